@@ -1,0 +1,37 @@
+// The Internet checksum: whole (RFC 1071) and incremental (RFC 1624).
+#pragma once
+
+#include <cstdint>
+
+#include "proto/address.h"
+#include "proto/bytes.h"
+#include "proto/endian.h"
+
+namespace qure {
+
+// A running one's-complement sum in wire byte order. Every piece but the last must have an even length.
+class ChecksumAccumulator {
+ public:
+  void Add(ConstBytes bytes);
+  void Add(Be16 word) { sum_ += word.raw(); }
+  // The checksum field that makes the whole sum to all ones.
+  Be16 Finish() const;
+
+ private:
+  uint64_t sum_ = 0;
+};
+
+// Checksum over `bytes`; 0 when `bytes` contains its own correct checksum.
+Be16 InternetChecksum(ConstBytes bytes);
+
+// Checksum of an upper-layer packet with its pseudo-header (RFC 9293 §3.1 for IPv4, RFC 8200 §8.1 for IPv6); 0 when
+// `segment` contains its own correct checksum.
+Be16 TransportChecksum(const Ipv4Address& source, const Ipv4Address& destination, uint8_t protocol, ConstBytes segment);
+Be16 TransportChecksum(const Ipv6Address& source, const Ipv6Address& destination, uint8_t protocol, ConstBytes segment);
+
+// The new value of a checksum field after one 16-bit word under it changed (RFC 1624 equation 3).
+Be16 UpdateChecksum(Be16 checksum, Be16 old_word, Be16 new_word);
+// The same for a run of bytes of equal, even length at an even offset.
+Be16 UpdateChecksum(Be16 checksum, ConstBytes old_bytes, ConstBytes new_bytes);
+
+}  // namespace qure

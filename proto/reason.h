@@ -1,0 +1,125 @@
+// Every outcome a frame can have. The name of a reason is its metric label, the word `qurectl counters` prints and the
+// word the documents use; there is no other place where a frame's fate is named.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace qure {
+
+// What is done with a frame. A reason implies its verdict.
+enum class Verdict : uint8_t {
+  kDrop,    // freed
+  kHost,    // to the node's kernel through the host port
+  kLan,     // to the LAN, sourced from a node MAC or passed on as the kernel made it
+  kAnswer,  // back to the LAN from the service MAC: only through the lease gate
+};
+
+// name, verdict, meaning (help text of the metric and of `qurectl counters`)
+#define QURE_REASONS(X)                                                                                                \
+  /* Answered in the fast path. */                                                                                     \
+  X(arp_reply, kAnswer, "ARP request or probe for a held service address answered")                                    \
+  X(neighbor_advertisement, kAnswer, "neighbor solicitation for a held service address answered")                      \
+  X(echo_reply, kAnswer, "ICMP echo request to a held service address answered")                                       \
+  X(echo6_reply, kAnswer, "ICMPv6 echo request to a held service address answered")                                    \
+  X(dns_answer, kAnswer, "DNS query answered with records")                                                            \
+  X(dns_nodata, kAnswer, "DNS query for an existing name without such records answered with the zone's SOA")           \
+  X(dns_nxdomain, kAnswer, "DNS query for a name that does not exist answered NXDOMAIN with the zone's SOA")           \
+  X(dns_refused, kAnswer, "DNS query for a name outside our zones answered REFUSED")                                   \
+  X(dns_format_error, kAnswer, "malformed DNS query answered FORMERR")                                                 \
+  X(dns_not_implemented, kAnswer, "DNS opcode other than QUERY answered NOTIMP")                                       \
+  X(dns_bad_version, kAnswer, "DNS query with an unknown EDNS version answered BADVERS (RFC 6891 section 6.1.3)")      \
+  X(dns_truncated, kAnswer, "DNS answer larger than the asker takes, sent with TC")                                    \
+  X(control_announce, kAnswer, "announcement or verification made by the control thread")                              \
+  /* To the kernel. */                                                                                                 \
+  X(host_service, kHost, "packet to a held service address handed to the kernel")                                      \
+  X(host_node, kHost, "frame to the node's own MAC handed to the kernel")                                              \
+  X(host_group, kHost, "broadcast or multicast frame handed to the kernel")                                            \
+  /* To the LAN. */                                                                                                    \
+  X(lan_host, kLan, "frame from the kernel passed to the LAN")                                                         \
+  X(lan_arp_anonymous, kLan, "ARP request of the kernel naming a service address as sender, sent without a sender")    \
+  X(lan_nd_anonymous, kLan, "neighbor solicitation of the kernel sourced from a service address, sent link-local")     \
+  X(control_frame, kLan, "frame of the control thread sourced from the node MAC")                                      \
+  /* Dropped: link layer. */                                                                                           \
+  X(ethernet_truncated, kDrop, "shorter than an Ethernet header and its VLAN tag")                                     \
+  X(ethernet_source, kDrop, "source MAC is a group address or zero")                                                   \
+  X(own_frame, kDrop, "frame sourced from one of this node's MACs came back: a loop, or the kernel's own copy")        \
+  X(vlan_foreign, kDrop, "tagged for another VLAN, tagged twice, or untagged where a VLAN is configured")              \
+  X(other_mac, kDrop, "unicast frame to a MAC that is not ours")                                                       \
+  X(kernel_owned, kDrop, "shared mode: the kernel has received this frame by itself")                                  \
+  X(not_service_address, kDrop, "to the service MAC, but not to a service address")                                    \
+  X(not_serving, kDrop, "to a service address that this node does not hold now")                                       \
+  X(service_port_closed, kDrop, "to a port without a service while default = \"drop\"")                                \
+  /* Dropped: ARP and ND. */                                                                                           \
+  X(arp_truncated, kDrop, "shorter than an ARP packet")                                                                \
+  X(arp_malformed, kDrop, "ARP for other than Ethernet and IPv4, or of an unknown operation")                          \
+  X(arp_sender_mismatch, kDrop, "ARP sender MAC is a group address or zero")                                           \
+  X(arp_noted, kDrop, "ARP reply, announcement or probe about a service address or the gateway, noted by the control") \
+  X(nd_malformed, kDrop, "neighbor discovery that RFC 4861 section 7.1 says to discard")                               \
+  X(nd_noted, kDrop, "neighbor advertisement or probe about a service address or the gateway, noted by the control")   \
+  X(host_arp_blocked, kDrop, "ARP of the kernel that speaks for a service address")                                    \
+  X(host_nd_blocked, kDrop, "neighbor discovery of the kernel that speaks for a service address")                      \
+  X(host_source_mac, kDrop, "frame of the kernel sourced from a service MAC")                                          \
+  /* Dropped: IP. */                                                                                                   \
+  X(ip4_truncated, kDrop, "shorter than an IPv4 header")                                                               \
+  X(ip4_version, kDrop, "IPv4 EtherType with another version")                                                         \
+  X(ip4_header_length, kDrop, "IHL below 5 or beyond the packet (RFC 791 section 3.1)")                                \
+  X(ip4_total_length, kDrop, "total length shorter than the header or longer than the frame (RFC 791 section 3.1)")    \
+  X(ip4_checksum, kDrop, "IPv4 header checksum wrong (RFC 1122 section 3.2.1.2)")                                      \
+  X(ip4_source, kDrop, "IPv4 source is zero, multicast, broadcast or loopback (RFC 1122 section 3.2.1.3)")             \
+  X(ip6_truncated, kDrop, "shorter than an IPv6 header")                                                               \
+  X(ip6_version, kDrop, "IPv6 EtherType with another version")                                                         \
+  X(ip6_payload_length, kDrop, "payload length beyond the frame (RFC 8200 section 3)")                                 \
+  X(ip6_extension, kDrop, "extension header chain truncated, too long or out of order (RFC 8200 section 4)")           \
+  X(ip6_source, kDrop, "IPv6 source is multicast, loopback or, to a service address, unspecified (RFC 4291 2.7, 2.5)") \
+  /* Dropped: transport. */                                                                                            \
+  X(icmp_truncated, kDrop, "shorter than an ICMP header")                                                              \
+  X(icmp_checksum, kDrop, "ICMP or ICMPv6 checksum wrong")                                                             \
+  X(udp_truncated, kDrop, "shorter than a UDP header")                                                                 \
+  X(udp_length, kDrop, "UDP length below 8 or beyond the packet (RFC 768)")                                            \
+  X(udp_checksum, kDrop, "UDP checksum wrong, or zero over IPv6 (RFC 8200 section 8.1)")                               \
+  X(tcp_truncated, kDrop, "shorter than a TCP header, or data offset below 5 or beyond the packet (RFC 9293 3.1)")     \
+  /* Dropped: DNS where silence is due. */                                                                             \
+  X(dns_short, kDrop, "DNS message shorter than its header")                                                           \
+  X(dns_response, kDrop, "DNS message with QR=1: answering it would make a loop")                                      \
+  X(dns_reflection, kDrop, "DNS query from UDP port 53, 0 or a group address: answering it could make a loop")         \
+  /* Dropped: resources and the lease. */                                                                              \
+  X(gate_shut, kDrop, "answer withheld: this node has no lease on the service addresses")                              \
+  X(no_room, kDrop, "frame too large, scattered, or without room for the answer")                                      \
+  X(lan_full, kDrop, "LAN port did not take the frame")                                                                \
+  X(host_full, kDrop, "host port did not take the frame")
+
+enum class Reason : uint8_t {
+#define QURE_REASON_ENUM(name, verdict, help) name,
+  QURE_REASONS(QURE_REASON_ENUM)
+#undef QURE_REASON_ENUM
+};
+
+struct ReasonInfo {
+  std::string_view name;
+  Verdict verdict;
+  std::string_view help;
+};
+
+inline constexpr std::array kReasons = {
+#define QURE_REASON_INFO(name, verdict, help) ReasonInfo{#name, Verdict::verdict, help},
+    QURE_REASONS(QURE_REASON_INFO)
+#undef QURE_REASON_INFO
+};
+
+inline constexpr size_t kReasonCount = kReasons.size();
+
+constexpr const ReasonInfo& InfoOf(Reason reason) {
+  return kReasons[static_cast<size_t>(reason)];
+}
+constexpr Verdict VerdictOf(Reason reason) {
+  return InfoOf(reason).verdict;
+}
+constexpr std::string_view NameOf(Reason reason) {
+  return InfoOf(reason).name;
+}
+std::string_view NameOf(Verdict verdict);
+
+}  // namespace qure

@@ -1,0 +1,73 @@
+// The forwarding state: made by the control thread, immutable, read by the workers once per burst.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "proto/address.h"
+#include "proto/dns_table.h"
+
+namespace qure {
+
+inline constexpr size_t kMaxServiceAddresses = 32;  // per family
+
+struct ServiceAddress {
+  IpAddress address;
+  MacAddress mac;        // the service MAC of this address
+  bool serving = false;  // claimed by this node: answered for and delivered, otherwise only watched
+};
+
+// Ports that have a service, one bit each.
+struct ServicePorts {
+  bool drop_others = false;  // default = "drop": TCP and UDP to any other port is dropped
+  std::bitset<65536> tcp;
+  std::bitset<65536> udp;
+};
+
+struct Snapshot {
+  uint64_t revision = 0;
+
+  // Who we are on the LAN.
+  MacAddress lan_mac;   // the port's own MAC
+  MacAddress node_mac;  // hop 0; also the MAC of the host port
+  MacAddress node_mac_hop1;
+  uint16_t vlan = 0;      // 0: the LAN is untagged
+  bool dedicated = true;  // the kernel sees the LAN only through the host port
+
+  // At most kMaxServiceAddresses each: a scan over a few words is faster than any table.
+  std::vector<ServiceAddress> addresses_v4;
+  std::vector<ServiceAddress> addresses_v6;
+  // Whose ARP and ND answers the control thread wants to see.
+  std::vector<IpAddress> gateways;
+
+  std::shared_ptr<const ServicePorts> ports;
+  // Null when no zone is configured: queries then go to the kernel.
+  std::shared_ptr<const DnsTable> dns;
+
+  const ServiceAddress* Find(const Ipv4Address& address) const {
+    for (const ServiceAddress& s : addresses_v4) {
+      if (s.address.v4() == address) return &s;
+    }
+    return nullptr;
+  }
+  const ServiceAddress* Find(const Ipv6Address& address) const {
+    for (const ServiceAddress& s : addresses_v6) {
+      if (s.address.v6() == address) return &s;
+    }
+    return nullptr;
+  }
+  bool IsServiceMac(const MacAddress& mac) const {
+    for (const ServiceAddress& s : addresses_v4) {
+      if (s.mac == mac) return true;
+    }
+    for (const ServiceAddress& s : addresses_v6) {
+      if (s.mac == mac) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace qure
