@@ -1,0 +1,162 @@
+#include "dataplane/classifier.h"
+
+#include "dataplane/host_delivery.h"
+#include "proto/arp.h"
+#include "proto/dns.h"
+#include "proto/ethernet.h"
+#include "proto/icmp.h"
+#include "proto/ip.h"
+#include "proto/nd.h"
+#include "proto/tcp.h"
+#include "proto/udp.h"
+
+namespace qure {
+
+namespace {
+
+// Frames ahead whose first cache line is fetched: one line holds Ethernet, tag, IPv4 and the ports of TCP and UDP
+// (14 + 4 + 20 + 4 = 42 bytes), or Ethernet, tag and all of an IPv6 header (58 bytes).
+constexpr size_t kPrefetchAhead = 4;
+
+struct Verdicts {
+  Lane lane = Lane::kDone;
+  Reason reason = Reason::no_room;
+};
+constexpr Verdicts Done(Reason reason) {
+  return {Lane::kDone, reason};
+}
+
+bool IsOwnMac(const Snapshot& snapshot, const MacAddress& mac) {
+  if (mac == snapshot.node_mac || mac == snapshot.node_mac_hop1 || mac == snapshot.lan_mac) return true;
+  for (const ServiceAddress& s : snapshot.addresses_v4) {
+    if (s.serving && s.mac == mac) return true;
+  }
+  for (const ServiceAddress& s : snapshot.addresses_v6) {
+    if (s.serving && s.mac == mac) return true;
+  }
+  return false;
+}
+
+// A packet to a held service address, parsed as far as `view` says.
+Verdicts ClassifyService(const Snapshot& snapshot, ConstBytes frame, const IpView& view, bool is_v6, bool answerable) {
+  if (view.fragment) return {Lane::kHost, Reason::host_service};  // the kernel reassembles
+  const ConstBytes segment = frame.subspan(view.transport, view.end - view.transport);
+  const ServicePorts* ports = snapshot.ports.get();
+  switch (view.protocol) {
+    case kProtocolIcmp:
+    case kProtocolIcmpv6: {
+      if (is_v6 != (view.protocol == kProtocolIcmpv6)) break;
+      const IcmpHeader* icmp = HeaderAt<IcmpHeader>(segment, 0);
+      if (icmp == nullptr) return Done(Reason::icmp_truncated);
+      const bool request = icmp->type == (is_v6 ? kIcmpv6EchoRequest : kIcmpEchoRequest) && icmp->code == 0;
+      if (request && answerable && !view.options) return {is_v6 ? Lane::kEcho6 : Lane::kEcho4, Reason::echo_reply};
+      break;
+    }
+    case kProtocolUdp: {
+      const UdpHeader* udp = nullptr;
+      if (ParseError error = ParseUdp(segment, &udp)) return Done(*error);
+      const uint16_t port = udp->destination_port.value();
+      if (port == kDnsPort && snapshot.dns != nullptr && answerable && !view.options) {
+        return {is_v6 ? Lane::kDns6 : Lane::kDns4, Reason::dns_answer};
+      }
+      if (ports != nullptr && ports->drop_others && !ports->udp.test(port)) return Done(Reason::service_port_closed);
+      break;
+    }
+    case kProtocolTcp: {
+      const TcpHeader* tcp = nullptr;
+      if (ParseError error = ParseTcp(segment, &tcp)) return Done(*error);
+      const uint16_t port = tcp->destination_port.value();
+      if (ports != nullptr && ports->drop_others && !ports->tcp.test(port)) return Done(Reason::service_port_closed);
+      break;
+    }
+    default:
+      break;
+  }
+  return {Lane::kHost, Reason::host_service};
+}
+
+bool IsNeighborDiscovery(ConstBytes frame, const IpView& view) {
+  if (view.protocol != kProtocolIcmpv6 || view.fragment) return false;
+  const IcmpHeader* icmp = HeaderAt<IcmpHeader>(frame.first(view.end), view.transport);
+  return icmp != nullptr && (icmp->type == kNeighborSolicitation || icmp->type == kNeighborAdvertisement);
+}
+
+void Store(const IpView& view, Parsed* parsed) {
+  parsed->transport = view.transport;
+  parsed->end = view.end;
+}
+
+// An IP packet whose frame is addressed to us or to a group. `network` is the offset of its header; views count from
+// the frame.
+Verdicts ClassifyIp(const Snapshot& snapshot, const Frame& frame, bool is_v6, bool to_service_mac, bool to_group,
+                    Parsed* parsed) {
+  const ConstBytes packet = frame.bytes().subspan(parsed->network);
+  IpView view;
+  const ParseError error = is_v6 ? ParseIpv6(packet, &view) : ParseIpv4(packet, frame.ip_checksum_good, &view);
+  // 0.0.0.0 asks for an address (RFC 2131 §4.1): the kernel's affair, unless it comes to a service address.
+  if (error && (error != Reason::ip4_source || to_service_mac)) return Done(*error);
+  if (view.transport != 0) view.transport = static_cast<uint16_t>(view.transport + parsed->network);
+  view.end = static_cast<uint16_t>(view.end + parsed->network);
+  Store(view, parsed);
+
+  if (is_v6 && IsNeighborDiscovery(frame.bytes(), view)) return {Lane::kNeighbor, Reason::nd_noted};
+  if (!to_group) {
+    const uint8_t* header = frame.data + parsed->network;
+    const auto* ip4 = reinterpret_cast<const Ipv4Header*>(header);
+    const auto* ip6 = reinterpret_cast<const Ipv6Header*>(header);
+    const ServiceAddress* service = is_v6 ? snapshot.Find(ip6->destination) : snapshot.Find(ip4->destination);
+    if (service != nullptr) {
+      if (!service->serving) return Done(Reason::not_serving);
+      if (is_v6 && ip6->source.is_zero()) return Done(Reason::ip6_source);  // nobody to answer (RFC 4291 §2.5.2)
+      return ClassifyService(snapshot, frame.bytes(), view, is_v6, to_service_mac);
+    }
+  }
+  return {Lane::kHost, Reason::host_node};  // refined by destination MAC in the lane
+}
+
+Verdicts ClassifyFrame(const Snapshot& snapshot, const Frame& frame, Parsed* parsed) {
+  EthernetView ethernet;
+  if (ParseError error = ParseEthernet(frame.bytes(), &ethernet)) return Done(*error);
+  parsed->network = ethernet.length;
+  parsed->tagged = ethernet.tagged;
+  if (ethernet.vlan != snapshot.vlan || ethernet.ether_type == kEtherTypeVlan) return Done(Reason::vlan_foreign);
+  if (IsOwnMac(snapshot, ethernet.header->source)) return Done(Reason::own_frame);
+
+  const MacAddress& destination = ethernet.header->destination;
+  const bool to_group = destination.is_multicast();
+  const bool to_service_mac = !to_group && snapshot.IsServiceMac(destination);
+  if (!to_group && !to_service_mac && destination != snapshot.node_mac) {
+    const bool kernel = !snapshot.dedicated && destination == snapshot.lan_mac;
+    return Done(kernel ? Reason::kernel_owned : Reason::other_mac);
+  }
+
+  switch (ethernet.ether_type) {
+    case kEtherTypeArp: {
+      const ArpPacket* arp = nullptr;
+      if (ParseError error = ParseArp(frame.bytes().subspan(parsed->network), &arp)) return Done(*error);
+      return {Lane::kArp, Reason::arp_noted};
+    }
+    case kEtherTypeIpv4:
+      return ClassifyIp(snapshot, frame, false, to_service_mac, to_group, parsed);
+    case kEtherTypeIpv6:
+      return ClassifyIp(snapshot, frame, true, to_service_mac, to_group, parsed);
+    default:
+      return {Lane::kHost, Reason::host_node};
+  }
+}
+
+}  // namespace
+
+void Classify(const Snapshot& snapshot, Batch* batch) {
+  const size_t count = batch->count;
+  for (size_t i = 0; i < count && i < kPrefetchAhead; ++i) __builtin_prefetch(batch->frames[i].data);
+  for (size_t i = 0; i < count; ++i) {
+    if (i + kPrefetchAhead < count) __builtin_prefetch(batch->frames[i + kPrefetchAhead].data);
+    batch->parsed[i] = {};
+    const Verdicts verdicts = ClassifyFrame(snapshot, batch->frames[i], &batch->parsed[i]);
+    batch->lanes[i] = verdicts.lane;
+    batch->reasons[i] = verdicts.reason;
+  }
+}
+
+}  // namespace qure

@@ -1,0 +1,79 @@
+// The DPDK side of the appliance: environment, ports, rings, workers. Everything else talks to it through this page.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/counters.h"
+#include "dataplane/lease_gate.h"
+#include "dataplane/port.h"
+#include "dataplane/port_spec.h"
+#include "proto/address.h"
+#include "proto/bytes.h"
+#include "proto/event.h"
+#include "proto/snapshot.h"
+#include "proto/time.h"
+
+namespace qure {
+
+struct DataplaneOptions {
+  PortSpec lan;
+  unsigned workers = 1;
+  std::vector<unsigned> cores;       // one per worker to pin it; empty: wherever the kernel likes
+  bool huge_pages = true;            // false: ordinary memory (--no-huge)
+  unsigned memory_mib = 128;         // of packet memory
+  std::string file_prefix = "qure";  // tells several processes apart (EAL --file-prefix)
+  std::string host_interface = "qure0";
+  // The host port's MAC; zero for the LAN port's own.
+  MacAddress host_mac;
+};
+
+// The clock of the appliance: what the gate, the workers and the control thread compare.
+MonoTime Now();
+
+class Dataplane {
+ public:
+  // Initialises the environment and both ports; no frame is received yet. Once per process.
+  // Errors name the port and what would help.
+  static absl::StatusOr<std::unique_ptr<Dataplane>> Create(const DataplaneOptions& options);
+  ~Dataplane();  // stops the workers, closes the ports
+
+  MacAddress lan_mac() const;
+  uint16_t lan_mtu() const;
+
+  // Starts the workers. A snapshot must have been published.
+  void Start();
+
+  void Publish(std::shared_ptr<const Snapshot> snapshot);
+  // Frees what the workers have let go of; call it now and then.
+  void Housekeep();
+
+  LeaseGate& gate();
+
+  // Sends an untagged frame to the LAN; `answer`: it is sourced from a service MAC and must pass the gate. False if the
+  // ring is full or no mbuf is free.
+  bool Send(ConstBytes frame, bool answer);
+
+  // Readable when events wait.
+  int event_fd() const;
+  // Takes the events that wait.
+  std::vector<Event> TakeEvents();
+
+  unsigned worker_count() const;
+  const WorkerCounters& counters(unsigned worker) const;
+  std::vector<PortStatus> ports() const;
+  // The events of the ring and the mbufs in use, for status and leak checks.
+  unsigned mbufs_in_use() const;
+
+ private:
+  struct Impl;
+  explicit Dataplane(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace qure

@@ -1,0 +1,208 @@
+#include "dataplane/dns_responder.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/answer.h"
+#include "proto/checksum.h"
+#include "proto/dns.h"
+#include "proto/ip.h"
+#include "proto/udp.h"
+
+namespace qure {
+
+namespace {
+
+// Root owner, type OPT, our payload size, extended rcode and version, flags, no options (RFC 6891 §6.1.2).
+constexpr uint16_t kOptLength = 11;
+constexpr uint16_t kOptDnssecOk = 0x8000;
+constexpr uint16_t kPointer = 0xc000;  // RFC 1035 §4.1.4
+constexpr uint16_t kOpcodeMask = 0x7800;
+
+// Types that are questions about the server, not records (RFC 6895 §3.1): 128 to 254. ANY is answered.
+bool IsMetaType(uint16_t type) {
+  return type == kDnsTypeOpt || (type >= 128 && type < kDnsTypeAny);
+}
+
+// Appends to a message within a limit.
+class Writer {
+ public:
+  Writer(uint8_t* message, uint16_t at, uint16_t limit) : message_(message), at_(at), limit_(limit) {}
+
+  bool fits(size_t more) const { return at_ + more <= limit_; }
+  uint16_t at() const { return at_; }
+  void Put(ConstBytes bytes) {
+    std::memcpy(message_ + at_, bytes.data(), bytes.size());
+    at_ = static_cast<uint16_t>(at_ + bytes.size());
+  }
+  void Put(Be16 word) {
+    std::memcpy(message_ + at_, &word, sizeof(word));
+    at_ = static_cast<uint16_t>(at_ + sizeof(word));
+  }
+
+ private:
+  uint8_t* message_;
+  uint16_t at_;
+  const uint16_t limit_;
+};
+
+struct Header {
+  uint8_t rcode = kDnsNoError;
+  bool authoritative = false;
+  bool truncated = false;
+  uint16_t answers = 0;
+  uint16_t authorities = 0;
+};
+
+// Header and OPT around what stands between: `writer` is behind the last record.
+DnsReply Finish(Reason reason, const DnsQuery& query, const Header& fields, uint8_t* message, Writer writer) {
+  auto* header = reinterpret_cast<DnsHeader*>(message);
+  if (query.edns) {
+    const uint8_t opt[kOptLength] = {0,
+                                     0,
+                                     kDnsTypeOpt,
+                                     kDnsEdnsPayload >> 8,
+                                     kDnsEdnsPayload & 0xff,
+                                     static_cast<uint8_t>(fields.rcode >> 4),
+                                     0,  // extended rcode, version 0
+                                     static_cast<uint8_t>((query.dnssec_ok ? kOptDnssecOk : 0) >> 8),
+                                     0,  // RFC 3225 §3
+                                     0,
+                                     0};
+    writer.Put(opt);
+  }
+  uint16_t flags = static_cast<uint16_t>(header->flags.value() & (kOpcodeMask | kDnsFlagRecursionDesired));
+  flags |= kDnsFlagResponse | (fields.rcode & 0x0f);
+  if (fields.authoritative) flags |= kDnsFlagAuthoritative;
+  if (fields.truncated) flags |= kDnsFlagTruncated;
+  header->flags = Be16(flags);
+  header->question_count = Be16(query.question_end != 0 ? 1 : 0);
+  header->answer_count = Be16(fields.answers);
+  header->authority_count = Be16(fields.authorities);
+  header->additional_count = Be16(query.edns ? 1 : 0);
+  return {reason, writer.at()};
+}
+
+DnsReply AnswerError(Reason reason, const DnsQuery& query, uint8_t* message, Writer writer) {
+  Header header;
+  header.rcode = reason == Reason::dns_format_error      ? kDnsFormErr
+                 : reason == Reason::dns_not_implemented ? kDnsNotImp
+                 : reason == Reason::dns_bad_version     ? kDnsBadVers
+                                                         : kDnsRefused;
+  return Finish(reason, query, header, message, writer);
+}
+
+DnsReply AnswerNegative(const DnsTable::Result& found, const DnsQuery& query, uint8_t* message, Writer writer) {
+  const bool missing = found.outcome == DnsTable::Outcome::kNxDomain;
+  Header header{.rcode = missing ? kDnsNxDomain : kDnsNoError, .authoritative = true};
+  // The SOA's owner is the end of the question name.
+  const size_t owner = sizeof(DnsHeader) + query.name.size() - found.zone_length;
+  writer.Put(Be16(static_cast<uint16_t>(kPointer | owner)));
+  writer.Put(found.records);
+  header.authorities = found.count;
+  return Finish(missing ? Reason::dns_nxdomain : Reason::dns_nodata, query, header, message, writer);
+}
+
+}  // namespace
+
+DnsReply AnswerDns(const DnsTable& table, uint8_t* message, uint16_t length, uint16_t capacity) {
+  DnsQuery query;
+  const ParseError error = ParseDnsQuery({message, length}, &query);
+  if (error && VerdictOf(*error) != Verdict::kAnswer) return {*error};
+
+  const uint16_t limit = std::min(query.payload_limit, capacity);
+  const uint16_t start = query.question_end != 0 ? query.question_end : static_cast<uint16_t>(sizeof(DnsHeader));
+  const uint16_t opt = query.edns ? kOptLength : 0;
+  Writer writer(message, start, limit);
+  if (!writer.fits(opt)) return {Reason::no_room};
+  if (error) return AnswerError(*error, query, message, writer);
+  if (query.klass != kDnsClassIn || IsMetaType(query.type))
+    return AnswerError(Reason::dns_refused, query, message, writer);
+
+  const DnsTable::Result found = table.Lookup(query.name, query.type);
+  if (found.outcome == DnsTable::Outcome::kNotOurs) return AnswerError(Reason::dns_refused, query, message, writer);
+  if (!writer.fits(sizeof(uint16_t) + found.records.size() + opt)) {
+    return Finish(Reason::dns_truncated, query, {.authoritative = true, .truncated = true}, message, writer);
+  }
+  if (found.outcome != DnsTable::Outcome::kAnswer) return AnswerNegative(found, query, message, writer);
+  writer.Put(found.records);
+  return Finish(Reason::dns_answer, query, {.authoritative = true, .answers = found.count}, message, writer);
+}
+
+namespace {
+
+// Common to both families: silence where a reply could loop, then the answer over the query and the UDP header turned
+// around. The checksum is left zero.
+DnsReply AnswerUdp(const DnsTable& table, const Parsed& parsed, Frame* frame) {
+  auto* udp = reinterpret_cast<UdpHeader*>(frame->data + parsed.transport);
+  const uint16_t asker = udp->source_port.value();
+  if (asker == kDnsPort || asker == 0) return {Reason::dns_reflection};
+  const uint16_t start = static_cast<uint16_t>(parsed.transport + sizeof(UdpHeader));
+  const uint16_t capacity = static_cast<uint16_t>(frame->length + frame->tailroom - start);
+  const uint16_t length = static_cast<uint16_t>(udp->length.value() - sizeof(UdpHeader));
+  DnsReply reply = AnswerDns(table, frame->data + start, length, capacity);
+  if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply;
+
+  std::swap(udp->source_port, udp->destination_port);
+  udp->length = Be16(static_cast<uint16_t>(sizeof(UdpHeader) + reply.length));
+  udp->checksum = Be16();
+  const uint16_t end = static_cast<uint16_t>(start + reply.length);
+  frame->tailroom = static_cast<uint16_t>(frame->length + frame->tailroom - end);
+  frame->length = end;
+  return reply;
+}
+
+// A computed checksum of zero is sent as all ones (RFC 768).
+Be16 UdpChecksum(Be16 computed) {
+  return computed == Be16() ? Be16(0xffff) : computed;
+}
+
+}  // namespace
+
+Reason RespondDns4(const Snapshot& snapshot, size_t index, Batch* batch) {
+  Frame& frame = batch->frames[index];
+  const Parsed& parsed = batch->parsed[index];
+  auto* ip = reinterpret_cast<Ipv4Header*>(frame.data + parsed.network);
+  auto* udp = reinterpret_cast<UdpHeader*>(frame.data + parsed.transport);
+  const ConstBytes query(frame.data + parsed.transport, udp->length.value());
+  if (!frame.l4_checksum_good && udp->checksum != Be16() &&  // zero: the sender made none (RFC 768)
+      TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
+    return Reason::udp_checksum;
+  }
+  const DnsReply reply = AnswerUdp(*snapshot.dns, parsed, &frame);
+  if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply.reason;
+
+  TurnEthernet(snapshot.Find(ip->destination)->mac, &frame);
+  std::swap(ip->source, ip->destination);
+  ip->total_length = Be16(static_cast<uint16_t>(frame.length - parsed.network));
+  ip->time_to_live = kAnswerHops;
+  ip->checksum = Be16();
+  ip->checksum = InternetChecksum({frame.data + parsed.network, ip->header_length()});
+  const ConstBytes segment(frame.data + parsed.transport, udp->length.value());
+  udp->checksum = UdpChecksum(TransportChecksum(ip->source, ip->destination, kProtocolUdp, segment));
+  return reply.reason;
+}
+
+Reason RespondDns6(const Snapshot& snapshot, size_t index, Batch* batch) {
+  Frame& frame = batch->frames[index];
+  const Parsed& parsed = batch->parsed[index];
+  auto* ip = reinterpret_cast<Ipv6Header*>(frame.data + parsed.network);
+  auto* udp = reinterpret_cast<UdpHeader*>(frame.data + parsed.transport);
+  const ConstBytes query(frame.data + parsed.transport, udp->length.value());
+  if (udp->checksum == Be16()) return Reason::udp_checksum;  // not optional over IPv6 (RFC 8200 §8.1)
+  if (!frame.l4_checksum_good && TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
+    return Reason::udp_checksum;
+  }
+  const DnsReply reply = AnswerUdp(*snapshot.dns, parsed, &frame);
+  if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply.reason;
+
+  TurnEthernet(snapshot.Find(ip->destination)->mac, &frame);
+  std::swap(ip->source, ip->destination);
+  ip->payload_length = udp->length;
+  ip->hop_limit = kAnswerHops;
+  const ConstBytes segment(frame.data + parsed.transport, udp->length.value());
+  udp->checksum = UdpChecksum(TransportChecksum(ip->source, ip->destination, kProtocolUdp, segment));
+  return reply.reason;
+}
+
+}  // namespace qure

@@ -1,0 +1,63 @@
+// A frame in a contiguous buffer, as the packet path sees it: an mbuf in the appliance, plain memory in tests, fuzzers
+// and `explain`.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "proto/bytes.h"
+#include "proto/event.h"
+#include "proto/reason.h"
+
+namespace qure {
+
+struct Frame {
+  uint8_t* data = nullptr;
+  uint16_t length = 0;
+  uint16_t headroom = 0;          // bytes before data that may be used
+  uint16_t tailroom = 0;          // bytes behind data + length that may be used
+  bool ip_checksum_good = false;  // the port has verified the IPv4 header checksum
+  bool l4_checksum_good = false;  // the port has verified the UDP or TCP checksum
+
+  ConstBytes bytes() const { return {data, length}; }
+  MutableBytes mutable_bytes() { return {data, length}; }
+
+  // Removes or inserts the 802.1Q tag behind the MAC addresses. Push returns false without headroom. Pop needs a tagged
+  // frame.
+  bool PushVlan(uint16_t id);
+  void PopVlan();
+};
+
+// Where things are in a frame of one of our addresses: found once by the classifier, used by the stages.
+struct Parsed {
+  uint16_t network = 0;    // offset of the ARP, IPv4 or IPv6 header
+  uint16_t transport = 0;  // offset of the ICMP, UDP or TCP header; 0 if there is none (ARP, later fragments)
+  uint16_t end = 0;        // offset behind the IP packet; link-layer padding follows
+  bool tagged = false;
+};
+
+// What a stage has to do with a frame. kDone: the reason is already final.
+enum class Lane : uint8_t { kDone, kArp, kNeighbor, kEcho4, kEcho6, kDns4, kDns6, kHost };
+
+inline constexpr size_t kBurst = 32;
+
+// A burst on its way through the pipeline. The arrays run in parallel.
+struct Batch {
+  size_t count = 0;
+  std::array<Frame, kBurst> frames;
+  std::array<Parsed, kBurst> parsed;
+  std::array<Lane, kBurst> lanes;
+  std::array<Reason, kBurst> reasons;
+
+  // For the control thread. More than fit in one burst are lost: whatever they tell is repeated on the wire.
+  static constexpr size_t kMaxEvents = 8;
+  size_t event_count = 0;
+  std::array<Event, kMaxEvents> events;
+
+  void Emit(const Event& event) {
+    if (event_count < kMaxEvents) events[event_count++] = event;
+  }
+};
+
+}  // namespace qure

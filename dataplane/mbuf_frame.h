@@ -1,0 +1,28 @@
+// The packet path's view of an mbuf, and what it did written back.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include "dataplane/frame.h"
+
+namespace qure {
+
+inline Frame FrameOf(rte_mbuf* mbuf) {
+  Frame frame;
+  frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*);
+  frame.length = mbuf->data_len;
+  frame.headroom = rte_pktmbuf_headroom(mbuf);
+  frame.tailroom = rte_pktmbuf_tailroom(mbuf);
+  frame.ip_checksum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+  frame.l4_checksum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  return frame;
+}
+
+// The pipeline may have moved the start of the frame and changed its length.
+inline void WriteBack(const Frame& frame, rte_mbuf* mbuf) {
+  mbuf->data_off = static_cast<uint16_t>(frame.data - static_cast<uint8_t*>(mbuf->buf_addr));
+  mbuf->data_len = frame.length;
+  mbuf->pkt_len = frame.length;
+}
+
+}  // namespace qure

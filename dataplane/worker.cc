@@ -1,0 +1,291 @@
+#include "dataplane/worker.h"
+
+#include <rte_cycles.h>
+#include <rte_epoll.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "dataplane/dataplane.h"
+#include "dataplane/pipeline.h"
+
+namespace qure {
+namespace {
+
+// Idle: after so many rounds without a frame the worker sleeps after each round. All sleeps are far below
+// LeaseLimits::max_gap.
+constexpr uint32_t kBusyRounds = 256;
+constexpr int64_t kShortestNapNs = 50'000;
+constexpr int64_t kLongestNapNs = 1'000'000;
+constexpr int kInterruptWaitMs = 2;  // the control ring raises no interrupt
+
+// Events of one worker: a thousand a second, with a burst of a tenth of that.
+constexpr Duration kEventCost = Milliseconds(1);
+constexpr Duration kEventBurst = Milliseconds(100);
+
+// The time stamp counter as a clock: it goes on while a hypervisor holds CLOCK_MONOTONIC still.
+MonoTime TscNow() {
+  const uint64_t hz = rte_get_tsc_hz();
+  const uint64_t tsc = rte_rdtsc();
+  return {static_cast<int64_t>(tsc / hz * 1'000'000'000 + tsc % hz * 1'000'000'000 / hz)};
+}
+
+// The tag that a port has moved into the mbuf goes back to where the pipeline looks for it.
+bool RestoreVlan(rte_mbuf* mbuf) {
+  return (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0 || rte_vlan_insert(&mbuf) == 0;
+}
+
+Frame FrameOf(rte_mbuf* mbuf) {
+  Frame frame;
+  frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*);
+  frame.length = mbuf->data_len;
+  frame.headroom = rte_pktmbuf_headroom(mbuf);
+  frame.tailroom = rte_pktmbuf_tailroom(mbuf);
+  frame.ip_checksum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+  frame.l4_checksum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  return frame;
+}
+
+// The pipeline may have moved the start of the frame and changed its length.
+void WriteBack(const Frame& frame, rte_mbuf* mbuf) {
+  mbuf->data_off = static_cast<uint16_t>(frame.data - static_cast<uint8_t*>(mbuf->buf_addr));
+  mbuf->data_len = frame.length;
+  mbuf->pkt_len = frame.length;
+}
+
+}  // namespace
+
+void MarkControlFrame(rte_mbuf* mbuf, bool answer) {
+  mbuf->hash.usr = answer ? 1 : 0;
+}
+
+Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* gate, WorkerCounters* counters)
+    : options_(options), publisher_(publisher), stall_guard_(gate), counters_(counters) {}
+
+void Worker::Run(const std::atomic<bool>& stop) {
+  prctl(PR_SET_TIMERSLACK, 1'000);  // ns; the default of 50 µs would double the shortest nap
+  WatchInterrupts();
+  publisher_->Online(options_.id);
+  while (!stop.load(std::memory_order_relaxed)) {
+    if (RunOnce() > 0) {
+      empty_rounds_ = 0;
+      nap_ns_ = kShortestNapNs;
+    } else if (++empty_rounds_ >= kBusyRounds) {
+      Idle();
+    }
+  }
+  publisher_->Offline(options_.id);
+}
+
+size_t Worker::RunOnce() {
+  CheckStall();
+  const Snapshot& snapshot = *publisher_->current();
+  size_t frames = ReceiveControl(snapshot);
+  frames += ReceiveLan(snapshot);
+  frames += ReceiveHost(snapshot);
+  FlushLan();
+  Transmit(options_.host_port, Reason::host_full, &to_host_, &counters_->host);
+  publisher_->Quiescent(options_.id);
+  if (wake_control_) {
+    wake_control_ = false;
+    eventfd_write(options_.event_fd, 1);
+  }
+  counters_->rounds.Add(1);
+  if (frames > 0) counters_->busy_rounds.Add(1);
+  return frames;
+}
+
+void Worker::CheckStall() {
+  round_start_ = Now();
+  const Duration stall = stall_guard_.Round(round_start_, TscNow());
+  if (stall == Duration{}) return;
+  counters_->stalls.Add(1);
+  SendEvent({.kind = EventKind::kStalled, .span = stall});
+}
+
+size_t Worker::ReceiveLan(const Snapshot& snapshot) {
+  Mbufs mbufs;
+  const uint16_t count = rte_eth_rx_burst(options_.lan_port, options_.queue, mbufs.data(), kBurst);
+  if (count == 0) return 0;
+  Load(From::kLan, count, &mbufs, &counters_->lan);
+  ProcessLan(snapshot, &batch_);
+  Dispatch(From::kLan, mbufs);
+  ReportEvents();
+  return count;
+}
+
+size_t Worker::ReceiveHost(const Snapshot& snapshot) {
+  Mbufs mbufs;
+  const uint16_t count = rte_eth_rx_burst(options_.host_port, options_.queue, mbufs.data(), kBurst);
+  if (count == 0) return 0;
+  Load(From::kHost, count, &mbufs, &counters_->host);
+  ProcessHost(snapshot, &batch_);
+  Dispatch(From::kHost, mbufs);
+  ReportEvents();
+  return count;
+}
+
+size_t Worker::ReceiveControl(const Snapshot& snapshot) {
+  if (options_.control == nullptr) return 0;
+  Mbufs mbufs;
+  void** const slots = reinterpret_cast<void**>(mbufs.data());
+  const auto count = static_cast<uint16_t>(rte_ring_dequeue_burst(options_.control, slots, kBurst, nullptr));
+  if (count == 0) return 0;
+  Load(From::kLan, count, &mbufs, nullptr);
+  for (size_t i = 0; i < batch_.count; ++i) {
+    batch_.reasons[i] = ProcessControl(snapshot, mbufs[i]->hash.usr != 0, &batch_.frames[i]);
+  }
+  Dispatch(From::kLan, mbufs);
+  return count;
+}
+
+// Makes the batch from mbufs. Those that the pipeline cannot work on are freed and the others moved up.
+void Worker::Load(From from, uint16_t count, Mbufs* mbufs, PortCounters* port) {
+  uint64_t bytes = 0;
+  batch_.count = 0;
+  batch_.event_count = 0;
+  for (uint16_t i = 0; i < count; ++i) {
+    rte_mbuf* const mbuf = (*mbufs)[i];
+    // The first 64 bytes: Ethernet 14 + IPv4 20 + UDP 8 or + IPv6 40, or a whole ARP packet. By the time that the
+    // classifier reads the first frame, the lines of all are on their way.
+    rte_prefetch0(rte_pktmbuf_mtod(mbuf, void*));
+    bytes += mbuf->pkt_len;
+    if (mbuf->nb_segs != 1 || mbuf->data_len > options_.max_frame || !RestoreVlan(mbuf)) {
+      Finish(from, Reason::no_room);
+      rte_pktmbuf_free(mbuf);
+      continue;
+    }
+    batch_.frames[batch_.count] = FrameOf(mbuf);
+    (*mbufs)[batch_.count++] = mbuf;
+  }
+  if (port == nullptr) return;
+  port->rx_frames.Add(count);
+  port->rx_bytes.Add(bytes);
+}
+
+void Worker::Dispatch(From from, const Mbufs& mbufs) {
+  for (size_t i = 0; i < batch_.count; ++i) {
+    const Reason reason = batch_.reasons[i];
+    const Verdict verdict = VerdictOf(reason);
+    if (verdict == Verdict::kDrop) {
+      Finish(from, reason);
+      rte_pktmbuf_free(mbufs[i]);
+      continue;
+    }
+    WriteBack(batch_.frames[i], mbufs[i]);
+    TxQueue& queue = verdict == Verdict::kHost ? to_host_ : to_lan_;
+    queue.mbufs[queue.count] = mbufs[i];
+    queue.reasons[queue.count] = reason;
+    queue.from[queue.count++] = from;
+  }
+}
+
+void Worker::FlushLan() {
+  if (to_lan_.count == 0) return;
+  if (!stall_guard_.MayTransmit(Now(), TscNow())) WithholdAnswers();
+  Transmit(options_.lan_port, Reason::lan_full, &to_lan_, &counters_->lan);
+}
+
+void Worker::WithholdAnswers() {
+  uint16_t kept = 0;
+  for (uint16_t i = 0; i < to_lan_.count; ++i) {
+    if (VerdictOf(to_lan_.reasons[i]) == Verdict::kAnswer) {
+      Finish(to_lan_.from[i], Reason::gate_shut);
+      rte_pktmbuf_free(to_lan_.mbufs[i]);
+      continue;
+    }
+    to_lan_.mbufs[kept] = to_lan_.mbufs[i];
+    to_lan_.reasons[kept] = to_lan_.reasons[i];
+    to_lan_.from[kept++] = to_lan_.from[i];
+  }
+  to_lan_.count = kept;
+}
+
+// Sends what has been gathered; what the port does not take is freed.
+void Worker::Transmit(uint16_t port, Reason full, TxQueue* queue, PortCounters* port_counters) {
+  if (queue->count == 0) return;
+  uint64_t bytes = 0;
+  for (uint16_t i = 0; i < queue->count; ++i) bytes += queue->mbufs[i]->pkt_len;
+  uint16_t sent = 0;
+  uint16_t took = 0;
+  do {  // some drivers take a limited number at a time
+    took = rte_eth_tx_burst(port, options_.queue, &queue->mbufs[sent], static_cast<uint16_t>(queue->count - sent));
+    sent = static_cast<uint16_t>(sent + took);
+  } while (took > 0 && sent < queue->count);
+  for (uint16_t i = 0; i < sent; ++i) Finish(queue->from[i], queue->reasons[i]);
+  for (uint16_t i = sent; i < queue->count; ++i) {
+    bytes -= queue->mbufs[i]->pkt_len;
+    Finish(queue->from[i], full);
+    rte_pktmbuf_free(queue->mbufs[i]);
+  }
+  port_counters->tx_frames.Add(sent);
+  port_counters->tx_bytes.Add(bytes);
+  queue->count = 0;
+}
+
+// The end of a frame's way. Each is counted once.
+void Worker::Finish(From from, Reason reason) {
+  auto& reasons = from == From::kLan ? counters_->lan_reasons : counters_->host_reasons;
+  reasons[static_cast<size_t>(reason)].Add(1);
+}
+
+void Worker::ReportEvents() {
+  event_credit_ = std::max(event_credit_, round_start_ - kEventBurst);
+  for (size_t i = 0; i < batch_.event_count; ++i) {
+    if (event_credit_ + kEventCost > round_start_) {
+      counters_->events_lost.Add(1);
+      continue;
+    }
+    event_credit_ = event_credit_ + kEventCost;
+    SendEvent(batch_.events[i]);
+  }
+}
+
+void Worker::SendEvent(const Event& event) {
+  Event element = event;
+  if (rte_ring_enqueue_elem(options_.events, &element, sizeof(element)) == 0) {
+    wake_control_ = true;
+  } else {
+    counters_->events_lost.Add(1);
+  }
+}
+
+void Worker::WatchInterrupts() {
+  if (!options_.interrupts) return;
+  for (const uint16_t port : {options_.lan_port, options_.host_port}) {
+    rte_eth_dev_rx_intr_ctl_q(port, options_.queue, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD, nullptr);
+  }
+}
+
+// Sleeps until a frame arrives, or for a nap where a port cannot tell.
+void Worker::Idle() {
+  const MonoTime start = Now();
+  publisher_->Offline(options_.id);
+  if (options_.interrupts) {
+    // A frame that came before its interrupt was enabled waits for the timeout, no longer. Some drivers have them
+    // always enabled.
+    rte_eth_dev_rx_intr_enable(options_.lan_port, options_.queue);
+    rte_eth_dev_rx_intr_enable(options_.host_port, options_.queue);
+    rte_epoll_event events[2];
+    rte_epoll_wait(RTE_EPOLL_PER_THREAD, events, 2, kInterruptWaitMs);
+    rte_eth_dev_rx_intr_disable(options_.lan_port, options_.queue);
+    rte_eth_dev_rx_intr_disable(options_.host_port, options_.queue);
+  } else {
+    // The tap driver's signal ends the nap when the kernel has a frame.
+    const timespec nap = {.tv_sec = 0, .tv_nsec = nap_ns_};
+    nanosleep(&nap, nullptr);
+    nap_ns_ = std::min(nap_ns_ + nap_ns_ / 8, kLongestNapNs);  // 50 µs to 1 ms within 9 ms
+  }
+  publisher_->Online(options_.id);
+  counters_->sleeps.Add(1);
+  counters_->sleep_ns.Add(static_cast<uint64_t>((Now() - start).ns));
+}
+
+}  // namespace qure

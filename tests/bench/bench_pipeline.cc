@@ -1,0 +1,252 @@
+// ns and cycles a packet through the production pipeline, beside a plain pass that only touches and swaps the MAC
+// addresses of the same mbufs in the same run. The ratio is the figure: it carries over to other machines, the times do
+// not.
+#include <getopt.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dataplane/mbuf_frame.h"
+#include "dataplane/pipeline.h"
+#include "proto/checksum.h"
+#include "tests/packet/cases.h"
+
+namespace qure::testing {
+
+namespace {
+
+// Together well beyond the first-level cache: a frame comes from the second level or further, as behind a NIC.
+constexpr size_t kFrames = 4096;
+constexpr size_t kBursts = kFrames / kBurst;
+
+struct BenchCase {
+  const char* name;
+  const char* row;  // of the packet tables
+};
+constexpr BenchCase kCases[] = {
+    {"arp", "request for the service address"},
+    {"nd", "solicitation"},
+    {"echo", "ping"},
+    {"echo6", "ping6"},
+    {"dns", "A"},
+    {"dns_nxdomain", "NXDOMAIN"},
+    {"host", "TCP to a service"},
+    {"host6", "TCP to a service over IPv6"},
+    {"drop", "to somebody else's MAC"},
+};
+constexpr uint32_t kSources[] = {1, 10'000, 1'000'000};
+
+Case FindCase(const std::string& row) {
+  for (const Case& c : AllCases()) {
+    if (c.name == row) return c;
+  }
+  std::fprintf(stderr, "no row \"%s\" in the packet tables\n", row.c_str());
+  std::exit(1);
+}
+
+// Gives a frame its own remote address: the last four bytes of the source, with the checksums that cover it.
+class SourcePatch {
+ public:
+  explicit SourcePatch(const Bytes& frame) {
+    const bool v6 = frame[12] == 0x86;
+    const bool arp = frame[13] == 0x06;
+    source_ = arp ? 28 : v6 ? 34 : 26;
+    if (arp) return;
+    if (!v6) checksums_.push_back(24);
+    const size_t transport = v6 ? 54 : 34;
+    const uint8_t protocol = frame[v6 ? 20 : 23];
+    if (protocol == 17) checksums_.push_back(transport + 6);
+    if (protocol == 6) checksums_.push_back(transport + 16);
+    if (protocol == 58) checksums_.push_back(transport + 2);
+  }
+
+  void Apply(uint32_t number, uint8_t* frame) const {
+    std::array<uint8_t, 4> before;
+    std::memcpy(before.data(), frame + source_, 4);
+    const uint32_t value = 0x0b000000 + number;  // 11.0.0.0 onwards
+    const std::array<uint8_t, 4> after = {static_cast<uint8_t>(value >> 24), static_cast<uint8_t>(value >> 16),
+                                          static_cast<uint8_t>(value >> 8), static_cast<uint8_t>(value)};
+    std::memcpy(frame + source_, after.data(), 4);
+    for (size_t at : checksums_) {
+      Be16 checksum;
+      std::memcpy(&checksum, frame + at, 2);
+      checksum = UpdateChecksum(checksum, before, after);
+      std::memcpy(frame + at, &checksum, 2);
+    }
+  }
+
+ private:
+  size_t source_ = 0;
+  std::vector<size_t> checksums_;
+};
+
+class Bench {
+ public:
+  Bench(rte_mempool* pool, const Case& c, uint32_t sources)
+      : case_(c), patch_(c.in), sources_(sources), snapshot_(SiteSnapshot()) {
+    mbufs_.resize(kFrames);
+    if (rte_pktmbuf_alloc_bulk(pool, mbufs_.data(), kFrames) != 0) {
+      std::fprintf(stderr, "no mbufs\n");
+      std::exit(1);
+    }
+  }
+  ~Bench() { rte_pktmbuf_free_bulk(mbufs_.data(), kFrames); }
+
+  // Cycles of one pass over all frames, freshly laid down.
+  uint64_t Plain() {
+    return Pass([](Batch* batch) {
+      for (size_t i = 0; i < batch->count; ++i) {
+        uint8_t* mac = batch->frames[i].data;
+        std::swap_ranges(mac, mac + 6, mac + 6);
+      }
+    });
+  }
+  uint64_t Pipeline() {
+    const uint64_t cycles = Pass([this](Batch* batch) { ProcessLan(snapshot_, batch); });
+    for (Reason reason : last_reasons_) {
+      if (reason != case_.reason) {
+        std::fprintf(stderr, "%s: %s\n", case_.name.c_str(), NameOf(reason).data());
+        std::exit(1);
+      }
+    }
+    return cycles;
+  }
+
+ private:
+  template <typename Work>
+  uint64_t Pass(Work work) {
+    LayDown();
+    uint64_t cycles = 0;
+    for (size_t burst = 0; burst < kBursts; ++burst) {
+      rte_mbuf** const mbufs = &mbufs_[burst * kBurst];
+      const uint64_t start = rte_rdtsc_precise();
+      batch_.count = kBurst;
+      batch_.event_count = 0;
+      for (size_t i = 0; i < kBurst; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void*));
+      for (size_t i = 0; i < kBurst; ++i) batch_.frames[i] = FrameOf(mbufs[i]);
+      work(&batch_);
+      for (size_t i = 0; i < kBurst; ++i) WriteBack(batch_.frames[i], mbufs[i]);
+      cycles += rte_rdtsc_precise() - start;
+      std::copy(batch_.reasons.begin(), batch_.reasons.end(), last_reasons_.begin());
+    }
+    return cycles;
+  }
+
+  void LayDown() {
+    for (rte_mbuf* mbuf : mbufs_) {
+      rte_pktmbuf_reset(mbuf);
+      uint8_t* data = rte_pktmbuf_mtod(mbuf, uint8_t*);
+      std::memcpy(data, case_.in.data(), case_.in.size());
+      mbuf->data_len = static_cast<uint16_t>(case_.in.size());
+      mbuf->pkt_len = mbuf->data_len;
+      if (sources_ > 1) patch_.Apply(next_++ % sources_, data);
+    }
+  }
+
+  const Case case_;
+  const SourcePatch patch_;
+  const uint32_t sources_;
+  const Snapshot snapshot_;
+  uint32_t next_ = 0;
+  std::vector<rte_mbuf*> mbufs_;
+  Batch batch_;
+  std::array<Reason, kBurst> last_reasons_{};
+};
+
+double Median(std::vector<uint64_t> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(values.size() / 2), values.end());
+  return static_cast<double>(values[values.size() / 2]);
+}
+
+nlohmann::json Measure(rte_mempool* pool, const BenchCase& bench_case, uint32_t sources, size_t rounds) {
+  Bench bench(pool, FindCase(bench_case.row), sources);
+  std::vector<uint64_t> plain;
+  std::vector<uint64_t> pipeline;
+  bench.Plain();  // warms up
+  bench.Pipeline();
+  for (size_t i = 0; i < rounds; ++i) {  // turn about, so that a noisy neighbour hits both
+    plain.push_back(bench.Plain());
+    pipeline.push_back(bench.Pipeline());
+  }
+  const double per_frame = 1.0 / kFrames;
+  const double ns_per_cycle = 1e9 / static_cast<double>(rte_get_tsc_hz());
+  const double cycles = Median(pipeline) * per_frame;
+  const double plain_cycles = Median(plain) * per_frame;
+  return {{"case", bench_case.name},
+          {"sources", sources},
+          {"ns", cycles * ns_per_cycle},
+          {"cycles", cycles},
+          {"plain_ns", plain_cycles * ns_per_cycle},
+          {"ratio", cycles / plain_cycles}};
+}
+
+rte_mempool* StartEnvironment(char* program) {
+  const std::string prefix = "qure-bench-" + std::to_string(getpid());
+  std::vector<std::string> words = {program,       "--no-huge",     "-m",   "64",       "--no-pci", "--no-telemetry",
+                                    "--no-shconf", "--file-prefix", prefix, "--lcores", "0@(0)",    "--log-level",
+                                    "error"};
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) return nullptr;
+  return rte_pktmbuf_pool_create("bench", kFrames + kBurst, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+}
+
+int Main(int argc, char** argv) {
+  bool json = false;
+  size_t rounds = 50;
+  const option options[] = {{"json", no_argument, nullptr, 'j'},
+                            {"rounds", required_argument, nullptr, 'r'},
+                            {"help", no_argument, nullptr, 'h'},
+                            {}};
+  for (int c = 0; (c = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
+    if (c == 'j') {
+      json = true;
+    } else if (c == 'r') {
+      rounds = std::max<size_t>(1, std::strtoul(optarg, nullptr, 10));
+    } else {
+      std::printf(
+          "usage: bench_pipeline [--json] [--rounds N]\nns and cycles a packet through the pipeline, beside a plain "
+          "pass.\n");
+      return c == 'h' ? 0 : 2;
+    }
+  }
+  rte_mempool* pool = StartEnvironment(argv[0]);
+  if (pool == nullptr) {
+    std::fprintf(stderr, "DPDK does not start: %s\n", rte_strerror(rte_errno));
+    return 1;
+  }
+  nlohmann::json rows = nlohmann::json::array();
+  if (!json) std::printf("%-14s %9s %8s %8s %9s %6s\n", "case", "sources", "ns", "cycles", "plain ns", "ratio");
+  for (const BenchCase& bench_case : kCases) {
+    for (uint32_t sources : kSources) {
+      const nlohmann::json row = Measure(pool, bench_case, sources, rounds);
+      rows.push_back(row);
+      if (json) continue;
+      std::printf("%-14s %9u %8.1f %8.1f %9.1f %6.2f\n", bench_case.name, sources, row["ns"].get<double>(),
+                  row["cycles"].get<double>(), row["plain_ns"].get<double>(), row["ratio"].get<double>());
+    }
+  }
+  if (json) std::printf("%s\n", nlohmann::json{{"rows", rows}}.dump(2).c_str());
+  rte_mempool_free(pool);
+  rte_eal_cleanup();
+  return 0;
+}
+
+}  // namespace
+
+}  // namespace qure::testing
+
+int main(int argc, char** argv) {
+  return qure::testing::Main(argc, argv);
+}

@@ -1,0 +1,43 @@
+// The packet tables: a frame in, a reason and a frame out. Function tests and benches use the same ones.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/support/harness.h"
+
+namespace qure::testing {
+
+struct Case {
+  std::string name;
+  Bytes in;
+  Reason reason;
+  std::optional<Bytes> out = std::nullopt;  // nullopt: a drop, whose bytes nobody sees
+  std::vector<Event> events = {};
+  Direction direction = Direction::kFromLan;
+  std::function<void(Snapshot*)> site = nullptr;  // changes to SiteSnapshot
+};
+
+std::vector<Case> ArpCases();
+std::vector<Case> NeighborCases();
+std::vector<Case> EchoCases();
+std::vector<Case> DnsCases();
+std::vector<Case> DeliveryCases();
+std::vector<Case> MalformedCases();
+std::vector<Case> HostCases();
+std::vector<Case> AllCases();
+
+// Changes to the site that several tables use.
+inline void Shared(Snapshot* s) {
+  s->dedicated = false;
+}
+inline void Vlan7(Snapshot* s) {
+  s->vlan = 7;
+}
+
+// The same case on a tagged LAN: in and out carry the tag, frames to the kernel do not.
+Case OnVlan(Case c);
+
+}  // namespace qure::testing

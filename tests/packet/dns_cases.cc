@@ -1,0 +1,163 @@
+#include "tests/packet/cases.h"
+
+namespace qure::testing {
+
+namespace {
+
+constexpr uint16_t kA = 1, kNs = 2, kSoa = 6, kTxt = 16, kAaaa = 28, kHttps = 65, kAxfr = 252, kAny = 255;
+constexpr uint16_t kOwner = 12;         // offset of the question name
+constexpr uint16_t kAnswered = 0x8500;  // QR AA RD
+
+const Bytes kSoaRdata =
+    Concat({WireName("ns1.home.example"), WireName("hostmaster.home.example"), {0, 0,  0, 1, 0,  0,   14, 16, 0, 0,
+                                                                                2, 88, 0, 1, 81, 128, 0,  0,  0, 30}});
+const Bytes kServiceA = {198, 51, 100, 50};
+const Bytes kServiceAaaa(kService6.bytes.begin(), kService6.bytes.end());
+
+Bytes Query4(const Bytes& message, uint16_t port = 40000) {
+  return Build(Ether{kServiceMac4, kGatewayMac, 0x0800},
+               Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 17, .ttl = 61},
+                     Udp(kClient4, kService4, port, 53, message)));
+}
+Bytes Reply4(const Bytes& message, uint16_t port = 40000) {
+  return Build(Ether{kGatewayMac, kServiceMac4, 0x0800},
+               Build(Ip4Header{.source = kService4, .destination = kClient4, .protocol = 17},
+                     Udp(kService4, kClient4, 53, port, message)));
+}
+Bytes Query6(const Bytes& message) {
+  return Build(Ether{kServiceMac6, kGatewayMac, 0x86dd},
+               Build(Ip6Header{kClient6, kService6, 17, 61}, Udp(kClient6, kService6, 40000, 53, message)));
+}
+Bytes Reply6(const Bytes& message) {
+  return Build(Ether{kGatewayMac, kServiceMac6, 0x86dd},
+               Build(Ip6Header{kService6, kClient6, 17, 64}, Udp(kService6, kClient6, 53, 40000, message)));
+}
+
+// A case over IPv4: query message in, answer message out.
+Case Ask(const char* name, const Bytes& query, Reason reason, const Bytes& answer) {
+  return {name, Query4(query), reason, Reply4(answer)};
+}
+
+Bytes Negative(const Dns& asked, uint16_t rcode, size_t prefix) {
+  return Concat({DnsHeaderBytes(asked.id, kAnswered | rcode, 1, 0, 1, 0), Question(asked.name, asked.type),
+                 Record(static_cast<uint16_t>(kOwner + prefix), kSoa, 30, kSoaRdata)});
+}
+Bytes Refusal(const Dns& asked, uint16_t rcode) {
+  return Concat({DnsHeaderBytes(asked.id, 0x8100 | rcode, 1, 0, 0, 0), Question(asked.name, asked.type, asked.klass)});
+}
+Bytes Positive(const Dns& asked, uint32_t ttl, const Bytes& rdata) {
+  return Concat({DnsHeaderBytes(asked.id, kAnswered, 1, 1, 0, 0), Question(asked.name, asked.type),
+                 Record(kOwner, asked.type, ttl, rdata)});
+}
+
+std::vector<Case> Answers() {
+  const Dns a{.name = "www.home.example", .type = kA};
+  const Dns aaaa{.name = "www.home.example", .type = kAaaa};
+  const Dns mixed{.name = "wWw.HoMe.eXample", .type = kA};
+  const Dns txt{.name = "www.home.example", .type = kTxt};
+  const Dns ns{.name = "home.example", .type = kNs};
+  const Dns soa{.name = "home.example", .type = kSoa};
+  const Dns any{.name = "ns1.home.example", .type = kAny};
+  Dns edns = a;
+  edns.edns_payload = 4096;
+  edns.dnssec_ok = true;
+  const Bytes edns_answer = Concat({DnsHeaderBytes(a.id, kAnswered, 1, 1, 0, 1), Question(a.name, kA),
+                                    Record(kOwner, kA, 60, kServiceA), AnswerOpt(0, true)});
+  Dns no_recursion = a;
+  no_recursion.flags = 0;
+  return {
+      Ask("A", Build(a), Reason::dns_answer, Positive(a, 60, kServiceA)),
+      Ask("the case of the question is kept", Build(mixed), Reason::dns_answer, Positive(mixed, 60, kServiceA)),
+      Ask("TXT", Build(txt), Reason::dns_answer, Positive(txt, 300, {2, 'h', 'i'})),
+      Ask("NS", Build(ns), Reason::dns_answer, Positive(ns, 60, WireName("ns1.home.example"))),
+      Ask("SOA", Build(soa), Reason::dns_answer, Positive(soa, 60, kSoaRdata)),
+      Ask("ANY gets one set", Build(any), Reason::dns_answer,
+          Concat({DnsHeaderBytes(any.id, kAnswered, 1, 1, 0, 0), Question(any.name, kAny),
+                  Record(kOwner, kA, 60, kServiceA)})),
+      Ask("EDNS with DO", Build(edns), Reason::dns_answer, edns_answer),
+      Ask("RD is copied", Build(no_recursion), Reason::dns_answer,
+          Concat({DnsHeaderBytes(a.id, 0x8400, 1, 1, 0, 0), Question(a.name, kA), Record(kOwner, kA, 60, kServiceA)})),
+      {"AAAA over IPv6", Query6(Build(aaaa)), Reason::dns_answer, Reply6(Positive(aaaa, 60, kServiceAaaa))},
+  };
+}
+
+std::vector<Case> Negatives() {
+  const Dns missing{.name = "nope.home.example", .type = kA};
+  const Dns deep_missing{.name = "x.y.www.home.example", .type = kA};
+  const Dns nodata{.name = "ns1.home.example", .type = kAaaa};
+  const Dns https{.name = "www.home.example", .type = kHttps};
+  const Dns empty{.name = "ent.home.example", .type = kA};
+  const Dns foreign{.name = "example.com", .type = kA};
+  const Dns chaos{.name = "version.bind", .type = kTxt, .klass = 3};
+  const Dns transfer{.name = "home.example", .type = kAxfr};
+  return {
+      Ask("NXDOMAIN", Build(missing), Reason::dns_nxdomain, Negative(missing, 3, 5)),
+      Ask("NXDOMAIN below a name", Build(deep_missing), Reason::dns_nxdomain, Negative(deep_missing, 3, 8)),
+      Ask("NODATA", Build(nodata), Reason::dns_nodata, Negative(nodata, 0, 4)),
+      Ask("type 65 on an existing name is NODATA", Build(https), Reason::dns_nodata, Negative(https, 0, 4)),
+      Ask("an empty non-terminal is NODATA", Build(empty), Reason::dns_nodata, Negative(empty, 0, 4)),
+      Ask("not our zone", Build(foreign), Reason::dns_refused, Refusal(foreign, 5)),
+      Ask("not our class", Build(chaos), Reason::dns_refused, Refusal(chaos, 5)),
+      Ask("no transfer over UDP", Build(transfer), Reason::dns_refused, Refusal(transfer, 5)),
+  };
+}
+
+std::vector<Case> Faults() {
+  const Dns a{.name = "www.home.example", .type = kA};
+  Dns notify = a;
+  notify.flags = 0x2000;
+  Dns version = a;
+  version.edns_payload = 1232;
+  version.edns_version = 1;
+  Bytes two_questions = Build(a);
+  PutBe16(&two_questions, 4, 2);
+  Dns opt = a;
+  opt.edns_payload = 1232;
+  Bytes two_opts = Concat({Build(opt), {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0}});
+  PutBe16(&two_opts, 10, 2);
+  Dns response = a;
+  response.flags = 0x8180;
+  Bytes wrong_checksum = Query4(Build(a));
+  wrong_checksum.back() ^= 1;
+  Bytes no_checksum = Query4(Build(a));
+  PutBe16(&no_checksum, 14 + 20 + 6, 0);
+  Bytes no_checksum6 = Query6(Build(a));
+  PutBe16(&no_checksum6, 14 + 40 + 6, 0);
+  const Dns big{.name = "big.home.example", .type = kTxt};
+  Dns big_edns = big;
+  big_edns.edns_payload = 4096;
+  return {
+      Ask("opcode NOTIFY", Build(notify), Reason::dns_not_implemented, DnsHeaderBytes(a.id, 0xa004, 0, 0, 0, 0)),
+      Ask("EDNS version 1", Build(version), Reason::dns_bad_version,
+          Concat({DnsHeaderBytes(a.id, 0x8100, 1, 0, 0, 1), Question(a.name, kA), AnswerOpt(1)})),
+      Ask("two questions", two_questions, Reason::dns_format_error, DnsHeaderBytes(a.id, 0x8101, 0, 0, 0, 0)),
+      Ask("two OPT records", two_opts, Reason::dns_format_error,
+          Concat({DnsHeaderBytes(a.id, 0x8101, 1, 0, 0, 1), Question(a.name, kA), AnswerOpt()})),
+      Ask("too large for 512 bytes", Build(big), Reason::dns_truncated,
+          Concat({DnsHeaderBytes(a.id, 0x8700, 1, 0, 0, 0), Question(big.name, kTxt)})),
+      Ask("too large for 1232 bytes", Build(big_edns), Reason::dns_truncated,
+          Concat({DnsHeaderBytes(a.id, 0x8700, 1, 0, 0, 1), Question(big.name, kTxt), AnswerOpt()})),
+      {"no UDP checksum over IPv4", no_checksum, Reason::dns_answer, Reply4(Positive(a, 60, kServiceA))},
+      {"no UDP checksum over IPv6", no_checksum6, Reason::udp_checksum},
+      {"UDP checksum wrong", wrong_checksum, Reason::udp_checksum},
+      {"a response", Query4(Build(response)), Reason::dns_response},
+      {"eleven bytes", Query4(Bytes(11)), Reason::dns_short},
+      {"from port 53", Query4(Build(a), 53), Reason::dns_reflection},
+      {"from port 0", Query4(Build(a), 0), Reason::dns_reflection},
+      {.name = "no zones: the kernel may have a server",
+       .in = Query4(Build(a)),
+       .reason = Reason::host_service,
+       .out = ToKernel(Query4(Build(a))),
+       .site = [](Snapshot* s) { s->dns = nullptr; }},
+  };
+}
+
+}  // namespace
+
+std::vector<Case> DnsCases() {
+  std::vector<Case> all = Answers();
+  for (auto& table : {Negatives(), Faults()}) all.insert(all.end(), table.begin(), table.end());
+  return all;
+}
+
+}  // namespace qure::testing

@@ -1,0 +1,218 @@
+// The packet tables through the production pipeline, and properties that hold for all of them.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/packet/cases.h"
+
+namespace qure::testing {
+
+namespace {
+
+std::string Text(const Event& e) {
+  return std::to_string(static_cast<int>(e.kind)) + ' ' + ToString(e.mac) + ' ' + ToString(e.ip) +
+         (e.to_service_mac ? " to us" : "");
+}
+
+bool Same(const Event& a, const Event& b) {
+  return a.kind == b.kind && a.mac == b.mac && a.ip == b.ip && a.to_service_mac == b.to_service_mac;
+}
+
+Snapshot SiteOf(const Case& c) {
+  Snapshot snapshot = SiteSnapshot();
+  if (c.site) c.site(&snapshot);
+  return snapshot;
+}
+
+void Check(const Case& c) {
+  SCOPED_TRACE(c.name);
+  const Outcome outcome = Process(SiteOf(c), c.direction, c.in);
+  EXPECT_EQ(NameOf(outcome.reason), NameOf(c.reason));
+  EXPECT_EQ(c.out.has_value(), VerdictOf(c.reason) != Verdict::kDrop) << "the table contradicts itself";
+  if (c.out) {
+    EXPECT_EQ(outcome.frame, *c.out);
+  }
+  ASSERT_EQ(outcome.events.size(), c.events.size());
+  for (size_t i = 0; i < c.events.size(); ++i) {
+    EXPECT_TRUE(Same(outcome.events[i], c.events[i])) << Text(outcome.events[i]) << " instead of " << Text(c.events[i]);
+  }
+}
+
+}  // namespace
+
+TEST(Packet, Arp) {
+  for (const Case& c : ArpCases()) Check(c);
+}
+TEST(Packet, Neighbor) {
+  for (const Case& c : NeighborCases()) Check(c);
+}
+TEST(Packet, Echo) {
+  for (const Case& c : EchoCases()) Check(c);
+}
+TEST(Packet, Dns) {
+  for (const Case& c : DnsCases()) Check(c);
+}
+TEST(Packet, Delivery) {
+  for (const Case& c : DeliveryCases()) Check(c);
+}
+TEST(Packet, Malformed) {
+  for (const Case& c : MalformedCases()) Check(c);
+}
+TEST(Packet, Host) {
+  for (const Case& c : HostCases()) Check(c);
+}
+
+TEST(Packet, EverythingOnAVlan) {
+  for (const auto& table : {ArpCases(), NeighborCases(), EchoCases(), DnsCases()}) {
+    for (const Case& c : table) Check(OnVlan(c));
+  }
+}
+
+// Every reason but those that the worker and the control path give has its row in a table.
+TEST(Packet, EveryReasonHasACase) {
+  std::set<Reason> missing;
+  for (size_t i = 0; i < kReasonCount; ++i) missing.insert(static_cast<Reason>(i));
+  for (Reason elsewhere : {Reason::control_announce, Reason::control_frame, Reason::gate_shut, Reason::no_room,
+                           Reason::lan_full, Reason::host_full}) {
+    missing.erase(elsewhere);
+  }
+  for (const Case& c : AllCases()) missing.erase(c.reason);
+  for (Reason reason : missing) ADD_FAILURE() << "no case for " << NameOf(reason);
+}
+
+// A frame cut at any byte is never answered as if it were whole, and never read beyond its end (ASan).
+TEST(Packet, TruncatedAtEveryByte) {
+  for (const Case& c : AllCases()) {
+    SCOPED_TRACE(c.name);
+    const Snapshot snapshot = SiteOf(c);
+    for (size_t length = 0; length < c.in.size(); ++length) {
+      const Outcome outcome =
+          Process(snapshot, c.direction, Bytes(c.in.begin(), c.in.begin() + static_cast<ptrdiff_t>(length)));
+      if (VerdictOf(outcome.reason) != Verdict::kAnswer) continue;
+      // Only padding may be missing: the answer is then the same but for it.
+      ASSERT_TRUE(c.out && outcome.reason == c.reason) << "cut to " << length << " of " << c.in.size();
+      ASSERT_TRUE(std::equal(outcome.frame.begin(), outcome.frame.end(), c.out->begin())) << "cut to " << length;
+    }
+  }
+}
+
+TEST(Packet, SameInputSameOutput) {
+  for (const Case& c : AllCases()) {
+    SCOPED_TRACE(c.name);
+    const Outcome first = Process(SiteOf(c), c.direction, c.in);
+    const Outcome second = Process(SiteOf(c), c.direction, c.in);
+    EXPECT_EQ(first.reason, second.reason);
+    EXPECT_EQ(first.frame, second.frame);
+  }
+}
+
+// Nothing is answered, nor delivered, for an address that is not held.
+TEST(Packet, ANodeThatHoldsNothingAnswersNothing) {
+  for (const Case& c : AllCases()) {
+    SCOPED_TRACE(c.name);
+    Snapshot snapshot = SiteOf(c);
+    for (ServiceAddress& s : snapshot.addresses_v4) s.serving = false;
+    for (ServiceAddress& s : snapshot.addresses_v6) s.serving = false;
+    const Outcome outcome = Process(snapshot, c.direction, c.in);
+    EXPECT_NE(VerdictOf(outcome.reason), Verdict::kAnswer) << NameOf(outcome.reason);
+    EXPECT_NE(outcome.reason, Reason::host_service);
+  }
+}
+
+// An answer that comes back, reflected or looped, is not answered again.
+TEST(Packet, AnswersAreNotAnswered) {
+  for (const Case& c : AllCases()) {
+    if (VerdictOf(c.reason) != Verdict::kAnswer) continue;
+    SCOPED_TRACE(c.name);
+    const Snapshot snapshot = SiteOf(c);
+    const Bytes answer = Process(snapshot, c.direction, c.in).frame;
+    EXPECT_NE(VerdictOf(Process(snapshot, c.direction, answer).reason), Verdict::kAnswer);
+    // Turned around by a host that echoes frames: source and destination MAC swapped.
+    Bytes turned = answer;
+    std::swap_ranges(turned.begin(), turned.begin() + 6, turned.begin() + 6);
+    EXPECT_NE(VerdictOf(Process(snapshot, c.direction, turned).reason), Verdict::kAnswer);
+  }
+}
+
+TEST(Packet, ChecksumsVerifiedByThePortAreNotVerifiedAgain) {
+  for (const Case& c : MalformedCases()) {
+    if (c.reason != Reason::ip4_checksum) continue;
+    EXPECT_EQ(Process(SiteSnapshot(), Direction::kFromLan, c.in, true).reason, Reason::host_service);
+  }
+}
+
+TEST(Packet, NoRoomForATagOrAnOption) {
+  Bytes bytes = HostCases().front().in;
+  Frame frame{.data = bytes.data(), .length = static_cast<uint16_t>(bytes.size())};
+  Snapshot snapshot = SiteSnapshot();
+  Vlan7(&snapshot);
+  EXPECT_EQ(ProcessControl(snapshot, true, &frame), Reason::no_room);
+
+  // A solicitation without an option cannot grow into an advertisement when nothing is behind it.
+  Bytes solicitation;
+  for (const Case& c : NeighborCases()) {
+    if (c.name == "unicast solicitation without option") solicitation = c.in;
+  }
+  ASSERT_FALSE(solicitation.empty());
+  Batch batch;
+  batch.count = 1;
+  batch.frames[0] = {.data = solicitation.data(), .length = static_cast<uint16_t>(solicitation.size())};
+  ProcessLan(SiteSnapshot(), &batch);
+  EXPECT_EQ(batch.reasons[0], Reason::no_room);
+}
+
+TEST(Packet, ControlFramesGetTheTag) {
+  Bytes buffer(kHeadroom + 60);
+  Frame frame{.data = buffer.data() + kHeadroom, .length = 60, .headroom = kHeadroom};
+  Snapshot snapshot = SiteSnapshot();
+  EXPECT_EQ(ProcessControl(snapshot, false, &frame), Reason::control_frame);
+  EXPECT_EQ(frame.length, 60);
+  Vlan7(&snapshot);
+  EXPECT_EQ(ProcessControl(snapshot, true, &frame), Reason::control_announce);
+  EXPECT_EQ(frame.length, 64);
+  EXPECT_EQ(Bytes(frame.data + 12, frame.data + 16), (Bytes{0x81, 0, 0, 7}));
+}
+
+// A burst of many kinds at once gives each frame what it gets alone.
+TEST(Packet, FramesOfABurstDoNotDisturbEachOther) {
+  const Snapshot snapshot = SiteSnapshot();
+  std::vector<Case> cases;
+  for (const Case& c : AllCases()) {
+    if (c.site == nullptr && c.direction == Direction::kFromLan) cases.push_back(c);
+  }
+  std::vector<Bytes> buffers(kBurst, Bytes(kHeadroom + kRoom));
+  for (size_t start = 0; start < cases.size(); start += kBurst) {
+    Batch batch;
+    batch.count = std::min(kBurst, cases.size() - start);
+    for (size_t i = 0; i < batch.count; ++i) {
+      const Bytes& in = cases[start + i].in;
+      std::copy(in.begin(), in.end(), buffers[i].begin() + kHeadroom);
+      batch.frames[i] = {.data = buffers[i].data() + kHeadroom,
+                         .length = static_cast<uint16_t>(in.size()),
+                         .headroom = kHeadroom,
+                         .tailroom = static_cast<uint16_t>(kRoom - in.size())};
+    }
+    ProcessLan(snapshot, &batch);
+    for (size_t i = 0; i < batch.count; ++i) {
+      SCOPED_TRACE(cases[start + i].name);
+      EXPECT_EQ(NameOf(batch.reasons[i]), NameOf(cases[start + i].reason));
+      const Frame& out = batch.frames[i];
+      if (cases[start + i].out) {
+        EXPECT_EQ(Bytes(out.data, out.data + out.length), *cases[start + i].out);
+      }
+    }
+  }
+}
+
+TEST(Packet, EventsOfABurstAreBounded) {
+  const Bytes announcement = ArpCases()[6].in;
+  std::vector<Bytes> copies(kBurst, announcement);
+  Batch batch;
+  batch.count = kBurst;
+  for (size_t i = 0; i < kBurst; ++i)
+    batch.frames[i] = {.data = copies[i].data(), .length = static_cast<uint16_t>(copies[i].size())};
+  ProcessLan(SiteSnapshot(), &batch);
+  EXPECT_EQ(batch.event_count, Batch::kMaxEvents);
+}
+
+}  // namespace qure::testing
