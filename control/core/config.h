@@ -1,0 +1,88 @@
+// What the operator wants, parsed and checked: plain values with their defaults. How it is written in a file is
+// control/io's affair.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/address.h"
+#include "proto/dns_table.h"
+#include "proto/time.h"
+
+namespace qure {
+
+enum class LanMode : uint8_t {
+  kDedicated,  // the NIC is ours; the kernel sees the LAN only through the host port
+  kShared,     // the kernel keeps the interface; only service addresses live on the host port
+};
+enum class ServiceMac : uint8_t {
+  kDerived,    // from cluster and address: takeover moves a switch entry, not an ARP entry
+  kInterface,  // the LAN port's own: for links that refuse other MACs
+};
+enum class DefaultPolicy : uint8_t { kLocal, kDrop };
+enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
+
+// This machine. A change needs a restart, except for log_level.
+struct NodeConfig {
+  std::string name;  // host name by default
+  std::string data_directory = "/var/lib/qure";
+  std::string control_socket = "/run/qure/qured.sock";
+  std::string metrics = "127.0.0.1:9464";  // HOST:PORT, "" for none
+  LogLevel log_level = LogLevel::kInfo;
+  std::vector<IpPrefix> addresses;  // of the node itself on the host port (dedicated mode)
+
+  std::string lan_port;  // "af_packet:eth0" …, see dataplane/port_spec.h
+  LanMode lan_mode = LanMode::kDedicated;
+  uint16_t vlan = 0;
+  std::string host_interface = "qure0";
+
+  unsigned workers = 1;
+  std::vector<unsigned> cores;
+  bool huge_pages = false;
+  unsigned memory_mib = 128;
+  std::string file_prefix;  // "qure-NAME" by default
+
+  friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
+};
+
+// One service address: the first candidate that is free is taken.
+struct AddressConfig {
+  std::vector<IpPrefix> candidates;  // never empty, all of one family
+  friend bool operator==(const AddressConfig&, const AddressConfig&) = default;
+};
+
+struct ServiceConfig {
+  std::string name;
+  uint8_t protocol = 6;  // TCP or UDP
+  uint16_t first_port = 0;
+  uint16_t last_port = 0;
+  friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;
+};
+
+struct ZoneConfig {
+  std::string apex;  // lower-case wire form
+  uint32_t ttl = 60;
+  std::string soa;  // rdata
+  std::vector<DnsRecord> records;
+  friend bool operator==(const ZoneConfig&, const ZoneConfig&) = default;
+};
+
+// What all nodes of the cluster have in common. Reloadable as a whole.
+struct ClusterConfig {
+  std::string name = "qure";
+  std::vector<IpAddress> gateways;  // at most one per family
+  ServiceMac service_mac = ServiceMac::kDerived;
+  std::vector<AddressConfig> addresses;
+  std::vector<ServiceConfig> services;
+  DefaultPolicy default_policy = DefaultPolicy::kLocal;
+  std::vector<ZoneConfig> zones;
+  Duration probe_interval = Milliseconds(150);  // between RFC 5227 probes; the RFC's own value is 1 to 2 s
+};
+
+struct Config {
+  NodeConfig node;
+  ClusterConfig cluster;
+};
+
+}  // namespace qure

@@ -1,0 +1,61 @@
+#include "control/core/identity.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <span>
+
+#include "absl/strings/escaping.h"
+
+namespace qure {
+namespace {
+
+using Digest = std::array<uint8_t, crypto_generichash_BYTES_MIN>;
+
+std::span<const uint8_t> AsBytes(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// BLAKE2b of `domain`, a zero byte and `parts`: the same input never means the same in two domains.
+Digest Hash(std::string_view domain, std::initializer_list<std::span<const uint8_t>> parts) {
+  constexpr uint8_t kEndOfDomain = 0;
+  Digest digest;
+  crypto_generichash_state state;
+  crypto_generichash_init(&state, nullptr, 0, digest.size());
+  crypto_generichash_update(&state, AsBytes(domain).data(), domain.size());
+  crypto_generichash_update(&state, &kEndOfDomain, 1);
+  for (const std::span<const uint8_t> part : parts) crypto_generichash_update(&state, part.data(), part.size());
+  crypto_generichash_final(&state, digest.data(), digest.size());
+  return digest;
+}
+
+MacAddress LocalMac(const Digest& digest) {
+  MacAddress mac;
+  std::copy_n(digest.begin(), mac.bytes.size(), mac.bytes.begin());
+  mac.bytes[0] = static_cast<uint8_t>((mac.bytes[0] & 0xf0) | 0x02);
+  return mac;
+}
+
+}  // namespace
+
+ClusterId ClusterIdFromName(std::string_view name) {
+  return Hash("qure cluster id", {AsBytes(name)});
+}
+
+MacAddress ServiceMacFor(const ClusterId& cluster, const IpAddress& address) {
+  if (address.is_v4()) return LocalMac(Hash("qure service mac, IPv4", {cluster, address.v4().bytes}));
+  return LocalMac(Hash("qure service mac, IPv6", {cluster, address.v6().bytes}));
+}
+
+MacAddress NodeMac(const NodeId& node, int hop) {
+  MacAddress mac = LocalMac(Hash("qure node mac", {node}));
+  mac.bytes[5] = static_cast<uint8_t>((mac.bytes[5] & 0xfe) | (hop & 1));
+  return mac;
+}
+
+std::string ToHex(const std::array<uint8_t, 16>& id) {
+  return absl::BytesToHexString({reinterpret_cast<const char*>(id.data()), id.size()});
+}
+
+}  // namespace qure

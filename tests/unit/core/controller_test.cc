@@ -1,0 +1,327 @@
+// Several claims under one controller: what is published, in which order, and what a reload leaves alone.
+#include "control/core/controller.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "proto/dns.h"
+#include "tests/unit/core/support.h"
+
+namespace qure::test {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr std::string_view kA = "198.51.100.50/24";
+constexpr std::string_view kB = "198.51.100.51/24";
+constexpr std::string_view kC = "2001:db8:2::50/64";
+
+void HoldAll(Node* node) {
+  node->RunFor(Seconds(10));
+  for (const ClaimStatus& claim : node->status().claims) ASSERT_EQ(claim.state, ClaimState::kHeld);
+  node->Forget();
+}
+
+void Lose(Node* node, std::string_view ip) {
+  node->HearUsed(ip, Stranger());
+  node->Forget();
+  node->HearUsed(ip, Stranger());
+}
+
+TEST(Controller, BeforeAnyConfigItIsIdle) {
+  Node node;
+  EXPECT_EQ(node.deadline(), kNever);
+  EXPECT_EQ(node.status().role, "standby");
+  node.Configure(MakeConfig({}));
+  EXPECT_THAT(node.Described(), ElementsAre("snapshot 1: "));
+  EXPECT_EQ(node.deadline(), kNever);
+}
+
+TEST(Controller, SnapshotSaysWhoWeAreAndWhatWeWatch) {
+  std::mt19937_64 random(1);
+  Controller controller({.node_id = kNodeId, .lan_mac = LanMac(), .lan_mode = LanMode::kShared, .vlan = 42}, random);
+  ClusterConfig config = MakeConfig({{kC}, {kB, kA}});
+  config.gateways = {Ip("198.51.100.1"), Ip("2001:db8:2::1")};
+  const Actions actions = controller.OnConfig(kStart, config);
+  ASSERT_EQ(actions.size(), 1);
+  const Snapshot& snapshot = *std::get<PublishSnapshot>(actions[0]).snapshot;
+  EXPECT_EQ(snapshot.revision, 1);
+  EXPECT_EQ(snapshot.lan_mac, LanMac());
+  EXPECT_EQ(snapshot.node_mac, NodeMac(kNodeId, 0));
+  EXPECT_EQ(snapshot.node_mac_hop1, NodeMac(kNodeId, 1));
+  EXPECT_EQ(snapshot.vlan, 42);
+  EXPECT_FALSE(snapshot.dedicated);
+  ASSERT_EQ(snapshot.addresses_v4.size(), 1);
+  EXPECT_EQ(snapshot.addresses_v4[0].address, Ip("198.51.100.51"));
+  EXPECT_EQ(snapshot.addresses_v4[0].mac, ServiceMacOf("198.51.100.51"));
+  EXPECT_FALSE(snapshot.addresses_v4[0].serving);
+  ASSERT_EQ(snapshot.addresses_v6.size(), 1);
+  EXPECT_EQ(snapshot.addresses_v6[0].mac, ServiceMacOf("2001:db8:2::50"));
+  EXPECT_EQ(snapshot.gateways, config.gateways);
+  EXPECT_EQ(snapshot.dns, nullptr);
+
+  const ControllerStatus status = controller.status();
+  EXPECT_EQ(status.node_mac, NodeMac(kNodeId, 0));
+  EXPECT_EQ(status.snapshot_revision, 1);
+  EXPECT_EQ(status.claims.size(), 2);
+}
+
+TEST(Controller, InterfaceModeUsesThePortsMacForEverything) {
+  Node node;
+  ClusterConfig config = MakeConfig({{kA}, {kC}});
+  config.service_mac = ServiceMac::kInterface;
+  node.Configure(config);
+  EXPECT_EQ(node.snapshot().node_mac, LanMac());
+  EXPECT_EQ(node.snapshot().node_mac_hop1, LanMac());
+  EXPECT_EQ(node.snapshot().addresses_v4.at(0).mac, LanMac());
+  EXPECT_EQ(node.snapshot().addresses_v6.at(0).mac, LanMac());
+  node.RunFor(Seconds(10));
+  for (const std::string& frame : node.Sent(kStart)) EXPECT_THAT(frame, HasSubstr(" lan>"));
+  EXPECT_EQ(node.status().node_mac, LanMac());
+}
+
+TEST(Controller, ServicePortsFollowTheServices) {
+  Node node;
+  ClusterConfig config;
+  node.Configure(config);
+  EXPECT_FALSE(node.snapshot().ports->drop_others);
+  EXPECT_TRUE(node.snapshot().ports->tcp.none());
+  config.default_policy = DefaultPolicy::kDrop;
+  config.services = {{.name = "web", .protocol = 6, .first_port = 80, .last_port = 80},
+                     {.name = "dns", .protocol = 17, .first_port = 53, .last_port = 53},
+                     {.name = "top", .protocol = 6, .first_port = 65533, .last_port = 65535}};
+  node.Configure(config);
+  const ServicePorts& ports = *node.snapshot().ports;
+  EXPECT_TRUE(ports.drop_others);
+  EXPECT_EQ(ports.tcp.count(), 4);
+  EXPECT_TRUE(ports.tcp[80] && ports.tcp[65533] && ports.tcp[65535]);
+  EXPECT_EQ(ports.udp.count(), 1);
+  EXPECT_TRUE(ports.udp[53]);
+}
+
+TEST(Controller, DnsTableIsRebuiltOnlyWhenZonesChange) {
+  Node node;
+  ClusterConfig config = MakeConfig({{kA}});
+  const std::string apex = DnsNameToWire("home.example").value();
+  config.zones = {{.apex = apex, .ttl = 60, .soa = apex + apex + std::string(20, '\1'), .records = {}}};
+  node.Configure(config);
+  const std::shared_ptr<const DnsTable> first = node.snapshot().dns;
+  ASSERT_NE(first, nullptr);
+  node.RunFor(Seconds(10));
+  EXPECT_EQ(node.snapshot().dns, first);
+  config.gateways = {Ip("198.51.100.1")};
+  node.Configure(config);
+  EXPECT_EQ(node.snapshot().dns, first);
+  config.zones[0].records = {{.name = apex, .type = kDnsTypeA, .ttl = 60, .rdata = std::string(4, '\1')}};
+  node.Configure(config);
+  EXPECT_NE(node.snapshot().dns, first);
+  config.zones.clear();
+  node.Configure(config);
+  EXPECT_EQ(node.snapshot().dns, nullptr);
+}
+
+TEST(Controller, GateOpensWithTheFirstHeldAndShutsWithTheLastLost) {
+  Node node;
+  node.Configure(MakeConfig({{kA}, {kB}}));
+  node.RunFor(Seconds(10));
+  const std::vector<std::string> actions = node.Described();
+  EXPECT_EQ(std::ranges::count(actions, "open gate"), 1);
+  node.Forget();
+
+  Lose(&node, "198.51.100.50");
+  EXPECT_THAT(node.Described(),
+              ElementsAre("snapshot 4: watching 198.51.100.50, serving 198.51.100.51",
+                          "host addresses: 198.51.100.51/24", HasSubstr("log: 198.51.100.50 is held by")));
+  EXPECT_TRUE(node.gate_open());
+  EXPECT_EQ(node.status().role, "master");
+
+  Lose(&node, "198.51.100.51");
+  EXPECT_THAT(node.Described(), ElementsAre("shut gate", "snapshot 5: watching 198.51.100.50, watching 198.51.100.51",
+                                            "host addresses: ", HasSubstr("log: 198.51.100.51 is held by")));
+  EXPECT_EQ(node.status().role, "standby");
+
+  node.RunFor(Seconds(20));
+  EXPECT_TRUE(node.gate_open());
+}
+
+TEST(Controller, ReloadOfTheSameChangesNothing) {
+  Node node;
+  ClusterConfig config = MakeConfig({{kA, kB}, {kC}});
+  node.Configure(config);
+  HoldAll(&node);
+  const MonoTime deadline = node.deadline();
+  config.probe_interval = Milliseconds(500);
+  config.default_policy = DefaultPolicy::kDrop;
+  node.Configure(config);
+  EXPECT_THAT(node.Described(), ElementsAre("snapshot 4: serving 198.51.100.50, serving 2001:db8:2::50"));
+  EXPECT_TRUE(node.snapshot().ports->drop_others);
+  EXPECT_EQ(node.deadline(), deadline);
+}
+
+TEST(Controller, ReloadLeavesProbingAndTakenClaimsAlone) {
+  Node node;
+  const ClusterConfig config = MakeConfig({{kA}, {kC}});
+  node.Configure(config);
+  node.HearUsed("198.51.100.50", Stranger());
+  node.TickAt(node.deadline());
+  const MonoTime deadline = node.deadline();
+  node.Forget();
+  node.Configure(config);
+  EXPECT_EQ(node.claim(0).state, ClaimState::kTaken);
+  EXPECT_EQ(node.claim(0).holder, Stranger());
+  EXPECT_EQ(node.claim(1).state, ClaimState::kProbing);
+  EXPECT_EQ(node.deadline(), deadline);
+  EXPECT_EQ(node.steps().size(), 1);
+}
+
+// Every snapshot from the reload on serves what was served before.
+TEST(Controller, ReloadAddsAndReordersWithoutAGap) {
+  Node node;
+  node.Configure(MakeConfig({{kA}}));
+  HoldAll(&node);
+  node.Configure(MakeConfig({{kC}, {kB}, {kA}}));
+  node.RunFor(Seconds(5));
+  for (const Step& step : node.steps()) {
+    const auto* publish = std::get_if<PublishSnapshot>(&step.action);
+    if (publish == nullptr) continue;
+    const ServiceAddress* a = publish->snapshot->Find(Ip("198.51.100.50").v4());
+    ASSERT_NE(a, nullptr);
+    EXPECT_TRUE(a->serving);
+  }
+  for (const std::string& frame : node.Sent(kStart)) {
+    EXPECT_FALSE(absl::StrContains(frame, "node>broadcast") && absl::EndsWith(frame, "zero/198.51.100.50")) << frame;
+  }
+  EXPECT_EQ(node.snapshot().addresses_v4.at(0).address, Ip("198.51.100.51"));
+  EXPECT_EQ(node.snapshot().addresses_v4.at(1).address, Ip("198.51.100.50"));
+  EXPECT_THAT(node.Described(), Contains("host addresses: 2001:db8:2::50/64, 198.51.100.51/24, 198.51.100.50/24"));
+  EXPECT_TRUE(node.Serves("2001:db8:2::50"));
+  EXPECT_TRUE(node.Serves("198.51.100.51"));
+}
+
+TEST(Controller, ReloadMayGiveAHeldAddressAlternatives) {
+  Node node;
+  node.Configure(MakeConfig({{kA}}));
+  HoldAll(&node);
+  node.Configure(MakeConfig({{kB, kA}}));
+  EXPECT_THAT(node.Described(), ElementsAre("snapshot 3: serving 198.51.100.50"));
+  Lose(&node, "198.51.100.50");
+  EXPECT_EQ(node.claim().address, Prefix(kB));
+  EXPECT_EQ(node.claim().state, ClaimState::kProbing);
+}
+
+TEST(Controller, ReloadMayTakeAlternativesAway) {
+  Node node;
+  node.Configure(MakeConfig({{kA, kB}}));
+  node.HearUsed("198.51.100.50", Stranger());
+  HoldAll(&node);
+  node.Configure(MakeConfig({{kB}}));
+  EXPECT_THAT(node.Described(), ElementsAre("snapshot 4: serving 198.51.100.51"));
+  Lose(&node, "198.51.100.51");
+  EXPECT_EQ(node.claim().state, ClaimState::kTaken);
+  node.TickAt(node.deadline());
+  EXPECT_EQ(node.claim().address, Prefix(kB));
+}
+
+TEST(Controller, ReloadRemovesAClaim) {
+  Node node;
+  node.Configure(MakeConfig({{kA}, {kB}}));
+  HoldAll(&node);
+  node.Configure(MakeConfig({{kB}}));
+  EXPECT_THAT(node.Described(), ElementsAre("snapshot 4: serving 198.51.100.51", "host addresses: 198.51.100.51/24"));
+  node.Forget();
+  node.Configure(MakeConfig({}));
+  EXPECT_THAT(node.Described(), ElementsAre("shut gate", "snapshot 5: ", "host addresses: "));
+  EXPECT_EQ(node.deadline(), kNever);
+}
+
+TEST(Controller, ReloadThatChangesTheMacStartsAnew) {
+  Node node;
+  ClusterConfig config = MakeConfig({{kA}});
+  node.Configure(config);
+  HoldAll(&node);
+  config.name = "other";
+  node.Configure(config);
+  EXPECT_THAT(node.Described(), ElementsAre("shut gate", "snapshot 3: watching 198.51.100.50", "host addresses: "));
+  EXPECT_EQ(node.claim().state, ClaimState::kProbing);
+  HoldAll(&node);
+  EXPECT_EQ(node.claim().mac, ServiceMacFor(ClusterIdFromName("other"), Ip("198.51.100.50")));
+
+  config.service_mac = ServiceMac::kInterface;
+  node.Configure(config);
+  EXPECT_EQ(node.claim().state, ClaimState::kProbing);
+  HoldAll(&node);
+  EXPECT_EQ(node.claim().mac, LanMac());
+  EXPECT_EQ(node.snapshot().node_mac, LanMac());
+}
+
+TEST(Controller, EachFamilyHasItsGateway) {
+  Node node;
+  ClusterConfig config = MakeConfig({{kA}, {kC}});
+  config.gateways = {Ip("2001:db8:2::1")};
+  node.Configure(config);
+  HoldAll(&node);
+  EXPECT_EQ(node.claim(0).verify_failures, 0) << "no IPv4 gateway, nothing to verify";
+  EXPECT_GT(node.claim(1).verify_failures, 0);
+  node.HearGateway("2001:db8:2::1", GatewayMac());
+  EXPECT_FALSE(node.claim(0).verified);
+  EXPECT_TRUE(node.claim(1).verified);
+}
+
+TEST(Controller, AStallDisturbsNoClaim) {
+  const Event stall{
+      .kind = EventKind::kStalled, .mac = Stranger(), .ip = Ip("198.51.100.50"), .span = Milliseconds(120)};
+  Node node;
+  node.Configure(MakeConfig({{kA}}));
+  node.Hear(stall);
+  EXPECT_EQ(node.claim().state, ClaimState::kProbing);
+  HoldAll(&node);
+  node.Hear(stall);
+  EXPECT_THAT(node.steps(), IsEmpty());
+  EXPECT_TRUE(node.gate_open());
+}
+
+// A long life with conflicts and reloads.
+std::vector<std::string> Live(uint64_t seed) {
+  Node node(seed);
+  std::mt19937_64 world(7);
+  node.Configure(MakeConfig({{kA, kB}, {kC}}));
+  for (int i = 0; i < 300; ++i) {
+    node.RunFor(Milliseconds(static_cast<int64_t>(world() % 3000)));
+    const std::string_view ip =
+        std::array<std::string_view, 3>{"198.51.100.50", "198.51.100.51", "2001:db8:2::50"}[world() % 3];
+    switch (world() % 4) {
+      case 0:
+        node.HearUsed(ip, Stranger());
+        break;
+      case 1:
+        node.HearProbed(ip, Stranger2());
+        break;
+      case 2:
+        node.HearUsed(ip, ServiceMacOf(ip));
+        break;
+      default:
+        if (world() % 8 == 0) node.Configure(MakeConfig({{kA, kB}, {kC}}));
+        break;
+    }
+  }
+  std::vector<std::string> life;
+  for (const Step& step : node.steps()) life.push_back(absl::StrCat(step.at.ns, " ", Describe(step.action)));
+  return life;
+}
+
+TEST(Controller, SameSeedSameActions) {
+  const std::vector<std::string> life = Live(1);
+  EXPECT_GT(life.size(), 300);
+  EXPECT_EQ(life, Live(1));
+  EXPECT_NE(life, Live(2));
+}
+
+}  // namespace
+}  // namespace qure::test
