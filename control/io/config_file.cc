@@ -1,0 +1,317 @@
+#include "control/io/config_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+
+#include "absl/strings/str_join.h"
+#include "control/io/address_config.h"
+#include "control/io/config_reader.h"
+#include "control/io/fd.h"
+#include "control/io/text.h"
+#include "control/io/zone_config.h"
+#include "dataplane/port_spec.h"
+#include "proto/address.h"
+#include "proto/ip.h"
+
+namespace qure {
+namespace {
+
+constexpr size_t kMaxSocketPath = 107;  // sun_path, with its final zero
+constexpr size_t kMaxName = 63;
+constexpr int64_t kMaxWorkers = 64;
+constexpr int64_t kMaxCore = 1023;
+
+// A name that can stand in file names, metric labels and logs.
+bool IsPlainName(std::string_view text) {
+  const auto plain = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  };
+  return !text.empty() && text.size() <= kMaxName && text != "." && text != ".." &&
+         std::all_of(text.begin(), text.end(), plain);
+}
+
+std::string PlainName(TableReader* table, std::string_view key, std::string_view fallback) {
+  const Placed<std::string> name = table->String(key, fallback);
+  if (!IsPlainName(name.value)) {
+    table->Fail(key, Concat("\"", name.value, "\" does not do as a name; use 1 to ", kMaxName,
+                            " letters, digits, \"-\", \"_\" or \".\""));
+  }
+  return name.value;
+}
+
+std::string AbsolutePath(TableReader* table, std::string_view key, std::string_view fallback, size_t most) {
+  const Placed<std::string> path = table->String(key, fallback);
+  if (!path.value.starts_with('/')) {
+    table->Fail(key, Concat("\"", path.value, "\" is not an absolute path; begin it with \"/\" like ", fallback));
+  } else if (path.value.size() > most) {
+    table->Fail(key, Concat("is ", path.value.size(), " bytes long; use at most ", most));
+  }
+  return path.value;
+}
+
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
+}
+
+bool IsListenAddress(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const std::optional<IpAddress> address = ParseIp(host);
+  const std::optional<uint32_t> port = ParseUnsigned(text.substr(colon + 1));
+  return address && address->is_v6() == bracketed && port && *port > 0 && *port <= 65535;
+}
+
+std::string ListenAddress(TableReader* table, std::string_view key, std::string_view fallback) {
+  const Placed<std::string> text = table->String(key, fallback);
+  if (!text.value.empty() && !IsListenAddress(text.value)) {
+    table->Fail(key, Concat("\"", text.value, "\" is not ADDRESS:PORT; write it like ", fallback,
+                            " or [::1]:9464, or \"\" for none"));
+  }
+  return text.value;
+}
+
+// What [node] says about the LAN and others have to respect.
+struct LanFacts {
+  std::optional<PortSpec> port;
+  LanMode mode = LanMode::kDedicated;
+};
+
+void ReadInterface(TableReader* lan, const LanFacts& facts, NodeConfig* config) {
+  config->host_interface = lan->String("host_interface", config->host_interface).value;
+  const std::string& name = config->host_interface;
+  if (!IsInterfaceName(name)) {
+    lan->Fail("host_interface",
+              Concat("\"", name, "\" is not an interface name; use 1 to 15 letters or digits, like qure0"));
+  } else if (facts.port && (facts.port->interface() == name || facts.port->argument == name)) {
+    lan->Fail("host_interface",
+              Concat("\"", name, "\" is the LAN port itself; choose the name of a new interface, like qure0"));
+  }
+}
+
+LanFacts ReadLan(TableReader lan, NodeConfig* config) {
+  LanFacts facts;
+  if (const auto port = lan.RequiredString("port", "write the port on the LAN like \"af_packet:eth0\"")) {
+    config->lan_port = port->value;
+    if (auto spec = ParsePortSpec(port->value); spec.ok()) {
+      facts.port = *std::move(spec);
+    } else {
+      lan.Fail("port", Concat("not a port; ", spec.status().message()));
+    }
+  }
+  facts.mode = config->lan_mode =
+      lan.Choice<LanMode>("mode", config->lan_mode, {{"dedicated", LanMode::kDedicated}, {"shared", LanMode::kShared}});
+  config->vlan =
+      static_cast<uint16_t>(lan.Integer("vlan", config->vlan, 0, 4094));  // IEEE 802.1Q §9.6: 4095 is reserved
+  if (facts.mode == LanMode::kShared && facts.port) {
+    if (facts.port->kind == PortKind::kAfXdp) {
+      lan.Fail("mode",
+               "\"shared\" cannot be with af_xdp, which takes every frame away from the kernel; use af_packet or "
+               "\"dedicated\"");
+    } else if (facts.port->kind != PortKind::kAfPacket) {
+      lan.Fail("mode", "\"shared\" needs an interface that the kernel keeps; use af_packet or \"dedicated\"");
+    }
+  }
+  ReadInterface(&lan, facts, config);
+  lan.RejectUnknownKeys();
+  return facts;
+}
+
+void ReadDpdk(TableReader dpdk, NodeConfig* config) {
+  config->workers = static_cast<unsigned>(dpdk.Integer("workers", config->workers, 1, kMaxWorkers));
+  for (const Placed<int64_t>& core : dpdk.Integers("cores", 0, kMaxCore)) {
+    config->cores.push_back(static_cast<unsigned>(core.value));
+  }
+  if (!config->cores.empty() && config->cores.size() != config->workers) {
+    dpdk.Fail("cores", Concat(config->cores.size(), " cores for workers = ", config->workers,
+                              "; give one for each worker, or [] to pin none"));
+  }
+  config->huge_pages = dpdk.Boolean("huge_pages", config->huge_pages);
+  config->memory_mib = static_cast<unsigned>(dpdk.Integer("memory_mib", config->memory_mib, 32, 65536));
+  // A name that is unsound has had its error already.
+  const std::string prefix = IsPlainName(config->name) ? Concat("qure-", config->name).substr(0, kMaxName) : "qure";
+  config->file_prefix = PlainName(&dpdk, "file_prefix", prefix);
+  dpdk.RejectUnknownKeys();
+}
+
+LanFacts ReadNode(TableReader node, AddressReader* addresses, NodeConfig* config) {
+  config->name = PlainName(&node, "name", HostName());
+  config->data_directory = AbsolutePath(&node, "data_directory", config->data_directory, 4095);
+  config->control_socket = AbsolutePath(&node, "control_socket", config->control_socket, kMaxSocketPath);
+  config->metrics = ListenAddress(&node, "metrics", config->metrics);
+  config->log_level = node.Choice<LogLevel>("log_level", config->log_level,
+                                            {{"debug", LogLevel::kDebug},
+                                             {"info", LogLevel::kInfo},
+                                             {"warning", LogLevel::kWarning},
+                                             {"error", LogLevel::kError}});
+  config->addresses = addresses->NodeAddresses(&node);
+  LanFacts facts = ReadLan(node.Table("lan"), config);
+  if (facts.mode == LanMode::kShared && !config->addresses.empty()) {
+    node.Fail("addresses",
+              "only for mode = \"dedicated\"; the kernel's interface has the node's addresses, leave them out here");
+  }
+  ReadDpdk(node.Table("dpdk"), config);
+  node.RejectUnknownKeys();
+  return facts;
+}
+
+// "80" or "8000-8010"
+bool ParsePorts(std::string_view text, ServiceConfig* service) {
+  const size_t dash = text.find('-');
+  const std::string_view first = text.substr(0, dash);
+  const std::string_view last = dash == std::string_view::npos ? first : text.substr(dash + 1);
+  const std::optional<uint32_t> low = ParseUnsigned(first);
+  const std::optional<uint32_t> high = ParseUnsigned(last);
+  if (!low || !high || *low == 0 || *low > *high || *high > 65535) return false;
+  service->first_port = static_cast<uint16_t>(*low);
+  service->last_port = static_cast<uint16_t>(*high);
+  return true;
+}
+
+std::optional<ServiceConfig> ReadService(TableReader* table) {
+  ServiceConfig service;
+  table->RequiredString("name", "give the service a name like \"web\"");
+  if (table->Has("name")) service.name = PlainName(table, "name", "");
+  const auto protocol = table->RequiredChoice<uint8_t>("protocol", {{"tcp", kProtocolTcp}, {"udp", kProtocolUdp}});
+  service.protocol = protocol.value_or(kProtocolTcp);
+  const auto ports = table->RequiredString("ports", "write a port \"80\" or a range \"8000-8010\"");
+  const bool sound = ports && ParsePorts(ports->value, &service);
+  if (ports && !sound) {
+    table->Fail("ports",
+                Concat("\"", ports->value, "\" is not a port or range; write 1 to 65535 like \"80\" or \"8000-8010\""));
+  }
+  table->RejectUnknownKeys();
+  if (!protocol || !sound) return std::nullopt;
+  return service;
+}
+
+std::vector<ServiceConfig> ReadServices(TableReader* cluster) {
+  std::vector<ServiceConfig> services;
+  for (TableReader& table : cluster->Tables("service")) {
+    const std::optional<ServiceConfig> service = ReadService(&table);
+    if (!service) continue;
+    for (const ServiceConfig& other : services) {
+      if (service->name == other.name) {
+        table.Fail("name", Concat("a second service \"", other.name, "\"; give each a name of its own"));
+      }
+      if (service->protocol == other.protocol && service->first_port <= other.last_port &&
+          other.first_port <= service->last_port) {
+        table.Fail("ports", Concat("overlaps with service \"", other.name, "\"; give each port to one service"));
+      }
+    }
+    services.push_back(*service);
+  }
+  return services;
+}
+
+void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addresses, ClusterConfig* config) {
+  config->name = PlainName(&cluster, "name", config->name);
+  config->service_mac = cluster.Choice<ServiceMac>(
+      "service_mac", config->service_mac, {{"derived", ServiceMac::kDerived}, {"interface", ServiceMac::kInterface}});
+  if (lan.mode == LanMode::kShared && config->service_mac == ServiceMac::kInterface) {
+    cluster.Fail("service_mac",
+                 "\"interface\" cannot be with node.lan.mode = \"shared\": the kernel would answer as well; "
+                 "use \"derived\", or mode = \"dedicated\"");
+  }
+  config->default_policy = cluster.Choice<DefaultPolicy>(
+      "default", config->default_policy, {{"local", DefaultPolicy::kLocal}, {"drop", DefaultPolicy::kDrop}});
+  // RFC 5227 §1.1: PROBE_MAX is 2 s.
+  config->probe_interval = cluster.Interval("probe_interval", config->probe_interval, Milliseconds(10), Seconds(2));
+  config->addresses = addresses->ServiceAddresses(&cluster);
+  config->gateways = addresses->Gateways(&cluster);
+  config->services = ReadServices(&cluster);
+  config->zones = ReadZones(&cluster);
+  cluster.RejectUnknownKeys();
+}
+
+absl::StatusOr<toml::table> ParseToml(std::string_view text, std::string_view name) {
+  try {
+    return toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    ConfigErrors errors(name);
+    errors.Add(
+        {std::max<uint32_t>(error.source().begin.line, 1), "syntax"},
+        Concat(error.description(), "; write TOML (https://toml.io): key = value, one a line, strings in quotes"));
+    return errors.status();
+  }
+}
+
+struct Field {
+  std::string_view key;
+  bool (*same)(const NodeConfig& a, const NodeConfig& b);
+};
+
+template <auto kMember>
+bool Same(const NodeConfig& a, const NodeConfig& b) {
+  return a.*kMember == b.*kMember;
+}
+
+// What is fixed while a process runs: all of the node but log_level.
+constexpr Field kFixedFields[] = {
+    {"node.name", Same<&NodeConfig::name>},
+    {"node.data_directory", Same<&NodeConfig::data_directory>},
+    {"node.control_socket", Same<&NodeConfig::control_socket>},
+    {"node.metrics", Same<&NodeConfig::metrics>},
+    {"node.addresses", Same<&NodeConfig::addresses>},
+    {"node.lan.port", Same<&NodeConfig::lan_port>},
+    {"node.lan.mode", Same<&NodeConfig::lan_mode>},
+    {"node.lan.vlan", Same<&NodeConfig::vlan>},
+    {"node.lan.host_interface", Same<&NodeConfig::host_interface>},
+    {"node.dpdk.workers", Same<&NodeConfig::workers>},
+    {"node.dpdk.cores", Same<&NodeConfig::cores>},
+    {"node.dpdk.huge_pages", Same<&NodeConfig::huge_pages>},
+    {"node.dpdk.memory_mib", Same<&NodeConfig::memory_mib>},
+    {"node.dpdk.file_prefix", Same<&NodeConfig::file_prefix>},
+};
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name) {
+  const absl::StatusOr<toml::table> root = ParseToml(toml, name);
+  if (!root.ok()) return root.status();
+  ConfigErrors errors(name);
+  AddressReader addresses(&errors);
+  TableReader file(*root, Place{}, &errors);
+  Config config;
+  const LanFacts lan = ReadNode(file.Table("node"), &addresses, &config.node);
+  ReadCluster(file.Table("cluster"), lan, &addresses, &config.cluster);
+  file.RejectUnknownKeys();
+  if (absl::Status status = errors.status(); !status.ok()) return status;
+  return config;
+}
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  ssize_t length = file.valid() ? 1 : -1;
+  while (length > 0) {
+    char chunk[16384];
+    length = read(file.get(), chunk, sizeof(chunk));
+    if (length > 0) text.append(chunk, static_cast<size_t>(length));
+  }
+  if (length == 0) return ParseConfig(text, path);
+  return absl::ErrnoToStatus(
+      errno, Concat(path, ": cannot be read; write the node's configuration there, as docs/example.toml shows"));
+}
+
+absl::Status CheckReload(const Config& current, const Config& next) {
+  std::vector<std::string> refused;
+  for (const Field& field : kFixedFields) {
+    if (field.same(current.node, next.node)) continue;
+    refused.push_back(Concat(field.key, ": cannot change while qured runs; restart it, or put the old value back"));
+  }
+  if (refused.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrJoin(refused, "\n"));
+}
+
+}  // namespace qure

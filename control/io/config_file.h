@@ -1,0 +1,23 @@
+// The TOML file of a node (docs/operations.md lists every key) to a checked Config.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/core/config.h"
+
+namespace qure {
+
+// Errors are for the operator, one per line, all that were found:
+//   FILE:LINE: KEY: what is wrong; what would be right
+// Unknown keys are errors too: a misspelt key must not be silently ignored.
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+// The same for text in hand; `name` stands for the file in errors.
+absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name);
+
+// Whether `next` can replace `current` without a restart; otherwise an error that names the keys that cannot change.
+absl::Status CheckReload(const Config& current, const Config& next);
+
+}  // namespace qure

@@ -1,0 +1,215 @@
+#include "control/io/metrics.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <exception>
+#include <future>
+
+#include "absl/strings/str_cat.h"
+#include "control/io/fd.h"
+#include "prometheus/client_metric.h"
+#include "prometheus/exposer.h"
+#include "prometheus/metric_family.h"
+#include "proto/reason.h"
+
+namespace qure {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+// Collects the families of one scrape.
+class Families {
+ public:
+  void Begin(MetricType type, std::string name, std::string help) {
+    MetricFamily family;
+    family.type = type;
+    family.name = std::move(name);
+    family.help = std::move(help);
+    families_.push_back(std::move(family));
+  }
+  // A sample of the family begun last.
+  void Add(Labels labels, double value) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    if (families_.back().type == MetricType::Counter) {
+      metric.counter.value = value;
+    } else {
+      metric.gauge.value = value;
+    }
+    families_.back().metric.push_back(std::move(metric));
+  }
+  void Add(Labels labels, uint64_t value) { Add(std::move(labels), static_cast<double>(value)); }
+  void Single(MetricType type, std::string name, std::string help, double value) {
+    Begin(type, std::move(name), std::move(help));
+    Add({}, value);
+  }
+
+  std::vector<MetricFamily> Take() { return std::move(families_); }
+
+ private:
+  std::vector<MetricFamily> families_;
+};
+
+void CollectFrames(const WorkerList& workers, Families* out) {
+  out->Begin(MetricType::Counter, "qure_frames_total", "Frames by the port they came in, and what became of them.");
+  for (size_t worker = 0; worker < workers.size(); ++worker) {
+    for (size_t i = 0; i < kReasonCount; ++i) {
+      const auto labels = [&](const char* port) {
+        return Labels{{"port", port},
+                      {"worker", absl::StrCat(worker)},
+                      {"verdict", std::string(NameOf(kReasons[i].verdict))},
+                      {"reason", std::string(kReasons[i].name)}};
+      };
+      out->Add(labels("lan"), workers[worker]->lan_reasons[i].value());
+      out->Add(labels("host"), workers[worker]->host_reasons[i].value());
+    }
+  }
+}
+
+void CollectPorts(const WorkerList& workers, Families* out) {
+  const PortTraffic lan = SumOf(workers, &WorkerCounters::lan);
+  const PortTraffic host = SumOf(workers, &WorkerCounters::host);
+  out->Begin(MetricType::Counter, "qure_port_frames_total", "Frames received from and sent to a port.");
+  out->Add({{"port", "lan"}, {"direction", "rx"}}, lan.rx_frames);
+  out->Add({{"port", "lan"}, {"direction", "tx"}}, lan.tx_frames);
+  out->Add({{"port", "host"}, {"direction", "rx"}}, host.rx_frames);
+  out->Add({{"port", "host"}, {"direction", "tx"}}, host.tx_frames);
+  out->Begin(MetricType::Counter, "qure_port_bytes_total", "Bytes received from and sent to a port.");
+  out->Add({{"port", "lan"}, {"direction", "rx"}}, lan.rx_bytes);
+  out->Add({{"port", "lan"}, {"direction", "tx"}}, lan.tx_bytes);
+  out->Add({{"port", "host"}, {"direction", "rx"}}, host.rx_bytes);
+  out->Add({{"port", "host"}, {"direction", "tx"}}, host.tx_bytes);
+}
+
+void CollectWorkers(const WorkerList& workers, Families* out) {
+  struct Row {
+    const char* name;
+    const char* help;
+    Counter WorkerCounters::*counter;
+    double unit;
+  };
+  static constexpr std::array kRows = {
+      Row{"qure_worker_rounds_total", "Turns of the worker's loop.", &WorkerCounters::rounds, 1},
+      Row{"qure_worker_busy_rounds_total", "Turns of the loop that found a frame.", &WorkerCounters::busy_rounds, 1},
+      Row{"qure_worker_sleeps_total", "Times the worker slept for want of frames.", &WorkerCounters::sleeps, 1},
+      Row{"qure_worker_sleep_seconds_total", "Time the worker slept.", &WorkerCounters::sleep_ns, 1e-9},
+      Row{"qure_worker_stalls_total", "Times the worker was found to have stood still.", &WorkerCounters::stalls, 1},
+      Row{"qure_events_lost_total", "Events that found the ring to the control thread full.",
+          &WorkerCounters::events_lost, 1},
+  };
+  for (const Row& row : kRows) {
+    out->Begin(MetricType::Counter, row.name, row.help);
+    for (size_t worker = 0; worker < workers.size(); ++worker) {
+      const double value = static_cast<double>((workers[worker]->*row.counter).value());
+      out->Add({{"worker", absl::StrCat(worker)}}, value * row.unit);
+    }
+  }
+}
+
+void CollectClaims(const std::vector<ClaimStatus>& claims, Families* out) {
+  const auto each = [&](MetricType type, const char* name, const char* help, auto value) {
+    out->Begin(type, name, help);
+    for (const ClaimStatus& claim : claims) {
+      out->Add({{"address", ToString(claim.address.address)}}, static_cast<double>(value(claim)));
+    }
+  };
+  out->Begin(MetricType::Gauge, "qure_claim_state", "1 for the state that the claim to the service address is in.");
+  for (const ClaimStatus& claim : claims) {
+    for (const ClaimState state : {ClaimState::kProbing, ClaimState::kHeld, ClaimState::kTaken}) {
+      out->Add({{"address", ToString(claim.address.address)}, {"state", std::string(NameOf(state))}},
+               claim.state == state ? 1.0 : 0.0);
+    }
+  }
+  each(MetricType::Gauge, "qure_claim_verified", "1 if the gateway has answered to the service MAC.",
+       [](const ClaimStatus& claim) { return claim.verified; });
+  each(MetricType::Gauge, "qure_claim_verify_alarm",
+       "1 if the gateway does not answer to the service MAC again and again.",
+       [](const ClaimStatus& claim) { return claim.alarm; });
+  each(MetricType::Counter, "qure_claim_conflicts_total", "Claims of others to the service address.",
+       [](const ClaimStatus& claim) { return claim.conflicts; });
+  each(MetricType::Counter, "qure_claim_defenses_total", "Announcements made in defense (RFC 5227 section 2.4).",
+       [](const ClaimStatus& claim) { return claim.defenses; });
+  each(MetricType::Counter, "qure_claim_verify_failures_total", "Verifications that the gateway left unanswered.",
+       [](const ClaimStatus& claim) { return claim.verify_failures; });
+}
+
+void CollectNode(const NodeStatus& node, Families* out) {
+  out->Begin(MetricType::Gauge, "qure_build_info", "1, with the version as a label.");
+  out->Add({{"version", std::string(Version())}}, 1.0);
+  out->Single(MetricType::Gauge, "qure_start_time_seconds", "When the process started, in Unix time.",
+              absl::ToDoubleSeconds(node.started - absl::UnixEpoch()));
+  out->Single(MetricType::Gauge, "qure_gate_open", "1 if answers from the service addresses may leave.",
+              node.gate_open ? 1.0 : 0.0);
+  out->Single(MetricType::Gauge, "qure_snapshot_revision", "Revision of the forwarding state of the workers.",
+              static_cast<double>(node.controller.snapshot_revision));
+  out->Single(MetricType::Gauge, "qure_config_reload_success", "1 if the last configuration that was read was applied.",
+              node.last_reload.error.empty() ? 1.0 : 0.0);
+  out->Single(MetricType::Gauge, "qure_config_last_reload_time_seconds",
+              "When the configuration was last read, in Unix time.",
+              absl::ToDoubleSeconds(node.last_reload.time - absl::UnixEpoch()));
+}
+
+// Connects to `address` (HOST:PORT) and goes away again.
+void Knock(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return;
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found) != 0) return;
+  const Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  // Whether it worked shows in whether the listener stops.
+  (void)connect(socket.get(), found->ai_addr, found->ai_addrlen);
+  freeaddrinfo(found);
+}
+
+}  // namespace
+
+std::vector<MetricFamily> NodeCollector::Collect() const {
+  const NodeStatus node = source_.node();
+  Families families;
+  CollectNode(node, &families);
+  CollectClaims(node.controller.claims, &families);
+  CollectPorts(source_.workers, &families);
+  CollectWorkers(source_.workers, &families);
+  families.Single(MetricType::Gauge, "qure_mbufs_in_use", "Packet buffers that are not in the pool.",
+                  static_cast<double>(source_.mbufs_in_use()));
+  CollectFrames(source_.workers, &families);
+  return families.Take();
+}
+
+absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Listen(const std::string& address, MetricsSource source) {
+  constexpr size_t kThreads = 2;
+  auto collector = std::make_shared<NodeCollector>(std::move(source));
+  try {
+    auto exposer = std::make_unique<prometheus::Exposer>(address, kThreads);
+    exposer->RegisterCollectable(collector);
+    return std::unique_ptr<MetricsServer>(new MetricsServer(address, std::move(exposer), std::move(collector)));
+  } catch (const std::exception&) {
+    return absl::UnavailableError(
+        absl::StrCat("node.metrics: cannot listen on ", address,
+                     "; it must be HOST:PORT, an address of this machine, a port that is free"));
+  }
+}
+
+MetricsServer::MetricsServer(std::string address, std::unique_ptr<prometheus::Exposer> exposer,
+                             std::shared_ptr<NodeCollector> collector)
+    : address_(std::move(address)), collector_(std::move(collector)), exposer_(std::move(exposer)) {}
+
+MetricsServer::~MetricsServer() {
+  // The listening thread beneath looks whether it shall stop only every 2 s, or when somebody connects: so somebody
+  // does.
+  const auto stopped = std::async(std::launch::async, [this] { exposer_.reset(); });
+  while (stopped.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready) Knock(address_);
+}
+
+}  // namespace qure

@@ -1,0 +1,14 @@
+// [[cluster.zone]] to records in wire form.
+#pragma once
+
+#include <vector>
+
+#include "control/core/config.h"
+#include "control/io/config_reader.h"
+
+namespace qure {
+
+// All zones of [cluster]; unsound ones are left out and recorded as errors.
+std::vector<ZoneConfig> ReadZones(TableReader* cluster);
+
+}  // namespace qure

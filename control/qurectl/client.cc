@@ -1,0 +1,61 @@
+#include "control/qurectl/client.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "control/io/fd.h"
+
+namespace qure {
+namespace {
+
+constexpr timeval kPatience = {.tv_sec = 10, .tv_usec = 0};
+
+absl::Status NotReachable(const std::string& path, int error) {
+  const char* hint = error == EACCES ? "; only root may ask" : "; is qured running?";
+  const char* what = error == EAGAIN ? "no answer within 10 s" : std::strerror(error);
+  return absl::UnavailableError(absl::StrCat("cannot reach qured at ", path, ": ", what, hint));
+}
+
+absl::StatusOr<Fd> Connect(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return NotReachable(path, ENAMETOOLONG);
+  path.copy(address.sun_path, path.size());
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return NotReachable(path, errno);
+  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
+  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
+  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) < 0)
+    return NotReachable(path, errno);
+  return socket;
+}
+
+}  // namespace
+
+absl::StatusOr<nlohmann::ordered_json> Ask(const std::string& socket_path, std::string_view command) {
+  const absl::StatusOr<Fd> socket = Connect(socket_path);
+  if (!socket.ok()) return socket.status();
+  const std::string request = nlohmann::json{{"command", command}}.dump() + "\n";
+  if (send(socket->get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return NotReachable(socket_path, errno);
+
+  std::string line;
+  std::array<char, 16 * 1024> buffer;
+  while (line.empty() || line.back() != '\n') {
+    const ssize_t received = recv(socket->get(), buffer.data(), buffer.size(), 0);
+    if (received < 0) return NotReachable(socket_path, errno);
+    if (received == 0) return NotReachable(socket_path, ECONNRESET);
+    line.append(buffer.data(), static_cast<size_t>(received));
+  }
+  nlohmann::ordered_json answer = nlohmann::ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!answer.is_object())
+    return absl::InternalError(absl::StrCat("the answer from ", socket_path, " is not a JSON object"));
+  return answer;
+}
+
+}  // namespace qure

@@ -1,0 +1,145 @@
+#include "control/qurectl/tables.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace qure {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string Cell(const ordered_json& value) {
+  if (value.is_null()) return "-";
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  return value.dump();
+}
+
+std::string Number(const ordered_json& value) {
+  return absl::StrCat(value.get<uint64_t>());
+}
+
+std::string ReloadText(const ordered_json& reload) {
+  const std::string time = Cell(reload.at("time"));
+  if (reload.at("success").get<bool>()) return absl::StrCat(time, ", applied");
+  return absl::StrCat(time, ", refused:\n", Cell(reload.at("error")));
+}
+
+std::string VerifiedText(const ordered_json& address) {
+  return address.at("alarm").get<bool>() ? "ALARM" : Cell(address.at("verified"));
+}
+
+}  // namespace
+
+std::string Table::Render() const {
+  std::vector<size_t> widths;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    size_t width = columns_[i].title.size();
+    for (const auto& row : rows_) width = std::max(width, row[i].size());
+    widths.push_back(width);
+  }
+  std::string text;
+  const auto add_line = [&](auto cell) {
+    std::string line;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const std::string padding(widths[i] - cell(i).size(), ' ');
+      if (i > 0) line += "  ";
+      line += columns_[i].align == Align::kRight ? padding + cell(i) : cell(i) + padding;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  };
+  add_line([&](size_t i) -> const std::string& { return columns_[i].title; });
+  for (const auto& row : rows_) {
+    add_line([&](size_t i) -> const std::string& { return row[i]; });
+  }
+  return text;
+}
+
+std::string UptimeText(double seconds) {
+  const auto whole = static_cast<int64_t>(seconds);
+  const int64_t minutes = whole / 60;
+  const int64_t hours = minutes / 60;
+  if (minutes == 0) return absl::StrCat(whole, "s");
+  if (hours == 0) return absl::StrCat(minutes, "m ", whole % 60, "s");
+  if (hours < 24) return absl::StrCat(hours, "h ", minutes % 60, "m");
+  return absl::StrCat(hours / 24, "d ", hours % 24, "h");
+}
+
+std::string StatusText(const ordered_json& status) {
+  const auto line = [](const char* key, const std::string& value) { return absl::StrFormat("%-10s %s\n", key, value); };
+  std::string text = line("node", absl::StrCat(Cell(status.at("name")), ", id ", Cell(status.at("node_id")), ", boot ",
+                                               Cell(status.at("age"))));
+  text += line("version", Cell(status.at("version")));
+  text += line("uptime", UptimeText(status.at("uptime_seconds").get<double>()));
+  text += line("role", absl::StrCat(Cell(status.at("role")), ", term ", Cell(status.at("term"))));
+  text += line("gate", Cell(status.at("gate")));
+  text += line("snapshot", Cell(status.at("snapshot_revision")));
+  text += line("node MAC", Cell(status.at("node_mac")));
+  text += line("config", ReloadText(status.at("last_reload")));
+
+  Table table({{"ADDRESS"},
+               {"STATE"},
+               {"MAC"},
+               {"VERIFIED"},
+               {"HOLDER"},
+               {"CONFLICTS", Align::kRight},
+               {"DEFENSES", Align::kRight},
+               {"UNANSWERED", Align::kRight}});
+  for (const ordered_json& address : status.at("addresses")) {
+    table.Add({Cell(address.at("address")), Cell(address.at("state")), Cell(address.at("mac")), VerifiedText(address),
+               Cell(address.at("holder")), Number(address.at("conflicts")), Number(address.at("defenses")),
+               Number(address.at("verify_failures"))});
+  }
+  return table.empty() ? text : text + "\n" + table.Render();
+}
+
+std::string PortsText(const ordered_json& ports) {
+  Table table({{"PORT"},
+               {"DEVICE"},
+               {"DRIVER"},
+               {"MAC"},
+               {"LINK"},
+               {"IDLE"},
+               {"MTU", Align::kRight},
+               {"QUEUES", Align::kRight},
+               {"RX FRAMES", Align::kRight},
+               {"RX BYTES", Align::kRight},
+               {"TX FRAMES", Align::kRight},
+               {"TX BYTES", Align::kRight}});
+  for (const ordered_json& port : ports.at("ports")) {
+    table.Add({Cell(port.at("name")), Cell(port.at("device")), Cell(port.at("driver")), Cell(port.at("mac")),
+               Cell(port.at("link")), port.at("interrupts").get<bool>() ? "interrupts" : "naps", Number(port.at("mtu")),
+               Number(port.at("queues")), Number(port.at("rx_frames")), Number(port.at("rx_bytes")),
+               Number(port.at("tx_frames")), Number(port.at("tx_bytes"))});
+  }
+  return table.Render();
+}
+
+std::string CountersText(const ordered_json& counters, bool all) {
+  Table reasons({{"REASON"}, {"VERDICT"}, {"LAN", Align::kRight}, {"HOST", Align::kRight}, {"MEANING"}});
+  for (const ordered_json& reason : counters.at("reasons")) {
+    const bool occurred = reason.at("lan").get<uint64_t>() + reason.at("host").get<uint64_t>() > 0;
+    if (!all && !occurred) continue;
+    reasons.Add({Cell(reason.at("reason")), Cell(reason.at("verdict")), Number(reason.at("lan")),
+                 Number(reason.at("host")), Cell(reason.at("help"))});
+  }
+  Table workers({{"WORKER", Align::kRight},
+                 {"ROUNDS", Align::kRight},
+                 {"BUSY", Align::kRight},
+                 {"SLEEPS", Align::kRight},
+                 {"SLEPT", Align::kRight},
+                 {"STALLS", Align::kRight},
+                 {"EVENTS LOST", Align::kRight}});
+  for (const ordered_json& worker : counters.at("workers")) {
+    workers.Add({Number(worker.at("worker")), Number(worker.at("rounds")), Number(worker.at("busy_rounds")),
+                 Number(worker.at("sleeps")), absl::StrFormat("%.1fs", worker.at("sleep_seconds").get<double>()),
+                 Number(worker.at("stalls")), Number(worker.at("events_lost"))});
+  }
+  return absl::StrCat(reasons.empty() ? "no frame yet\n" : reasons.Render(), "\n", workers.Render(), "\n",
+                      Number(counters.at("mbufs_in_use")), " mbufs in use\n");
+}
+
+}  // namespace qure

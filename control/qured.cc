@@ -1,0 +1,165 @@
+// The appliance: reads its configuration, builds the parts, joins them, runs.
+
+#include <getopt.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/core/identity.h"
+#include "control/io/config_file.h"
+#include "control/io/control_server.h"
+#include "control/io/host_interface.h"
+#include "control/io/log.h"
+#include "control/io/metrics.h"
+#include "control/io/ownership.h"
+#include "control/io/runtime.h"
+#include "control/io/store.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/port_spec.h"
+
+namespace qure {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kBadConfig = 2;  // bad usage too
+
+constexpr char kUsage[] = R"(usage: qured --config FILE [--check]
+       qured --help | --version
+
+Holds the service addresses that FILE names and answers for them.
+
+  -c, --config FILE   the node's configuration (TOML; docs/operations.md lists every key)
+      --check         say whether FILE is valid, and do nothing else
+  -h, --help          this text
+  -V, --version       the version
+
+SIGHUP or `qurectl reload` reads FILE again; SIGTERM or SIGINT ends.
+Exit status: 0 stopped as told or FILE is valid, 1 failed, 2 wrong usage or invalid FILE.
+)";
+
+DataplaneOptions DataplaneOptionsOf(const Config& config, PortSpec lan, const NodeId& node_id) {
+  const NodeConfig& node = config.node;
+  DataplaneOptions options;
+  options.lan = std::move(lan);
+  options.workers = node.workers;
+  options.cores = node.cores;
+  options.huge_pages = node.huge_pages;
+  options.memory_mib = node.memory_mib;
+  options.file_prefix = node.file_prefix;
+  options.host_interface = node.host_interface;
+  if (config.cluster.service_mac == ServiceMac::kDerived) options.host_mac = NodeMac(node_id, /*hop=*/0);
+  return options;
+}
+
+HostInterfaceOptions HostOptionsOf(const Config& config, const PortSpec& lan, uint16_t mtu) {
+  HostInterfaceOptions options;
+  options.interface = config.node.host_interface;
+  options.lan_interface = lan.interface();
+  options.mode = config.node.lan_mode;
+  options.mtu = mtu;
+  options.node_addresses = config.node.addresses;
+  options.gateways = config.cluster.gateways;
+  return options;
+}
+
+// Everything, in the order in which it must exist; it ends in the reverse order.
+absl::Status Serve(const std::string& config_path, const Config& config) {
+  const absl::StatusOr<PortSpec> lan = ParsePortSpec(config.node.lan_port);
+  if (!lan.ok()) return lan.status();
+  BlockSignals();  // before the environment starts its threads
+  const absl::StatusOr<std::unique_ptr<ControlServer>> server = ControlServer::Listen(config.node.control_socket);
+  if (!server.ok()) return server.status();
+  const absl::StatusOr<Fd> data_directory = OwnDirectory(config.node.data_directory);
+  if (!data_directory.ok()) return data_directory.status();
+  const absl::StatusOr<Fd> network = OwnNetworkNamespace();
+  if (!network.ok()) return network.status();
+  const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(config.node.data_directory);
+  if (!store.ok()) return store.status();
+  const absl::StatusOr<std::unique_ptr<Dataplane>> dataplane =
+      Dataplane::Create(DataplaneOptionsOf(config, *lan, (*store)->node_id()));
+  if (!dataplane.ok()) return dataplane.status();
+  const absl::StatusOr<std::unique_ptr<HostInterface>> host =
+      HostInterface::Create(HostOptionsOf(config, *lan, (*dataplane)->lan_mtu()));
+  if (!host.ok()) return host.status();
+
+  Runtime runtime(config_path, config, {store->get(), dataplane->get(), host->get(), server->get()});
+  std::unique_ptr<MetricsServer> metrics;
+  if (!config.node.metrics.empty()) {
+    const MetricsSource source = {.node = [&runtime] { return runtime.status(); },
+                                  .mbufs_in_use = [&dataplane] { return (*dataplane)->mbufs_in_use(); },
+                                  .workers = runtime.workers()};
+    absl::StatusOr<std::unique_ptr<MetricsServer>> listening = MetricsServer::Listen(config.node.metrics, source);
+    if (!listening.ok()) return listening.status();
+    metrics = *std::move(listening);
+  }
+  return runtime.Run();
+}
+
+struct Arguments {
+  std::string config;
+  bool check = false;
+};
+
+// The exit status if there is nothing more to do.
+std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
+  static constexpr std::array<option, 5> kOptions = {{{"config", required_argument, nullptr, 'c'},
+                                                      {"check", no_argument, nullptr, 'k'},
+                                                      {"help", no_argument, nullptr, 'h'},
+                                                      {"version", no_argument, nullptr, 'V'},
+                                                      {nullptr, 0, nullptr, 0}}};
+  int option = 0;
+  while ((option = getopt_long(argc, argv, "c:hV", kOptions.data(), nullptr)) != -1) {
+    switch (option) {
+      case 'c':
+        out->config = optarg;
+        break;
+      case 'k':
+        out->check = true;
+        break;
+      case 'h':
+        std::fputs(kUsage, stdout);
+        return EXIT_SUCCESS;
+      case 'V':
+        std::printf("qured %s\n", std::string(Version()).c_str());
+        return EXIT_SUCCESS;
+      default:
+        std::fputs(kUsage, stderr);
+        return kBadConfig;
+    }
+  }
+  if (!out->config.empty() && optind == argc) return std::nullopt;
+  std::fputs(kUsage, stderr);
+  return kBadConfig;
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  if (const std::optional<int> done = ParseArguments(argc, argv, &arguments)) return *done;
+  const absl::StatusOr<Config> config = LoadConfig(arguments.config);
+  if (!config.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
+    return kBadConfig;
+  }
+  if (arguments.check) {
+    std::printf("%s: valid\n", arguments.config.c_str());
+    return EXIT_SUCCESS;
+  }
+  SetLogLevel(config->node.log_level);
+  const absl::Status served = Serve(arguments.config, *config);
+  if (served.ok()) return EXIT_SUCCESS;
+  LogLine(LogLevel::kError, std::string(served.message()));
+  return kFailed;
+}
+
+}  // namespace
+}  // namespace qure
+
+int main(int argc, char** argv) {
+  return qure::Main(argc, argv);
+}

@@ -1,0 +1,287 @@
+#include "control/io/config_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "control/core/config.h"
+#include "proto/dns.h"
+
+namespace qure {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+IpPrefix Prefix(std::string_view text) {
+  return ParsePrefix(text).value();
+}
+std::string Wire(std::string_view name) {
+  return DnsNameToWire(name).value();
+}
+
+// The least that is a configuration; `more` follows in [[cluster.zone]] or wherever it opens a section.
+std::string Minimal(std::string_view more = "") {
+  return R"(
+[node]
+name = "n1"
+[node.lan]
+port = "af_packet:eth0"
+[[cluster.address]]
+address = "198.51.100.50/24"
+)" + std::string(more);
+}
+
+Config Parsed(const std::string& text) {
+  absl::StatusOr<Config> config = ParseConfig(text, "test.toml");
+  if (!config.ok()) ADD_FAILURE() << config.status().message();
+  return config.value_or(Config{});
+}
+
+TEST(ConfigFileTest, ReadsTheNodeOfTheExample) {
+  const absl::StatusOr<Config> config = LoadConfig(EXAMPLE_CONFIG);
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  const NodeConfig& node = config->node;
+  EXPECT_EQ(node.name, "n1");
+  EXPECT_EQ(node.data_directory, "/var/lib/qure");
+  EXPECT_EQ(node.control_socket, "/run/qure/qured.sock");
+  EXPECT_EQ(node.metrics, "127.0.0.1:9464");
+  EXPECT_EQ(node.log_level, LogLevel::kInfo);
+  EXPECT_THAT(node.addresses, ElementsAre(Prefix("198.51.100.11/24"), Prefix("2001:db8:2::11/64")));
+  EXPECT_EQ(node.lan_port, "af_packet:eth0");
+  EXPECT_EQ(node.lan_mode, LanMode::kDedicated);
+  EXPECT_EQ(node.vlan, 0);
+  EXPECT_EQ(node.host_interface, "qure0");
+  EXPECT_EQ(node.workers, 1u);
+  EXPECT_THAT(node.cores, IsEmpty());
+  EXPECT_FALSE(node.huge_pages);
+  EXPECT_EQ(node.memory_mib, 128u);
+  EXPECT_EQ(node.file_prefix, "qure-n1");
+}
+
+TEST(ConfigFileTest, ReadsTheClusterOfTheExample) {
+  const absl::StatusOr<Config> config = LoadConfig(EXAMPLE_CONFIG);
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  const ClusterConfig& cluster = config->cluster;
+  EXPECT_EQ(cluster.name, "home");
+  EXPECT_THAT(cluster.gateways, ElementsAre(ParseIp("198.51.100.1").value(), ParseIp("2001:db8:2::1").value()));
+  EXPECT_EQ(cluster.service_mac, ServiceMac::kDerived);
+  EXPECT_EQ(cluster.default_policy, DefaultPolicy::kLocal);
+  EXPECT_EQ(cluster.probe_interval, Milliseconds(150));
+  EXPECT_THAT(cluster.addresses,
+              ElementsAre(AddressConfig{{Prefix("198.51.100.50/24")}}, AddressConfig{{Prefix("2001:db8:2::50/64")}}));
+  EXPECT_THAT(cluster.services, ElementsAre(ServiceConfig{"web", 6, 80, 80}));
+}
+
+TEST(ConfigFileTest, ReadsTheZoneOfTheExample) {
+  const absl::StatusOr<Config> config = LoadConfig(EXAMPLE_CONFIG);
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  ASSERT_EQ(config->cluster.zones.size(), 1u);
+  const ZoneConfig& zone = config->cluster.zones[0];
+  EXPECT_EQ(zone.apex, Wire("home.example"));
+  EXPECT_EQ(zone.ttl, 60u);
+  const std::string timers("\0\0\0\1\0\0\x0e\x10\0\0\x02\x58\0\1\x51\x80\0\0\0\x3c", 20);
+  EXPECT_EQ(zone.soa, Wire("ns1.home.example") + Wire("hostmaster.home.example") + timers);
+  struct Expected {
+    std::string name;
+    uint16_t type;
+    uint32_t ttl;
+    std::string rdata;
+  };
+  const std::vector<Expected> expected = {
+      {"home.example", kDnsTypeNs, 60, Wire("ns1.home.example")},
+      {"ns1.home.example", kDnsTypeA, 60, "\xc6\x33\x64\x32"},
+      {"www.home.example", kDnsTypeA, 60, "\xc6\x33\x64\x32"},
+      {"www.home.example", kDnsTypeAaaa, 60, std::string("\x20\x01\x0d\xb8\0\2\0\0\0\0\0\0\0\0\0\x50", 16)},
+      {"www.home.example", kDnsTypeTxt, 300, "\x15held together by QuRe"},
+  };
+  ASSERT_EQ(zone.records.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(zone.records[i].name, Wire(expected[i].name)) << i;
+    EXPECT_EQ(zone.records[i].type, expected[i].type) << i;
+    EXPECT_EQ(zone.records[i].ttl, expected[i].ttl) << i;
+    EXPECT_EQ(zone.records[i].rdata, expected[i].rdata) << i;
+  }
+}
+
+TEST(ConfigFileTest, GivesDefaultsToWhatIsLeftOut) {
+  const Config config = Parsed(Minimal());
+  NodeConfig node;
+  node.name = "n1";
+  node.lan_port = "af_packet:eth0";
+  node.file_prefix = "qure-n1";
+  EXPECT_EQ(config.node, node);
+  EXPECT_EQ(config.cluster.name, "qure");
+  EXPECT_THAT(config.cluster.gateways, IsEmpty());
+  EXPECT_THAT(config.cluster.services, IsEmpty());
+  EXPECT_THAT(config.cluster.zones, IsEmpty());
+  EXPECT_EQ(config.cluster.probe_interval, Milliseconds(150));
+}
+
+TEST(ConfigFileTest, NamesTheNodeAfterItsHost) {
+  char host[256] = {};
+  ASSERT_EQ(gethostname(host, sizeof(host) - 1), 0);
+  const Config config = Parsed("[node.lan]\nport = \"tap:lan0\"\n[[cluster.address]]\naddress = \"2001:db8::1/64\"\n");
+  EXPECT_EQ(config.node.name, host);
+  EXPECT_EQ(config.node.file_prefix, "qure-" + std::string(host));
+}
+
+TEST(ConfigFileTest, ReadsValuesOtherThanTheDefaults) {
+  const Config config = Parsed(R"(
+[node]
+name = "n2"
+metrics = "[::1]:9000"
+log_level = "warning"
+[node.lan]
+port = "af_packet:eth1"
+mode = "shared"
+vlan = 4094
+host_interface = "service0"
+[node.dpdk]
+workers = 2
+cores = [0, 0]
+huge_pages = true
+memory_mib = 256
+file_prefix = "second"
+[cluster]
+gateway = ["fe80::1"]
+default = "drop"
+probe_interval = "2s"
+[[cluster.address]]
+address = "2001:db8::50/64"
+alternatives = ["2001:db8::51/64", "2001:db8::52/64"]
+[[cluster.service]]
+name = "games"
+protocol = "udp"
+ports = "8000-8010"
+)");
+  EXPECT_EQ(config.node.metrics, "[::1]:9000");
+  EXPECT_EQ(config.node.log_level, LogLevel::kWarning);
+  EXPECT_EQ(config.node.lan_mode, LanMode::kShared);
+  EXPECT_EQ(config.node.vlan, 4094);
+  EXPECT_EQ(config.node.host_interface, "service0");
+  EXPECT_THAT(config.node.cores, ElementsAre(0u, 0u));
+  EXPECT_TRUE(config.node.huge_pages);
+  EXPECT_EQ(config.node.memory_mib, 256u);
+  EXPECT_EQ(config.node.file_prefix, "second");
+  EXPECT_THAT(config.cluster.gateways, ElementsAre(ParseIp("fe80::1").value()));
+  EXPECT_EQ(config.cluster.default_policy, DefaultPolicy::kDrop);
+  EXPECT_EQ(config.cluster.probe_interval, Seconds(2));
+  EXPECT_THAT(
+      config.cluster.addresses,
+      ElementsAre(AddressConfig{{Prefix("2001:db8::50/64"), Prefix("2001:db8::51/64"), Prefix("2001:db8::52/64")}}));
+  EXPECT_THAT(config.cluster.services, ElementsAre(ServiceConfig{"games", 17, 8000, 8010}));
+}
+
+TEST(ConfigFileTest, TakesInterfaceMacInDedicatedMode) {
+  const Config config = Parsed(Minimal("[cluster]\nservice_mac = \"interface\"\n"));
+  EXPECT_EQ(config.cluster.service_mac, ServiceMac::kInterface);
+}
+
+TEST(ConfigFileTest, FillsTheSoaFromTheZone) {
+  const Config config =
+      Parsed(Minimal("[[cluster.zone]]\nname = \"a.example\"\nns = [\"ns.b.example\", \"ns.c.example.\"]\n"));
+  ASSERT_EQ(config.cluster.zones.size(), 1u);
+  EXPECT_THAT(config.cluster.zones[0].soa, testing::StartsWith(Wire("ns.b.example") + Wire("hostmaster.a.example")));
+  ASSERT_EQ(config.cluster.zones[0].records.size(), 2u);
+  EXPECT_EQ(config.cluster.zones[0].records[1].rdata, Wire("ns.c.example"));
+}
+
+TEST(ConfigFileTest, PlacesRecordsByTheirNames) {
+  const Config config = Parsed(Minimal(R"(
+[[cluster.zone]]
+name = "A.example"
+ns = ["ns.a.example"]
+record = [
+  { name = "@", type = "A", value = "198.51.100.50" },
+  { name = "deep.WWW", type = "A", value = "198.51.100.50" },
+  { name = "whole.a.example.", type = "A", value = "198.51.100.50" },
+  { name = 'dotted\.', type = "A", value = "198.51.100.50" },
+]
+)"));
+  ASSERT_EQ(config.cluster.zones.size(), 1u);
+  std::vector<std::string> names;
+  for (const DnsRecord& record : config.cluster.zones[0].records) names.push_back(record.name);
+  EXPECT_THAT(names, ElementsAre(Wire("a.example"), Wire("a.example"), Wire("deep.www.a.example"),
+                                 Wire("whole.a.example"), Wire(R"(dotted\..a.example)")));
+}
+
+TEST(ConfigFileTest, SplitsLongTexts) {
+  const std::string text(600, 'x');
+  const Config config =
+      Parsed(Minimal("[[cluster.zone]]\nname = \"a.example\"\nns = [\"ns.a.example\"]\n"
+                     "[[cluster.zone.record]]\nname = \"long\"\ntype = \"TXT\"\nvalue = \"" +
+                     text +
+                     "\"\n"
+                     "[[cluster.zone.record]]\nname = \"empty\"\ntype = \"TXT\"\nvalue = \"\"\n"));
+  ASSERT_EQ(config.cluster.zones.size(), 1u);
+  ASSERT_EQ(config.cluster.zones[0].records.size(), 3u);
+  EXPECT_EQ(config.cluster.zones[0].records[1].rdata,
+            "\xff" + text.substr(0, 255) + "\xff" + text.substr(0, 255) + "\x5a" + text.substr(0, 90));
+  EXPECT_EQ(config.cluster.zones[0].records[2].rdata, std::string(1, '\0'));
+}
+
+TEST(LoadConfigTest, NamesAFileThatIsMissing) {
+  const absl::Status status = LoadConfig("/nonexistent/qure.toml").status();
+  EXPECT_TRUE(absl::IsNotFound(status));
+  EXPECT_THAT(std::string(status.message()), testing::StartsWith("/nonexistent/qure.toml: cannot be read; "));
+}
+
+TEST(LoadConfigTest, RefusesADirectory) {
+  const absl::Status status = LoadConfig("/").status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("cannot be read"));
+}
+
+TEST(CheckReloadTest, AcceptsClusterAndLogLevel) {
+  const Config current = Parsed(Minimal());
+  Config next = current;
+  next.cluster.name = "other";
+  next.cluster.addresses.clear();
+  next.node.log_level = LogLevel::kDebug;
+  EXPECT_TRUE(CheckReload(current, next).ok());
+}
+
+TEST(CheckReloadTest, NamesEveryKeyThatCannotChange) {
+  const Config current = Parsed(Minimal());
+  Config next = current;
+  next.node.name = "n2";
+  next.node.data_directory = "/d";
+  next.node.control_socket = "/s";
+  next.node.metrics = "";
+  next.node.addresses = {Prefix("198.51.100.11/24")};
+  next.node.lan_port = "tap:lan0";
+  next.node.lan_mode = LanMode::kShared;
+  next.node.vlan = 7;
+  next.node.host_interface = "other0";
+  next.node.workers = 2;
+  next.node.cores = {0, 1};
+  next.node.huge_pages = true;
+  next.node.memory_mib = 64;
+  next.node.file_prefix = "other";
+  const absl::Status status = CheckReload(current, next);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  std::string expected;
+  for (const std::string_view key :
+       {"name", "data_directory", "control_socket", "metrics", "addresses", "lan.port", "lan.mode", "lan.vlan",
+        "lan.host_interface", "dpdk.workers", "dpdk.cores", "dpdk.huge_pages", "dpdk.memory_mib", "dpdk.file_prefix"}) {
+    expected += (expected.empty() ? "" : "\n") + ("node." + std::string(key)) +
+                ": cannot change while qured runs; restart it, or put the old value back";
+  }
+  EXPECT_EQ(status.message(), expected);
+}
+
+TEST(CheckReloadTest, NamesOnlyWhatChanged) {
+  const Config current = Parsed(Minimal());
+  Config next = current;
+  next.node.vlan = 7;
+  EXPECT_EQ(CheckReload(current, next).message(),
+            "node.lan.vlan: cannot change while qured runs; restart it, or put the old value back");
+}
+
+}  // namespace
+}  // namespace qure
