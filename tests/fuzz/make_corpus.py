@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz targets into corpus/TARGET/NAME beside this script.
+
+Run it after adding a seed and commit what it writes. Inputs that a fuzzer found are added by hand as
+corpus/TARGET/found-WHAT; this script leaves them alone.
+"""
+
+import argparse
+import ipaddress
+import pathlib
+import struct
+
+SERVICE4, SERVICE6 = "198.51.100.50", "2001:db8:2::50"
+IDLE4, IDLE6 = "198.51.100.51", "2001:db8:2::51"
+CLIENT4, CLIENT6 = "203.0.113.7", "2001:db8:ffff::7"
+GATEWAY4, GATEWAY6 = "198.51.100.1", "2001:db8:2::1"
+GATEWAY_MAC = bytes.fromhex("020000000001")
+NODE_MAC = bytes.fromhex("021111111110")
+SERVICE_MAC4 = bytes.fromhex("025555555504")
+SERVICE_MAC6 = bytes.fromhex("025555555506")
+BROADCAST = b"\xff" * 6
+
+# The first byte of an input of fuzz_pipeline.
+VLAN, SHARED, FROM_HOST, REPAIR = 1, 2, 4, 8
+ROOMY = 7 << 5
+
+
+def ip(text):
+    return ipaddress.ip_address(text).packed
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def ether(destination, source, ether_type, payload, vlan=None):
+    tag = b"" if vlan is None else struct.pack("!HH", 0x8100, vlan)
+    return destination + source + tag + struct.pack("!H", ether_type) + payload
+
+
+def arp(operation, sender_mac, sender_ip, target_mac, target_ip):
+    head = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
+    return head + sender_mac + ip(sender_ip) + target_mac + ip(target_ip)
+
+
+def ipv4(source, destination, protocol, payload, fragment=0, options=b""):
+    ihl = 5 + len(options) // 4
+    head = struct.pack("!BBHHHBBH", 0x40 | ihl, 0, ihl * 4 + len(payload), 1, fragment, 64, protocol, 0)
+    head += ip(source) + ip(destination) + options
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+
+
+def ipv6(source, destination, next_header, payload, hops=64):
+    return struct.pack("!IHBB", 6 << 28, len(payload), next_header, hops) + ip(source) + ip(destination) + payload
+
+
+def with_checksum(source, destination, protocol, segment, offset):
+    """`segment` with its checksum over the pseudo-header at `offset`."""
+    pseudo = ip(source) + ip(destination) + struct.pack("!II", len(segment), protocol)
+    return segment[:offset] + struct.pack("!H", checksum(pseudo + segment)) + segment[offset + 2:]
+
+
+def udp(source, destination, port, payload, source_port=40000):
+    segment = struct.pack("!HHHH", source_port, port, 8 + len(payload), 0) + payload
+    return with_checksum(source, destination, 17, segment, 6)
+
+
+def tcp(source, destination, port, flags):
+    segment = struct.pack("!HHIIBBHHH", 40000, port, 1, 0, 6 << 4, flags, 65535, 0, 0) + bytes.fromhex("020405b4")
+    return with_checksum(source, destination, 6, segment, 16)
+
+
+def echo4(body=b"\x12\x34\0\1abcdefgh"):
+    message = b"\x08\0\0\0" + body
+    return message[:2] + struct.pack("!H", checksum(message)) + message[4:]
+
+
+def icmp6(source, destination, kind, body):
+    return with_checksum(source, destination, 58, bytes([kind, 0, 0, 0]) + body, 2)
+
+
+def neighbor(target, option, mac, flags=0):
+    tail = bytes([option, 1]) + mac if option else b""
+    return struct.pack("!I", flags) + ip(target) + tail
+
+
+def solicited(address):
+    return "ff02::1:ff" + ip(address)[13:14].hex() + ":" + ip(address)[14:].hex()
+
+
+def group_mac(address):
+    return b"\x33\x33" + ip(address)[12:]
+
+
+def name(text):
+    labels = [label for label in text.split(".") if label]
+    return b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
+
+
+def opt(payload=1232, version=0, options=b""):
+    return b"\0" + struct.pack("!HHBBHH", 41, payload, 0, version, 0, len(options)) + options
+
+
+def dns(text, kind, additional=(), flags=0x0100, klass=1, questions=1):
+    head = struct.pack("!HHHHHH", 0x4242, flags, questions, 0, 0, len(additional))
+    return head + (name(text) + struct.pack("!HH", kind, klass)) * questions + b"".join(additional)
+
+
+def address_seeds():
+    return {
+        "mac": b"02:aB:00:10:ff:07",
+        "ip4": b"198.51.100.50",
+        "ip6": b"2001:db8:2::50",
+        "ip6-mapped": b"::ffff:192.0.2.1",
+        "prefix4": b"198.51.100.50/24",
+        "prefix6": b"2001:db8:2::50/49",
+    }
+
+
+def arp_seeds():
+    request = arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4)
+    return {
+        "request": ether(BROADCAST, GATEWAY_MAC, 0x0806, request),
+        "reply-vlan": ether(NODE_MAC, GATEWAY_MAC, 0x0806, arp(2, GATEWAY_MAC, GATEWAY4, NODE_MAC, SERVICE4), 100),
+        "probe": ether(BROADCAST, GATEWAY_MAC, 0x0806, arp(1, GATEWAY_MAC, "0.0.0.0", bytes(6), SERVICE4)),
+        "group-sender": ether(BROADCAST, GATEWAY_MAC, 0x0806, arp(1, BROADCAST, GATEWAY4, bytes(6), SERVICE4)),
+        "truncated-tag": ether(BROADCAST, GATEWAY_MAC, 0x8100, b"\0\x64"),
+        "arp-alone": request,
+    }
+
+
+def ip_seeds():
+    payload = udp(CLIENT4, SERVICE4, 80, b"hello")
+    payload6 = udp(CLIENT6, SERVICE6, 80, b"hello")
+    hop = bytes([60, 0, 5, 2, 0, 0, 1, 0])
+    destination = bytes([17, 0, 1, 4, 0, 0, 0, 0])
+    authentication = bytes([17, 4]) + bytes(22)
+    return {
+        "v4": ipv4(CLIENT4, SERVICE4, 17, payload),
+        "v4-options-padding": ipv4(CLIENT4, SERVICE4, 17, payload, options=bytes.fromhex("94040000")) + bytes(8),
+        "v4-first-fragment": ipv4(CLIENT4, SERVICE4, 17, payload, fragment=0x2000),
+        "v4-last-fragment": ipv4(CLIENT4, SERVICE4, 17, payload, fragment=2),
+        "v6": ipv6(CLIENT6, SERVICE6, 17, payload6),
+        "v6-extensions": ipv6(CLIENT6, SERVICE6, 0, hop + destination + payload6),
+        "v6-authentication": ipv6(CLIENT6, SERVICE6, 51, authentication + payload6),
+        "v6-first-fragment": ipv6(CLIENT6, SERVICE6, 44, bytes([17, 0, 0, 1, 0, 0, 0, 9]) + payload6),
+        "v6-last-fragment": ipv6(CLIENT6, SERVICE6, 44, bytes([60, 0, 0, 8, 0, 0, 0, 9]) + payload6),
+    }
+
+
+def nd_seeds():
+    group = solicited(SERVICE6)
+    solicitation = icmp6(GATEWAY6, group, 135, neighbor(SERVICE6, 1, GATEWAY_MAC))
+    probe = icmp6("::", group, 135, neighbor(SERVICE6, 0, b""))
+    advertisement = icmp6(GATEWAY6, SERVICE6, 136, neighbor(GATEWAY6, 2, GATEWAY_MAC, 0x60000000))
+    nonce = icmp6(GATEWAY6, group, 135, neighbor(SERVICE6, 1, GATEWAY_MAC) + bytes([14, 1]) + bytes(6))
+    return {
+        "solicitation": ipv6(GATEWAY6, group, 58, solicitation, 255),
+        "solicitation-nonce": ipv6(GATEWAY6, group, 58, nonce, 255),
+        "probe": ipv6("::", group, 58, probe, 255),
+        "advertisement": ipv6(GATEWAY6, SERVICE6, 58, advertisement, 255),
+        "option-length-zero": ipv6(GATEWAY6, group, 58, solicitation[:25] + b"\0" + solicitation[26:], 255),
+    }
+
+
+def transport_seeds():
+    return {
+        "udp": udp(CLIENT4, SERVICE4, 53, b"hello"),
+        "udp-length-short": struct.pack("!HHHH", 1, 2, 8, 0) + b"padding",
+        "tcp-syn": tcp(CLIENT4, SERVICE4, 80, 2),
+        "tcp-offset": struct.pack("!HHIIBBHHH", 1, 2, 3, 4, 15 << 4, 16, 5, 6, 7),
+    }
+
+
+def dns_seeds():
+    return {
+        "a": dns("www.home.example", 1),
+        "any-case": dns("wWw.HOME.example", 255),
+        "edns": dns("deep.ent.home.example", 16, [opt()]),
+        "edns-options": dns("home.example", 6, [opt(4096, 0, bytes.fromhex("000a00080102030405060708"))]),
+        "two-opts": dns("www.home.example", 1, [opt(), opt()]),
+        "bad-version": dns("www.home.example", 1, [opt(version=1)]),
+        "root": dns(".", 2),
+        "compressed": struct.pack("!HHHHHH", 1, 0, 1, 0, 0, 0) + bytes.fromhex("c00c00010001"),
+        "response": dns("www.home.example", 1, flags=0x8180),
+        "update": dns("home.example", 6, flags=0x2800),
+        "two-questions": dns("home.example", 6, questions=2),
+        "long-name": dns(".".join(["l" * 63] * 3 + ["m" * 61]), 1),
+        "nxdomain": dns("x.y.z.home.example", 28),
+    }
+
+
+def dns_name_seeds():
+    return {
+        "plain": b"www.home.example.",
+        "escapes": b"a\\.b.c\\\\d.\\000\\255\\065",
+        "root": b".",
+        "empty-label": b"a..b",
+        "long-label": b"l" * 64,
+        "wire": name("www.home.example"),
+        "wire-odd": b"\x04\0.\\\xff\0",
+    }
+
+
+def dns_table_seeds():
+    return {
+        "zone-record-questions": bytes([1, 0, 0x01, 5, 0x03, 6, 0x03, 6, 0x01, 2, 0x02]),
+        "nested": bytes([0, 0, 0x01, 0, 0x13, 5, 0x97, 2, 0x13, 6, 0x12, 10, 0x97, 3, 0x83]),
+        "root-zone": bytes([7, 0, 0x00, 5, 0x02, 2, 0x01, 2, 0x03]),
+    }
+
+
+def pipeline_v4(frames):
+    query = dns("www.home.example", 1, [opt()])
+
+    def to_service(protocol, payload, **more):
+        return ether(SERVICE_MAC4, GATEWAY_MAC, 0x0800, ipv4(CLIENT4, SERVICE4, protocol, payload, **more))
+
+    frames["arp"] = 0, ether(BROADCAST, GATEWAY_MAC, 0x0806, arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4))
+    frames["arp-idle"] = 0, ether(BROADCAST, GATEWAY_MAC, 0x0806, arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), IDLE4))
+    frames["arp-vlan"] = VLAN, ether(BROADCAST, GATEWAY_MAC, 0x0806,
+                                     arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4), 100)
+    inner_tag = struct.pack("!HH", 100, 0x0806) + arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4)
+    frames["double-tag"] = VLAN, ether(BROADCAST, GATEWAY_MAC, 0x8100, inner_tag, 100)
+    frames["echo4"] = REPAIR, to_service(1, echo4())
+    frames["echo4-zeros"] = 0, to_service(1, echo4(bytes(12)))
+    frames["dns4"] = REPAIR | ROOMY, to_service(17, udp(CLIENT4, SERVICE4, 53, query))
+    frames["dns4-no-room"] = REPAIR, to_service(17, udp(CLIENT4, SERVICE4, 53, query))
+    frames["dns4-big"] = REPAIR | ROOMY, to_service(17, udp(CLIENT4, SERVICE4, 53, dns("big.home.example", 16)))
+    frames["dns4-reflection"] = REPAIR | ROOMY, to_service(17, udp(CLIENT4, SERVICE4, 53, query, 53))
+    frames["tcp4"] = REPAIR | SHARED, to_service(6, tcp(CLIENT4, SERVICE4, 80, 2))
+    frames["fragment4"] = 0, to_service(17, b"12345678", fragment=0x2001)
+
+
+def pipeline_v6(frames):
+    group = solicited(SERVICE6)
+    ask = ipv6(GATEWAY6, group, 58, icmp6(GATEWAY6, group, 135, neighbor(SERVICE6, 1, GATEWAY_MAC)), 255)
+    probe = ipv6("::", group, 58, icmp6("::", group, 135, neighbor(SERVICE6, 0, b"")), 255)
+    query = dns("missing.home.example", 28, [opt()])
+
+    def to_service(source, next_header, payload):
+        return ether(SERVICE_MAC6, GATEWAY_MAC, 0x86DD, ipv6(source, SERVICE6, next_header, payload))
+
+    frames["solicitation"] = 0, ether(group_mac(group), GATEWAY_MAC, 0x86DD, ask)
+    frames["solicitation-vlan"] = VLAN | ROOMY, ether(group_mac(group), GATEWAY_MAC, 0x86DD, ask, 100)
+    frames["probe6"] = ROOMY, ether(group_mac(group), GATEWAY_MAC, 0x86DD, probe)
+    frames["echo6"] = REPAIR, to_service(CLIENT6, 58, icmp6(CLIENT6, SERVICE6, 128, b"\0\1\0\1data"))
+    frames["echo6-from-nobody"] = 0, to_service("::", 58, icmp6("::", SERVICE6, 128, b"\0\1\0\1data"))
+    frames["dns6"] = REPAIR | ROOMY, to_service(CLIENT6, 17, udp(CLIENT6, SERVICE6, 53, query))
+    frames["dns6-from-nobody"] = ROOMY, to_service("::", 17, udp("::", SERVICE6, 53, query))
+    frames["extensions6"] = 0, to_service(CLIENT6, 60, bytes([17, 0, 1, 4, 0, 0, 0, 0]) +
+                                          udp(CLIENT6, SERVICE6, 53, query))
+
+
+def pipeline_host(frames):
+    def kernel_arp(operation, sender, target):
+        return ether(BROADCAST, NODE_MAC, 0x0806, arp(operation, NODE_MAC, sender, bytes(6), target))
+
+    group = solicited(GATEWAY6)
+    solicitation = icmp6(SERVICE6, group, 135, neighbor(GATEWAY6, 1, NODE_MAC))
+    reply = ipv4(SERVICE4, CLIENT4, 6, tcp(SERVICE4, CLIENT4, 40000, 18))
+    frames["host-arp"] = FROM_HOST, kernel_arp(1, SERVICE4, GATEWAY4)
+    frames["host-arp-idle"] = FROM_HOST, kernel_arp(1, SERVICE4, IDLE4)
+    frames["host-arp-announcement"] = FROM_HOST, kernel_arp(1, SERVICE4, SERVICE4)
+    frames["host-nd"] = FROM_HOST | VLAN, ether(group_mac(group), NODE_MAC, 0x86DD,
+                                                ipv6(SERVICE6, group, 58, solicitation, 255))
+    frames["host-tcp"] = FROM_HOST | VLAN, ether(GATEWAY_MAC, NODE_MAC, 0x0800, reply)
+
+
+def pipeline_seeds():
+    frames = {}
+    pipeline_v4(frames)
+    pipeline_v6(frames)
+    pipeline_host(frames)
+    return {key: bytes([choice]) + frame for key, (choice, frame) in frames.items()}
+
+
+SEEDS = {
+    "fuzz_address": address_seeds,
+    "fuzz_dns": dns_seeds,
+    "fuzz_dns_name": dns_name_seeds,
+    "fuzz_dns_table": dns_table_seeds,
+    "fuzz_ethernet_arp": arp_seeds,
+    "fuzz_ip": ip_seeds,
+    "fuzz_nd": nd_seeds,
+    "fuzz_pipeline": pipeline_seeds,
+    "fuzz_udp_tcp": transport_seeds,
+}
+
+
+def main():
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    corpus = pathlib.Path(__file__).resolve().parent / "corpus"
+    for target, seeds in SEEDS.items():
+        folder = corpus / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for key, content in seeds().items():
+            (folder / key).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
