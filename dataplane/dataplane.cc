@@ -7,7 +7,6 @@
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <type_traits>
 #include <utility>
 
@@ -111,8 +111,8 @@ struct Dataplane::Impl {
 absl::Status Dataplane::Impl::Open(const DataplaneOptions& options) {
   const unsigned mbufs = MbufCount(options.memory_mib);
   if (mbufs < MbufsNeeded(options.workers)) {
-    return absl::InvalidArgumentError(absl::StrCat("memory_mib = ", options.memory_mib, " is too little for ",
-                                                   options.workers, " workers; at least ",
+    return absl::InvalidArgumentError(absl::StrCat("memory_mib = ", options.memory_mib,
+                                                   " is too little for workers = ", options.workers, "; at least ",
                                                    MbufsNeeded(options.workers) / MbufCount(1) + 1, " are needed"));
   }
   pool.reset(MakePool(mbufs, options.huge_pages));

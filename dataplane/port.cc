@@ -43,6 +43,8 @@ class InterfaceControl {
     return ioctl(socket_, SIOCSIFFLAGS, &request_) == 0;
   }
 
+  bool Promiscuous() { return ioctl(socket_, SIOCGIFFLAGS, &request_) == 0 && (request_.ifr_flags & IFF_PROMISC) != 0; }
+
   bool Running() { return ioctl(socket_, SIOCGIFFLAGS, &request_) == 0 && (request_.ifr_flags & IFF_RUNNING) != 0; }
 
   int Mtu() { return ioctl(socket_, SIOCGIFMTU, &request_) == 0 ? request_.ifr_mtu : 0; }
@@ -199,8 +201,10 @@ absl::StatusOr<std::unique_ptr<Port>> Port::OpenLan(const PortSpec& spec, uint16
   setup.descriptors = spec.kind == PortKind::kTap ? kTapDescriptors : kLanDescriptors;
   setup.queues = queues;
   setup.pool = pool;
+  bool was_promiscuous = false;
   if (kernel) {
     if (absl::Status status = PrepareInterface(spec, setup.title, queues); !status.ok()) return status;
+    was_promiscuous = InterfaceControl(spec.argument).Promiscuous();
   } else if (spec.kind == PortKind::kTap) {
     if (absl::Status status = AwaitFree(spec.argument, setup.title); !status.ok()) return status;
   }
@@ -212,6 +216,7 @@ absl::StatusOr<std::unique_ptr<Port>> Port::OpenLan(const PortSpec& spec, uint16
   }
   // Service MACs and groups are not the device's own addresses. Drivers that cannot filter have nothing to turn off.
   rte_eth_promiscuous_enable((*port)->id());
+  (*port)->undo_promiscuous_ = kernel && !was_promiscuous;
   rte_eth_allmulticast_enable((*port)->id());
   return port;
 }
@@ -296,6 +301,7 @@ int Port::Configure(const Setup& setup, bool interrupts) {
 }
 
 Port::~Port() {
+  if (undo_promiscuous_) rte_eth_promiscuous_disable(id_);
   rte_eth_dev_stop(id_);
   rte_eth_dev_close(id_);
 }

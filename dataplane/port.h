@@ -68,6 +68,7 @@ class Port {
   std::string interface_;  // the kernel's, beneath the port; "" if there is none
   uint16_t mtu_ = 0;
   bool interrupts_ = false;
+  bool undo_promiscuous_ = false;  // the kernel interface was not so before
 };
 
 }  // namespace qure

@@ -9,11 +9,12 @@
 #include <rte_ring_elem.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <time.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "dataplane/dataplane.h"
+#include "dataplane/mbuf_frame.h"
 #include "dataplane/pipeline.h"
 
 namespace qure {
@@ -40,24 +41,6 @@ MonoTime TscNow() {
 // The tag that a port has moved into the mbuf goes back to where the pipeline looks for it.
 bool RestoreVlan(rte_mbuf* mbuf) {
   return (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0 || rte_vlan_insert(&mbuf) == 0;
-}
-
-Frame FrameOf(rte_mbuf* mbuf) {
-  Frame frame;
-  frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*);
-  frame.length = mbuf->data_len;
-  frame.headroom = rte_pktmbuf_headroom(mbuf);
-  frame.tailroom = rte_pktmbuf_tailroom(mbuf);
-  frame.ip_checksum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-  frame.l4_checksum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-  return frame;
-}
-
-// The pipeline may have moved the start of the frame and changed its length.
-void WriteBack(const Frame& frame, rte_mbuf* mbuf) {
-  mbuf->data_off = static_cast<uint16_t>(frame.data - static_cast<uint8_t*>(mbuf->buf_addr));
-  mbuf->data_len = frame.length;
-  mbuf->pkt_len = frame.length;
 }
 
 }  // namespace

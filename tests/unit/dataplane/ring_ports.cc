@@ -54,6 +54,7 @@ void StartEal() {
       "dataplane_test", "--no-huge",         "-m",          "64", "--no-pci", "--no-shconf",
       "--no-telemetry", "--log-level=error", "--lcores=0@0"};
   std::vector<char*> argv;
+  argv.reserve(arguments.size());
   for (std::string& argument : arguments) argv.push_back(argument.data());
   Require(rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0, "EAL");
 }
