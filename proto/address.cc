@@ -34,7 +34,7 @@ IpPrefix NetworkOf(const IpPrefix& prefix) {
 }
 
 bool Contains(const IpPrefix& prefix, const IpAddress& address) {
-  return prefix.address.is_v6() == address.is_v6() && NetworkOf(prefix) == NetworkOf({address, prefix.length});
+  return NetworkOf(prefix) == NetworkOf({address, prefix.length});  // never equal across families
 }
 
 Ipv6Address SolicitedNode(const Ipv6Address& address) {

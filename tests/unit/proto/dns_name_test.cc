@@ -9,7 +9,7 @@
 namespace qure {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 std::string TextOf(const std::string& wire) {
   return DnsNameToText({reinterpret_cast<const uint8_t*>(wire.data()), wire.size()});

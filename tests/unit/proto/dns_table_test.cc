@@ -65,6 +65,20 @@ TEST(DnsTable, AnswerIsWholeRecordsWithTheLowestTtl) {
   EXPECT_EQ(ToBytes(txt.records), Hex("c00c 0010 0001 0000012c 0003 026869"));
 }
 
+TEST(DnsTable, LowestTtlWhereverItStands) {
+  DnsTableBuilder builder;
+  builder.AddZone(Wire("x"), 10, Soa(1));
+  builder.AddRecord({Wire("x"), kDnsTypeA, 60, "aaaa"});
+  builder.AddRecord({Wire("x"), kDnsTypeA, 20, "bbbb"});
+  builder.AddRecord({Wire("x"), kDnsTypeA, 40, "cccc"});
+  const DnsTable table = builder.Build();
+  const auto result = Ask(table, "x", kDnsTypeA);
+  ASSERT_EQ(result.count, 3);
+  for (size_t record = 0; record < 3; ++record) {
+    EXPECT_EQ(ToBytes(result.records.subspan(record * 16 + 6, 4)), Hex("00000014"));
+  }
+}
+
 TEST(DnsTable, ApexHasItsSoa) {
   const DnsTable table = HomeTable();
   const auto result = Ask(table, "home.example", kDnsTypeSoa);
