@@ -4,6 +4,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -53,7 +54,8 @@ const IpPrefix& DefaultOf(const IpAddress& address) {
   return address.is_v4() ? kDefaultV4 : kDefaultV6;
 }
 
-// Makes `have` into `want`: removes first, then adds, both in order; stops at the first error.
+// Makes `have` into `want`: removes first, in order, then adds in reverse order, so that a default route comes after
+// the route to its gateway; stops at the first error.
 template <typename T, typename Add>
 absl::Status Reconcile(Netlink* netlink, const absl::StatusOr<std::set<T>>& have, const std::set<T>& want, Add add) {
   if (!have.ok()) return have.status();
@@ -61,7 +63,7 @@ absl::Status Reconcile(Netlink* netlink, const absl::StatusOr<std::set<T>>& have
     if (want.contains(object)) continue;
     if (absl::Status status = netlink->Remove(object); !status.ok()) return status;
   }
-  for (const T& object : want) {
+  for (const T& object : want | std::views::reverse) {
     if (have->contains(object)) continue;
     if (absl::Status status = add(object); !status.ok()) return status;
   }
@@ -211,7 +213,10 @@ std::set<KernelRoute> HostInterface::Impl::WantedRoutes() const {
     if (service.address.is_v6()) wanted.insert({kRouteTable, kLinkLocalV6, host.index, std::nullopt, std::nullopt});
   }
   for (const IpAddress& gateway : options.gateways) {
-    if (family[gateway.is_v6()]) wanted.insert({kRouteTable, DefaultOf(gateway), host.index, gateway, std::nullopt});
+    if (family[gateway.is_v6()]) {
+      wanted.insert({kRouteTable, {gateway, FullLength(gateway)}, host.index, std::nullopt, std::nullopt});
+      wanted.insert({kRouteTable, DefaultOf(gateway), host.index, gateway, std::nullopt});
+    }
     // With the node's address as source, so that the kernel never chooses a service address.
     if (const std::optional<IpAddress> source = NodeSourceFor(gateway)) {
       wanted.insert({RT_TABLE_MAIN, DefaultOf(gateway), host.index, gateway, source});

@@ -150,7 +150,9 @@ RouteHandle ToNl(const KernelRoute& route, uint8_t protocol) {
   rtnl_route_nh_set_ifindex(hop, route.link);
   if (route.gateway) {
     rtnl_route_nh_set_gateway(hop, ToNl(*route.gateway).get());
-    rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
+    // IPv6 refuses an on-link gateway that the main table reaches through another interface (shared mode): in a table
+    // of our own it is found by its own route there.
+    if (route.gateway->is_v4() || route.table == RT_TABLE_MAIN) rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
   }
   rtnl_route_add_nexthop(object.get(), hop);
   return object;

@@ -13,13 +13,20 @@
 namespace qure {
 
 namespace text_internal {
-inline absl::string_view Part(std::string_view text) { return {text.data(), text.size()}; }
-inline absl::string_view Part(absl::string_view text) { return text; }
-inline absl::string_view Part(const std::string& text) { return text; }
-inline absl::string_view Part(const char* text) { return text; }
+inline absl::string_view Part(std::string_view text) {
+  return {text.data(), text.size()};
+}
+inline absl::string_view Part(absl::string_view text) {
+  return text;
+}
+inline absl::string_view Part(const std::string& text) {
+  return text;
+}
+inline absl::string_view Part(const char* text) {
+  return text;
+}
 template <typename Number>
-  requires std::is_arithmetic_v<Number>
-absl::AlphaNum Part(Number number) {
+requires std::is_arithmetic_v<Number> absl::AlphaNum Part(Number number) {
   return number;
 }
 }  // namespace text_internal
