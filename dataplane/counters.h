@@ -32,12 +32,12 @@ struct alignas(64) WorkerCounters {
   std::array<Counter, kReasonCount> host_reasons;
   PortCounters lan;
   PortCounters host;
-  Counter rounds;        // turns of the loop
-  Counter busy_rounds;   // with at least one frame
+  Counter rounds;       // turns of the loop
+  Counter busy_rounds;  // with at least one frame
   Counter sleeps;
   Counter sleep_ns;
   Counter stalls;
-  Counter events_lost;   // the ring to the control thread was full
+  Counter events_lost;  // the ring to the control thread was full
 };
 
 }  // namespace qure

@@ -16,32 +16,23 @@ Event Seen(EventKind kind, const MacAddress& mac, const Ipv4Address& ip, bool to
   return {.kind = kind, .mac = mac, .to_service_mac = to_service_mac, .ip = ip};
 }
 
-}  // namespace
+const Bytes kWhoHas = Frame(kBroadcastMac, kGatewayMac, {kRequest, kGatewayMac, kGateway4, kZero, kService4});
+const Bytes kIsAt = Frame(kGatewayMac, kServiceMac4, {kReply, kServiceMac4, kService4, kGatewayMac, kGateway4});
 
-std::vector<Case> ArpCases() {
-  const Bytes who_has = Frame(kBroadcastMac, kGatewayMac, {kRequest, kGatewayMac, kGateway4, kZero, kService4});
-  const Bytes is_at = Frame(kGatewayMac, kServiceMac4, {kReply, kServiceMac4, kService4, kGatewayMac, kGateway4});
+// Questions about our addresses.
+std::vector<Case> Asked() {
   const Bytes probe = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, {}, kZero, kService4});
   const Bytes idle_probe = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, {}, kZero, kIdle4});
-  const Bytes to_node = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kNode4});
-  const Bytes from_gateway_to_node = Frame(kNodeMac, kGatewayMac, {kReply, kGatewayMac, kGateway4, kNodeMac, kNode4});
-  Bytes ethertype_in_protocol = who_has;
-  PutBe16(&ethertype_in_protocol, 16, 0x86dd);
-  Bytes unknown_operation = who_has;
-  PutBe16(&unknown_operation, 20, 3);
-  Bytes group_sender = who_has;
-  group_sender[22] = 0x01;
-
   return {
       {"request for the service address",
-       who_has,
+       kWhoHas,
        Reason::arp_reply,
-       is_at,
+       kIsAt,
        {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4)}},
       {"unicast refresh by the gateway",
        Frame(kServiceMac4, kGatewayMac, {kRequest, kGatewayMac, kGateway4, kZero, kService4}),
        Reason::arp_reply,
-       is_at,
+       kIsAt,
        {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, true)}},
       {"request by a stranger is answered too",
        Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kService4}), Reason::arp_reply,
@@ -58,6 +49,12 @@ std::vector<Case> ArpCases() {
        {Seen(EventKind::kAddressProbed, kStrangerMac, kIdle4)}},
       {"request for an address that is not held",
        Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kIdle4}), Reason::not_serving},
+  };
+}
+
+// What others say of our addresses, and the gateway of itself.
+std::vector<Case> Noted() {
+  return {
       {"announcement by another host",
        Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kService4, kZero, kService4}),
        Reason::arp_noted,
@@ -80,6 +77,14 @@ std::vector<Case> ArpCases() {
        {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, true)}},
       {"reply to a service address from elsewhere",
        Frame(kServiceMac4, kStrangerMac, {kReply, kStrangerMac, kClient4, kServiceMac4, kService4}), Reason::arp_noted},
+  };
+}
+
+// What concerns the node and not the service.
+std::vector<Case> Unrelated() {
+  const Bytes to_node = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kNode4});
+  const Bytes from_gateway_to_node = Frame(kNodeMac, kGatewayMac, {kReply, kGatewayMac, kGateway4, kNodeMac, kNode4});
+  return {
       {"broadcast for the node's own address", to_node, Reason::host_group, to_node},
       {"reply to the node",
        from_gateway_to_node,
@@ -93,16 +98,33 @@ std::vector<Case> ArpCases() {
       {"unrelated unicast to a service MAC",
        Frame(kServiceMac4, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kNode4}),
        Reason::not_service_address},
+  };
+}
+
+std::vector<Case> Faults() {
+  Bytes ethertype_in_protocol = kWhoHas;
+  PutBe16(&ethertype_in_protocol, 16, 0x86dd);
+  Bytes unknown_operation = kWhoHas;
+  PutBe16(&unknown_operation, 20, 3);
+  Bytes group_sender = kWhoHas;
+  group_sender[22] = 0x01;
+  return {
       {"other protocol type", ethertype_in_protocol, Reason::arp_malformed},
       {"unknown operation", unknown_operation, Reason::arp_malformed},
       {"sender MAC is a group", group_sender, Reason::arp_sender_mismatch},
-      {"27 bytes", Bytes(who_has.begin(), who_has.begin() + 14 + 27), Reason::arp_truncated},
+      {"27 bytes", Bytes(kWhoHas.begin(), kWhoHas.begin() + 14 + 27), Reason::arp_truncated},
       {"28 bytes, not padded",
-       Bytes(who_has.begin(), who_has.begin() + 14 + 28),
+       Bytes(kWhoHas.begin(), kWhoHas.begin() + 14 + 28),
        Reason::arp_reply,
-       Bytes(is_at.begin(), is_at.begin() + 14 + 28),
+       Bytes(kIsAt.begin(), kIsAt.begin() + 14 + 28),
        {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4)}},
   };
+}
+
+}  // namespace
+
+std::vector<Case> ArpCases() {
+  return Join({Asked(), Noted(), Unrelated(), Faults()});
 }
 
 }  // namespace qure::testing

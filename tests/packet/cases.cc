@@ -14,13 +14,14 @@ Bytes Tagged(const Bytes& frame, uint8_t priority_bits) {
 
 }  // namespace
 
-std::vector<Case> AllCases() {
+std::vector<Case> Join(std::initializer_list<std::vector<Case>> tables) {
   std::vector<Case> all;
-  for (auto& table :
-       {ArpCases(), NeighborCases(), EchoCases(), DnsCases(), DeliveryCases(), MalformedCases(), HostCases()}) {
-    all.insert(all.end(), table.begin(), table.end());
-  }
+  for (const std::vector<Case>& table : tables) all.insert(all.end(), table.begin(), table.end());
   return all;
+}
+
+std::vector<Case> AllCases() {
+  return Join({ArpCases(), NeighborCases(), EchoCases(), DnsCases(), DeliveryCases(), MalformedCases(), HostCases()});
 }
 
 Case OnVlan(Case c) {

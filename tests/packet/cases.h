@@ -29,6 +29,9 @@ std::vector<Case> MalformedCases();
 std::vector<Case> HostCases();
 std::vector<Case> AllCases();
 
+// One table of several.
+std::vector<Case> Join(std::initializer_list<std::vector<Case>> tables);
+
 // Changes to the site that several tables use.
 inline void Shared(Snapshot* s) {
   s->dedicated = false;

@@ -135,9 +135,7 @@ std::vector<Case> NodeCases() {
 }  // namespace
 
 std::vector<Case> DeliveryCases() {
-  std::vector<Case> all = ServiceCases();
-  for (const Case& c : NodeCases()) all.push_back(c);
-  return all;
+  return Join({ServiceCases(), NodeCases()});
 }
 
 }  // namespace qure::testing

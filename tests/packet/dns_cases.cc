@@ -155,9 +155,7 @@ std::vector<Case> Faults() {
 }  // namespace
 
 std::vector<Case> DnsCases() {
-  std::vector<Case> all = Answers();
-  for (auto& table : {Negatives(), Faults()}) all.insert(all.end(), table.begin(), table.end());
-  return all;
+  return Join({Answers(), Negatives(), Faults()});
 }
 
 }  // namespace qure::testing

@@ -45,17 +45,8 @@ Bytes IsAt(const MacAddress& to, const Ipv6Address& destination) {
                 NeighborBody(kSolicitedOverride, kService6, kTargetOption, kServiceMac6)});
 }
 
-}  // namespace
-
-std::vector<Case> NeighborCases() {
-  Message low_hops = kWhoHas;
-  low_hops.hop_limit = 254;
-  Message coded = kWhoHas;
-  coded.code = 1;
-  Message group_target = kWhoHas;
-  group_target.body = NeighborBody(0, Ip6("ff02::50"), kSourceOption, kGatewayMac);
-  Message zero_option = kWhoHas;
-  zero_option.body[21] = 0;
+// Questions about our addresses.
+std::vector<Case> Asked() {
   Message unicast = kWhoHas;
   unicast.to = kServiceMac6;
   unicast.destination = kService6;
@@ -64,18 +55,11 @@ std::vector<Case> NeighborCases() {
   idle.to = kSolicitedMac51;
   idle.destination = kSolicitedNode51;
   idle.body = NeighborBody(0, kIdle6, kSourceOption, kGatewayMac);
-  Bytes bad_checksum = Frame(kWhoHas);
-  bad_checksum[14 + 40 + 2] ^= 1;
   // The same solicitation behind eight bytes of hop-by-hop options.
   const Bytes icmp = Icmp6(kGateway6, kSolicitedNode50, kSolicitation, 0, kWhoHas.body);
   const Bytes with_options =
       Build(Ether{kSolicitedMac50, kGatewayMac, 0x86dd},
             Build(Ip6Header{kGateway6, kSolicitedNode50, 0, 255}, Concat({{58, 0, 1, 4, 0, 0, 0, 0}, icmp})));
-  const Bytes for_node = Frame({kSolicitedMac50, kGatewayMac, kGateway6, Ip6("ff02::1:ff00:11"), kSolicitation,
-                                NeighborBody(0, kNode6, kSourceOption, kGatewayMac)});
-  const Bytes gateway_to_node = Frame({kNodeMac, kGatewayMac, kGateway6, kNode6, kAdvertisement,
-                                       NeighborBody(kSolicitedOverride, kGateway6, kTargetOption, kGatewayMac)});
-
   return {
       {"solicitation", Frame(kWhoHas), Reason::neighbor_advertisement, IsAt(kGatewayMac, kGateway6)},
       {"unicast solicitation without option", Frame(unicast), Reason::neighbor_advertisement,
@@ -96,6 +80,12 @@ std::vector<Case> NeighborCases() {
        std::nullopt,
        {Seen(EventKind::kAddressProbed, kStrangerMac, kIdle6)}},
       {"solicitation for an address that is not held", Frame(idle), Reason::not_serving},
+  };
+}
+
+// What others say of our addresses, and the gateway of itself.
+std::vector<Case> Noted() {
+  return {
       {"advertisement by another host",
        Frame({Mac("33:33:00:00:00:01"), kStrangerMac, kService6, Ip6("ff02::1"), kAdvertisement,
               NeighborBody(kOverride, kService6, kTargetOption, kStrangerMac)}),
@@ -114,6 +104,16 @@ std::vector<Case> NeighborCases() {
        Reason::nd_noted,
        std::nullopt,
        {Seen(EventKind::kNeighbor, kGatewayMac, kGateway6, true)}},
+  };
+}
+
+// What concerns the node and not the service.
+std::vector<Case> Unrelated() {
+  const Bytes for_node = Frame({kSolicitedMac50, kGatewayMac, kGateway6, Ip6("ff02::1:ff00:11"), kSolicitation,
+                                NeighborBody(0, kNode6, kSourceOption, kGatewayMac)});
+  const Bytes gateway_to_node = Frame({kNodeMac, kGatewayMac, kGateway6, kNode6, kAdvertisement,
+                                       NeighborBody(kSolicitedOverride, kGateway6, kTargetOption, kGatewayMac)});
+  return {
       {"gateway answers the node",
        gateway_to_node,
        Reason::host_node,
@@ -124,12 +124,33 @@ std::vector<Case> NeighborCases() {
        .in = for_node,
        .reason = Reason::kernel_owned,
        .site = Shared},
+  };
+}
+
+std::vector<Case> Faults() {
+  Message low_hops = kWhoHas;
+  low_hops.hop_limit = 254;
+  Message coded = kWhoHas;
+  coded.code = 1;
+  Message group_target = kWhoHas;
+  group_target.body = NeighborBody(0, Ip6("ff02::50"), kSourceOption, kGatewayMac);
+  Message zero_option = kWhoHas;
+  zero_option.body[21] = 0;
+  Bytes bad_checksum = Frame(kWhoHas);
+  bad_checksum[14 + 40 + 2] ^= 1;
+  return {
       {"hop limit 254", Frame(low_hops), Reason::nd_malformed},
       {"code 1", Frame(coded), Reason::nd_malformed},
       {"target is a group", Frame(group_target), Reason::nd_malformed},
       {"option of length zero", Frame(zero_option), Reason::nd_malformed},
       {"checksum wrong", bad_checksum, Reason::icmp_checksum},
   };
+}
+
+}  // namespace
+
+std::vector<Case> NeighborCases() {
+  return Join({Asked(), Noted(), Unrelated(), Faults()});
 }
 
 }  // namespace qure::testing

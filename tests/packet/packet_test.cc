@@ -205,7 +205,11 @@ TEST(Packet, FramesOfABurstDoNotDisturbEachOther) {
 }
 
 TEST(Packet, EventsOfABurstAreBounded) {
-  const Bytes announcement = ArpCases()[6].in;
+  Bytes announcement;
+  for (const Case& c : ArpCases()) {
+    if (c.name == "announcement by another host") announcement = c.in;
+  }
+  ASSERT_FALSE(announcement.empty());
   std::vector<Bytes> copies(kBurst, announcement);
   Batch batch;
   batch.count = kBurst;

@@ -379,6 +379,9 @@ class WorkerLoopTest : public WorkerTest {
 };
 
 TEST_F(WorkerLoopTest, SleepsWhenIdleAndServesWhenWoken) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer does not see how DPDK's ring driver hands an mbuf from one thread to another";
+#endif
   ASSERT_TRUE(Eventually([this] { return counters_.sleeps.value() > 10; }));
   EXPECT_GT(counters_.sleep_ns.value(), 0U);
   FromLan(ArpRequest());
