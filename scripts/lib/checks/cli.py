@@ -1,0 +1,58 @@
+"""The command line of scripts/check."""
+
+import argparse
+import json
+import time
+
+from checks import compiler, lengths, rules
+from checks.tree import ROOT
+
+# Name -> (what it demands, function, whether it needs a configured build directory)
+CHECKS = {
+    "format": ("clang-format changes nothing", compiler.formatted, False),
+    "walls": ("each room includes only what it may", rules.walls, False),
+    "words": ("nothing left for later, no test that naps", rules.words, False),
+    "length": (f"functions of at most {lengths.MAX_FUNCTION} lines, files of at most {lengths.MAX_FILE}", lengths.check, False),
+    "scripts": ("every script parses and has --help", rules.programs, False),
+    "commits": ("subjects are 'area: imperative summary'", rules.commits, False),
+    "headers": ("each header compiles alone", compiler.headers, True),
+    "tidy": ("clang-tidy finds nothing", compiler.tidy, True),
+}
+
+
+def run(names, build):
+    """Yields one row per check: {"name", "ok", "seconds", "problems"}."""
+    for name in names:
+        _, function, needs_build = CHECKS[name]
+        start = time.monotonic()
+        if needs_build and not (build / "compile_commands.json").exists():
+            problems = [f"{build} is not configured: run scripts/build first"]
+        else:
+            problems = function(build) if needs_build else function()
+        yield {"name": name, "ok": not problems, "seconds": round(time.monotonic() - start, 1), "problems": problems}
+
+
+def main():
+    width = max(map(len, CHECKS))
+    parser = argparse.ArgumentParser(
+        prog="check", description="Checks the form of the tree. Exit status 0: nothing found.",
+        epilog="\n".join(f"  {name:<{width}}  {what}" for name, (what, _, _) in CHECKS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=ROOT / "build", type=lambda text: ROOT / text, metavar="DIR",
+                        help="configured build directory, for headers and tidy (default: build)")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("names", nargs="*", metavar="CHECK", help="only these (default: all)")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(CHECKS)
+    if unknown:
+        parser.error(f"no check {', '.join(sorted(unknown))}")
+    rows = []
+    for row in run(arguments.names or CHECKS, arguments.build):
+        rows.append(row)
+        if not arguments.json:
+            print(f"{row['name']:<{width}}  {'ok' if row['ok'] else 'FAILED'}  {row['seconds']:.1f} s", flush=True)
+            for problem in row["problems"]:
+                print(f"  {problem}")
+    if arguments.json:
+        print(json.dumps({"checks": rows}))
+    return 0 if all(row["ok"] for row in rows) else 1

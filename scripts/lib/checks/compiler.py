@@ -1,0 +1,75 @@
+"""Checks that need the compiler's view: format, tidy, self-contained headers."""
+
+import re
+import shlex
+import subprocess
+import tempfile
+
+from checks.tree import ROOT, compile_commands, cxx_files, in_parallel
+
+
+def _first_lines(text, count=12):
+    return [line for line in text.splitlines() if line.strip()][:count]
+
+
+def formatted():
+    def one(path):
+        done = subprocess.run(["clang-format", "--dry-run", "-Werror", path], cwd=ROOT, capture_output=True, text=True)
+        return [] if done.returncode == 0 else _first_lines(done.stderr, 1)
+    return in_parallel(one, cxx_files())
+
+
+# Tests run under the sanitizers, which find by running what these two, by far the slowest, look for by reading.
+_TESTS_WITHOUT = "--checks=-clang-analyzer-*,-bugprone-*"
+
+
+def tidy(build):
+    """clang-tidy over every source of ours that is compiled. Flags that clang does not know are no finding."""
+    sources = [path for path in compile_commands(build) if path in set(cxx_files())]
+
+    def one(path):
+        argv = ["clang-tidy", "--quiet", "-p", str(build), "--extra-arg=-Wno-unknown-warning-option", path]
+        argv += [_TESTS_WITHOUT] if path.startswith("tests/") else []
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
+        findings = [line for line in done.stdout.splitlines() if re.search(r": (warning|error): ", line)]
+        if done.returncode != 0 and not findings:
+            findings = [f"{path}: clang-tidy: exit status {done.returncode}"] + _first_lines(done.stderr)
+        return [finding.removeprefix(f"{ROOT}/") for finding in findings]
+    return sorted(set(in_parallel(one, sources)))
+
+
+def _flags(command):
+    """A compiler call without its source, output and dependency files."""
+    words, kept = iter(shlex.split(command)), []
+    for word in words:
+        if word in ("-o", "-MF", "-MQ", "-c"):
+            next(words)
+        elif word not in ("-MD",):
+            kept.append(word)
+    return kept
+
+
+def _rooms_flags(path, commands):
+    """The ways in which sources beside a header are compiled (the tests' ones if there are none), each once, with its directory."""
+    beside = [source for source in commands if source.rpartition("/")[0] == path.rpartition("/")[0]]
+    beside = beside or [source for source in commands if source.startswith("tests/")]
+    return sorted({(commands[source][0], tuple(_flags(commands[source][1]))) for source in beside})
+
+
+def headers(build):
+    """Each header compiles alone, and twice, in one of the ways of its room."""
+    commands = compile_commands(build)
+
+    def one(path):
+        errors = []
+        for directory, flags in _rooms_flags(path, commands):
+            with tempfile.NamedTemporaryFile("w", suffix=".cc") as source:
+                source.write(f'#include "{path}"\n#include "{path}"\n')
+                source.flush()
+                argv = [*flags, "-fsyntax-only", "-fdiagnostics-color=never", source.name]
+                done = subprocess.run(argv, cwd=directory, capture_output=True, text=True)
+            if done.returncode == 0:
+                return []
+            errors = _first_lines(done.stderr, 4)
+        return [f"{path}: is not self-contained:", *errors]
+    return in_parallel(one, [path for path in cxx_files() if path.endswith(".h")])

@@ -1,0 +1,51 @@
+"""A node's configuration: the lab's own [node] part before the cluster part of a file."""
+
+import tomllib
+
+from lab import topology
+
+
+def cluster_part(text):
+    """`text` without its [node] tables."""
+    kept, ours = [], True
+    for line in text.splitlines():
+        header = line.strip()
+        if header.startswith("["):
+            name = header.strip("[] ").partition("]")[0]
+            ours = not (name == "node" or name.startswith("node."))
+        if ours:
+            kept.append(line)
+    return "\n".join(kept).strip() + "\n"
+
+
+def service_addresses(text):
+    """The first candidates of the cluster's service addresses, without prefix lengths."""
+    cluster = tomllib.loads(text).get("cluster", {})
+    return [entry["address"].partition("/")[0] for entry in cluster.get("address", [])]
+
+
+def node_text(name, index, directory, request, cluster):
+    """The whole file. The lab runs without huge pages, so that it needs nothing of the machine and leaves nothing on it."""
+    addresses = topology.node_addresses(index) if request.mode == "dedicated" else ()
+    quoted = ", ".join(f'"{address}"' for address in addresses)
+    return f"""[node]
+name = "{name}"
+data_directory = "{directory}/data"
+control_socket = "{directory}/qured.sock"
+metrics = "{topology.METRICS}"
+log_level = "{request.log_level}"
+addresses = [{quoted}]
+
+[node.lan]
+port = "{topology.lan_port(request.port)}"
+mode = "{request.mode}"
+vlan = {request.vlan}
+host_interface = "qure0"
+
+[node.dpdk]
+workers = {request.workers}
+huge_pages = false
+memory_mib = 128
+file_prefix = "{topology.namespace(name)}"
+
+{cluster}"""

@@ -1,0 +1,116 @@
+"""The C++ tests: plain, under sanitizers, and the fuzz targets."""
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from suites.outcome import FAILED, PASSED, ROOT, SKIPPED, Outcome
+
+# Threads of ours meet in these rooms; the others have nothing that ThreadSanitizer could find. Test -> what builds it.
+THREADED = {name: f"tests/unit/{name}/{name}_test" for name in ("dataplane", "io", "runtime")}
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={Path(__file__).with_name('tsan.supp')}",
+}
+FUZZ_SECONDS = 60
+FUZZ_QUICK_SECONDS = 5
+FUZZ_IN_PARALLEL = 2
+_GTEST_COUNT = re.compile(r"^\[  (PASSED|SKIPPED|FAILED) +\] (\d+) tests?(?:\.|, listed below:)", re.MULTILINE)
+_GTEST_KINDS = {"PASSED": PASSED, "SKIPPED": SKIPPED, "FAILED": FAILED}
+
+
+def _tail(text, lines=40):
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def build(kind, *targets):
+    """Builds; a failure is an Outcome, success is None."""
+    start = time.monotonic()
+    done = subprocess.run([ROOT / "scripts/build", "--type", kind, *targets], capture_output=True, text=True)
+    if done.returncode == 0:
+        return None
+    return Outcome("build", FAILED, time.monotonic() - start, _tail(done.stdout + done.stderr))
+
+
+def _outcomes(entry):
+    """One test of Meson's log: the cases that GoogleTest counted in it, or itself."""
+    name, seconds, text = entry["name"].rpartition(" / ")[2], entry["duration"], entry.get("stdout", "") + entry.get("stderr", "")
+    counts = {_GTEST_KINDS[kind]: int(count) for kind, count in _GTEST_COUNT.findall(text)}
+    if entry["result"] in ("OK", "EXPECTEDFAIL"):
+        counts = counts or {PASSED: 1}
+    elif entry["result"] == "SKIP":
+        counts = {SKIPPED: 1}
+    else:
+        counts.setdefault(FAILED, 1)
+    for result, count in counts.items():
+        detail = {PASSED: "", SKIPPED: "skipped by itself", FAILED: f"{entry['result']}\n{_tail(text)}"}[result]
+        yield Outcome(name, result, seconds, detail, count)
+
+
+def _meson_tests(directory, names, options):
+    """Runs Meson's tests of these names (all if none) in a build directory."""
+    argv = ["meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs", "--logbase", "scripts-test"]
+    listed = subprocess.run(["meson", "test", "-C", directory, "--no-rebuild", "--list"], cwd=ROOT, capture_output=True, text=True)
+    known = [line.rpartition(" / ")[2] for line in listed.stdout.splitlines() if " / " in line]
+    chosen = [name for name in known if (not names or name in names) and options.wants(name)]
+    if not chosen:
+        return
+    log = ROOT / directory / "meson-logs/scripts-test.json"
+    log.unlink(missing_ok=True)
+    done = subprocess.run([*argv, *chosen], cwd=ROOT, env=os.environ | SANITIZERS, capture_output=True, text=True)
+    if not log.exists():
+        yield Outcome("meson test", FAILED, detail=_tail(done.stdout + done.stderr))
+        return
+    for line in log.read_text().splitlines():
+        yield from _outcomes(json.loads(line))
+
+
+def _suite(kind, directory, targets=None):
+    """All tests, or those of `targets` (test -> what builds it)."""
+    targets = targets or {}
+    wanted = list(targets.values()) or ([] if kind == "plain" else ["meson-test-prereq"])
+
+    def run(options):
+        failure = build(kind, *wanted)
+        if failure:
+            yield failure
+            return
+        yield from _meson_tests(directory, targets, options)
+    return run
+
+
+unit = _suite("plain", "build")
+asan = _suite("asan", "build-asan")
+tsan = _suite("tsan", "build-tsan", THREADED)
+
+
+def _fuzz_one(target, seconds):
+    """Replays the corpus of a target, then looks for more. What it finds is told with the input, to be kept as a test."""
+    start = time.monotonic()
+    corpus = ROOT / "tests/fuzz/corpus" / target.name
+    with tempfile.TemporaryDirectory() as work:
+        argv = [target, f"-max_total_time={seconds}", "-max_len=2048", "-rss_limit_mb=2048", "-timeout=5", "-print_final_stats=1",
+                f"-artifact_prefix={work}/", work] + ([corpus] if corpus.is_dir() else [])
+        done = subprocess.run(argv, env=os.environ | SANITIZERS, capture_output=True, text=True)
+        found = [f"{path.name}: {path.read_bytes().hex()}" for path in Path(work).glob("*-*") if path.name.startswith(("crash", "timeout", "oom", "leak"))]
+    spent = time.monotonic() - start
+    if done.returncode == 0:
+        return Outcome(target.name, PASSED, spent)
+    return Outcome(target.name, FAILED, spent, "\n".join([_tail(done.stderr, 30), *found]))
+
+
+def fuzz(options):
+    names = [path.stem for path in sorted((ROOT / "tests/fuzz").glob("fuzz_*.cc")) if options.wants(path.stem)]
+    failure = build("fuzz", *[f"tests/fuzz/{name}" for name in names])
+    if failure:
+        yield failure
+        return
+    seconds = FUZZ_QUICK_SECONDS if options.quick else FUZZ_SECONDS
+    with ThreadPoolExecutor(FUZZ_IN_PARALLEL) as pool:
+        yield from pool.map(lambda name: _fuzz_one(ROOT / "build-fuzz/tests/fuzz" / name, seconds), names)

@@ -1,0 +1,80 @@
+"""What the lab tests share: a lab per test class, and short words for what they do to it."""
+
+import os
+import re
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lib"))
+
+from lab.lab import Lab, Request, add_host, remove_host
+from lab.topology import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6
+from waiting import until
+
+QUICK = bool(os.environ.get("QURE_QUICK"))
+__all__ = ["GATEWAY_V4", "GATEWAY_V6", "QUICK", "SERVICE_V4", "SERVICE_V6", "LabTest", "Request", "add_host", "remove_host", "until"]
+
+
+class LabTest(unittest.TestCase):
+    """One lab for all tests of a class: `request` says which."""
+
+    request = Request()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = Lab()
+        cls.lab.down()
+        cls.addClassCleanup(cls.lab.down)
+        cls.lab.up(cls.request)
+        cls.node = cls.lab.node("n1")
+
+    def gw(self, *argv, **options):
+        """Runs a command in the gateway; it must succeed. Returns its output."""
+        done = self.lab.execute("gw", *argv, **options)
+        self.assertEqual(done.returncode, 0, f"{' '.join(argv)}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def on_node(self, *argv, **options):
+        """Runs a command in the node's namespace; returns the finished process."""
+        return self.lab.execute("n1", *argv, **options)
+
+    def dig(self, *arguments, server=SERVICE_V4):
+        return self.gw("dig", f"@{server}", "+tries=1", "+time=2", *arguments)
+
+    def curl(self, url, member="gw"):
+        done = self.lab.execute(member, "curl", "-sS", "-g", "--fail", "--max-time", "10", url)
+        self.assertEqual(done.returncode, 0, f"{member}: curl {url}: {done.stderr}")
+        return done.stdout
+
+    def forget_neighbors(self):
+        """The gateway's caches are empty, so that what follows has to ask."""
+        self.gw("ip", "neigh", "flush", "all")
+
+    def counters(self):
+        """Reason -> frames, LAN and host port together."""
+        return {row["reason"]: row["lan"] + row["host"] for row in self.node.query("counters")["reasons"]}
+
+    def worker(self):
+        """The loop counters of all workers, summed."""
+        rows = self.node.query("counters")["workers"]
+        return {key: sum(row[key] for row in rows) for key in ("rounds", "busy_rounds", "sleeps", "sleep_seconds", "stalls")}
+
+    def wait_for_counter(self, reason, more_than, deadline=5):
+        until(lambda: self.counters()[reason] > more_than, deadline, lambda: f"{reason} above {more_than}, is {self.counters()[reason]}")
+
+    def flood(self, count, *arguments):
+        """ping -f: every one of `count` must be answered."""
+        output = self.gw("ping", "-f", "-q", "-c", str(count), "-w", "90", *arguments, timeout=120)
+        self.assertIn(f"{count} packets transmitted, {count} received, 0% packet loss", output)
+
+    def lost(self, output):
+        """Packets that a ping's summary says were lost."""
+        sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", output).groups())
+        return sent - received
+
+    def edit_config(self, old, new):
+        """Replaces text in the node's configuration file."""
+        text = self.node.config_path.read_text()
+        self.assertIn(old, text)
+        self.node.config_path.write_text(text.replace(old, new, 1))

@@ -1,0 +1,73 @@
+"""The lab itself, by its command line."""
+
+import json
+import subprocess
+import unittest
+
+from lab import netns
+from lab.lab import ROOT, STATE
+from lab.node import DPDK_RUNTIME
+from process import Process
+from support import SERVICE_V4, SERVICE_V6, until
+
+
+class CommandLine(unittest.TestCase):
+    def lab(self, *arguments, status=0):
+        done = subprocess.run([ROOT / "scripts/lab", *arguments], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, status, f"lab {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def status(self):
+        return json.loads(self.lab("status", "--json"))["nodes"]
+
+    def setUp(self):
+        self.lab("down")
+        self.addCleanup(self.lab, "down")
+
+    def test_up_shows_the_topology_and_the_state(self):
+        output = self.lab("up", "--nodes", "1")
+        for word in ("qure-gw", "198.51.100.1/24", "qure-sw", "br0", "qure-n1", "198.51.100.11/24", SERVICE_V4, SERVICE_V6, "held"):
+            self.assertIn(word, output)
+        self.assertEqual([(row["name"], row["running"], row["role"]) for row in self.status()], [("n1", True, "master")])
+        self.assertEqual({entry["address"].partition("/")[0]: entry["state"] for entry in self.status()[0]["addresses"]},
+                         {SERVICE_V4: "held", SERVICE_V6: "held"})
+        self.assertIn("term", self.status()[0])
+        self.assertIn(" 0% packet loss", self.lab("exec", "gw", "ping", "-c", "2", "-i", "0.1", SERVICE_V4))
+
+    def test_the_same_request_changes_nothing(self):
+        self.lab("up", "--nodes", "2")
+        pids = [(STATE / name / "qured.pid").read_text() for name in ("n1", "n2")]
+        self.assertIn("already", self.lab("up", "--nodes", "2"))
+        self.assertEqual(pids, [(STATE / name / "qured.pid").read_text() for name in ("n1", "n2")])
+        self.lab("up", "--nodes", "1")
+        self.assertEqual([row["name"] for row in self.status()], ["n1"])
+        self.assertNotIn("qure-n2", netns.names())
+
+    def test_kill_and_start(self):
+        self.lab("up")
+        self.lab("kill", "n1")
+        self.assertEqual([(row["running"], row["role"], row["addresses"]) for row in self.status()], [(False, None, [])])
+        self.lab("start", "n1")
+        until(lambda: all(entry["state"] == "held" for entry in self.status()[0]["addresses"]), 10, "the addresses are held again")
+        for command in ("pause", "resume", "cut", "heal"):
+            self.lab(command, "n1")
+
+    def test_mistakes_are_told(self):
+        self.assertIn("no node n1", self.lab("kill", "n1", status=1))
+        self.assertIn("no gw", self.lab("exec", "gw", "true", status=1))
+        self.assertIn("no such file", self.lab("up", "--config", "/nowhere.toml", status=1))
+
+    def test_down_leaves_nothing(self):
+        self.lab("up", "--nodes", "2", "--port", "tap")
+        self.lab("kill", "n2")
+        self.lab("pause", "n1")
+        processes = [Process.load(STATE / name / record) for name in ("n1", "n2") for record in ("qured.pid", "web.pid")]
+        self.lab("down")
+        self.assertFalse(STATE.exists())
+        self.assertEqual([name for name in netns.names() if name.startswith("qure-")], [])
+        self.assertEqual(list(DPDK_RUNTIME.glob("qure-n*")), [])
+        self.assertEqual([process for process in processes if process.alive()], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
