@@ -154,7 +154,7 @@ void ControlServer::Accept() {
 }
 
 bool ControlServer::Receive(Client* client) {
-  std::array<char, 16 * 1024> buffer;
+  std::array<char, 16384> buffer;
   const size_t room = std::min(buffer.size(), kMaxRequest + 1 - std::min(client->input.size(), kMaxRequest));
   const ssize_t received = recv(client->socket.get(), buffer.data(), room, MSG_DONTWAIT);
   if (received < 0) return IsTransient(errno);

@@ -4,7 +4,6 @@
 #include <net/if.h>
 
 #include <algorithm>
-#include <ranges>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -63,9 +62,9 @@ absl::Status Reconcile(Netlink* netlink, const absl::StatusOr<std::set<T>>& have
     if (want.contains(object)) continue;
     if (absl::Status status = netlink->Remove(object); !status.ok()) return status;
   }
-  for (const T& object : want | std::views::reverse) {
-    if (have->contains(object)) continue;
-    if (absl::Status status = add(object); !status.ok()) return status;
+  for (auto object = want.rbegin(); object != want.rend(); ++object) {
+    if (have->contains(*object)) continue;
+    if (absl::Status status = add(*object); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -103,7 +103,10 @@ absl::Status Runtime::Run() {
 void Runtime::Round() {
   const MonoTime now = Now();
   if (now >= next_beat_) Beat(now);
-  if (now >= controller_.NextDeadline()) Execute(controller_.Tick(now));
+  if (now >= controller_.NextDeadline()) {
+    OnEvents();  // what was heard before the deadline counts before it
+    Execute(controller_.Tick(Now()));
+  }
 
   std::array<epoll_event, 4> ready;
   const MonoTime wake = std::min(next_beat_, controller_.NextDeadline());
@@ -149,7 +152,7 @@ void Runtime::OnEvents() {
 }
 
 absl::Status Runtime::Reload() {
-  const absl::Status result = Replace();
+  absl::Status result = Replace();
   {
     const std::lock_guard lock(mutex_);
     observed_.last_reload = {absl::Now(), std::string(result.message())};

@@ -45,7 +45,7 @@ absl::StatusOr<nlohmann::ordered_json> Ask(const std::string& socket_path, std::
   if (send(socket->get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return NotReachable(socket_path, errno);
 
   std::string line;
-  std::array<char, 16 * 1024> buffer;
+  std::array<char, 16384> buffer;
   while (line.empty() || line.back() != '\n') {
     const ssize_t received = recv(socket->get(), buffer.data(), buffer.size(), 0);
     if (received < 0) return NotReachable(socket_path, errno);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -138,5 +139,10 @@ int Main(int argc, char** argv) {
 }  // namespace qure
 
 int main(int argc, char** argv) {
-  return qure::Main(argc, argv);
+  try {
+    return qure::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "qurectl: %s\n", error.what());
+    return 1;
+  }
 }

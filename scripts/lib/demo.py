@@ -1,6 +1,7 @@
 """The demonstration: one node, what it answers, what it shows, and what it refuses. Each step proves something or fails."""
 
 import argparse
+import contextlib
 import json
 import re
 import signal
@@ -9,7 +10,7 @@ import sys
 from dataclasses import asdict, dataclass
 
 from lab import config, topology
-from lab.lab import Lab, Request
+from lab.lab import Lab, Request, held
 from lab.topology import SERVICE_V4, SERVICE_V6
 
 
@@ -49,7 +50,7 @@ class Demo:
         self._lab.up(Request(nodes=1), say=lambda text: print(text, file=self._out, flush=True))
         self._node = self._lab.node("n1")
 
-    def down(self):
+    def close(self):
         self._lab.down()
 
     def _gw(self, *argv):
@@ -160,12 +161,11 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab is taken down on the way out
     demo = Demo(out)
     try:
-        demo.up()
-        proofs = run(demo, out)
+        with held(), contextlib.closing(demo):
+            demo.up()
+            proofs = run(demo, out)
     except (RuntimeError, TimeoutError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-    finally:
-        demo.down()
     print(json.dumps({"proofs": [asdict(proof) for proof in proofs]}) if arguments.json else f"\n{table(proofs)}")
     return 0 if all(proof.passed for proof in proofs) else 1

@@ -171,13 +171,13 @@ double Median(std::vector<uint64_t> values) {
 
 nlohmann::json Measure(rte_mempool* pool, const BenchCase& bench_case, uint32_t sources, size_t rounds) {
   Bench bench(pool, FindCase(bench_case.row), sources);
-  std::vector<uint64_t> plain;
-  std::vector<uint64_t> pipeline;
+  std::vector<uint64_t> plain(rounds);
+  std::vector<uint64_t> pipeline(rounds);
   bench.Plain();  // warms up
   bench.Pipeline();
   for (size_t i = 0; i < rounds; ++i) {  // turn about, so that a noisy neighbour hits both
-    plain.push_back(bench.Plain());
-    pipeline.push_back(bench.Pipeline());
+    plain[i] = bench.Plain();
+    pipeline[i] = bench.Pipeline();
   }
   const double per_frame = 1.0 / kFrames;
   const double ns_per_cycle = 1e9 / static_cast<double>(rte_get_tsc_hz());
@@ -197,6 +197,7 @@ rte_mempool* StartEnvironment(char* program) {
                                     "--no-shconf", "--file-prefix", prefix, "--lcores", "0@(0)",    "--log-level",
                                     "error"};
   std::vector<char*> argv;
+  argv.reserve(words.size());
   for (std::string& word : words) argv.push_back(word.data());
   if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) return nullptr;
   return rte_pktmbuf_pool_create("bench", kFrames + kBurst, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);

@@ -2,11 +2,7 @@
 
 import os
 import re
-import sys
 import unittest
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lib"))
 
 from lab.lab import Lab, Request, add_host, remove_host
 from lab.topology import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6

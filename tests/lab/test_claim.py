@@ -127,7 +127,3 @@ class Conflict(LabTest):
         self.raw.send(frames.arp(frames.REQUEST, FOREIGN_MAC, GATEWAY_V4, SERVICE_V4))
         self.gw("arping", "-c", "3", "-f", "-w", "3", "-I", "gw0", SERVICE_V4)
         self.assertEqual(self.node.address(SERVICE_V4)["conflicts"], held["conflicts"])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -98,7 +98,3 @@ class Dns4(DnsTests, LabTest):
 class Dns6(DnsTests, LabTest):
     server = SERVICE_V6
     family = socket.AF_INET6
-
-
-if __name__ == "__main__":
-    unittest.main()

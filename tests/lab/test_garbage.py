@@ -132,7 +132,3 @@ class AfPacket(GarbageTests, LabTest):
 class AfXdp(GarbageTests, LabTest):
     request = Request(port="af_xdp")
     seed = 2
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,19 +1,20 @@
 """The lab itself, by its command line."""
 
 import json
+import os
 import subprocess
 import unittest
 
 from lab import netns
-from lab.lab import ROOT, STATE
+from lab.lab import ROOT, STATE, held
 from lab.node import DPDK_RUNTIME
 from process import Process
 from support import SERVICE_V4, SERVICE_V6, until
 
 
 class CommandLine(unittest.TestCase):
-    def lab(self, *arguments, status=0):
-        done = subprocess.run([ROOT / "scripts/lab", *arguments], capture_output=True, text=True, timeout=120)
+    def lab(self, *arguments, status=0, **options):
+        done = subprocess.run([ROOT / "scripts/lab", *arguments], capture_output=True, text=True, timeout=120, **options)
         self.assertEqual(done.returncode, status, f"lab {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
@@ -57,6 +58,12 @@ class CommandLine(unittest.TestCase):
         self.assertIn("no gw", self.lab("exec", "gw", "true", status=1))
         self.assertIn("no such file", self.lab("up", "--config", "/nowhere.toml", status=1))
 
+    def test_one_user_at_a_time(self):
+        stranger = {key: value for key, value in os.environ.items() if key != "QURE_LAB_HELD"}
+        with held():
+            for command in ("up", "down"):
+                self.assertIn("another program is using the lab", self.lab(command, status=1, env=stranger))
+
     def test_down_leaves_nothing(self):
         self.lab("up", "--nodes", "2", "--port", "tap")
         self.lab("kill", "n2")
@@ -67,7 +74,3 @@ class CommandLine(unittest.TestCase):
         self.assertEqual([name for name in netns.names() if name.startswith("qure-")], [])
         self.assertEqual(list(DPDK_RUNTIME.glob("qure-n*")), [])
         self.assertEqual([process for process in processes if process.alive()], [])
-
-
-if __name__ == "__main__":
-    unittest.main()

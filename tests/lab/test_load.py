@@ -53,7 +53,3 @@ class AfXdp(LoadTests, LabTest):
 
 class Tap(LoadTests, LabTest):
     request = Request(port="tap")
-
-
-if __name__ == "__main__":
-    unittest.main()

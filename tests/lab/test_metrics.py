@@ -128,7 +128,3 @@ class Operator(LabTest):
         done = self.node.control("--socket", "/nowhere/qured.sock", "status")
         self.assertEqual(done.returncode, 3)
         self.assertIn("/nowhere/qured.sock", done.stderr)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -163,7 +163,3 @@ class Reload(LabTest):
 
     def test_good_file_is_valid(self):
         self.assertEqual(self.node.control("config", "check", str(self.node.config_path)).returncode, 0)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -90,7 +90,3 @@ class AfXdp(RestartTests, LabTest):
 
 class Tap(RestartTests, LabTest):
     request = Request(port="tap")
-
-
-if __name__ == "__main__":
-    unittest.main()

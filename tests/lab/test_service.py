@@ -122,7 +122,3 @@ class Shared(ServiceTests, LabTest):
     def test_replies_leave_through_the_host_port(self):
         done = self.on_node("ip", "route", "get", GATEWAY_V4, "from", SERVICE_V4)
         self.assertIn("dev qure0", done.stdout, done.stderr)
-
-
-if __name__ == "__main__":
-    unittest.main()

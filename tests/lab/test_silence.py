@@ -101,7 +101,3 @@ class Dedicated(SilenceTests, LabTest):
 
 class Shared(SilenceTests, LabTest):
     request = Request(mode="shared")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -48,7 +48,3 @@ class Vlan(LabTest):
                 self.answer_to(frames.arp(frames.REQUEST, "02:00:5e:00:53:21", GATEWAY_V4, SERVICE_V4, vlan=VLAN_ID),
                                lambda seen: seen.destination == "02:00:5e:00:53:21")
             self.assertEqual([seen for seen in wire.received() if seen.destination == CLIENT], [])
-
-
-if __name__ == "__main__":
-    unittest.main()

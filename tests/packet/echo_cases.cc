@@ -4,7 +4,8 @@ namespace qure::testing {
 
 namespace {
 
-Bytes Ping4(const MacAddress& to, const Ipv4Address& destination, size_t size, uint8_t type = 8, Bytes options = {}) {
+Bytes Ping4(const MacAddress& to, const Ipv4Address& destination, size_t size, uint8_t type = 8,
+            const Bytes& options = {}) {
   return Build(
       Ether{to, kGatewayMac, 0x0800},
       Build(Ip4Header{.source = kClient4, .destination = destination, .protocol = 1, .ttl = 61, .options = options},

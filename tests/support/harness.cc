@@ -1,6 +1,6 @@
 #include "tests/support/harness.h"
 
-#include <cstring>
+#include <algorithm>
 
 namespace qure::testing {
 
@@ -55,7 +55,7 @@ Bytes ToKernel(Bytes frame) {
 
 Outcome Process(const Snapshot& snapshot, Direction direction, const Bytes& frame, bool checksums_good) {
   std::vector<uint8_t> buffer(kHeadroom + kRoom);
-  std::memcpy(buffer.data() + kHeadroom, frame.data(), frame.size());
+  std::copy(frame.begin(), frame.end(), buffer.begin() + kHeadroom);
   Batch batch;
   batch.count = 1;
   batch.frames[0] = {.data = buffer.data() + kHeadroom,

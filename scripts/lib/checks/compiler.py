@@ -19,17 +19,12 @@ def formatted():
     return in_parallel(one, cxx_files())
 
 
-# Tests run under the sanitizers, which find by running what these two, by far the slowest, look for by reading.
-_TESTS_WITHOUT = "--checks=-clang-analyzer-*,-bugprone-*"
-
-
 def tidy(build):
     """clang-tidy over every source of ours that is compiled. Flags that clang does not know are no finding."""
     sources = [path for path in compile_commands(build) if path in set(cxx_files())]
 
     def one(path):
         argv = ["clang-tidy", "--quiet", "-p", str(build), "--extra-arg=-Wno-unknown-warning-option", path]
-        argv += [_TESTS_WITHOUT] if path.startswith("tests/") else []
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
         findings = [line for line in done.stdout.splitlines() if re.search(r": (warning|error): ", line)]
         if done.returncode != 0 and not findings:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from lab import netns, topology
-from lab.lab import ROOT, Lab, LabError, Request
+from lab.lab import ROOT, Lab, LabError, Request, held
 
 EPILOG = """\
 The gateway is 198.51.100.1 and 2001:db8:2::1 in qure-gw; node nK is 198.51.100.(10+K) and 2001:db8:2::(10+K) in qure-nK; the
@@ -57,10 +57,12 @@ def run(arguments):
         raise LabError("network namespaces need root: run it as root")
     if arguments.command == "up":
         build_if_missing(lab)
-        lab.up(Request(arguments.nodes, arguments.port, arguments.mode, os.path.abspath(arguments.config)), say=print)
+        with held():
+            lab.up(Request(arguments.nodes, arguments.port, arguments.mode, os.path.abspath(arguments.config)), say=print)
         print_status(lab.status())
     elif arguments.command == "down":
-        lab.down()
+        with held():
+            lab.down()
     elif arguments.command == "exec":
         namespace = topology.namespace(arguments.member)
         if namespace not in netns.names():

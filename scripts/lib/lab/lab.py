@@ -1,11 +1,13 @@
 """The whole lab: built on request, taken down without a trace."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +18,39 @@ from waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 STATE = Path("/run/qure-lab")
+_HELD = "QURE_LAB_HELD"
 OURS = re.compile(r"qure-(gw|sw|n\d+|h\d+)")
 
 
 class LabError(RuntimeError):
     """Something the user can put right."""
+
+
+@contextlib.contextmanager
+def held(wait=0):
+    """Keeps the machine's one lab to this program and those it starts. Waits up to `wait` seconds for another to be done."""
+    if os.environ.get(_HELD):
+        yield
+        return
+    lock = socket.socket(socket.AF_UNIX)  # an abstract name: it leaves no file, and goes with the program
+    try:
+        until(lambda: _bound(lock), wait, "another program is done with the lab", every=1)
+    except TimeoutError:
+        raise LabError("another program is using the lab") from None
+    os.environ[_HELD] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_HELD]
+        lock.close()
+
+
+def _bound(lock):
+    try:
+        lock.bind("\0qure-lab")
+        return True
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,12 @@ import time
 import unittest
 
 from lab import netns
-from lab.lab import Lab
+from lab.lab import Lab, LabError, held
 from suites import native
 from suites.outcome import FAILED, PASSED, ROOT, SKIPPED, Outcome
+
+
+WAIT = 1800  # seconds for another program's lab
 
 
 def _flatten(suite):
@@ -81,7 +84,11 @@ def lab(options):
     os.environ["QURE_QUICK"] = "1" if options.quick else ""
     loader = unittest.TestLoader()
     chosen = unittest.TestSuite(test for test in _flatten(loader.discover(str(directory))) if options.wants(test.id()))
-    yield from _stream(chosen)
+    try:
+        with held(wait=WAIT):
+            yield from _stream(chosen)
+    except LabError as error:
+        yield Outcome("lab", FAILED, detail=str(error))
 
 
 def _stream(suite):

@@ -33,8 +33,8 @@ std::string NameOfMac(const MacAddress& mac) {
 
 std::string DescribeFrame(const SendFrame& send) {
   const DecodedFrame frame = Decode(send);
-  const std::string link = absl::StrCat(send.answer ? "answer " : "", frame.arp ? "ARP " : "ND ",
-                                        NameOfMac(frame.source), ">", NameOfMac(frame.destination), ": ");
+  std::string link = absl::StrCat(send.answer ? "answer " : "", frame.arp ? "ARP " : "ND ", NameOfMac(frame.source),
+                                  ">", NameOfMac(frame.destination), ": ");
   if (frame.arp) {
     const ArpPacket& arp = *frame.arp;
     return absl::StrCat(link, arp.is_request() ? "request" : "reply", " sender=", NameOfMac(arp.sender_mac), "/",

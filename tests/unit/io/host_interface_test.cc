@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "control/io/text.h"
 #include "nlohmann/json.hpp"
 
 namespace qure {
@@ -88,7 +89,8 @@ std::vector<std::string> Rules(const std::string& family) {
 // "DESTINATION [via GATEWAY] [src SOURCE] dev DEVICE" of our routes in a table.
 std::vector<std::string> Routes(const std::string& family, const std::string& table) {
   std::vector<std::string> result;
-  for (const json& route : IpJson("-N " + family + " route show proto 81 table " + table + " 2>/dev/null || true")) {
+  for (const json& route :
+       IpJson(Concat("-N ", family, " route show proto 81 table ", table, " 2>/dev/null || true"))) {
     std::string text = route.at("dst").get<std::string>();
     if (route.contains("gateway")) text += " via " + route.at("gateway").get<std::string>();
     if (route.contains("prefsrc")) text += " src " + route.at("prefsrc").get<std::string>();
