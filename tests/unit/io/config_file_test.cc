@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -62,6 +64,21 @@ TEST(ConfigFileTest, ReadsTheNodeOfTheExample) {
   EXPECT_FALSE(node.huge_pages);
   EXPECT_EQ(node.memory_mib, 128u);
   EXPECT_EQ(node.file_prefix, "qure-n1");
+}
+
+// What a reader copies from the README must start.
+TEST(ConfigFileTest, ReadsTheConfigurationOfTheReadme) {
+  std::ifstream file(README);
+  const std::string readme{std::istreambuf_iterator<char>(file), {}};
+  const std::string fence = "```toml\n";
+  const size_t begin = readme.find(fence);
+  ASSERT_NE(begin, std::string::npos);
+  const size_t end = readme.find("```", begin + fence.size());
+  ASSERT_NE(end, std::string::npos);
+  const absl::StatusOr<Config> config =
+      ParseConfig(readme.substr(begin + fence.size(), end - begin - fence.size()), "README");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->node.lan_port, "af_packet:lan0");
 }
 
 TEST(ConfigFileTest, ReadsTheClusterOfTheExample) {
