@@ -1,4 +1,4 @@
-"""The demonstration: one node, what it answers, what it shows, and what it refuses. Each step proves something or fails."""
+"""The demonstration: one node, what it answers, what it shows, what it refuses. Each step proves something or fails."""
 
 import argparse
 import contextlib
@@ -57,7 +57,9 @@ class Demo:
         print(f"  qure-gw$ {' '.join(argv)}", file=self._out, flush=True)
         done = self._lab.execute("gw", *argv, timeout=120)
         if done.returncode != 0:
-            raise RuntimeError(f"{argv[0]}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-200:]}")
+            raise RuntimeError(
+                f"{argv[0]}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-200:]}"
+            )
         return done.stdout
 
     @staticmethod
@@ -78,7 +80,9 @@ class Demo:
 
     def arp(self):
         mac = self._node.address(SERVICE_V4)["mac"]
-        return self._find(rf"reply from {SERVICE_V4} \[{mac}\]", self._gw("arping", "-c", "2", "-w", "3", "-I", "gw0", SERVICE_V4))
+        return self._find(
+            rf"reply from {SERVICE_V4} \[{mac}\]", self._gw("arping", "-c", "2", "-w", "3", "-I", "gw0", SERVICE_V4)
+        )
 
     def ping(self):
         return self._find(r"5 received, 0% packet loss", self._gw("ping", "-c", "5", "-i", "0.1", SERVICE_V4))
@@ -90,12 +94,17 @@ class Demo:
         return f"{received}, neighbor {neighbor}"
 
     def flood(self):
-        return self._find(r"20000 received, 0% packet loss, time \d+ms", self._gw("ping", "-f", "-q", "-c", "20000", "-w", "60", SERVICE_V4))
+        return self._find(
+            r"20000 received, 0% packet loss, time \d+ms",
+            self._gw("ping", "-f", "-q", "-c", "20000", "-w", "60", SERVICE_V4),
+        )
 
     def names(self):
         seen = []
         for kind, server in (("A", SERVICE_V4), ("AAAA", SERVICE_V6), ("TXT", SERVICE_V4)):
-            seen.append(self._find(r"\S.*", self._gw("dig", f"@{server}", "+short", "+tries=1", "www.home.example", kind)))
+            seen.append(
+                self._find(r"\S.*", self._gw("dig", f"@{server}", "+short", "+tries=1", "www.home.example", kind))
+            )
         return ", ".join(seen)
 
     def no_such_name(self):
@@ -109,7 +118,15 @@ class Demo:
 
     def counters(self):
         rows = {row["reason"]: row["lan"] + row["host"] for row in self._node.query("counters")["reasons"]}
-        shown = ("arp_reply", "neighbor_advertisement", "echo_reply", "echo6_reply", "dns_answer", "dns_nxdomain", "host_service")
+        shown = (
+            "arp_reply",
+            "neighbor_advertisement",
+            "echo_reply",
+            "echo6_reply",
+            "dns_answer",
+            "dns_nxdomain",
+            "host_service",
+        )
         missing = [reason for reason in shown if not rows[reason]]
         if missing:
             raise RuntimeError(f"not counted: {', '.join(missing)}")
@@ -118,7 +135,8 @@ class Demo:
     def metrics(self):
         done = self._lab.execute("n1", "curl", "-sS", "--max-time", "5", f"http://{topology.METRICS}/metrics")
         self._find(r'qure_frames_total\{[^}]*reason="echo_reply"[^}]*\} [1-9]', done.stdout)
-        return f"{sum(not line.startswith('#') for line in done.stdout.splitlines())} samples from http://{topology.METRICS}/metrics"
+        samples = [line for line in done.stdout.splitlines() if not line.startswith("#")]
+        return f"{len(samples)} samples from http://{topology.METRICS}/metrics"
 
     def second_claimant(self):
         """A node of another cluster wants the same addresses: it must find them taken, and by whom."""
@@ -137,7 +155,10 @@ class Demo:
 def table(proofs):
     width = max(len(proof.check) for proof in proofs)
     lines = [f"{'check':<{width}}  result  detail", f"{'-' * width}  ------  {'-' * 40}"]
-    return "\n".join(lines + [f"{proof.check:<{width}}  {'passed' if proof.passed else 'FAILED'}  {proof.detail}" for proof in proofs])
+    return "\n".join(
+        lines
+        + [f"{proof.check:<{width}}  {'passed' if proof.passed else 'FAILED'}  {proof.detail}" for proof in proofs]
+    )
 
 
 def run(demo, out):
@@ -153,9 +174,14 @@ def run(demo, out):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="demo", description="Installs what is missing, builds, brings up a gateway and a node in network "
-                                     "namespaces, and shows what the node does. Exit status 0: all was proven.")
-    parser.add_argument("--json", action="store_true", help="the proofs as JSON on standard output, all else on standard error")
+    parser = argparse.ArgumentParser(
+        prog="demo",
+        description="Installs what is missing, builds, brings up a gateway and a node in network "
+        "namespaces, and shows what the node does. Exit status 0: all was proven.",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="the proofs as JSON on standard output, all else on standard error"
+    )
     arguments = parser.parse_args()
     out = sys.stderr if arguments.json else sys.stdout
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab is taken down on the way out
@@ -169,3 +195,7 @@ def main():
         return 1
     print(json.dumps({"proofs": [asdict(proof) for proof in proofs]}) if arguments.json else f"\n{table(proofs)}")
     return 0 if all(proof.passed for proof in proofs) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Processes that outlive the program that started them: recorded by pid and start time, so that no other is ever hit."""
+"""Processes that outlive the program that started them, recorded by pid and start time: no other is ever hit."""
 
 import os
 import select

@@ -39,7 +39,19 @@ def arp(operation, sender_mac, sender_ip, target_ip, target_mac="00:00:00:00:00:
 
 
 def ipv4(source, destination, protocol, payload):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0, socket.inet_aton(source), socket.inet_aton(destination))
+    head = struct.pack(
+        "!BBHHHBBH4s4s",
+        0x45,
+        0,
+        20 + len(payload),
+        0,
+        0,
+        64,
+        protocol,
+        0,
+        socket.inet_aton(source),
+        socket.inet_aton(destination),
+    )
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
@@ -56,14 +68,23 @@ def ipv6(source, destination, next_header, payload, hop_limit=64):
 def icmp6(source, destination, kind, body, code=0):
     """An ICMPv6 message with its checksum over the pseudo-header (RFC 8200 section 8.1)."""
     head = struct.pack("!BBH", kind, code, 0)
-    pseudo = ipaddress.IPv6Address(source).packed + ipaddress.IPv6Address(destination).packed + struct.pack("!II", len(head + body), 58)
+    pseudo = (
+        ipaddress.IPv6Address(source).packed
+        + ipaddress.IPv6Address(destination).packed
+        + struct.pack("!II", len(head + body), 58)
+    )
     return head[:2] + struct.pack("!H", checksum(pseudo + head + body)) + body
 
 
 def advertisement(mac, address, destination="ff02::1"):
     """An unsolicited neighbor advertisement with override (RFC 4861 section 4.4)."""
     body = struct.pack("!I", 0x20000000) + ipaddress.IPv6Address(address).packed + b"\x02\x01" + mac_bytes(mac)
-    return ethernet("33:33:00:00:00:01", mac, IPV6, ipv6(address, destination, 58, icmp6(address, destination, ADVERTISEMENT, body), 255))
+    return ethernet(
+        "33:33:00:00:00:01",
+        mac,
+        IPV6,
+        ipv6(address, destination, 58, icmp6(address, destination, ADVERTISEMENT, body), 255),
+    )
 
 
 def dns_query(name, kind=1, identifier=0x5152):
@@ -86,7 +107,7 @@ class Seen:
             tag, self.ethertype = struct.unpack_from("!HH", raw, offset + 2)
             self.vlan = tag & 0xFFF
             offset += 4
-        self.payload = raw[offset + 2:]
+        self.payload = raw[offset + 2 :]
 
     @property
     def is_arp(self):
@@ -108,7 +129,12 @@ class Seen:
     @property
     def nd_type(self):
         """135 or 136 for neighbor discovery without extension headers, else None."""
-        if self.ethertype == IPV6 and len(self.payload) >= 64 and self.payload[6] == 58 and self.payload[40] in (SOLICITATION, ADVERTISEMENT):
+        if (
+            self.ethertype == IPV6
+            and len(self.payload) >= 64
+            and self.payload[6] == 58
+            and self.payload[40] in (SOLICITATION, ADVERTISEMENT)
+        ):
             return self.payload[40]
         return None
 

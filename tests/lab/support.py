@@ -9,7 +9,18 @@ from lab.topology import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6
 from waiting import until
 
 QUICK = bool(os.environ.get("QURE_QUICK"))
-__all__ = ["GATEWAY_V4", "GATEWAY_V6", "QUICK", "SERVICE_V4", "SERVICE_V6", "LabTest", "Request", "add_host", "remove_host", "until"]
+__all__ = [
+    "GATEWAY_V4",
+    "GATEWAY_V6",
+    "QUICK",
+    "SERVICE_V4",
+    "SERVICE_V6",
+    "LabTest",
+    "Request",
+    "add_host",
+    "remove_host",
+    "until",
+]
 
 
 class LabTest(unittest.TestCase):
@@ -54,10 +65,16 @@ class LabTest(unittest.TestCase):
     def worker(self):
         """The loop counters of all workers, summed."""
         rows = self.node.query("counters")["workers"]
-        return {key: sum(row[key] for row in rows) for key in ("rounds", "busy_rounds", "sleeps", "sleep_seconds", "stalls")}
+        return {
+            key: sum(row[key] for row in rows) for key in ("rounds", "busy_rounds", "sleeps", "sleep_seconds", "stalls")
+        }
 
     def wait_for_counter(self, reason, more_than, deadline=5):
-        until(lambda: self.counters()[reason] > more_than, deadline, lambda: f"{reason} above {more_than}, is {self.counters()[reason]}")
+        until(
+            lambda: self.counters()[reason] > more_than,
+            deadline,
+            lambda: f"{reason} above {more_than}, is {self.counters()[reason]}",
+        )
 
     def flood(self, count, *arguments):
         """ping -f: every one of `count` must be answered."""

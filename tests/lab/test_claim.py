@@ -41,7 +41,9 @@ class AnotherHostHasIt(LabTest):
             if frame.is_arp:
                 self.assertNotEqual(frame.arp_sender[1], SERVICE_V4, f"answered for what it does not hold: {frame}")
             if frame.nd_type:
-                self.assertNotEqual((frame.nd_type, frame.nd_target), (frames.ADVERTISEMENT, SERVICE_V6), f"answered: {frame}")
+                self.assertNotEqual(
+                    (frame.nd_type, frame.nd_target), (frames.ADVERTISEMENT, SERVICE_V6), f"answered: {frame}"
+                )
 
         remove_host("h1")
         mac = self.node.wait_for(SERVICE_V4, deadline=RETRY, state="held")["mac"]
@@ -67,7 +69,7 @@ class SecondNode(LabTest):
 
     def test_refused_while_the_first_lives(self):
         cluster = self.node.config_path.read_text()
-        cluster = cluster[cluster.index("[cluster]"):].replace('name = "home"', 'name = "elsewhere"', 1)
+        cluster = cluster[cluster.index("[cluster]") :].replace('name = "home"', 'name = "elsewhere"', 1)
         second = self.lab.add_node(2, cluster=cluster)
         mac = self.node.wait_for(SERVICE_V4, state="held")["mac"]
         second.start()
@@ -94,7 +96,9 @@ class Conflict(LabTest):
         with Capture("sw", "sw-n1") as wire:
             self.raw.send(conflict)
             self.node.wait_for(address, state="held", conflicts=held["conflicts"] + 1, defenses=held["defenses"] + 1)
-            until(lambda: any(is_defense(frame, held["mac"]) for frame in wire.received()), 5, "the defense on the wire")
+            until(
+                lambda: any(is_defense(frame, held["mac"]) for frame in wire.received()), 5, "the defense on the wire"
+            )
         self.raw.send(conflict)
         until(lambda: self.node.address(address)["state"] != "held", 5, "the node yields")
         self.assertEqual(self.node.address(address)["conflicts"], held["conflicts"] + 2)
@@ -107,18 +111,32 @@ class Conflict(LabTest):
 
     def test_v4(self):
         conflict = frames.arp(frames.REQUEST, FOREIGN_MAC, SERVICE_V4, SERVICE_V4)
-        self.check_defended_then_yielded(SERVICE_V4, conflict,
-                                         lambda frame, mac: frame.is_arp and frame.arp_sender == (mac, SERVICE_V4) == (frame.source, frame.arp_target))
+        self.check_defended_then_yielded(
+            SERVICE_V4,
+            conflict,
+            lambda frame, mac: frame.is_arp
+            and frame.arp_sender == (mac, SERVICE_V4) == (frame.source, frame.arp_target),
+        )
 
     def test_v6(self):
-        self.check_defended_then_yielded(SERVICE_V6, frames.advertisement(FOREIGN_MAC, SERVICE_V6),
-                                         lambda frame, mac: frame.nd_type == frames.ADVERTISEMENT and (frame.nd_target, frame.source) == (SERVICE_V6, mac))
+        self.check_defended_then_yielded(
+            SERVICE_V6,
+            frames.advertisement(FOREIGN_MAC, SERVICE_V6),
+            lambda frame, mac: frame.nd_type == frames.ADVERTISEMENT
+            and (frame.nd_target, frame.source) == (SERVICE_V6, mac),
+        )
 
     def test_a_probe_is_answered_not_a_conflict(self):
         held = self.node.wait_for(SERVICE_V4, state="held")
         with Capture("sw", "sw-n1") as wire:
             self.raw.send(frames.arp(frames.REQUEST, FOREIGN_MAC, "0.0.0.0", SERVICE_V4))
-            until(lambda: any(frame.is_arp and frame.arp_sender == (held["mac"], SERVICE_V4) for frame in wire.received()), 5, "the answer")
+            until(
+                lambda: any(
+                    frame.is_arp and frame.arp_sender == (held["mac"], SERVICE_V4) for frame in wire.received()
+                ),
+                5,
+                "the answer",
+            )
         self.assertEqual(self.node.address(SERVICE_V4)["state"], "held")
 
     def test_gateway_may_ask(self):

@@ -20,7 +20,9 @@ class DnsTests:
         for kind, value in (("A", SERVICE_V4), ("AAAA", SERVICE_V6), ("TXT", '"held together by QuRe"')):
             self.assertEqual(self.ask("+short", "www.home.example", kind), f"{value}\n")
         self.assertEqual(self.ask("+short", "home.example", "NS"), "ns1.home.example.\n")
-        self.assertIn("ns1.home.example. hostmaster.home.example. 1 3600 600 86400 60", self.ask("+short", "home.example", "SOA"))
+        self.assertIn(
+            "ns1.home.example. hostmaster.home.example. 1 3600 600 86400 60", self.ask("+short", "home.example", "SOA")
+        )
 
     def test_flags(self):
         flags = self.ask("www.home.example", "A").partition("flags: ")[2].partition(";")[0].split()
@@ -50,7 +52,9 @@ class DnsTests:
         self.assertIn("ANSWER: 0, AUTHORITY: 0", output)
 
     def test_edns(self):
-        self.assertIn("EDNS: version: 0, flags:; udp: 1232", self.ask("+edns=0", "+bufsize=4096", "www.home.example", "A"))
+        self.assertIn(
+            "EDNS: version: 0, flags:; udp: 1232", self.ask("+edns=0", "+bufsize=4096", "www.home.example", "A")
+        )
         self.assertNotIn("EDNS:", self.ask("+noedns", "www.home.example", "A"))
         self.assertIn("status: BADVERS", self.ask("+edns=1", "+noednsneg", "www.home.example", "A"))
 

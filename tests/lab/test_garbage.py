@@ -1,4 +1,4 @@
-"""Garbage on the wire: random, truncated, altered and fuzz corpus frames. Nothing crashes, nothing answers, service goes on."""
+"""Garbage on the wire: random, truncated, altered, fuzz corpus. Nothing crashes, nothing answers, service goes on."""
 
 import ipaddress
 import random
@@ -14,7 +14,7 @@ from wire import Capture, open_raw
 SECONDS = 3 if QUICK else 60
 BURST = 64
 CORPUS = Path(__file__).resolve().parents[1] / "fuzz/corpus"
-CLIENT = "02:00:5e:00:53:10"   # source of all that must stay unanswered
+CLIENT = "02:00:5e:00:53:10"  # source of all that must stay unanswered
 ALTERED = "06:a1:b2:c3:d4:e5"  # source of what may by chance still be a sound request
 NODE = "02:00:00:00:00:01"
 # Addresses of those who send it: no few altered bytes make them the gateway's or the service's.
@@ -22,8 +22,19 @@ CLIENT_V4 = "203.0.113.77"
 CLIENT_V6 = "2001:db8:fade:4712:89ab:cdef:abcd:77"
 RETRY = 25  # seconds: well above the time after which an address that was yielded is probed again
 # What these frames must be counted as, among others.
-REASONS = ("arp_truncated", "arp_malformed", "ip4_truncated", "ip4_version", "ip4_total_length", "ip4_header_length", "ip4_checksum",
-           "ip6_truncated", "ip6_version", "ip6_payload_length", "other_mac")
+REASONS = (
+    "arp_truncated",
+    "arp_malformed",
+    "ip4_truncated",
+    "ip4_version",
+    "ip4_total_length",
+    "ip4_header_length",
+    "ip4_checksum",
+    "ip6_truncated",
+    "ip6_version",
+    "ip6_payload_length",
+    "other_mac",
+)
 
 
 def requests(mac4, mac6, source):
@@ -32,12 +43,15 @@ def requests(mac4, mac6, source):
     query = frames.dns_query("www.home.example")
     datagram = struct.pack("!HHHH", 5000, 53, 8 + len(query), 0) + query
     target = ipaddress.IPv6Address(SERVICE_V6).packed
-    solicitation = frames.icmp6(CLIENT_V6, SERVICE_V6, frames.SOLICITATION, bytes(4) + target + b"\x01\x01" + frames.mac_bytes(source))
+    solicitation = frames.icmp6(
+        CLIENT_V6, SERVICE_V6, frames.SOLICITATION, bytes(4) + target + b"\x01\x01" + frames.mac_bytes(source)
+    )
     return [
         frames.arp(frames.REQUEST, source, CLIENT_V4, SERVICE_V4)[:42],
         frames.ethernet(mac4, source, frames.IPV4, b"")[:14] + echo,
         frames.ethernet(mac4, source, frames.IPV4, b"")[:14] + frames.ipv4(CLIENT_V4, SERVICE_V4, 17, datagram),
-        frames.ethernet(mac6, source, frames.IPV6, b"")[:14] + frames.ipv6(CLIENT_V6, SERVICE_V6, 58, solicitation, 255),
+        frames.ethernet(mac6, source, frames.IPV6, b"")[:14]
+        + frames.ipv6(CLIENT_V6, SERVICE_V6, 58, solicitation, 255),
         frames.ethernet(mac6, source, frames.IPV6, b"")[:14]
         + frames.ipv6(CLIENT_V6, SERVICE_V6, 58, frames.icmp6(CLIENT_V6, SERVICE_V6, 128, b"\0\7\0\7data")),
     ]
@@ -49,16 +63,22 @@ class Garbage:
     def __init__(self, seed, mac4, mac6):
         self._random = random.Random(seed)
         self._macs = (mac4, mac6, frames.BROADCAST, "33:33:ff:00:00:50", NODE)
-        self._truncated = [request[:length] for request in requests(mac4, mac6, CLIENT) for length in range(14, len(request))]
+        self._truncated = [
+            request[:length] for request in requests(mac4, mac6, CLIENT) for length in range(14, len(request))
+        ]
         self._sound = requests(mac4, mac6, ALTERED)
         self._corpus = [path.read_bytes()[:1514] for path in sorted(CORPUS.glob("*/*"))]
-        self._makers = (self.noise, self.headed_noise, self.truncated, self.altered) + ((self.from_corpus,) if self._corpus else ())
+        self._makers = (self.noise, self.headed_noise, self.truncated, self.altered) + (
+            (self.from_corpus,) if self._corpus else ()
+        )
 
     def frame(self):
         return self._random.choice(self._makers)()
 
     def _head(self, ethertype):
-        return frames.mac_bytes(self._random.choice(self._macs)) + frames.mac_bytes(CLIENT) + struct.pack("!H", ethertype)
+        return (
+            frames.mac_bytes(self._random.choice(self._macs)) + frames.mac_bytes(CLIENT) + struct.pack("!H", ethertype)
+        )
 
     def noise(self):
         return self._random.randbytes(self._random.randint(14, 1514))
@@ -82,15 +102,23 @@ class Garbage:
         """A fuzzer's input: a whole frame, or what stands behind an Ethernet header."""
         data = self._random.choice(self._corpus)
         whole = len(data) >= 14 and self._random.random() < 0.5
-        return frames.mac_bytes(self._macs[0]) + frames.mac_bytes(ALTERED) + data[12:] if whole else (
-            frames.mac_bytes(self._macs[0]) + frames.mac_bytes(ALTERED) + struct.pack("!H", frames.IPV4) + data[:1500])
+        return (
+            frames.mac_bytes(self._macs[0]) + frames.mac_bytes(ALTERED) + data[12:]
+            if whole
+            else (
+                frames.mac_bytes(self._macs[0])
+                + frames.mac_bytes(ALTERED)
+                + struct.pack("!H", frames.IPV4)
+                + data[:1500]
+            )
+        )
 
 
 class GarbageTests:
     """Inherited once per port kind."""
 
     def assert_serving(self):
-        """The corpus holds sound ARP and ND too: what it made the kernels believe is forgotten, what it made the node yield returns."""
+        """The corpus holds sound ARP and ND too: what the kernels believe is forgotten, what was yielded returns."""
         self.forget_neighbors()
         self.on_node("ip", "neigh", "flush", "all")
         self.node.wait_for(SERVICE_V4, deadline=RETRY, state="held")

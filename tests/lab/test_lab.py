@@ -14,7 +14,9 @@ from support import SERVICE_V4, SERVICE_V6, until
 
 class CommandLine(unittest.TestCase):
     def lab(self, *arguments, status=0, **options):
-        done = subprocess.run([ROOT / "scripts/lab", *arguments], capture_output=True, text=True, timeout=120, **options)
+        done = subprocess.run(
+            [ROOT / "scripts/lab", *arguments], capture_output=True, text=True, timeout=120, **options
+        )
         self.assertEqual(done.returncode, status, f"lab {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
@@ -27,11 +29,25 @@ class CommandLine(unittest.TestCase):
 
     def test_up_shows_the_topology_and_the_state(self):
         output = self.lab("up", "--nodes", "1")
-        for word in ("qure-gw", "198.51.100.1/24", "qure-sw", "br0", "qure-n1", "198.51.100.11/24", SERVICE_V4, SERVICE_V6, "held"):
+        for word in (
+            "qure-gw",
+            "198.51.100.1/24",
+            "qure-sw",
+            "br0",
+            "qure-n1",
+            "198.51.100.11/24",
+            SERVICE_V4,
+            SERVICE_V6,
+            "held",
+        ):
             self.assertIn(word, output)
-        self.assertEqual([(row["name"], row["running"], row["role"]) for row in self.status()], [("n1", True, "master")])
-        self.assertEqual({entry["address"].partition("/")[0]: entry["state"] for entry in self.status()[0]["addresses"]},
-                         {SERVICE_V4: "held", SERVICE_V6: "held"})
+        self.assertEqual(
+            [(row["name"], row["running"], row["role"]) for row in self.status()], [("n1", True, "master")]
+        )
+        self.assertEqual(
+            {entry["address"].partition("/")[0]: entry["state"] for entry in self.status()[0]["addresses"]},
+            {SERVICE_V4: "held", SERVICE_V6: "held"},
+        )
         self.assertIn("term", self.status()[0])
         self.assertIn(" 0% packet loss", self.lab("exec", "gw", "ping", "-c", "2", "-i", "0.1", SERVICE_V4))
 
@@ -47,9 +63,15 @@ class CommandLine(unittest.TestCase):
     def test_kill_and_start(self):
         self.lab("up")
         self.lab("kill", "n1")
-        self.assertEqual([(row["running"], row["role"], row["addresses"]) for row in self.status()], [(False, None, [])])
+        self.assertEqual(
+            [(row["running"], row["role"], row["addresses"]) for row in self.status()], [(False, None, [])]
+        )
         self.lab("start", "n1")
-        until(lambda: all(entry["state"] == "held" for entry in self.status()[0]["addresses"]), 10, "the addresses are held again")
+        until(
+            lambda: all(entry["state"] == "held" for entry in self.status()[0]["addresses"]),
+            10,
+            "the addresses are held again",
+        )
         for command in ("pause", "resume", "cut", "heal"):
             self.lab(command, "n1")
 
@@ -68,7 +90,9 @@ class CommandLine(unittest.TestCase):
         self.lab("up", "--nodes", "2", "--port", "tap")
         self.lab("kill", "n2")
         self.lab("pause", "n1")
-        processes = [Process.load(STATE / name / record) for name in ("n1", "n2") for record in ("qured.pid", "web.pid")]
+        processes = [
+            Process.load(STATE / name / record) for name in ("n1", "n2") for record in ("qured.pid", "web.pid")
+        ]
         self.lab("down")
         self.assertFalse(STATE.exists())
         self.assertEqual([name for name in netns.names() if name.startswith("qure-")], [])

@@ -8,7 +8,7 @@ from waiting import watch
 from wire import flood
 
 IDLE_SHARE = 0.05  # of a core
-WINDOW = 2.0       # seconds over which shares and rates are measured
+WINDOW = 2.0  # seconds over which shares and rates are measured
 CLIENT_MAC = "02:00:5e:00:53:01"
 
 

@@ -37,10 +37,16 @@ class Metrics(LabTest):
     def sample(self, **labels):
         """The sum of qure_frames_total over the samples with these labels."""
         lines = [line for line in self.scrape().splitlines() if line.startswith("qure_frames_total{")]
-        return sum(float(line.rpartition(" ")[2]) for line in lines if all(f'{key}="{value}"' in line for key, value in labels.items()))
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in lines
+            if all(f'{key}="{value}"' in line for key, value in labels.items())
+        )
 
     def test_promtool_finds_nothing(self):
-        done = subprocess.run([tool("promtool"), "check", "metrics"], input=self.scrape(), capture_output=True, text=True)
+        done = subprocess.run(
+            [tool("promtool"), "check", "metrics"], input=self.scrape(), capture_output=True, text=True
+        )
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
 
     def test_every_reason_is_there(self):
@@ -51,7 +57,11 @@ class Metrics(LabTest):
     def test_counts_move(self):
         before = self.sample(reason="echo_reply", port="lan", verdict="answer")
         self.gw("ping", "-c", "3", "-i", "0.05", SERVICE_V4)
-        until(lambda: self.sample(reason="echo_reply", port="lan", verdict="answer") >= before + 3, 5, "three more echo replies")
+        until(
+            lambda: self.sample(reason="echo_reply", port="lan", verdict="answer") >= before + 3,
+            5,
+            "three more echo replies",
+        )
 
     def test_loopback_only(self):
         port = topology.METRICS.rpartition(":")[2]
@@ -63,13 +73,22 @@ class Metrics(LabTest):
         with tempfile.TemporaryDirectory() as work:
             config = Path(work, "prometheus.yml")
             config.write_text(PROMETHEUS % topology.METRICS)
-            argv = [tool("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={work}/data", "--web.listen-address=127.0.0.1:9090"]
+            argv = [
+                tool("prometheus"),
+                f"--config.file={config}",
+                f"--storage.tsdb.path={work}/data",
+                "--web.listen-address=127.0.0.1:9090",
+            ]
             process = spawn(netns.inside(self.node.namespace, *argv), Path(work, "log"))
             try:
                 until(lambda: self.ask('up{job="qure"}') == ["1"], 60, lambda: Path(work, "log").read_text()[-2000:])
                 before = float(self.ask('sum(qure_frames_total{reason="echo_reply"})')[0])
                 self.gw("ping", "-c", "3", "-i", "0.05", SERVICE_V4)
-                until(lambda: float(self.ask('sum(qure_frames_total{reason="echo_reply"})')[0]) >= before + 3, 15, "Prometheus sees the pings")
+                until(
+                    lambda: float(self.ask('sum(qure_frames_total{reason="echo_reply"})')[0]) >= before + 3,
+                    15,
+                    "Prometheus sees the pings",
+                )
                 self.assertEqual(self.ask(f'qure_claim_state{{address="{SERVICE_V4}",state="held"}}'), ["1"])
             finally:
                 process.stop()
@@ -83,8 +102,13 @@ class Metrics(LabTest):
 
     def test_dpdk_telemetry(self):
         self.gw("ping", "-c", "2", "-i", "0.05", SERVICE_V4)
-        done = subprocess.run(["dpdk-telemetry.py", "-f", self.node.namespace], input="/qure/reasons\n/qure/ports\n/qure/worker,0\nquit\n",
-                              capture_output=True, text=True, timeout=20)
+        done = subprocess.run(
+            ["dpdk-telemetry.py", "-f", self.node.namespace],
+            input="/qure/reasons\n/qure/ports\n/qure/worker,0\nquit\n",
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
         answers = {}
         for line in done.stdout.splitlines():
             match = re.search(r'\{"/qure/\w+":.*\}', line)

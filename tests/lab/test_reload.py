@@ -27,7 +27,10 @@ class Stream:
         self._done = threading.Event()
         self._sent = 0
         self._answered = set()
-        self._threads = [threading.Thread(target=self._send, daemon=True), threading.Thread(target=self._receive, daemon=True)]
+        self._threads = [
+            threading.Thread(target=self._send, daemon=True),
+            threading.Thread(target=self._receive, daemon=True),
+        ]
 
     def __enter__(self):
         for thread in self._threads:
@@ -99,9 +102,11 @@ class Reload(LabTest):
         self.assertLessEqual(self.lost(output), 1, output)
 
     def test_no_packet_is_lost(self):
-        """Ping in the fast path (v4 and v6), DNS in the fast path, UDP echo through the host port, during ten reloads."""
+        """Ping (v4 and v6) and DNS in the fast path, UDP echo through the host port, during ten reloads."""
         dns, echo = frames.dns_query("www.home.example"), bytes(64)
-        with self.pings(SERVICE_V4), self.pings("-6", SERVICE_V6), Stream(53, dns) as names, Stream(topology.ECHO_PORT, echo) as host:
+        with self.pings(SERVICE_V4), self.pings("-6", SERVICE_V6), Stream(53, dns) as names, Stream(
+            topology.ECHO_PORT, echo
+        ) as host:
             text = "held together by QuRe"
             for turn in range(RELOADS):
                 new = f"reload number {turn}"
@@ -118,7 +123,9 @@ class Reload(LabTest):
 
     def test_address_added_and_removed(self):
         with self.pings(SERVICE_V4):
-            self.edit_config("[[cluster.service]]", '[[cluster.address]]\naddress = "198.51.100.60/24"\n\n[[cluster.service]]')
+            self.edit_config(
+                "[[cluster.service]]", '[[cluster.address]]\naddress = "198.51.100.60/24"\n\n[[cluster.service]]'
+            )
             self.reload()
             self.node.wait_for("198.51.100.60", state="held")
             self.assertEqual(self.curl("http://198.51.100.60/"), "n1\n")

@@ -50,17 +50,29 @@ class RestartTests:
         """A node that stood still notices, listens, and serves again."""
         stalls = self.worker()["stalls"]
         self.node.pause()
-        self.assertEqual(self.lost(self.lab.execute("gw", "ping", "-c", "4", "-i", "0.2", "-W", "1", SERVICE_V4).stdout), 4)
+        self.assertEqual(
+            self.lost(self.lab.execute("gw", "ping", "-c", "4", "-i", "0.2", "-W", "1", SERVICE_V4).stdout), 4
+        )
         self.node.resume()
         until(lambda: self.worker()["stalls"] > stalls, 5, "the stall is noticed")
-        until(lambda: self.lab.execute("gw", "ping", "-c", "1", "-W", "1", SERVICE_V4).returncode == 0, 5, "it answers again")
+        until(
+            lambda: self.lab.execute("gw", "ping", "-c", "1", "-W", "1", SERVICE_V4).returncode == 0,
+            5,
+            "it answers again",
+        )
         self.assert_serving()
 
     def test_cut_off(self):
         self.node.cut()
-        self.assertEqual(self.lost(self.lab.execute("gw", "ping", "-c", "3", "-i", "0.2", "-W", "1", SERVICE_V4).stdout), 3)
+        self.assertEqual(
+            self.lost(self.lab.execute("gw", "ping", "-c", "3", "-i", "0.2", "-W", "1", SERVICE_V4).stdout), 3
+        )
         self.node.heal()
-        until(lambda: self.lab.execute("gw", "ping", "-c", "1", "-W", "1", SERVICE_V4).returncode == 0, 10, "it answers again")
+        until(
+            lambda: self.lab.execute("gw", "ping", "-c", "1", "-W", "1", SERVICE_V4).returncode == 0,
+            10,
+            "it answers again",
+        )
         self.assert_serving()
 
     def test_second_instance_is_refused(self):

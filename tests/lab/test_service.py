@@ -12,7 +12,7 @@ BIG = 5_000_000
 class ServiceTests:
     """Inherited once per port kind."""
 
-    # DPDK's af_packet driver has the kernel reassemble IPv4 (PACKET_FANOUT_FLAG_DEFRAG): such a packet fits no port's MTU.
+    # DPDK's af_packet driver has the kernel reassemble IPv4 (PACKET_FANOUT_FLAG_DEFRAG): beyond any port's MTU.
     keeps_fragments = True
 
     def setUp(self):
@@ -44,7 +44,9 @@ class ServiceTests:
 
     def test_large_ping(self):
         self.assertIn(" 0% packet loss", self.gw("ping", "-c", "3", "-i", "0.05", "-s", "1472", "-M", "do", SERVICE_V4))
-        self.assertIn(" 0% packet loss", self.gw("ping", "-6", "-c", "3", "-i", "0.05", "-s", "1452", "-M", "do", SERVICE_V6))
+        self.assertIn(
+            " 0% packet loss", self.gw("ping", "-6", "-c", "3", "-i", "0.05", "-s", "1452", "-M", "do", SERVICE_V6)
+        )
 
     def test_fragmented_ping_reaches_the_kernel(self):
         if self.keeps_fragments:
@@ -108,6 +110,7 @@ class Tap(ServiceTests, LabTest):
 
 class Shared(ServiceTests, LabTest):
     """The kernel keeps the interface and the node's own address."""
+
     request = Request(port="af_packet", mode="shared")
     keeps_fragments = False
 

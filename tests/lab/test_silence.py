@@ -1,4 +1,4 @@
-"""The node's kernel never speaks ARP or ND for a service address: shown by a capture on the wire while it is provoked."""
+"""The node's kernel never speaks ARP or ND for a service address: shown by a capture while it is provoked."""
 
 import unittest
 
@@ -33,27 +33,43 @@ class SilenceTests:
         seen = len(wire.received())
         self.forget_neighbors()
         self.gw("ping", "-c", "1", "-W", "2", SERVICE_V4)
-        until(lambda: any(frame.is_arp and frame.arp_sender == (self.mac4, SERVICE_V4) for frame in wire.received()[seen:]), 5,
-              "the ARP reply that ends the capture")
+        until(
+            lambda: any(
+                frame.is_arp and frame.arp_sender == (self.mac4, SERVICE_V4) for frame in wire.received()[seen:]
+            ),
+            5,
+            "the ARP reply that ends the capture",
+        )
 
     def assert_silent(self, sent):
         for frame in sent:
             if frame.is_arp and SERVICE_V4 in (frame.arp_sender[1], frame.arp_target):
-                self.assertEqual((frame.source, frame.arp_sender), (self.mac4, (self.mac4, SERVICE_V4)), f"leaked: {frame}")
+                self.assertEqual(
+                    (frame.source, frame.arp_sender), (self.mac4, (self.mac4, SERVICE_V4)), f"leaked: {frame}"
+                )
             if frame.nd_type and SERVICE_V6 in (frame.ipv6_source, frame.nd_target):
                 self.assertEqual(frame.source, self.mac6, f"leaked: {frame}")
 
     def test_solicitations_carry_no_service_address(self):
         before = self.counters()
-        sent = self.provoke("ip neigh flush all", f"ping -c 2 -i 0.2 -W 1 -I {SERVICE_V4} {GATEWAY_V4}",
-                            f"ping -6 -c 2 -i 0.2 -W 1 -I {SERVICE_V6} {GATEWAY_V6}",
-                            f"ping -c 2 -i 0.2 -W 1 -I {SERVICE_V4} {UNKNOWN_V4}", f"ping -6 -c 2 -i 0.2 -W 1 -I {SERVICE_V6} {UNKNOWN_V6}")
+        sent = self.provoke(
+            "ip neigh flush all",
+            f"ping -c 2 -i 0.2 -W 1 -I {SERVICE_V4} {GATEWAY_V4}",
+            f"ping -6 -c 2 -i 0.2 -W 1 -I {SERVICE_V6} {GATEWAY_V6}",
+            f"ping -c 2 -i 0.2 -W 1 -I {SERVICE_V4} {UNKNOWN_V4}",
+            f"ping -6 -c 2 -i 0.2 -W 1 -I {SERVICE_V6} {UNKNOWN_V6}",
+        )
         self.assert_silent(sent)
         after = self.counters()
         for reason in ("lan_arp_anonymous", "lan_nd_anonymous"):
             self.assertGreater(after[reason], before[reason], "the kernel was not provoked")
-        self.assertTrue(any(frame.is_arp and frame.arp_target == UNKNOWN_V4 for frame in sent), "the kernel's request did not pass")
-        self.assertTrue(any(frame.nd_type == 135 and frame.nd_target == UNKNOWN_V6 for frame in sent), "the solicitation did not pass")
+        self.assertTrue(
+            any(frame.is_arp and frame.arp_target == UNKNOWN_V4 for frame in sent), "the kernel's request did not pass"
+        )
+        self.assertTrue(
+            any(frame.nd_type == 135 and frame.nd_target == UNKNOWN_V6 for frame in sent),
+            "the solicitation did not pass",
+        )
 
     def test_kernel_reaches_neighbors_from_the_service_address(self):
         self.on_node("ip", "neigh", "flush", "all")
@@ -63,19 +79,27 @@ class SilenceTests:
 
     def test_gratuitous_arp(self):
         before = self.counters()["host_arp_blocked"]
-        self.assert_silent(self.provoke(f"arping -c 2 -w 2 -U -I qure0 {SERVICE_V4}", f"arping -c 2 -w 2 -A -I qure0 {SERVICE_V4}",
-                                        f"arping -c 2 -w 2 -I qure0 -s {SERVICE_V4} {UNKNOWN_V4}"))
+        self.assert_silent(
+            self.provoke(
+                f"arping -c 2 -w 2 -U -I qure0 {SERVICE_V4}",
+                f"arping -c 2 -w 2 -A -I qure0 {SERVICE_V4}",
+                f"arping -c 2 -w 2 -I qure0 -s {SERVICE_V4} {UNKNOWN_V4}",
+            )
+        )
         self.assertGreater(self.counters()["host_arp_blocked"], before)
 
     def test_addresses_set_again(self):
         """The kernel looks for duplicates of an IPv6 address that appears (RFC 4862 section 5.4)."""
         before = self.counters()["host_nd_blocked"]
         self.addCleanup(self.restart)  # with an address the kernel also forgets the routes that led through it
-        self.assert_silent(self.provoke(
-            "echo 1 >/proc/sys/net/ipv6/conf/qure0/accept_dad; echo 1 >/proc/sys/net/ipv6/conf/qure0/dad_transmits",
-            f"ip addr del {SERVICE_V4}/32 dev qure0; ip addr add {SERVICE_V4}/32 dev qure0",
-            f"ip addr del {SERVICE_V6}/128 dev qure0; ip addr add {SERVICE_V6}/128 dev qure0",
-            f"while ip -6 addr show dev qure0 tentative | grep -q {SERVICE_V6}; do :; done"))
+        self.assert_silent(
+            self.provoke(
+                "echo 1 >/proc/sys/net/ipv6/conf/qure0/accept_dad; echo 1 >/proc/sys/net/ipv6/conf/qure0/dad_transmits",
+                f"ip addr del {SERVICE_V4}/32 dev qure0; ip addr add {SERVICE_V4}/32 dev qure0",
+                f"ip addr del {SERVICE_V6}/128 dev qure0; ip addr add {SERVICE_V6}/128 dev qure0",
+                f"while ip -6 addr show dev qure0 tentative | grep -q {SERVICE_V6}; do :; done",
+            )
+        )
         self.assertGreater(self.counters()["host_nd_blocked"], before, "the kernel was not provoked")
 
     def restart(self):

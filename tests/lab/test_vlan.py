@@ -23,18 +23,24 @@ class Vlan(LabTest):
     def answer_to(self, frame, wanted):
         with Capture("gw", "gw0") as wire:
             self.raw.send(frame)
-            until(lambda: any(wanted(seen) for seen in wire.received()), 5, lambda: f"an answer among {wire.received()}")
+            until(
+                lambda: any(wanted(seen) for seen in wire.received()), 5, lambda: f"an answer among {wire.received()}"
+            )
         return next(seen for seen in wire.received() if wanted(seen))
 
     def test_arp(self):
         request = frames.arp(frames.REQUEST, CLIENT, GATEWAY_V4, SERVICE_V4, vlan=VLAN_ID)
-        reply = self.answer_to(request, lambda seen: seen.is_arp and seen.arp_operation == frames.REPLY and seen.destination == CLIENT)
+        reply = self.answer_to(
+            request, lambda seen: seen.is_arp and seen.arp_operation == frames.REPLY and seen.destination == CLIENT
+        )
         self.assertEqual((reply.vlan, reply.arp_sender), (VLAN_ID, (self.mac, SERVICE_V4)))
 
     def test_echo(self):
         ping = frames.ipv4(GATEWAY_V4, SERVICE_V4, 1, frames.echo_request(9, 9))
-        reply = self.answer_to(frames.ethernet(self.mac, CLIENT, frames.IPV4, ping, VLAN_ID),
-                               lambda seen: seen.ethertype == frames.IPV4 and seen.destination == CLIENT)
+        reply = self.answer_to(
+            frames.ethernet(self.mac, CLIENT, frames.IPV4, ping, VLAN_ID),
+            lambda seen: seen.ethertype == frames.IPV4 and seen.destination == CLIENT,
+        )
         self.assertEqual((reply.vlan, reply.source), (VLAN_ID, self.mac))
         self.assertEqual(struct.unpack_from("!B", reply.payload, 20), (0,))
         self.assertEqual(reply.payload[12:16], socket.inet_aton(SERVICE_V4))
@@ -45,6 +51,8 @@ class Vlan(LabTest):
             with Capture("gw", "gw0") as wire:
                 self.raw.send(frames.arp(frames.REQUEST, CLIENT, GATEWAY_V4, SERVICE_V4, vlan=tag))
                 self.wait_for_counter("vlan_foreign", before["vlan_foreign"])
-                self.answer_to(frames.arp(frames.REQUEST, "02:00:5e:00:53:21", GATEWAY_V4, SERVICE_V4, vlan=VLAN_ID),
-                               lambda seen: seen.destination == "02:00:5e:00:53:21")
+                self.answer_to(
+                    frames.arp(frames.REQUEST, "02:00:5e:00:53:21", GATEWAY_V4, SERVICE_V4, vlan=VLAN_ID),
+                    lambda seen: seen.destination == "02:00:5e:00:53:21",
+                )
             self.assertEqual([seen for seen in wire.received() if seen.destination == CLIENT], [])

@@ -84,8 +84,17 @@ class _Iovec(ctypes.Structure):
 
 class _Message(ctypes.Structure):
     """struct mmsghdr of sendmmsg(2)."""
-    _fields_ = [("name", ctypes.c_void_p), ("name_length", ctypes.c_uint32), ("iovec", ctypes.POINTER(_Iovec)), ("iovecs", ctypes.c_size_t),
-                ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t), ("flags", ctypes.c_int), ("sent", ctypes.c_uint32)]
+
+    _fields_ = [
+        ("name", ctypes.c_void_p),
+        ("name_length", ctypes.c_uint32),
+        ("iovec", ctypes.POINTER(_Iovec)),
+        ("iovecs", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_length", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+        ("sent", ctypes.c_uint32),
+    ]
 
 
 def _send_for_ever(member, interface, frame):
@@ -101,7 +110,9 @@ def _send_for_ever(member, interface, frame):
 @contextlib.contextmanager
 def flood(member, interface, frame):
     """The same frame as often as one process can send it, meanwhile."""
-    sender = multiprocessing.get_context("fork").Process(target=_send_for_ever, args=(member, interface, frame), daemon=True)
+    sender = multiprocessing.get_context("fork").Process(
+        target=_send_for_ever, args=(member, interface, frame), daemon=True
+    )
     sender.start()
     try:
         yield

@@ -16,6 +16,7 @@ def formatted():
     def one(path):
         done = subprocess.run(["clang-format", "--dry-run", "-Werror", path], cwd=ROOT, capture_output=True, text=True)
         return [] if done.returncode == 0 else _first_lines(done.stderr, 1)
+
     return in_parallel(one, cxx_files())
 
 
@@ -30,6 +31,7 @@ def tidy(build):
         if done.returncode != 0 and not findings:
             findings = [f"{path}: clang-tidy: exit status {done.returncode}"] + _first_lines(done.stderr)
         return [finding.removeprefix(f"{ROOT}/") for finding in findings]
+
     return sorted(set(in_parallel(one, sources)))
 
 
@@ -45,7 +47,7 @@ def _flags(command):
 
 
 def _rooms_flags(path, commands):
-    """The ways in which sources beside a header are compiled (the tests' ones if there are none), each once, with its directory."""
+    """How the sources beside a header (else those of the tests) are compiled: each way once, with its directory."""
     beside = [source for source in commands if source.rpartition("/")[0] == path.rpartition("/")[0]]
     beside = beside or [source for source in commands if source.startswith("tests/")]
     return sorted({(commands[source][0], tuple(_flags(commands[source][1]))) for source in beside})
@@ -67,4 +69,5 @@ def headers(build):
                 return []
             errors = _first_lines(done.stderr, 4)
         return [f"{path}: is not self-contained:", *errors]
+
     return in_parallel(one, [path for path in cxx_files() if path.endswith(".h")])

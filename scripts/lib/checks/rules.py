@@ -6,7 +6,10 @@ import subprocess
 from checks.tree import ROOT, cxx_files, files, scripts
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
-_SYSTEM = r"rte_|sys/|netinet/|net/|linux/|unistd\.h|poll\.h|pthread|time\.h|ctime|chrono|thread|mutex|random\b|fstream|iostream|filesystem"
+_SYSTEM = (
+    r"rte_|sys/|netinet/|net/|linux/|unistd\.h|poll\.h|pthread|time\.h|ctime|chrono|thread|mutex|random\b|"
+    r"fstream|iostream|filesystem"
+)
 # Room, what it must not include, and why.
 WALLS = (
     ("proto/", rf"(?:{_SYSTEM}|dataplane/|control/)", "proto is contracts: no DPDK, I/O, clock or other room"),
@@ -16,10 +19,16 @@ WALLS = (
     ("control/qure", r"rte_", "only the dataplane includes DPDK"),
 )
 _CLOCKS = re.compile(r"absl::Now\(|steady_clock|system_clock|clock_gettime|std::this_thread|random_device")
-_WORDS = re.compile(r"\b(" + "|".join(("TO" "DO", "FIX" "ME", "XX" "X", "for " "now", "place" "holder", "not " "implemented yet")) + r")\b")
+_WORDS = re.compile(
+    r"\b("
+    + "|".join(("TO" "DO", "FIX" "ME", "XX" "X", "for " "now", "place" "holder", "not " "implemented yet"))
+    + r")\b"
+)
 _NAPS = re.compile(r"sleep_for\(|\busleep\(|time\.sleep\(|^\s*sleep [0-9]", re.MULTILINE)
 _SUBJECT = re.compile(r"[a-z0-9][a-z0-9_./, -]*: [a-z]\S.*[^.\s]")
-_PAST = re.compile(r"(added|adds|adding|fixed|fixes|fixing|changed|changes|updated|updates|removed|removes|implemented|implements)\b")
+_PAST = re.compile(
+    r"(added|adds|adding|fixed|fixes|fixing|changed|changes|updated|updates|removed|removes|implemented|implements)\b"
+)
 MAX_SUBJECT = 72
 COMMITS = 50
 
@@ -37,9 +46,14 @@ def walls():
         text = (ROOT / path).read_text()
         for room, forbidden, why in WALLS:
             if path.startswith(room):
-                problems += [f"{path}: includes {name}: {why}" for name in _INCLUDE.findall(text) if re.match(forbidden, name)]
+                problems += [
+                    f"{path}: includes {name}: {why}" for name in _INCLUDE.findall(text) if re.match(forbidden, name)
+                ]
         if path.startswith(("proto/", "control/core/")):
-            problems += [f"{path}:{line}: {found}: time and randomness are arguments here" for line, found in _matches(path, _CLOCKS)]
+            problems += [
+                f"{path}:{line}: {found}: time and randomness are arguments here"
+                for line, found in _matches(path, _CLOCKS)
+            ]
     return problems
 
 
@@ -50,7 +64,10 @@ def words():
         problems += [f"{path}:{line}: '{found}'" for line, found in _matches(path, _WORDS)]
     for path in files(".cc", ".py"):
         if path.startswith("tests/"):
-            problems += [f"{path}:{line}: '{found}': wait for a condition with a deadline" for line, found in _matches(path, _NAPS)]
+            problems += [
+                f"{path}:{line}: '{found}': wait for a condition with a deadline"
+                for line, found in _matches(path, _NAPS)
+            ]
     return problems
 
 
@@ -75,7 +92,9 @@ def programs():
 
 def commits():
     """The form `area: imperative summary` of the last commits."""
-    listed = subprocess.run(["git", "-C", str(ROOT), "log", f"-{COMMITS}", "--no-merges", "--format=%h %s"], capture_output=True, text=True)
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "log", f"-{COMMITS}", "--no-merges", "--format=%h %s"], capture_output=True, text=True
+    )
     problems = []
     for line in listed.stdout.splitlines():
         commit, _, subject = line.partition(" ")

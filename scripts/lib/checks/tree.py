@@ -11,7 +11,7 @@ ROOMS = ("proto/", "dataplane/", "control/", "tests/")
 
 
 def files(*suffixes):
-    """Paths, relative to the root, of all files that git tracks or would track, with one of the suffixes (all if none given)."""
+    """Paths from the root of all files that git tracks or would track, with one of the suffixes (all if none)."""
     argv = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
     return sorted({path for path in listed if (ROOT / path).is_file() and (not suffixes or path.endswith(suffixes))})

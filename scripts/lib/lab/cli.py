@@ -10,27 +10,42 @@ from lab import netns, topology
 from lab.lab import ROOT, Lab, LabError, Request, held
 
 EPILOG = """\
-The gateway is 198.51.100.1 and 2001:db8:2::1 in qure-gw; node nK is 198.51.100.(10+K) and 2001:db8:2::(10+K) in qure-nK; the
-service addresses are those of the configuration (198.51.100.50 and 2001:db8:2::50). Each node has a web server on port 80 that
-answers with its name. State, configuration and log of a node: /run/qure-lab/nK."""
+The gateway is 198.51.100.1 and 2001:db8:2::1 in qure-gw; node nK is 198.51.100.(10+K) and 2001:db8:2::(10+K) in
+qure-nK; the service addresses are those of the configuration (198.51.100.50 and 2001:db8:2::50). Each node has a web
+server on port 80 that answers with its name. State, configuration and log of a node: /run/qure-lab/nK."""
 
 
 def build_parser():
-    parser = argparse.ArgumentParser(prog="lab", description="QuRe nodes in network namespaces behind a gateway.", epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="lab",
+        description="QuRe nodes in network namespaces behind a gateway.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--build", metavar="DIR", help="build directory with qured (default: $QURE_BUILD or build)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     up = commands.add_parser("up", help="build and start; the same request again changes nothing, another one rebuilds")
     up.add_argument("--nodes", type=int, default=1, metavar="N")
-    up.add_argument("--config", default=Request.config, metavar="FILE", help="cluster part of the nodes' configuration; [node] is ours")
+    up.add_argument(
+        "--config",
+        default=Request.config,
+        metavar="FILE",
+        help="cluster part of the nodes' configuration; [node] is ours",
+    )
     up.add_argument("--port", choices=topology.PORT_KINDS, default="af_packet", help="kind of the nodes' LAN ports")
     up.add_argument("--mode", choices=topology.MODES, default="dedicated")
     commands.add_parser("down", help="stop and remove everything")
     run = commands.add_parser("exec", help="run a command in a namespace", prefix_chars="\0")
     run.add_argument("member", help="gw, sw or nK")
     run.add_argument("argv", nargs=argparse.REMAINDER, metavar="CMD…")
-    for name, text in (("start", "start qured again after kill"), ("kill", "SIGKILL to qured"), ("pause", "SIGSTOP to qured"),
-                       ("resume", "SIGCONT to qured"), ("cut", "take its switch port down"), ("heal", "and up again")):
+    for name, text in (
+        ("start", "start qured again after kill"),
+        ("kill", "SIGKILL to qured"),
+        ("pause", "SIGSTOP to qured"),
+        ("resume", "SIGCONT to qured"),
+        ("cut", "take its switch port down"),
+        ("heal", "and up again"),
+    ):
         commands.add_parser(name, help=text).add_argument("node", metavar="nK")
     commands.add_parser("status", help="what each node says of itself").add_argument("--json", action="store_true")
     return parser
@@ -42,7 +57,8 @@ def print_status(status):
     for node in status["nodes"]:
         state = "running" if node["running"] else "not running"
         addresses = ", ".join(f"{entry['address']} {entry['state']}" for entry in node["addresses"]) or "-"
-        print(f"{node['name']:<4} {state:<12} {node['role'] or '-':<8} term {node['term'] if node['term'] is not None else '-'}  {addresses}")
+        term = "-" if node["term"] is None else node["term"]
+        print(f"{node['name']:<4} {state:<12} {node['role'] or '-':<8} term {term}  {addresses}")
 
 
 def build_if_missing(lab):
@@ -58,7 +74,9 @@ def run(arguments):
     if arguments.command == "up":
         build_if_missing(lab)
         with held():
-            lab.up(Request(arguments.nodes, arguments.port, arguments.mode, os.path.abspath(arguments.config)), say=print)
+            lab.up(
+                Request(arguments.nodes, arguments.port, arguments.mode, os.path.abspath(arguments.config)), say=print
+            )
         print_status(lab.status())
     elif arguments.command == "down":
         with held():

@@ -25,7 +25,7 @@ def service_addresses(text):
 
 
 def node_text(name, index, directory, request, cluster):
-    """The whole file. The lab runs without huge pages, so that it needs nothing of the machine and leaves nothing on it."""
+    """The whole file. Without huge pages: the lab needs nothing of the machine and leaves nothing on it."""
     addresses = topology.node_addresses(index) if request.mode == "dedicated" else ()
     quoted = ", ".join(f'"{address}"' for address in addresses)
     return f"""[node]

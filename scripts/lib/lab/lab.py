@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -28,7 +29,7 @@ class LabError(RuntimeError):
 
 @contextlib.contextmanager
 def held(wait=0):
-    """Keeps the machine's one lab to this program and those it starts. Waits up to `wait` seconds for another to be done."""
+    """Keeps the machine's one lab to this program and those it starts. Waits up to `wait` seconds for another."""
     if os.environ.get(_HELD):
         yield
         return
@@ -49,13 +50,16 @@ def _bound(lock):
     try:
         lock.bind("\0qure-lab")
         return True
-    except OSError:
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
         return False
 
 
 @dataclass(frozen=True)
 class Request:
     """What `up` was asked for. The same request again changes nothing."""
+
     nodes: int = 1
     port: str = "af_packet"
     mode: str = "dedicated"
@@ -74,7 +78,9 @@ class Request:
         """Changes with the request, the configuration file and the program."""
         binary = build / "control/qured"
         digest = hashlib.sha256(Path(self.config).read_bytes()).hexdigest()
-        return dict(dataclasses.asdict(self), config_sha256=digest, build=str(build), built_at=binary.stat().st_mtime_ns)
+        return dict(
+            dataclasses.asdict(self), config_sha256=digest, build=str(build), built_at=binary.stat().st_mtime_ns
+        )
 
 
 class Lab:
@@ -133,9 +139,13 @@ class Lab:
 
     def settle(self, deadline=20):
         """Waits until no address of any running node is being probed."""
+
         def settled():
             states = [status for status in (node.status() for node in self.nodes() if node.running())]
-            return all(status and all(entry["state"] != "probing" for entry in status["addresses"]) for status in states)
+            return all(
+                status and all(entry["state"] != "probing" for entry in status["addresses"]) for status in states
+            )
+
         until(settled, deadline, lambda: f"addresses settle; {json.dumps(self.status())}", every=0.1)
 
     def down(self):
@@ -171,9 +181,18 @@ class Lab:
         rows = []
         for node in self.nodes():
             status = node.status() or {}
-            addresses = [{"address": entry["address"], "state": entry["state"]} for entry in status.get("addresses", [])]
-            rows.append({"name": node.name, "running": node.running(), "role": status.get("role"), "term": status.get("term"),
-                         "addresses": addresses})
+            addresses = [
+                {"address": entry["address"], "state": entry["state"]} for entry in status.get("addresses", [])
+            ]
+            rows.append(
+                {
+                    "name": node.name,
+                    "running": node.running(),
+                    "role": status.get("role"),
+                    "term": status.get("term"),
+                    "addresses": addresses,
+                }
+            )
         return {"nodes": rows}
 
 

@@ -38,7 +38,9 @@ def ip(namespace, *arguments):
 
 
 def exists(namespace, interface):
-    return subprocess.run(["ip", "-n", namespace, "link", "show", "dev", interface], capture_output=True).returncode == 0
+    return (
+        subprocess.run(["ip", "-n", namespace, "link", "show", "dev", interface], capture_output=True).returncode == 0
+    )
 
 
 def sysctl(namespace, **values):
@@ -53,10 +55,29 @@ def add(namespace):
 
 
 def add_veth(namespace, interface, peer_namespace, peer):
-    """Joins two namespaces. One queue each way, so that an AF_XDP socket on queue 0 sees every frame, and no offloads, so that
-    what is on this wire is what would be on a real one."""
-    ip(namespace, "link", "add", interface, "numrxqueues", "1", "numtxqueues", "1", "type", "veth",
-       "peer", "name", peer, "numrxqueues", "1", "numtxqueues", "1", "netns", peer_namespace)
+    """Joins two namespaces. One queue each way, so that an AF_XDP socket on queue 0 sees every frame, and no offloads,
+    so that what is on this wire is what would be on a real one."""
+    ip(
+        namespace,
+        "link",
+        "add",
+        interface,
+        "numrxqueues",
+        "1",
+        "numtxqueues",
+        "1",
+        "type",
+        "veth",
+        "peer",
+        "name",
+        peer,
+        "numrxqueues",
+        "1",
+        "numtxqueues",
+        "1",
+        "netns",
+        peer_namespace,
+    )
     for where, name in ((namespace, interface), (peer_namespace, peer)):
         sysctl(where, **{f"ipv6__conf__{name}__accept_dad": 0, f"ipv6__conf__{name}__router_solicitations": 0})
         for offload in OFFLOADS:  # each alone: a driver may lack one
@@ -64,10 +85,17 @@ def add_veth(namespace, interface, peer_namespace, peer):
 
 
 def add_bridge(namespace, bridge):
-    """Plain forwarding from the first frame on, of anything: no spanning tree delay, no multicast snooping, no IP, no packet
-    filter, which would drop what it cannot parse."""
+    """Plain forwarding from the first frame on, of anything: no spanning tree delay, no multicast snooping, no IP, no
+    packet filter, which would drop what it cannot parse."""
     ip(namespace, "link", "add", bridge, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
-    run(*inside(namespace, "sh", "-c", "for call in /proc/sys/net/bridge/bridge-nf-call-*; do [ ! -e $call ] || echo 0 >$call; done"))
+    run(
+        *inside(
+            namespace,
+            "sh",
+            "-c",
+            "for call in /proc/sys/net/bridge/bridge-nf-call-*; do [ ! -e $call ] || echo 0 >$call; done",
+        )
+    )
     no_ip(namespace, bridge)
     ip(namespace, "link", "set", bridge, "up")
 
@@ -78,7 +106,7 @@ def no_ip(namespace, interface):
 
 
 def open_socket(namespace, *arguments):
-    """socket.socket(*arguments) inside a namespace. A socket stays where it was made, so a short-lived thread makes it there."""
+    """socket.socket(*arguments) in a namespace: made by a short-lived thread there, it stays where it was made."""
     made = []
 
     def make():

@@ -46,7 +46,9 @@ class Node:
             netns.ip(self.namespace, "link", "set", "lan0", "master", "lanbr")
         netns.ip(topology.SWITCH, "link", "set", topology.switch_port(self.name), "master", topology.BRIDGE, "up")
         netns.ip(self.namespace, "link", "set", "lan0", "up")
-        spawn(netns.inside(self.namespace, str(WEB), self.name), self.directory / "web.log").save(self.directory / "web.pid")
+        spawn(netns.inside(self.namespace, str(WEB), self.name), self.directory / "web.log").save(
+            self.directory / "web.pid"
+        )
 
     def _address_lan(self):
         """The kernel's own addresses on the LAN interface: shared mode."""
@@ -71,18 +73,34 @@ class Node:
             return
         # ip remounts /sys, so the BPF file system that AF_XDP's loader wants is mounted anew.
         launch = 'mount -t bpf bpf /sys/fs/bpf 2>/dev/null; exec "$@"'
-        argv = netns.inside(self.namespace, "sh", "-c", launch, "sh", str(self._build / "control/qured"), "--config", str(self.config_path))
+        argv = netns.inside(
+            self.namespace,
+            "sh",
+            "-c",
+            launch,
+            "sh",
+            str(self._build / "control/qured"),
+            "--config",
+            str(self.config_path),
+        )
         process = spawn(argv, self.log)
         process.save(self.directory / "qured.pid")
         if netns.exists(self.namespace, "lanbr"):
             self._join_tap(process, deadline)
-        until(lambda: self.status() or process.ended(), deadline, lambda: f"{self.name} answers on {self.socket}; {self.last_words()}")
+        until(
+            lambda: self.status() or process.ended(),
+            deadline,
+            lambda: f"{self.name} answers on {self.socket}; {self.last_words()}",
+        )
         self._must_live(process)
 
     def _join_tap(self, process, deadline):
-        """Joins qured's tap to the wire. Its kernel side gets a MAC of its own: a bridge keeps frames to its ports' MACs."""
-        until(lambda: netns.exists(self.namespace, "qlan0") or process.ended(), deadline,
-              lambda: f"{self.name} makes qlan0; {self.last_words()}")
+        """Joins qured's tap to the wire. Its kernel side gets another MAC: a bridge keeps frames to its ports' MACs."""
+        until(
+            lambda: netns.exists(self.namespace, "qlan0") or process.ended(),
+            deadline,
+            lambda: f"{self.name} makes qlan0; {self.last_words()}",
+        )
         self._must_live(process)
         netns.no_ip(self.namespace, "qlan0")
         netns.ip(self.namespace, "link", "set", "qlan0", "address", f"02:00:00:00:01:{self.index:02x}")

@@ -52,6 +52,8 @@ def draw(request, services):
         name = node_name(index)
         where = " ".join(node_addresses(index))
         holder = "qure0" if request.mode == "dedicated" else "lan0 itself"
-        lines.append(f"                                    +- sw-{name} ---- {namespace(name)}: {link} = {holder} {where}")
+        lines.append(
+            f"                                    +- sw-{name} ---- {namespace(name)}: {link} = {holder} {where}"
+        )
     lines.append(f"  service addresses: {', '.join(services) or 'none'}")
     return "\n".join(lines)

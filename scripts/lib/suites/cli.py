@@ -24,12 +24,22 @@ def parse():
     width = max(map(len, SUITES))
     listed = "\n".join(f"  {name:<{width}}  {what}" for name, (what, _) in SUITES.items())
     parser = argparse.ArgumentParser(
-        prog="test", description="Installs what is missing, builds, and runs all tests. The last line: N passed, N failed.",
-        epilog=f"suites:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog="test",
+        description="Installs what is missing, builds, and runs all tests. The last line: N passed, N failed.",
+        epilog=f"suites:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--quick", action="store_true", help="fuzz and flood for seconds instead of a minute")
-    parser.add_argument("--only", action="append", default=[], metavar="SUITE[:TEXT]",
-                        help="only this suite, or its tests whose name contains TEXT; may be repeated")
-    parser.add_argument("--json", action="store_true", help="the outcomes as JSON on standard output, progress on standard error")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="SUITE[:TEXT]",
+        help="only this suite, or its tests whose name contains TEXT; may be repeated",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="the outcomes as JSON on standard output, progress on standard error"
+    )
     arguments = parser.parse_args()
     for only in arguments.only:
         if only.partition(":")[0] not in SUITES:
@@ -67,7 +77,10 @@ def main():
     out = sys.stderr if arguments.json else sys.stdout
     results = run(arguments, out)
     outcomes = [outcome for suite in results.values() for outcome in suite]
-    totals = {result: sum(outcome.count for outcome in outcomes if outcome.result == result) for result in (PASSED, FAILED, SKIPPED)}
+    totals = {
+        result: sum(outcome.count for outcome in outcomes if outcome.result == result)
+        for result in (PASSED, FAILED, SKIPPED)
+    }
     for name, suite in results.items():
         for outcome in suite:
             if outcome.result == FAILED:
@@ -78,3 +91,7 @@ def main():
     skipped = f", {totals[SKIPPED]} skipped" if totals[SKIPPED] else ""
     print(f"{totals[PASSED]} passed, {totals[FAILED]} failed{skipped}", file=out)
     return 1 if totals[FAILED] or not totals[PASSED] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -40,7 +40,11 @@ def build(kind, *targets):
 
 def _outcomes(entry):
     """One test of Meson's log: the cases that GoogleTest counted in it, or itself."""
-    name, seconds, text = entry["name"].rpartition(" / ")[2], entry["duration"], entry.get("stdout", "") + entry.get("stderr", "")
+    name, seconds, text = (
+        entry["name"].rpartition(" / ")[2],
+        entry["duration"],
+        entry.get("stdout", "") + entry.get("stderr", ""),
+    )
     counts = {_GTEST_KINDS[kind]: int(count) for kind, count in _GTEST_COUNT.findall(text)}
     if entry["result"] in ("OK", "EXPECTEDFAIL"):
         counts = counts or {PASSED: 1}
@@ -56,7 +60,9 @@ def _outcomes(entry):
 def _meson_tests(directory, names, options):
     """Runs Meson's tests of these names (all if none) in a build directory."""
     argv = ["meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs", "--logbase", "scripts-test"]
-    listed = subprocess.run(["meson", "test", "-C", directory, "--no-rebuild", "--list"], cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(
+        ["meson", "test", "-C", directory, "--no-rebuild", "--list"], cwd=ROOT, capture_output=True, text=True
+    )
     known = [line.rpartition(" / ")[2] for line in listed.stdout.splitlines() if " / " in line]
     chosen = [name for name in known if (not names or name in names) and options.wants(name)]
     if not chosen:
@@ -82,6 +88,7 @@ def _suite(kind, directory, targets=None):
             yield failure
             return
         yield from _meson_tests(directory, targets, options)
+
     return run
 
 
@@ -91,14 +98,26 @@ tsan = _suite("tsan", "build-tsan", THREADED)
 
 
 def _fuzz_one(target, seconds):
-    """Replays the corpus of a target, then looks for more. What it finds is told with the input, to be kept as a test."""
+    """Replays the corpus of a target, then looks for more. What it finds is told with the input, to keep as a test."""
     start = time.monotonic()
     corpus = ROOT / "tests/fuzz/corpus" / target.name
     with tempfile.TemporaryDirectory() as work:
-        argv = [target, f"-max_total_time={seconds}", "-max_len=2048", "-rss_limit_mb=2048", "-timeout=5", "-print_final_stats=1",
-                f"-artifact_prefix={work}/", work] + ([corpus] if corpus.is_dir() else [])
+        argv = [
+            target,
+            f"-max_total_time={seconds}",
+            "-max_len=2048",
+            "-rss_limit_mb=2048",
+            "-timeout=5",
+            "-print_final_stats=1",
+            f"-artifact_prefix={work}/",
+            work,
+        ] + ([corpus] if corpus.is_dir() else [])
         done = subprocess.run(argv, env=os.environ | SANITIZERS, capture_output=True, text=True)
-        found = [f"{path.name}: {path.read_bytes().hex()}" for path in Path(work).glob("*-*") if path.name.startswith(("crash", "timeout", "oom", "leak"))]
+        found = [
+            f"{path.name}: {path.read_bytes().hex()}"
+            for path in Path(work).glob("*-*")
+            if path.name.startswith(("crash", "timeout", "oom", "leak"))
+        ]
     spent = time.monotonic() - start
     if done.returncode == 0:
         return Outcome(target.name, PASSED, spent)

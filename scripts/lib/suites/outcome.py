@@ -15,8 +15,8 @@ class Outcome:
     name: str
     result: str
     seconds: float = 0.0
-    detail: str = ""   # why it failed or was skipped
-    count: int = 1     # test cases that this stands for
+    detail: str = ""  # why it failed or was skipped
+    count: int = 1  # test cases that this stands for
 
 
 @dataclass(frozen=True)
