@@ -1,13 +1,18 @@
 // The appliance: reads its configuration, builds the parts, joins them, runs.
 
 #include <getopt.h>
+#include <linux/close_range.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,9 +22,11 @@
 #include "control/io/host_interface.h"
 #include "control/io/log.h"
 #include "control/io/metrics.h"
+#include "control/io/node_facts.h"
 #include "control/io/ownership.h"
 #include "control/io/runtime.h"
 #include "control/io/store.h"
+#include "control/io/version.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/port_spec.h"
 
@@ -39,7 +46,7 @@ Holds the service addresses that FILE names and answers for them.
   -h, --help          this text
   -V, --version       the version
 
-SIGHUP or `qurectl reload` reads FILE again; SIGTERM or SIGINT ends.
+SIGHUP or `qurectl reload` reads FILE again; SIGTERM or SIGINT hands over and ends, a second one ends at once.
 Exit status: 0 stopped as told or FILE is valid, 1 failed, 2 wrong usage or invalid FILE.
 )";
 
@@ -68,8 +75,25 @@ HostInterfaceOptions HostOptionsOf(const Config& config, const PortSpec& lan, ui
   return options;
 }
 
+using Ending = Runtime::Ending;
+
+absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config, const NodeFacts& facts,
+                           const Runtime::Parts& parts) {
+  Runtime runtime(config_path, config, facts, parts);
+  std::unique_ptr<MetricsServer> metrics;
+  if (!config.node.metrics.empty()) {
+    const MetricsSource source = {.node = [&runtime] { return runtime.status(); },
+                                  .mbufs_in_use = [&parts] { return parts.dataplane->mbufs_in_use(); },
+                                  .workers = runtime.workers()};
+    absl::StatusOr<std::unique_ptr<MetricsServer>> listening = MetricsServer::Listen(config.node.metrics, source);
+    if (!listening.ok()) return listening.status();
+    metrics = *std::move(listening);
+  }
+  return runtime.Run();
+}
+
 // Everything, in the order in which it must exist; it ends in the reverse order.
-absl::Status Serve(const std::string& config_path, const Config& config) {
+absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& config) {
   const absl::StatusOr<PortSpec> lan = ParsePortSpec(config.node.lan_port);
   if (!lan.ok()) return lan.status();
   BlockSignals();  // before the environment starts its threads
@@ -79,26 +103,34 @@ absl::Status Serve(const std::string& config_path, const Config& config) {
   if (!data_directory.ok()) return data_directory.status();
   const absl::StatusOr<Fd> network = OwnNetworkNamespace();
   if (!network.ok()) return network.status();
-  const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(config.node.data_directory);
+  const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(config.node.data_directory, Revision());
   if (!store.ok()) return store.status();
   const absl::StatusOr<std::unique_ptr<Dataplane>> dataplane =
-      Dataplane::Create(DataplaneOptionsOf(config, *lan, (*store)->node_id()));
+      Dataplane::Create(DataplaneOptionsOf(config, *lan, (*store)->state().node_id));
   if (!dataplane.ok()) return dataplane.status();
+  (*store)->SetHardware((*dataplane)->lan_mac());
+  const absl::StatusOr<NodeFacts> facts =
+      GatherFacts(config.node, (*store)->state(), (*dataplane)->lan_mac(), lan->interface());
+  if (!facts.ok()) return facts.status();
   const absl::StatusOr<std::unique_ptr<HostInterface>> host =
       HostInterface::Create(HostOptionsOf(config, *lan, (*dataplane)->lan_mtu()));
   if (!host.ok()) return host.status();
 
-  Runtime runtime(config_path, config, {store->get(), dataplane->get(), host->get(), server->get()});
-  std::unique_ptr<MetricsServer> metrics;
-  if (!config.node.metrics.empty()) {
-    const MetricsSource source = {.node = [&runtime] { return runtime.status(); },
-                                  .mbufs_in_use = [&dataplane] { return (*dataplane)->mbufs_in_use(); },
-                                  .workers = runtime.workers()};
-    absl::StatusOr<std::unique_ptr<MetricsServer>> listening = MetricsServer::Listen(config.node.metrics, source);
-    if (!listening.ok()) return listening.status();
-    metrics = *std::move(listening);
+  absl::StatusOr<Ending> ending =
+      Run(config_path, config, *facts, {store->get(), dataplane->get(), host->get(), server->get()});
+  if (ending.ok() && *ending == Ending::kNewIdentity) {
+    if (absl::Status taken = (*store)->TakeNewIdentity(); !taken.ok()) return taken;
   }
-  return runtime.Run();
+  return ending;
+}
+
+// This program anew, in this process, with the same arguments. Returns only if that fails.
+int StartAgain(char** argv) {
+  // DPDK leaves files open, with locks that would keep the new program from starting.
+  close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  execv("/proc/self/exe", argv);
+  LogLine(LogLevel::kError, std::string("cannot start again: ") + std::strerror(errno));
+  return kFailed;
 }
 
 struct Arguments {
@@ -126,7 +158,7 @@ std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
         std::fputs(kUsage, stdout);
         return EXIT_SUCCESS;
       case 'V':
-        std::printf("qured %s\n", std::string(Version()).c_str());
+        std::printf("qured %s\n", FullVersion().c_str());
         return EXIT_SUCCESS;
       default:
         std::fputs(kUsage, stderr);
@@ -146,14 +178,17 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
     return kBadConfig;
   }
+  const std::vector<std::string> warnings = ConfigWarnings(arguments.config, *config);
   if (arguments.check) {
+    for (const std::string& warning : warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
     std::printf("%s: valid\n", arguments.config.c_str());
     return EXIT_SUCCESS;
   }
   SetLogLevel(config->node.log_level);
-  const absl::Status served = Serve(arguments.config, *config);
-  if (served.ok()) return EXIT_SUCCESS;
-  LogLine(LogLevel::kError, std::string(served.message()));
+  for (const std::string& warning : warnings) LogLine(LogLevel::kWarning, warning);
+  const absl::StatusOr<Ending> ending = Serve(arguments.config, *config);
+  if (ending.ok()) return *ending == Ending::kNewIdentity ? StartAgain(argv) : EXIT_SUCCESS;
+  LogLine(LogLevel::kError, std::string(ending.status().message()));
   return kFailed;
 }
 

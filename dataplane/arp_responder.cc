@@ -46,8 +46,10 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
     if (arp->is_probe()) {
       batch->Emit({.kind = EventKind::kAddressProbed, .mac = arp->sender_mac, .ip = arp->target_ip});
     }
-    if (asked->serving) return Reply(*asked, arp, ethernet);
-    return arp->is_probe() ? Reason::arp_noted : Reason::not_serving;
+    if (asked->serving && !snapshot.draining) return Reply(*asked, arp, ethernet);
+    if (arp->is_probe()) return Reason::arp_noted;
+    batch->EmitOnce({.kind = EventKind::kAddressWanted, .mac = arp->sender_mac, .ip = arp->target_ip});
+    return Reason::not_serving;
   }
   return DeliverByMac(snapshot, index, batch);
 }

@@ -1,5 +1,8 @@
 #include "dataplane/classifier.h"
 
+#include <algorithm>
+
+#include "dataplane/cluster_filter.h"
 #include "dataplane/host_delivery.h"
 #include "proto/arp.h"
 #include "proto/dns.h"
@@ -26,15 +29,20 @@ constexpr Verdicts Done(Reason reason) {
   return {Lane::kDone, reason};
 }
 
-bool IsOwnMac(const Snapshot& snapshot, const MacAddress& mac) {
+const ServiceAddress* FindByMac(const std::vector<ServiceAddress>& addresses, const MacAddress& mac) {
+  const auto found = std::ranges::find(addresses, mac, &ServiceAddress::mac);
+  return found == addresses.end() ? nullptr : &*found;
+}
+
+// Whether a frame from the LAN is sourced from one of our MACs. A service MAC is ours while we hold its address; from
+// the LAN it always tells that someone acts as its holder.
+bool IsOwnSource(const Snapshot& snapshot, const MacAddress& mac, Batch* batch) {
   if (mac == snapshot.node_mac || mac == snapshot.node_mac_hop1 || mac == snapshot.lan_mac) return true;
-  for (const ServiceAddress& s : snapshot.addresses_v4) {
-    if (s.serving && s.mac == mac) return true;
-  }
-  for (const ServiceAddress& s : snapshot.addresses_v6) {
-    if (s.serving && s.mac == mac) return true;
-  }
-  return false;
+  const ServiceAddress* service = FindByMac(snapshot.addresses_v4, mac);
+  if (service == nullptr) service = FindByMac(snapshot.addresses_v6, mac);
+  if (service == nullptr) return false;
+  batch->EmitOnce({.kind = EventKind::kServiceMacSeen, .mac = mac, .ip = service->address});
+  return service->serving && !snapshot.draining;
 }
 
 // A packet to a held service address, parsed as far as `view` says.
@@ -86,21 +94,33 @@ void Store(const IpView& view, Parsed* parsed) {
   parsed->end = view.end;
 }
 
+// What the destination MAC of a frame says.
+struct Destination {
+  bool group = false;
+  bool service_mac = false;
+};
+
 // An IP packet whose frame is addressed to us or to a group. `network` is the offset of its header; views count from
 // the frame.
-Verdicts ClassifyIp(const Snapshot& snapshot, const Frame& frame, bool is_v6, bool to_service_mac, bool to_group,
-                    Parsed* parsed) {
+Verdicts ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, Destination to, Batch* batch) {
+  const Frame& frame = batch->frames[index];
+  Parsed* parsed = &batch->parsed[index];
   const ConstBytes packet = frame.bytes().subspan(parsed->network);
   IpView view;
   const ParseError error = is_v6 ? ParseIpv6(packet, &view) : ParseIpv4(packet, frame.ip_checksum_good, &view);
   // 0.0.0.0 asks for an address (RFC 2131 §4.1): the kernel's affair, unless it comes to a service address.
-  if (error && (error != Reason::ip4_source || to_service_mac)) return Done(*error);
+  if (error && (error != Reason::ip4_source || to.service_mac)) return Done(*error);
   if (view.transport != 0) view.transport = static_cast<uint16_t>(view.transport + parsed->network);
   view.end = static_cast<uint16_t>(view.end + parsed->network);
   Store(view, parsed);
 
   if (is_v6 && IsNeighborDiscovery(frame.bytes(), view)) return {Lane::kNeighbor, Reason::nd_noted};
-  if (!to_group) {
+  if (!is_v6 && IsClusterDatagram(snapshot, frame, *parsed, view)) {
+    return {Lane::kCluster, Reason::cluster_message};
+  }
+  if (to.group) {
+    NoteGroupQuery(snapshot, index, is_v6, view, batch);
+  } else {
     const uint8_t* header = frame.data + parsed->network;
     const auto* ip4 = reinterpret_cast<const Ipv4Header*>(header);
     const auto* ip6 = reinterpret_cast<const Ipv6Header*>(header);
@@ -108,24 +128,30 @@ Verdicts ClassifyIp(const Snapshot& snapshot, const Frame& frame, bool is_v6, bo
     if (service != nullptr) {
       if (!service->serving) return Done(Reason::not_serving);
       if (is_v6 && ip6->source.is_zero()) return Done(Reason::ip6_source);  // nobody to answer (RFC 4291 §2.5.2)
-      return ClassifyService(snapshot, frame.bytes(), view, is_v6, to_service_mac);
+      return ClassifyService(snapshot, frame.bytes(), view, is_v6, to.service_mac);
     }
   }
   return {Lane::kHost, Reason::host_node};  // refined by destination MAC in the lane
 }
 
-Verdicts ClassifyFrame(const Snapshot& snapshot, const Frame& frame, Parsed* parsed) {
+Verdicts ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
+  const Frame& frame = batch->frames[index];
+  Parsed* parsed = &batch->parsed[index];
   EthernetView ethernet;
   if (ParseError error = ParseEthernet(frame.bytes(), &ethernet)) return Done(*error);
   parsed->network = ethernet.length;
   parsed->tagged = ethernet.tagged;
   if (ethernet.vlan != snapshot.vlan || ethernet.ether_type == kEtherTypeVlan) return Done(Reason::vlan_foreign);
-  if (IsOwnMac(snapshot, ethernet.header->source)) return Done(Reason::own_frame);
-
   const MacAddress& destination = ethernet.header->destination;
-  const bool to_group = destination.is_multicast();
-  const bool to_service_mac = !to_group && snapshot.IsServiceMac(destination);
-  if (!to_group && !to_service_mac && destination != snapshot.node_mac) {
+  Destination to{.group = destination.is_multicast()};
+  if (IsOwnSource(snapshot, ethernet.header->source, batch)) {
+    // A machine with a copy of this node's identity has its MAC, and is to be heard: the boot ids differ.
+    const bool ip4 = to.group && ethernet.ether_type == kEtherTypeIpv4;
+    const bool cluster = ip4 && ClassifyIp(snapshot, index, false, to, batch).lane == Lane::kCluster;
+    return cluster ? Verdicts{Lane::kCluster, Reason::cluster_message} : Done(Reason::own_frame);
+  }
+  to.service_mac = !to.group && snapshot.IsServiceMac(destination);
+  if (!to.group && !to.service_mac && destination != snapshot.node_mac) {
     const bool kernel = !snapshot.dedicated && destination == snapshot.lan_mac;
     return Done(kernel ? Reason::kernel_owned : Reason::other_mac);
   }
@@ -137,9 +163,9 @@ Verdicts ClassifyFrame(const Snapshot& snapshot, const Frame& frame, Parsed* par
       return {Lane::kArp, Reason::arp_noted};
     }
     case kEtherTypeIpv4:
-      return ClassifyIp(snapshot, frame, false, to_service_mac, to_group, parsed);
+      return ClassifyIp(snapshot, index, false, to, batch);
     case kEtherTypeIpv6:
-      return ClassifyIp(snapshot, frame, true, to_service_mac, to_group, parsed);
+      return ClassifyIp(snapshot, index, true, to, batch);
     default:
       return {Lane::kHost, Reason::host_node};
   }
@@ -153,7 +179,7 @@ void Classify(const Snapshot& snapshot, Batch* batch) {
   for (size_t i = 0; i < count; ++i) {
     if (i + kPrefetchAhead < count) __builtin_prefetch(batch->frames[i + kPrefetchAhead].data);
     batch->parsed[i] = {};
-    const Verdicts verdicts = ClassifyFrame(snapshot, batch->frames[i], &batch->parsed[i]);
+    const Verdicts verdicts = ClassifyFrame(snapshot, i, batch);
     batch->lanes[i] = verdicts.lane;
     batch->reasons[i] = verdicts.reason;
   }

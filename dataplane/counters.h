@@ -19,6 +19,16 @@ class Counter {
   std::atomic<uint64_t> value_ = 0;
 };
 
+// A value with one writer. Whoever reads it sees what its writer did before.
+class Gauge {
+ public:
+  void Set(int64_t value) { value_.store(value, std::memory_order_release); }
+  int64_t value() const { return value_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<int64_t> value_ = 0;
+};
+
 struct PortCounters {
   Counter rx_frames;
   Counter rx_bytes;
@@ -38,6 +48,8 @@ struct alignas(64) WorkerCounters {
   Counter sleep_ns;
   Counter stalls;
   Counter events_lost;  // the ring to the control thread was full
+  // All that arrived in this worker's receive queue before this time has been received.
+  Gauge received_before_ns;
 };
 
 }  // namespace qure

@@ -19,7 +19,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/cluster_worker.h"
 #include "dataplane/environment.h"
+#include "dataplane/heart_report.h"
 #include "dataplane/publisher.h"
 #include "dataplane/telemetry.h"
 #include "dataplane/worker.h"
@@ -29,6 +31,8 @@ namespace {
 
 constexpr unsigned kControlFrames = 256;
 constexpr unsigned kEvents = 1024;
+constexpr unsigned kMessages = 512;             // of the cluster, to the control thread
+constexpr unsigned kHeartbeats = 128;           // from the other workers to worker 0
 constexpr unsigned kMbufCache = 256;            // per lcore
 constexpr uint16_t kEthernetOverhead = 14 + 4;  // header and VLAN tag
 
@@ -43,7 +47,7 @@ constexpr unsigned MbufCount(unsigned memory_mib) {
 }
 
 constexpr unsigned MbufsNeeded(unsigned workers) {
-  return workers * (kMbufsPerQueue + kMbufCache) + kMbufCache + kControlFrames;
+  return workers * (kMbufsPerQueue + kMbufCache) + kMbufCache + kControlFrames + kMessages + kHeartbeats;
 }
 
 absl::Status NoMemory(const char* what) {
@@ -91,17 +95,20 @@ struct Dataplane::Impl {
   absl::Status Open(const DataplaneOptions& options);
   absl::Status OpenRings();
   void MakeWorkers(unsigned count);
-  void DrainControl();
+  static void Drain(rte_ring* ring);
 
   std::unique_ptr<rte_mempool, Free> pool;
   std::unique_ptr<rte_ring, Free> control;
   std::unique_ptr<rte_ring, Free> events;
+  std::unique_ptr<rte_ring, Free> messages;
+  std::unique_ptr<rte_ring, Free> heartbeats;
   int event_fd = -1;
   std::unique_ptr<Port> lan;
   std::unique_ptr<Port> host;
 
   Publisher publisher;
   LeaseGate gate;
+  HeartReport heart;
   std::unique_ptr<WorkerCounters[]> counters;
   std::vector<std::unique_ptr<Worker>> workers;
   std::atomic<bool> stop = false;  // written by the control thread, read by the workers
@@ -137,6 +144,10 @@ absl::Status Dataplane::Impl::OpenRings() {
   if (control == nullptr) return NoMemory("control ring");
   events.reset(rte_ring_create_elem("qure_events", sizeof(Event), kEvents, SOCKET_ID_ANY, RING_F_SC_DEQ));
   if (events == nullptr) return NoMemory("event ring");
+  messages.reset(rte_ring_create("qure_messages", kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ));
+  if (messages == nullptr) return NoMemory("message ring");
+  heartbeats.reset(rte_ring_create("qure_heartbeats", kHeartbeats, SOCKET_ID_ANY, RING_F_SC_DEQ));
+  if (heartbeats == nullptr) return NoMemory("heartbeat ring");
   event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (event_fd < 0) return absl::ErrnoToStatus(errno, "no eventfd");
   return absl::OkStatus();
@@ -152,14 +163,19 @@ void Dataplane::Impl::MakeWorkers(unsigned count) {
                                    .interrupts = lan->interrupts() && host->interrupts(),
                                    .control = id == 0 ? control.get() : nullptr,
                                    .events = events.get(),
-                                   .event_fd = event_fd};
+                                   .event_fd = event_fd,
+                                   .cluster = {.pool = pool.get(),
+                                               .messages = messages.get(),
+                                               .heartbeats = heartbeats.get(),
+                                               .heart = id == 0 ? &heart : nullptr,
+                                               .workers = {counters.get(), count}}};
     workers.push_back(std::make_unique<Worker>(options, &publisher, &gate, &counters[id]));
   }
 }
 
-void Dataplane::Impl::DrainControl() {
+void Dataplane::Impl::Drain(rte_ring* ring) {
   void* mbuf = nullptr;
-  while (rte_ring_dequeue(control.get(), &mbuf) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(mbuf));
+  while (ring != nullptr && rte_ring_dequeue(ring, &mbuf) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(mbuf));
 }
 
 Dataplane::Impl::~Impl() {
@@ -167,7 +183,7 @@ Dataplane::Impl::~Impl() {
   if (running) rte_eal_mp_wait_lcore();
   host.reset();
   lan.reset();
-  if (control != nullptr) DrainControl();
+  for (rte_ring* const ring : {control.get(), messages.get(), heartbeats.get()}) Drain(ring);
   if (event_fd >= 0) close(event_fd);
 }
 
@@ -254,6 +270,17 @@ std::vector<Event> Dataplane::TakeEvents() {
   taken.resize(rte_ring_dequeue_burst_elem(impl_->events.get(), taken.data(), sizeof(Event),
                                            static_cast<unsigned>(taken.size()), nullptr));
   return taken;
+}
+
+std::vector<Datagram> Dataplane::TakeMessages() {
+  return qure::TakeMessages(impl_->messages.get());
+}
+
+HeartCounters Dataplane::heart_counters() const {
+  return impl_->heart.counters();
+}
+HeartStatus Dataplane::heart_status() const {
+  return impl_->heart.status();
 }
 
 unsigned Dataplane::worker_count() const {

@@ -10,11 +10,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "dataplane/counters.h"
+#include "dataplane/heart.h"
 #include "dataplane/lease_gate.h"
 #include "dataplane/port.h"
 #include "dataplane/port_spec.h"
 #include "proto/address.h"
 #include "proto/bytes.h"
+#include "proto/datagram.h"
 #include "proto/event.h"
 #include "proto/snapshot.h"
 #include "proto/time.h"
@@ -59,10 +61,16 @@ class Dataplane {
   // ring is full or no mbuf is free.
   bool Send(ConstBytes frame, bool answer);
 
-  // Readable when events wait.
+  // Readable when events or messages wait.
   int event_fd() const;
-  // Takes the events that wait.
+  // Takes the events that wait. Makes the descriptor unreadable: call TakeMessages afterwards, not before.
   std::vector<Event> TakeEvents();
+  // Takes the cluster's datagrams that wait, but for heartbeats.
+  std::vector<Datagram> TakeMessages();
+
+  // The heart's of late, from any thread.
+  HeartCounters heart_counters() const;
+  HeartStatus heart_status() const;
 
   unsigned worker_count() const;
   const WorkerCounters& counters(unsigned worker) const;

@@ -38,7 +38,7 @@ struct Parsed {
 };
 
 // What a stage has to do with a frame. kDone: the reason is already final.
-enum class Lane : uint8_t { kDone, kArp, kNeighbor, kEcho4, kEcho6, kDns4, kDns6, kHost };
+enum class Lane : uint8_t { kDone, kArp, kNeighbor, kEcho4, kEcho6, kDns4, kDns6, kCluster, kHost };
 
 inline constexpr size_t kBurst = 32;
 
@@ -57,6 +57,13 @@ struct Batch {
 
   void Emit(const Event& event) {
     if (event_count < kMaxEvents) events[event_count++] = event;
+  }
+  // Of what others may repeat at will: once per burst, so that it does not crowd out the rest.
+  void EmitOnce(const Event& event) {
+    for (size_t i = 0; i < event_count; ++i) {
+      if (events[i].kind == event.kind && events[i].ip == event.ip) return;
+    }
+    Emit(event);
   }
 };
 

@@ -9,35 +9,67 @@
 
 namespace qure {
 
-// A node alone holds its own lease. What remains to be proven is that it is awake: a worker or control thread that
-// stood still may have been paused while someone else took the address.
-struct LeaseLimits {
-  Duration max_gap = Milliseconds(100);       // a longer gap between two rounds of a worker is a stall
-  Duration listen = Milliseconds(50);         // after a stall: stay silent, hear whether someone else claims
-  Duration max_control_silence = Seconds(1);  // a control thread that does not beat for longer has lost the role
+enum class GateMode : uint8_t {
+  kShut,
+  kSolo,    // master without a deputy: nobody acts on this node's silence before a second has passed
+  kLeased,  // master with a deputy: only until the lease ends, see Heart
+};
+
+struct GateLimits {
+  // A round of a worker that comes later than this is a stall. Under lease: half of D instead.
+  Duration max_gap = Milliseconds(100);
+  // A control thread that has not beaten for longer has lost the role. A deputy waits longer than this before it
+  // acts on a hung control thread: Heart's kControlDeath.
+  Duration max_control_silence = Seconds(1);
 };
 
 // Shared by the control thread and all workers.
+//
+// A stall, found by any worker, shuts the gate. Under lease it opens again by itself with the acknowledgement of a beat
+// that was sent after the stall; solo only with the control thread's next OpenSolo, which names the stalls it knew of
+// when it began to listen for another master.
 class LeaseGate {
  public:
-  explicit LeaseGate(LeaseLimits limits = {}) : limits_(limits) {}
+  explicit LeaseGate(GateLimits limits = {}) : limits_(limits) {}
 
   // Control thread.
-  void Open(MonoTime now);
+  void OpenSolo(uint64_t stalls_known, uint64_t opening);
   void Shut();
   void Beat(MonoTime now);  // "the control thread is alive"; at least every max_control_silence / 4
 
+  // The worker that runs the heart.
+  // Solo → leased; false unless `opening` is the present one and solo.
+  bool Bind(uint64_t opening, MonoTime until, Duration lease);
+  bool Leased(uint64_t opening) const;  // `opening` is the present one and under lease
+  // Never shortens; lifts stalls that are known. Nothing unless under lease.
+  void Extend(MonoTime until, Duration lease, uint64_t stalls_known);
+
   // Any thread.
-  bool granted() const { return granted_.load(std::memory_order_acquire); }
+  GateMode mode() const { return ModeOf(state_.load(std::memory_order_acquire)); }
+  uint64_t stalls() const { return stalls_.load(std::memory_order_acquire); }
+  uint64_t control_beats() const { return beats_.load(std::memory_order_acquire); }  // number of Beat calls so far
   bool MayTransmit(MonoTime now) const;
 
  private:
   friend class StallGuard;
 
-  const LeaseLimits limits_;
-  std::atomic<bool> granted_ = false;         // written by the control thread
-  std::atomic<int64_t> last_beat_ns_ = 0;     // written by the control thread
-  std::atomic<int64_t> listen_until_ns_ = 0;  // written by whichever worker stalled, only ever raised
+  // Opening and mode are one word: a Bind that comes late cannot catch a later opening.
+  static constexpr uint64_t StateOf(uint64_t opening, GateMode mode) {
+    return opening << 2 | static_cast<uint64_t>(mode);
+  }
+  static constexpr GateMode ModeOf(uint64_t state) { return static_cast<GateMode>(state & 3); }
+
+  void LiftStalls(uint64_t known);
+  Duration MaxGap() const;
+
+  const GateLimits limits_;
+  std::atomic<uint64_t> state_ = 0;          // written by the control thread; solo → leased by the heart's worker
+  std::atomic<int64_t> until_ns_ = 0;        // end of the lease; written by the heart's worker
+  std::atomic<int64_t> lease_ns_ = 0;        // D; written by the heart's worker
+  std::atomic<int64_t> last_beat_ns_ = 0;    // written by the control thread
+  std::atomic<uint64_t> beats_ = 0;          // written by the control thread
+  std::atomic<uint64_t> stalls_ = 0;         // counted by whichever worker stalled
+  std::atomic<uint64_t> stalls_lifted_ = 0;  // open only while equal to stalls_; written by both, only ever raised
 };
 
 // One per worker: watches that its loop goes round. Takes two clocks, because a hypervisor hides a pause from one of
@@ -46,8 +78,7 @@ class StallGuard {
  public:
   explicit StallGuard(LeaseGate* gate) : gate_(gate) {}
 
-  // Called at the start of each round. Returns the length of the stall that it found, or zero; a stall shuts the gate
-  // until `clock` + listen.
+  // Called at the start of each round. Returns the length of the stall that it found, or zero; a stall shuts the gate.
   Duration Round(MonoTime clock, MonoTime tsc);
 
   // Just before transmit: the gate is open and this round has not itself stood still.
@@ -55,6 +86,7 @@ class StallGuard {
 
  private:
   Duration Gap(MonoTime clock, MonoTime tsc) const;
+  bool IsStall(MonoTime clock, MonoTime tsc) const;
 
   LeaseGate* gate_;
   bool started_ = false;

@@ -78,8 +78,10 @@ Reason RespondNeighbor(const Snapshot& snapshot, size_t index, Batch* batch) {
     return to_service_mac ? Reason::nd_noted : DeliverByMac(snapshot, index, batch);
   }
   if (view.dad) batch->Emit({.kind = EventKind::kAddressProbed, .mac = ethernet->source, .ip = view.message->target});
-  if (asked->serving) return Advertise(*asked, view, &frame, &parsed);
-  return view.dad ? Reason::nd_noted : Reason::not_serving;
+  if (asked->serving && !snapshot.draining) return Advertise(*asked, view, &frame, &parsed);
+  if (view.dad) return Reason::nd_noted;
+  batch->EmitOnce({.kind = EventKind::kAddressWanted, .mac = speaker, .ip = view.message->target});
+  return Reason::not_serving;
 }
 
 }  // namespace qure

@@ -2,11 +2,13 @@
 
 #include "dataplane/arp_responder.h"
 #include "dataplane/classifier.h"
+#include "dataplane/cluster_filter.h"
 #include "dataplane/dns_responder.h"
 #include "dataplane/host_delivery.h"
 #include "dataplane/host_filter.h"
 #include "dataplane/icmp_responder.h"
 #include "dataplane/nd_responder.h"
+#include "proto/ethernet.h"
 
 namespace qure {
 
@@ -18,6 +20,14 @@ Reason Deliver(const Snapshot& snapshot, size_t index, Batch* batch) {
   return DeliverByMac(snapshot, index, batch);
 }
 
+// An answer made in place while the address is being handed over: from the node MAC, which needs no lease and does not
+// pull the switch's entry back.
+Reason AnswerFrom(const Snapshot& snapshot, Reason reason, Frame* frame) {
+  if (!snapshot.draining || VerdictOf(reason) != Verdict::kAnswer) return reason;
+  reinterpret_cast<EthernetHeader*>(frame->data)->source = snapshot.node_mac;
+  return Reason::drain_answer;
+}
+
 Reason RunStage(const Snapshot& snapshot, Lane lane, size_t index, Batch* batch) {
   switch (lane) {
     case Lane::kDone:
@@ -27,13 +37,15 @@ Reason RunStage(const Snapshot& snapshot, Lane lane, size_t index, Batch* batch)
     case Lane::kNeighbor:
       return RespondNeighbor(snapshot, index, batch);
     case Lane::kEcho4:
-      return RespondEcho4(snapshot, index, batch);
+      return AnswerFrom(snapshot, RespondEcho4(snapshot, index, batch), &batch->frames[index]);
     case Lane::kEcho6:
-      return RespondEcho6(snapshot, index, batch);
+      return AnswerFrom(snapshot, RespondEcho6(snapshot, index, batch), &batch->frames[index]);
     case Lane::kDns4:
-      return RespondDns4(snapshot, index, batch);
+      return AnswerFrom(snapshot, RespondDns4(snapshot, index, batch), &batch->frames[index]);
     case Lane::kDns6:
-      return RespondDns6(snapshot, index, batch);
+      return AnswerFrom(snapshot, RespondDns6(snapshot, index, batch), &batch->frames[index]);
+    case Lane::kCluster:
+      return SortClusterDatagram(batch->frames[index], batch->parsed[index]);
     case Lane::kHost:
       return Deliver(snapshot, index, batch);
   }

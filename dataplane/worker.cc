@@ -9,6 +9,8 @@
 #include <rte_ring_elem.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
@@ -16,26 +18,54 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/mbuf_frame.h"
 #include "dataplane/pipeline.h"
+#include "dataplane/port.h"
 
 namespace qure {
 namespace {
 
-// Idle: after so many rounds without a frame the worker sleeps after each round. All sleeps are far below
-// LeaseLimits::max_gap.
+// Idle: after so many rounds without a frame the worker sleeps after each round. All sleeps are far below a stall: half
+// of the shortest lease is 5 ms.
 constexpr uint32_t kBusyRounds = 256;
 constexpr int64_t kShortestNapNs = 50'000;
 constexpr int64_t kLongestNapNs = 1'000'000;
-constexpr int kInterruptWaitMs = 2;  // the control ring raises no interrupt
+constexpr int kInterruptWaitMs = 2;     // the control ring raises no interrupt
+constexpr size_t kQuietHeartbeats = 4;  // so many in a round are no load
+constexpr int kLeaseWaitMs = 1;         // with a part in a lease
 
 // Events of one worker: a thousand a second, with a burst of a tenth of that.
 constexpr Duration kEventCost = Milliseconds(1);
 constexpr Duration kEventBurst = Milliseconds(100);
+constexpr Duration kRepeatedCost = Milliseconds(10);  // a hundred a second of each kind that anybody may repeat at will
+
+// Events of the heart and of stalls that wait for room in the ring: more than the control thread ever needs.
+constexpr size_t kMaxWaiting = 256;
+
+// More frames than a receive queue and what feeds it can hold.
+constexpr uint32_t kQueueFrames = kMbufsPerQueue;
 
 // The time stamp counter as a clock: it goes on while a hypervisor holds CLOCK_MONOTONIC still.
 MonoTime TscNow() {
   const uint64_t hz = rte_get_tsc_hz();
   const uint64_t tsc = rte_rdtsc();
   return {static_cast<int64_t>(tsc / hz * 1'000'000'000 + tsc % hz * 1'000'000'000 / hz)};
+}
+
+struct Clocks {
+  MonoTime clock;
+  MonoTime tsc;
+};
+
+// Both clocks at one instant: a preemption between the two readings would pass for a pause that one of them hides.
+Clocks ReadClocks() {
+  constexpr Duration kOneInstant = Microseconds(50);
+  constexpr int kTries = 3;
+  Clocks read;
+  for (int i = 0; i < kTries; ++i) {
+    const MonoTime before = TscNow();
+    read = {.clock = Now(), .tsc = TscNow()};
+    if (read.tsc - before <= kOneInstant) break;
+  }
+  return read;
 }
 
 // The tag that a port has moved into the mbuf goes back to where the pipeline looks for it.
@@ -50,10 +80,26 @@ void MarkControlFrame(rte_mbuf* mbuf, bool answer) {
 }
 
 Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* gate, WorkerCounters* counters)
-    : options_(options), publisher_(publisher), stall_guard_(gate), counters_(counters) {}
+    : options_(options),
+      publisher_(publisher),
+      gate_(gate),
+      stall_guard_(gate),
+      counters_(counters),
+      cluster_(
+          options.cluster, gate, [this](const Event& event) { SendSurely(event); },
+          &counters->lan_reasons[static_cast<size_t>(Reason::no_room)]),
+      events_budget_{.cost = kEventCost, .saved = kEventBurst, .spent_until = {}},
+      wanted_budget_{.cost = kRepeatedCost, .saved = kEventBurst, .spent_until = {}},
+      service_mac_budget_(wanted_budget_),
+      group_query_budget_(wanted_budget_) {
+  waiting_.reserve(kMaxWaiting);
+}
 
 void Worker::Run(const std::atomic<bool>& stop) {
   prctl(PR_SET_TIMERSLACK, 1'000);  // ns; the default of 50 µs would double the shortest nap
+  // Several nodes may share a core, and a beat that comes late is a lease lost. Where it is not allowed it works
+  // without, only less evenly.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), -20);
   WatchInterrupts();
   publisher_->Online(options_.id);
   while (!stop.load(std::memory_order_relaxed)) {
@@ -68,14 +114,19 @@ void Worker::Run(const std::atomic<bool>& stop) {
 }
 
 size_t Worker::RunOnce() {
-  CheckStall();
+  const Duration stall = CheckStall();
   const Snapshot& snapshot = *publisher_->current();
+  cluster_.Begin(round_start_, snapshot);
+  heartbeats_seen_ = 0;
   size_t frames = ReceiveControl(snapshot);
   frames += ReceiveLan(snapshot);
+  Beat(stall);
   frames += ReceiveHost(snapshot);
   FlushLan();
   Transmit(options_.host_port, Reason::host_full, &to_host_, &counters_->host);
   publisher_->Quiescent(options_.id);
+  frames -= std::min(heartbeats_seen_, kQuietHeartbeats);
+  if (!waiting_.empty()) SendWaiting();
   if (wake_control_) {
     wake_control_ = false;
     eventfd_write(options_.event_fd, 1);
@@ -85,22 +136,51 @@ size_t Worker::RunOnce() {
   return frames;
 }
 
-void Worker::CheckStall() {
-  round_start_ = Now();
-  const Duration stall = stall_guard_.Round(round_start_, TscNow());
-  if (stall == Duration{}) return;
+Duration Worker::CheckStall() {
+  const Clocks now = ReadClocks();
+  round_start_ = now.clock;
+  const Duration stall = stall_guard_.Round(now.clock, now.tsc);
+  if (stall == Duration{}) return {};
   counters_->stalls.Add(1);
-  SendEvent({.kind = EventKind::kStalled, .span = stall});
+  SendSurely({.kind = EventKind::kStalled, .span = stall, .stalls = gate_->stalls()});
+  return stall;
+}
+
+// What the heart has to say leaves before everything else: answers wait for a lease, not the other way round.
+void Worker::Beat(Duration stall) {
+  cluster_.Beat(stall);
+  for (rte_mbuf* mbuf : cluster_.TakeSent()) {
+    heartbeats_.mbufs[heartbeats_.count] = mbuf;
+    heartbeats_.reasons[heartbeats_.count] = Reason::heartbeat_sent;
+    heartbeats_.from[heartbeats_.count++] = From::kLan;
+  }
+  Transmit(options_.lan_port, Reason::lan_full, &heartbeats_, &counters_->lan);
+}
+
+// A burst that is not full has emptied the queue of all that had arrived when the round began. A queue that never
+// empties has been gone through once as many frames were received as it can hold.
+void Worker::NoteReceived(uint16_t count) {
+  if (count == kBurst) {
+    full_frames_ += count;
+    if (full_frames_ < kQueueFrames) return;
+    counters_->received_before_ns.Set(full_since_.ns);
+  } else {
+    counters_->received_before_ns.Set(round_start_.ns);
+  }
+  full_since_ = round_start_;
+  full_frames_ = 0;
 }
 
 size_t Worker::ReceiveLan(const Snapshot& snapshot) {
   Mbufs mbufs;
   const uint16_t count = rte_eth_rx_burst(options_.lan_port, options_.queue, mbufs.data(), kBurst);
-  if (count == 0) return 0;
-  Load(From::kLan, count, &mbufs, &counters_->lan);
-  ProcessLan(snapshot, &batch_);
-  Dispatch(From::kLan, mbufs);
-  ReportEvents();
+  if (count > 0) {
+    Load(From::kLan, count, &mbufs, &counters_->lan);
+    ProcessLan(snapshot, &batch_);
+    Dispatch(From::kLan, mbufs);
+    ReportEvents();
+  }
+  NoteReceived(count);
   return count;
 }
 
@@ -163,6 +243,10 @@ void Worker::Dispatch(From from, const Mbufs& mbufs) {
       continue;
     }
     WriteBack(batch_.frames[i], mbufs[i]);
+    if (verdict == Verdict::kControl) {
+      ToCluster(reason, i, mbufs[i]);
+      continue;
+    }
     TxQueue& queue = verdict == Verdict::kHost ? to_host_ : to_lan_;
     queue.mbufs[queue.count] = mbufs[i];
     queue.reasons[queue.count] = reason;
@@ -170,9 +254,23 @@ void Worker::Dispatch(From from, const Mbufs& mbufs) {
   }
 }
 
+void Worker::ToCluster(Reason reason, size_t index, rte_mbuf* mbuf) {
+  if (!cluster_.Take(reason, batch_.parsed[index], mbuf)) {
+    Finish(From::kLan, Reason::cluster_full);
+    rte_pktmbuf_free(mbuf);
+    return;
+  }
+  Finish(From::kLan, reason);
+  if (reason == Reason::cluster_heartbeat) {
+    ++heartbeats_seen_;
+  } else {
+    wake_control_ = true;
+  }
+}
+
 void Worker::FlushLan() {
   if (to_lan_.count == 0) return;
-  if (!stall_guard_.MayTransmit(Now(), TscNow())) WithholdAnswers();
+  if (const Clocks now = ReadClocks(); !stall_guard_.MayTransmit(now.clock, now.tsc)) WithholdAnswers();
   Transmit(options_.lan_port, Reason::lan_full, &to_lan_, &counters_->lan);
 }
 
@@ -219,25 +317,54 @@ void Worker::Finish(From from, Reason reason) {
   reasons[static_cast<size_t>(reason)].Add(1);
 }
 
-void Worker::ReportEvents() {
-  event_credit_ = std::max(event_credit_, round_start_ - kEventBurst);
-  for (size_t i = 0; i < batch_.event_count; ++i) {
-    if (event_credit_ + kEventCost > round_start_) {
-      counters_->events_lost.Add(1);
-      continue;
-    }
-    event_credit_ = event_credit_ + kEventCost;
-    SendEvent(batch_.events[i]);
+bool Worker::Budget::Take(MonoTime now) {
+  spent_until = std::max(spent_until, now - saved);
+  if (spent_until + cost > now) return false;
+  spent_until = spent_until + cost;
+  return true;
+}
+
+Worker::Budget* Worker::BudgetOf(EventKind kind) {
+  switch (kind) {
+    case EventKind::kAddressWanted:
+      return &wanted_budget_;
+    case EventKind::kServiceMacSeen:
+      return &service_mac_budget_;
+    case EventKind::kGroupQuery:
+      return &group_query_budget_;
+    default:
+      return &events_budget_;
   }
 }
 
-void Worker::SendEvent(const Event& event) {
+void Worker::ReportEvents() {
+  for (size_t i = 0; i < batch_.event_count; ++i) {
+    const Event& event = batch_.events[i];
+    if (!BudgetOf(event.kind)->Take(round_start_) || !SendEvent(event)) counters_->events_lost.Add(1);
+  }
+}
+
+bool Worker::SendEvent(const Event& event) {
   Event element = event;
-  if (rte_ring_enqueue_elem(options_.events, &element, sizeof(element)) == 0) {
-    wake_control_ = true;
+  if (rte_ring_enqueue_elem(options_.events, &element, sizeof(element)) != 0) return false;
+  wake_control_ = true;
+  return true;
+}
+
+// Of the heart and of stalls: each is said once, so none may be lost while the control thread is late.
+void Worker::SendSurely(const Event& event) {
+  if (waiting_.empty() && SendEvent(event)) return;
+  if (waiting_.size() < kMaxWaiting) {
+    waiting_.push_back(event);
   } else {
     counters_->events_lost.Add(1);
   }
+}
+
+void Worker::SendWaiting() {
+  size_t sent = 0;
+  while (sent < waiting_.size() && SendEvent(waiting_[sent])) ++sent;
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(sent));
 }
 
 void Worker::WatchInterrupts() {
@@ -247,28 +374,35 @@ void Worker::WatchInterrupts() {
   }
 }
 
-// Sleeps until a frame arrives, or for a nap where a port cannot tell.
+// Sleeps until a frame arrives, or for a nap where a port cannot tell; at most until the heart's next deadline.
 void Worker::Idle() {
   const MonoTime start = Now();
+  const Duration left = cluster_.deadline() - start;
+  if (left <= Duration{}) return;  // the heart waits for the queue to be found empty
   publisher_->Offline(options_.id);
-  if (options_.interrupts) {
-    // A frame that came before its interrupt was enabled waits for the timeout, no longer. Some drivers have them
-    // always enabled.
-    rte_eth_dev_rx_intr_enable(options_.lan_port, options_.queue);
-    rte_eth_dev_rx_intr_enable(options_.host_port, options_.queue);
-    rte_epoll_event events[2];
-    rte_epoll_wait(RTE_EPOLL_PER_THREAD, events, 2, kInterruptWaitMs);
-    rte_eth_dev_rx_intr_disable(options_.lan_port, options_.queue);
-    rte_eth_dev_rx_intr_disable(options_.host_port, options_.queue);
+  const int wait_ms = cluster_.awake() ? kLeaseWaitMs : kInterruptWaitMs;
+  if (options_.interrupts && left >= Milliseconds(wait_ms)) {
+    AwaitInterrupt(wait_ms);
   } else {
     // The tap driver's signal ends the nap when the kernel has a frame.
-    const timespec nap = {.tv_sec = 0, .tv_nsec = nap_ns_};
+    const timespec nap = {.tv_sec = 0, .tv_nsec = std::min(nap_ns_, left.ns)};
     nanosleep(&nap, nullptr);
     nap_ns_ = std::min(nap_ns_ + nap_ns_ / 8, kLongestNapNs);  // 50 µs to 1 ms within 9 ms
   }
   publisher_->Online(options_.id);
   counters_->sleeps.Add(1);
   counters_->sleep_ns.Add(static_cast<uint64_t>((Now() - start).ns));
+}
+
+void Worker::AwaitInterrupt(int wait_ms) {
+  // A frame that came before its interrupt was enabled waits for the timeout, no longer. Some drivers have them always
+  // enabled.
+  rte_eth_dev_rx_intr_enable(options_.lan_port, options_.queue);
+  rte_eth_dev_rx_intr_enable(options_.host_port, options_.queue);
+  rte_epoll_event events[2];
+  rte_epoll_wait(RTE_EPOLL_PER_THREAD, events, 2, wait_ms);
+  rte_eth_dev_rx_intr_disable(options_.lan_port, options_.queue);
+  rte_eth_dev_rx_intr_disable(options_.host_port, options_.queue);
 }
 
 }  // namespace qure

@@ -4,7 +4,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
+#include "dataplane/cluster_worker.h"
 #include "dataplane/counters.h"
 #include "dataplane/frame.h"
 #include "dataplane/lease_gate.h"
@@ -26,6 +28,7 @@ struct WorkerOptions {
   rte_ring* control = nullptr;  // mbufs from the control thread; null for all workers but one
   rte_ring* events = nullptr;   // Event elements to the control thread
   int event_fd = -1;            // eventfd that wakes the control thread
+  ClusterOptions cluster;
 };
 
 // Whether a control frame is sourced from a service MAC: travels in its mbuf through the control ring.
@@ -38,11 +41,23 @@ class Worker {
   // Runs until `stop`: rounds under load, sleep when idle.
   void Run(const std::atomic<bool>& stop);
 
-  // One round. Returns the number of frames it saw. A snapshot must have been published, and the reader be online.
+  // One round. Returns the number of frames it saw, but for heartbeats: those come whether there is work or not. A
+  // snapshot must have been published, and the reader be online.
   size_t RunOnce();
+
+  // When a sleeper has to be awake for the heart.
+  MonoTime next_deadline() const { return cluster_.deadline(); }
 
  private:
   enum class From : uint8_t { kLan, kHost };
+
+  // Events are paid for with the time that has passed since; a burst of them with time saved up.
+  struct Budget {
+    Duration cost;
+    Duration saved;  // at most
+    MonoTime spent_until;
+    bool Take(MonoTime now);
+  };
 
   // Gathers frames for one port, to be sent together: at most a burst from each of LAN, host and control.
   struct TxQueue {
@@ -54,34 +69,52 @@ class Worker {
   };
   using Mbufs = std::array<rte_mbuf*, kBurst>;
 
-  void CheckStall();
+  Duration CheckStall();
   size_t ReceiveLan(const Snapshot& snapshot);
   size_t ReceiveHost(const Snapshot& snapshot);
   size_t ReceiveControl(const Snapshot& snapshot);
+  void NoteReceived(uint16_t count);
+  void Beat(Duration stall);
   void Load(From from, uint16_t count, Mbufs* mbufs, PortCounters* port);
   void Dispatch(From from, const Mbufs& mbufs);
+  void ToCluster(Reason reason, size_t index, rte_mbuf* mbuf);
   void FlushLan();
   void WithholdAnswers();
   void Transmit(uint16_t port, Reason full, TxQueue* queue, PortCounters* port_counters);
   void Finish(From from, Reason reason);
 
   void ReportEvents();
-  void SendEvent(const Event& event);
+  bool SendEvent(const Event& event);
+  void SendSurely(const Event& event);
+  void SendWaiting();
+  Budget* BudgetOf(EventKind kind);
 
   void WatchInterrupts();
   void Idle();
+  void AwaitInterrupt(int wait_ms);
 
   const WorkerOptions options_;
   Publisher* const publisher_;
+  LeaseGate* const gate_;
   StallGuard stall_guard_;
   WorkerCounters* const counters_;
+  ClusterWorker cluster_;
   Batch batch_;
+  TxQueue heartbeats_;  // leave before to_lan_
   TxQueue to_lan_;
   TxQueue to_host_;
 
   MonoTime round_start_;
-  MonoTime event_credit_;      // events are paid for with the time that has passed since
-  bool wake_control_ = false;  // an event was sent in this round
+  MonoTime full_since_;         // since then every burst from the LAN was a full one …
+  uint32_t full_frames_ = 0;    // … of so many frames together
+  size_t heartbeats_seen_ = 0;  // in this round
+  Budget events_budget_;
+  // Of what anybody may repeat at will, each kind has its own.
+  Budget wanted_budget_;
+  Budget service_mac_budget_;
+  Budget group_query_budget_;
+  std::vector<Event> waiting_;  // must not be lost, and found no room in the ring
+  bool wake_control_ = false;   // an event was sent in this round
   uint32_t empty_rounds_ = 0;
   int64_t nap_ns_ = 0;  // the next nap; grows while idle
 };

@@ -42,6 +42,11 @@ Ipv6Address SolicitedNode(const Ipv6Address& address) {
   return {{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, b[13], b[14], b[15]}};
 }
 
+MacAddress MulticastMac(const Ipv4Address& group) {
+  const auto& b = group.bytes;
+  return {{0x01, 0x00, 0x5e, static_cast<uint8_t>(b[1] & 0x7f), b[2], b[3]}};
+}
+
 MacAddress MulticastMac(const Ipv6Address& group) {
   const auto& b = group.bytes;
   return {{0x33, 0x33, b[12], b[13], b[14], b[15]}};

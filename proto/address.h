@@ -96,6 +96,8 @@ IpPrefix NetworkOf(const IpPrefix& prefix);
 
 // ff02::1:ffXX:XXXX of `address` (RFC 4291 §2.7.1).
 Ipv6Address SolicitedNode(const Ipv6Address& address);
+// 01:00:5e and the last 23 bits of a multicast address (RFC 1112 §6.4).
+MacAddress MulticastMac(const Ipv4Address& group);
 // 33:33 and the last four bytes of a multicast address (RFC 2464 §7).
 MacAddress MulticastMac(const Ipv6Address& group);
 // fe80::/64 with the modified EUI-64 of `mac` (RFC 4291 appendix A): what the kernel gives an interface with this MAC.

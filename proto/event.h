@@ -4,23 +4,41 @@
 #include <cstdint>
 
 #include "proto/address.h"
+#include "proto/node.h"
 #include "proto/time.h"
 
 namespace qure {
 
 enum class EventKind : uint8_t {
-  kAddressUsed,    // ARP or ND from the LAN says that `mac` has the service address `ip`
-  kAddressProbed,  // `mac` probes for the service address `ip` (RFC 5227 §2.1.1, RFC 4862 §5.4.3)
-  kNeighbor,       // the gateway `ip` answered a solicitation, or announced itself, from `mac`
-  kStalled,        // the worker's loop stood still for `span`; its lease gate is shut until it has listened
+  kAddressUsed,     // ARP or ND from the LAN says that `mac` has the service address `ip`
+  kAddressProbed,   // `mac` probes for the service address `ip` (RFC 5227 §2.1.1, RFC 4862 §5.4.3)
+  kAddressWanted,   // `mac` asks for the service address `ip`, which this node does not answer for
+  kNeighbor,        // the gateway `ip` answered a solicitation, or announced itself, from `mac`
+  kServiceMacSeen,  // a frame sourced from our service MAC came from the LAN: someone else holds it
+  kGroupQuery,      // an IGMP or MLD query for the group `ip` (0: all groups); answer within `span`; `version` of it
+  kStalled,         // a worker's loop stood still for `span`; `stalls` is LeaseGate::stalls() with this one
+
+  // The heart's. `term` is the plan's, except where said.
+  kDeputyReady,    // master, offering: the peer acknowledges and is ready
+  kLeaseLost,      // master: 3/4 D without acknowledgement, the gate has shut
+  kLeaseRenewed,   // master: an acknowledgement came after kLeaseLost; the gate is open again
+  kLeaseLapsed,    // master: 7/4 D without acknowledgement
+  kMasterSuspect,  // deputy: no beat for D less kVetoLead: ask the LAN who has the address
+  kMasterBack,     // deputy: a beat came after kMasterSuspect
+  kMasterSilent,   // deputy: no beat for D, our own loop went round, the receive queue is empty
+  kStaleBeat,      // a beat or acknowledgement of the plan's peer names another term: `term`
 };
 
 struct Event {
   EventKind kind = EventKind::kNeighbor;
   MacAddress mac;
   bool to_service_mac = false;  // kNeighbor: the answer came to a service MAC, so switch and cache lead here
+  uint8_t version = 0;
   IpAddress ip;
   Duration span;
+  uint64_t stalls = 0;
+  MonoTime at;  // kMasterSilent: when it was found; `span` is D. Heard much later, another may lead by then
+  Term term;
 };
 
 }  // namespace qure

@@ -12,6 +12,8 @@ std::string_view NameOf(Verdict verdict) {
       return "lan";
     case Verdict::kAnswer:
       return "answer";
+    case Verdict::kControl:
+      return "control";
   }
   return "unknown";
 }

@@ -11,10 +11,11 @@ namespace qure {
 
 // What is done with a frame. A reason implies its verdict.
 enum class Verdict : uint8_t {
-  kDrop,    // freed
-  kHost,    // to the node's kernel through the host port
-  kLan,     // to the LAN, sourced from a node MAC or passed on as the kernel made it
-  kAnswer,  // back to the LAN from the service MAC: only through the lease gate
+  kDrop,     // freed
+  kHost,     // to the node's kernel through the host port
+  kLan,      // to the LAN, sourced from a node MAC or passed on as the kernel made it
+  kAnswer,   // back to the LAN from the service MAC: only through the lease gate
+  kControl,  // what nodes of the cluster say to each other: to the control thread or the heart
 };
 
 // name, verdict, meaning (help text of the metric and of `qurectl counters`)
@@ -37,11 +38,16 @@ enum class Verdict : uint8_t {
   X(host_service, kHost, "packet to a held service address handed to the kernel")                                      \
   X(host_node, kHost, "frame to the node's own MAC handed to the kernel")                                              \
   X(host_group, kHost, "broadcast or multicast frame handed to the kernel")                                            \
+  /* To the control thread or the heart. */                                                                            \
+  X(cluster_message, kControl, "datagram of the cluster handed to the control thread")                                 \
+  X(cluster_heartbeat, kControl, "heartbeat or its acknowledgement handed to the heart")                               \
   /* To the LAN. */                                                                                                    \
   X(lan_host, kLan, "frame from the kernel passed to the LAN")                                                         \
   X(lan_arp_anonymous, kLan, "ARP request of the kernel naming a service address as sender, sent without a sender")    \
   X(lan_nd_anonymous, kLan, "neighbor solicitation of the kernel sourced from a service address, sent link-local")     \
   X(control_frame, kLan, "frame of the control thread sourced from the node MAC")                                      \
+  X(heartbeat_sent, kLan, "heartbeat or its acknowledgement sent by the heart")                                        \
+  X(drain_answer, kLan, "ping or DNS query answered from the node MAC while the address is handed over")               \
   /* Dropped: link layer. */                                                                                           \
   X(ethernet_truncated, kDrop, "shorter than an Ethernet header and its VLAN tag")                                     \
   X(ethernet_source, kDrop, "source MAC is a group address or zero")                                                   \
@@ -87,6 +93,7 @@ enum class Verdict : uint8_t {
   X(dns_reflection, kDrop, "DNS query from UDP port 53, 0 or a group address: answering it could make a loop")         \
   /* Dropped: resources and the lease. */                                                                              \
   X(gate_shut, kDrop, "answer withheld: this node has no lease on the service addresses")                              \
+  X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heart takes in")               \
   X(no_room, kDrop, "frame too large, scattered, or without room for the answer")                                      \
   X(lan_full, kDrop, "LAN port did not take the frame")                                                                \
   X(host_full, kDrop, "host port did not take the frame")

@@ -9,6 +9,7 @@
 
 #include "proto/address.h"
 #include "proto/dns_table.h"
+#include "proto/heart_plan.h"
 
 namespace qure {
 
@@ -44,6 +45,16 @@ struct Snapshot {
   std::vector<IpAddress> gateways;
 
   std::shared_ptr<const ServicePorts> ports;
+  // The cluster's frames: UDP to this port and the group, the broadcast address or `node_address`. Port 0: none.
+  uint16_t cluster_port = 0;
+  Ipv4Address cluster_group;
+  Ipv4Address node_address;
+  std::shared_ptr<const HeartPlan> heart;  // null: silent
+
+  // The address is being handed over: ping and DNS are answered from the node MAC, which needs no lease; ARP and ND not
+  // at all. So no frame is lost while the switch still leads here.
+  bool draining = false;
+
   // Null when no zone is configured: queries then go to the kernel.
   std::shared_ptr<const DnsTable> dns;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/core/config.h"
+#include "control/core/stored.h"
 #include "proto/address.h"
 #include "proto/snapshot.h"
 
@@ -24,8 +25,25 @@ struct PublishSnapshot {
   std::shared_ptr<const Snapshot> snapshot;
 };
 
-struct OpenGate {};
+// The gate opens, solo (LeaseGate::OpenSolo). `stalls_known`: those that this node had heard of when it began to listen
+// for another master; `opening` counts the openings, and HeartPlan::opening refers to it.
+struct OpenGate {
+  uint64_t stalls_known = 0;
+  uint64_t opening = 0;
+};
 struct ShutGate {};
+
+// Make `change` durable, then call Controller::OnPersisted with `ticket`. In the order of the tickets.
+struct Persist {
+  uint64_t ticket = 0;
+  StoreChange change;
+};
+
+// A clone of this node's identity lives, and it is us who were copied: draw a new node id and start again with it.
+struct TakeNewIdentity {};
+
+// All is handed over and said: the process may end.
+struct Finished {};
 
 // The host port shall carry exactly these service addresses.
 struct SetHostAddresses {
@@ -37,7 +55,8 @@ struct Log {
   std::string text;
 };
 
-using Action = std::variant<SendFrame, PublishSnapshot, OpenGate, ShutGate, SetHostAddresses, Log>;
+using Action = std::variant<SendFrame, PublishSnapshot, OpenGate, ShutGate, SetHostAddresses, Persist, TakeNewIdentity,
+                            Finished, Log>;
 using Actions = std::vector<Action>;
 
 }  // namespace qure

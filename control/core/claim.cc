@@ -34,19 +34,6 @@ SendFrame FromAdvertisement(const NeighborFields& fields) {
   return {.bytes = {frame.begin(), frame.begin() + static_cast<ptrdiff_t>(length)}, .answer = true};
 }
 
-// "Does anyone have `address`?", asked in nobody's name (RFC 5227 §2.1.1; RFC 4862 §5.4.2).
-SendFrame Probe(const MacAddress& node_mac, const IpAddress& address) {
-  if (address.is_v4()) {
-    return FromArp({.ethernet_source = node_mac, .sender_mac = node_mac, .target_ip = address.v4()}, false);
-  }
-  const Ipv6Address group = SolicitedNode(address.v6());
-  return FromSolicitation({.ethernet_source = node_mac,
-                           .ethernet_destination = MulticastMac(group),
-                           .destination = group,
-                           .target = address.v6()},
-                          false);
-}
-
 // "`address` is at `mac`": the ARP Announcement of RFC 5227 §2.3; RFC 4861 §7.2.6 for IPv6.
 SendFrame Announcement(const MacAddress& mac, const IpAddress& address) {
   if (address.is_v4()) {
@@ -102,8 +89,22 @@ Log MakeLog(LogLevel level, const Parts&... parts) {
 
 }  // namespace
 
+SendFrame AskWhoHas(const MacAddress& node_mac, const IpAddress& address) {
+  if (address.is_v4()) {
+    return FromArp({.ethernet_source = node_mac, .sender_mac = node_mac, .target_ip = address.v4()}, false);
+  }
+  const Ipv6Address group = SolicitedNode(address.v6());
+  return FromSolicitation({.ethernet_source = node_mac,
+                           .ethernet_destination = MulticastMac(group),
+                           .destination = group,
+                           .target = address.v6()},
+                          false);
+}
+
 std::string_view NameOf(ClaimState state) {
   switch (state) {
+    case ClaimState::kStandby:
+      return "standby";
     case ClaimState::kProbing:
       return "probing";
     case ClaimState::kHeld:
@@ -114,9 +115,40 @@ std::string_view NameOf(ClaimState state) {
   return "";
 }
 
-Claim::Claim(const AddressConfig& config, const ClaimContext& context, absl::BitGenRef random, MonoTime now)
+Claim::Claim(const AddressConfig& config, const ClaimContext& context, absl::BitGenRef random)
     : config_(config), context_(context), random_(random), holders_(config.candidates.size()) {
-  StartProbing(now, 0);
+  Aim(0);
+}
+
+void Claim::Take(MonoTime now, bool warm, Actions* out) {
+  if (status_.state != ClaimState::kStandby) return;
+  if (warm && now - foreign_seen_ > kForeignMemory) return Hold(now, out);
+  StartProbing(now, candidate_);
+}
+
+void Claim::Release() {
+  status_.state = ClaimState::kStandby;
+  status_.holder.reset();
+  ForgetVerification();
+}
+
+bool Claim::Follow(const IpPrefix& held) {
+  if (status_.state != ClaimState::kStandby || held == status_.address) return false;
+  const auto candidate = std::ranges::find(config_.candidates, held);
+  if (candidate == config_.candidates.end()) return false;
+  Aim(static_cast<size_t>(candidate - config_.candidates.begin()));
+  return true;
+}
+
+void Claim::AnnounceAgain(MonoTime now, Actions* out) {
+  if (status_.state != ClaimState::kHeld) return;
+  held_since_ = now;
+  announced_ = 0;
+  Announce(now, out);
+}
+
+void Claim::Ask(Actions* out) const {
+  out->push_back(AskWhoHas(context_.node_mac, address()));
 }
 
 bool Claim::CanContinue(const AddressConfig& config, const ClaimContext& context) const {
@@ -142,12 +174,15 @@ void Claim::Continue(MonoTime now, const AddressConfig& config, const ClaimConte
 }
 
 MonoTime Claim::deadline() const {
+  if (status_.state == ClaimState::kStandby) return kNever;
   return status_.state == ClaimState::kHeld ? std::min(next_announce_, next_verify_) : next_step_;
 }
 
 bool Claim::Tick(MonoTime now, Actions* out) {
   if (now < deadline()) return false;
   switch (status_.state) {
+    case ClaimState::kStandby:
+      return false;
     case ClaimState::kProbing:
       return TickProbing(now, out);
     case ClaimState::kHeld:
@@ -170,6 +205,9 @@ bool Claim::OnEvent(MonoTime now, const Event& event, Actions* out) {
   if (event.ip != address()) return false;
   if (event.mac == context_.node_mac || event.mac == context_.lan_mac) return false;  // an echo of our own frames
   switch (status_.state) {
+    case ClaimState::kStandby:
+      if (event.kind == EventKind::kAddressUsed && event.mac != status_.mac) foreign_seen_ = now;
+      return false;
     case ClaimState::kProbing:
       return Lose(now, event, out);  // RFC 5227 §2.1.1: used or probed by another, both are a conflict
     case ClaimState::kHeld:
@@ -180,10 +218,14 @@ bool Claim::OnEvent(MonoTime now, const Event& event, Actions* out) {
   return false;
 }
 
-void Claim::StartProbing(MonoTime now, size_t candidate) {
+void Claim::Aim(size_t candidate) {
   candidate_ = candidate;
   status_.address = config_.candidates[candidate];
   status_.mac = MacFor(context_, address());
+}
+
+void Claim::StartProbing(MonoTime now, size_t candidate) {
+  Aim(candidate);
   status_.state = ClaimState::kProbing;
   status_.holder.reset();
   probes_sent_ = 0;
@@ -192,7 +234,7 @@ void Claim::StartProbing(MonoTime now, size_t candidate) {
 
 bool Claim::TickProbing(MonoTime now, Actions* out) {
   if (probes_sent_ < kProbeCount) {
-    out->push_back(Probe(context_.node_mac, address()));
+    out->push_back(AskWhoHas(context_.node_mac, address()));
     ++probes_sent_;
     next_step_ = probes_sent_ < kProbeCount ? Jittered(now, context_.probe_interval)
                                             : now + context_.probe_interval * kAnnounceWaitIntervals;

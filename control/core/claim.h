@@ -19,6 +19,7 @@
 namespace qure {
 
 enum class ClaimState : uint8_t {
+  kStandby,  // not ours to claim: another node is master, or none is yet
   kProbing,  // asking whether anyone has the candidate
   kHeld,     // ours: answered for, announced, verified, defended
   kTaken,    // someone else has every candidate; waiting to try again
@@ -28,7 +29,7 @@ std::string_view NameOf(ClaimState state);
 struct ClaimStatus {
   IpPrefix address;  // the current candidate
   MacAddress mac;    // its service MAC
-  ClaimState state = ClaimState::kProbing;
+  ClaimState state = ClaimState::kStandby;
   std::optional<MacAddress> holder;  // who has it, when taken
   bool verified = false;             // the gateway answered to the service MAC
   bool alarm = false;                // it did not, kVerifyAlarm times in a row
@@ -47,16 +48,31 @@ struct ClaimContext {
   Duration probe_interval;
 };
 
+// "Does anyone have `address`?", asked from `node_mac` in nobody's name (RFC 5227 §2.1.1; RFC 4862 §5.4.2).
+SendFrame AskWhoHas(const MacAddress& node_mac, const IpAddress& address);
+
 class Claim {
  public:
-  // Starts probing at once. `random` outlives the claim; `config` has at least one candidate.
-  Claim(const AddressConfig& config, const ClaimContext& context, absl::BitGenRef random, MonoTime now);
+  // Stands by. `random` outlives the claim; `config` has at least one candidate.
+  Claim(const AddressConfig& config, const ClaimContext& context, absl::BitGenRef random);
 
   // Whether this claim can go on under a changed configuration without asking anew: its MACs stay, and its candidates
   // too; a held address may also gain or lose alternatives.
   bool CanContinue(const AddressConfig& config, const ClaimContext& context) const;
   // Goes on under a configuration for which CanContinue is true. A new gateway is asked at once.
   void Continue(MonoTime now, const AddressConfig& config, const ClaimContext& context, Actions* out);
+
+  // This node has become master: holds the address. `warm`: the cluster had it until now and the LAN was asked who has
+  // it (Ask) since; without any sign of a foreign host it is held at once. Otherwise it is probed for first.
+  void Take(MonoTime now, bool warm, Actions* out);
+  // This node is master no more.
+  void Release();
+  // Standing by: the master holds this candidate, so it would be ours as well. True if that is a change.
+  bool Follow(const IpPrefix& held);
+  // Held: announces as after a claim. Another may have sent from the service MAC meanwhile, and led a switch astray.
+  void AnnounceAgain(MonoTime now, Actions* out);
+  // "Does anyone have it?", asked in nobody's name.
+  void Ask(Actions* out) const;
 
   // Each returns through `out` what to do; true if state, address or mac changed, so that a snapshot is due.
   bool Tick(MonoTime now, Actions* out);
@@ -66,6 +82,7 @@ class Claim {
   const ClaimStatus& status() const { return status_; }
 
  private:
+  void Aim(size_t candidate);
   void StartProbing(MonoTime now, size_t candidate);
   bool TickProbing(MonoTime now, Actions* out);
   void TickHeld(MonoTime now, Actions* out);
@@ -91,6 +108,8 @@ class Claim {
   std::vector<std::optional<MacAddress>> holders_;  // of each candidate as last logged
   int probes_sent_ = 0;
   MonoTime next_step_;  // probe, end of probing, retry
+
+  MonoTime foreign_seen_ = {INT64_MIN / 2};  // standing by: someone outside the cluster used the address
 
   // Valid while held.
   MonoTime held_since_;

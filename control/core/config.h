@@ -2,7 +2,9 @@
 // control/io's affair.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,8 @@ struct NodeConfig {
   std::string control_socket = "/run/qure/qured.sock";
   std::string metrics = "127.0.0.1:9464";  // HOST:PORT, "" for none
   LogLevel log_level = LogLevel::kInfo;
+  int32_t priority = 0;             // rank for mastership: higher first
+  uint32_t weight = 1;              // then this, 1 to 255
   std::vector<IpPrefix> addresses;  // of the node itself on the host port (dedicated mode)
 
   std::string lan_port;  // "af_packet:eth0" …, see dataplane/port_spec.h
@@ -68,6 +72,21 @@ struct ZoneConfig {
   friend bool operator==(const ZoneConfig&, const ZoneConfig&) = default;
 };
 
+enum class Security : uint8_t {
+  kSealed,  // with the cluster's key; without any key the node speaks to nobody
+  kOpen,    // with a key that everyone knows: anybody on the LAN can join and lead
+};
+
+// How nodes find and believe each other. A change of port or group needs a restart.
+struct ClusterNetwork {
+  Security security = Security::kSealed;
+  std::optional<std::array<uint8_t, 32>> key;  // the first one; later ones come by `qurectl key`
+  uint16_t port = 7873;
+  std::optional<Ipv4Address> group;  // default: derived from the cluster's name, in 239.192.0.0/14 (RFC 2365 §6.2)
+  bool preempt = false;              // a node of higher priority takes over from a healthy master
+  friend bool operator==(const ClusterNetwork&, const ClusterNetwork&) = default;
+};
+
 // What all nodes of the cluster have in common. Reloadable as a whole.
 struct ClusterConfig {
   std::string name = "qure";
@@ -77,6 +96,7 @@ struct ClusterConfig {
   std::vector<ServiceConfig> services;
   DefaultPolicy default_policy = DefaultPolicy::kLocal;
   std::vector<ZoneConfig> zones;
+  ClusterNetwork network;
   Duration probe_interval = Milliseconds(150);  // between RFC 5227 probes; the RFC's own value is 1 to 2 s
 };
 

@@ -1,18 +1,30 @@
-// The control core: time, events and configuration in, actions out. It reads no clock and touches nothing; the
-// appliance drives it with real time, tests and the simulator with virtual time.
+// The control core: time, datagrams, events, commands and configuration in, actions out. It reads no clock and touches
+// nothing; the appliance drives it with real time, tests and the simulator with virtual time.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/random/bit_gen_ref.h"
+#include "absl/status/status.h"
 #include "control/core/action.h"
 #include "control/core/claim.h"
+#include "control/core/command.h"
 #include "control/core/config.h"
+#include "control/core/election.h"
+#include "control/core/group_listener.h"
+#include "control/core/history.h"
 #include "control/core/identity.h"
+#include "control/core/lifetime.h"
+#include "control/core/membership.h"
+#include "control/core/stored.h"
+#include "control/core/transport.h"
+#include "proto/datagram.h"
 #include "proto/event.h"
 #include "proto/snapshot.h"
 #include "proto/time.h"
@@ -22,51 +34,177 @@ namespace qure {
 // What does not change while the process runs.
 struct NodeFacts {
   NodeId node_id{};
+  BootId boot_id{};
+  std::string name;
+  std::string revision;  // of the build
   MacAddress lan_mac;
   LanMode lan_mode = LanMode::kDedicated;
   uint16_t vlan = 0;
+  Ipv4Address address;  // source of cluster frames; zero: link-local
+  int32_t priority = 0;
+  uint32_t weight = 1;
+};
+
+// One row of `qurectl nodes`.
+struct NodeRow {
+  NodeId node{};
+  std::string name;
+  std::string role;   // master, deputy, member, booting, candidate
+  std::string state;  // self, alive, suspect, down, left
+  uint64_t age = 0;
+  uint32_t era = 0;
+  std::string revision;
+  Ipv4Address address;
+  int32_t priority = 0;
+  uint32_t weight = 1;
+  bool maintenance = false;
+  Duration heard_ago;
+  Duration uptime;
 };
 
 struct ControllerStatus {
-  std::string role;  // "master" while at least one service address is held, "standby" otherwise
+  std::string role;   // master, deputy, member, candidate, idle
+  std::string phase;  // of the master: solo, offering, leased, lost, rejoining, preparing; else ""
+  NodeId node_id{};
   MacAddress node_mac;
   uint64_t snapshot_revision = 0;
   std::vector<ClaimStatus> claims;
+
+  bool clustered = false;  // has a key, or is open
+  bool open = false;
+  bool maintenance = false;
+  bool stands_back = false;  // a clone of this node is about
+  uint32_t era = 0;
+  uint64_t lineage = 0;
+  uint64_t age = 0;
+  uint64_t cluster_uptime_ms = 0;
+  Term term;  // of the present master; zero: none known
+  std::optional<NodeId> master;
+  std::optional<NodeId> deputy;
+  std::vector<NodeRow> nodes;  // this node first
+  std::vector<uint32_t> key_ids;
+  uint32_t key_in_use = 0;
+  bool multicast_works = true;
+
+  std::array<uint64_t, kCauseCount> takeovers{};  // by this node, by Cause
+  std::optional<TakeoverRecord> last_takeover;    // by this node
+  std::array<uint64_t, kRejectCount> rejected{};
+  uint64_t persist_failures = 0;
+  uint64_t history_events = 0;
 };
 
 class Controller {
  public:
-  // `random` outlives the controller.
-  Controller(const NodeFacts& facts, absl::BitGenRef random);
+  // `random` outlives the controller. `now` is the time of the boot.
+  Controller(const NodeFacts& facts, StoredState stored, absl::BitGenRef random, MonoTime now);
 
   // The cluster configuration, first or changed. Claims that can go on under it do (Claim::CanContinue) and are served
   // without a gap; others start anew, and those no longer wanted vanish.
   Actions OnConfig(MonoTime now, const ClusterConfig& config);
+  Actions OnDatagram(MonoTime now, const Datagram& datagram);
   Actions OnEvent(MonoTime now, const Event& event);
+  Actions OnPersisted(MonoTime now, uint64_t ticket, bool ok);
+  // On an error nothing has changed.
+  absl::Status OnCommand(MonoTime now, const Command& command, Actions* out);
   Actions Tick(MonoTime now);
+
+  // Wall-clock milliseconds since 1970 at `now`, every second or so: for the history's times and nothing else.
+  void SetWallClock(MonoTime now, uint64_t wall_ms);
 
   // The earliest time at which Tick has something to do.
   MonoTime NextDeadline() const;
-  ControllerStatus status() const;
+  ControllerStatus status(MonoTime now) const;
+  const History& history() const { return history_; }
 
  private:
-  // The actions of a step: the state the claims are in, in an order that is safe for the LAN, then what they want sent
-  // and logged.
-  Actions Conclude(bool changed, Actions from_claims);
+  // Waiting for the store.
+  struct Pending {
+    uint64_t ticket = 0;
+    std::optional<StoredEpochs> epochs;
+  };
+
+  void Understand(MonoTime now, const Incoming& incoming, Actions* out);
+  void Awake(MonoTime now, Actions* out);
+  bool FollowsUs(const NodeId& node) const;
+  void AnnounceSoon(MonoTime now);
+  void OnLifeChange(MonoTime now, LifeChange change, Actions* out);
+  void OnMemberChanges(MonoTime now, const std::vector<MemberChange>& changes, Actions* out);
+  void OnClone(MonoTime now, Actions* out);
+  void OnPull(MonoTime now, const Incoming& incoming, Actions* out);
+  void OnChunk(MonoTime now, const Incoming& incoming, Actions* out);
+  void CompareHistory(MonoTime now, const Member& member, const wire::Hello& hello, Actions* out);
+  void FollowAddresses(const wire::Hello& hello);
+  bool OfOurCluster(const Event& event) const;
+
+  // The end of each step: carries out what it has come to, in an order that is safe for the LAN.
+  Actions Conclude(MonoTime now, Actions said);
+  void ApplyRole(MonoTime now, Actions* out);
+  void ApplyGate(Actions* out);
+  void Speak(MonoTime now, const Saying& saying, Actions* out);
+  void SayHello(MonoTime now, Actions* out);
+  Duration HelloSpan() const;
+  void HelloBy(MonoTime at);  // the next one, at the latest
+  void AskLan(Actions* out);
+  void TickHistory(MonoTime now, Actions* out);
+  void TickStop(MonoTime now, Actions* out);
+  void Note(MonoTime now, HistoryKind kind, Actions* out, const NodeId& subject = {}, std::string text = {});
+  void Store(StoreChange change, Actions* out);
+
   void Publish(Actions* out);
   void PublishHostAddresses(Actions* out);
+  bool Serves(const Claim& claim) const;
+  std::shared_ptr<const HeartPlan> MakeHeartPlan() const;
+  void Configure(MonoTime now, Actions* out);
+
+  ElectionInput Input() const;
+  wire::Hello MakeHello(MonoTime now) const;
+  NodeRow OwnRow(MonoTime now) const;
+  NodeRow RowOf(MonoTime now, const Member& member) const;
   ClaimContext ContextFor(const AddressConfig& address) const;
   MacAddress OwnMac(int hop) const;
+  Ipv4Address OwnAddress() const;
+  absl::Status ChangeKeys(const Keyring& next, Actions* out);
 
   const NodeFacts facts_;
+  StoredState stored_;  // keyring, maintenance, age: as they are now; the rest as it was at boot
   absl::BitGenRef random_;
+  const MonoTime booted_;
   ClusterConfig config_;
+  Transport transport_;
+  Membership members_;
+  History history_;
+  std::optional<Lifetime> life_;  // from the first configuration on
+  Election election_;
+  GroupListener groups_;
   std::vector<Claim> claims_;
+
   std::shared_ptr<const ServicePorts> ports_;
   std::shared_ptr<const DnsTable> dns_;
+  std::shared_ptr<const HeartPlan> plan_;
   std::vector<IpPrefix> host_addresses_;
+  std::vector<IpPrefix> held_by_master_;  // as it last said
+  std::vector<IpAddress> draining_;       // held until the handover under way
   uint64_t revision_ = 0;
+  bool dirty_ = false;  // a snapshot is due
   bool gate_open_ = false;
+  uint64_t opening_ = 0;
+  bool leads_ = false;  // what the claims were last told
+  Term noted_term_;     // of our last mastership that the history has
+
+  std::optional<MonoTime> last_step_;  // when this core was last asked for anything
+  MonoTime announce_again_at_ = kNever;
+  MonoTime announced_again_{INT64_MIN / 2};
+  MonoTime next_hello_ = kNever;
+  MonoTime next_clone_log_;
+  MonoTime next_life_save_ = kNever;
+  bool clone_ = false;                   // another machine has our identity: we stand back
+  MonoTime clone_until_{INT64_MIN / 2};  // until it has been silent for so long
+  MonoTime stop_by_ = kNever;            // told to stop: at the latest then
+  bool finished_ = false;
+  std::map<NodeId, MonoTime> next_pull_;
+  uint64_t last_ticket_ = 0;
+  std::vector<Pending> pending_;
+  uint64_t persist_failures_ = 0;
 };
 
 }  // namespace qure

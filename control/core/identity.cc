@@ -37,6 +37,13 @@ MacAddress LocalMac(const Digest& digest) {
   return mac;
 }
 
+// The first four bytes.
+uint32_t Number(const Digest& digest) {
+  uint32_t number = 0;
+  for (size_t i = 0; i < sizeof(number); ++i) number = number << 8 | digest[i];
+  return number;
+}
+
 }  // namespace
 
 ClusterId ClusterIdFromName(std::string_view name) {
@@ -52,6 +59,21 @@ MacAddress NodeMac(const NodeId& node, int hop) {
   MacAddress mac = LocalMac(Hash("qure node mac", {node}));
   mac.bytes[5] = static_cast<uint8_t>((mac.bytes[5] & 0xfe) | (hop & 1));
   return mac;
+}
+
+Ipv4Address GroupFor(const ClusterId& cluster) {
+  const Digest digest = Hash("qure group", {cluster});
+  // 239.192.0.0/14 without its last 256 addresses, which are for relative assignments (RFC 2365 §9).
+  const uint32_t offset = Number(digest) % ((1u << 18) - 256);
+  return {{239, static_cast<uint8_t>(192 + (offset >> 16)), static_cast<uint8_t>(offset >> 8),
+           static_cast<uint8_t>(offset)}};
+}
+
+Ipv4Address LinkLocalFor(const NodeId& node) {
+  const Digest digest = Hash("qure link-local address", {node});
+  // RFC 3927 §2.1: the first and the last 256 addresses are reserved.
+  const uint32_t offset = 256 + Number(digest) % ((1u << 16) - 512);
+  return {{169, 254, static_cast<uint8_t>(offset >> 8), static_cast<uint8_t>(offset)}};
 }
 
 std::string ToHex(const std::array<uint8_t, 16>& id) {

@@ -7,10 +7,10 @@
 #include <string_view>
 
 #include "proto/address.h"
+#include "proto/node.h"
 
 namespace qure {
 
-using NodeId = std::array<uint8_t, 16>;  // random, persistent
 using ClusterId = std::array<uint8_t, 16>;
 
 ClusterId ClusterIdFromName(std::string_view name);
@@ -20,6 +20,12 @@ ClusterId ClusterIdFromName(std::string_view name);
 MacAddress ServiceMacFor(const ClusterId& cluster, const IpAddress& address);
 // Hop is 0 or 1 and stands in the last bit: peers deliver forwarded frames to these.
 MacAddress NodeMac(const NodeId& node, int hop);
+
+// The cluster's multicast group unless configured: 239.192.0.0/14, the organization-local scope (RFC 2365 §6.2).
+Ipv4Address GroupFor(const ClusterId& cluster);
+// A source address for a node that has none: 169.254/16 (RFC 3927 §2.1), from its id. Only ever a source: peers answer
+// to MAC and address together, so it need not be defended.
+Ipv4Address LinkLocalFor(const NodeId& node);
 
 std::string ToHex(const std::array<uint8_t, 16>& id);
 

@@ -9,11 +9,12 @@ namespace qure {
 
 // Claiming an address: RFC 5227 §1.1 in structure. The RFC's waits are made for links of 1980s speed and cost 4 to 7 s
 // of service on every start; ours come from ClusterConfig::probe_interval (default 150 ms).
-inline constexpr int kProbeCount = 3;                        // PROBE_NUM; also DupAddrDetectTransmits for IPv6
-inline constexpr Duration kProbeWaitMax = Milliseconds(50);  // PROBE_WAIT: random delay before the first probe
-inline constexpr int kAnnounceWaitIntervals = 1;             // ANNOUNCE_WAIT, in probe intervals after the last probe
-inline constexpr Duration kRetryTaken = Seconds(10);         // all candidates taken: probe again after this, ± 20 %
-inline constexpr Duration kDefendInterval = Seconds(10);     // DEFEND_INTERVAL (RFC 5227 §1.1)
+inline constexpr int kProbeCount = 3;                          // PROBE_NUM; also DupAddrDetectTransmits for IPv6
+inline constexpr Duration kProbeWaitMax = Milliseconds(50);    // PROBE_WAIT: random delay before the first probe
+inline constexpr int kAnnounceWaitIntervals = 1;               // ANNOUNCE_WAIT, in probe intervals after the last probe
+inline constexpr Duration kRetryTaken = Seconds(10);           // all candidates taken: probe again after this, ± 20 %
+inline constexpr Duration kForeignMemory = Milliseconds(500);  // a foreign user seen within this: probe before holding
+inline constexpr Duration kDefendInterval = Seconds(10);       // DEFEND_INTERVAL (RFC 5227 §1.1)
 
 // Announcements after a claim (RFC 5227 §2.3 asks for two, 2 s apart; switches and lossy links want more), then a
 // refresh: switch tables age at 300 s, gateways' ARP caches at 1200 s.
@@ -24,5 +25,84 @@ inline constexpr Duration kAnnounceRefresh = Seconds(60);
 // Verification: ask the gateway from the service address until it answers to the service MAC, then with each refresh.
 inline constexpr Duration kVerifyRetry = Seconds(1);
 inline constexpr int kVerifyAlarm = 5;  // unanswered in a row before the alarm is raised
+
+// Membership.
+inline constexpr Duration kHelloLeast = Milliseconds(100);  // hello interval of a member: max(this, N × kHelloPerNode)
+inline constexpr Duration kHelloPerNode = Milliseconds(17);  // N × 1/(N × 17 ms) = 59 a second, whatever N is …
+inline constexpr Duration kHelloMaster = Milliseconds(40);   // … and 25 of the master: two masters meet within 50 ms
+inline constexpr int kSuspectAfterIntervals = 4;             // silent for so many of its hello intervals: asked
+inline constexpr Duration kPingInterval = Milliseconds(50);
+inline constexpr int kPings = 3;                             // unanswered: down
+inline constexpr Duration kForgetDown = Seconds(24 * 3600);  // a node down for so long leaves the table
+inline constexpr Duration kLateFrames = Seconds(1);          // a frame of the boot before may come so late
+inline constexpr Duration kMulticastMissing = Seconds(3);    // heard by broadcast, but not by multicast for so long
+inline constexpr uint64_t kBroadcastEvery = 10;              // HELLOs: one of so many goes by broadcast too
+inline constexpr Duration kCloneMemory = Seconds(10);        // a machine with our identity was heard: stand back for
+inline constexpr size_t kMaxMembers = 256;                   // more are refused and logged
+
+// Booting: HELLOs at once and then at this interval; silence for kListen means that nobody lives.
+inline constexpr Duration kBootHelloInterval = Milliseconds(100);
+inline constexpr Duration kListen = Milliseconds(600);  // longer than the greatest lease, 200 ms
+inline constexpr Duration kListenJitter = Milliseconds(100);
+inline constexpr uint64_t kUptimeTieMs = 10'000;      // lineages whose uptimes differ by less: the id decides
+inline constexpr uint64_t kUptimeDoubtMs = 1'000;     // this close to it the two sides may differ …
+inline constexpr Duration kDispute = Seconds(3);      // … and after so long the id decides
+inline constexpr Duration kFoundAnyway = Seconds(3);  // for a better one that boots: no longer
+
+// Transport: a boot that has not proven that it lives is challenged, and echoed to, so often; after each time without
+// success half as often, down to an eighth. All such boots together get one answer per interval after a burst, in which
+// many nodes can boot.
+inline constexpr Duration kChallengeInterval = Milliseconds(20);
+inline constexpr int kChallengeBackoff = 8;
+inline constexpr int kChallengeBurst = 128;
+inline constexpr Duration kChallengeLife = Seconds(1);  // an echo that comes later proves nothing
+inline constexpr size_t kMaxSessions = 1024;
+
+// Listening to multicast groups (RFC 3376 §8, RFC 3810 §9).
+inline constexpr int kReports = 2;                       // Robustness Variable: a change is reported so often
+inline constexpr Duration kReportInterval = Seconds(1);  // Unsolicited Report Interval: within this
+inline constexpr Duration kOlderQuerier = Seconds(260);  // Older Version Querier Present Timeout
+
+// A gap between two steps of the control core, which says HELLO far more often: its thread was held.
+inline constexpr Duration kControlHeld = Milliseconds(200);
+
+// Election. A deputy acts on kMasterSilent at once; all others by rank.
+inline constexpr Duration kElectFirst = Milliseconds(150);  // after the master's death: leaves the deputy its chance
+inline constexpr Duration kElectStep = Milliseconds(150);   // per better ranked eligible node
+inline constexpr Duration kCandidateListen = Milliseconds(50);  // asking before claiming; also the listen after a stall
+inline constexpr Duration kCandidateAsk = Milliseconds(15);     // between the questions
+inline constexpr Duration kGatewayAsk = Milliseconds(5);  // a claim waits for the gateway's answer: ask it so often,
+inline constexpr Duration kGatewayAskSlow = Milliseconds(200);  // after a second less often
+inline constexpr Duration kLeastLapse =
+    Milliseconds(5);  // from kLeaseLost to kLeaseLapsed; sooner: both come from a queue
+inline constexpr Duration kDeputyCooldown = Seconds(1);  // a deputy that lapsed is not chosen again before
+inline constexpr Duration kPrepareTimeout =
+    Milliseconds(500);  // handover: the successor says that it is ready, or it fails
+inline constexpr Duration kYieldTimeout = Milliseconds(60);  // the successor claims, or we take back
+inline constexpr int kYields = 3;
+inline constexpr Duration kYieldInterval = Milliseconds(2);
+inline constexpr Duration kDrain = Milliseconds(300);          // answers from the node MAC after a handover
+inline constexpr Duration kOfferTimeout = Milliseconds(500);   // a deputy to be that does not become ready
+inline constexpr Duration kRivalInterval = Milliseconds(10);   // HELLOs said because of another master
+inline constexpr Duration kAnnounceAgain = Milliseconds(100);  // at most so often because somebody newly follows
+inline constexpr Duration kHearsay = Milliseconds(700);        // a master that others name, but who is not heard here
+inline constexpr Duration kStopTimeout = Seconds(2);
+inline constexpr int kWantedCount = 2;                 // so many unanswered requests for a service address
+inline constexpr Duration kWantedWithin = Seconds(3);  // within this make any node ask the master
+inline constexpr uint64_t kEpochBlock = 64;            // reserved durably at a time
+inline constexpr uint64_t kEpochLow = 16;              // reserve more when fewer are left
+
+// History.
+inline constexpr uint32_t kErasKept = 8;                      // events of older eras become a summary
+inline constexpr Duration kPullInterval = Milliseconds(200);  // at most, per peer whose digest differs
+inline constexpr size_t kMaxChunks = 8;                       // per answer
+inline constexpr size_t kMaxHistoryText = 96;                 // bytes of an event's text
+inline constexpr size_t kMaxHistoryEvents = 65'536;           // others' events beyond are not taken
+inline constexpr size_t kMaxSummaries = 4'096;
+inline constexpr Duration kMaxAhead = Seconds(24 * 3600);  // our times do not follow others further ahead
+inline constexpr uint32_t kEraLimit = 1'000'000'000;       // no cluster has lived so often: refused
+inline constexpr uint64_t kAgeLimit = 1ULL << 48;          // nor has a node booted so often
+inline constexpr uint64_t kUptimeLimitMs = 1ULL << 52;     // nor has anything been up for so long
+inline constexpr Duration kLifeSave = Seconds(60);         // uptime is made durable so often
 
 }  // namespace qure

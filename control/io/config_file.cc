@@ -1,6 +1,7 @@
 #include "control/io/config_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 
 #include "absl/strings/str_join.h"
 #include "control/io/address_config.h"
+#include "control/io/cluster_key.h"
 #include "control/io/config_reader.h"
 #include "control/io/fd.h"
 #include "control/io/text.h"
@@ -27,6 +29,8 @@ constexpr size_t kMaxSocketPath = 107;  // sun_path, with its final zero
 constexpr size_t kMaxName = 63;
 constexpr int64_t kMaxWorkers = 64;
 constexpr int64_t kMaxCore = 1023;
+constexpr int64_t kMaxPriority = 1000;
+constexpr int64_t kMaxWeight = 255;
 
 // A name that can stand in file names, metric labels and logs.
 bool IsPlainName(std::string_view text) {
@@ -154,6 +158,8 @@ LanFacts ReadNode(TableReader node, AddressReader* addresses, NodeConfig* config
                                              {"info", LogLevel::kInfo},
                                              {"warning", LogLevel::kWarning},
                                              {"error", LogLevel::kError}});
+  config->priority = static_cast<int32_t>(node.Integer("priority", config->priority, -kMaxPriority, kMaxPriority));
+  config->weight = static_cast<uint32_t>(node.Integer("weight", config->weight, 1, kMaxWeight));
   config->addresses = addresses->NodeAddresses(&node);
   LanFacts facts = ReadLan(node.Table("lan"), config);
   if (facts.mode == LanMode::kShared && !config->addresses.empty()) {
@@ -214,6 +220,40 @@ std::vector<ServiceConfig> ReadServices(TableReader* cluster) {
   return services;
 }
 
+std::optional<ClusterKey> ReadKey(TableReader* cluster) {
+  const auto text = cluster->OptionalString("key");
+  if (!text) return std::nullopt;
+  std::optional<ClusterKey> key = ParseClusterKey(text->value);  // its text is in no message: it may be nearly right
+  if (!key) {
+    cluster->Fail("key", Concat("is not a key of ", kClusterKeyDigits,
+                                " hexadecimal digits that are not all zero; make one with `qurectl key new`"));
+  }
+  return key;
+}
+
+std::optional<Ipv4Address> ReadGroup(TableReader* cluster) {
+  const auto text = cluster->OptionalString("group");
+  if (!text) return std::nullopt;
+  const std::optional<IpAddress> group = ParseIp(text->value);
+  if (group && group->is_v4() && group->v4().bytes[0] == 239) return group->v4();  // RFC 2365 §6
+  cluster->Fail("group", Concat("\"", text->value,
+                                "\" is not a group of administrative scope; use one in 239.0.0.0/8, like 239.192.0.73, "
+                                "or leave it out"));
+  return std::nullopt;
+}
+
+void ReadNetwork(TableReader* cluster, ClusterNetwork* network) {
+  network->security = cluster->Choice<Security>("security", network->security,
+                                                {{"sealed", Security::kSealed}, {"open", Security::kOpen}});
+  network->key = ReadKey(cluster);
+  if (network->key && network->security == Security::kOpen) {
+    cluster->Fail("key", "is never used with security = \"open\"; leave one of the two out");
+  }
+  network->port = static_cast<uint16_t>(cluster->Integer("port", network->port, 1, 65535));
+  network->group = ReadGroup(cluster);
+  network->preempt = cluster->Boolean("preempt", network->preempt);
+}
+
 void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addresses, ClusterConfig* config) {
   config->name = PlainName(&cluster, "name", config->name);
   config->service_mac = cluster.Choice<ServiceMac>(
@@ -227,6 +267,7 @@ void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addres
       "default", config->default_policy, {{"local", DefaultPolicy::kLocal}, {"drop", DefaultPolicy::kDrop}});
   // RFC 5227 §1.1: PROBE_MAX is 2 s.
   config->probe_interval = cluster.Interval("probe_interval", config->probe_interval, Milliseconds(10), Seconds(2));
+  ReadNetwork(&cluster, &config->network);
   config->addresses = addresses->ServiceAddresses(&cluster);
   config->gateways = addresses->Gateways(&cluster);
   config->services = ReadServices(&cluster);
@@ -239,29 +280,40 @@ absl::StatusOr<toml::table> ParseToml(std::string_view text, std::string_view na
     return toml::parse(text, name);
   } catch (const toml::parse_error& error) {
     ConfigErrors errors(name);
-    errors.Add(
-        {std::max<uint32_t>(error.source().begin.line, 1), "syntax"},
-        Concat(error.description(), "; write TOML (https://toml.io): key = value, one a line, strings in quotes"));
+    errors.Add({std::max<uint32_t>(error.source().begin.line, 1), "syntax"},
+               Concat(WithoutKeys(error.description()),
+                      "; write TOML (https://toml.io): key = value, one a line, strings in quotes"));
     return errors.status();
   }
 }
 
 struct Field {
   std::string_view key;
-  bool (*same)(const NodeConfig& a, const NodeConfig& b);
+  bool (*same)(const Config& a, const Config& b);
 };
 
 template <auto kMember>
-bool Same(const NodeConfig& a, const NodeConfig& b) {
-  return a.*kMember == b.*kMember;
+bool Same(const Config& a, const Config& b) {
+  return a.node.*kMember == b.node.*kMember;
+}
+template <auto kMember>
+bool SameNetwork(const Config& a, const Config& b) {
+  return a.cluster.network.*kMember == b.cluster.network.*kMember;
 }
 
-// What is fixed while a process runs: all of the node but log_level.
+// Another key in the file is none of a running node's business: keys come and go by `qurectl key`.
+bool BothOrNeitherHasAKey(const Config& a, const Config& b) {
+  return a.cluster.network.key.has_value() == b.cluster.network.key.has_value();
+}
+
+// What is fixed while a process runs: all of the node but log_level, and how nodes find and believe each other.
 constexpr Field kFixedFields[] = {
     {"node.name", Same<&NodeConfig::name>},
     {"node.data_directory", Same<&NodeConfig::data_directory>},
     {"node.control_socket", Same<&NodeConfig::control_socket>},
     {"node.metrics", Same<&NodeConfig::metrics>},
+    {"node.priority", Same<&NodeConfig::priority>},
+    {"node.weight", Same<&NodeConfig::weight>},
     {"node.addresses", Same<&NodeConfig::addresses>},
     {"node.lan.port", Same<&NodeConfig::lan_port>},
     {"node.lan.mode", Same<&NodeConfig::lan_mode>},
@@ -272,6 +324,10 @@ constexpr Field kFixedFields[] = {
     {"node.dpdk.huge_pages", Same<&NodeConfig::huge_pages>},
     {"node.dpdk.memory_mib", Same<&NodeConfig::memory_mib>},
     {"node.dpdk.file_prefix", Same<&NodeConfig::file_prefix>},
+    {"cluster.security", SameNetwork<&ClusterNetwork::security>},
+    {"cluster.key", BothOrNeitherHasAKey},
+    {"cluster.port", SameNetwork<&ClusterNetwork::port>},
+    {"cluster.group", SameNetwork<&ClusterNetwork::group>},
 };
 
 }  // namespace
@@ -304,10 +360,23 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
       errno, Concat(path, ": cannot be read; write the node's configuration there, as docs/example.toml shows"));
 }
 
+std::vector<std::string> ConfigWarnings(const std::string& path, const Config& config) {
+  std::vector<std::string> warnings;
+  struct stat file = {};
+  if (config.cluster.network.key && stat(path.c_str(), &file) == 0) {
+    const bool others = (file.st_mode & S_IROTH) != 0 || ((file.st_mode & S_IRGRP) != 0 && file.st_gid != 0);
+    if (others) {
+      warnings.push_back(
+          Concat(path, ": cluster.key: others than root can read it; chmod 600 the file, and rotate the key"));
+    }
+  }
+  return warnings;
+}
+
 absl::Status CheckReload(const Config& current, const Config& next) {
   std::vector<std::string> refused;
   for (const Field& field : kFixedFields) {
-    if (field.same(current.node, next.node)) continue;
+    if (field.same(current, next)) continue;
     refused.push_back(Concat(field.key, ": cannot change while qured runs; restart it, or put the old value back"));
   }
   if (refused.empty()) return absl::OkStatus();

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,6 +17,10 @@ namespace qure {
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 // The same for text in hand; `name` stands for the file in errors.
 absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name);
+
+// What is valid but should not stay so, for a file read from `path`: FILE: KEY: what; what would be better. No key of
+// the cluster is ever in an error or a warning.
+std::vector<std::string> ConfigWarnings(const std::string& path, const Config& config);
 
 // Whether `next` can replace `current` without a restart; otherwise an error that names the keys that cannot change.
 absl::Status CheckReload(const Config& current, const Config& next);

@@ -77,7 +77,7 @@ ordered_json Respond(std::string_view line, const ControlServer::Handler& handle
   if (!request.is_object()) return {{"error", "the request is not a JSON object"}};
   const auto command = request.find("command");
   if (command == request.end() || !command->is_string()) return {{"error", "the request has no \"command\" string"}};
-  return handler(command->get_ref<const std::string&>());
+  return handler(command->get_ref<const std::string&>(), request);
 }
 
 std::string Line(const ordered_json& answer) {

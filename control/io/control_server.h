@@ -24,7 +24,8 @@ class ControlServer {
   static constexpr size_t kMaxRequest = 64 * 1024;  // bytes of a line
   static constexpr size_t kMaxClients = 16;         // one more, and the one that was silent longest is cut off
 
-  using Handler = std::function<nlohmann::ordered_json(std::string_view command)>;
+  // `request` is the whole of it, an object whose member "command" is that string.
+  using Handler = std::function<nlohmann::ordered_json(std::string_view command, const nlohmann::json& request)>;
 
   // Listens on `path`, mode 0600; its directory is made (0700) if missing. A socket that a killed process left behind
   // is replaced; FailedPrecondition if somebody listens there.

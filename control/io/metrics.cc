@@ -9,62 +9,28 @@
 #include <future>
 
 #include "absl/strings/str_cat.h"
+#include "control/io/cluster_metrics.h"
 #include "control/io/fd.h"
-#include "prometheus/client_metric.h"
+#include "control/io/metric_families.h"
+#include "control/io/version.h"
 #include "prometheus/exposer.h"
-#include "prometheus/metric_family.h"
 #include "proto/reason.h"
 
 namespace qure {
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-using Labels = std::vector<ClientMetric::Label>;
-
-// Collects the families of one scrape.
-class Families {
- public:
-  void Begin(MetricType type, std::string name, std::string help) {
-    MetricFamily family;
-    family.type = type;
-    family.name = std::move(name);
-    family.help = std::move(help);
-    families_.push_back(std::move(family));
-  }
-  // A sample of the family begun last.
-  void Add(Labels labels, double value) {
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    if (families_.back().type == MetricType::Counter) {
-      metric.counter.value = value;
-    } else {
-      metric.gauge.value = value;
-    }
-    families_.back().metric.push_back(std::move(metric));
-  }
-  void Add(Labels labels, uint64_t value) { Add(std::move(labels), static_cast<double>(value)); }
-  void Single(MetricType type, std::string name, std::string help, double value) {
-    Begin(type, std::move(name), std::move(help));
-    Add({}, value);
-  }
-
-  std::vector<MetricFamily> Take() { return std::move(families_); }
-
- private:
-  std::vector<MetricFamily> families_;
-};
 
 void CollectFrames(const WorkerList& workers, Families* out) {
   out->Begin(MetricType::Counter, "qure_frames_total", "Frames by the port they came in, and what became of them.");
   for (size_t worker = 0; worker < workers.size(); ++worker) {
     for (size_t i = 0; i < kReasonCount; ++i) {
       const auto labels = [&](const char* port) {
-        return Labels{{"port", port},
-                      {"worker", absl::StrCat(worker)},
-                      {"verdict", std::string(NameOf(kReasons[i].verdict))},
-                      {"reason", std::string(kReasons[i].name)}};
+        return MetricLabels{{"port", port},
+                            {"worker", absl::StrCat(worker)},
+                            {"verdict", std::string(NameOf(kReasons[i].verdict))},
+                            {"reason", std::string(kReasons[i].name)}};
       };
       out->Add(labels("lan"), workers[worker]->lan_reasons[i].value());
       out->Add(labels("host"), workers[worker]->host_reasons[i].value());
@@ -121,7 +87,7 @@ void CollectClaims(const std::vector<ClaimStatus>& claims, Families* out) {
   };
   out->Begin(MetricType::Gauge, "qure_claim_state", "1 for the state that the claim to the service address is in.");
   for (const ClaimStatus& claim : claims) {
-    for (const ClaimState state : {ClaimState::kProbing, ClaimState::kHeld, ClaimState::kTaken}) {
+    for (const ClaimState state : {ClaimState::kStandby, ClaimState::kProbing, ClaimState::kHeld, ClaimState::kTaken}) {
       out->Add({{"address", ToString(claim.address.address)}, {"state", std::string(NameOf(state))}},
                claim.state == state ? 1.0 : 0.0);
     }
@@ -140,8 +106,8 @@ void CollectClaims(const std::vector<ClaimStatus>& claims, Families* out) {
 }
 
 void CollectNode(const NodeStatus& node, Families* out) {
-  out->Begin(MetricType::Gauge, "qure_build_info", "1, with the version as a label.");
-  out->Add({{"version", std::string(Version())}}, 1.0);
+  out->Begin(MetricType::Gauge, "qure_build_info", "1, with version and revision as labels.");
+  out->Add({{"version", std::string(Version())}, {"revision", std::string(Revision())}}, 1.0);
   out->Single(MetricType::Gauge, "qure_start_time_seconds", "When the process started, in Unix time.",
               absl::ToDoubleSeconds(node.started - absl::UnixEpoch()));
   out->Single(MetricType::Gauge, "qure_gate_open", "1 if answers from the service addresses may leave.",
@@ -178,6 +144,7 @@ std::vector<MetricFamily> NodeCollector::Collect() const {
   const NodeStatus node = source_.node();
   Families families;
   CollectNode(node, &families);
+  CollectCluster(node, &families);
   CollectClaims(node.controller.claims, &families);
   CollectPorts(source_.workers, &families);
   CollectWorkers(source_.workers, &families);

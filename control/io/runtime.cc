@@ -1,27 +1,39 @@
 #include "control/io/runtime.h"
 
-#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "control/core/timers.h"
+#include "control/io/cluster_status.h"
+#include "control/io/commands.h"
 #include "control/io/config_file.h"
 #include "control/io/log.h"
+#include "control/io/version.h"
 
 namespace qure {
 namespace {
 
+using nlohmann::json;
 using nlohmann::ordered_json;
 
 // The gate wants a sign of life every max_control_silence / 4 at the latest.
 constexpr Duration kBeatInterval = Milliseconds(50);
-static_assert(kBeatInterval * 4 <= LeaseLimits{}.max_control_silence);
+static_assert(kBeatInterval * 4 <= GateLimits{}.max_control_silence);
+constexpr Duration kWallClockInterval = Seconds(1);
+constexpr Duration kGiveUp = kStopTimeout + Seconds(1);  // the controller keeps kStopTimeout by itself
+constexpr Duration kLastFrames = Milliseconds(10);       // a napping worker sends what is in its ring well within this
+constexpr int kHighestPriority = -20;
+constexpr unsigned long kTimerSlackNs = 1;  // of ppoll; 50 µs by default
+constexpr size_t kDatagramsPerTurn = 16;    // then events have their turn again
 
 sigset_t HandledSignals() {
   sigset_t signals;
@@ -30,23 +42,24 @@ sigset_t HandledSignals() {
   return signals;
 }
 
-NodeFacts FactsOf(const Config& config, const Store& store, const Dataplane& dataplane) {
-  NodeFacts facts;
-  facts.node_id = store.node_id();
-  facts.lan_mac = dataplane.lan_mac();
-  facts.lan_mode = config.node.lan_mode;
-  facts.vlan = config.node.vlan;
-  return facts;
-}
-
 void LogLines(LogLevel level, const std::string& lines) {
   for (const std::string& line : std::vector<std::string>(absl::StrSplit(lines, '\n', absl::SkipEmpty())))
     LogLine(level, line);
 }
 
-int ToPollTimeout(Duration wait) {
-  const int64_t up = (std::max<int64_t>(wait.ns, 0) + Milliseconds(1).ns - 1) / Milliseconds(1).ns;
-  return static_cast<int>(std::min<int64_t>(up, kBeatInterval.ns / Milliseconds(1).ns));
+// Deadlines of a few milliseconds count, and the two heartbeats' threads share cores with whatever the node serves.
+void BecomePrompt() {
+  prctl(PR_SET_TIMERSLACK, kTimerSlackNs, 0, 0, 0);
+  if (setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kHighestPriority) < 0)
+    LogLine(LogLevel::kDebug, "the control thread runs with ordinary priority");
+}
+
+uint64_t WallMilliseconds() {
+  return static_cast<uint64_t>(absl::ToUnixMillis(absl::Now()));
+}
+
+ordered_json Refusal(const absl::Status& status) {
+  return {{"error", std::string(status.message())}};
 }
 
 }  // namespace
@@ -57,77 +70,135 @@ void BlockSignals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-Runtime::Runtime(std::string config_path, Config config, const Parts& parts)
+Runtime::Runtime(std::string config_path, Config config, const NodeFacts& facts, const Parts& parts)
     : config_path_(std::move(config_path)),
       config_(std::move(config)),
+      facts_(facts),
       parts_(parts),
-      controller_(FactsOf(config_, *parts.store, *parts.dataplane), random_),
+      controller_(facts_, parts_.store->state(), random_, Now()),
+      writer_([store = parts_.store](std::span<const StoreChange> changes) { return store->Apply(changes); }),
       started_(Now()) {
-  observed_.name = config_.node.name;
-  observed_.node_id = parts_.store->node_id();
-  observed_.age = parts_.store->age();
-  observed_.started = absl::Now();
-  observed_.last_reload.time = observed_.started;
-  observed_.controller = controller_.status();
+  latest_.name = config_.node.name;
+  latest_.started = absl::Now();
+  latest_.last_reload.time = latest_.started;
+  Observe(started_);
 }
 
 absl::Status Runtime::Watch() {
   const sigset_t signals = HandledSignals();
   signals_ = Fd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-  poll_ = Fd(epoll_create1(EPOLL_CLOEXEC));
-  if (!signals_.valid() || !poll_.valid()) return absl::ErrnoToStatus(errno, "cannot watch for signals");
-  for (const int fd : {signals_.get(), parts_.dataplane->event_fd(), parts_.server->fd()}) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = fd;
-    if (epoll_ctl(poll_.get(), EPOLL_CTL_ADD, fd, &event) < 0)
-      return absl::ErrnoToStatus(errno, "cannot watch for events");
-  }
+  if (!signals_.valid()) return absl::ErrnoToStatus(errno, "cannot watch for signals");
+  watched_[kFrames] = {parts_.dataplane->event_fd(), POLLIN, 0};
+  watched_[kStored] = {writer_.fd(), POLLIN, 0};
+  watched_[kSignals] = {signals_.get(), POLLIN, 0};
+  watched_[kRequests] = {parts_.server->fd(), POLLIN, 0};
   return absl::OkStatus();
 }
 
-absl::Status Runtime::Run() {
+absl::StatusOr<Runtime::Ending> Runtime::Run() {
   if (absl::Status watch = Watch(); !watch.ok()) return watch;
+  BecomePrompt();
   Beat(Now());
   Execute(controller_.OnConfig(Now(), config_.cluster));  // publishes the first snapshot, which the workers need
   parts_.dataplane->Start();
-  LogLine(LogLevel::kInfo, absl::StrCat("qured ", std::string(Version()), " serves: node ", config_.node.name, ", id ",
-                                        ToHex(parts_.store->node_id()), ", boot ", parts_.store->age(), ", LAN port ",
-                                        config_.node.lan_port, ", node MAC ", ToString(controller_.status().node_mac)));
-  while (!stopping_) Round();
+  LogLine(LogLevel::kInfo,
+          absl::StrCat("qured ", FullVersion(), " serves: node ", config_.node.name, ", id ", ToHex(facts_.node_id),
+                       ", boot ", parts_.store->state().age, ", LAN port ", config_.node.lan_port, ", node MAC ",
+                       ToString(controller_.status(Now()).node_mac)));
+  if (!parts_.store->alarm().empty()) LogLine(LogLevel::kError, parts_.store->alarm());
+  while (!ending_) Round();
   parts_.dataplane->gate().Shut();
+  const timespec last_frames = {.tv_sec = 0, .tv_nsec = kLastFrames.ns};
+  ppoll(nullptr, 0, &last_frames, nullptr);
   LogLine(LogLevel::kInfo, "stopped");
-  return absl::OkStatus();
+  return *ending_;
 }
 
 void Runtime::Round() {
+  // After we were held: what happened meanwhile is heard before the gate believes that we live.
+  if (Now() >= next_beat_ + kBeatInterval * 2) {
+    Hear();
+    Execute(controller_.Tick(Now()));
+  }
   const MonoTime now = Now();
   if (now >= next_beat_) Beat(now);
   if (now >= controller_.NextDeadline()) {
-    OnEvents();  // what was heard before the deadline counts before it
+    Hear();  // what was heard before the deadline counts before it
     Execute(controller_.Tick(Now()));
   }
+  if (!ending_) Wait(std::min(next_beat_, controller_.NextDeadline()));
+}
 
-  std::array<epoll_event, 4> ready;
-  const MonoTime wake = std::min(next_beat_, controller_.NextDeadline());
-  const int count = epoll_wait(poll_.get(), ready.data(), ready.size(), ToPollTimeout(wake - Now()));
-  for (int i = 0; i < count; ++i) {
-    const int fd = ready[i].data.fd;
-    if (fd == signals_.get()) {
-      OnSignal();
-    } else if (fd == parts_.dataplane->event_fd()) {
-      OnEvents();
-    } else {
-      parts_.server->Serve([this](std::string_view command) { return Answer(command); });
-    }
+void Runtime::Wait(MonoTime until) {
+  const bool hear_again = std::exchange(hear_again_, false);
+  const int64_t ns = hear_again ? 0 : std::clamp<int64_t>((until - Now()).ns, 0, kBeatInterval.ns);
+  const timespec timeout = {.tv_sec = 0, .tv_nsec = ns};
+  const int ready = ppoll(watched_.data(), watched_.size(), &timeout, nullptr);
+  if (hear_again || (ready > 0 && watched_[kFrames].revents != 0)) Hear();
+  if (ready <= 0) return;
+  if (watched_[kStored].revents != 0) OnStored();
+  if (watched_[kSignals].revents != 0) OnSignal();
+  if (watched_[kRequests].revents != 0) {
+    parts_.server->Serve([this](std::string_view command, const json& request) { return Answer(command, request); });
   }
 }
 
 void Runtime::Beat(MonoTime now) {
   parts_.dataplane->gate().Beat(now);
   parts_.dataplane->Housekeep();
+  if (now >= next_wall_clock_) {
+    controller_.SetWallClock(now, WallMilliseconds());
+    next_wall_clock_ = now + kWallClockInterval;
+  }
+  MakeUpForLostStall();
   if (const auto line = stalls_.Tick(now)) LogLine(LogLevel::kWarning, *line);
+  if (now >= give_up_ && !ending_) {
+    LogLine(LogLevel::kWarning, "not all could be handed over in time; stopping nevertheless");
+    ending_ = Ending::kStopped;
+  }
+  Observe(now);
   next_beat_ = now + kBeatInterval;
+}
+
+// The event of a stall can be lost in a full ring. The gate would stay shut for ever: it opens only to who knows of
+// all stalls. An event that is merely under way comes within a beat.
+void Runtime::MakeUpForLostStall() {
+  if (stalls_heard_ < stalls_at_beat_) {
+    Hear();
+    if (stalls_heard_ < stalls_at_beat_) HearEvent({.kind = EventKind::kStalled, .stalls = stalls_at_beat_});
+  }
+  stalls_at_beat_ = parts_.dataplane->gate().stalls();
+}
+
+void Runtime::HearEvents() {
+  for (const Event& event : parts_.dataplane->TakeEvents()) HearEvent(event);
+}
+
+void Runtime::Hear() {
+  HearEvents();
+  const std::vector<Datagram> datagrams = parts_.dataplane->TakeMessages();
+  for (size_t i = 0; i < datagrams.size(); ++i) {
+    if (i % kDatagramsPerTurn == kDatagramsPerTurn - 1) {
+      HearEvents();  // which says of the datagrams that wait that they were taken, too
+      hear_again_ = true;
+    }
+    Execute(controller_.OnDatagram(Now(), datagrams[i]));
+  }
+}
+
+void Runtime::HearEvent(const Event& event) {
+  const MonoTime now = Now();
+  if (event.kind == EventKind::kStalled) {
+    stalls_heard_ = std::max(stalls_heard_, event.stalls);
+    if (const auto line = stalls_.OnStall(now, event.span)) LogLine(LogLevel::kWarning, *line);
+  }
+  Execute(controller_.OnEvent(now, event));
+}
+
+void Runtime::OnStored() {
+  for (const StoreWriter::Result& result : writer_.TakeResults()) {
+    Execute(controller_.OnPersisted(Now(), result.ticket, result.ok));
+  }
 }
 
 void Runtime::OnSignal() {
@@ -138,25 +209,24 @@ void Runtime::OnSignal() {
     return;
   }
   LogLine(LogLevel::kInfo, info.ssi_signo == SIGTERM ? "SIGTERM: stopping" : "SIGINT: stopping");
-  stopping_ = true;
+  Stop(Now());
 }
 
-void Runtime::OnEvents() {
-  for (const Event& event : parts_.dataplane->TakeEvents()) {
-    const MonoTime now = Now();
-    if (event.kind == EventKind::kStalled) {
-      if (const auto line = stalls_.OnStall(now, event.span)) LogLine(LogLevel::kWarning, *line);
-    }
-    Execute(controller_.OnEvent(now, event));
+void Runtime::Stop(MonoTime now) {
+  if (give_up_ != kNever) {  // told twice
+    ending_ = Ending::kStopped;
+    return;
   }
+  give_up_ = now + kGiveUp;
+  Actions actions;
+  const absl::Status stopping = controller_.OnCommand(now, qure::Stop{}, &actions);
+  Execute(actions);
+  if (!stopping.ok()) ending_ = Ending::kStopped;
 }
 
 absl::Status Runtime::Reload() {
   absl::Status result = Replace();
-  {
-    const std::lock_guard lock(mutex_);
-    observed_.last_reload = {absl::Now(), std::string(result.message())};
-  }
+  latest_.last_reload = {absl::Now(), std::string(result.message())};
   if (result.ok()) {
     LogLine(LogLevel::kInfo, absl::StrCat("configuration reloaded from ", config_path_));
   } else {
@@ -174,23 +244,69 @@ absl::Status Runtime::Replace() {
     if (absl::Status set = parts_.host->SetGateways(next->cluster.gateways); !set.ok()) return set;
   }
   SetLogLevel(next->node.log_level);
+  for (const std::string& warning : ConfigWarnings(config_path_, *next)) LogLine(LogLevel::kWarning, warning);
+  if (next->cluster.network.key != config_.cluster.network.key) {
+    LogLine(LogLevel::kInfo, "cluster.key is another one now: it is for a first start; this node keeps its keys");
+  }
   config_ = *std::move(next);
   Execute(controller_.OnConfig(Now(), config_.cluster));
   return absl::OkStatus();
 }
 
-ordered_json Runtime::Answer(std::string_view command) {
+ordered_json Runtime::Answer(std::string_view command, const json& request) {
   const Dataplane& dataplane = *parts_.dataplane;
-  if (command == "status") return StatusJson(status());
+  const MonoTime now = Now();
+  if (command == "status") {
+    Observe(now);
+    return StatusJson(Completed(latest_));
+  }
+  if (command == "nodes") return NodesJson(controller_.status(now));
+  if (command == "term") return TermAnswer(controller_.status(now));
+  if (command == "history") return AnswerHistory(request);
   if (command == "ports") return PortsJson(dataplane.ports(), workers());
   if (command == "counters") return CountersJson(workers(), dataplane.mbufs_in_use());
   if (command == "config") return ConfigJson(config_);
   if (command == "reload") {
-    if (const absl::Status result = Reload(); !result.ok()) return {{"error", std::string(result.message())}};
+    if (const absl::Status result = Reload(); !result.ok()) return Refusal(result);
     return {{"reloaded", config_path_}};
   }
+  if (std::optional<ordered_json> answer = Obey(request)) return *std::move(answer);
+  if (command == "key") return KeysJson(controller_.status(now));
   return {{"error", absl::StrCat("unknown command \"", std::string(command),
-                                 "\"; there are status, ports, counters, config, reload")}};
+                                 "\"; there are status, nodes, term, history, ports, counters, config, reload, "
+                                 "maintenance, handover, key")}};
+}
+
+ordered_json Runtime::AnswerHistory(const json& request) {
+  size_t limit = kDefaultHistory;
+  if (const auto wanted = request.find("limit"); wanted != request.end()) {
+    if (!wanted->is_number_unsigned()) return {{"error", "the limit is a number of events"}};
+    limit = std::min(wanted->get<size_t>(), kMostHistory);
+  }
+  return HistoryJson(controller_.history(), controller_.status(Now()), limit, WallMilliseconds());
+}
+
+std::optional<ordered_json> Runtime::Obey(const json& request) {
+  const std::optional<absl::StatusOr<Command>> command = ReadCommand(request, controller_.status(Now()));
+  if (!command) return std::nullopt;
+  if (!command->ok()) return Refusal(command->status());
+  Actions actions;
+  const absl::Status done = controller_.OnCommand(Now(), **command, &actions);
+  Execute(actions);
+  if (!done.ok()) return Refusal(done);
+  const ControllerStatus status = controller_.status(Now());
+  if (std::holds_alternative<SetMaintenance>(**command)) return ordered_json{{"maintenance", status.maintenance}};
+  return std::holds_alternative<HandOver>(**command) ? TermAnswer(status) : KeysJson(status);
+}
+
+NodeStatus Runtime::Completed(NodeStatus status) const {
+  status.now = Now();
+  status.uptime = absl::Nanoseconds((status.now - started_).ns);
+  status.gate_open = parts_.dataplane->gate().MayTransmit(status.now);
+  status.store_alarm = writer_.alarm();
+  status.heart = parts_.dataplane->heart_counters();
+  status.lease = parts_.dataplane->heart_status();
+  return status;
 }
 
 NodeStatus Runtime::status() const {
@@ -199,10 +315,7 @@ NodeStatus Runtime::status() const {
     const std::lock_guard lock(mutex_);
     status = observed_;
   }
-  const MonoTime now = Now();
-  status.uptime = absl::Nanoseconds((now - started_).ns);
-  status.gate_open = parts_.dataplane->gate().MayTransmit(now);
-  return status;
+  return Completed(std::move(status));
 }
 
 WorkerList Runtime::workers() const {
@@ -211,13 +324,22 @@ WorkerList Runtime::workers() const {
   return workers;
 }
 
+void Runtime::Observe(MonoTime now) {
+  latest_.controller = controller_.status(now);
+  if (const auto& last = latest_.controller.last_takeover; last && last->term != counted_) {
+    if (last->cause != Cause::kFirst) latest_.takeovers.Add(last->took);  // there was nothing to take over
+    counted_ = last->term;
+  }
+  // A scrape that is just reading must not hold up the control thread: the next beat will do.
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock.owns_lock()) observed_ = latest_;
+}
+
 void Runtime::Execute(const Actions& actions) {
   for (const Action& action : actions) {
     std::visit([this](const auto& a) { Do(a); }, action);
   }
-  ControllerStatus status = controller_.status();
-  const std::lock_guard lock(mutex_);
-  observed_.controller = std::move(status);
+  if (std::exchange(opened_, false)) Observe(Now());  // a takeover: the next one may come before the next beat
 }
 
 void Runtime::Do(const SendFrame& action) {
@@ -230,9 +352,10 @@ void Runtime::Do(const PublishSnapshot& action) {
   parts_.dataplane->Publish(action.snapshot);
 }
 
-void Runtime::Do(const OpenGate&) {
-  parts_.dataplane->gate().Open(Now());
-  LogLine(LogLevel::kDebug, "gate opened");
+void Runtime::Do(const OpenGate& action) {
+  parts_.dataplane->gate().OpenSolo(action.stalls_known, action.opening);
+  opened_ = true;
+  LogLine(LogLevel::kDebug, absl::StrCat("gate opened, opening ", action.opening));
 }
 
 void Runtime::Do(const ShutGate&) {
@@ -244,6 +367,19 @@ void Runtime::Do(const SetHostAddresses& action) {
   if (const absl::Status set = parts_.host->SetServiceAddresses(action.addresses); !set.ok()) {
     LogLine(LogLevel::kError, absl::StrCat("service addresses not set on the host port: ", set.message()));
   }
+}
+
+void Runtime::Do(const Persist& action) {
+  writer_.Write(action.ticket, action.change);
+}
+
+void Runtime::Do(const TakeNewIdentity&) {
+  LogLine(LogLevel::kError, "this node is a copy of another one: it goes on with an identity of its own");
+  ending_ = Ending::kNewIdentity;
+}
+
+void Runtime::Do(const Finished&) {
+  ending_ = Ending::kStopped;
 }
 
 void Runtime::Do(const Log& action) {

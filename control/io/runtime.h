@@ -1,12 +1,17 @@
 // Drives the Controller with real time and real frames, and carries out what it asks for. The control thread.
 #pragma once
 
+#include <array>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include <poll.h>
+
 #include "absl/random/random.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "control/core/controller.h"
 #include "control/io/control_server.h"
 #include "control/io/fd.h"
@@ -14,6 +19,7 @@
 #include "control/io/stall_report.h"
 #include "control/io/status.h"
 #include "control/io/store.h"
+#include "control/io/store_writer.h"
 #include "dataplane/dataplane.h"
 
 namespace qure {
@@ -26,18 +32,22 @@ class Runtime {
  public:
   // What a runtime works with; all of it outlives the runtime.
   struct Parts {
-    const Store* store = nullptr;
+    Store* store = nullptr;
     Dataplane* dataplane = nullptr;
     HostInterface* host = nullptr;
     ControlServer* server = nullptr;
   };
+  enum class Ending : uint8_t {
+    kStopped,      // as told
+    kNewIdentity,  // this node is a clone: to go on as another one
+  };
 
   // `config` is what `config_path` holds; the path is read again by a reload.
-  Runtime(std::string config_path, Config config, const Parts& parts);
+  Runtime(std::string config_path, Config config, const NodeFacts& facts, const Parts& parts);
 
-  // Starts serving and runs until SIGTERM or SIGINT: ticks, events, SIGHUP (reload), the control socket. Returns an
-  // error only if it could not start.
-  absl::Status Run();
+  // Starts serving and runs until all is handed over after SIGTERM or SIGINT (a second one ends it at once): ticks,
+  // events, datagrams, SIGHUP (reload), the control socket. Returns an error only if it could not start.
+  absl::StatusOr<Ending> Run();
 
   // Any thread.
   NodeStatus status() const;
@@ -45,15 +55,26 @@ class Runtime {
   WorkerList workers() const;
 
  private:
+  enum Watched : size_t { kFrames, kStored, kSignals, kRequests, kWatchedCount };
+
   absl::Status Watch();
   void Round();
+  void Wait(MonoTime until);
   void Beat(MonoTime now);
+  void Hear();
+  void HearEvents();
+  void HearEvent(const Event& event);
+  void MakeUpForLostStall();
+  void OnStored();
   void OnSignal();
-  void OnEvents();
+  void Stop(MonoTime now);
   // Loads and applies the file again. On an error nothing has changed and the old configuration goes on serving.
   absl::Status Reload();
   absl::Status Replace();
-  nlohmann::ordered_json Answer(std::string_view command);
+  nlohmann::ordered_json Answer(std::string_view command, const nlohmann::json& request);
+  nlohmann::ordered_json AnswerHistory(const nlohmann::json& request);
+  // Nothing if the request is no command to the core.
+  std::optional<nlohmann::ordered_json> Obey(const nlohmann::json& request);
 
   void Execute(const Actions& actions);
   void Do(const SendFrame& action);
@@ -61,20 +82,35 @@ class Runtime {
   void Do(const OpenGate& action);
   void Do(const ShutGate& action);
   void Do(const SetHostAddresses& action);
+  void Do(const Persist& action);
+  void Do(const TakeNewIdentity& action);
+  void Do(const Finished& action);
   void Do(const Log& action);
+  void Observe(MonoTime now);
+  NodeStatus Completed(NodeStatus observed) const;
 
   const std::string config_path_;
   Config config_;
+  const NodeFacts facts_;
   const Parts parts_;
   absl::BitGen random_;
   Controller controller_;
+  StoreWriter writer_;
   StallReport stalls_;
-  Fd poll_;
+  std::array<pollfd, kWatchedCount> watched_{};
   Fd signals_;
   MonoTime next_beat_;
-  bool stopping_ = false;
+  MonoTime next_wall_clock_;
+  MonoTime give_up_ = kNever;  // told to stop: ends then, whatever the controller still waits for
+  std::optional<Ending> ending_;
+  uint64_t stalls_heard_ = 0;    // the greatest number that an event named
+  uint64_t stalls_at_beat_ = 0;  // the gate's at the last beat
+  bool opened_ = false;          // the gate, by the actions just executed
+  bool hear_again_ = false;      // frames may wait although their descriptor says nothing
   const MonoTime started_;
 
+  NodeStatus latest_;  // of the control thread alone
+  Term counted_;       // of the newest mastership that latest_.takeovers has
   mutable std::mutex mutex_;
   NodeStatus observed_;  // guarded by mutex_; written by the control thread, read by scrapes
 };

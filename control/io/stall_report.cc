@@ -21,8 +21,8 @@ std::optional<std::string> StallReport::OnStall(MonoTime now, Duration span) {
   }
   due_ = false;
   last_ = now;
-  return absl::StrCat("worker stood still for ", ToMilliseconds(span), " ms; listening ",
-                      ToMilliseconds(LeaseLimits{}.listen), " ms before answering again");
+  return absl::StrCat("worker stood still for ", ToMilliseconds(span),
+                      " ms; silent until it is known that nobody took over");
 }
 
 std::optional<std::string> StallReport::Tick(MonoTime now) {

@@ -1,8 +1,11 @@
 #include "control/io/status.h"
 
+#include <algorithm>
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "control/io/cluster_status.h"
+#include "control/io/version.h"
 #include "proto/dns.h"
 #include "proto/reason.h"
 
@@ -45,6 +48,8 @@ ordered_json NodeJson(const NodeConfig& node) {
           {"control_socket", node.control_socket},
           {"metrics", node.metrics},
           {"log_level", kLevels[static_cast<size_t>(node.log_level)]},
+          {"priority", node.priority},
+          {"weight", node.weight},
           {"addresses", Texts(node.addresses)},
           {"lan",
            {{"port", node.lan_port},
@@ -88,9 +93,47 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
           {"service_mac", cluster.service_mac == ServiceMac::kDerived ? "derived" : "interface"},
           {"default", cluster.default_policy == DefaultPolicy::kLocal ? "local" : "drop"},
           {"probe_interval", absl::StrCat(cluster.probe_interval.ns / 1'000'000, "ms")},
+          {"security", cluster.network.security == Security::kOpen ? "open" : "sealed"},
+          {"key", cluster.network.key ? ordered_json("(there is one)") : ordered_json(nullptr)},
+          {"port", cluster.network.port},
+          {"group", ToString(cluster.network.group.value_or(GroupFor(ClusterIdFromName(cluster.name))))},
+          {"preempt", cluster.network.preempt},
           {"address", List(cluster.addresses, AddressJson)},
           {"service", List(cluster.services, ServiceJson)},
           {"zone", List(cluster.zones, ZoneJson)}};
+}
+
+ordered_json ReloadJson(const ReloadStatus& reload) {
+  return {{"time", Rfc3339(reload.time)},
+          {"success", reload.error.empty()},
+          {"error", reload.error.empty() ? ordered_json(nullptr) : ordered_json(reload.error)}};
+}
+
+double ToSeconds(Duration span) {
+  return static_cast<double>(span.ns) / 1e9;
+}
+
+// What a node alone has as well, but says little there.
+ordered_json ClusterPart(const NodeStatus& status) {
+  const ControllerStatus& core = status.controller;
+  ordered_json part = TermAnswer(core);
+  part.erase("role");
+  part["era"] = core.era;
+  part["cluster_uptime_seconds"] = static_cast<double>(core.cluster_uptime_ms) / 1e3;
+  part["nodes_present"] = std::count_if(core.nodes.begin(), core.nodes.end(), [](const NodeRow& row) {
+    return row.state != NameOf(MemberState::kDown) && row.state != NameOf(MemberState::kLeft);
+  });
+  part["multicast"] = core.multicast_works;
+  part["lease"] = {{"seconds", ToSeconds(status.lease.lease)},
+                   {"longest_gap_seconds", ToSeconds(status.lease.longest_gap)},
+                   {"round_trip_seconds", ToSeconds(status.lease.round_trip)}};
+  ordered_json takeovers = ordered_json::object();
+  for (size_t i = 0; i < core.takeovers.size(); ++i) {
+    takeovers[std::string(NameOf(static_cast<Cause>(i)))] = core.takeovers[i];
+  }
+  part["takeovers"] = takeovers;
+  part["last_takeover"] = TakeoverJson(core.last_takeover, status.now);
+  return part;
 }
 
 uint64_t SumOf(const WorkerList& workers, std::array<Counter, kReasonCount> WorkerCounters::*reasons, size_t reason) {
@@ -100,10 +143,6 @@ uint64_t SumOf(const WorkerList& workers, std::array<Counter, kReasonCount> Work
 }
 
 }  // namespace
-
-std::string_view Version() {
-  return QURE_VERSION;
-}
 
 PortTraffic SumOf(const WorkerList& workers, PortCounters WorkerCounters::*port) {
   PortTraffic sum;
@@ -118,24 +157,29 @@ PortTraffic SumOf(const WorkerList& workers, PortCounters WorkerCounters::*port)
 }
 
 ordered_json StatusJson(const NodeStatus& status) {
-  const ReloadStatus& reload = status.last_reload;
+  const ControllerStatus& core = status.controller;
   ordered_json addresses = ordered_json::array();
-  for (const ClaimStatus& claim : status.controller.claims) addresses.push_back(ClaimJson(claim));
-  return {{"name", status.name},
-          {"version", Version()},
-          {"node_id", ToHex(status.node_id)},
-          {"age", status.age},
-          {"role", status.controller.role},
-          {"term", nullptr},
-          {"uptime_seconds", absl::ToDoubleSeconds(status.uptime)},
-          {"gate", status.gate_open ? "open" : "shut"},
-          {"snapshot_revision", status.controller.snapshot_revision},
-          {"node_mac", ToString(status.controller.node_mac)},
-          {"last_reload",
-           {{"time", Rfc3339(reload.time)},
-            {"success", reload.error.empty()},
-            {"error", reload.error.empty() ? ordered_json(nullptr) : ordered_json(reload.error)}}},
-          {"addresses", addresses}};
+  for (const ClaimStatus& claim : core.claims) addresses.push_back(ClaimJson(claim));
+  ordered_json answer = {{"name", status.name},
+                         {"version", Version()},
+                         {"revision", Revision()},
+                         {"node_id", ToHex(core.node_id)},
+                         {"age", core.age},
+                         {"role", core.role},
+                         {"phase", core.phase.empty() ? ordered_json(nullptr) : ordered_json(core.phase)},
+                         {"uptime_seconds", absl::ToDoubleSeconds(status.uptime)},
+                         {"gate", status.gate_open ? "open" : "shut"},
+                         {"snapshot_revision", core.snapshot_revision},
+                         {"node_mac", ToString(core.node_mac)},
+                         {"maintenance", core.maintenance},
+                         {"stands_back", core.stands_back},
+                         {"store", status.store_alarm.empty() ? "ok" : status.store_alarm},
+                         {"clustered", core.clustered},
+                         {"open", core.open}};
+  answer.update(ClusterPart(status));
+  answer["last_reload"] = ReloadJson(status.last_reload);
+  answer["addresses"] = addresses;
+  return answer;
 }
 
 ordered_json PortsJson(const std::vector<PortStatus>& ports, const WorkerList& workers) {

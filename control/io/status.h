@@ -9,14 +9,13 @@
 #include "control/core/config.h"
 #include "control/core/controller.h"
 #include "control/core/identity.h"
+#include "control/io/histogram.h"
 #include "dataplane/counters.h"
 #include "dataplane/dataplane.h"
+#include "dataplane/heart.h"
 #include "nlohmann/json.hpp"
 
 namespace qure {
-
-// Of the whole project: "0.1.0".
-std::string_view Version();
 
 // The last time that the configuration was read: at the start or by a reload.
 struct ReloadStatus {
@@ -26,13 +25,16 @@ struct ReloadStatus {
 
 struct NodeStatus {
   std::string name;
-  NodeId node_id{};
-  uint64_t age = 0;
   absl::Time started;
   absl::Duration uptime;
+  MonoTime now;
   bool gate_open = false;
+  std::string store_alarm;  // why nothing is remembered; empty: all is well
   ReloadStatus last_reload;
   ControllerStatus controller;
+  DurationHistogram takeovers;  // of this node
+  HeartCounters heart;
+  HeartStatus lease;
 };
 
 // The counters of all workers, each written by its own; they outlive whoever reads them here.
@@ -51,7 +53,8 @@ PortTraffic SumOf(const WorkerList& workers, PortCounters WorkerCounters::*port)
 nlohmann::ordered_json StatusJson(const NodeStatus& status);
 nlohmann::ordered_json PortsJson(const std::vector<PortStatus>& ports, const WorkerList& workers);
 nlohmann::ordered_json CountersJson(const WorkerList& workers, unsigned mbufs_in_use);
-// With the keys of the file (docs/operations.md), defaults included; of the records of a zone only their number.
+// With the keys of the file (docs/operations.md), defaults included; of the records of a zone only their number, of the
+// cluster's key only whether there is one.
 nlohmann::ordered_json ConfigJson(const Config& config);
 
 }  // namespace qure

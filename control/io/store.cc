@@ -1,161 +1,217 @@
 #include "control/io/store.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/random.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
-#include <string_view>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/cleanup/cleanup.h"
 #include "control/io/fd.h"
+#include "control/io/log.h"
 #include "control/io/ownership.h"
+#include "control/io/store_rows.h"
 #include "control/io/text.h"
 
 namespace qure {
 namespace {
 
-constexpr int kSchemaVersion = 1;
-constexpr int kBusyTimeoutMs = 500;  // a predecessor may still be closing
+namespace fs = std::filesystem;
 
-// Version 1. One row: who this node is, and how often it has booted.
-constexpr char kSchema[] =
-    "CREATE TABLE identity ("
-    "  id INTEGER PRIMARY KEY CHECK (id = 1),"
-    "  node_id BLOB NOT NULL CHECK (length(node_id) = 16),"
-    "  age INTEGER NOT NULL CHECK (age >= 0)) STRICT;"
-    "PRAGMA user_version = 1";
-
-absl::Status ToStatus(sqlite3* db, const std::string& path) {
-  const std::string what = Concat(path, ": ", sqlite3_errmsg(db));
-  switch (sqlite3_errcode(db)) {
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-    case SQLITE_CONSTRAINT:
-    case SQLITE_ERROR:
-      return absl::DataLossError(Concat(
-          what, "; the file is damaged or not ours: move it away and start again, the node then takes a new identity"));
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return absl::FailedPreconditionError(Concat(
-          what,
-          "; another qured uses it: stop that one, or set node.data_directory to a directory of this node's own"));
-    case SQLITE_FULL:
-      return absl::ResourceExhaustedError(Concat(what, "; free some space on its file system"));
-    case SQLITE_READONLY:
-    case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-      return absl::PermissionDeniedError(Concat(what, "; make it and its directory writable for qured"));
-    default:
-      return absl::UnavailableError(what);
-  }
-}
-
-absl::Status Execute(sqlite3* db, const std::string& path, const char* sql) {
-  if (sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK) return absl::OkStatus();
-  return ToStatus(db, path);
-}
-
-// A prepared statement with an owner. A failed preparation shows in its steps.
-class Statement {
- public:
-  Statement(sqlite3* db, std::string_view sql) {
-    sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
-  }
-  ~Statement() { sqlite3_finalize(statement_); }
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
-
-  sqlite3_stmt* get() const { return statement_; }
-  bool Row() { return statement_ != nullptr && sqlite3_step(statement_) == SQLITE_ROW; }
-  bool Done() { return statement_ != nullptr && sqlite3_step(statement_) == SQLITE_DONE; }
-
- private:
-  sqlite3_stmt* statement_ = nullptr;
-};
+constexpr int kMostDamaged = 999;
 
 // With the mode of its owner only, before anything is in it: SQLite gives its journal the mode of the file.
-absl::Status CreateFile(const std::string& path) {
+absl::Status CreateFile(const std::string& path, bool* created) {
   const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  *created = file.valid();
   if (file.valid() || errno == EEXIST) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, Concat(path, ": cannot be created; make its directory writable for qured"));
 }
 
-absl::Status CheckIntegrity(sqlite3* db, const std::string& path) {
-  Statement check(db, "PRAGMA quick_check(1)");
-  if (!check.Row()) return ToStatus(db, path);
-  const auto* result = reinterpret_cast<const char*>(sqlite3_column_text(check.get(), 0));
-  if (result != nullptr && std::strcmp(result, "ok") == 0) return absl::OkStatus();
-  return absl::DataLossError(Concat(path, ": damaged (", result == nullptr ? "" : result,
-                                    "); move it away and start again, the node then takes a new identity"));
+// A new name in a directory is durable only with the directory.
+void SyncDirectory(const std::string& path) {
+  const Fd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.valid()) fsync(directory.get());
 }
 
-// Within a transaction.
-absl::Status UpgradeSchema(sqlite3* db, const std::string& path) {
-  Statement query(db, "PRAGMA user_version");
-  if (!query.Row()) return ToStatus(db, path);
-  const int version = sqlite3_column_int(query.get(), 0);
-  if (version > kSchemaVersion) {
-    return absl::FailedPreconditionError(Concat(path, ": has schema version ", version, ", this qured knows ",
-                                                kSchemaVersion, "; it was written by a newer qured: run that one"));
-  }
-  return version == kSchemaVersion ? absl::OkStatus() : Execute(db, path, kSchema);
+std::string DamagedName(const std::string& path, int number) {
+  return Concat(path, ".damaged-", number);
 }
 
-absl::Status DrawIdentity(sqlite3* db, const std::string& path) {
+bool Exists(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+absl::StatusOr<NodeId> DrawNodeId() {
   NodeId id{};
-  if (getrandom(id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) {
-    return absl::ErrnoToStatus(errno, "no random numbers from the kernel");
+  if (getrandom(id.data(), id.size(), 0) == static_cast<ssize_t>(id.size())) return id;
+  return absl::ErrnoToStatus(errno, "no random numbers from the kernel");
+}
+
+absl::Status DrawIdentity(Database* db) {
+  const absl::StatusOr<NodeId> id = DrawNodeId();
+  if (!id.ok()) return id.status();
+  IdentityRow row;
+  row.node_id = *id;
+  return WriteIdentity(db, row);
+}
+
+// Where nothing can be written: read-only, full, or failing.
+bool IsUnwritable(const absl::Status& status) {
+  return absl::IsPermissionDenied(status) || absl::IsResourceExhausted(status) || absl::IsUnavailable(status);
+}
+
+// A directory in memory for a copy of the store; empty if there is none.
+std::string MakeMemoryDirectory() {
+  for (const char* const base : {"/dev/shm", "/run", "/tmp"}) {
+    std::string path = Concat(base, "/qure-store-XXXXXX");
+    if (mkdtemp(path.data()) != nullptr) return path;
   }
-  Statement insert(db, "INSERT INTO identity VALUES (1, ?, 0) ON CONFLICT DO NOTHING");
-  sqlite3_bind_blob(insert.get(), 1, id.data(), static_cast<int>(id.size()), SQLITE_STATIC);
-  return insert.Done() ? absl::OkStatus() : ToStatus(db, path);
+  return "";
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& directory) {
-  const std::string path = directory + "/qure.db";
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& directory, std::string_view revision) {
   if (absl::Status made = MakePrivateDirectory(directory); !made.ok()) return made;
-  if (absl::Status created = CreateFile(path); !created.ok()) return created;
-  sqlite3* db = nullptr;
-  const int opened = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
-  std::unique_ptr<Store> store(new Store(db));
-  if (opened != SQLITE_OK) return ToStatus(db, path);
-  sqlite3_busy_timeout(db, kBusyTimeoutMs);
-  if (absl::Status booted = store->Boot(path); !booted.ok()) return booted;
+  std::unique_ptr<Store> store(new Store(directory, revision));
+  absl::Status status = store->Boot();
+  if (absl::IsDataLoss(status)) {
+    status = store->MoveAside(status);
+    if (status.ok()) status = store->Boot();
+  }
+  if (IsUnwritable(status)) status = store->ServeFromMemory(status);
+  if (!status.ok()) return status;
   return store;
 }
 
-absl::Status Store::Boot(const std::string& path) {
-  // The exclusive lock is taken with the first access and held until the process ends, however it ends.
-  absl::Status status =
-      Execute(db_, path, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  if (status.ok()) status = Execute(db_, path, "BEGIN IMMEDIATE");
-  if (!status.ok()) return status;
-  // Without effect after COMMIT.
-  const auto roll_back = absl::MakeCleanup([this] { sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr); });
-  status = CheckIntegrity(db_, path);
-  if (status.ok()) status = UpgradeSchema(db_, path);
-  if (status.ok()) status = DrawIdentity(db_, path);
-  if (status.ok()) status = Execute(db_, path, "UPDATE identity SET age = age + 1");
-  if (status.ok()) status = ReadIdentity(path);
-  if (status.ok()) status = Execute(db_, path, "COMMIT");  // durable: WAL with synchronous = FULL syncs here
+absl::Status Store::Boot() {
+  bool created = false;
+  if (absl::Status status = CreateFile(path_, &created); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<Database>> db = Database::Open(path_);
+  absl::Status status = db.status();
+  if (status.ok()) {
+    db_ = *std::move(db);
+    status = db_->Transaction([this, created] {
+      absl::Status done = Load(db_.get(), created);
+      return done.ok() ? SaveBoot() : done;
+    });
+  }
+  boot_saved_ = status.ok();
+  if (status.ok() && created) SyncDirectory(directory_);
+  if (!status.ok()) {
+    db_.reset();
+    if (created) unlink(path_.c_str());
+  }
   return status;
 }
 
-absl::Status Store::ReadIdentity(const std::string& path) {
-  Statement query(db_, "SELECT node_id, age FROM identity");
-  if (!query.Row()) return ToStatus(db_, path);
-  std::memcpy(node_id_.data(), sqlite3_column_blob(query.get(), 0), node_id_.size());  // the schema checks the length
-  age_ = static_cast<uint64_t>(sqlite3_column_int64(query.get(), 1));
+absl::Status Store::Load(Database* db, bool created) {
+  state_ = {};
+  IdentityRow row;
+  bool was_empty = false;
+  absl::Status status = CheckIntegrity(db);
+  if (status.ok()) status = UpgradeSchema(db, &was_empty);
+  if (status.ok() && was_empty) status = DrawIdentity(db);
+  if (status.ok()) status = ReadIdentity(db, &row);
+  if (status.ok()) status = ReadState(db, &state_);
+  if (!status.ok()) return status;
+  state_.node_id = row.node_id;
+  state_.age = row.age + 1;
+  state_.revision = row.revision;
+  state_.age_at_revision = row.revision == revision_ ? row.age_at_revision : state_.age;
+  state_.lost = was_empty && (!created || Exists(DamagedName(path_, 1)));
+  age_at_revision_ = state_.age_at_revision;
+  hardware_ = row.lan_mac;
   return absl::OkStatus();
 }
 
-Store::~Store() {
-  sqlite3_close(db_);
+absl::Status Store::SaveBoot() {
+  return WriteIdentity(db_.get(), {state_.node_id, state_.age, hardware_, revision_, age_at_revision_});
+}
+
+absl::Status Store::MoveAside(const absl::Status& why) {
+  int number = 1;
+  while (number < kMostDamaged && Exists(DamagedName(path_, number))) ++number;
+  const std::string aside = DamagedName(path_, number);
+  std::error_code error;
+  // The log first: beside a new database it would be taken for its own.
+  for (const char* const suffix : {"-wal", "-shm", ""}) {
+    const std::string part = path_ + suffix;
+    if (Exists(part)) fs::rename(part, aside + suffix, error);
+    if (error) {
+      return absl::ErrnoToStatus(error.value(), Concat(why.message(), "; and it cannot be moved to ", aside));
+    }
+  }
+  LogLine(LogLevel::kError, Concat(why.message(), "; kept as ", aside));
+  LogLine(LogLevel::kError,
+          "the store is made anew: this node has a new identity, and learns the cluster's history from the others");
+  return absl::OkStatus();
+}
+
+absl::Status Store::ServeFromMemory(const absl::Status& why) {
+  const std::string directory = MakeMemoryDirectory();
+  if (directory.empty()) return why;
+  const auto remove = absl::MakeCleanup([&directory] {
+    std::error_code ignored;
+    fs::remove_all(directory, ignored);
+  });
+  const std::string copy = directory + "/qure.db";
+  std::error_code error;
+  fs::copy_file(path_, copy, error);
+  if (!error && Exists(path_ + "-wal")) fs::copy_file(path_ + "-wal", copy + "-wal", error);
+  if (error) return why;
+  const absl::StatusOr<std::unique_ptr<Database>> db = Database::Open(copy);
+  if (!db.ok()) return why;
+  const absl::Status loaded = (*db)->Transaction([this, &db] { return Load(db->get(), /*created=*/true); });
+  if (!loaded.ok() || state_.age <= 1) return why;  // an identity that was never saved is none
+  alarm_ = Concat(why.message(), "; serving from memory, what is new is forgotten at the next start");
+  return absl::OkStatus();
+}
+
+void Store::SetHardware(const MacAddress& lan_mac) {
+  state_.hardware_changed = hardware_ && *hardware_ != lan_mac;
+  if (hardware_) return;
+  hardware_ = lan_mac;
+  boot_saved_ = false;
+  if (const absl::Status saved = Apply({}); !saved.ok()) {
+    LogLine(LogLevel::kWarning, "the LAN port's address is not remembered yet: " + std::string(saved.message()));
+  }
+}
+
+absl::Status Store::Apply(std::span<const StoreChange> changes) {
+  if (db_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<Database>> db = Database::Open(path_);
+    if (!db.ok()) return db.status();
+    db_ = *std::move(db);
+  }
+  absl::Status status = db_->Transaction([this, changes] {
+    absl::Status done;
+    bool was_empty = false;
+    if (!boot_saved_) done = UpgradeSchema(db_.get(), &was_empty);
+    if (done.ok() && !boot_saved_) done = SaveBoot();
+    for (const StoreChange& change : changes) {
+      if (done.ok()) done = WriteChange(db_.get(), change);
+    }
+    return done;
+  });
+  if (status.ok()) boot_saved_ = true;
+  return status;
+}
+
+absl::Status Store::TakeNewIdentity() {
+  const absl::StatusOr<NodeId> id = DrawNodeId();
+  if (!id.ok()) return id.status();
+  if (absl::Status saved = Apply({}); !saved.ok()) return saved;
+  return db_->Transaction([this, &id] {
+    // What this boot has said is the other's to say; its next boot is the first of another node.
+    const absl::Status forgotten = ForgetBoot(db_.get(), state_.node_id, state_.age);
+    return forgotten.ok() ? WriteIdentity(db_.get(), {*id, 0, std::nullopt, "", 1}) : forgotten;
+  });
 }
 
 }  // namespace qure

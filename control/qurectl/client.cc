@@ -38,11 +38,12 @@ absl::StatusOr<Fd> Connect(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<nlohmann::ordered_json> Ask(const std::string& socket_path, std::string_view command) {
+absl::StatusOr<nlohmann::ordered_json> Ask(const std::string& socket_path, const nlohmann::json& request) {
   const absl::StatusOr<Fd> socket = Connect(socket_path);
   if (!socket.ok()) return socket.status();
-  const std::string request = nlohmann::json{{"command", command}}.dump() + "\n";
-  if (send(socket->get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return NotReachable(socket_path, errno);
+  const std::string question =
+      request.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace) + "\n";
+  if (send(socket->get(), question.data(), question.size(), MSG_NOSIGNAL) < 0) return NotReachable(socket_path, errno);
 
   std::string line;
   std::array<char, 16384> buffer;

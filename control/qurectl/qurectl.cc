@@ -1,20 +1,27 @@
 // The operator's command line.
 
 #include <getopt.h>
+#include <poll.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "control/io/cluster_key.h"
 #include "control/io/config_file.h"
-#include "control/io/status.h"
+#include "control/io/text.h"
+#include "control/io/version.h"
 #include "control/qurectl/client.h"
+#include "control/qurectl/cluster_tables.h"
+#include "control/qurectl/plot.h"
+#include "control/qurectl/request.h"
 #include "control/qurectl/tables.h"
 
 namespace qure {
@@ -24,9 +31,24 @@ constexpr int kRefused = 1;
 constexpr int kUsageError = 2;  // an invalid configuration too
 constexpr int kNotReachable = 3;
 
+constexpr size_t kPlotWidth = 72;
+constexpr int kHandoverPatienceMs = 3000;
+constexpr int kHandoverAskMs = 20;
+
 constexpr char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
 
-  status             who this node is, which service addresses it holds
+  status             who this node is, its role, which service addresses it holds
+  nodes              the cluster's nodes: roles, states, boots
+  term               who leads, under which term
+  history [--limit N] [--plot] [--svg FILE]
+                     what has happened; --plot, --svg: nodes online over time, by era
+  handover [NODE]    this node leads: hand over, to NODE (a name, or the beginning of an id) or the best
+  maintenance on|off on: this node hands over and does not lead until off
+  key list           the ids of the cluster's keys; no key is ever shown
+  key new            a fresh key, for the configuration or a file; needs no running qured
+  key add ID KEY     accept another key (64 hexadecimal digits, or a file that holds them)
+  key use ID         send under it, once all nodes have it
+  key remove ID      accept it no more, once all nodes use another
   ports              the LAN and the host port, with their traffic
   counters [--all]   what became of the frames; --all: also what never happened
   config show        the configuration in force
@@ -45,28 +67,57 @@ struct Arguments {
   bool json = false;
   bool all = false;
   bool help = false;
+  bool plot = false;
+  std::string svg;
+  std::optional<uint32_t> limit;
   std::vector<std::string_view> words;
+
+  bool HasHistoryOption() const { return plot || !svg.empty() || limit; }
 };
 
+// False: wrong usage.
+bool TakeOption(int option, Arguments* out) {
+  switch (option) {
+    case 's':
+      out->socket = optarg;
+      return true;
+    case 'j':
+      return out->json = true;
+    case 'a':
+      return out->all = true;
+    case 'h':
+      return out->help = true;
+    case 'p':
+      return out->plot = true;
+    case 'g':
+      out->svg = optarg;
+      return !out->svg.empty();
+    case 'l':
+      out->limit = ParseUnsigned(optarg);
+      return out->limit.has_value();
+    default:
+      return false;
+  }
+}
+
 bool ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 6> kOptions = {{{"socket", required_argument, nullptr, 's'},
+  static constexpr std::array<option, 9> kOptions = {{{"socket", required_argument, nullptr, 's'},
                                                       {"json", no_argument, nullptr, 'j'},
                                                       {"all", no_argument, nullptr, 'a'},
+                                                      {"plot", no_argument, nullptr, 'p'},
+                                                      {"svg", required_argument, nullptr, 'g'},
+                                                      {"limit", required_argument, nullptr, 'l'},
                                                       {"help", no_argument, nullptr, 'h'},
                                                       {"version", no_argument, nullptr, 'V'},
                                                       {nullptr, 0, nullptr, 0}}};
   if (const char* socket = std::getenv("QURE_SOCKET"); socket != nullptr && *socket != '\0') out->socket = socket;
   int option = 0;
   while ((option = getopt_long(argc, argv, "s:jahV", kOptions.data(), nullptr)) != -1) {
-    if (option == 's') out->socket = optarg;
-    if (option == 'j') out->json = true;
-    if (option == 'a') out->all = true;
-    if (option == 'h') out->help = true;
     if (option == 'V') {
-      std::cout << "qurectl " << Version() << "\n";
+      std::cout << "qurectl " << FullVersion() << "\n";
       std::exit(EXIT_SUCCESS);
     }
-    if (option == '?') return false;
+    if (!TakeOption(option, out)) return false;
   }
   out->words.assign(argv + optind, argv + argc);
   out->help = out->help || (out->words.size() == 1 && out->words[0] == "help");
@@ -80,34 +131,84 @@ int UsageError() {
 
 int CheckConfig(const std::string& path) {
   const absl::StatusOr<Config> config = LoadConfig(path);
-  if (config.ok()) {
-    std::cout << path << ": valid\n";
-    return EXIT_SUCCESS;
+  if (!config.ok()) {
+    std::cerr << config.status().message() << "\n";
+    return kUsageError;
   }
-  std::cerr << config.status().message() << "\n";
-  return kUsageError;
+  for (const std::string& warning : ConfigWarnings(path, *config)) std::cerr << "warning: " << warning << "\n";
+  std::cout << path << ": valid\n";
+  return EXIT_SUCCESS;
 }
 
-std::string TextOf(std::string_view command, const nlohmann::ordered_json& answer, bool all) {
+std::string TextOf(const Arguments& arguments, std::string_view command, const nlohmann::ordered_json& answer) {
   if (command == "status") return StatusText(answer);
+  if (command == "nodes") return NodesText(answer);
+  if (command == "term" || command == "handover") return LeadText(answer);
+  if (command == "history" && arguments.plot) return PlotText(ReadSeries(answer), kPlotWidth);
+  if (command == "history") return arguments.svg.empty() ? HistoryText(answer) : "";
+  if (command == "key") return KeysText(answer);
+  if (command == "maintenance")
+    return answer.at("maintenance").get<bool>() ? "this node does not lead\n" : "this node may lead\n";
   if (command == "ports") return PortsText(answer);
-  if (command == "counters") return CountersText(answer, all);
+  if (command == "counters") return CountersText(answer, arguments.all);
   if (command == "reload") return "reloaded " + answer.at("reloaded").get<std::string>() + "\n";
   return answer.dump(2) + "\n";
 }
 
-int AskAndShow(const Arguments& arguments, std::string_view command) {
-  const absl::StatusOr<nlohmann::ordered_json> answer = Ask(arguments.socket, command);
+// The answer; or, with what is wrong said, the exit status.
+std::optional<int> AskOrExplain(const Arguments& arguments, const nlohmann::json& request,
+                                nlohmann::ordered_json* out) {
+  absl::StatusOr<nlohmann::ordered_json> answer = Ask(arguments.socket, request);
   if (!answer.ok()) {
     std::cerr << "qurectl: " << answer.status().message() << "\n";
     return answer.status().code() == absl::StatusCode::kUnavailable ? kNotReachable : kRefused;
   }
-  if (arguments.json) std::cout << answer->dump(2) << "\n";
-  if (const auto error = answer->find("error"); error != answer->end()) {
-    if (!arguments.json) std::cerr << "qurectl: " << command << " refused:\n" << error->get<std::string>() << "\n";
-    return kRefused;
+  *out = *std::move(answer);
+  const auto error = out->find("error");
+  if (error == out->end()) return std::nullopt;
+  if (arguments.json) {
+    std::cout << out->dump(2) << "\n";
+  } else {
+    std::cerr << "qurectl: " << request.at("command").get<std::string>() << " refused:\n"
+              << error->get<std::string>() << "\n";
   }
-  if (!arguments.json) std::cout << TextOf(command, *answer, arguments.all);
+  return kRefused;
+}
+
+bool WriteSvg(const std::string& path, const nlohmann::ordered_json& history) {
+  std::ofstream file(path, std::ios::trunc);
+  file << PlotSvg(ReadSeries(history));
+  file.flush();
+  if (!file) std::cerr << "qurectl: " << path << " cannot be written\n";
+  return file.good();
+}
+
+// A handover takes some milliseconds: waits until another node than `master` leads, whose term is then in `answer`.
+std::optional<int> AwaitHandover(const Arguments& arguments, const nlohmann::ordered_json& master,
+                                 nlohmann::ordered_json* answer) {
+  for (int waited = 0; waited < kHandoverPatienceMs; waited += kHandoverAskMs) {
+    if (const auto done = AskOrExplain(arguments, {{"command", "term"}}, answer)) return done;
+    const nlohmann::ordered_json& leads = answer->at("master");
+    if (!leads.is_null() && leads.at("node") != master.at("node")) return std::nullopt;
+    poll(nullptr, 0, kHandoverAskMs);
+  }
+  std::cerr << "qurectl: handover: nobody took over; qured's log says why\n";
+  return kRefused;
+}
+
+int AskAndShow(const Arguments& arguments, const nlohmann::json& request) {
+  const auto command = request.at("command").get<std::string>();
+  nlohmann::ordered_json before;
+  nlohmann::ordered_json answer;
+  if (command == "handover") {
+    if (const auto done = AskOrExplain(arguments, {{"command", "term"}}, &before)) return *done;
+  }
+  if (const auto done = AskOrExplain(arguments, request, &answer)) return *done;
+  if (command == "handover") {
+    if (const auto done = AwaitHandover(arguments, before.at("master"), &answer)) return *done;
+  }
+  if (!arguments.svg.empty() && !WriteSvg(arguments.svg, answer)) return kRefused;
+  std::cout << (arguments.json ? answer.dump(2) + "\n" : TextOf(arguments, command, answer));
   return EXIT_SUCCESS;
 }
 
@@ -119,16 +220,22 @@ int Main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   const std::vector<std::string_view>& words = arguments.words;
-  if (words[0] == "config") {
-    if (words.size() == 3 && words[1] == "check") return CheckConfig(std::string(words[2]));
-    if (words.size() == 2 && words[1] == "show") return AskAndShow(arguments, "config");
-    return UsageError();
+  if (words.size() == 3 && words[0] == "config" && words[1] == "check") return CheckConfig(std::string(words[2]));
+  if (words.size() == 2 && words[0] == "key" && words[1] == "new") {
+    std::cout << ClusterKeyText(DrawClusterKey()) << "\n";
+    return EXIT_SUCCESS;
   }
-  static constexpr std::array<std::string_view, 4> kCommands = {"status", "ports", "counters", "reload"};
-  const bool known = std::find(kCommands.begin(), kCommands.end(), words[0]) != kCommands.end();
-  if (!known || words.size() != 1 || (arguments.all && words[0] != "counters")) return UsageError();
+  std::optional<absl::StatusOr<nlohmann::json>> request = RequestFor(words);
+  const bool misplaced =
+      (arguments.all && words[0] != "counters") || (arguments.HasHistoryOption() && words[0] != "history");
+  if (!request || misplaced) return UsageError();
+  if (!request->ok()) {
+    std::cerr << "qurectl: " << request->status().message() << "\n";
+    return kRefused;
+  }
+  if (arguments.limit) (**request)["limit"] = *arguments.limit;
   try {
-    return AskAndShow(arguments, words[0]);
+    return AskAndShow(arguments, **request);
   } catch (const nlohmann::json::exception& error) {
     std::cerr << "qurectl: qured's answer is not understood; do their versions match? " << error.what() << "\n";
     return kRefused;

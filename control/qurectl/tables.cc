@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "control/qurectl/cluster_tables.h"
 
 namespace qure {
 namespace {
@@ -29,6 +30,48 @@ std::string ReloadText(const ordered_json& reload) {
 
 std::string VerifiedText(const ordered_json& address) {
   return address.at("alarm").get<bool>() ? "ALARM" : Cell(address.at("verified"));
+}
+
+std::string Line(const char* key, const std::string& value) {
+  return absl::StrFormat("%-10s %s\n", key, value);
+}
+
+std::string MillisecondsText(const ordered_json& seconds) {
+  return absl::StrFormat("%.1f ms", seconds.get<double>() * 1e3);
+}
+
+std::string RoleText(const ordered_json& status) {
+  std::string text = Cell(status.at("role"));
+  if (!status.at("phase").is_null()) absl::StrAppend(&text, " (", Cell(status.at("phase")), ")");
+  if (status.at("maintenance").get<bool>()) text += ", in maintenance";
+  if (status.at("stands_back").get<bool>()) text += ", stands back: another machine has this identity";
+  return absl::StrCat(text, ", term ", TermText(status.at("term")));
+}
+
+std::string NodeOf(const ordered_json& who) {
+  return who.is_null() ? "-" : NodeText(who.at("node"), who.at("name"));
+}
+
+std::string TakeoverText(const ordered_json& takeover) {
+  if (takeover.is_null()) return "none by this node";
+  return absl::StrCat(Cell(takeover.at("cause")), ", took ", MillisecondsText(takeover.at("took_seconds")), ", ",
+                      UptimeText(takeover.at("ago_seconds").get<double>()), " ago");
+}
+
+std::string ClusterLines(const ordered_json& status) {
+  const ordered_json& lease = status.at("lease");
+  std::string deputy = NodeOf(status.at("deputy"));
+  if (lease.at("seconds").get<double>() > 0) {
+    absl::StrAppend(&deputy, ", lease ", MillisecondsText(lease.at("seconds")), ", longest gap ",
+                    MillisecondsText(lease.at("longest_gap_seconds")));
+  }
+  std::string text = Line("master", NodeOf(status.at("master")));
+  text += Line("deputy", deputy);
+  text += Line("cluster", absl::StrCat("era ", Cell(status.at("era")), ", ", Cell(status.at("nodes_present")),
+                                       " nodes, up ", UptimeText(status.at("cluster_uptime_seconds").get<double>()),
+                                       status.at("open").get<bool>() ? ", OPEN to anybody" : "",
+                                       status.at("multicast").get<bool>() ? "" : ", multicast does not pass"));
+  return text + Line("takeover", TakeoverText(status.at("last_takeover")));
 }
 
 }  // namespace
@@ -69,16 +112,17 @@ std::string UptimeText(double seconds) {
 }
 
 std::string StatusText(const ordered_json& status) {
-  const auto line = [](const char* key, const std::string& value) { return absl::StrFormat("%-10s %s\n", key, value); };
-  std::string text = line("node", absl::StrCat(Cell(status.at("name")), ", id ", Cell(status.at("node_id")), ", boot ",
+  std::string text = Line("node", absl::StrCat(Cell(status.at("name")), ", id ", Cell(status.at("node_id")), ", boot ",
                                                Cell(status.at("age"))));
-  text += line("version", Cell(status.at("version")));
-  text += line("uptime", UptimeText(status.at("uptime_seconds").get<double>()));
-  text += line("role", absl::StrCat(Cell(status.at("role")), ", term ", Cell(status.at("term"))));
-  text += line("gate", Cell(status.at("gate")));
-  text += line("snapshot", Cell(status.at("snapshot_revision")));
-  text += line("node MAC", Cell(status.at("node_mac")));
-  text += line("config", ReloadText(status.at("last_reload")));
+  text += Line("version", absl::StrCat(Cell(status.at("version")), ", revision ", Cell(status.at("revision"))));
+  text += Line("uptime", UptimeText(status.at("uptime_seconds").get<double>()));
+  text += Line("role", RoleText(status));
+  if (status.at("clustered").get<bool>()) text += ClusterLines(status);
+  text += Line("gate", Cell(status.at("gate")));
+  text += Line("snapshot", Cell(status.at("snapshot_revision")));
+  text += Line("node MAC", Cell(status.at("node_mac")));
+  text += Line("config", ReloadText(status.at("last_reload")));
+  if (status.at("store") != "ok") text += Line("store", "ALARM: " + Cell(status.at("store")));
 
   Table table({{"ADDRESS"},
                {"STATE"},

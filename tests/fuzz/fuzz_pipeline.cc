@@ -1,11 +1,13 @@
 // The whole packet path. The first input byte chooses the site and the direction, the rest is the frame:
 //   bit 0: the LAN is VLAN 100   bit 1: shared mode   bit 2: from the host port   bit 3: checksums are repaired first
+//   bit 4: a node of a cluster that hands its addresses over
 //   bits 5-7: tailroom in steps of 80 bytes
 #include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "dataplane/cluster_filter.h"
 #include "dataplane/pipeline.h"
 #include "proto/arp.h"
 #include "proto/checksum.h"
@@ -33,6 +35,11 @@ struct Site {
     snapshot = base;
     snapshot.vlan = (choice & 1) != 0 ? kVlan : 0;
     snapshot.dedicated = (choice & 2) == 0;
+    if ((choice & 16) == 0) return;
+    snapshot.draining = true;
+    snapshot.cluster_port = 7873;
+    snapshot.cluster_group = testing::Ip4("239.81.82.1");
+    snapshot.node_address = testing::kNode4;
   }
 
   Snapshot snapshot;
@@ -146,11 +153,12 @@ const ServiceAddress* AnsweringAddress(const Snapshot& snapshot, const Headers& 
   return h.ip6 != nullptr ? snapshot.Find(h.ip6->source) : nullptr;
 }
 
-void CheckAnswerHeaders(const Snapshot& snapshot, const Headers& h) {
+// `draining`: from the node MAC, where no lease is asked for.
+void CheckAnswerHeaders(const Snapshot& snapshot, const Headers& h, bool draining) {
   FUZZ_CHECK(h.ethernet != nullptr && h.vlan == snapshot.vlan);
   const ServiceAddress* from = AnsweringAddress(snapshot, h);
   FUZZ_CHECK(from != nullptr && from->serving);
-  FUZZ_CHECK(h.ethernet->source == from->mac);
+  FUZZ_CHECK(h.ethernet->source == (draining ? snapshot.node_mac : from->mac));
   if (h.ip4 != nullptr) {
     FUZZ_CHECK(InternetChecksum({reinterpret_cast<const uint8_t*>(h.ip4), h.ip4->header_length()}) == Be16(0));
     FUZZ_CHECK(!h.ip4->destination.is_multicast() && !h.ip4->destination.is_zero());
@@ -159,6 +167,7 @@ void CheckAnswerHeaders(const Snapshot& snapshot, const Headers& h) {
     FUZZ_CHECK(!h.ip6->destination.is_zero());
     FUZZ_CHECK(!h.ip6->destination.is_multicast() || h.ip6->destination == kAllNodes);
   }
+  FUZZ_CHECK(!draining || h.arp == nullptr);
   if (h.arp != nullptr) return;
   const auto [segment, offset] = Covered(h);
   FUZZ_CHECK(!segment.empty());
@@ -177,13 +186,30 @@ void Mirror(MutableBytes frame) {
   if (auto* udp = MutableHeaderAt<UdpHeader>(h.segment, 0)) std::swap(udp->source_port, udp->destination_port);
 }
 
+bool IsAnswer(Reason reason) {
+  return VerdictOf(reason) == Verdict::kAnswer || reason == Reason::drain_answer;
+}
+
 void CheckAnswer(const Site& site, const Result& result) {
   Bytes frame = result.frame;
-  CheckAnswerHeaders(site.snapshot, HeadersOf(frame));
+  const bool draining = result.reason == Reason::drain_answer;
+  FUZZ_CHECK(draining == site.snapshot.draining);
+  CheckAnswerHeaders(site.snapshot, HeadersOf(frame), draining);
   // No answer is answered: neither looped back nor reflected by a machine that turns it round.
   FUZZ_CHECK(VerdictOf(Run(site, false, frame).reason) == Verdict::kDrop);
   Mirror(frame);
-  FUZZ_CHECK(VerdictOf(Run(site, false, frame).reason) != Verdict::kAnswer);
+  FUZZ_CHECK(!IsAnswer(Run(site, false, frame).reason));
+}
+
+// As it came, with an envelope or whatever else within the packet.
+void CheckToControl(const Site& site, const Bytes& input, const Result& result) {
+  FUZZ_CHECK(site.snapshot.cluster_port != 0 && result.frame == input);
+  Bytes frame = result.frame;
+  const Headers h = HeadersOf(frame);
+  FUZZ_CHECK(h.ip4 != nullptr && !h.segment.empty());
+  const auto transport = static_cast<uint16_t>(h.segment.data() - frame.data());
+  const ConstBytes payload = ClusterPayload(frame, transport);
+  FUZZ_CHECK(payload.data() + payload.size() <= h.segment.data() + h.segment.size());
 }
 
 void CheckToKernel(const Snapshot& snapshot, Bytes frame) {
@@ -231,8 +257,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       CheckToKernel(site.snapshot, result.frame);
       break;
     case Verdict::kLan:
+      if (result.reason == Reason::drain_answer) {
+        FUZZ_CHECK(!site.from_host);
+        CheckAnswer(site, result);
+        break;
+      }
       FUZZ_CHECK(site.from_host);
       CheckFromKernel(site.snapshot, result.frame);
+      break;
+    case Verdict::kControl:
+      FUZZ_CHECK(!site.from_host);
+      CheckToControl(site, frame, result);
       break;
     case Verdict::kAnswer:
       FUZZ_CHECK(!site.from_host);

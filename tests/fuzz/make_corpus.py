@@ -21,7 +21,7 @@ SERVICE_MAC6 = bytes.fromhex("025555555506")
 BROADCAST = b"\xff" * 6
 
 # The first byte of an input of fuzz_pipeline.
-VLAN, SHARED, FROM_HOST, REPAIR = 1, 2, 4, 8
+VLAN, SHARED, FROM_HOST, REPAIR, CLUSTER = 1, 2, 4, 8, 16
 ROOMY = 7 << 5
 
 
@@ -272,12 +272,124 @@ def pipeline_host(frames):
     frames["host-tcp"] = FROM_HOST | VLAN, ether(GATEWAY_MAC, NODE_MAC, 0x0800, reply)
 
 
+def pipeline_cluster(frames):
+    def datagram(payload, mac=NODE_MAC, to="198.51.100.11", **tag):
+        packet = ipv4("198.51.100.12", to, 17, udp("198.51.100.12", to, 7873, payload))
+        return ether(mac, bytes.fromhex("022222222220"), 0x0800, packet, **tag)
+
+    group = bytes.fromhex("01005e515201")
+    query = dns("www.home.example", 1, [opt()])
+    all_systems = ether(bytes.fromhex("01005e000001"), GATEWAY_MAC, 0x0800,
+                        ipv4(GATEWAY4, "224.0.0.1", 2, bytes.fromhex("1132eecd00000000")))
+    frames["cluster-message"] = CLUSTER, datagram(envelope(), group, "239.81.82.1")
+    frames["cluster-broadcast"] = CLUSTER | SHARED, datagram(envelope(), BROADCAST, "255.255.255.255")
+    frames["cluster-heartbeat"] = CLUSTER | VLAN, datagram(envelope(channel=2), vlan=100)
+    frames["cluster-empty"] = CLUSTER, datagram(b"")
+    frames["cluster-igmp"] = CLUSTER, all_systems
+    frames["drain-echo4"] = CLUSTER, ether(SERVICE_MAC4, GATEWAY_MAC, 0x0800, ipv4(CLIENT4, SERVICE4, 1, echo4()))
+    frames["drain-dns4"] = CLUSTER | REPAIR | ROOMY, ether(
+        SERVICE_MAC4, GATEWAY_MAC, 0x0800, ipv4(CLIENT4, SERVICE4, 17, udp(CLIENT4, SERVICE4, 53, query)))
+    frames["drain-arp"] = CLUSTER, ether(BROADCAST, GATEWAY_MAC, 0x0806,
+                                         arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4))
+
+
 def pipeline_seeds():
     frames = {}
+    pipeline_cluster(frames)
     pipeline_v4(frames)
     pipeline_v6(frames)
     pipeline_host(frames)
     return {key: bytes([choice]) + frame for key, (choice, frame) in frames.items()}
+
+
+def heartbeat(kind, flags, lease=15_000_000, wanted=0, reserved=0):
+    head = struct.pack("!BBHI", kind, flags, reserved, 3) + bytes([0xA0] * 16)
+    return head + struct.pack("!QQQQQQQ", 5, 0x1112131415161718, 7, 1_000_000_000, lease, 9, wanted)
+
+
+def heartbeat_seeds():
+    return {
+        "offer": heartbeat(1, 0),
+        "beat": heartbeat(1, 1),
+        "ack": heartbeat(2, 2, wanted=20_000_000),
+        "no-lease": heartbeat(1, 1, lease=0),
+        "long-lease": heartbeat(1, 1, lease=10_000_000_001),
+        "reserved": heartbeat(1, 1, reserved=1),
+        "short": heartbeat(1, 1)[:-1],
+    }
+
+
+def field(number, value):
+    """A protobuf field: bytes, varint or, as a tuple of one, fixed64."""
+    if isinstance(value, bytes):
+        return bytes([number << 3 | 2, len(value)]) + value
+    if isinstance(value, tuple):
+        return bytes([number << 3 | 1]) + struct.pack("<Q", *value)
+    assert value < 128
+    return bytes([number << 3, value])
+
+
+def envelope(channel=1, sender=2):
+    head = struct.pack("!HBBI", 0x5152, 1, channel, 7) + bytes([sender]) + bytes(15) + bytes([sender, 1]) + bytes(14)
+    return head + struct.pack("!Q", 5) + bytes(range(16)) + b"ciphertext" + bytes(16)
+
+
+def envelope_seeds():
+    raw, sealed, unproven = b"\0", b"\1", b"\3"
+    term = field(1, 3) + field(2, 5) + field(3, (7,))
+    hello = field(1, b"node") + field(2, 4) + field(3, b"rev") + field(5, 3) + field(6, (9,)) + field(11, bytes(16))
+    event = field(1, bytes(16)) + field(2, 4) + field(3, 1) + field(6, term) + field(7, 1) + field(10, b"text")
+    return {
+        "raw": raw + envelope(),
+        "raw-heartbeat": raw + envelope(channel=2),
+        "raw-own": raw + envelope(sender=1),
+        "raw-short": raw + envelope()[:79],
+        "raw-empty": raw,
+        "hello": sealed + field(1, hello),
+        "hello-unproven": unproven + field(1, hello),
+        "ping": sealed + field(2, field(1, (5,))),
+        "challenge": sealed + field(4, field(1, bytes(16))),
+        "challenge-short": sealed + field(4, field(1, bytes(15))),
+        "challenge-unproven": unproven + field(4, field(1, bytes(16))),
+        "echo-unproven": unproven + field(5, field(1, bytes(16))),
+        "claim": sealed + field(7, field(1, term) + field(2, hello)),
+        "chunk": sealed + field(13, field(1, event) + field(2, field(1, 3) + field(2, (9,)))),
+        "nothing": sealed,
+        "cut-off": sealed + field(1, hello)[:-1],
+    }
+
+
+def router_alert(next_header):
+    return bytes([next_header, 0, 5, 2, 0, 0, 1, 0])
+
+
+def group_query_seeds():
+    alert, exact, repair = bytes.fromhex("94040000"), b"\0", b"\1"
+
+    def igmp(kind, code, group="0.0.0.0", tail=b"", source=GATEWAY4):
+        return ipv4(source, "224.0.0.1", 2, bytes([kind, code, 0, 0]) + ip(group) + tail, options=alert)
+
+    def mld(kind, code, group="::", tail=b""):
+        source, destination = "fe80::1", "ff02::1"
+        message = icmp6(source, destination, kind, struct.pack("!HH", code, 0) + ip(group) + tail)
+        return ipv6(source, destination, 0, router_alert(58) + message, 1)
+
+    v3, mld2 = b"\2\x7d\0\0", solicited(SERVICE6)
+    return {
+        "igmp1": repair + igmp(0x11, 0),
+        "igmp2": repair + igmp(0x11, 100),
+        "igmp2-switch": repair + igmp(0x11, 100, source="0.0.0.0"),
+        "igmp3": repair + igmp(0x11, 100, tail=v3) + bytes(10),
+        "igmp3-sources": repair + igmp(0x11, 0x8F, "239.192.1.2", b"\2\x7d\0\1" + ip(CLIENT4)),
+        "igmp3-sources-missing": repair + igmp(0x11, 0x8F, "239.192.1.2", b"\2\x7d\0\2" + ip(CLIENT4)),
+        "igmp2-report": repair + igmp(0x16, 0, "239.192.1.2"),
+        "igmp-checksum": exact + igmp(0x11, 100),
+        "mld1": exact + mld(130, 10000),
+        "mld2": exact + mld(130, 0x8FFF, mld2, v3),
+        "mld2-sources": exact + mld(130, 1000, mld2, b"\2\x7d\0\1" + ip(CLIENT6)),
+        "mld-report": exact + mld(131, 0, mld2),
+        "mld-no-alert": repair + mld(130, 1000).replace(router_alert(58), bytes([58, 0, 1, 4, 0, 0, 0, 0])),
+    }
 
 
 SEEDS = {
@@ -285,7 +397,10 @@ SEEDS = {
     "fuzz_dns": dns_seeds,
     "fuzz_dns_name": dns_name_seeds,
     "fuzz_dns_table": dns_table_seeds,
+    "fuzz_envelope": envelope_seeds,
     "fuzz_ethernet_arp": arp_seeds,
+    "fuzz_heartbeat": heartbeat_seeds,
+    "fuzz_igmp_mld": group_query_seeds,
     "fuzz_ip": ip_seeds,
     "fuzz_nd": nd_seeds,
     "fuzz_pipeline": pipeline_seeds,

@@ -48,7 +48,10 @@ std::vector<Case> Asked() {
        std::nullopt,
        {Seen(EventKind::kAddressProbed, kStrangerMac, kIdle4)}},
       {"request for an address that is not held",
-       Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kIdle4}), Reason::not_serving},
+       Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kIdle4}),
+       Reason::not_serving,
+       std::nullopt,
+       {Seen(EventKind::kAddressWanted, kStrangerMac, kIdle4)}},
   };
 }
 

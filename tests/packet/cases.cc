@@ -21,13 +21,14 @@ std::vector<Case> Join(std::initializer_list<std::vector<Case>> tables) {
 }
 
 std::vector<Case> AllCases() {
-  return Join({ArpCases(), NeighborCases(), EchoCases(), DnsCases(), DeliveryCases(), MalformedCases(), HostCases()});
+  return Join({ArpCases(), NeighborCases(), EchoCases(), DnsCases(), DeliveryCases(), ClusterCases(), DrainCases(),
+               MalformedCases(), HostCases()});
 }
 
 Case OnVlan(Case c) {
   c.name += ", on a VLAN";
   c.in = Tagged(c.in, 0xe0);
-  if (c.out && VerdictOf(c.reason) == Verdict::kAnswer) c.out = Tagged(*c.out, 0xe0);
+  if (c.out && VerdictOf(c.reason) != Verdict::kHost) c.out = Tagged(*c.out, 0xe0);
   c.site = [site = c.site](Snapshot* s) {
     if (site) site(s);
     s->vlan = 7;

@@ -25,6 +25,8 @@ std::vector<Case> NeighborCases();
 std::vector<Case> EchoCases();
 std::vector<Case> DnsCases();
 std::vector<Case> DeliveryCases();
+std::vector<Case> ClusterCases();
+std::vector<Case> DrainCases();
 std::vector<Case> MalformedCases();
 std::vector<Case> HostCases();
 std::vector<Case> AllCases();

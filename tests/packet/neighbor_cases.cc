@@ -79,7 +79,11 @@ std::vector<Case> Asked() {
        Reason::nd_noted,
        std::nullopt,
        {Seen(EventKind::kAddressProbed, kStrangerMac, kIdle6)}},
-      {"solicitation for an address that is not held", Frame(idle), Reason::not_serving},
+      {"solicitation for an address that is not held",
+       Frame(idle),
+       Reason::not_serving,
+       std::nullopt,
+       {Seen(EventKind::kAddressWanted, kGatewayMac, kIdle6)}},
   };
 }
 

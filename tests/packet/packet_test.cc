@@ -11,17 +11,22 @@ namespace {
 
 std::string Text(const Event& e) {
   return std::to_string(static_cast<int>(e.kind)) + ' ' + ToString(e.mac) + ' ' + ToString(e.ip) +
-         (e.to_service_mac ? " to us" : "");
+         (e.to_service_mac ? " to us" : "") + " v" + std::to_string(e.version) + ' ' + std::to_string(e.span.ns);
 }
 
 bool Same(const Event& a, const Event& b) {
-  return a.kind == b.kind && a.mac == b.mac && a.ip == b.ip && a.to_service_mac == b.to_service_mac;
+  return a.kind == b.kind && a.mac == b.mac && a.ip == b.ip && a.to_service_mac == b.to_service_mac &&
+         a.version == b.version && a.span == b.span;
 }
 
 Snapshot SiteOf(const Case& c) {
   Snapshot snapshot = SiteSnapshot();
   if (c.site) c.site(&snapshot);
   return snapshot;
+}
+
+bool IsAnswer(Reason reason) {
+  return VerdictOf(reason) == Verdict::kAnswer || reason == Reason::drain_answer;
 }
 
 void Check(const Case& c) {
@@ -55,6 +60,12 @@ TEST(Packet, Dns) {
 TEST(Packet, Delivery) {
   for (const Case& c : DeliveryCases()) Check(c);
 }
+TEST(Packet, Cluster) {
+  for (const Case& c : ClusterCases()) Check(c);
+}
+TEST(Packet, Drain) {
+  for (const Case& c : DrainCases()) Check(c);
+}
 TEST(Packet, Malformed) {
   for (const Case& c : MalformedCases()) Check(c);
 }
@@ -63,7 +74,7 @@ TEST(Packet, Host) {
 }
 
 TEST(Packet, EverythingOnAVlan) {
-  for (const auto& table : {ArpCases(), NeighborCases(), EchoCases(), DnsCases()}) {
+  for (const auto& table : {ArpCases(), NeighborCases(), EchoCases(), DnsCases(), ClusterCases(), DrainCases()}) {
     for (const Case& c : table) Check(OnVlan(c));
   }
 }
@@ -72,8 +83,8 @@ TEST(Packet, EverythingOnAVlan) {
 TEST(Packet, EveryReasonHasACase) {
   std::set<Reason> missing;
   for (size_t i = 0; i < kReasonCount; ++i) missing.insert(static_cast<Reason>(i));
-  for (Reason elsewhere : {Reason::control_announce, Reason::control_frame, Reason::gate_shut, Reason::no_room,
-                           Reason::lan_full, Reason::host_full}) {
+  for (Reason elsewhere : {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
+                           Reason::cluster_full, Reason::no_room, Reason::lan_full, Reason::host_full}) {
     missing.erase(elsewhere);
   }
   for (const Case& c : AllCases()) missing.erase(c.reason);
@@ -88,7 +99,7 @@ TEST(Packet, TruncatedAtEveryByte) {
     for (size_t length = 0; length < c.in.size(); ++length) {
       const Outcome outcome =
           Process(snapshot, c.direction, Bytes(c.in.begin(), c.in.begin() + static_cast<ptrdiff_t>(length)));
-      if (VerdictOf(outcome.reason) != Verdict::kAnswer) continue;
+      if (!IsAnswer(outcome.reason)) continue;
       // Only padding may be missing: the answer is then the same but for it.
       ASSERT_TRUE(c.out && outcome.reason == c.reason) << "cut to " << length << " of " << c.in.size();
       ASSERT_TRUE(std::equal(outcome.frame.begin(), outcome.frame.end(), c.out->begin())) << "cut to " << length;
@@ -114,7 +125,7 @@ TEST(Packet, ANodeThatHoldsNothingAnswersNothing) {
     for (ServiceAddress& s : snapshot.addresses_v4) s.serving = false;
     for (ServiceAddress& s : snapshot.addresses_v6) s.serving = false;
     const Outcome outcome = Process(snapshot, c.direction, c.in);
-    EXPECT_NE(VerdictOf(outcome.reason), Verdict::kAnswer) << NameOf(outcome.reason);
+    EXPECT_FALSE(IsAnswer(outcome.reason)) << NameOf(outcome.reason);
     EXPECT_NE(outcome.reason, Reason::host_service);
   }
 }
@@ -122,15 +133,15 @@ TEST(Packet, ANodeThatHoldsNothingAnswersNothing) {
 // An answer that comes back, reflected or looped, is not answered again.
 TEST(Packet, AnswersAreNotAnswered) {
   for (const Case& c : AllCases()) {
-    if (VerdictOf(c.reason) != Verdict::kAnswer) continue;
+    if (!IsAnswer(c.reason)) continue;
     SCOPED_TRACE(c.name);
     const Snapshot snapshot = SiteOf(c);
     const Bytes answer = Process(snapshot, c.direction, c.in).frame;
-    EXPECT_NE(VerdictOf(Process(snapshot, c.direction, answer).reason), Verdict::kAnswer);
+    EXPECT_FALSE(IsAnswer(Process(snapshot, c.direction, answer).reason));
     // Turned around by a host that echoes frames: source and destination MAC swapped.
     Bytes turned = answer;
     std::swap_ranges(turned.begin(), turned.begin() + 6, turned.begin() + 6);
-    EXPECT_NE(VerdictOf(Process(snapshot, c.direction, turned).reason), Verdict::kAnswer);
+    EXPECT_FALSE(IsAnswer(Process(snapshot, c.direction, turned).reason));
   }
 }
 

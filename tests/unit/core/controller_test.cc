@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "control/core/timers.h"
 #include "proto/dns.h"
 #include "tests/unit/core/support.h"
 
@@ -41,17 +42,22 @@ TEST(Controller, BeforeAnyConfigItIsIdle) {
   EXPECT_EQ(node.status().role, "standby");
   node.Configure(MakeConfig({}));
   EXPECT_THAT(node.Described(), ElementsAre("snapshot 1: "));
-  EXPECT_EQ(node.deadline(), kNever);
+  node.Forget();
+  node.RunFor(Seconds(300));
+  EXPECT_THAT(node.steps(), IsEmpty());
 }
 
 TEST(Controller, SnapshotSaysWhoWeAreAndWhatWeWatch) {
   std::mt19937_64 random(1);
-  Controller controller({.node_id = kNodeId, .lan_mac = LanMac(), .lan_mode = LanMode::kShared, .vlan = 42}, random);
+  Controller controller({.node_id = kNodeId, .lan_mac = LanMac(), .lan_mode = LanMode::kShared, .vlan = 42},
+                        {.node_id = kNodeId}, random, kStart);
   ClusterConfig config = MakeConfig({{kC}, {kB, kA}});
   config.gateways = {Ip("198.51.100.1"), Ip("2001:db8:2::1")};
   const Actions actions = controller.OnConfig(kStart, config);
-  ASSERT_EQ(actions.size(), 1);
-  const Snapshot& snapshot = *std::get<PublishSnapshot>(actions[0]).snapshot;
+  const auto published =
+      std::ranges::find_if(actions, [](const Action& a) { return std::holds_alternative<PublishSnapshot>(a); });
+  ASSERT_NE(published, actions.end());
+  const Snapshot& snapshot = *std::get<PublishSnapshot>(*published).snapshot;
   EXPECT_EQ(snapshot.revision, 1);
   EXPECT_EQ(snapshot.lan_mac, LanMac());
   EXPECT_EQ(snapshot.node_mac, NodeMac(kNodeId, 0));
@@ -67,7 +73,7 @@ TEST(Controller, SnapshotSaysWhoWeAreAndWhatWeWatch) {
   EXPECT_EQ(snapshot.gateways, config.gateways);
   EXPECT_EQ(snapshot.dns, nullptr);
 
-  const ControllerStatus status = controller.status();
+  const ControllerStatus status = controller.status(kStart);
   EXPECT_EQ(status.node_mac, NodeMac(kNodeId, 0));
   EXPECT_EQ(status.snapshot_revision, 1);
   EXPECT_EQ(status.claims.size(), 2);
@@ -238,7 +244,9 @@ TEST(Controller, ReloadRemovesAClaim) {
   node.Forget();
   node.Configure(MakeConfig({}));
   EXPECT_THAT(node.Described(), ElementsAre("shut gate", "snapshot 5: ", "host addresses: "));
-  EXPECT_EQ(node.deadline(), kNever);
+  node.Forget();
+  node.RunFor(Seconds(300));
+  EXPECT_THAT(node.steps(), IsEmpty());
 }
 
 TEST(Controller, ReloadThatChangesTheMacStartsAnew) {
@@ -274,17 +282,25 @@ TEST(Controller, EachFamilyHasItsGateway) {
   EXPECT_TRUE(node.claim(1).verified);
 }
 
-TEST(Controller, AStallDisturbsNoClaim) {
-  const Event stall{
-      .kind = EventKind::kStalled, .mac = Stranger(), .ip = Ip("198.51.100.50"), .span = Milliseconds(120)};
+TEST(Controller, AStallShutsTheGateUntilItHasListenedAndDisturbsNoClaim) {
+  const Event stall{.kind = EventKind::kStalled,
+                    .mac = Stranger(),
+                    .ip = Ip("198.51.100.50"),
+                    .span = Milliseconds(120),
+                    .stalls = 1};
   Node node;
   node.Configure(MakeConfig({{kA}}));
   node.Hear(stall);
   EXPECT_EQ(node.claim().state, ClaimState::kProbing);
   HoldAll(&node);
   node.Hear(stall);
-  EXPECT_THAT(node.steps(), IsEmpty());
+  EXPECT_FALSE(node.gate_open());
+  EXPECT_TRUE(node.Serves("198.51.100.50"));
+  node.RunFor(kCandidateListen - Milliseconds(1));
+  EXPECT_FALSE(node.gate_open());
+  node.RunFor(Milliseconds(1));
   EXPECT_TRUE(node.gate_open());
+  EXPECT_EQ(node.claim().state, ClaimState::kHeld);
 }
 
 // A long life with conflicts and reloads.

@@ -28,6 +28,27 @@ TEST(Identity, DerivationDoesNotChange) {
   EXPECT_EQ(ToString(ServiceMacFor(cluster, Ip("198.51.100.50"))), "12:79:7a:98:24:95");
   EXPECT_EQ(ToString(ServiceMacFor(cluster, Ip("2001:db8:2::50"))), "12:29:59:63:8a:1f");
   EXPECT_EQ(ToString(NodeMac({1, 2, 3}, 0)), "e2:6d:40:b9:8a:e4");
+  EXPECT_EQ(ToString(GroupFor(cluster)), "239.192.240.66");
+  EXPECT_EQ(ToString(LinkLocalFor({1, 2, 3})), "169.254.75.39");
+}
+
+TEST(Identity, GroupsAndLinkLocalAddressesStayInTheirRanges) {
+  const IpPrefix organization = Prefix("239.192.0.0/14");
+  const IpPrefix link_local = Prefix("169.254.0.0/16");
+  std::set<Ipv4Address> groups, addresses;
+  for (int i = 0; i < 5000; ++i) {
+    const NodeId id{static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)};
+    const Ipv4Address group = GroupFor(id);
+    EXPECT_TRUE(Contains(organization, group)) << ToString(group);
+    EXPECT_FALSE(Contains(Prefix("239.195.255.0/24"), group));  // relative assignments (RFC 2365 §9)
+    const Ipv4Address address = LinkLocalFor(id);
+    EXPECT_TRUE(Contains(link_local, address)) << ToString(address);
+    EXPECT_TRUE(address.bytes[2] != 0 && address.bytes[2] != 255) << ToString(address);  // RFC 3927 §2.1
+    groups.insert(group);
+    addresses.insert(address);
+  }
+  EXPECT_GT(groups.size(), 4900u);
+  EXPECT_GT(addresses.size(), 4700u);
 }
 
 TEST(Identity, ServiceMacsDifferByClusterAndAddress) {

@@ -59,7 +59,8 @@ struct Step {
 };
 
 // Runs a Controller and checks at every action what must always hold: answers leave only behind an open gate and for an
-// address that the workers serve, the gate is open exactly while something is held, NextDeadline lies in the future.
+// address that the workers serve, the gate is open only while something is held, NextDeadline lies in the future. A
+// node alone: what it wants stored is stored at once, and not recorded.
 class Node {
  public:
   explicit Node(uint64_t seed = 1, const NodeId& id = kNodeId, const MacAddress& lan_mac = LanMac());
@@ -71,6 +72,7 @@ class Node {
   void HearGateway(std::string_view ip, const MacAddress& mac, bool to_service_mac = true);
 
   void TickAt(MonoTime now);
+  void TickOn();                // ticks at deadlines until something comes of it
   void RunUntil(MonoTime end);  // ticks at each deadline up to `end`
   void RunFor(Duration span) { RunUntil(now_ + span); }
   // Until the first claim is in `state`, at most a minute.
@@ -78,8 +80,8 @@ class Node {
 
   MonoTime now() const { return now_; }
   MonoTime deadline() const { return controller_.NextDeadline(); }
-  ClaimStatus claim(size_t index = 0) const { return controller_.status().claims.at(index); }
-  ControllerStatus status() const { return controller_.status(); }
+  ClaimStatus claim(size_t index = 0) const { return controller_.status(now_).claims.at(index); }
+  ControllerStatus status() const { return controller_.status(now_); }
 
   const std::vector<Step>& steps() const { return steps_; }
   void Forget() { steps_.clear(); }

@@ -67,6 +67,8 @@ RingWorld Make() {
   world.lan = MakePort("net_ring_lan", world.pool);
   world.host = MakePort("net_ring_host", world.pool);
   world.control = Ring("test_control", kPortRing);
+  world.messages = Ring("test_messages", kPortRing);
+  world.heartbeats = Ring("test_heartbeats", kPortRing);
   world.events = EventRing("test_events", 1024);
   world.few_events = EventRing("test_few_events", 4);
   world.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

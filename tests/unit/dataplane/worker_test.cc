@@ -3,15 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rte_mbuf.h>
-#include <sys/eventfd.h>
 
 #include <functional>
-#include <numeric>
 #include <thread>
 
-#include "dataplane/dataplane.h"
-#include "tests/support/harness.h"
-#include "tests/unit/dataplane/ring_ports.h"
+#include "tests/unit/dataplane/worker_fixture.h"
 
 namespace qure {
 namespace {
@@ -24,10 +20,6 @@ using ::testing::Field;
 using ::testing::Gt;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-// No pause of the machine that runs the tests is a stall, unless the test says so.
-constexpr LeaseLimits kPatient = {
-    .max_gap = Seconds(3600), .listen = Seconds(3600), .max_control_silence = Seconds(3600)};
 
 Bytes ArpRequest(int vlan = -1) {
   const Arp arp = {
@@ -57,62 +49,6 @@ Bytes ToService() {
 Bytes FromKernel() {
   return TcpSyn(kGatewayMac, kNodeMac, kNode4, kClient4);
 }
-
-class WorkerTest : public ::testing::Test {
- protected:
-  explicit WorkerTest(const LeaseLimits& limits = kPatient) : gate_(limits) {}
-
-  void SetUp() override {
-    Publish(SiteSnapshot());
-    publisher_.Online(0);
-    gate_.Open(Now());
-  }
-
-  // Every mbuf comes back, whatever the test did.
-  void TearDown() override {
-    world_.lan.Take();
-    world_.host.Take();
-    world_.TakeEvents();
-    eventfd_t woken = 0;
-    eventfd_read(world_.event_fd, &woken);
-    EXPECT_EQ(world_.mbufs_in_use(), 0U);
-  }
-
-  WorkerOptions Options() const {
-    return {.lan_port = world_.lan.id,
-            .host_port = world_.host.id,
-            .control = world_.control,
-            .events = world_.events,
-            .event_fd = world_.event_fd};
-  }
-
-  void Publish(Snapshot snapshot) { publisher_.Publish(std::make_shared<const Snapshot>(std::move(snapshot))); }
-  void FromLan(const Bytes& frame) { world_.lan.Send(world_.Mbuf(frame)); }
-  void FromHost(const Bytes& frame) { world_.host.Send(world_.Mbuf(frame)); }
-  void FromControl(const Bytes& frame, bool answer) {
-    rte_mbuf* const mbuf = world_.Mbuf(frame);
-    MarkControlFrame(mbuf, answer);
-    ASSERT_EQ(rte_ring_enqueue(world_.control, mbuf), 0);
-  }
-  bool ControlWoken() {
-    eventfd_t woken = 0;
-    return eventfd_read(world_.event_fd, &woken) == 0 && woken > 0;
-  }
-
-  uint64_t LanCount(Reason reason) const { return counters_.lan_reasons[static_cast<size_t>(reason)].value(); }
-  uint64_t HostCount(Reason reason) const { return counters_.host_reasons[static_cast<size_t>(reason)].value(); }
-  uint64_t AllCounts() const {
-    const auto add = [](uint64_t sum, const Counter& counter) { return sum + counter.value(); };
-    return std::accumulate(counters_.lan_reasons.begin(), counters_.lan_reasons.end(), uint64_t{0}, add) +
-           std::accumulate(counters_.host_reasons.begin(), counters_.host_reasons.end(), uint64_t{0}, add);
-  }
-
-  RingWorld& world_ = RingWorld::Get();
-  Publisher publisher_{1};
-  LeaseGate gate_;
-  WorkerCounters counters_;
-  Worker worker_{Options(), &publisher_, &gate_, &counters_};
-};
 
 TEST_F(WorkerTest, AnswersArpFromTheServiceMac) {
   FromLan(ArpRequest());
@@ -327,8 +263,7 @@ TEST_F(WorkerTest, LimitsTheRateOfEvents) {
 
 class WorkerStallTest : public WorkerTest {
  protected:
-  static constexpr LeaseLimits kQuick = {
-      .max_gap = Milliseconds(20), .listen = Seconds(3600), .max_control_silence = Seconds(3600)};
+  static constexpr GateLimits kQuick = {.max_gap = Milliseconds(20), .max_control_silence = Seconds(3600)};
   WorkerStallTest() : WorkerTest(kQuick) {}
 };
 
@@ -344,11 +279,12 @@ TEST_F(WorkerStallTest, AStalledLoopTellsAndStaysSilent) {
   EXPECT_EQ(LanCount(Reason::gate_shut), 1U);
   EXPECT_TRUE(ControlWoken());
   EXPECT_THAT(world_.TakeEvents(),
-              Contains(AllOf(Field(&Event::kind, EventKind::kStalled), Field(&Event::span, Gt(kQuick.max_gap)))));
+              Contains(AllOf(Field(&Event::kind, EventKind::kStalled), Field(&Event::span, Gt(kQuick.max_gap)),
+                             Field(&Event::stalls, gate_.stalls()))));
 
   FromLan(ArpRequest());
   worker_.RunOnce();
-  EXPECT_EQ(LanCount(Reason::gate_shut), 2U) << "it listens before it answers again";
+  EXPECT_EQ(LanCount(Reason::gate_shut), 2U) << "until the control thread has listened and opens it again";
 }
 
 // The loop in its own thread.

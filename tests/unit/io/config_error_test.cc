@@ -60,6 +60,11 @@ std::vector<ErrorCase> NodeCases() {
        {"node.metrics: \":9464\" is not ADDRESS:PORT"}},
       {"MetricsPortZero", NODE "metrics = \"127.0.0.1:0\" #!\n" LAN ADDRESS, {"node.metrics: \"127.0.0.1:0\" is not"}},
       {"MetricsWithoutBrackets", NODE "metrics = \"::1:9464\" #!\n" LAN ADDRESS, {"node.metrics: \"::1:9464\" is not"}},
+      {"PriorityOutOfRange",
+       NODE "priority = 1001 #!\n" LAN ADDRESS,
+       {"node.priority: 1001 is out of range; use -1000 to 1000"}},
+      {"WeightZero", NODE "weight = 0 #!\n" LAN ADDRESS, {"node.weight: 0 is out of range; use 1 to 255"}},
+      {"WeightTooGreat", NODE "weight = 256 #!\n" LAN ADDRESS, {"node.weight: 256 is out of range; use 1 to 255"}},
       {"NodeAddressesNotAList",
        NODE "addresses = \"198.51.100.11/24\" #!\n" LAN ADDRESS,
        {"node.addresses: is a string; write a list of strings"}},
@@ -207,6 +212,45 @@ std::vector<ErrorCase> ClusterCases() {
       {"ProbeIntervalTooLong",
        NODE LAN "[cluster]\nprobe_interval = \"3s\" #!\n" ADDRESS,
        {"cluster.probe_interval: \"3s\" is not a time from 10ms to 2s"}},
+  };
+}
+
+#define KEY15 "00112233445566778899aabbccddee"
+
+std::vector<ErrorCase> NetworkCases() {
+  return {
+      {"KeyTooShort",
+       NODE LAN "[cluster]\nkey = \"" KEY15 "\" #!\n" ADDRESS,
+       {"cluster.key: is not a key of 64 hexadecimal digits that are not all zero; make one with `qurectl key new`"}},
+      {"KeyTooLong",
+       NODE LAN "[cluster]\nkey = \"" KEY15 KEY15 "001122\" #!\n" ADDRESS,
+       {"cluster.key: is not a key of 64 hexadecimal digits"}},
+      {"KeyWithOtherDigits",
+       NODE LAN "[cluster]\nkey = \"" KEY15 KEY15 "00g1\" #!\n" ADDRESS,
+       {"cluster.key: is not a key of 64 hexadecimal digits"}},
+      {"KeyOfZeros",
+       NODE LAN "[cluster]\nkey = \"0000000000000000000000000000000000000000000000000000000000000000\" #!\n" ADDRESS,
+       {"cluster.key: is not a key of 64 hexadecimal digits that are not all zero"}},
+      {"KeyOfWrongType",
+       NODE LAN "[cluster]\nkey = 12345 #!\n" ADDRESS,
+       {"cluster.key: is a whole number; write a string in quotes"}},
+      {"KeyWithoutQuotes", NODE LAN "[cluster]\nkey = 1234567890123456789012345678901234567890 #!\n", {"syntax: "}},
+      {"KeyInAnOpenCluster",
+       NODE LAN "[cluster]\nsecurity = \"open\"\nkey = \"" KEY15 KEY15 "0011\" #!\n" ADDRESS,
+       {"cluster.key: is never used with security = \"open\"; leave one of the two out"}},
+      {"Security",
+       NODE LAN "[cluster]\nsecurity = \"none\" #!\n" ADDRESS,
+       {"cluster.security: \"none\" is unknown; use \"sealed\" or \"open\""}},
+      {"ClusterPort", NODE LAN "[cluster]\nport = 0 #!\n" ADDRESS, {"cluster.port: 0 is out of range; use 1 to 65535"}},
+      {"GroupElsewhere",
+       NODE LAN "[cluster]\ngroup = \"224.0.0.18\" #!\n" ADDRESS,
+       {"cluster.group: \"224.0.0.18\" is not a group of administrative scope; use one in 239.0.0.0/8, "}},
+      {"GroupOfIpv6",
+       NODE LAN "[cluster]\ngroup = \"ff18::1\" #!\n" ADDRESS,
+       {"cluster.group: \"ff18::1\" is not a group of administrative scope; "}},
+      {"Preempt",
+       NODE LAN "[cluster]\npreempt = \"yes\" #!\n" ADDRESS,
+       {"cluster.preempt: is a string; write true or false without quotes"}},
   };
 }
 
@@ -361,9 +405,21 @@ INSTANTIATE_TEST_SUITE_P(Lan, ConfigErrorTest, testing::ValuesIn(LanCases()), Na
 INSTANTIATE_TEST_SUITE_P(Dpdk, ConfigErrorTest, testing::ValuesIn(DpdkCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Address, ConfigErrorTest, testing::ValuesIn(AddressCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Cluster, ConfigErrorTest, testing::ValuesIn(ClusterCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Network, ConfigErrorTest, testing::ValuesIn(NetworkCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Service, ConfigErrorTest, testing::ValuesIn(ServiceCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Zone, ConfigErrorTest, testing::ValuesIn(ZoneCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Other, ConfigErrorTest, testing::ValuesIn(OtherCases()), NameOfCase);
+
+// Whatever is wrong with it, no digit of the key is shown to whoever reads the log.
+TEST(ConfigSecretTest, NoErrorShowsAKey) {
+  const std::string digits = "1234567890123456789012345678901234567890";
+  for (const std::string& key :
+       {"\"" + digits + "\"", digits, "[\"" + digits + "\"]", "\"" + digits, digits + "abcd"}) {
+    const absl::Status status = ParseConfig(NODE LAN ADDRESS "[cluster]\nkey = " + key + "\n", "qure.toml").status();
+    EXPECT_FALSE(status.ok()) << key;
+    EXPECT_THAT(std::string(status.message()), testing::Not(testing::HasSubstr("12345678"))) << key;
+  }
+}
 
 std::string WithServiceAddresses(int count) {
   std::string toml = NODE LAN;

@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -195,6 +198,28 @@ ports = "8000-8010"
   EXPECT_THAT(config.cluster.services, ElementsAre(ServiceConfig{"games", 17, 8000, 8010}));
 }
 
+TEST(ConfigFileTest, ReadsHowNodesFindEachOther) {
+  const std::string digits = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F";
+  const Config config = Parsed(Minimal("[cluster]\nkey = \"" + digits +
+                                       "\"\nsecurity = \"sealed\"\nport = 4000\ngroup = \"239.1.2.3\"\n"
+                                       "preempt = true\n"));
+  const ClusterNetwork& network = config.cluster.network;
+  EXPECT_EQ(network.security, Security::kSealed);
+  ASSERT_TRUE(network.key.has_value());
+  for (size_t i = 0; i < network.key->size(); ++i) EXPECT_EQ((*network.key)[i], i);
+  EXPECT_EQ(network.port, 4000);
+  EXPECT_EQ(network.group, ParseIp("239.1.2.3")->v4());
+  EXPECT_TRUE(network.preempt);
+}
+
+TEST(ConfigFileTest, ReadsTheRankOfANode) {
+  const Config config = Parsed(
+      "[node]\npriority = -7\nweight = 255\n[node.lan]\nport = \"tap:lan0\"\n"
+      "[[cluster.address]]\naddress = \"2001:db8::1/64\"\n");
+  EXPECT_EQ(config.node.priority, -7);
+  EXPECT_EQ(config.node.weight, 255u);
+}
+
 TEST(ConfigFileTest, TakesInterfaceMacInDedicatedMode) {
   const Config config = Parsed(Minimal("[cluster]\nservice_mac = \"interface\"\n"));
   EXPECT_EQ(config.cluster.service_mac, ServiceMac::kInterface);
@@ -254,11 +279,42 @@ TEST(LoadConfigTest, RefusesADirectory) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("cannot be read"));
 }
 
+class ConfigWarningsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "qure-config-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    std::ofstream(file()) << "not read";
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::string file() const { return directory_ + "/qure.toml"; }
+  std::vector<std::string> Warnings(mode_t mode, const Config& config) const {
+    EXPECT_EQ(chmod(file().c_str(), mode), 0);
+    return ConfigWarnings(file(), config);
+  }
+  static Config WithKey() {
+    Config config;
+    config.cluster.network.key.emplace().fill(7);
+    return config;
+  }
+
+  std::string directory_;
+};
+
+TEST_F(ConfigWarningsTest, AKeyIsNotForOthersToRead) {
+  EXPECT_THAT(Warnings(0644, WithKey()), ElementsAre(HasSubstr("chmod 600 the file, and rotate the key")));
+  EXPECT_THAT(Warnings(0600, WithKey()), IsEmpty());
+  EXPECT_THAT(Warnings(0644, Config{}), IsEmpty());
+}
+
 TEST(CheckReloadTest, AcceptsClusterAndLogLevel) {
   const Config current = Parsed(Minimal());
   Config next = current;
   next.cluster.name = "other";
   next.cluster.addresses.clear();
+  next.cluster.network.preempt = true;
   next.node.log_level = LogLevel::kDebug;
   EXPECT_TRUE(CheckReload(current, next).ok());
 }
@@ -270,6 +326,8 @@ TEST(CheckReloadTest, NamesEveryKeyThatCannotChange) {
   next.node.data_directory = "/d";
   next.node.control_socket = "/s";
   next.node.metrics = "";
+  next.node.priority = 1;
+  next.node.weight = 2;
   next.node.addresses = {Prefix("198.51.100.11/24")};
   next.node.lan_port = "tap:lan0";
   next.node.lan_mode = LanMode::kShared;
@@ -280,16 +338,45 @@ TEST(CheckReloadTest, NamesEveryKeyThatCannotChange) {
   next.node.huge_pages = true;
   next.node.memory_mib = 64;
   next.node.file_prefix = "other";
+  next.cluster.network.security = Security::kOpen;
+  next.cluster.network.key.emplace();
+  next.cluster.network.port = 4000;
+  next.cluster.network.group = ParseIp("239.1.2.3")->v4();
   const absl::Status status = CheckReload(current, next);
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   std::string expected;
-  for (const std::string_view key :
-       {"name", "data_directory", "control_socket", "metrics", "addresses", "lan.port", "lan.mode", "lan.vlan",
-        "lan.host_interface", "dpdk.workers", "dpdk.cores", "dpdk.huge_pages", "dpdk.memory_mib", "dpdk.file_prefix"}) {
-    expected += (expected.empty() ? "" : "\n") + ("node." + std::string(key)) +
+  for (const std::string_view key : {"node.name",
+                                     "node.data_directory",
+                                     "node.control_socket",
+                                     "node.metrics",
+                                     "node.priority",
+                                     "node.weight",
+                                     "node.addresses",
+                                     "node.lan.port",
+                                     "node.lan.mode",
+                                     "node.lan.vlan",
+                                     "node.lan.host_interface",
+                                     "node.dpdk.workers",
+                                     "node.dpdk.cores",
+                                     "node.dpdk.huge_pages",
+                                     "node.dpdk.memory_mib",
+                                     "node.dpdk.file_prefix",
+                                     "cluster.security",
+                                     "cluster.key",
+                                     "cluster.port",
+                                     "cluster.group"}) {
+    expected += (expected.empty() ? "" : "\n") + std::string(key) +
                 ": cannot change while qured runs; restart it, or put the old value back";
   }
   EXPECT_EQ(status.message(), expected);
+}
+
+TEST(CheckReloadTest, AcceptsTheKeyThatARotationHasBroughtInUse) {
+  Config current = Parsed(Minimal());
+  current.cluster.network.key.emplace().fill(1);
+  Config next = current;
+  next.cluster.network.key->fill(2);
+  EXPECT_TRUE(CheckReload(current, next).ok());
 }
 
 TEST(CheckReloadTest, NamesOnlyWhatChanged) {

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 namespace qure {
@@ -18,6 +19,8 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+
+constexpr char kRevision[] = "v1-5-gabcdef";
 
 class StoreTest : public testing::Test {
  protected:
@@ -41,7 +44,7 @@ class StoreTest : public testing::Test {
 
   // What Open says when it fails.
   std::string OpenError(absl::StatusCode code) const {
-    const absl::Status status = Store::Open(directory_).status();
+    const absl::Status status = Store::Open(directory_, kRevision).status();
     EXPECT_EQ(status.code(), code) << status;
     return std::string(status.message());
   }
@@ -57,14 +60,14 @@ mode_t ModeOf(const std::string& path) {
 }
 
 TEST_F(StoreTest, FirstBootDrawsAnIdentity) {
-  const auto store = Store::Open(directory_);
+  const auto store = Store::Open(directory_, kRevision);
   ASSERT_TRUE(store.ok()) << store.status();
-  EXPECT_NE((*store)->node_id(), NodeId{});
-  EXPECT_EQ((*store)->age(), 1u);
+  EXPECT_NE((*store)->state().node_id, NodeId{});
+  EXPECT_EQ((*store)->state().age, 1u);
 }
 
 TEST_F(StoreTest, IsForItsOwnerOnly) {
-  const auto store = Store::Open(directory_);
+  const auto store = Store::Open(directory_, kRevision);
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_EQ(ModeOf(directory_), 0700u);
   EXPECT_EQ(ModeOf(file()), 0600u);
@@ -74,42 +77,42 @@ TEST_F(StoreTest, IsForItsOwnerOnly) {
 TEST_F(StoreTest, KeepsTheIdentityAndCountsBoots) {
   NodeId id{};
   for (uint64_t boot = 1; boot <= 3; ++boot) {
-    const auto store = Store::Open(directory_);
+    const auto store = Store::Open(directory_, kRevision);
     ASSERT_TRUE(store.ok()) << store.status();
-    if (boot == 1) id = (*store)->node_id();
-    EXPECT_EQ((*store)->node_id(), id);
-    EXPECT_EQ((*store)->age(), boot);
+    if (boot == 1) id = (*store)->state().node_id;
+    EXPECT_EQ((*store)->state().node_id, id);
+    EXPECT_EQ((*store)->state().age, boot);
   }
 }
 
 TEST_F(StoreTest, DirectoriesHaveIdentitiesOfTheirOwn) {
-  const auto one = Store::Open(base_ + "/one");
-  const auto two = Store::Open(base_ + "/two");
+  const auto one = Store::Open(base_ + "/one", kRevision);
+  const auto two = Store::Open(base_ + "/two", kRevision);
   ASSERT_TRUE(one.ok() && two.ok());
-  EXPECT_NE((*one)->node_id(), (*two)->node_id());
+  EXPECT_NE((*one)->state().node_id, (*two)->state().node_id);
 }
 
 TEST_F(StoreTest, RemembersABootThatWasKilled) {
   const pid_t child = fork();
   if (child == 0) {
-    const auto store = Store::Open(directory_);
+    const auto store = Store::Open(directory_, kRevision);
     if (store.ok()) raise(SIGKILL);
     _exit(1);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
-  const auto store = Store::Open(directory_);
+  const auto store = Store::Open(directory_, kRevision);
   ASSERT_TRUE(store.ok()) << store.status();
-  EXPECT_EQ((*store)->age(), 2u);
+  EXPECT_EQ((*store)->state().age, 2u);
 }
 
 TEST_F(StoreTest, RefusesASecondProcess) {
-  const auto store = Store::Open(directory_);
+  const auto store = Store::Open(directory_, kRevision);
   ASSERT_TRUE(store.ok()) << store.status();
   const pid_t child = fork();
   if (child == 0) {
-    const absl::Status refused = Store::Open(directory_).status();
+    const absl::Status refused = Store::Open(directory_, kRevision).status();
     const std::string message(refused.message());
     _exit(absl::IsFailedPrecondition(refused) && message.find("another qured uses it") != std::string::npos ? 0 : 1);
   }
@@ -119,54 +122,115 @@ TEST_F(StoreTest, RefusesASecondProcess) {
 }
 
 TEST_F(StoreTest, RefusesASecondTimeInTheSameProcess) {
-  const auto store = Store::Open(directory_);
+  const auto store = Store::Open(directory_, kRevision);
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_THAT(OpenError(absl::StatusCode::kFailedPrecondition),
               AllOf(HasSubstr(file()), HasSubstr("another qured uses it")));
 }
 
 TEST_F(StoreTest, RefusesANewerSchemaAndLeavesItAlone) {
-  ASSERT_TRUE(Store::Open(directory_).ok());
+  ASSERT_TRUE(Store::Open(directory_, kRevision).ok());
   Run("PRAGMA user_version = 7");
   EXPECT_THAT(OpenError(absl::StatusCode::kFailedPrecondition),
               AllOf(HasSubstr(file()), HasSubstr("schema version 7"), HasSubstr("run that one")));
-  Run("PRAGMA user_version = 1");
-  const auto store = Store::Open(directory_);
+  Run("PRAGMA user_version = 2");
+  const auto store = Store::Open(directory_, kRevision);
   ASSERT_TRUE(store.ok()) << store.status();
-  EXPECT_EQ((*store)->age(), 2u);
+  EXPECT_EQ((*store)->state().age, 2u);
 }
 
-TEST_F(StoreTest, NamesAFileThatIsNoDatabase) {
-  std::filesystem::create_directories(directory_);
+// A file that cannot be used is kept for whoever wants to look at it, and does not keep the node from serving.
+class DamagedStoreTest : public StoreTest {
+ protected:
+  void SetUp() override {
+    StoreTest::SetUp();
+    const auto store = Store::Open(directory_, kRevision);
+    ASSERT_TRUE(store.ok()) << store.status();
+    before_ = (*store)->state().node_id;
+  }
+
+  void ExpectMadeAnew() {
+    std::filesystem::copy_file(file(), base_ + "/copy");
+    const auto store = Store::Open(directory_, kRevision);
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_TRUE((*store)->state().lost);
+    EXPECT_EQ((*store)->state().age, 1u);
+    EXPECT_NE((*store)->state().node_id, before_);
+    EXPECT_EQ(ReadFile(file() + ".damaged-1"), ReadFile(base_ + "/copy"));
+    EXPECT_FALSE((*store)->state().hardware_changed);
+  }
+
+  static std::string ReadFile(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    EXPECT_TRUE(file) << path;
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  NodeId before_{};
+};
+
+TEST_F(DamagedStoreTest, NoDatabase) {
   std::ofstream(file()) << std::string(4096, 'x');
-  EXPECT_THAT(OpenError(absl::StatusCode::kDataLoss), AllOf(HasSubstr(file()), HasSubstr("move it away")));
+  ExpectMadeAnew();
 }
 
-TEST_F(StoreTest, NamesAFileThatIsTorn) {
-  ASSERT_TRUE(Store::Open(directory_).ok());
+TEST_F(DamagedStoreTest, Torn) {
   const auto size = static_cast<std::streamoff>(std::filesystem::file_size(file()));
   std::fstream torn(file(), std::ios::in | std::ios::out | std::ios::binary);
   torn.seekp(size / 2);
   torn << std::string(static_cast<size_t>(size / 2), '\xff');
   torn.close();
-  EXPECT_THAT(OpenError(absl::StatusCode::kDataLoss), AllOf(HasSubstr(file()), HasSubstr("move it away")));
+  ExpectMadeAnew();
 }
 
-TEST_F(StoreTest, RefusesAnIdentityThatCannotBe) {
-  ASSERT_TRUE(Store::Open(directory_).ok());
+TEST_F(DamagedStoreTest, CutShort) {
+  std::filesystem::resize_file(file(), std::filesystem::file_size(file()) / 2 + 7);
+  ExpectMadeAnew();
+}
+
+TEST_F(DamagedStoreTest, IdentityThatCannotBe) {
   Run("PRAGMA ignore_check_constraints = ON; UPDATE identity SET node_id = x'00'");
-  EXPECT_THAT(OpenError(absl::StatusCode::kDataLoss), HasSubstr("move it away"));
+  ExpectMadeAnew();
 }
 
-TEST_F(StoreTest, RefusesADatabaseOfSomeoneElse) {
-  ASSERT_TRUE(Store::Open(directory_).ok());
+TEST_F(DamagedStoreTest, DatabaseOfSomethingElse) {
   Run("DROP TABLE identity");
-  EXPECT_THAT(OpenError(absl::StatusCode::kDataLoss), HasSubstr("move it away"));
+  ExpectMadeAnew();
+}
+
+TEST_F(DamagedStoreTest, DatabaseOfSomethingElseWithoutVersion) {
+  Run("PRAGMA user_version = 0");
+  ExpectMadeAnew();
+}
+
+TEST_F(DamagedStoreTest, EmptiedFileIsALostStore) {
+  std::filesystem::resize_file(file(), 0);
+  const auto store = Store::Open(directory_, kRevision);
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_TRUE((*store)->state().lost);
+  EXPECT_NE((*store)->state().node_id, before_);
+}
+
+TEST_F(DamagedStoreTest, EachIsKept) {
+  for (int i = 1; i <= 3; ++i) {
+    std::ofstream(file()) << std::string(4096, static_cast<char>('a' + i));
+    ASSERT_TRUE(Store::Open(directory_, kRevision).ok());
+    EXPECT_EQ(ReadFile(file() + ".damaged-" + std::to_string(i))[0], 'a' + i);
+  }
+}
+
+TEST_F(DamagedStoreTest, LostIsSaidOnceOnly) {
+  std::ofstream(file()) << "damaged";
+  ASSERT_TRUE(Store::Open(directory_, kRevision).ok());
+  const auto store = Store::Open(directory_, kRevision);
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_FALSE((*store)->state().lost);
+  EXPECT_EQ((*store)->state().age, 2u);
 }
 
 TEST_F(StoreTest, NamesADirectoryThatCannotBe) {
   std::ofstream(directory_) << "a file";
-  const absl::Status status = Store::Open(directory_).status();
+  const absl::Status status = Store::Open(directory_, kRevision).status();
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(std::string(status.message()), HasSubstr(directory_));
 }

@@ -25,6 +25,7 @@ TEST(Reason, ImpliesItsVerdict) {
   EXPECT_EQ(VerdictOf(Reason::host_service), Verdict::kHost);
   EXPECT_EQ(VerdictOf(Reason::lan_host), Verdict::kLan);
   EXPECT_EQ(VerdictOf(Reason::host_full), Verdict::kDrop);
+  EXPECT_EQ(VerdictOf(Reason::cluster_heartbeat), Verdict::kControl);
   EXPECT_EQ(NameOf(Reason::ip4_total_length), "ip4_total_length");
 }
 
@@ -33,6 +34,7 @@ TEST(Verdict, Names) {
   EXPECT_EQ(NameOf(Verdict::kHost), "host");
   EXPECT_EQ(NameOf(Verdict::kLan), "lan");
   EXPECT_EQ(NameOf(Verdict::kAnswer), "answer");
+  EXPECT_EQ(NameOf(Verdict::kControl), "control");
 }
 
 }  // namespace

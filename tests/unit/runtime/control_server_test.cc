@@ -80,7 +80,7 @@ class ControlServerTest : public ::testing::Test {
       if (std::chrono::steady_clock::now() > end) return false;
       pollfd ready{server_->fd(), POLLIN, 0};
       if (poll(&ready, 1, 10) > 0) {
-        server_->Serve([this](std::string_view command) { return Handle(command); });
+        server_->Serve([this](std::string_view command, const json& request) { return Handle(command, request); });
         ++turns_;
       }
     }
@@ -99,8 +99,9 @@ class ControlServerTest : public ::testing::Test {
     });
   }
 
-  ordered_json Handle(std::string_view command) {
+  ordered_json Handle(std::string_view command, const json& request) {
     ++handled_;
+    if (command == "repeat") return {{"request", request}};
     if (command == "big") return {{"text", std::string(1 << 20, 'x')}};
     return {{"echo", command}};
   }
@@ -118,6 +119,15 @@ TEST_F(ControlServerTest, AnswersOneLinePerRequest) {
               "\n");
   ASSERT_TRUE(ServeLine(&client));
   EXPECT_EQ(client.received(), "{\"echo\":\"status\"}\n");
+}
+
+TEST_F(ControlServerTest, WhatComesWithACommandReachesTheNode) {
+  RawClient client(path_);
+  client.Send(R"({"command": "repeat", "on": true, "node": "n2"})"
+              "\n");
+  ASSERT_TRUE(ServeLine(&client));
+  EXPECT_EQ(json::parse(client.received()).at("request"),
+            json::parse(R"({"command": "repeat", "on": true, "node": "n2"})"));
 }
 
 TEST_F(ControlServerTest, SocketIsForItsOwnerAlone) {
@@ -323,7 +333,7 @@ TEST_F(ControlServerTest, AskGetsTheAnswer) {
   std::atomic<bool> done = false;
   absl::StatusOr<ordered_json> answer = absl::UnknownError("not asked");
   std::thread asker([&] {
-    answer = Ask(path_, "big");
+    answer = Ask(path_, {{"command", "big"}});
     done = true;
   });
   EXPECT_TRUE(ServeUntil([&] { return done.load(); }));
@@ -334,7 +344,7 @@ TEST_F(ControlServerTest, AskGetsTheAnswer) {
 
 TEST(Ask, NobodyThereIsUnavailable) {
   const TemporaryDirectory directory;
-  const auto answer = Ask(directory / "none.sock", "status");
+  const auto answer = Ask(directory / "none.sock", {{"command", "status"}});
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(answer.status().message()), HasSubstr("is qured running?"));
 }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/io/fd.h"
+#include "control/io/version.h"
 #include "prometheus/text_serializer.h"
 #include "tests/unit/runtime/sample_node.h"
 
@@ -91,7 +92,8 @@ TEST_F(MetricsTest, NodeTellsItsState) {
   EXPECT_THAT(text, HasSubstr("\nqure_start_time_seconds 1700000000\n"));
   EXPECT_THAT(text, HasSubstr("\nqure_config_reload_success 1\n"));
   EXPECT_THAT(text, HasSubstr("\nqure_config_last_reload_time_seconds 1700000050\n"));
-  EXPECT_THAT(text, HasSubstr("qure_build_info{version=\"" + std::string(Version()) + "\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("qure_build_info{version=\"" + std::string(Version()) + "\",revision=\"" +
+                              std::string(Revision()) + "\"} 1\n"));
 }
 
 TEST_F(MetricsTest, EveryScrapeReadsAnew) {

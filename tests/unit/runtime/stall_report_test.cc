@@ -13,7 +13,7 @@ constexpr MonoTime kStart{Seconds(100).ns};
 TEST(StallReport, FirstStallIsReportedAtOnce) {
   StallReport report;
   EXPECT_EQ(report.OnStall(kStart, Milliseconds(312)),
-            "worker stood still for 312 ms; listening 50 ms before answering again");
+            "worker stood still for 312 ms; silent until it is known that nobody took over");
   EXPECT_FALSE(report.Tick(kStart + Seconds(5)));
 }
 

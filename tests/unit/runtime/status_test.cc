@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "control/io/version.h"
 #include "tests/unit/runtime/sample_node.h"
 
 namespace qure {
@@ -11,12 +12,18 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 TEST(StatusJson, SaysWhoAndWhat) {
-  const json status = StatusJson(SampleNode());
+  json status = StatusJson(SampleNode());
+  EXPECT_EQ(status.at("version"), Version());
+  EXPECT_EQ(status.at("revision"), Revision());
+  for (const char* key : {"version", "revision"}) status.erase(key);
   EXPECT_EQ(status, json::parse(R"({
-    "name": "n1", "version": ")" +
-                                std::string(Version()) + R"(", "node_id": "abcd0000000000000000000000000000", "age": 3,
-    "role": "master", "term": null, "uptime_seconds": 61.5, "gate": "open", "snapshot_revision": 7,
-    "node_mac": "a6:01:02:03:04:00",
+    "name": "n1", "node_id": "abcd0000000000000000000000000000", "age": 3,
+    "role": "master", "phase": null, "term": null, "uptime_seconds": 61.5, "gate": "open", "snapshot_revision": 7,
+    "node_mac": "a6:01:02:03:04:00", "maintenance": false, "stands_back": false, "store": "ok", "clustered": false,
+    "open": false, "master": null, "deputy": null, "era": 0, "cluster_uptime_seconds": 0.0, "nodes_present": 0,
+    "multicast": true, "lease": {"seconds": 0.0, "longest_gap_seconds": 0.0, "round_trip_seconds": 0.0},
+    "takeovers": {"first": 0, "silence": 0, "elected": 0, "handover": 0, "lapse": 0, "rejoin": 0},
+    "last_takeover": null,
     "last_reload": {"time": "2023-11-14T22:14:10Z", "success": true, "error": null},
     "addresses": [
       {"address": "198.51.100.50", "state": "held", "mac": "a2:00:00:00:00:01", "holder": null, "verified": true,
@@ -24,6 +31,20 @@ TEST(StatusJson, SaysWhoAndWhat) {
        "conflicts": 2, "defenses": 1, "verify_failures": 4},
       {"address": "2001:db8:2::50", "state": "taken", "mac": "a2:00:00:00:00:01", "holder": "52:54:00:00:00:09",
        "verified": false, "alarm": false, "conflicts": 2, "defenses": 1, "verify_failures": 4}]})"));
+}
+
+TEST(StatusJson, SaysHowTheClusterIs) {
+  NodeStatus node = SampleMaster();
+  node.store_alarm = "disk full";
+  const json status = StatusJson(node);
+  EXPECT_EQ(status.at("phase"), "leased");
+  EXPECT_EQ(status.at("term").at("epoch"), 17);
+  EXPECT_EQ(status.at("deputy").at("name"), "n2");
+  EXPECT_EQ(status.at("nodes_present"), 2);
+  EXPECT_EQ(status.at("lease").at("seconds"), 0.015);
+  EXPECT_EQ(status.at("takeovers").at("silence"), 2);
+  EXPECT_EQ(status.at("last_takeover").at("took_seconds"), 0.012345);
+  EXPECT_EQ(status.at("store"), "disk full");
 }
 
 TEST(StatusJson, TellsOfARefusedReloadAndAShutGate) {
@@ -97,11 +118,25 @@ TEST(ConfigJson, SpeaksTheLanguageOfTheFile) {
   const json cluster = all.at("cluster");
   EXPECT_EQ(cluster.at("gateway"), json::parse(R"(["198.51.100.1"])"));
   EXPECT_EQ(cluster.at("probe_interval"), "150ms");
+  EXPECT_EQ(cluster.at("security"), "sealed");
+  EXPECT_EQ(cluster.at("key"), nullptr);
+  EXPECT_EQ(cluster.at("port"), 7873);
+  EXPECT_EQ(cluster.at("preempt"), false);
+  EXPECT_TRUE(ParseIp(cluster.at("group").get<std::string>())->v4().is_multicast());
   EXPECT_EQ(cluster.at("address"),
             json::parse(R"([{"address": "198.51.100.50/24", "alternatives": ["198.51.100.51/24"]}])"));
   EXPECT_EQ(cluster.at("service"), json::parse(R"([{"name": "web", "protocol": "tcp", "ports": "80"},
                                                    {"name": "media", "protocol": "udp", "ports": "8000-8010"}])"));
   EXPECT_EQ(cluster.at("zone"), json::parse(R"([{"name": "home.example.", "ttl": 60, "records": 2}])"));
+}
+
+TEST(ConfigJson, ShowsNoKey) {
+  Config config;
+  config.cluster.addresses = {{{*ParsePrefix("198.51.100.50/24")}}};
+  config.cluster.network.key.emplace().fill(0xa7);
+  const ordered_json all = ConfigJson(config);
+  EXPECT_TRUE(all.at("cluster").at("key").is_string());
+  EXPECT_EQ(all.dump().find("a7a7"), std::string::npos);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "control/io/version.h"
 #include "tests/unit/runtime/sample_node.h"
 
 namespace qure {
@@ -36,7 +37,7 @@ TEST(StatusText, ShowsTheNodeAndItsAddresses) {
       StatusText(StatusJson(SampleNode())),
       "node       n1, id abcd0000000000000000000000000000, boot 3\n"
       "version    " +
-          std::string(Version()) +
+          std::string(Version()) + ", revision " + std::string(Revision()) +
           "\n"
           "uptime     1m 1s\n"
           "role       master, term -\n"

@@ -1,0 +1,35 @@
+// What an operator can ask a running node to do (qurectl).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "proto/envelope.h"
+#include "proto/node.h"
+
+namespace qure {
+
+struct SetMaintenance {
+  bool on = false;  // on: hands the mastership over if this node has it, and is not chosen again
+};
+struct HandOver {
+  std::optional<NodeId> successor;  // the deputy, or the best, if not named
+};
+// Rotation in three steps: add on all nodes, use on all nodes, remove the old one on all nodes.
+struct AddKey {
+  uint32_t id = 0;
+  ClusterKey key{};
+};
+struct UseKey {
+  uint32_t id = 0;
+};
+struct RemoveKey {
+  uint32_t id = 0;
+};
+// SIGTERM: hand over, say goodbye, then Finished.
+struct Stop {};
+
+using Command = std::variant<SetMaintenance, HandOver, AddKey, UseKey, RemoveKey, Stop>;
+
+}  // namespace qure

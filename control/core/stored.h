@@ -1,0 +1,106 @@
+// What a node remembers across restarts: read once by control/io/store, changed through the Persist action.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/envelope.h"
+#include "proto/node.h"
+
+namespace qure {
+
+enum class HistoryKind : uint8_t {
+  kBoot = 1,      // this node started and joined or began an era
+  kEra = 2,       // this node began an era: it booted and found nobody
+  kMaster = 3,    // this node became master; text: the cause (Cause in election.h)
+  kDown = 4,      // `subject` was found dead
+  kLeft = 5,      // `subject` said goodbye
+  kMerge = 6,     // two lineages met; text: which won
+  kHandover = 7,  // this node handed the mastership to `subject`
+  kStalled = 8,   // this node, as master, stood still; text: for how long
+  kRevision = 9,  // this boot runs another revision than the one before; text: the revision
+};
+
+struct HistoryEvent {
+  NodeId node{};
+  uint64_t age = 0;
+  uint32_t seq = 0;  // 1, 2, … within a boot, without gaps
+  uint32_t era = 0;
+  uint64_t lineage = 0;
+  Term term;
+  HistoryKind kind = HistoryKind::kBoot;
+  uint64_t time = 0;  // hybrid logical time (Kulkarni et al. 2014): wall-clock milliseconds << 16 | counter
+  NodeId subject{};
+  std::string text;
+  friend bool operator==(const HistoryEvent&, const HistoryEvent&) = default;
+};
+
+// What is left of an era whose events were dropped.
+struct EraSummary {
+  uint32_t era = 0;
+  uint64_t lineage = 0;
+  uint64_t began = 0;
+  uint64_t ended = 0;
+  uint32_t boots = 0;
+  uint32_t takeovers = 0;
+  uint32_t most_online = 0;
+  NodeId founder{};
+  friend bool operator==(const EraSummary&, const EraSummary&) = default;
+};
+
+struct StoredLife {
+  uint32_t era = 0;        // the last one lived in; 0: none yet
+  uint64_t lineage = 0;    // 0: none yet
+  uint64_t uptime_ms = 0;  // of the cluster in this lineage, as of the last write
+  friend bool operator==(const StoredLife&, const StoredLife&) = default;
+};
+
+// Epochs of `era` below `epoch` may have been used by this node: it never claims with one of them again.
+struct StoredEpochs {
+  uint32_t era = 0;
+  uint64_t epoch = 0;
+  friend bool operator==(const StoredEpochs&, const StoredEpochs&) = default;
+};
+
+struct StoredKey {
+  uint32_t id = 0;
+  ClusterKey key{};
+  friend bool operator==(const StoredKey&, const StoredKey&) = default;
+};
+
+struct Keyring {
+  std::vector<StoredKey> keys;  // accepted; empty and not open: this node speaks to nobody
+  uint32_t use = 0;             // id of the one that we seal with
+  friend bool operator==(const Keyring&, const Keyring&) = default;
+};
+
+struct StoredState {
+  NodeId node_id{};
+  uint64_t age = 1;               // of this boot
+  std::string revision;           // that ran before this boot; empty: first boot
+  uint64_t age_at_revision = 1;   // first age of the revision now running
+  bool hardware_changed = false;  // the LAN port's MAC is not the one stored: perhaps a cloned disk
+  bool lost = false;              // the store was damaged or empty while it should not be, and was made anew
+  StoredLife life;
+  StoredEpochs epochs;
+  Keyring keyring;
+  bool maintenance = false;
+  std::vector<HistoryEvent> events;
+  std::vector<EraSummary> summaries;
+};
+
+// One atomic change of the store. Fields that are absent stay.
+struct StoreChange {
+  std::optional<uint64_t> age;  // this boot's was found to be used already (rolled-back store)
+  std::optional<StoredLife> life;
+  std::optional<StoredEpochs> epochs;
+  std::optional<Keyring> keyring;
+  std::optional<bool> maintenance;
+  std::vector<HistoryEvent> events;   // added; those already there are ignored
+  std::vector<EraSummary> summaries;  // added or replaced
+  std::optional<uint32_t> drop_events_before_era;
+};
+
+}  // namespace qure

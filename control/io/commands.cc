@@ -1,0 +1,83 @@
+#include "control/io/commands.h"
+
+#include <string>
+
+#include "control/io/cluster_key.h"
+#include "control/io/text.h"
+
+namespace qure {
+namespace {
+
+using nlohmann::json;
+
+// Null unless the member is there and is a string.
+const std::string* Text(const json& request, std::string_view key) {
+  const auto found = request.find(key);
+  return found == request.end() ? nullptr : found->get_ptr<const std::string*>();
+}
+
+absl::StatusOr<Command> ReadMaintenance(const json& request) {
+  const auto on = request.find("on");
+  if (on == request.end() || !on->is_boolean()) return absl::InvalidArgumentError("maintenance is on or off");
+  return SetMaintenance{.on = on->get<bool>()};
+}
+
+absl::StatusOr<Command> ReadHandover(const json& request, const ControllerStatus& status) {
+  if (!request.contains("node")) return HandOver{};
+  const std::string* const node = Text(request, "node");
+  if (node == nullptr) return absl::InvalidArgumentError("the node is a name or the beginning of an id");
+  const absl::StatusOr<NodeId> found = FindNode(*node, status);
+  if (!found.ok()) return found.status();
+  return HandOver{.successor = *found};
+}
+
+absl::StatusOr<Command> ReadKeyCommand(const json& request) {
+  const std::string* const action = Text(request, "action");
+  const auto id = request.find("id");
+  if (action == nullptr) return absl::InvalidArgumentError("key: add, use, remove or list");
+  // 0 is the key of an open cluster.
+  if (id == request.end() || !id->is_number_unsigned() || id->get<uint64_t>() == 0 || id->get<uint64_t>() > UINT32_MAX)
+    return absl::InvalidArgumentError("a key's id is a number from 1 to 4294967295");
+  const auto number = id->get<uint32_t>();
+  if (*action == "use") return UseKey{.id = number};
+  if (*action == "remove") return RemoveKey{.id = number};
+  if (*action != "add") return absl::InvalidArgumentError("key: add, use, remove or list");
+  const std::string* const text = Text(request, "key");
+  const std::optional<ClusterKey> key = text == nullptr ? std::nullopt : ParseClusterKey(*text);
+  if (!key) return absl::InvalidArgumentError("a key is 64 hexadecimal digits; make one with `qurectl key new`");
+  return AddKey{.id = number, .key = *key};
+}
+
+}  // namespace
+
+absl::StatusOr<NodeId> FindNode(std::string_view name_or_prefix, const ControllerStatus& status) {
+  std::vector<const NodeRow*> named;
+  std::vector<const NodeRow*> begun;
+  for (const NodeRow& row : status.nodes) {
+    if (row.name == name_or_prefix) named.push_back(&row);
+    if (!name_or_prefix.empty() && ToHex(row.node).starts_with(name_or_prefix)) begun.push_back(&row);
+  }
+  const std::vector<const NodeRow*>& found = named.empty() ? begun : named;
+  if (found.size() == 1) return found.front()->node;
+  if (found.empty()) {
+    return absl::NotFoundError(Concat("no node \"", name_or_prefix, "\"; `qurectl nodes` lists them"));
+  }
+  std::string ids;
+  for (const NodeRow* row : found) ids += " " + ToHex(row->node);
+  return absl::InvalidArgumentError(Concat("\"", name_or_prefix, "\" is more than one node:", ids));
+}
+
+std::optional<absl::StatusOr<Command>> ReadCommand(const json& request, const ControllerStatus& status) {
+  const std::string* const command = Text(request, "command");
+  if (command == nullptr) return std::nullopt;
+  if (*command == "maintenance") return ReadMaintenance(request);
+  if (*command == "handover") return ReadHandover(request, status);
+  if (*command == "key") {
+    const std::string* const action = Text(request, "action");
+    if (action != nullptr && *action == "list") return std::nullopt;
+    return ReadKeyCommand(request);
+  }
+  return std::nullopt;
+}
+
+}  // namespace qure

@@ -1,0 +1,23 @@
+// From requests on the control socket to commands of the control core.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "control/core/command.h"
+#include "control/core/controller.h"
+#include "nlohmann/json.hpp"
+
+namespace qure {
+
+// {"command": "maintenance", "on": true}
+// {"command": "handover"} or {"command": "handover", "node": NAME-OR-ID-PREFIX}
+// {"command": "key", "action": "add", "id": 2, "key": HEX} or {…, "action": "use" | "remove", "id": 2}
+// Nothing if the request is none of these; InvalidArgument or NotFound if it is, but unsound.
+std::optional<absl::StatusOr<Command>> ReadCommand(const nlohmann::json& request, const ControllerStatus& status);
+
+// The node of that name, or the only one whose id begins so.
+absl::StatusOr<NodeId> FindNode(std::string_view name_or_prefix, const ControllerStatus& status);
+
+}  // namespace qure

@@ -1,0 +1,82 @@
+// SQLite with owners and absl::Status: what the store needs of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace qure {
+
+class Database {
+ public:
+  // Opens a file that exists. This process's alone from the first access until the database is closed, however the
+  // process ends. Every transaction is durable when its COMMIT returns (write-ahead log, synchronous = FULL).
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  const std::string& path() const { return path_; }
+  absl::Status Execute(const char* sql);
+  // Runs `body` within a transaction that is committed if all went well, rolled back otherwise.
+  template <typename Body>
+  absl::Status Transaction(Body body) {
+    absl::Status status = Execute("BEGIN IMMEDIATE");
+    if (!status.ok()) return status;
+    status = body();
+    if (status.ok()) status = Execute("COMMIT");
+    if (!status.ok()) RollBack();
+    return status;
+  }
+  // What went wrong last, with the file and the remedy: DataLoss (damaged, not a database), FailedPrecondition (in use
+  // by another process), ResourceExhausted (no space), PermissionDenied (not writable), Unavailable (anything else).
+  absl::Status Error() const;
+
+ private:
+  friend class Statement;
+  Database(std::string path, sqlite3* db) : path_(std::move(path)), db_(db) {}
+  void RollBack();
+
+  const std::string path_;
+  sqlite3* const db_;
+};
+
+// A prepared statement. A failed preparation shows in its steps.
+class Statement {
+ public:
+  Statement(Database* database, std::string_view sql);
+  ~Statement();
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  // The next parameter. Numbers are kept as their 64 bits; bytes and text must outlive the step.
+  Statement& Bind(uint64_t value);
+  Statement& Bind(std::span<const uint8_t> bytes);
+  Statement& Bind(std::string_view text);
+  // A row is there to be read; false at the end and on an error, which `failed` tells apart.
+  bool Row();
+  bool failed() const { return failed_; }
+  // Runs what returns no rows, and makes the statement ready for the next parameters.
+  absl::Status Run();
+
+  uint64_t Number(int column) const;
+  std::string Text(int column) const;
+  // False, and `out` unchanged, if the column has another number of bytes.
+  bool Bytes(int column, std::span<uint8_t> out) const;
+
+ private:
+  Database* const database_;
+  sqlite3_stmt* statement_ = nullptr;
+  int bound_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace qure

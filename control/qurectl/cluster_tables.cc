@@ -1,0 +1,129 @@
+#include "control/qurectl/cluster_tables.h"
+
+#include "absl/strings/str_cat.h"
+#include "control/qurectl/tables.h"
+
+namespace qure {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr size_t kShortId = 8;  // digits: enough to tell the nodes of a cluster apart, and accepted as a prefix
+
+std::string Number(const ordered_json& value) {
+  return absl::StrCat(value.get<uint64_t>());
+}
+
+std::string TextOr(const ordered_json& value, const char* otherwise) {
+  return value.is_null() || value.get<std::string>().empty() ? otherwise : value.get<std::string>();
+}
+
+std::string StateText(const ordered_json& node) {
+  return node.at("state").get<std::string>() + (node.at("maintenance").get<bool>() ? ", maintenance" : "");
+}
+
+std::string HeardText(const ordered_json& node) {
+  return node.at("state") == "self" ? "-" : UptimeText(node.at("heard_ago_seconds").get<double>()) + " ago";
+}
+
+std::string EventsTable(const ordered_json& events) {
+  Table table({{"TIME"},
+               {"NODE"},
+               {"BOOT", Align::kRight},
+               {"ERA", Align::kRight},
+               {"TERM", Align::kRight},
+               {"EVENT"},
+               {"ABOUT"},
+               {"NOTE"}});
+  for (const ordered_json& event : events) {
+    table.Add({event.at("time").get<std::string>(), NodeText(event.at("node"), event.at("name")),
+               Number(event.at("age")), Number(event.at("era")), TermText(event.at("term")),
+               event.at("kind").get<std::string>(), NodeText(event.at("subject"), event.at("subject_name")),
+               event.at("text").get<std::string>()});
+  }
+  return table.empty() ? "nothing has happened yet\n" : table.Render();
+}
+
+std::string ErasTable(const ordered_json& eras) {
+  Table table({{"ERA", Align::kRight},
+               {"BEGAN"},
+               {"ENDED"},
+               {"FOUNDER"},
+               {"BOOTS", Align::kRight},
+               {"TAKEOVERS", Align::kRight},
+               {"MOST ONLINE", Align::kRight}});
+  for (const ordered_json& era : eras) {
+    table.Add({Number(era.at("era")), era.at("began").get<std::string>(), era.at("ended").get<std::string>(),
+               NodeText(era.at("founder"), era.at("founder_name")), Number(era.at("boots")),
+               Number(era.at("takeovers")), Number(era.at("most_online"))});
+  }
+  return table.empty() ? "" : table.Render() + "\n";
+}
+
+}  // namespace
+
+std::string TermText(const ordered_json& term) {
+  return term.is_null() ? "-" : absl::StrCat(Number(term.at("era")), ".", Number(term.at("epoch")));
+}
+
+std::string NodeText(const ordered_json& id, const ordered_json& name) {
+  if (!name.is_null()) return name.get<std::string>();
+  return id.is_null() ? "-" : id.get<std::string>().substr(0, kShortId);
+}
+
+std::string NodesText(const ordered_json& nodes) {
+  Table table({{"NODE"},
+               {"ID"},
+               {"ROLE"},
+               {"STATE"},
+               {"BOOT", Align::kRight},
+               {"ERA", Align::kRight},
+               {"UPTIME"},
+               {"HEARD"},
+               {"ADDRESS"},
+               {"PRIORITY", Align::kRight},
+               {"WEIGHT", Align::kRight},
+               {"REVISION"}});
+  for (const ordered_json& node : nodes.at("nodes")) {
+    table.Add({node.at("name").get<std::string>(), node.at("node").get<std::string>().substr(0, kShortId),
+               TextOr(node.at("role"), "-"), StateText(node), Number(node.at("age")), Number(node.at("era")),
+               UptimeText(node.at("uptime_seconds").get<double>()), HeardText(node), TextOr(node.at("address"), "-"),
+               absl::StrCat(node.at("priority").get<int64_t>()), Number(node.at("weight")),
+               TextOr(node.at("revision"), "-")});
+  }
+  return table.empty() ? "no node is known\n" : table.Render();
+}
+
+std::string LeadText(const ordered_json& term) {
+  const auto node = [&](const char* key) {
+    const ordered_json& who = term.at(key);
+    return who.is_null() ? std::string("-") : NodeText(who.at("node"), who.at("name"));
+  };
+  return absl::StrCat("term ", TermText(term.at("term")), ", master ", node("master"), ", deputy ", node("deputy"),
+                      ", this node: ", TextOr(term.at("role"), "-"), "\n");
+}
+
+std::string HistoryText(const ordered_json& history) {
+  const ordered_json& events = history.at("events");
+  std::string text = ErasTable(history.at("eras")) + EventsTable(events);
+  absl::StrAppend(&text, "\nera ", Number(history.at("era")), ", cluster up ",
+                  UptimeText(history.at("cluster_uptime_seconds").get<double>()), ", ",
+                  Number(history.at("reboots_since_revision")), " reboots since revision ",
+                  TextOr(history.at("revision"), "-"));
+  if (events.size() < history.at("events_total").get<size_t>()) {
+    absl::StrAppend(&text, "; the last ", events.size(), " of ", Number(history.at("events_total")),
+                    " events, --limit shows more");
+  }
+  return text + "\n";
+}
+
+std::string KeysText(const ordered_json& keys) {
+  if (keys.at("open").get<bool>()) return "security = \"open\": everybody has the key\n";
+  Table table({{"KEY", Align::kRight}, {"IN USE"}});
+  for (const ordered_json& key : keys.at("keys")) {
+    table.Add({Number(key.at("id")), key.at("in_use").get<bool>() ? "yes" : "accepted"});
+  }
+  return table.empty() ? "no key: this node speaks to no other\n" : table.Render();
+}
+
+}  // namespace qure

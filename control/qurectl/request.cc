@@ -1,0 +1,71 @@
+#include "control/qurectl/request.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+
+#include "absl/strings/ascii.h"
+#include "control/io/cluster_key.h"
+#include "control/io/text.h"
+
+namespace qure {
+namespace {
+
+using nlohmann::json;
+using Words = std::vector<std::string_view>;
+using Request = std::optional<absl::StatusOr<json>>;
+
+constexpr std::array<std::string_view, 7> kPlainCommands = {"status",   "nodes",  "term", "history",
+                                                            "counters", "reload", "ports"};
+
+// A key, or the name of a file that holds one.
+absl::StatusOr<std::string> KeyFrom(std::string_view word) {
+  if (ParseClusterKey(word)) return std::string(word);
+  const std::string path(word);
+  std::ifstream file(path);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const absl::string_view stripped = absl::StripAsciiWhitespace(text);
+  if (!ParseClusterKey({stripped.data(), stripped.size()})) {
+    return absl::InvalidArgumentError(
+        Concat(WithoutKeys(word), ": neither a key of 64 hexadecimal digits nor a file that holds one"));
+  }
+  return std::string(stripped.data(), stripped.size());
+}
+
+Request KeyRequest(const Words& words) {
+  if (words.size() == 2 && words[1] == "list") return json{{"command", "key"}, {"action", "list"}};
+  const bool add = words.size() == 4 && words[1] == "add";
+  if (!add && (words.size() != 3 || (words[1] != "use" && words[1] != "remove"))) return std::nullopt;
+  const std::optional<uint32_t> id = ParseUnsigned(words[2]);
+  if (!id) return std::nullopt;
+  json request = {{"command", "key"}, {"action", words[1]}, {"id", *id}};
+  if (!add) return request;
+  const absl::StatusOr<std::string> key = KeyFrom(words[3]);
+  if (!key.ok()) return key.status();
+  request["key"] = *key;
+  return request;
+}
+
+}  // namespace
+
+Request RequestFor(const Words& words) {
+  if (words.empty()) return std::nullopt;
+  const std::string_view command = words[0];
+  if (command == "key") return KeyRequest(words);
+  if (command == "handover" && words.size() <= 2) {
+    json request = {{"command", "handover"}};
+    if (words.size() == 2) request["node"] = words[1];
+    return request;
+  }
+  if (words.size() == 2) {
+    if (command == "config" && words[1] == "show") return json{{"command", "config"}};
+    const bool on = words[1] == "on";
+    if (command == "maintenance" && (on || words[1] == "off")) return json{{"command", command}, {"on", on}};
+    return std::nullopt;
+  }
+  if (std::find(kPlainCommands.begin(), kPlainCommands.end(), command) == kPlainCommands.end()) return std::nullopt;
+  return words.size() == 1 ? Request(json{{"command", command}}) : std::nullopt;
+}
+
+}  // namespace qure

@@ -1,0 +1,167 @@
+#include "dataplane/cluster_worker.h"
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/cluster_filter.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/mbuf_frame.h"
+#include "proto/ethernet.h"
+#include "proto/ip.h"
+#include "proto/udp_frame.h"
+
+namespace qure {
+namespace {
+
+constexpr Duration kReportInterval = Milliseconds(10);
+
+// Where the headers of a frame in a ring are: the offsets travel in the mbuf.
+void SetOffsets(const Parsed& parsed, rte_mbuf* mbuf) {
+  mbuf->hash.usr = static_cast<uint32_t>(parsed.network) << 16 | parsed.transport;
+}
+uint16_t NetworkOf(const rte_mbuf* mbuf) {
+  return static_cast<uint16_t>(mbuf->hash.usr >> 16);
+}
+uint16_t TransportOf(const rte_mbuf* mbuf) {
+  return static_cast<uint16_t>(mbuf->hash.usr);
+}
+
+ConstBytes BytesOf(const rte_mbuf* mbuf) {
+  return {rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len};
+}
+
+std::array<uint8_t, 16> RandomSalt() {
+  std::array<uint8_t, 16> salt;
+  randombytes_buf(salt.data(), salt.size());
+  return salt;
+}
+
+Datagram DatagramOf(const rte_mbuf* mbuf) {
+  const ConstBytes frame = BytesOf(mbuf);
+  const auto& ip = *HeaderAt<Ipv4Header>(frame, NetworkOf(mbuf));
+  const ConstBytes payload = ClusterPayload(frame, TransportOf(mbuf));
+  Datagram datagram;
+  datagram.mac = HeaderAt<EthernetHeader>(frame, 0)->source;
+  datagram.address = ip.source;
+  if (ip.destination == kLimitedBroadcast) {
+    datagram.delivery = Delivery::kBroadcast;
+  } else if (ip.destination.is_multicast()) {
+    datagram.delivery = Delivery::kMulticast;
+  }
+  datagram.payload.assign(payload.begin(), payload.end());
+  return datagram;
+}
+
+}  // namespace
+
+ClusterWorker::ClusterWorker(const ClusterOptions& options, LeaseGate* gate, Heart::Emit emit, Counter* unsent)
+    : options_(options), unsent_(unsent) {
+  if (options.heart == nullptr) return;
+  heart_.emplace(
+      gate, [this](const HeartPlan& plan, ConstBytes datagram) { Send(plan, datagram); }, RandomSalt, std::move(emit));
+}
+
+void ClusterWorker::Begin(MonoTime now, const Snapshot& snapshot) {
+  snapshot_ = &snapshot;
+  awake_ = snapshot.heart != nullptr && snapshot.heart->role != HeartRole::kSilent;
+  if (heart_) heart_->Use(now, snapshot.heart);
+}
+
+bool ClusterWorker::Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf) {
+  if (reason == Reason::cluster_heartbeat && heart_) {
+    Hear(mbuf, parsed.transport);
+    return true;
+  }
+  rte_ring* const ring = reason == Reason::cluster_heartbeat ? options_.heartbeats : options_.messages;
+  SetOffsets(parsed, mbuf);
+  return ring != nullptr && rte_ring_enqueue(ring, mbuf) == 0;
+}
+
+// The time is read here, after the frame was received: the heart's safety rests on it.
+void ClusterWorker::Hear(rte_mbuf* mbuf, uint16_t transport) {
+  heart_->Receive(Now(), ClusterPayload(BytesOf(mbuf), transport));
+  rte_pktmbuf_free(mbuf);
+}
+
+void ClusterWorker::HearOthers() {
+  if (options_.heartbeats == nullptr) return;
+  std::array<void*, kBurst> mbufs;
+  const unsigned count = rte_ring_dequeue_burst(options_.heartbeats, mbufs.data(), kBurst, nullptr);
+  for (unsigned i = 0; i < count; ++i) {
+    auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
+    Hear(mbuf, TransportOf(mbuf));
+  }
+}
+
+void ClusterWorker::Beat(Duration stall) {
+  if (!heart_) return;
+  HearOthers();
+  if (!awake_) {
+    if (!std::exchange(reported_, true)) options_.heart->Set(heart_->counters(), heart_->status());
+    return;
+  }
+  const bool drained = Drained();  // before the time is read: what comes in between is not overlooked
+  const MonoTime now = Now();
+  heart_->Round(now, snapshot_->heart, stall, drained);
+  reported_ = false;
+  if (now < next_report_) return;
+  next_report_ = now + kReportInterval;
+  options_.heart->Set(heart_->counters(), heart_->status());
+}
+
+// All that arrived at any worker before the heart's deadline has been received, and heard.
+bool ClusterWorker::Drained() const {
+  const int64_t deadline = heart_->NextDeadline().ns;
+  const auto received = [&](const WorkerCounters& worker) { return worker.received_before_ns.value() >= deadline; };
+  if (!std::ranges::all_of(options_.workers, received)) return false;
+  return options_.heartbeats == nullptr || rte_ring_empty(options_.heartbeats) == 1;
+}
+
+void ClusterWorker::Send(const HeartPlan& plan, ConstBytes datagram) {
+  rte_mbuf* const mbuf = sent_count_ < kMaxSent ? rte_pktmbuf_alloc(options_.pool) : nullptr;
+  if (mbuf == nullptr) return unsent_->Add(1);
+  const auto length = static_cast<uint16_t>(kUdpFrameHeaders + datagram.size());
+  auto* const room = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(mbuf, length));
+  WriteUdpFrame({.ethernet_source = plan.mac,
+                 .ethernet_destination = plan.peer.mac,
+                 .source = plan.address,
+                 .destination = plan.peer.address,
+                 .source_port = plan.port,
+                 .destination_port = plan.port},
+                datagram, {room, length});
+  Frame frame = FrameOf(mbuf);
+  if (snapshot_->vlan != 0) frame.PushVlan(snapshot_->vlan);  // a fresh mbuf has the headroom
+  WriteBack(frame, mbuf);
+  sent_[sent_count_++] = mbuf;
+}
+
+std::span<rte_mbuf*> ClusterWorker::TakeSent() {
+  return {sent_.data(), std::exchange(sent_count_, 0)};
+}
+
+MonoTime ClusterWorker::deadline() const {
+  return heart_ ? heart_->NextDeadline() : kNever;
+}
+
+std::vector<Datagram> TakeMessages(rte_ring* messages) {
+  std::vector<Datagram> taken;
+  std::array<void*, kBurst> mbufs;
+  // What comes while we take is left for the next time: a flood does not hold the control thread.
+  for (unsigned left = rte_ring_count(messages); left > 0;) {
+    const unsigned count = rte_ring_dequeue_burst(messages, mbufs.data(), std::min<unsigned>(left, kBurst), nullptr);
+    if (count == 0) break;
+    left -= count;
+    for (unsigned i = 0; i < count; ++i) {
+      auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
+      taken.push_back(DatagramOf(mbuf));
+      rte_pktmbuf_free(mbuf);
+    }
+  }
+  return taken;
+}
+
+}  // namespace qure

@@ -1,0 +1,42 @@
+// Rules that a test may break on purpose, to prove that the simulator would notice. Compiled in only with
+// -DQURE_MUTATIONS; otherwise Mutated() is the constant false and nothing of this is in the program.
+#pragma once
+
+#include <cstdint>
+
+namespace qure {
+
+enum class Mutation : uint8_t {
+  kNone,
+
+  // Gate and heart.
+  kIgnoreStall,            // a worker that stood still goes on as if nothing had happened
+  kDoNotGate,              // an opened gate lets everything through, whatever the lease says
+  kLeaseFromAckTime,       // the lease runs from the arrival of the acknowledgement, not from the sending of the beat
+  kDeputyIgnoresOwnStall,  // a deputy takes its own pause for the master's silence
+  kDeputyDoesNotDrain,     // a deputy acts on silence while beats may wait in its receive queue
+  kExpiryMovesBack,        // a shorter D takes effect at the deputy at once
+
+  // Control core.
+  kSkipVeto,
+  kReuseTerm,
+  kIgnoreHigherTerm,
+  kNoChallenge,
+  kAcceptReplay,
+  kClaimWithoutGateway,
+  kNoYieldShut,
+  kClaimWhileListening,
+};
+
+#ifdef QURE_MUTATIONS
+inline Mutation mutation = Mutation::kNone;  // the broken rule; set by the test before it starts
+inline bool Mutated(Mutation which) {
+  return mutation == which;
+}
+#else
+constexpr bool Mutated(Mutation) {
+  return false;
+}
+#endif
+
+}  // namespace qure

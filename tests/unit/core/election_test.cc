@@ -1,0 +1,368 @@
+// The rules of mastership, one by one: what a node hears and what it does. How they stand together under faults is the
+// simulator's affair (tests/sim).
+#include "control/core/election.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "control/core/timers.h"
+#include "control/core/wire.h"
+#include "tests/unit/core/support.h"
+
+namespace qure::test {
+namespace {
+
+using What = Saying::What;
+
+constexpr NodeId kSelf{5};
+constexpr NodeId kBetter{9};
+constexpr NodeId kWorse{2};
+constexpr uint32_t kEra = 3;
+
+Term TermOf(const NodeId& node, uint64_t epoch) {
+  return {.era = kEra, .epoch = epoch, .holder = HolderOf(node)};
+}
+
+class ElectionTest : public ::testing::Test {
+ protected:
+  ElectionTest() {
+    input_ = {.rank = {.node = kSelf}, .era = kEra, .living = true, .eligible = true};
+    election_.OnEpochsStored({.era = kEra, .epoch = 1000}, true);
+  }
+
+  // A HELLO of `node`, who follows `master` (none: nobody) under `term`.
+  void Hear(const NodeId& node, std::optional<NodeId> master = {}, const Term& term = {},
+            std::optional<NodeId> deputy = {}) {
+    Incoming incoming{
+        .node = node, .boot = {node[0]}, .from = {.mac = Mac("02:00:00:00:00:09"), .address = {}}, .message = {}};
+    wire::Hello& hello = *incoming.message.mutable_hello();
+    hello.set_age(1);
+    hello.set_era(kEra);
+    hello.set_ready(true);
+    if (master) hello.set_master(WriteId(*master));
+    if (deputy) hello.set_deputy(WriteId(*deputy));
+    WriteTerm(term, hello.mutable_master_term());
+    WriteTerm(term, hello.mutable_highest_term());
+    for (const MemberChange& change : members_.OnMessage(now_, incoming, &hello)) {
+      election_.OnMemberChange(now_, input_, change, &out_);
+    }
+    election_.OnMessage(now_, input_, incoming, &hello, &out_);
+  }
+  void Hear(const NodeId& node, const wire::Message& message) {
+    election_.OnMessage(now_, input_, {.node = node, .boot = {node[0]}, .from = {}, .message = message}, nullptr,
+                        &out_);
+  }
+  void Tell(EventKind kind, uint64_t stalls = 0) {
+    const Event event{.kind = kind, .span = Milliseconds(20), .stalls = stalls, .at = now_, .term = election_.term()};
+    election_.OnEvent(now_, input_, event, &out_);
+  }
+  void Gone(const NodeId& node, MemberChange::Kind kind) {
+    election_.OnMemberChange(now_, input_, {.kind = kind, .node = node}, &out_);
+  }
+  void RunFor(Duration span) {
+    const MonoTime end = now_ + span;
+    election_.Tick(now_, input_, &out_);
+    while (election_.deadline() <= end) {
+      now_ = std::max(now_, election_.deadline());
+      election_.Tick(now_, input_, &out_);
+    }
+    now_ = end;
+  }
+  void Lead() {
+    election_.OnEra(now_, input_, /*founded=*/true, &out_);
+    RunFor(kCandidateListen);
+    ASSERT_EQ(election_.role(), Role::kMaster);
+  }
+  // Master with kWorse as acknowledged deputy.
+  void LeadWithDeputy() {
+    Lead();
+    Hear(kWorse, kSelf, election_.term());
+    RunFor(Milliseconds(1));
+    ASSERT_EQ(election_.phase(), MasterPhase::kOffering);
+    Tell(EventKind::kDeputyReady);
+    ASSERT_EQ(election_.phase(), MasterPhase::kLeased);
+    said();
+  }
+  void FollowAsDeputy() {
+    Hear(kBetter, kBetter, TermOf(kBetter, 7), kSelf);
+    Hear(kBetter, kBetter, TermOf(kBetter, 7), kSelf);
+    ASSERT_EQ(election_.role(), Role::kMember);
+    ASSERT_EQ(election_.deputy(), kSelf);
+    said();
+  }
+  std::vector<What> said() {
+    std::vector<What> whats;
+    for (const Saying& saying : election_.TakeSayings()) whats.push_back(saying.what);
+    return whats;
+  }
+
+  MonoTime now_ = kStart;
+  ElectionInput input_;
+  Membership members_{kSelf};
+  Election election_{kSelf, {}, &members_};
+  Actions out_;
+};
+
+TEST_F(ElectionTest, FounderListensThenLeads) {
+  election_.OnEra(now_, input_, true, &out_);
+  RunFor(kCandidateListen - Milliseconds(1));
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  EXPECT_FALSE(election_.gate_open());
+  EXPECT_THAT(said(), ::testing::Contains(What::kQuery));
+  RunFor(Milliseconds(1));
+  EXPECT_EQ(election_.role(), Role::kMaster);
+  EXPECT_TRUE(election_.gate_open());
+  EXPECT_EQ(election_.term(), TermOf(kSelf, 1));
+  EXPECT_FALSE(election_.warm()) << "nobody held the addresses before";
+  EXPECT_THAT(said(), ::testing::Contains(What::kClaim));
+}
+
+TEST_F(ElectionTest, WhoeverHearsAMasterFollowsIt) {
+  election_.OnEra(now_, input_, true, &out_);
+  Hear(kWorse, kWorse, TermOf(kWorse, 4));
+  EXPECT_EQ(election_.role(), Role::kMember) << "the incumbent stays, whatever its rank";
+  EXPECT_EQ(election_.heart_role(), HeartRole::kFollow);
+  RunFor(Milliseconds(500));
+  EXPECT_EQ(election_.role(), Role::kMember);
+}
+
+TEST_F(ElectionTest, HigherTermWinsAtOnce) {
+  LeadWithDeputy();
+  Hear(kBetter, kBetter, TermOf(kBetter, 2));
+  EXPECT_EQ(election_.role(), Role::kMember);
+  EXPECT_FALSE(election_.gate_open());
+  EXPECT_EQ(election_.term(), TermOf(kBetter, 2));
+}
+
+TEST_F(ElectionTest, HigherTermWinsByHearsay) {
+  Lead();
+  Hear(kWorse, kBetter, TermOf(kBetter, 2));
+  EXPECT_FALSE(election_.gate_open());
+  EXPECT_EQ(election_.master(), kBetter);
+  RunFor(kHearsay);
+  EXPECT_NE(election_.role(), Role::kMember) << "nobody speaks of it any more";
+}
+
+TEST_F(ElectionTest, LowerTermIsToldOfUs) {
+  Lead();
+  said();
+  Hear(kWorse, kWorse, TermOf(kWorse, 1));
+  EXPECT_EQ(election_.role(), Role::kMaster);
+  EXPECT_THAT(said(), ::testing::Contains(What::kHello));
+}
+
+TEST_F(ElectionTest, TermsOfAnotherEraAreNoRivals) {
+  Lead();
+  Hear(kBetter, kBetter, {.era = kEra + 1, .epoch = 9, .holder = HolderOf(kBetter)});
+  EXPECT_EQ(election_.role(), Role::kMaster) << "Lifetime decides first which era it is";
+}
+
+TEST_F(ElectionTest, DeputyTakesOverOnSilence) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Tell(EventKind::kMasterSuspect);
+  EXPECT_THAT(said(), ::testing::Contains(What::kAskLan));
+  now_ = now_ + Milliseconds(1);
+  Tell(EventKind::kNeighbor);
+  now_ = now_ + Milliseconds(2);
+  Tell(EventKind::kMasterSilent);
+  EXPECT_EQ(election_.role(), Role::kMaster);
+  EXPECT_TRUE(election_.gate_open());
+  EXPECT_TRUE(election_.warm());
+  EXPECT_EQ(election_.term(), TermOf(kSelf, 8));
+  EXPECT_EQ(election_.last_takeover()->cause, Cause::kSilence);
+  EXPECT_EQ(election_.last_takeover()->took, Milliseconds(3));
+}
+
+TEST_F(ElectionTest, SilenceThatIsHeardLateIsAskedAbout) {
+  FollowAsDeputy();
+  const Event silent{.kind = EventKind::kMasterSilent, .span = Milliseconds(20), .at = now_, .term = election_.term()};
+  now_ = now_ + Milliseconds(11);
+  election_.OnEvent(now_, input_, silent, &out_);
+  EXPECT_EQ(election_.role(), Role::kCandidate) << "the master may have gone on alone since";
+}
+
+TEST_F(ElectionTest, AnAnswerForTheAddressVetoes) {
+  FollowAsDeputy();
+  Tell(EventKind::kMasterSuspect);
+  Tell(EventKind::kAddressUsed);
+  Tell(EventKind::kMasterSilent);
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  EXPECT_FALSE(election_.gate_open());
+}
+
+TEST_F(ElectionTest, WithoutGatewayNobodyClaims) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Tell(EventKind::kMasterSuspect);
+  Tell(EventKind::kMasterSilent);
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  RunFor(Seconds(5));
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  Tell(EventKind::kNeighbor);
+  RunFor(kCandidateListen);
+  Tell(EventKind::kNeighbor);
+  RunFor(kGatewayAskSlow);
+  EXPECT_EQ(election_.role(), Role::kMaster);
+}
+
+TEST_F(ElectionTest, MasterWithoutAcknowledgementsGoesOnUnderANewTerm) {
+  LeadWithDeputy();
+  const uint64_t opening = election_.opening();
+  Tell(EventKind::kLeaseLost);
+  EXPECT_EQ(election_.phase(), MasterPhase::kLost);
+  Tell(EventKind::kLeaseLapsed);
+  EXPECT_EQ(election_.role(), Role::kMaster);
+  EXPECT_EQ(election_.phase(), MasterPhase::kSolo);
+  EXPECT_EQ(election_.term(), TermOf(kSelf, 2));
+  EXPECT_GT(election_.opening(), opening);
+}
+
+TEST_F(ElectionTest, AfterAStallALapsedMasterAsksFirst) {
+  LeadWithDeputy();
+  Tell(EventKind::kStalled, 1);
+  Tell(EventKind::kLeaseLost);
+  Tell(EventKind::kLeaseLapsed);
+  EXPECT_EQ(election_.phase(), MasterPhase::kRejoining);
+  EXPECT_FALSE(election_.gate_open());
+  RunFor(kCandidateListen);
+  EXPECT_EQ(election_.phase(), MasterPhase::kSolo);
+  EXPECT_EQ(election_.stalls_known(), 1);
+}
+
+TEST_F(ElectionTest, EventsOfAFormerTermMeanNothing) {
+  LeadWithDeputy();
+  election_.OnEvent(now_, input_, {.kind = EventKind::kLeaseLost, .term = TermOf(kSelf, 99)}, &out_);
+  EXPECT_EQ(election_.phase(), MasterPhase::kLeased);
+}
+
+TEST_F(ElectionTest, MasterThatStoodStillAloneAsksFirst) {
+  Lead();
+  Tell(EventKind::kStalled, 1);
+  EXPECT_FALSE(election_.gate_open());
+  Hear(kBetter, kBetter, TermOf(kBetter, 2));
+  EXPECT_EQ(election_.role(), Role::kMember);
+}
+
+TEST_F(ElectionTest, MembersStandInTheOrderOfTheirRank) {
+  Hear(kWorse, kWorse, TermOf(kWorse, 1));
+  Hear(kBetter, kWorse, TermOf(kWorse, 1));
+  Gone(kWorse, MemberChange::Kind::kDown);
+  RunFor(kElectFirst + kElectStep - Milliseconds(1));
+  EXPECT_EQ(election_.role(), Role::kIdle) << "one ranks before us";
+  RunFor(Milliseconds(1));
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+}
+
+TEST_F(ElectionTest, OfTwoCandidatesTheBetterGoesOn) {
+  Hear(kBetter);
+  election_.OnEra(now_, input_, true, &out_);
+  wire::Message query;
+  query.mutable_query()->set_nonce(1);
+  Hear(kBetter, query);
+  EXPECT_EQ(election_.role(), Role::kIdle);
+}
+
+TEST_F(ElectionTest, HandoverEndsWithAShutGateBeforeTheYield) {
+  LeadWithDeputy();
+  const Term term = election_.term();
+  EXPECT_EQ(election_.HandOver(now_, input_, std::nullopt, &out_), "");
+  EXPECT_EQ(election_.phase(), MasterPhase::kPreparing);
+  EXPECT_THAT(said(), ::testing::Contains(What::kPrepare));
+  wire::Message prepared;
+  WriteTerm(term, prepared.mutable_prepared()->mutable_term());
+  Hear(kWorse, prepared);
+  EXPECT_FALSE(election_.gate_open());
+  EXPECT_TRUE(election_.draining());
+  const std::vector<Saying> sayings = election_.TakeSayings();
+  ASSERT_EQ(sayings.size(), 1);
+  EXPECT_EQ(sayings[0].what, What::kYield);
+  EXPECT_EQ(sayings[0].node, kWorse);
+  EXPECT_EQ(sayings[0].term, term);
+}
+
+TEST_F(ElectionTest, AYieldIsTakenUpAtOnce) {
+  FollowAsDeputy();
+  wire::Message yield;
+  WriteTerm(TermOf(kBetter, 7), yield.mutable_yield()->mutable_term());
+  yield.mutable_yield()->set_successor(WriteId(kSelf));
+  Hear(kWorse, yield);
+  EXPECT_EQ(election_.role(), Role::kMember) << "not the master's to yield";
+  Hear(kBetter, yield);
+  EXPECT_EQ(election_.role(), Role::kMaster);
+  EXPECT_EQ(election_.last_takeover()->cause, Cause::kHandover);
+}
+
+TEST_F(ElectionTest, AYieldThatNobodyTakesUpComesBack) {
+  LeadWithDeputy();
+  election_.HandOver(now_, input_, std::nullopt, &out_);
+  wire::Message prepared;
+  WriteTerm(election_.term(), prepared.mutable_prepared()->mutable_term());
+  Hear(kWorse, prepared);
+  RunFor(kYieldTimeout + kCandidateListen);
+  EXPECT_EQ(election_.role(), Role::kMaster);
+}
+
+TEST_F(ElectionTest, AnotherSuccessorThanTheDeputyIsBoundFirst) {
+  LeadWithDeputy();
+  Hear(kBetter, kSelf, election_.term());
+  EXPECT_EQ(election_.HandOver(now_, input_, kBetter, &out_), "");
+  EXPECT_EQ(election_.heart_role(), HeartRole::kOffer);
+  EXPECT_EQ(election_.heart_peer(), kWorse) << "released first";
+  Tell(EventKind::kDeputyReady);
+  EXPECT_EQ(election_.heart_peer(), kBetter);
+  EXPECT_EQ(election_.phase(), MasterPhase::kOffering);
+}
+
+TEST_F(ElectionTest, EpochsComeFromTheReservedOnly) {
+  Election election(kSelf, {.era = kEra, .epoch = 65}, &members_);
+  election.OnEra(now_, input_, true, &out_);
+  election.Tick(now_ + kCandidateListen, input_, &out_);
+  EXPECT_EQ(election.role(), Role::kCandidate) << "65 is not reserved yet";
+  const std::optional<StoredEpochs> wanted = election.TakeReservation();
+  ASSERT_TRUE(wanted);
+  EXPECT_EQ(*wanted, (StoredEpochs{.era = kEra, .epoch = 65 + kEpochBlock}));
+  election.OnEpochsStored(*wanted, true);
+  election.Tick(now_ + kCandidateListen, input_, &out_);
+  EXPECT_EQ(election.role(), Role::kMaster);
+  EXPECT_EQ(election.term(), TermOf(kSelf, 65)) << "those below may have been used before the restart";
+}
+
+TEST_F(ElectionTest, AFullStoreDoesNotKeepTheAddressDown) {
+  Election election(kSelf, {}, &members_);
+  election.OnEra(now_, input_, true, &out_);
+  election.Tick(now_ + kCandidateListen, input_, &out_);
+  election.OnEpochsStored({}, false);
+  election.Tick(now_ + kCandidateListen, input_, &out_);
+  EXPECT_EQ(election.role(), Role::kMaster);
+}
+
+TEST_F(ElectionTest, RepeatedUnansweredRequestsMakeUsAskTheMaster) {
+  FollowAsDeputy();
+  Tell(EventKind::kAddressWanted);
+  EXPECT_THAT(said(), ::testing::IsEmpty());
+  Tell(EventKind::kAddressWanted);
+  EXPECT_THAT(said(), ::testing::ElementsAre(What::kSuspect));
+}
+
+TEST_F(ElectionTest, InMaintenanceNobodyLeadsAndAMasterHandsOver) {
+  LeadWithDeputy();
+  input_.eligible = false;
+  RunFor(Milliseconds(1));
+  EXPECT_THAT(said(), ::testing::Contains(What::kPrepare));
+}
+
+TEST_F(ElectionTest, PriorityPreemptsOnlyIfToldTo) {
+  LeadWithDeputy();
+  RunFor(Seconds(1));
+  EXPECT_THAT(said(), ::testing::Not(::testing::Contains(What::kPrepare)));
+  input_.rank.priority = -1;
+  RunFor(Seconds(1));
+  EXPECT_THAT(said(), ::testing::Not(::testing::Contains(What::kPrepare)));
+  input_.preempt = true;
+  RunFor(Milliseconds(1));
+  EXPECT_THAT(said(), ::testing::Contains(What::kPrepare));
+}
+
+}  // namespace
+}  // namespace qure::test
