@@ -70,7 +70,7 @@ class SecondNode(LabTest):
     def test_refused_while_the_first_lives(self):
         cluster = self.node.config_path.read_text()
         cluster = cluster[cluster.index("[cluster]") :].replace('name = "home"', 'name = "elsewhere"', 1)
-        second = self.lab.add_node(2, cluster=cluster)
+        second = self.lab.add_node(2, text=cluster)
         mac = self.node.wait_for(SERVICE_V4, state="held")["mac"]
         second.start()
         self.assertEqual(second.wait_for(SERVICE_V4, state="taken")["holder"], mac)

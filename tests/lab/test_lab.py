@@ -61,7 +61,7 @@ class CommandLine(unittest.TestCase):
         self.assertNotIn("qure-n2", netns.names())
 
     def test_kill_and_start(self):
-        self.lab("up")
+        self.lab("up", "--nodes", "1")
         self.lab("kill", "n1")
         self.assertEqual(
             [(row["running"], row["role"], row["addresses"]) for row in self.status()], [(False, None, [])]
@@ -72,11 +72,14 @@ class CommandLine(unittest.TestCase):
             10,
             "the addresses are held again",
         )
-        for command in ("pause", "resume", "cut", "heal"):
+        for command in ("pause", "resume", "cut", "heal", "unplug", "plug"):
             self.lab(command, "n1")
+        self.lab("heal")
 
     def test_mistakes_are_told(self):
         self.assertIn("no node n1", self.lab("kill", "n1", status=1))
+        self.assertIn("no node n2", self.lab("split", "n2", "n3", status=1))
+        self.assertIn("no sw", self.lab("capture", "/dev/null", status=1))
         self.assertIn("no gw", self.lab("exec", "gw", "true", status=1))
         self.assertIn("no such file", self.lab("up", "--config", "/nowhere.toml", status=1))
 

@@ -63,11 +63,16 @@ class RestartTests:
         self.assert_serving()
 
     def test_cut_off(self):
-        self.node.cut()
+        """The switch forwards nothing; then the cable is pulled, and the carrier goes too."""
+        self.check_back(self.node.cut, self.node.heal)
+        self.check_back(self.node.unplug, self.node.plug)
+
+    def check_back(self, away, back):
+        away()
         self.assertEqual(
             self.lost(self.lab.execute("gw", "ping", "-c", "3", "-i", "0.2", "-W", "1", SERVICE_V4).stdout), 3
         )
-        self.node.heal()
+        back()
         until(
             lambda: self.lab.execute("gw", "ping", "-c", "1", "-W", "1", SERVICE_V4).returncode == 0,
             10,

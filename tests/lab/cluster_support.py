@@ -1,0 +1,96 @@
+"""What the cluster tests share: three nodes, whole before each test, and what they say of each other."""
+
+import re
+
+from frames import Seen
+from lab import cluster, topology
+from support import LabTest, Request, until
+
+CLUSTER_PORT = 7873
+__all__ = ["CLUSTER_PORT", "ClusterTest", "cluster_frames", "udp_payload_offset"]
+
+
+class ClusterTest(LabTest):
+    request = Request(nodes=3)
+
+    def setUp(self):
+        """Whatever the test before has done: all nodes run, reach each other and are one cluster."""
+        self.lab.heal()
+        self.lab.start()
+        self.before = self.lab.wait_whole()
+
+    @property
+    def names(self):
+        return list(self.before)
+
+    def whole(self, *names, deadline=30):
+        """Waits until these nodes, or all, are one cluster; what they say, by name."""
+        return self.lab.wait_whole([self.lab.node(name) for name in names or self.names], deadline)
+
+    def others(self, name):
+        return [other for other in self.names if other != name]
+
+    def kill_all(self):
+        for node in self.lab.nodes():
+            node.kill()
+
+    def history(self, name):
+        return cluster.history(self.lab.node(name))
+
+    def same_history(self, *names, deadline=15):
+        """Waits until these nodes, or all, know the same events; returns them."""
+        known = {}
+
+        def equal():
+            known.update({name: self.history(name) for name in names or self.names})
+            first, *rest = known.values()
+            return first and all(other.keys() == first.keys() for other in rest)
+
+        until(equal, deadline, lambda: f"equal histories: {({name: len(events) for name, events in known.items()})}")
+        return next(iter(known.values()))
+
+    def control(self, name, *arguments, status=0):
+        """qurectl for a node; it must end with this status. Returns its output."""
+        done = self.lab.node(name).control(*arguments, timeout=15)
+        self.assertEqual(done.returncode, status, f"{name}: qurectl {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def rejected(self, name):
+        """Reason -> cluster datagrams and heartbeats that a node did not believe."""
+        text = self.curl(f"http://{topology.METRICS}/metrics", member=name)
+        found = re.findall(r'^qure_(?:datagrams|heartbeats)_rejected_total\{reason="(\w+)"\} (\d+)', text, re.MULTILINE)
+        sums = {}
+        for reason, count in found:
+            sums[reason] = sums.get(reason, 0) + int(count)
+        return sums
+
+    def wait_rejected(self, name, before, *reasons, deadline=10):
+        """Waits until a node has rejected more for any of these reasons than `before` (see `rejected`)."""
+
+        def risen():
+            now = self.rejected(name)
+            return any(now[reason] > before[reason] for reason in reasons)
+
+        until(risen, deadline, lambda: f"{name} rejects for {reasons}; {before} -> {self.rejected(name)}")
+
+    def assert_unchanged(self, before, after):
+        """Nobody restarted, nobody took over."""
+        for name, status in before.items():
+            for key in ("node_id", "age", "era", "lineage", "term", "master"):
+                self.assertEqual(after[name].get(key), status.get(key), f"{name}: {key}")
+
+
+def udp_payload_offset(seen):
+    """Where the UDP payload of a captured frame begins in its IPv4 payload, or None if it is no cluster frame."""
+    payload = seen.payload
+    if seen.ethertype != 0x0800 or len(payload) < 28 or payload[9] != 17:
+        return None
+    header = (payload[0] & 0x0F) * 4
+    if int.from_bytes(payload[header + 2 : header + 4], "big") != CLUSTER_PORT:
+        return None
+    return header + 8
+
+
+def cluster_frames(seen: list[Seen]):
+    """Those that nodes say to each other."""
+    return [frame for frame in seen if udp_payload_offset(frame) is not None]

@@ -1,0 +1,82 @@
+"""The master goes, and a client hardly notices. Bounds are loose: scripts/failover measures."""
+
+import subprocess
+
+from cluster_support import ClusterTest
+from failover import qure
+from failover.probe import Probe
+from lab import cluster
+from support import SERVICE_V4, until
+
+RATE = 1000
+OUTAGE_MS = 1500  # a busy machine; without the deputy an election alone takes a second
+
+
+class Failover(ClusterTest):
+    def check(self, fault, outage_ms=OUTAGE_MS):
+        old = cluster.master(self.before)
+        run = qure.Session(fault, RATE, 3).run()
+        self.assertNotEqual(run.winner, old)
+        self.assertLess(run.outage_ms, outage_ms)
+        self.assertEqual(run.stray, 0, "the old master still spoke for the service address")
+        return run
+
+    def test_killed(self):
+        self.assertEqual(self.check("kill").winner, cluster.deputy(self.before))
+
+    def test_paused(self):
+        self.check("pause")
+
+    def test_cut_off(self):
+        self.check("cut")
+
+    def test_control_thread_hangs(self):
+        self.check("control-hang")
+
+    def test_left(self):
+        run = self.check("graceful")
+        self.assertEqual((run.lost, run.duplicates), (0, 0))
+        self.assertEqual(run.cause, "handover")
+
+    def test_handed_over(self):
+        old, deputy = cluster.master(self.before), cluster.deputy(self.before)
+        with Probe(self.lab.build, SERVICE_V4, RATE) as probe:
+            self.control(old, "handover")
+            self.assertEqual(cluster.master(self.whole()), deputy)
+            report = probe.report()
+        self.assertEqual((report["lost"], report["duplicates"]), (0, 0), report)
+
+    def test_dns_is_answered_again(self):
+        """The other thing that a master answers by itself."""
+        old = cluster.master(self.before)
+        with Probe(self.lab.build, SERVICE_V4, RATE, extra=("--dns", "www.home.example")) as probe:
+            self.lab.node(old).kill()
+            self.whole(*self.others(old))
+            report = probe.report()
+        self.assertLess(report["outage_ms"], OUTAGE_MS, report)
+
+    def test_master_and_deputy_die_together(self):
+        old, deputy = cluster.master(self.before), cluster.deputy(self.before)
+        survivor = next(name for name in self.names if name not in (old, deputy))
+        with Probe(self.lab.build, SERVICE_V4, RATE) as probe:
+            for name in (old, deputy):
+                self.lab.node(name).kill()
+            until(
+                lambda: self.lab.execute("gw", "ping", "-c", "1", "-W", "1", SERVICE_V4).returncode == 0,
+                20,
+                "the third serves",
+            )
+            report = probe.report()
+        self.assertEqual(cluster.masters(cluster.views([self.lab.node(survivor)])), [survivor])
+        self.assertLess(report["outage_ms"], 5000, report)
+
+    def test_one_core_is_busy(self):
+        """No takeover because somebody else computes."""
+        with subprocess.Popen(["sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL) as busy:
+            try:
+                with Probe(self.lab.build, SERVICE_V4, RATE, extra=("--seconds", "5")) as probe:
+                    probe.finished()
+            finally:
+                busy.kill()
+        after = self.whole()
+        self.assertEqual(after["n1"]["term"], self.before["n1"]["term"])

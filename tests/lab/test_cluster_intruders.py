@@ -1,0 +1,109 @@
+"""Frames that nobody should believe: replayed, changed on the way, of another cluster. Rejected, counted, no more."""
+
+import random
+
+import frames
+from cluster_support import ClusterTest, cluster_frames, udp_payload_offset
+from lab import config, netns
+from support import SERVICE_V4, SERVICE_V6, add_host, remove_host, until
+from wire import Capture, open_raw
+
+CAPTURED = 400
+FLIPPED = 300
+
+
+class Intruders(ClusterTest):
+    def setUp(self):
+        super().setUp()
+        self.known = self.same_history()
+        add_host("h1", "lan0", "198.51.100.99/24")
+        self.addCleanup(remove_host, "h1")
+        self.mac = netns.ip("qure-h1", "-br", "link", "show", "dev", "lan0").split()[2]
+        self.raw = open_raw("h1", "lan0")
+        self.addCleanup(self.raw.close)
+
+    def overheard(self):
+        """What all nodes say to each other, heartbeats included."""
+        captures = [Capture("sw", f"sw-{name}") for name in self.names]
+        for capture in captures:
+            capture.__enter__()
+        try:
+            until(
+                lambda: sum(len(cluster_frames(capture.received())) for capture in captures) >= CAPTURED,
+                20,
+                "the nodes speak",
+            )
+        finally:
+            for capture in captures:
+                capture.__exit__()
+        return [frame for capture in captures for frame in cluster_frames(capture.received())]
+
+    def inject(self, frame, change=lambda payload, offset: None):
+        """A captured frame, changed, from the intruder's own MAC: the switch must not learn the node's MAC here."""
+        payload = bytearray(frame.payload)
+        offset = udp_payload_offset(frame)
+        payload[offset - 2 : offset] = b"\0\0"  # no UDP checksum: it is not what keeps intruders out (RFC 768)
+        change(payload, offset)
+        head = frames.mac_bytes(frame.destination) + frames.mac_bytes(self.mac)
+        self.raw.send(head + frame.ethertype.to_bytes(2, "big") + bytes(payload))
+
+    def assert_nothing_changed(self):
+        self.assert_unchanged(self.before, self.whole())
+        self.assertEqual(self.same_history().keys(), self.known.keys())
+        self.gw("ping", "-c", "3", "-i", "0.05", "-W", "2", SERVICE_V4)
+
+    def test_replayed_at_once(self):
+        overheard = self.overheard()
+        before = {name: self.rejected(name) for name in self.names}
+        for frame in overheard:
+            self.inject(frame)
+        for name in self.names:
+            self.wait_rejected(name, before[name], "replayed")
+        self.assert_nothing_changed()
+
+    def test_replayed_to_later_boots(self):
+        """Boots that ended are not alive again because their words are heard again."""
+        overheard = self.overheard()
+        self.kill_all()
+        self.lab.start()
+        self.before = self.whole()
+        self.known = self.same_history()
+        before = {name: self.rejected(name) for name in self.names}
+        for frame in overheard:
+            self.inject(frame)
+        for name in self.names:
+            self.wait_rejected(name, before[name], "unknown_boot", "too_many", "replayed", "unexpected")
+        self.assert_nothing_changed()
+
+    def test_flipped_bits(self):
+        overheard = self.overheard()
+        before = {name: self.rejected(name) for name in self.names}
+        chance = random.Random(20_000)
+
+        def flip(payload, offset):
+            position = chance.randrange(offset, len(payload))
+            payload[position] ^= 1 << chance.randrange(8)
+
+        for _ in range(FLIPPED):
+            self.inject(chance.choice(overheard), flip)
+        for name in self.names:
+            self.wait_rejected(name, before[name], "unauthentic")
+        self.assert_nothing_changed()
+
+    def test_another_cluster_in_the_same_group(self):
+        """Its key and group are ours, only its name is not: two clusters in one LAN never mix."""
+        group = self.lab.node("n1").query("config", "show")["cluster"]["group"]
+        text = config.cluster_part(self.lab.node("n1").config_path.read_text())
+        text = text.replace('name = "home"', f'name = "elsewhere"\ngroup = "{group}"', 1)
+        text = text.replace(SERVICE_V4, "198.51.100.60").replace(SERVICE_V6, "2001:db8:2::60")
+        before = {name: self.rejected(name) for name in self.names}
+        stranger = self.lab.add_node(4, text=text)
+        self.addCleanup(stranger.destroy)
+        stranger.start()
+        stranger.wait_for("198.51.100.60", deadline=20, state="held")
+        for name in self.names:
+            self.wait_rejected(name, before[name], "unauthentic")
+        self.wait_rejected("n4", dict.fromkeys(self.rejected("n4"), 0), "unauthentic")
+        self.assertEqual(len(stranger.query("nodes")["nodes"]), 1)
+        self.assert_unchanged(self.before, self.whole(*self.names))
+        self.assertEqual(self.same_history().keys(), self.known.keys())

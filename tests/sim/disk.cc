@@ -1,0 +1,82 @@
+#include "tests/sim/disk.h"
+
+#include <algorithm>
+
+namespace qure::sim {
+namespace {
+
+bool SameEvent(const HistoryEvent& a, const HistoryEvent& b) {
+  return a.node == b.node && a.age == b.age && a.seq == b.seq;
+}
+
+void ApplyTo(const StoreChange& change, StoredState* state) {
+  if (change.life) state->life = *change.life;
+  if (change.epochs) state->epochs = *change.epochs;
+  if (change.keyring) state->keyring = *change.keyring;
+  if (change.maintenance) state->maintenance = *change.maintenance;
+  for (const HistoryEvent& event : change.events) {
+    const bool known = std::ranges::any_of(state->events, [&](const auto& e) { return SameEvent(e, event); });
+    if (!known) state->events.push_back(event);
+  }
+  for (const EraSummary& summary : change.summaries) {
+    std::erase_if(state->summaries,
+                  [&](const auto& s) { return s.era == summary.era && s.lineage == summary.lineage; });
+    state->summaries.push_back(summary);
+  }
+  if (change.drop_events_before_era) {
+    std::erase_if(state->events, [&](const auto& e) { return e.era < *change.drop_events_before_era; });
+  }
+}
+
+}  // namespace
+
+StoredState Disk::Boot(std::string_view revision, const MacAddress& hardware) {
+  Image now = image_;
+  ++now.age;
+  StoredState state = now.state;
+  state.age = now.age;
+  state.revision = now.revision;
+  if (now.revision != revision) now.age_at_revision = now.age;
+  now.revision = revision;
+  state.age_at_revision = now.age_at_revision;
+  if (!now.hardware) now.hardware = hardware;
+  state.hardware_changed = now.hardware != hardware;
+  now.state.lost = false;
+  if (!full_) image_ = now;
+  return state;
+}
+
+bool Disk::Apply(const StoreChange& change) {
+  if (full_) return false;
+  before_last_ = image_;
+  if (change.age) image_.age = *change.age;
+  ApplyTo(change, &image_.state);
+  return true;
+}
+
+void Disk::TakeNewIdentity(const NodeId& node) {
+  image_.state.node_id = node;
+  image_.age = 0;
+  image_.state.epochs = {};
+  image_.hardware.reset();
+}
+
+void Disk::Lose(const NodeId& fresh) {
+  image_ = {};
+  image_.state.node_id = fresh;
+  image_.state.lost = true;
+  before_last_.reset();
+}
+
+bool Disk::RollBack() {
+  if (!kept_) return false;
+  image_ = *kept_;
+  before_last_.reset();
+  return true;
+}
+
+void Disk::TearLast() {
+  if (before_last_) image_ = *before_last_;
+}
+
+}  // namespace qure::sim

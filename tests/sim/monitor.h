@@ -1,0 +1,184 @@
+// Watches the simulated wire and checks the invariants of the design at every frame and step. It sees everything and
+// touches nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "control/core/action.h"
+#include "control/core/controller.h"
+#include "proto/envelope.h"
+#include "proto/node.h"
+#include "tests/sim/frame_pool.h"
+#include "tests/sim/lan.h"
+#include "tests/sim/node.h"
+
+namespace qure::sim {
+
+enum class Invariant : uint8_t {
+  kOneHolder,   // I1
+  kTerms,       // I2
+  kStall,       // I3
+  kServed,      // I4
+  kNoTakeover,  // I5
+  kHistory,     // I6
+  kUptime,      // I7
+  kEnvelope,    // I8
+  kRate,        // I9
+  kForeign,     // I10
+  kLiveness,    // all faults healed: one master, followed by all, served, histories equal
+};
+std::string_view NameOf(Invariant invariant);
+
+struct Violation {
+  MonoTime at;
+  Invariant invariant = Invariant::kOneHolder;
+  std::string text;
+};
+
+// What a scenario may allow or demand.
+struct Expectations {
+  Duration served_within = Milliseconds(600);  // I4: after a disturbance, while a healthy node reaches the gateway
+  Duration overlap = Duration{};               // I1: more than none, where links lose what would end it
+  bool check_served = true;
+  bool check_rate = true;
+  bool check_silent = true;  // I5: off where beats arrive that cannot be believed
+  bool can_learn = true;     // I2: off where a node forgot and nobody is there to tell it
+};
+
+class Monitor {
+ public:
+  Monitor(FramePool* pool, Lan* lan) : pool_(pool), lan_(lan) {}
+
+  void Watch(const std::vector<std::unique_ptr<Node>>* nodes, size_t gateway_port);
+  void SetServiceAddresses(const std::vector<IpPrefix>& addresses, const ClusterId& cluster, bool interface_mac);
+  Expectations expect;
+  bool trace = false;
+
+  // From the LAN.
+  void OnWire(MonoTime now, size_t port, FrameId frame);
+
+  // From nodes.
+  void OnBoot(MonoTime now, const Node& node, const NodeFacts& facts);
+  void OnEnd(MonoTime now, const Node& node);
+  void OnNewIdentity(MonoTime now, const Node& node);
+  void OnOpen(MonoTime now, const Node& node);
+  void OnShut(MonoTime now, const Node& node);
+  void OnPublish(MonoTime now, const Node& node);
+  void OnRound(MonoTime now, const Node& node, Duration gap);
+  void OnReceived(MonoTime now, const Node& node, FrameId frame);
+  void OnHeartbeatSent(MonoTime now, const Node& node);
+  void OnMasterSilent(MonoTime now, const Node& node);
+  void OnTrapped(MonoTime now, const Node& node);
+  void OnRefused(MonoTime now, const Node& node, const std::string& text);
+  void OnLog(MonoTime now, const Node& node, const Log& log);
+
+  // From the gateway and the scenario.
+  void OnAnswer(MonoTime now, size_t port);
+  void Disturbed(MonoTime now);  // something was broken, or mended
+  void BeginForeign(MonoTime now, const Ipv4Address& address, bool was_first);
+  void EndForeign() { foreign_.reset(); }
+  void ForbidTakeovers(bool forbidden) { no_takeovers_ = forbidden; }
+
+  // Every few milliseconds of world time.
+  void Check(MonoTime now, bool gateway_up);
+  void Violate(MonoTime now, Invariant invariant, std::string text);
+  void Trace(MonoTime now, const std::string& text) const;
+
+  const std::vector<Violation>& violations() const { return violations_; }
+  uint64_t hash() const { return hash_; }
+  uint64_t frames() const { return frames_; }
+  uint64_t openings() const { return openings_; }
+  Duration longest_outage() const { return longest_outage_; }
+  size_t NodeOf(const NodeId& id) const;  // index, or nodes if none
+
+ private:
+  struct Tenure {
+    Term term;
+    uint64_t opening = 0;
+    MonoTime first_frame = kNever;  // sourced from the service MAC
+    MonoTime last_frame{INT64_MIN / 2};
+  };
+  struct NodeView {
+    Tenure tenure;
+    bool open = false;
+    // I3
+    bool stalled = false;
+    MonoTime stall_seen;
+    bool trapped = false;
+    int held_frames = 0;
+    MonoTime beat_after_stall = kNever;
+    // I5
+    std::optional<NodeId> follows;
+    absl::flat_hash_map<size_t, MonoTime> heard;  // by port of the sender: when its newest heartbeat arrived
+    absl::flat_hash_map<size_t, MonoTime> heard_sent;
+    MonoTime own_stall{INT64_MIN / 2};  // as a deputy, for more than a third of its lease …
+    Duration own_lease;                 // … which was this
+    // I8
+    std::array<BootId, 2> sealing_boot{};  // by channel
+    std::array<ReplayWindow, 2> sealed;
+    // I7
+    uint64_t lineage = 0;
+    uint64_t uptime_ms = 0;
+  };
+  struct Apart {
+    bool now = false;
+    MonoTime until{INT64_MIN / 2};
+  };
+  struct Foreign {
+    Ipv4Address address;
+    MonoTime since;
+    bool was_first = false;
+  };
+
+  void CheckService(MonoTime now, size_t node, FrameId frame, ConstBytes bytes);
+  void CheckOneHolder(MonoTime now, size_t node);
+  void CheckEnvelope(MonoTime now, size_t node, const EnvelopeHeader& header);
+  void CountControl(MonoTime now);
+  bool IsService(ConstBytes frame) const;
+  std::optional<Ipv4Address> ClaimedAddress(ConstBytes frame) const;
+  void CheckServed(MonoTime now, bool gateway_up);
+  void CheckUptime(MonoTime now, size_t node);
+  void UpdateApart(MonoTime now);
+  size_t NodeAt(size_t port) const { return port < node_of_port_.size() ? node_of_port_[port] : SIZE_MAX; }
+  std::string Name(size_t node) const;
+
+  FramePool* const pool_;
+  Lan* const lan_;
+  const std::vector<std::unique_ptr<Node>>* nodes_ = nullptr;
+  size_t gateway_port_ = 0;
+  std::vector<size_t> node_of_port_;
+  std::vector<MacAddress> service_macs_;
+  std::vector<Ipv4Address> service_ips_;
+  bool interface_mac_ = false;
+
+  std::vector<NodeView> views_;
+  std::vector<std::vector<Apart>> apart_;
+  std::vector<MonoTime> gateway_away_;                 // by node: since when it does not reach the gateway
+  std::map<Term, std::pair<size_t, uint64_t>> terms_;  // used: by which node in which boot
+  std::map<NodeId, Term> last_term_;
+  std::array<uint64_t, 10> control_frames_{};  // I9: to groups, by second
+  int64_t control_second_ = 0;
+
+  MonoTime disturbed_;
+  MonoTime last_answer_;
+  MonoTime serviceable_since_ = kNever;
+  bool served_once_ = false;
+  bool outage_told_ = false;
+  Duration longest_outage_;
+  std::optional<Foreign> foreign_;
+  bool no_takeovers_ = false;
+
+  std::vector<Violation> violations_;
+  uint64_t hash_ = 0xcbf29ce484222325;
+  uint64_t frames_ = 0;
+  uint64_t openings_ = 0;
+};
+
+}  // namespace qure::sim

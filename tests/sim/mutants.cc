@@ -1,0 +1,36 @@
+#include "tests/sim/mutants.h"
+
+#include <algorithm>
+
+namespace qure::sim {
+namespace {
+
+constexpr Mutant kMutants[] = {
+    {Mutation::kIgnoreStall, "ignore_stall", "suspended"},
+    {Mutation::kDoNotGate, "do_not_gate", "paused_master"},
+    {Mutation::kLeaseFromAckTime, "lease_from_ack_time", "late_frames"},
+    {Mutation::kDeputyIgnoresOwnStall, "deputy_ignores_own_stall", "deaf_pause"},
+    {Mutation::kDeputyDoesNotDrain, "deputy_does_not_drain", "flooded_deputy"},
+    {Mutation::kExpiryMovesBack, "expiry_moves_back", "lease_shrinks"},
+    {Mutation::kSkipVeto, "skip_veto", "deaf_member"},
+    {Mutation::kReuseTerm, "reuse_term", "isolated_claims"},
+    {Mutation::kIgnoreHigherTerm, "ignore_higher_term", "cut_and_healed"},
+    {Mutation::kNoChallenge, "no_challenge", "replayed_boot"},
+    {Mutation::kAcceptReplay, "accept_replay", "replayed_now"},
+    {Mutation::kClaimWithoutGateway, "claim_without_gateway", "cut_and_healed"},
+    {Mutation::kNoYieldShut, "no_yield_shut", "handovers"},
+    {Mutation::kClaimWhileListening, "claim_while_listening", "deaf_member"},
+};
+
+}  // namespace
+
+std::span<const Mutant> Mutants() {
+  return kMutants;
+}
+
+const Mutant* FindMutant(std::string_view name) {
+  const auto found = std::ranges::find(kMutants, name, &Mutant::name);
+  return found == std::end(kMutants) ? nullptr : found;
+}
+
+}  // namespace qure::sim

@@ -1,0 +1,333 @@
+#include "tests/sim/node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "tests/sim/monitor.h"
+
+namespace qure::sim {
+namespace {
+
+constexpr Duration kBeatInterval = Milliseconds(50);  // as control/io/runtime has it
+constexpr Duration kWallInterval = Seconds(1);
+constexpr Duration kTimerSlack = Microseconds(60);
+constexpr Duration kOverdueNap = Microseconds(50);
+constexpr Duration kIdle = Milliseconds(25);  // an idle worker's rounds in between are made up for by CatchUp
+constexpr Duration kIdentityRestart = Milliseconds(400);
+constexpr size_t kInboxRoom = 1024;
+constexpr size_t kOutboxRoom = 512;
+constexpr uint64_t kRestart = 1;  // OnTimer
+
+}  // namespace
+
+Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now)
+    : random(seed),
+      guard(&gate),
+      heart(
+          &gate, [node](const HeartPlan& plan, ConstBytes datagram) { node->SendHeartbeat(plan, datagram); },
+          [this] { return random.Id(); },
+          [node](const Event& event) {
+            if (event.kind == EventKind::kMasterSilent) node->parts_.monitor->OnMasterSilent(node->last_round_, *node);
+            node->Tell(node->last_round_, event);
+          }),
+      controller(facts, std::move(state), random, now) {}
+
+Node::Node(const Parts& parts, size_t index, NodeSetup setup, const NodeId& id, uint64_t seed)
+    : parts_(parts), index_(index), setup_(std::move(setup)), id_(id), random_(seed), disk_(id) {}
+
+void Node::PlugIn() {
+  port_ = parts_.lan->Plug(this, setup_.lan_mac);
+}
+
+// ------------------------------------------------------------------------------------------------------------- power
+
+void Node::Boot(MonoTime now) {
+  if (process_) return;
+  ++boots_;
+  booted_ = now;
+  worker_held_until_ = control_held_until_ = now;
+  thaw_at_ = kNever;
+  last_round_ = control_ran_ = now;
+  clocks_ =
+      MachineClocks(MonoTime{} + Duration{random_.Between(0, 1'000'000'000'000'000)},
+                    MonoTime{} + Duration{random_.Between(0, 1'000'000'000'000'000)}, setup_.rate_ppm, setup_.wall_ms);
+  StoredState stored = disk_.Boot(setup_.revision, setup_.lan_mac);
+  id_ = stored.node_id;
+  const NodeFacts facts{.node_id = id_,
+                        .boot_id = random_.Id(),
+                        .name = setup_.name,
+                        .revision = setup_.revision,
+                        .lan_mac = setup_.lan_mac,
+                        .address = setup_.address,
+                        .priority = setup_.priority,
+                        .weight = setup_.weight};
+  parts_.monitor->OnBoot(now, *this, facts);
+  const MonoTime local = clocks_.Monotonic(now);
+  process_ = std::make_unique<Process>(this, facts, std::move(stored), random_.Fork(), local);
+  process_->next_wall = local + kWallInterval;
+  process_->controller.SetWallClock(local, clocks_.WallMs(now));
+  process_->gate.Beat(local);
+  process_->next_beat = local + kBeatInterval;
+  Execute(now, process_->controller.OnConfig(local, setup_.config));
+  if (!process_) return;
+  WakeWorker(now + Microseconds(50));
+  WakeControl(now);
+}
+
+void Node::Kill(MonoTime now) {
+  if (!process_) return;
+  parts_.monitor->OnEnd(now, *this);
+  End(now);
+}
+
+void Node::End(MonoTime) {
+  process_.reset();
+  for (const FrameId frame : ring_) parts_.pool->Drop(frame);
+  ring_.clear();
+  out_.clear();
+  out_bytes_.clear();
+  trap_.reset();
+  sprung_.reset();
+  for (Lane* lane : {&worker_wake_, &worker_timer_, &control_wake_, &control_timer_, &flush_}) lane->at = kNever;
+}
+
+void Node::Command(MonoTime now, const qure::Command& command) {
+  if (!process_) return;
+  process_->requests.emplace_back(command);
+  WakeControl(now);
+}
+
+void Node::Reconfigure(MonoTime now, const ClusterConfig& config) {
+  setup_.config = config;
+  if (!process_) return;
+  process_->requests.emplace_back(config);
+  WakeControl(now);
+}
+
+void Node::JumpWall(Duration by) {
+  setup_.wall_ms = static_cast<uint64_t>(static_cast<int64_t>(setup_.wall_ms) + by.ns / Milliseconds(1).ns);
+  clocks_.JumpWall(by);
+}
+
+void Node::OnTimer(MonoTime now, uint64_t value) {
+  if (value == kRestart) Boot(now);
+}
+
+// ----------------------------------------------------------------------------------------------------------- holding
+
+void Node::HoldWorker(MonoTime now, MonoTime until) {
+  if (!process_) return;
+  if (!WorkerHeld(now)) CatchUp(now);
+  worker_held_until_ = std::max(worker_held_until_, until);
+  WakeWorker(worker_held_until_);
+}
+
+void Node::HoldControl(MonoTime now, MonoTime until) {
+  if (!process_) return;
+  control_held_until_ = std::max(control_held_until_, until);
+  WakeControl(now);
+}
+
+void Node::HoldHidden(MonoTime now, MonoTime until) {
+  if (!process_) return;
+  HoldWorker(now, until);
+  HoldControl(now, until);
+  clocks_.Freeze(now);
+  thaw_at_ = thaw_at_ == kNever ? until : std::max(thaw_at_, until);
+}
+
+void Node::ReleaseAll(MonoTime now) {
+  trap_.reset();
+  if (!process_) return;
+  worker_held_until_ = std::min(worker_held_until_, now);
+  control_held_until_ = std::min(control_held_until_, now);
+  if (thaw_at_ != kNever) thaw_at_ = now;
+  if (flush_.at != kNever) Appoint(now, Happening::kFlush, &flush_);
+  WakeWorker(now);
+  WakeControl(now);
+}
+
+// ------------------------------------------------------------------------------------------------------ appointments
+
+void Node::Appoint(MonoTime at, Happening what, Lane* lane) {
+  lane->at = at;
+  // Lanes of one thread share the happening: the ticket tells them apart, and those of earlier boots too.
+  lane->ticket = (lane->ticket & ~uint64_t{1}) + 2;
+  if (lane == &worker_timer_ || lane == &control_timer_) lane->ticket |= 1;
+  parts_.queue->Add(at, what, index_, lane->ticket);
+}
+
+bool Node::Due(Lane* lane, uint64_t value) {
+  if (lane->at == kNever || lane->ticket != value) return false;
+  lane->at = kNever;
+  return true;
+}
+
+void Node::WakeWorker(MonoTime at) {
+  const MonoTime when = std::max(at, worker_held_until_);
+  if (worker_wake_.at <= when) return;
+  Appoint(when, Happening::kWorker, &worker_wake_);
+}
+
+void Node::WakeControl(MonoTime now) {
+  const Duration latency{static_cast<int64_t>(random_.Below(static_cast<uint64_t>(setup_.control_latency.ns)))};
+  const MonoTime when = std::max(now, control_held_until_) + latency;
+  if (control_wake_.at != kNever && control_wake_.at <= when) return;
+  Appoint(when, Happening::kControl, &control_wake_);
+}
+
+// The earliest of what a thread waits for by the clock. An appointment that is too early is kept: it looks again.
+void Node::PlanRound(MonoTime now) {
+  const MonoTime due = clocks_.WorldAt(now, process_->heart.NextDeadline());
+  // What has passed waits for the receive queue to be found empty: the next nap will do.
+  const Duration slack = due <= now ? kOverdueNap : Duration{static_cast<int64_t>(random_.Below(kTimerSlack.ns))};
+  const MonoTime round =
+      std::max(std::min(due == kNever ? due : std::max(due, now) + slack, now + kIdle), worker_held_until_);
+  if (round < worker_timer_.at) Appoint(round, Happening::kWorker, &worker_timer_);
+}
+
+void Node::PlanControl(MonoTime now) {
+  const MonoTime due = clocks_.WorldAt(now, std::min(process_->next_beat, process_->controller.NextDeadline()));
+  const Duration slack{static_cast<int64_t>(random_.Below(kTimerSlack.ns)) + 1};
+  const MonoTime wake = std::max(std::max(due, now) + slack, control_held_until_);
+  if (wake < control_timer_.at) Appoint(wake, Happening::kControl, &control_timer_);
+}
+
+// ---------------------------------------------------------------------------------------------------- control thread
+
+void Node::OnControlDue(MonoTime now, uint64_t value) {
+  if (!Due(&control_wake_, value) && !Due(&control_timer_, value)) return;
+  if (now >= thaw_at_) {
+    clocks_.Thaw(now);
+    thaw_at_ = kNever;
+  }
+  if (ControlHeld(now)) return WakeControl(now);
+  RunControl(now);
+  if (process_) PlanControl(now);
+}
+
+void Node::RunControl(MonoTime now) {
+  control_ran_ = now;
+  const MonoTime local = clocks_.Monotonic(now);
+  // A thread that comes back hears what happened meanwhile before the gate believes that it lives.
+  if (local - process_->next_beat > kBeatInterval * 2) {
+    Hear(now);
+    if (process_) Execute(now, process_->controller.Tick(local));
+    if (!process_) return;
+  }
+  if (local >= process_->next_beat) {
+    process_->gate.Beat(local);
+    process_->next_beat = local + kBeatInterval;
+  }
+  if (local >= process_->next_wall) {
+    process_->controller.SetWallClock(local, clocks_.WallMs(now));
+    process_->next_wall = local + kWallInterval;
+  }
+  Hear(now);
+  if (process_ && local >= process_->controller.NextDeadline()) Execute(now, process_->controller.Tick(local));
+  while (process_ && !process_->requests.empty()) {
+    const Request request = std::move(process_->requests.front());
+    process_->requests.pop_front();
+    Answer(now, request);
+  }
+}
+
+// In the order that control/io/runtime has.
+void Node::Hear(MonoTime now) {
+  const MonoTime local = clocks_.Monotonic(now);
+  while (process_ && !process_->datagrams.empty()) {
+    const Datagram datagram = std::move(process_->datagrams.front());
+    process_->datagrams.pop_front();
+    Execute(now, process_->controller.OnDatagram(local, datagram));
+  }
+  while (process_ && !process_->events.empty()) {
+    const Event event = process_->events.front();
+    process_->events.pop_front();
+    Execute(now, process_->controller.OnEvent(local, event));
+  }
+  while (process_ && !process_->stored.empty()) {
+    const Stored stored = process_->stored.front();
+    process_->stored.pop_front();
+    Execute(now, process_->controller.OnPersisted(local, stored.ticket, stored.ok));
+  }
+}
+
+void Node::Answer(MonoTime now, const Request& request) {
+  const MonoTime local = clocks_.Monotonic(now);
+  Controller& controller = process_->controller;
+  if (const auto* config = std::get_if<ClusterConfig>(&request))
+    return Execute(now, controller.OnConfig(local, *config));
+  Actions actions;
+  const absl::Status status = controller.OnCommand(local, std::get<qure::Command>(request), &actions);
+  if (!status.ok()) parts_.monitor->OnRefused(now, *this, std::string(status.message()));
+  Execute(now, actions);
+}
+
+void Node::Tell(MonoTime now, const Event& event) {
+  if (process_->events.size() >= kInboxRoom) return;
+  process_->events.push_back(event);
+  WakeControl(now);
+}
+
+void Node::Execute(MonoTime now, const Actions& actions) {
+  for (const Action& action : actions) {
+    std::visit([this, now](const auto& a) { Do(now, a); }, action);
+    if (!process_) return;
+  }
+}
+
+void Node::Do(MonoTime now, const SendFrame& action) {
+  if (process_->outbox.size() >= kOutboxRoom) return;
+  process_->outbox.push_back(action);
+  WakeWorker(now + Duration{static_cast<int64_t>(random_.Below(static_cast<uint64_t>(setup_.worker_latency.ns)))});
+}
+
+void Node::Do(MonoTime now, const PublishSnapshot& action) {
+  if (!WorkerHeld(now)) CatchUp(now);  // with the old one
+  process_->snapshot = action.snapshot;
+  parts_.monitor->OnPublish(now, *this);
+}
+
+void Node::Do(MonoTime now, const OpenGate& action) {
+  if (!WorkerHeld(now)) CatchUp(now);
+  process_->gate.OpenSolo(action.stalls_known, action.opening);
+  parts_.monitor->OnOpen(now, *this);
+}
+
+void Node::Do(MonoTime now, const ShutGate&) {
+  process_->gate.Shut();
+  parts_.monitor->OnShut(now, *this);
+}
+
+void Node::Do(MonoTime, const SetHostAddresses&) {}
+
+void Node::Do(MonoTime now, const Persist& action) {
+  process_->storing.push_back({.ticket = action.ticket, .ok = disk_.Apply(action.change)});
+  parts_.queue->Add(now + disk_.delay(), Happening::kPersist, index_, boots_);
+}
+
+void Node::OnPersistDue(MonoTime now, uint64_t boot) {
+  if (!process_ || boot != boots_ || process_->storing.empty()) return;
+  process_->stored.push_back(process_->storing.front());
+  process_->storing.pop_front();
+  WakeControl(now);
+}
+
+void Node::Do(MonoTime now, const TakeNewIdentity&) {
+  disk_.TakeNewIdentity(random_.Id());
+  parts_.monitor->OnNewIdentity(now, *this);
+  parts_.monitor->OnEnd(now, *this);
+  End(now);
+  parts_.queue->Add(now + kIdentityRestart, Happening::kDevice, port_, kRestart);
+}
+
+void Node::Do(MonoTime now, const Finished&) {
+  parts_.monitor->OnEnd(now, *this);
+  End(now);
+}
+
+void Node::Do(MonoTime now, const Log& action) {
+  parts_.monitor->OnLog(now, *this, action);
+}
+
+}  // namespace qure::sim

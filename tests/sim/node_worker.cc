@@ -1,0 +1,240 @@
+// The worker's half of a machine: what dataplane/worker.cc does around pipeline, gate and heart, without DPDK.
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/cluster_filter.h"
+#include "proto/ethernet.h"
+#include "proto/ip.h"
+#include "proto/udp_frame.h"
+#include "tests/sim/monitor.h"
+#include "tests/sim/node.h"
+
+namespace qure::sim {
+namespace {
+
+constexpr Duration kNap = Milliseconds(1);  // an idle worker goes round at least so often
+constexpr size_t kRingRoom = 512;
+constexpr size_t kHeadroom = 128;
+constexpr size_t kRoom = kHeadroom + kFrameRoom + 64;
+constexpr Duration kEventCost = Milliseconds(1);  // as in dataplane/worker.cc
+constexpr Duration kEventBurst = Milliseconds(100);
+constexpr size_t kInboxRoom = 1024;
+
+bool IsSilent(const Snapshot& snapshot) {
+  return snapshot.heart == nullptr || snapshot.heart->role == HeartRole::kSilent;
+}
+
+Datagram DatagramOf(ConstBytes frame, const Parsed& parsed) {
+  const auto& ip = *reinterpret_cast<const Ipv4Header*>(&frame[parsed.network]);
+  const ConstBytes payload = ClusterPayload(frame, parsed.transport);
+  Datagram datagram;
+  datagram.mac = reinterpret_cast<const EthernetHeader*>(frame.data())->source;
+  datagram.address = ip.source;
+  if (ip.destination == kLimitedBroadcast) {
+    datagram.delivery = Delivery::kBroadcast;
+  } else if (ip.destination.is_multicast()) {
+    datagram.delivery = Delivery::kMulticast;
+  }
+  datagram.payload.assign(payload.begin(), payload.end());
+  return datagram;
+}
+
+}  // namespace
+
+void Node::OnFrame(MonoTime now, FrameId frame) {
+  if (!process_) return;
+  if (ring_.size() >= kRingRoom || (!keep_ring_ && WorkerHeld(now))) return;
+  parts_.pool->Hold(frame);
+  ring_.push_back(frame);
+  parts_.monitor->OnReceived(now, *this, frame);
+  const Duration nap{static_cast<int64_t>(random_.Below(static_cast<uint64_t>(setup_.worker_latency.ns)))};
+  WakeWorker(std::max(now + nap, last_round_ + setup_.busy_round));
+}
+
+bool Node::MayAnswer(MonoTime now) const {
+  return process_ && !WorkerHeld(now) && flush_.at == kNever &&
+         process_->guard.MayTransmit(clocks_.Monotonic(now), clocks_.Tsc(now));
+}
+
+void Node::OnWorkerDue(MonoTime now, uint64_t value) {
+  if (!Due(&worker_wake_, value) && !Due(&worker_timer_, value)) return;
+  if (now >= thaw_at_) {
+    clocks_.Thaw(now);
+    thaw_at_ = kNever;
+  }
+  if (WorkerHeld(now) || flush_.at != kNever) return WakeWorker(std::max(now + setup_.busy_round, worker_held_until_));
+  Round(now);
+  if (process_) PlanRound(now);
+}
+
+// The rounds of an idle worker since its last one: nothing was there, nothing was due, and nobody else saw them.
+void Node::CatchUp(MonoTime now) {
+  if (!process_ || process_->snapshot == nullptr || WorkerHeld(last_round_ + kNap)) return;
+  const bool silent = IsSilent(*process_->snapshot);
+  const MonoTime due = clocks_.WorldAt(last_round_, process_->heart.NextDeadline());
+  while (last_round_ + kNap < now && last_round_ + kNap < due) {
+    last_round_ = last_round_ + kNap;
+    const MonoTime local = clocks_.Monotonic(last_round_);
+    process_->guard.Round(local, clocks_.Tsc(last_round_));
+    if (!silent) process_->heart.Round(local, process_->snapshot->heart, Duration{}, true);
+  }
+}
+
+void Node::Round(MonoTime now) {
+  if (now < last_round_) return;
+  CatchUp(now);
+  Process& p = *process_;
+  parts_.monitor->OnRound(now, *this, now - last_round_);
+  last_round_ = now;
+  const MonoTime local = clocks_.Monotonic(now);
+  const Duration stall = p.guard.Round(local, clocks_.Tsc(now));
+  if (stall > Duration{}) Tell(now, {.kind = EventKind::kStalled, .span = stall, .stalls = p.gate.stalls()});
+  const std::shared_ptr<const Snapshot> snapshot = p.snapshot;
+  if (snapshot == nullptr) return;
+  p.heart.Use(local, snapshot->heart);
+  QueueControlFrames(*snapshot);
+  const size_t received = Receive(now, *snapshot);
+  if (!IsSilent(*snapshot)) p.heart.Round(local, snapshot->heart, stall, received < kBurst);
+  if (!ring_.empty() || !p.outbox.empty()) WakeWorker(now + setup_.busy_round);
+  if (!Trapped(now, Where::kBeforeGate)) Flush(now);
+}
+
+void Node::QueueControlFrames(const Snapshot& snapshot) {
+  for (size_t i = 0; i < kBurst && !process_->outbox.empty(); ++i) {
+    const SendFrame& action = process_->outbox.front();
+    Frame none;
+    const Reason reason = ProcessControl(snapshot, action.answer, &none);
+    ++reasons_[static_cast<size_t>(reason)];
+    Queue(action.bytes, VerdictOf(reason) == Verdict::kAnswer);
+    process_->outbox.pop_front();
+  }
+}
+
+size_t Node::Receive(MonoTime now, const Snapshot& snapshot) {
+  const size_t count = std::min(ring_.size(), kBurst);
+  if (count == 0) return 0;
+  Load(count);
+  ProcessLan(snapshot, &batch_);
+  for (size_t i = 0; i < batch_.count; ++i) Dispatch(now, i);
+  ReportEvents(now);
+  return count;
+}
+
+void Node::Dispatch(MonoTime now, size_t index) {
+  const Reason reason = batch_.reasons[index];
+  ++reasons_[static_cast<size_t>(reason)];
+  const ConstBytes frame = batch_.frames[index].bytes();
+  switch (VerdictOf(reason)) {
+    case Verdict::kDrop:
+    case Verdict::kHost:
+      return;
+    case Verdict::kLan:
+      return Queue(frame, false);
+    case Verdict::kAnswer:
+      return Queue(frame, true);
+    case Verdict::kControl:
+      break;
+  }
+  if (reason == Reason::cluster_heartbeat) {
+    process_->heart.Receive(clocks_.Monotonic(now), ClusterPayload(frame, batch_.parsed[index].transport));
+    return;
+  }
+  if (process_->datagrams.size() >= kInboxRoom) return;
+  process_->datagrams.push_back(DatagramOf(frame, batch_.parsed[index]));
+  WakeControl(now);
+}
+
+void Node::Load(size_t count) {
+  if (rooms_.empty()) rooms_.resize(kBurst * kRoom);
+  batch_.count = count;
+  for (size_t i = 0; i < count; ++i) {
+    const FrameId id = ring_.front();
+    ring_.pop_front();
+    const ConstBytes bytes = parts_.pool->bytes(id);
+    uint8_t* const data = &rooms_[i * kRoom + kHeadroom];
+    std::memcpy(data, bytes.data(), bytes.size());
+    batch_.frames[i] = {.data = data,
+                        .length = static_cast<uint16_t>(bytes.size()),
+                        .headroom = kHeadroom,
+                        .tailroom = static_cast<uint16_t>(kRoom - kHeadroom - bytes.size())};
+    parts_.pool->Drop(id);
+  }
+}
+
+void Node::Queue(ConstBytes bytes, bool answer) {
+  const auto begin = static_cast<uint32_t>(out_bytes_.size());
+  out_bytes_.insert(out_bytes_.end(), bytes.begin(), bytes.end());
+  out_.push_back({.begin = begin, .end = static_cast<uint32_t>(out_bytes_.size()), .answer = answer});
+}
+
+void Node::SendHeartbeat(const HeartPlan& plan, ConstBytes datagram) {
+  std::array<uint8_t, 256> frame;
+  const size_t length = kUdpFrameHeaders + datagram.size();
+  WriteUdpFrame({.ethernet_source = plan.mac,
+                 .ethernet_destination = plan.peer.mac,
+                 .source = plan.address,
+                 .destination = plan.peer.address,
+                 .source_port = plan.port,
+                 .destination_port = plan.port},
+                datagram, {frame.data(), length});
+  Queue({frame.data(), length}, false);
+  parts_.monitor->OnHeartbeatSent(last_round_, *this);
+}
+
+// Whether the process is held here, now. What waits to be sent goes on when it is let go.
+bool Node::Trapped(MonoTime now, Where where) {
+  const bool waiting = std::ranges::any_of(out_, &Outgoing::answer);
+  if (!trap_ || trap_->where != where || !waiting) return false;
+  sprung_ = trap_;
+  trap_.reset();
+  const MonoTime until = now + sprung_->span;
+  worker_held_until_ = std::max(worker_held_until_, until);
+  HoldControl(now, until);
+  Appoint(until, Happening::kFlush, &flush_);
+  parts_.monitor->OnTrapped(now, *this);
+  return true;
+}
+
+void Node::Flush(MonoTime now) {
+  if (out_.empty()) return;
+  const bool open = process_->guard.MayTransmit(clocks_.Monotonic(now), clocks_.Tsc(now));
+  if (open && Trapped(now, Where::kBehindGate)) return;
+  Transmit(now, open, false);
+}
+
+void Node::OnFlushDue(MonoTime now, uint64_t value) {
+  if (!Due(&flush_, value) || !process_ || !sprung_) return;
+  const bool behind = sprung_->where == Where::kBehindGate;
+  sprung_.reset();
+  if (behind) {
+    Transmit(now, true, true);
+  } else {
+    Transmit(now, process_->guard.MayTransmit(clocks_.Monotonic(now), clocks_.Tsc(now)), false);
+  }
+  WakeWorker(now + setup_.busy_round);
+}
+
+void Node::Transmit(MonoTime now, bool open, bool held) {
+  for (const Outgoing& out : out_) {
+    if (out.answer && !open) {
+      ++reasons_[static_cast<size_t>(Reason::gate_shut)];
+      continue;
+    }
+    parts_.lan->Transmit(now, port_, {out_bytes_.data() + out.begin, out_bytes_.data() + out.end}, {.held = held});
+  }
+  out_.clear();
+  out_bytes_.clear();
+}
+
+void Node::ReportEvents(MonoTime now) {
+  Process& p = *process_;
+  const MonoTime local = clocks_.Monotonic(now);
+  p.event_credit = std::max(p.event_credit, local - kEventBurst);
+  for (size_t i = 0; i < batch_.event_count; ++i) {
+    if (p.event_credit + kEventCost > local) continue;
+    p.event_credit = p.event_credit + kEventCost;
+    Tell(now, batch_.events[i]);
+  }
+}
+
+}  // namespace qure::sim

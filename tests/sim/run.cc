@@ -1,0 +1,55 @@
+#include "tests/sim/run.h"
+
+#include <algorithm>
+
+namespace qure::sim {
+namespace {
+
+constexpr Duration kAtPeace = Seconds(1);  // after all is well, nothing may happen any more
+
+// Faults by chance with quiet hours between them, each time healed.
+void GoOn(World& world, MonoTime until) {
+  world.expect().served_within = std::max(world.expect().served_within, Seconds(4));
+  world.expect().overlap = std::max(world.expect().overlap, Milliseconds(400));
+  world.monitor().ForbidTakeovers(false);
+  while (world.now() < until) {
+    world.gateway().SetInterval(Milliseconds(50));  // the clients rest, too
+    world.RunUntil(world.now() + world.random().Between(Seconds(20), Seconds(900)));
+    world.gateway().SetInterval(Milliseconds(5));
+    const Duration end = AddRandomFault(world, Duration{world.now().ns} + Milliseconds(1));
+    world.RunUntil(MonoTime{} + end + Milliseconds(500));
+    world.Heal();
+    if (!world.Converge()) return;
+  }
+}
+
+}  // namespace
+
+const Scenario& ScenarioOf(uint64_t seed) {
+  return Scenarios()[seed % Scenarios().size()];
+}
+
+RunResult Run(const RunOptions& options) {
+  const Scenario& scenario = options.scenario != nullptr ? *options.scenario : ScenarioOf(options.seed);
+  World world(options.seed, options.nodes != 0 ? options.nodes : scenario.nodes, options.trace);
+  scenario.setup(world);
+  world.RunScript();
+  world.Heal();
+  if (world.Converge()) {
+    world.RunUntil(world.now() + kAtPeace);
+    GoOn(world, MonoTime{} + Duration{static_cast<int64_t>(options.hours * 3600e9)});
+  }
+  const Monitor& monitor = world.monitor();
+  return {.seed = options.seed,
+          .scenario = scenario.name,
+          .violations = monitor.violations(),
+          .hash = monitor.hash(),
+          .frames = monitor.frames(),
+          .takeovers = monitor.openings(),
+          .sent = world.gateway().sent(),
+          .answered = world.gateway().answered(),
+          .longest_outage = monitor.longest_outage(),
+          .node_seconds = static_cast<double>(world.now().ns) / 1e9 * static_cast<double>(world.size())};
+}
+
+}  // namespace qure::sim

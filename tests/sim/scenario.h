@@ -1,0 +1,33 @@
+// What can go wrong, by name.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "tests/sim/world.h"
+
+namespace qure::sim {
+
+struct Scenario {
+  std::string_view name;
+  std::string_view meaning;
+  void (*setup)(World& world);
+  size_t nodes = 3;
+};
+
+std::span<const Scenario> Scenarios();
+const Scenario* FindScenario(std::string_view name);
+
+// One fault by chance at `when` of the run, which ends by itself or is mended within a few seconds. Returns when the
+// last step of it is.
+Duration AddRandomFault(World& world, Duration when);
+
+// The tables of each file.
+std::span<const Scenario> PauseScenarios();
+std::span<const Scenario> NetworkScenarios();
+std::span<const Scenario> StoreScenarios();
+std::span<const Scenario> StrangerScenarios();
+std::span<const Scenario> LifeScenarios();
+
+}  // namespace qure::sim

@@ -1,0 +1,170 @@
+// Others on the LAN, and what is said by who does not mean it.
+#include "tests/sim/scenario.h"
+
+namespace qure::sim {
+namespace {
+
+constexpr Duration kCalm = Seconds(4);
+constexpr Ipv4Address kFirst{{198, 51, 100, 50}};
+constexpr Ipv4Address kSecond{{198, 51, 100, 60}};
+
+Duration Soon(World& world) {
+  return kCalm + world.random().Between(Duration{}, Seconds(1));
+}
+
+// A node's boot is recorded, the node starts again, and what its earlier boot said is played.
+void ReplayedBoot(World& world) {
+  world.expect().served_within = Milliseconds(400);
+  world.Quietly(Duration{}, [&world] { world.recorder().Record(true); });
+  const Duration when = Soon(world);
+  const size_t who = world.random().Below(world.size());
+  world.At(when, [&world, who] {
+    world.recorder().Record(false);
+    world.node(who).Kill(world.now());
+  });
+  world.At(when + Seconds(1), [&world, who] { world.node(who).Boot(world.now()); });
+  world.At(when + Seconds(3), [&world, who] {
+    if (world.Master() != who)
+      world.node(world.Master()).Command(world.now(), HandOver{.successor = world.node(who).id()});
+  });
+  world.At(when + Seconds(5), [&world] {
+    world.monitor().ForbidTakeovers(true);
+    world.recorder().Play(world.now(), 1500, Microseconds(800), false);
+  });
+  world.settle = Seconds(4);
+}
+
+void Replayed(World& world, bool damage) {
+  world.expect().served_within = Milliseconds(200);
+  world.Quietly(Duration{}, [&world] { world.recorder().Record(true); });
+  const Duration when = Soon(world);
+  world.At(when, [&world, damage] {
+    world.monitor().ForbidTakeovers(true);
+    world.recorder().Play(world.now(), 2500, Microseconds(800), damage);
+  });
+  world.settle = Seconds(4);
+}
+void ReplayedNow(World& world) {
+  Replayed(world, false);
+}
+void BitFlips(World& world) {
+  Replayed(world, true);
+}
+
+void OtherCluster(World& world) {
+  world.expect().served_within = Milliseconds(200);
+  const Duration when = Soon(world);
+  world.At(when, [&world] {
+    world.monitor().ForbidTakeovers(true);
+    ClusterConfig other = world.config;
+    other.name = "another";
+    TransportConfig transport = world.TransportOf(other);
+    world.speaker().Start(world.now(), Speaker::Kind::kOtherCluster, transport);
+  });
+  world.At(when + Seconds(3), [&world] { world.speaker().Stop(); });
+}
+
+void Versions(World& world) {
+  world.expect().served_within = Milliseconds(400);
+  world.setups[0].revision = "2.0";
+  world.Quietly(Milliseconds(world.random().Between(0, 3000)), [&world] {
+    world.speaker().Start(world.now(), Speaker::Kind::kFuture, world.TransportOf(world.config));
+  });
+  const Duration when = Soon(world);
+  world.At(when, [&world] { world.node(world.Master()).Kill(world.now()); });
+  world.At(when + Seconds(1), [&world] {
+    for (size_t i = 0; i < world.size(); ++i) {
+      if (!world.node(i).running()) world.node(i).SetRevision("2.0");
+      world.node(i).Boot(world.now());
+    }
+  });
+  world.At(when + Seconds(4), [&world] { world.speaker().Stop(); });
+}
+
+void ForeignBefore(World& world) {
+  world.config.addresses = {{.candidates = {{kFirst, 24}, {kSecond, 24}}}};
+  world.gateway().Aim(kSecond);
+  world.gateway().SetTemperament(Temperament::kIgnores);
+  world.expect().served_within = Seconds(5);
+  world.Quietly(Duration{}, [&world] {
+    world.foreign().Appear(world.now(), kFirst);
+    world.monitor().BeginForeign(world.now(), kFirst, true);
+  });
+  world.At(Soon(world) + Seconds(2), [&world] { world.node(world.Master()).Kill(world.now()); });
+  world.settle = Seconds(5);
+}
+
+void ForeignTakes(World& world) {
+  world.config.addresses = {{.candidates = {{kFirst, 24}, {kSecond, 24}}}};
+  world.gateway().SetTemperament(Temperament::kIgnores);
+  world.expect().served_within = Seconds(5);
+  const Duration when = Soon(world);
+  world.At(when, [&world] {
+    world.foreign().Appear(world.now(), kFirst);
+    world.monitor().BeginForeign(world.now(), kFirst, false);
+    world.gateway().Aim(kSecond);
+  });
+  world.At(when + Seconds(6), [&world] { world.node(world.Master()).Kill(world.now()); });
+  world.settle = Seconds(6);
+}
+
+// Half of the nodes have a new key when the master dies.
+void HalfRotated(World& world) {
+  world.expect().served_within = Milliseconds(400);
+  world.expect().check_silent = false;
+  const ClusterKey fresh{9, 9, 9};
+  const Duration when = Soon(world);
+  Duration step = when;
+  for (size_t i = 0; i < world.size(); ++i) {
+    world.At(step, [&world, i, fresh] { world.node(i).Command(world.now(), AddKey{.id = 2, .key = fresh}); });
+    step = step + Milliseconds(300);
+  }
+  for (size_t i = 0; i < world.size(); ++i) {
+    world.At(step, [&world, i] { world.node(i).Command(world.now(), UseKey{.id = 2}); });
+    step = step + Milliseconds(300);
+    if (i == 0) world.At(step, [&world] { world.node(world.Master()).Kill(world.now()); });
+  }
+  world.At(step, [&world] {
+    for (size_t i = 0; i < world.size(); ++i) world.node(i).Boot(world.now());
+  });
+  step = step + Seconds(3);
+  for (size_t i = 0; i < world.size(); ++i) {
+    world.At(step, [&world, i] { world.node(i).Command(world.now(), UseKey{.id = 2}); });
+    world.At(step + Seconds(1), [&world, i] { world.node(i).Command(world.now(), RemoveKey{.id = 1}); });
+  }
+}
+
+void Clone(World& world) {
+  world.expect().served_within = Seconds(3);
+  world.boots_itself = false;
+  const size_t original = world.random().Below(world.size() - 1);
+  const size_t copy = world.size() - 1;
+  for (size_t i = 0; i + 1 < world.size(); ++i) {
+    world.At(Milliseconds(static_cast<int64_t>(10 * i)), [&world, i] { world.node(i).Boot(world.now()); });
+  }
+  world.At(Soon(world), [&world, original, copy] {
+    world.node(copy).disk().CopyFrom(world.node(original).disk());
+    world.node(copy).Boot(world.now());
+  });
+  world.settle = Seconds(6);
+}
+
+constexpr Scenario kTable[] = {
+    {"replayed_boot", "what an earlier boot said is played again", ReplayedBoot, 3},
+    {"replayed_now", "what was said just now is played again", ReplayedNow, 3},
+    {"bit_flips", "frames are played with a bit changed", BitFlips, 3},
+    {"other_cluster", "another cluster with the same key speaks on the LAN", OtherCluster, 3},
+    {"mixed_versions", "a member of a later version says what we do not know", Versions, 3},
+    {"foreign_before", "a foreign host has the address before the cluster starts", ForeignBefore, 3},
+    {"foreign_takes", "a foreign host takes the address", ForeignTakes, 3},
+    {"half_rotated_keys", "the master dies while half of the nodes seal with a new key", HalfRotated, 3},
+    {"clone", "a copy of a node is started beside its original", Clone, 4},
+};
+
+}  // namespace
+
+std::span<const Scenario> StrangerScenarios() {
+  return kTable;
+}
+
+}  // namespace qure::sim

@@ -1,0 +1,189 @@
+#include "tests/sim/strangers.h"
+
+#include <cstring>
+#include <utility>
+
+#include "proto/arp.h"
+#include "proto/ethernet.h"
+#include "proto/ip.h"
+#include "proto/udp_frame.h"
+
+namespace qure::sim {
+namespace {
+
+constexpr Duration kAnnouncePause = Seconds(1);
+constexpr Duration kSpeakPause = Milliseconds(100);
+constexpr int kUnknownField = 4000;
+constexpr uint64_t kJunk = 1;  // Recorder::OnTimer
+
+}  // namespace
+
+// --- ForeignHost ---
+
+void ForeignHost::Appear(MonoTime now, const Ipv4Address& address) {
+  present_ = true;
+  address_ = address;
+  Announce(now);
+  parts_.queue->Add(now + kAnnouncePause, Happening::kDevice, port_, 0);
+}
+
+void ForeignHost::OnFrame(MonoTime now, FrameId id) {
+  if (!present_) return;
+  const ConstBytes frame = parts_.pool->bytes(id);
+  EthernetView ethernet;
+  const ArpPacket* arp = nullptr;
+  if (ParseEthernet(frame, &ethernet) || ethernet.ether_type != kEtherTypeArp) return;
+  if (ParseArp(frame.subspan(ethernet.length), &arp)) return;
+  if (arp->sender_ip == address_ && arp->sender_mac != kMac) {
+    if (now - last_announced_ >= kAnnouncePause) Announce(now);
+    return;
+  }
+  if (!arp->is_request() || arp->target_ip != address_) return;
+  const ArpFrame reply = BuildArp({.operation = kArpReply,
+                                   .ethernet_source = kMac,
+                                   .ethernet_destination = ethernet.header->source,
+                                   .sender_mac = kMac,
+                                   .sender_ip = address_,
+                                   .target_mac = arp->sender_mac,
+                                   .target_ip = arp->sender_ip});
+  parts_.lan->Transmit(now, port_, reply, {});
+}
+
+void ForeignHost::OnTimer(MonoTime now, uint64_t) {
+  if (!present_) return;
+  Announce(now);
+  parts_.queue->Add(now + kAnnouncePause, Happening::kDevice, port_, 0);
+}
+
+void ForeignHost::Announce(MonoTime now) {
+  last_announced_ = now;
+  const ArpFrame frame =
+      BuildArp({.ethernet_source = kMac, .sender_mac = kMac, .sender_ip = address_, .target_ip = address_});
+  parts_.lan->Transmit(now, port_, frame, {});
+}
+
+// --- Recorder ---
+
+void Recorder::Hear(ConstBytes frame) {
+  if (!recording_ || frames_.size() >= kMost) return;
+  frames_.emplace_back(frame.begin(), frame.end());
+}
+
+void Recorder::Play(MonoTime now, size_t count, Duration gap, bool damage) {
+  if (frames_.empty()) return;
+  damage_ = damage;
+  gap_ = gap;
+  left_ = count;
+  next_ = random_.Below(frames_.size());
+  parts_.queue->Add(now + gap, Happening::kDevice, port_, 0);
+}
+
+void Recorder::Flood(MonoTime now, size_t count, Duration gap) {
+  junk_left_ = count;
+  junk_gap_ = gap;
+  parts_.queue->Add(now + gap, Happening::kDevice, port_, kJunk);
+}
+
+void Recorder::OnTimer(MonoTime now, uint64_t value) {
+  if (value == kJunk) {
+    if (junk_left_ == 0) return;
+    --junk_left_;
+    const ArpFrame junk = BuildArp({.ethernet_source = kMac,
+                                    .sender_mac = kMac,
+                                    .sender_ip = Ipv4Address{{198, 51, 100, 78}},
+                                    .target_ip = Ipv4Address{{198, 51, 100, 79}}});
+    parts_.lan->Transmit(now, port_, junk, {});
+    parts_.queue->Add(now + junk_gap_, Happening::kDevice, port_, kJunk);
+    return;
+  }
+  if (left_ == 0) return;
+  --left_;
+  std::vector<uint8_t> frame = frames_[next_++ % frames_.size()];
+  // From its own MAC: what the switch makes of a stolen one is another matter.
+  std::memcpy(&frame[6], kMac.bytes.data(), kMac.bytes.size());
+  if (damage_) {
+    const size_t at = kUdpFrameHeaders + random_.Below(frame.size() - kUdpFrameHeaders);
+    frame[at] ^= static_cast<uint8_t>(1u << random_.Below(8));
+  }
+  parts_.lan->Transmit(now, port_, frame, {.recording = true});
+  parts_.queue->Add(now + gap_, Happening::kDevice, port_, 0);
+}
+
+// --- Speaker ---
+
+Speaker::Speaker(const LanParts& parts, uint64_t seed)
+    : parts_(parts), random_(seed), transport_(random_.Id(), random_.Id(), random_) {
+  port_ = parts_.lan->Plug(this, kMac);
+}
+
+void Speaker::Start(MonoTime now, Kind kind, const TransportConfig& config) {
+  kind_ = kind;
+  speaking_ = true;
+  TransportConfig own = config;
+  own.address = kAddress;
+  own.mac = kMac;
+  transport_.Configure(own);
+  parts_.queue->Add(now, Happening::kDevice, port_, 0);
+}
+
+void Speaker::OnFrame(MonoTime now, FrameId id) {
+  const ConstBytes frame = parts_.pool->bytes(id);
+  if (!speaking_ || frame.size() < kUdpFrameHeaders + kEnvelopeOverhead) return;
+  const auto& ethernet = *reinterpret_cast<const EthernetHeader*>(frame.data());
+  const auto& ip = *reinterpret_cast<const Ipv4Header*>(frame.data() + sizeof(EthernetHeader));
+  if (ethernet.ether_type.value() != kEtherTypeIpv4 || ip.protocol != kProtocolUdp) return;
+  if (ethernet.destination != kMac && !ethernet.destination.is_multicast()) return;
+  Datagram datagram{.mac = ethernet.source, .address = ip.source, .delivery = Delivery::kMulticast, .payload = {}};
+  datagram.payload.assign(frame.begin() + kUdpFrameHeaders, frame.end());
+  Actions actions;
+  const std::optional<Incoming> incoming = transport_.Receive(now, datagram, &actions);
+  if (incoming && incoming->message.has_hello() && !incoming->message.hello().booting()) {
+    heard_ = incoming->message.hello();
+  }
+  Send(now, &actions);
+}
+
+void Speaker::OnTimer(MonoTime now, uint64_t) {
+  if (!speaking_) return;
+  Actions actions;
+  transport_.SendToAll(MakeHello(), &actions);
+  if (kind_ == Kind::kFuture) {
+    wire::Message unknown;
+    unknown.GetReflection()->MutableUnknownFields(&unknown)->AddLengthDelimited(kUnknownField, "of tomorrow");
+    transport_.SendToAll(unknown, &actions);
+  }
+  Send(now, &actions);
+  parts_.queue->Add(now + kSpeakPause, Happening::kDevice, port_, 0);
+}
+
+// What a living node of that cluster would say; of another cluster: that it is master of a term above all others.
+wire::Message Speaker::MakeHello() const {
+  wire::Message message;
+  wire::Hello* hello = message.mutable_hello();
+  if (kind_ == Kind::kFuture) {
+    *hello = heard_;
+    hello->clear_deputy();
+    hello->clear_held();
+    if (heard_.era() == 0) hello->set_booting(true);
+    hello->GetReflection()->MutableUnknownFields(hello)->AddVarint(kUnknownField, 1);
+  } else {
+    hello->set_era(1000);
+    hello->set_lineage(1);
+    hello->set_uptime_ms(uint64_t{1} << 50);
+    hello->mutable_highest_term()->set_era(1000);
+    hello->mutable_highest_term()->set_epoch(1000);
+  }
+  hello->set_name("stranger");
+  hello->set_age(1);
+  hello->set_maintenance(true);
+  hello->set_ready(false);
+  return message;
+}
+
+void Speaker::Send(MonoTime now, Actions* actions) {
+  for (const Action& action : *actions) {
+    if (const auto* frame = std::get_if<SendFrame>(&action)) parts_.lan->Transmit(now, port_, frame->bytes, {});
+  }
+}
+
+}  // namespace qure::sim

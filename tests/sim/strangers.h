@@ -1,0 +1,112 @@
+// Who else may be on the LAN: a host that has our address, a recorder that plays back what it heard, a node of another
+// cluster or of another version.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "control/core/action.h"
+#include "control/core/transport.h"
+#include "proto/address.h"
+#include "tests/sim/event_queue.h"
+#include "tests/sim/frame_pool.h"
+#include "tests/sim/lan.h"
+#include "tests/sim/random.h"
+
+namespace qure::sim {
+
+struct LanParts {
+  EventQueue* queue = nullptr;
+  FramePool* pool = nullptr;
+  Lan* lan = nullptr;
+};
+
+// A printer with a fixed address, which happens to be ours.
+class ForeignHost : public Device {
+ public:
+  static constexpr MacAddress kMac{{0x02, 0, 0, 0, 0x77, 0x01}};
+  explicit ForeignHost(const LanParts& parts) : parts_(parts) { port_ = parts_.lan->Plug(this, kMac); }
+
+  // Has `address` from now on: announces it, answers for it, defends it.
+  void Appear(MonoTime now, const Ipv4Address& address);
+  void Vanish() { present_ = false; }
+
+  void OnFrame(MonoTime now, FrameId frame) override;
+  void OnTimer(MonoTime now, uint64_t value) override;
+
+ private:
+  void Announce(MonoTime now);
+
+  const LanParts parts_;
+  size_t port_ = 0;
+  bool present_ = false;
+  Ipv4Address address_;
+  MonoTime last_announced_{INT64_MIN / 2};
+};
+
+// Keeps what the cluster says and plays it back: as it was, with bits changed, as if from elsewhere.
+class Recorder : public Device {
+ public:
+  static constexpr MacAddress kMac{{0x02, 0, 0, 0, 0x77, 0x02}};
+  Recorder(const LanParts& parts, uint64_t seed) : parts_(parts), random_(seed) {
+    port_ = parts_.lan->Plug(this, kMac);
+  }
+
+  void Record(bool on) { recording_ = on; }
+  void Hear(ConstBytes frame);  // of anybody, as a tap would
+  // Plays `count` of the recorded frames, `gap` apart. `damage`: with one bit changed.
+  void Play(MonoTime now, size_t count, Duration gap, bool damage);
+  // Junk for everyone, `gap` apart.
+  void Flood(MonoTime now, size_t count, Duration gap);
+  size_t recorded() const { return frames_.size(); }
+
+  void OnFrame(MonoTime, FrameId) override {}
+  void OnTimer(MonoTime now, uint64_t value) override;
+
+ private:
+  static constexpr size_t kMost = 4000;
+  const LanParts parts_;
+  Random random_;
+  size_t port_ = 0;
+  bool recording_ = false;
+  bool damage_ = false;
+  size_t next_ = 0;
+  size_t left_ = 0;
+  size_t junk_left_ = 0;
+  Duration junk_gap_;
+  Duration gap_;
+  std::vector<std::vector<uint8_t>> frames_;
+};
+
+// Speaks the protocol without being one of ours.
+class Speaker : public Device {
+ public:
+  static constexpr MacAddress kMac{{0x02, 0, 0, 0, 0x77, 0x03}};
+  static constexpr Ipv4Address kAddress{{198, 51, 100, 77}};
+  enum class Kind : uint8_t {
+    kOtherCluster,  // authentic elsewhere
+    kFuture,        // a member of a later version, which says more than we know; never master
+  };
+  Speaker(const LanParts& parts, uint64_t seed);
+
+  void Start(MonoTime now, Kind kind, const TransportConfig& config);
+  void Stop() { speaking_ = false; }
+
+  void OnFrame(MonoTime now, FrameId frame) override;
+  void OnTimer(MonoTime now, uint64_t value) override;
+
+ private:
+  wire::Message MakeHello() const;
+  void Send(MonoTime now, Actions* actions);
+
+  const LanParts parts_;
+  Random random_;
+  size_t port_ = 0;
+  Kind kind_ = Kind::kOtherCluster;
+  bool speaking_ = false;
+  Transport transport_;
+  wire::Hello heard_;
+};
+
+}  // namespace qure::sim
