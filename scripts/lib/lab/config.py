@@ -1,5 +1,6 @@
 """A node's configuration: the lab's own [node] part before the cluster part of a file."""
 
+import re
 import tomllib
 
 from lab import topology
@@ -16,6 +17,21 @@ def cluster_part(text):
         if ours:
             kept.append(line)
     return "\n".join(kept).strip() + "\n"
+
+
+def with_key(text, key):
+    """The cluster part `text` with this key instead of its own; with None, without any. An open cluster needs none."""
+    kept, here = [], False
+    for line in text.splitlines():
+        if line.strip().startswith("["):
+            here = line.partition("#")[0].strip() == "[cluster]"
+        if here and re.match(r"\s*key\s*=", line):
+            continue
+        kept.append(line)
+        if here and key and line.strip().startswith("["):
+            kept.append(f'key = "{key}"')
+    opened = tomllib.loads(text).get("cluster", {}).get("security") == "open"
+    return text if opened else "\n".join(kept) + "\n"
 
 
 def service_addresses(text):

@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import config, netns, topology
+from lab import cluster, config, netns, topology
 from lab.node import Node
 from waiting import until
 
@@ -58,7 +59,8 @@ def _bound(lock):
 
 @dataclass(frozen=True)
 class Request:
-    """What `up` was asked for. The same request again changes nothing."""
+    """What `up` was asked for. The same request again changes nothing. Unless `clustered` says: several nodes are a
+    cluster, with a key drawn for this lab; one alone has no key and speaks to nobody."""
 
     nodes: int = 1
     port: str = "af_packet"
@@ -67,6 +69,11 @@ class Request:
     vlan: int = 0
     workers: int = 1
     log_level: str = "info"
+    clustered: bool | None = None
+
+    @property
+    def with_key(self):
+        return self.nodes > 1 if self.clustered is None else self.clustered
 
     def check(self):
         if not 1 <= self.nodes <= topology.MAX_NODES:
@@ -89,8 +96,9 @@ class Lab:
 
     # Building
 
-    def up(self, request=Request(), say=lambda text: None):
-        """Brings the lab to what is requested and waits until each node has come to know its addresses' states."""
+    def up(self, request=Request(), say=lambda text: None, staggered=False):
+        """Brings the lab to what is requested and waits until each node has come to know its addresses' states, and a
+        cluster is whole."""
         request.check()
         self._need_programs()
         fingerprint = request.fingerprint(self.build)
@@ -98,21 +106,43 @@ class Lab:
             say("the lab is up already")
         else:
             self.down()
-            cluster = config.cluster_part(Path(request.config).read_text())
-            say(topology.draw(request, config.service_addresses(cluster)))
             STATE.mkdir(parents=True)
-            self._build_network()
+            text = self._cluster_text(request)
+            say(topology.draw(request, config.service_addresses(text)))
+            self.build_network()
             for index in range(1, request.nodes + 1):
-                self.add_node(index, request, cluster)
+                self.add_node(index, request, text)
             (STATE / "lab.json").write_text(json.dumps(fingerprint))
-        for node in self.nodes():
-            node.start()
+        self.start(staggered=staggered)
         self.settle()
+        if request.with_key:
+            self.wait_whole()
+
+    def start(self, names=None, staggered=False):
+        """Starts the nodes of these names, in this order, or all: at once, or each when the one before answers."""
+        chosen = [self.node(name) for name in names] if names else self.nodes()
+        idle = [node for node in chosen if not node.running()]
+        for node in idle:
+            node.launch()
+            if staggered:
+                node.answers()
+        for node in idle:
+            node.answers()
+
+    @staticmethod
+    def _cluster_text(request):
+        """The cluster part that the nodes of this lab have in common."""
+        path = STATE / "key"
+        if not path.exists():
+            path.touch(0o600)
+            path.write_text(secrets.token_hex(32))
+        text = config.cluster_part(Path(request.config).read_text())
+        return config.with_key(text, path.read_text() if request.with_key else None)
 
     def _need_programs(self):
         if os.geteuid() != 0:
             raise LabError("network namespaces need root: run it as root")
-        for program in ("ip", "ethtool", "mount"):
+        for program in ("ip", "bridge", "ethtool", "mount", "nft"):
             if not shutil.which(program):
                 raise LabError(f"{program} is missing: run scripts/setup lab")
         if not (self.build / "control/qured").exists():
@@ -126,15 +156,16 @@ class Lab:
             return None
 
     @staticmethod
-    def _build_network():
+    def build_network():
+        """The switch, and the gateway on it."""
         netns.add(topology.SWITCH)
         netns.add_bridge(topology.SWITCH, topology.BRIDGE)
         add_host("gw", "gw0", f"{topology.GATEWAY_V4}/24", f"{topology.GATEWAY_V6}/64")
 
-    def add_node(self, index, request=Request(), cluster=None):
-        """One more node, not yet started. `cluster`: its cluster part, if not that of the request."""
+    def add_node(self, index, request=Request(), text=None):
+        """One more node, not yet started. `text`: its cluster part, if not that of the request."""
         node = self.node(topology.node_name(index))
-        node.create(request, cluster or config.cluster_part(Path(request.config).read_text()))
+        node.create(request, text or self._cluster_text(request))
         return node
 
     def settle(self, deadline=20):
@@ -147,6 +178,36 @@ class Lab:
             )
 
         until(settled, deadline, lambda: f"addresses settle; {json.dumps(self.status())}", every=0.1)
+
+    def wait_whole(self, nodes=None, deadline=30):
+        """Waits until these nodes, or all, are one cluster (see `cluster.problem`). Returns what they say, by name."""
+        nodes = self.nodes() if nodes is None else nodes
+        last = {}
+
+        def whole():
+            last.clear()
+            last.update(cluster.views(nodes))
+            return not cluster.problem(last)
+
+        until(whole, deadline, lambda: f"the cluster is whole: {cluster.problem(last)}", every=0.1)
+        return dict(last)
+
+    def split(self, *parts):
+        """Cuts the nodes into parts, each a list of names: no frame goes from one to another. The gateway is in all."""
+        rules = ["table bridge qure", "delete table bridge qure", "table bridge qure {", "chain forward {"]
+        rules.append("type filter hook forward priority 0;")
+        for part in parts:
+            others = [name for other in parts if other is not part for name in other]
+            if others:
+                rules.append(f"iifname {_ports(part)} oifname {_ports(others)} drop;")
+        netns.nft(topology.SWITCH, "\n".join([*rules, "}", "}"]))
+
+    def heal(self):
+        """Every node reaches every other again."""
+        netns.nft(topology.SWITCH, "table bridge qure\ndelete table bridge qure")
+        for node in self.nodes():
+            node.plug()
+            node.heal()
 
     def down(self):
         """Removes everything of the lab, whatever state it is in."""
@@ -178,22 +239,19 @@ class Lab:
 
     def status(self):
         """What `scripts/lab status --json` prints."""
-        rows = []
-        for node in self.nodes():
-            status = node.status() or {}
-            addresses = [
-                {"address": entry["address"], "state": entry["state"]} for entry in status.get("addresses", [])
-            ]
-            rows.append(
-                {
-                    "name": node.name,
-                    "running": node.running(),
-                    "role": status.get("role"),
-                    "term": status.get("term"),
-                    "addresses": addresses,
-                }
-            )
-        return {"nodes": rows}
+        return {"nodes": [self._row(node) for node in self.nodes()]}
+
+    @staticmethod
+    def _row(node):
+        status = node.status() or {}
+        addresses = [{"address": entry["address"], "state": entry["state"]} for entry in status.get("addresses", [])]
+        said = {key: status.get(key) for key in ("role", "phase", "term", "era", "age", "lineage", "master", "deputy")}
+        return {"name": node.name, "running": node.running(), **said, "addresses": addresses}
+
+
+def _ports(names):
+    """The nodes' switch ports, as a set of nftables."""
+    return "{ " + ", ".join(f'"{topology.switch_port(name)}"' for name in names) + " }"
 
 
 def add_host(member, interface, *addresses):

@@ -105,6 +105,20 @@ def no_ip(namespace, interface):
     sysctl(namespace, **{f"ipv6__conf__{interface}__disable_ipv6": 1})
 
 
+# linux/if_bridge.h
+PORT_DISABLED, PORT_FORWARDING = 0, 3
+
+
+def set_port_state(namespace, port, state):
+    """A bridge's port forwards frames or does not. The link itself stays up: neither end sees a carrier go."""
+    run("bridge", "-n", namespace, "link", "set", "dev", port, "state", str(state))
+
+
+def nft(namespace, rules):
+    """Runs nftables commands."""
+    run(*inside(namespace, "nft", rules))
+
+
 def open_socket(namespace, *arguments):
     """socket.socket(*arguments) in a namespace: made by a short-lived thread there, it stays where it was made."""
     made = []

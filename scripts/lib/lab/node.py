@@ -26,11 +26,12 @@ class Node:
         self.config_path = directory / "qure.toml"
         self.socket = directory / "qured.sock"
         self.log = directory / "log"
-        self._build = build
+        self.build = build
 
     def create(self, request, cluster):
         """Namespace, wire to the switch, configuration, servers. qured is not started."""
         self.directory.mkdir(parents=True)
+        self.config_path.touch(0o600)  # it has the cluster's key
         self.config_path.write_text(config.node_text(self.name, self.index, self.directory, request, cluster))
         netns.add(self.namespace)
         netns.add_veth(topology.SWITCH, topology.switch_port(self.name), self.namespace, "lan0")
@@ -69,8 +70,12 @@ class Node:
 
     def start(self, deadline=20):
         """Starts qured unless it runs, and waits until it answers on its control socket."""
-        if self.running():
-            return
+        if not self.running():
+            self.launch(deadline)
+            self.answers(deadline)
+
+    def launch(self, deadline=20):
+        """Starts qured and does not wait for it, beyond what its wire needs."""
         # ip remounts /sys, so the BPF file system that AF_XDP's loader wants is mounted anew.
         launch = 'mount -t bpf bpf /sys/fs/bpf 2>/dev/null; exec "$@"'
         argv = netns.inside(
@@ -79,7 +84,7 @@ class Node:
             "-c",
             launch,
             "sh",
-            str(self._build / "control/qured"),
+            str(self.build / "control/qured"),
             "--config",
             str(self.config_path),
         )
@@ -87,6 +92,10 @@ class Node:
         process.save(self.directory / "qured.pid")
         if netns.exists(self.namespace, "lanbr"):
             self._join_tap(process, deadline)
+
+    def answers(self, deadline=20):
+        """Waits until the qured that was launched answers on its control socket."""
+        process = self.process()
         until(
             lambda: self.status() or process.ended(),
             deadline,
@@ -136,21 +145,28 @@ class Node:
         self.process().signal(number)
 
     def cut(self):
-        """The switch port goes down: as if the cable had been pulled."""
-        netns.ip(topology.SWITCH, "link", "set", topology.switch_port(self.name), "down")
+        """The switch forwards nothing from or to it any more. The node keeps its carrier."""
+        netns.set_port_state(topology.SWITCH, topology.switch_port(self.name), netns.PORT_DISABLED)
 
     def heal(self):
+        netns.set_port_state(topology.SWITCH, topology.switch_port(self.name), netns.PORT_FORWARDING)
+
+    def unplug(self):
+        """The cable is pulled: the node loses its carrier."""
+        netns.ip(topology.SWITCH, "link", "set", topology.switch_port(self.name), "down")
+
+    def plug(self):
         netns.ip(topology.SWITCH, "link", "set", topology.switch_port(self.name), "up")
 
     def control(self, *arguments, timeout=5):
-        """Runs qurectl for this node; returns the finished process."""
-        argv = [str(self._build / "control/qurectl/qurectl"), "--socket", str(self.socket), *arguments]
+        """Runs qurectl for this node; returns the finished process with its output as text."""
+        argv = [str(self.build / "control/qurectl/qurectl"), "--socket", str(self.socket), *arguments]
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
 
-    def query(self, what):
+    def query(self, *what):
         """The JSON of `qurectl --json WHAT`, or None if qured does not answer."""
         try:
-            done = self.control("--json", what)
+            done = self.control("--json", *what)
         except subprocess.TimeoutExpired:
             return None
         return json.loads(done.stdout) if done.returncode == 0 else None
@@ -177,8 +193,8 @@ class Node:
 
     def destroy(self):
         """Ends its processes and removes everything of it. Repeatable."""
-        for record in ("qured.pid", "web.pid"):
-            process = Process.load(self.directory / record)
+        for record in sorted(self.directory.glob("*.pid")):
+            process = Process.load(record)
             if process:
                 process.stop()
         if self.namespace in netns.names():

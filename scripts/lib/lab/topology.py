@@ -7,6 +7,7 @@ GATEWAY_V4 = "198.51.100.1"
 GATEWAY_V6 = "2001:db8:2::1"
 SERVICE_V4 = "198.51.100.50"
 SERVICE_V6 = "2001:db8:2::50"
+DEFAULT_NODES = 3
 MAX_NODES = 32  # addresses from .11 on, clear of the service's .50
 
 PORT_KINDS = ("af_packet", "af_xdp", "tap")

@@ -7,11 +7,12 @@ import signal
 import sys
 import time
 
-from suites import form, lab_tests, native
+from suites import form, lab_tests, native, sim
 from suites.outcome import FAILED, PASSED, SKIPPED, Options
 
 SUITES = {
     "unit": ("unit and packet tests, as released", native.unit),
+    "sim": ("the cluster under the simulator: 2000 seeds over all scenarios (200 with --quick), broken rules", sim.sim),
     "lab": ("real nodes in network namespaces, real clients", lab_tests.lab),
     "check": ("scripts/check: format, walls, headers, tidy, lengths, commits", form.check),
     "asan": ("the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", native.asan),

@@ -1,0 +1,7 @@
+"""python3 -m failover"""
+
+import sys
+
+from failover.cli import main
+
+sys.exit(main())
