@@ -8,8 +8,6 @@
 namespace qure::sim {
 namespace {
 
-constexpr double kCountsAsCut = 0.25;  // loss in one direction
-
 uint64_t KeyOf(const MacAddress& mac) {
   return uint64_t{mac.high()} << 16 | mac.low();
 }
@@ -104,10 +102,10 @@ void Lan::Heal() {
   loop_ = 0;
 }
 
-bool Lan::Reaches(size_t from, size_t to) const {
+bool Lan::PassesBelow(double loss, size_t from, size_t to) const {
   const LinkFaults& up = ports_[from].up;
   const LinkFaults& down = ports_[to].down;
-  return Passes(from, to) && !up.down && !down.down && up.loss < kCountsAsCut && down.loss < kCountsAsCut;
+  return Passes(from, to) && !up.down && !down.down && up.loss < loss && down.loss < loss;
 }
 
 }  // namespace qure::sim

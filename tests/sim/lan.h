@@ -40,6 +40,7 @@ class Lan {
  public:
   static constexpr size_t kMaxPorts = 80;
   static constexpr Duration kAgeing = Seconds(300);
+  static constexpr double kCountsAsCut = 0.25;  // loss in one direction
 
   Lan(EventQueue* queue, FramePool* pool, uint64_t seed) : queue_(queue), pool_(pool), random_(seed) {}
 
@@ -64,7 +65,8 @@ class Lan {
   void Heal();
 
   // Whether frames from one to the other come through at all; heavy loss counts as not.
-  bool Reaches(size_t from, size_t to) const;
+  bool Reaches(size_t from, size_t to) const { return PassesBelow(kCountsAsCut, from, to); }
+  bool ReachesEver(size_t from, size_t to) const { return PassesBelow(1, from, to); }
   uint64_t lost() const { return lost_; }
 
  private:
@@ -83,6 +85,7 @@ class Lan {
   void Carry(MonoTime now, const LinkFaults& link, Happening what, size_t port, FrameId frame);
   void Deliver(MonoTime now, size_t from, size_t to, FrameId frame);
   bool Passes(size_t from, size_t to) const;
+  bool PassesBelow(double loss, size_t from, size_t to) const;
 
   EventQueue* const queue_;
   FramePool* const pool_;

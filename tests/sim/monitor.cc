@@ -117,6 +117,7 @@ void Monitor::OnOpen(MonoTime now, const Node& node) {
                           status.last_takeover ? std::string(NameOf(status.last_takeover->cause)) : ""));
   const bool same = view.tenure.term == status.term;
   view.open = true;
+  view.opened = now;
   if (view.stalled && now - view.stall_seen >= kListen) view.stalled = false;
   if (!same) view.tenure = {.term = status.term};
   if (no_takeovers_ && !same) Violate(now, Invariant::kNoTakeover, absl::StrCat(Name(index), " took over"));
@@ -141,7 +142,7 @@ void Monitor::OnOpen(MonoTime now, const Node& node) {
     const size_t o = other->index();
     if (o == index || !views_[o].open || !other->MayAnswer(now)) continue;
     const Apart& apart = apart_[index][o];
-    if (apart.now || now <= apart.until + kHealOverlap || expect.overlap > Duration{}) continue;
+    if (apart.now || now <= apart.until + kHealOverlap || now - views_[o].opened <= expect.overlap) continue;
     Violate(now, Invariant::kOneHolder,
             absl::StrCat(Name(index), " opens its gate for ", Text(status.term), " while ", Name(o), "'s is open for ",
                          Text(views_[o].tenure.term)));
@@ -212,7 +213,8 @@ void Monitor::OnAnswer(MonoTime now, size_t) {
 void Monitor::Disturbed(MonoTime now) {
   disturbed_ = std::max(disturbed_, now);
   for (const auto& node : *nodes_) {
-    const bool reaches = lan_->Reaches(node->port(), gateway_port_) && lan_->Reaches(gateway_port_, node->port());
+    const bool reaches =
+        lan_->ReachesEver(node->port(), gateway_port_) && lan_->ReachesEver(gateway_port_, node->port());
     MonoTime& since = gateway_away_[node->index()];
     since = reaches ? kNever : std::min(since, now);
   }

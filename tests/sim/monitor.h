@@ -42,10 +42,14 @@ struct Violation {
   std::string text;
 };
 
+// Two nodes that claim at the same moment, both for good reason, hear of each other when their claims have crossed and
+// both threads of each have woken: so long both may believe that they lead.
+inline constexpr Duration kCrossing = Milliseconds(2);
+
 // What a scenario may allow or demand.
 struct Expectations {
   Duration served_within = Milliseconds(600);  // I4: after a disturbance, while a healthy node reaches the gateway
-  Duration overlap = Duration{};               // I1: more than none, where links lose what would end it
+  Duration overlap = kCrossing;                // I1: more than none, where links lose what would end it
   bool check_served = true;
   bool check_rate = true;
   bool check_silent = true;  // I5: off where beats arrive that cannot be believed
@@ -108,6 +112,7 @@ class Monitor {
   struct NodeView {
     Tenure tenure;
     bool open = false;
+    MonoTime opened{INT64_MIN / 2};
     // I3
     bool stalled = false;
     MonoTime stall_seen;
