@@ -1,6 +1,7 @@
 #include "dataplane/cluster_filter.h"
 
 #include "proto/envelope.h"
+#include "proto/ethernet.h"
 #include "proto/icmp.h"
 #include "proto/igmp.h"
 #include "proto/mld.h"
@@ -21,6 +22,21 @@ bool IsClusterDatagram(const Snapshot& snapshot, const Frame& frame, const Parse
 ConstBytes ClusterPayload(ConstBytes frame, uint16_t transport) {
   const auto* udp = HeaderAt<UdpHeader>(frame, transport);
   return frame.subspan(transport + sizeof(UdpHeader), udp->length.value() - sizeof(UdpHeader));
+}
+
+Datagram ClusterDatagram(ConstBytes frame, uint16_t network, uint16_t transport) {
+  const auto& ip = *HeaderAt<Ipv4Header>(frame, network);
+  const ConstBytes payload = ClusterPayload(frame, transport);
+  Datagram datagram;
+  datagram.mac = HeaderAt<EthernetHeader>(frame, 0)->source;
+  datagram.address = ip.source;
+  if (ip.destination == kLimitedBroadcast) {
+    datagram.delivery = Delivery::kBroadcast;
+  } else if (ip.destination.is_multicast()) {
+    datagram.delivery = Delivery::kMulticast;
+  }
+  datagram.payload.assign(payload.begin(), payload.end());
+  return datagram;
 }
 
 Reason SortClusterDatagram(const Frame& frame, const Parsed& parsed) {

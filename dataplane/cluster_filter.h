@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dataplane/frame.h"
+#include "proto/datagram.h"
 #include "proto/ip.h"
 #include "proto/snapshot.h"
 
@@ -17,6 +18,9 @@ Reason SortClusterDatagram(const Frame& frame, const Parsed& parsed);
 
 // The UDP payload of a cluster datagram.
 ConstBytes ClusterPayload(ConstBytes frame, uint16_t transport);
+
+// What the control thread is told of a cluster message; offsets as the parser made them.
+Datagram ClusterDatagram(ConstBytes frame, uint16_t network, uint16_t transport);
 
 // Tells the control thread of an IGMP or MLD query.
 void NoteGroupQuery(const Snapshot& snapshot, size_t index, bool is_v6, const IpView& view, Batch* batch);

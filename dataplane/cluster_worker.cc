@@ -10,8 +10,6 @@
 #include "dataplane/cluster_filter.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/mbuf_frame.h"
-#include "proto/ethernet.h"
-#include "proto/ip.h"
 #include "proto/udp_frame.h"
 
 namespace qure {
@@ -38,22 +36,6 @@ std::array<uint8_t, 16> RandomSalt() {
   std::array<uint8_t, 16> salt;
   randombytes_buf(salt.data(), salt.size());
   return salt;
-}
-
-Datagram DatagramOf(const rte_mbuf* mbuf) {
-  const ConstBytes frame = BytesOf(mbuf);
-  const auto& ip = *HeaderAt<Ipv4Header>(frame, NetworkOf(mbuf));
-  const ConstBytes payload = ClusterPayload(frame, TransportOf(mbuf));
-  Datagram datagram;
-  datagram.mac = HeaderAt<EthernetHeader>(frame, 0)->source;
-  datagram.address = ip.source;
-  if (ip.destination == kLimitedBroadcast) {
-    datagram.delivery = Delivery::kBroadcast;
-  } else if (ip.destination.is_multicast()) {
-    datagram.delivery = Delivery::kMulticast;
-  }
-  datagram.payload.assign(payload.begin(), payload.end());
-  return datagram;
 }
 
 }  // namespace
@@ -157,7 +139,7 @@ std::vector<Datagram> TakeMessages(rte_ring* messages) {
     left -= count;
     for (unsigned i = 0; i < count; ++i) {
       auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
-      taken.push_back(DatagramOf(mbuf));
+      taken.push_back(ClusterDatagram(BytesOf(mbuf), NetworkOf(mbuf), TransportOf(mbuf)));
       rte_pktmbuf_free(mbuf);
     }
   }

@@ -33,7 +33,6 @@ constexpr Duration kGiveUp = kStopTimeout + Seconds(1);  // the controller keeps
 constexpr Duration kLastFrames = Milliseconds(10);       // a napping worker sends what is in its ring well within this
 constexpr int kHighestPriority = -20;
 constexpr unsigned long kTimerSlackNs = 1;  // of ppoll; 50 µs by default
-constexpr size_t kDatagramsPerTurn = 16;    // then events have their turn again
 
 sigset_t HandledSignals() {
   sigset_t signals;
@@ -130,12 +129,11 @@ void Runtime::Round() {
 }
 
 void Runtime::Wait(MonoTime until) {
-  const bool hear_again = std::exchange(hear_again_, false);
-  const int64_t ns = hear_again ? 0 : std::clamp<int64_t>((until - Now()).ns, 0, kBeatInterval.ns);
+  const int64_t ns = std::clamp<int64_t>((until - Now()).ns, 0, kBeatInterval.ns);
   const timespec timeout = {.tv_sec = 0, .tv_nsec = ns};
   const int ready = ppoll(watched_.data(), watched_.size(), &timeout, nullptr);
-  if (hear_again || (ready > 0 && watched_[kFrames].revents != 0)) Hear();
   if (ready <= 0) return;
+  if (watched_[kFrames].revents != 0) Hear();
   if (watched_[kStored].revents != 0) OnStored();
   if (watched_[kSignals].revents != 0) OnSignal();
   if (watched_[kRequests].revents != 0) {
@@ -170,20 +168,11 @@ void Runtime::MakeUpForLostStall() {
   stalls_at_beat_ = parts_.dataplane->gate().stalls();
 }
 
-void Runtime::HearEvents() {
-  for (const Event& event : parts_.dataplane->TakeEvents()) HearEvent(event);
-}
-
 void Runtime::Hear() {
-  HearEvents();
-  const std::vector<Datagram> datagrams = parts_.dataplane->TakeMessages();
-  for (size_t i = 0; i < datagrams.size(); ++i) {
-    if (i % kDatagramsPerTurn == kDatagramsPerTurn - 1) {
-      HearEvents();  // which says of the datagrams that wait that they were taken, too
-      hear_again_ = true;
-    }
-    Execute(controller_.OnDatagram(Now(), datagrams[i]));
-  }
+  // Taken first, handled last: what was received before something happened counts before it.
+  const std::vector<Event> events = parts_.dataplane->TakeEvents();
+  for (const Datagram& datagram : parts_.dataplane->TakeMessages()) Execute(controller_.OnDatagram(Now(), datagram));
+  for (const Event& event : events) HearEvent(event);
 }
 
 void Runtime::HearEvent(const Event& event) {

@@ -62,7 +62,6 @@ class Runtime {
   void Wait(MonoTime until);
   void Beat(MonoTime now);
   void Hear();
-  void HearEvents();
   void HearEvent(const Event& event);
   void MakeUpForLostStall();
   void OnStored();
@@ -106,7 +105,6 @@ class Runtime {
   uint64_t stalls_heard_ = 0;    // the greatest number that an event named
   uint64_t stalls_at_beat_ = 0;  // the gate's at the last beat
   bool opened_ = false;          // the gate, by the actions just executed
-  bool hear_again_ = false;      // frames may wait although their descriptor says nothing
   const MonoTime started_;
 
   NodeStatus latest_;  // of the control thread alone

@@ -53,6 +53,8 @@ std::vector<Case> Datagrams() {
       Taken("empty", Datagram(kNodeMac, kNode4, {}), Reason::cluster_message),
       Taken("shared: message to the group", Datagram(kGroupMac, kGroup, message), Reason::cluster_message,
             ClusteredShared),
+      Taken("a copy of this node speaks to the group", Datagram(kGroupMac, kGroup, message, kPort, kNodeMac),
+            Reason::cluster_message),
   };
 }
 
@@ -82,8 +84,12 @@ std::vector<Case> Others() {
        .in = Datagram(kStrangerMac, kNode4, message),
        .reason = Reason::other_mac,
        .site = Clustered},
-      {.name = "our own datagram came back",
-       .in = Datagram(kGroupMac, kGroup, message, kPort, kNodeMac),
+      {.name = "our own frame came back",
+       .in = Datagram(kGroupMac, kGroup, message, kPort + 1, kNodeMac),
+       .reason = Reason::own_frame,
+       .site = Clustered},
+      {.name = "a copy of this node speaks to this node",
+       .in = Datagram(kNodeMac, kNode4, message, kPort, kNodeMac),
        .reason = Reason::own_frame,
        .site = Clustered},
       {"a node without a cluster", unclustered, Reason::host_group, unclustered},

@@ -526,7 +526,7 @@ TEST_F(HeartTest, TheLeaseBridgesTheGapsOfItsOwnLoop) {
       master.Round(now, deputy.Take());
     }
   }
-  EXPECT_GE(master.heart.status().lease, Milliseconds(9 * 3 + 3));
+  EXPECT_GT(master.heart.status().lease, Milliseconds(9 * 2));  // half of it is a stall
   EXPECT_GT(stalls, 0);
   EXPECT_EQ(master.gate.stalls(), stalls);
 }

@@ -3,8 +3,6 @@
 #include <cstring>
 
 #include "dataplane/cluster_filter.h"
-#include "proto/ethernet.h"
-#include "proto/ip.h"
 #include "proto/udp_frame.h"
 #include "tests/sim/monitor.h"
 #include "tests/sim/node.h"
@@ -22,21 +20,6 @@ constexpr size_t kInboxRoom = 1024;
 
 bool IsSilent(const Snapshot& snapshot) {
   return snapshot.heart == nullptr || snapshot.heart->role == HeartRole::kSilent;
-}
-
-Datagram DatagramOf(ConstBytes frame, const Parsed& parsed) {
-  const auto& ip = *reinterpret_cast<const Ipv4Header*>(&frame[parsed.network]);
-  const ConstBytes payload = ClusterPayload(frame, parsed.transport);
-  Datagram datagram;
-  datagram.mac = reinterpret_cast<const EthernetHeader*>(frame.data())->source;
-  datagram.address = ip.source;
-  if (ip.destination == kLimitedBroadcast) {
-    datagram.delivery = Delivery::kBroadcast;
-  } else if (ip.destination.is_multicast()) {
-    datagram.delivery = Delivery::kMulticast;
-  }
-  datagram.payload.assign(payload.begin(), payload.end());
-  return datagram;
 }
 
 }  // namespace
@@ -124,6 +107,7 @@ void Node::Dispatch(MonoTime now, size_t index) {
   const Reason reason = batch_.reasons[index];
   ++reasons_[static_cast<size_t>(reason)];
   const ConstBytes frame = batch_.frames[index].bytes();
+  const Parsed& parsed = batch_.parsed[index];
   switch (VerdictOf(reason)) {
     case Verdict::kDrop:
     case Verdict::kHost:
@@ -136,11 +120,11 @@ void Node::Dispatch(MonoTime now, size_t index) {
       break;
   }
   if (reason == Reason::cluster_heartbeat) {
-    process_->heart.Receive(clocks_.Monotonic(now), ClusterPayload(frame, batch_.parsed[index].transport));
+    process_->heart.Receive(clocks_.Monotonic(now), ClusterPayload(frame, parsed.transport));
     return;
   }
   if (process_->datagrams.size() >= kInboxRoom) return;
-  process_->datagrams.push_back(DatagramOf(frame, batch_.parsed[index]));
+  process_->datagrams.push_back(ClusterDatagram(frame, parsed.network, parsed.transport));
   WakeControl(now);
 }
 

@@ -222,6 +222,7 @@ TEST(History, NumbersItsOwnEventsAndKeepsTextBoundedAndPrintable) {
 TEST(History, TakesEventsOnceInOrderAndWithoutGaps) {
   History other = WithClock(2);
   std::vector<HistoryEvent> said;
+  said.reserve(4);
   for (int i = 0; i < 4; ++i) said.push_back(other.Add(kStart, Of(HistoryKind::kMaster, 1)));
   History history = WithClock(1);
   EXPECT_TRUE(Tell(History::ChunkOf(said[1]), &history).empty()) << "a gap before it";

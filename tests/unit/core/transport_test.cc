@@ -115,7 +115,7 @@ std::vector<Datagram> Converse(MonoTime now, Peer* a, Peer* b, const Datagram& f
 
 // Both have proven to the other that they live.
 std::vector<Datagram> Acquaint(MonoTime now, Peer* a, Peer* b) {
-  const std::vector<Datagram> said = Converse(now, a, b, a->Say(Hello("a")));
+  std::vector<Datagram> said = Converse(now, a, b, a->Say(Hello("a")));
   EXPECT_TRUE(b->Hear(now, a->Say(Ping(1))).empty());
   EXPECT_TRUE(a->Hear(now, b->Say(Ping(1))).empty());
   for (const Peer* peer : {a, b}) EXPECT_TRUE(!peer->heard.empty() && peer->heard.back().message.has_ping());
@@ -418,6 +418,7 @@ TEST(Transport, AnswersToAllTogetherAreBounded) {
   Peer b(2);
   size_t answers = 0;
   std::vector<Datagram> recorded;
+  recorded.reserve(250);
   for (int i = 0; i < 250; ++i) recorded.push_back(Peer(9, static_cast<uint8_t>(i)).Say(Hello("x")));
   for (int ms = 0; ms < 10'000; ms += 10) {
     for (const Datagram& datagram : recorded) answers += b.Hear(kStart + Milliseconds(ms), datagram).size();
