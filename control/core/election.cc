@@ -461,6 +461,12 @@ bool Election::GatewayAnswers(const ElectionInput& input, MonoTime since) const 
   return !input.needs_gateway || gateway_seen_ >= since || Mutated(Mutation::kClaimWithoutGateway);
 }
 
+// A gateway that answers only long after the listening was over: this node was cut off meanwhile, and those who can
+// answer now did not hear its question.
+bool Election::HeardLongAgo(MonoTime now, const ElectionInput& input) const {
+  return input.needs_gateway && !input.alone && !reserving_ && !store_fails_ && now - listen_until_ > kCandidateListen;
+}
+
 uint64_t Election::NextEpoch(uint32_t era) const {
   uint64_t epoch = highest_.era == era ? highest_.epoch + 1 : 1;
   if (used_.era == era && !Mutated(Mutation::kReuseTerm)) epoch = std::max(epoch, used_.epoch);
@@ -568,11 +574,7 @@ void Election::TickCandidate(MonoTime now, const ElectionInput& input, Actions* 
   // The gateway's answer after the listening: our worker was awake to hear, and all that came before it was heard.
   const bool may = input.alone || Mutated(Mutation::kClaimWhileListening) ||
                    (now >= listen_until_ && GatewayAnswers(input, listen_until_));
-  // A gateway that answers only after the listening was over: what was heard then is old.
-  if (may && !input.alone && input.needs_gateway && now - listen_until_ > kCandidateListen && !store_fails_ &&
-      !reserving_) {
-    return BeginCandidate(now);
-  }
+  if (may && HeardLongAgo(now, input)) return BeginCandidate(now);
   if (may) BecomeMaster(now, input, had_master_ ? Cause::kElected : Cause::kFirst, out);
   if (role_ == Role::kCandidate && now >= next_ask_) Ask(now);
 }
@@ -584,7 +586,7 @@ void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out
       listen_until_ = now + kCandidateListen;
     }
     if (now >= listen_until_ && GatewayAnswers(input, listen_until_)) {
-      return BecomeMaster(now, input, Cause::kRejoin, out);
+      return HeardLongAgo(now, input) ? BeginRejoin(now) : BecomeMaster(now, input, Cause::kRejoin, out);
     }
     if (now >= next_ask_) Ask(now);
     return;

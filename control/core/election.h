@@ -166,6 +166,7 @@ class Election {
   bool ReserveFor(const ElectionInput& input, uint64_t epoch);
   uint64_t NextEpoch(uint32_t era) const;
   bool GatewayAnswers(const ElectionInput& input, MonoTime since) const;
+  bool HeardLongAgo(MonoTime now, const ElectionInput& input) const;
 
   void TickCandidate(MonoTime now, const ElectionInput& input, Actions* out);
   void TickMaster(MonoTime now, const ElectionInput& input, Actions* out);

@@ -230,6 +230,22 @@ TEST_F(ElectionTest, AfterAStallALapsedMasterAsksFirst) {
   EXPECT_EQ(election_.stalls_known(), 1);
 }
 
+TEST_F(ElectionTest, AMasterThatWasCutOffAsksAgainWhenTheGatewayIsBack) {
+  LeadWithDeputy();
+  input_.needs_gateway = true;
+  Tell(EventKind::kLeaseLost);
+  Tell(EventKind::kLeaseLapsed);
+  EXPECT_EQ(election_.phase(), MasterPhase::kRejoining);
+  RunFor(Seconds(5));
+  said();
+  Tell(EventKind::kNeighbor);
+  RunFor(Milliseconds(1));
+  EXPECT_EQ(election_.phase(), MasterPhase::kRejoining) << "whoever took over did not hear the question";
+  EXPECT_THAT(said(), ::testing::Contains(What::kQuery));
+  Hear(kBetter, kBetter, TermOf(kBetter, 2));
+  EXPECT_EQ(election_.role(), Role::kMember);
+}
+
 TEST_F(ElectionTest, EventsOfAFormerTermMeanNothing) {
   LeadWithDeputy();
   election_.OnEvent(now_, input_, {.kind = EventKind::kLeaseLost, .term = TermOf(kSelf, 99)}, &out_);
