@@ -31,9 +31,10 @@ namespace {
 
 constexpr unsigned kControlFrames = 256;
 constexpr unsigned kEvents = 1024;
-constexpr unsigned kMessages = 512;             // of the cluster, to the control thread
-constexpr unsigned kHeartbeats = 128;           // from the other workers to worker 0
-constexpr unsigned kMbufCache = 256;            // per lcore
+constexpr unsigned kMessages = 512;    // of the cluster, to the control thread
+constexpr unsigned kHeartbeats = 128;  // from the other workers to worker 0
+constexpr unsigned kMbufCache = 256;   // per lcore
+constexpr Duration kAwaitPause = Microseconds(50);
 constexpr uint16_t kEthernetOverhead = 14 + 4;  // header and VLAN tag
 
 static_assert(std::is_trivially_copyable_v<Event> && sizeof(Event) % 4 == 0, "elements of an rte_ring");
@@ -236,6 +237,16 @@ void Dataplane::Start() {
 
 void Dataplane::Publish(std::shared_ptr<const Snapshot> snapshot) {
   impl_->publisher.Publish(std::move(snapshot));
+}
+bool Dataplane::AwaitWorkers(Duration at_most) {
+  const MonoTime end = Now() + at_most;
+  for (;;) {
+    impl_->publisher.Reclaim();
+    if (impl_->publisher.retired() == 0) return true;
+    if (Now() >= end) return false;
+    const timespec pause = {.tv_sec = 0, .tv_nsec = kAwaitPause.ns};
+    nanosleep(&pause, nullptr);
+  }
 }
 void Dataplane::Housekeep() {
   impl_->publisher.Reclaim();

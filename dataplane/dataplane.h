@@ -52,6 +52,8 @@ class Dataplane {
   void Start();
 
   void Publish(std::shared_ptr<const Snapshot> snapshot);
+  // Waits until no worker uses an older snapshot than the newest; false if that takes longer than `at_most`.
+  bool AwaitWorkers(Duration at_most);
   // Frees what the workers have let go of; call it now and then.
   void Housekeep();
 

@@ -31,7 +31,11 @@ struct OpenGate {
   uint64_t stalls_known = 0;
   uint64_t opening = 0;
 };
-struct ShutGate {};
+// `after_workers`: once no worker uses an older snapshot than the newest, or after a few milliseconds. Answers that
+// they are just making still pass then: a handover loses nothing.
+struct ShutGate {
+  bool after_workers = false;
+};
 
 // Make `change` durable, then call Controller::OnPersisted with `ticket`. In the order of the tickets.
 struct Persist {

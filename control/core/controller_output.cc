@@ -17,8 +17,8 @@ bool IsHeld(const Claim& claim) {
 
 }  // namespace
 
-// Order matters to the LAN: a gate that shuts does so first; a claim is said before the gate opens; what the claims and
-// others want sent comes last.
+// Order matters to the LAN: a gate that shuts does so first, or, in a handover, as soon as the workers answer from the
+// node MAC; a claim is said before the gate opens; what the claims and others want sent comes last.
 Actions Controller::Conclude(MonoTime now, Actions said) {
   Actions out;
   Actions later;
@@ -31,11 +31,13 @@ Actions Controller::Conclude(MonoTime now, Actions said) {
     dirty_ = true;
   }
   const bool opens = election_.gate_open() && (transport_.enabled() || std::ranges::any_of(claims_, IsHeld));
-  if (gate_open_ && !opens) out.push_back(ShutGate{});
+  const bool shuts = gate_open_ && !opens;
+  if (shuts && draining_.empty()) out.push_back(ShutGate{});
   if (std::exchange(dirty_, false)) {
     Publish(&out);
     PublishHostAddresses(&out);
   }
+  if (shuts && !draining_.empty()) out.push_back(ShutGate{.after_workers = true});
   for (const Saying& saying : sayings) {
     if (saying.what == Saying::What::kClaim) Speak(now, saying, &out);
   }

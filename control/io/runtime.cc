@@ -29,6 +29,7 @@ using nlohmann::ordered_json;
 constexpr Duration kBeatInterval = Milliseconds(50);
 static_assert(kBeatInterval * 4 <= GateLimits{}.max_control_silence);
 constexpr Duration kWallClockInterval = Seconds(1);
+constexpr Duration kAwaitWorkers = Milliseconds(5);      // some rounds; well below a lease
 constexpr Duration kGiveUp = kStopTimeout + Seconds(1);  // the controller keeps kStopTimeout by itself
 constexpr Duration kLastFrames = Milliseconds(10);       // a napping worker sends what is in its ring well within this
 constexpr int kHighestPriority = -20;
@@ -347,7 +348,10 @@ void Runtime::Do(const OpenGate& action) {
   LogLine(LogLevel::kDebug, absl::StrCat("gate opened, opening ", action.opening));
 }
 
-void Runtime::Do(const ShutGate&) {
+void Runtime::Do(const ShutGate& action) {
+  if (action.after_workers && !parts_.dataplane->AwaitWorkers(kAwaitWorkers)) {
+    LogLine(LogLevel::kWarning, "a worker goes on with an old snapshot: the gate shuts nevertheless");
+  }
   parts_.dataplane->gate().Shut();
   LogLine(LogLevel::kDebug, "gate shut");
 }
