@@ -107,14 +107,18 @@ std::vector<MemberChange> Membership::OnKnownBoot(MonoTime now, const Incoming& 
   return {{Kind::kJoined, incoming.node}};
 }
 
-// A boot that was followed by another may be heard late. If it goes on speaking beside its successor, it is another
-// machine; if its successor is gone by then, that one was.
+// A boot takes over from another when that one has fallen silent; if both speak, there are two machines, and the one we
+// know stays. A boot that was followed by another may be heard late. If it goes on speaking beside its successor, it is
+// another machine, too; if its successor is gone by then, that one was.
 std::vector<MemberChange> Membership::OnOtherBoot(MonoTime now, const Incoming& incoming, const wire::Hello* hello,
                                                   Member* member) {
   if (hello == nullptr) return {};
-  if (std::ranges::find(member->boots_before, incoming.boot) != member->boots_before.end()) {
-    if (now - member->first_heard < kLateFrames) return {};
-    if (member->present()) return {{Kind::kClone, incoming.node}};
+  const bool followed = std::ranges::find(member->boots_before, incoming.boot) != member->boots_before.end();
+  if (followed && now - member->first_heard < kLateFrames) return {};
+  if (member->present() && (followed || now - member->last_heard < kRebootQuiet)) {
+    if (now < member->next_clone) return {};
+    member->next_clone = now + kCloneMemory;
+    return {{Kind::kClone, incoming.node}};
   }
   const BootId over = member->boot;
   std::vector<BootId> before = std::move(member->boots_before);

@@ -38,6 +38,7 @@ struct Member {
   wire::Hello hello;                 // the last one heard of this boot
   MonoTime first_heard;              // of this boot
   MonoTime last_heard;               // any authentic message
+  MonoTime next_clone;               // another boot beside this one is told of again
   MonoTime last_multicast;           // last HELLO that came by multicast
   MonoTime last_broadcast;           // last HELLO that came by broadcast
   MonoTime gone_at;                  // kDown, kLeft: since

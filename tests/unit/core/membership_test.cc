@@ -211,17 +211,17 @@ TEST_F(MembershipTest, LateFramesOfTheOldBootChangeNothing) {
 }
 
 TEST_F(MembershipTest, ClonesSpeakByTurns) {
+  ASSERT_TRUE(Is(Hear(2, 1), Kind::kJoined, 2));
   int clones = 0;
-  int others = 0;
   for (int i = 0; i < 40; ++i) {
     RunUntil(now_ + kHelloLeast / 2);
     for (const MemberChange& change : Hear(2, i % 2 ? 1 : 2)) {
-      (change.kind == Kind::kClone ? clones : others) += 1;
-      EXPECT_TRUE(change.kind == Kind::kClone || others <= 2);  // kJoined and kRebooted
+      EXPECT_EQ(change.kind, Kind::kClone);
+      ++clones;
     }
+    EXPECT_EQ(members_.Find(Id(2))->boot, Boot(1)) << "the one that goes on speaking";
   }
-  EXPECT_GT(clones, 5);
-  EXPECT_EQ(others, 2);
+  EXPECT_EQ(clones, 1) << "told once in a while, not by each frame";
 }
 
 TEST_F(MembershipTest, ThreeClonesAreNotAnEndlessReboot) {
@@ -234,12 +234,13 @@ TEST_F(MembershipTest, ThreeClonesAreNotAnEndlessReboot) {
       clones += change.kind == Kind::kClone;
     }
   }
-  EXPECT_EQ(reboots, 2);
-  EXPECT_GT(clones, 10);
+  EXPECT_LE(reboots, 2);
+  EXPECT_GE(clones, 1);
 }
 
 TEST_F(MembershipTest, TheCloneThatStaysIsTheNode) {
   Hear(2, 1);
+  now_ = now_ + kRebootQuiet;
   Hear(2, 2);
   now_ = now_ + kLateFrames + Milliseconds(1);
   EXPECT_TRUE(Is(Hear(2, 1), Kind::kClone, 2));
