@@ -130,11 +130,11 @@ void Print(const RunResult& run, const Options& options) {
   if (options.json) {
     std::printf(
         "{\"seed\":%llu,\"scenario\":\"%s\",\"hash\":\"%016llx\",\"frames\":%llu,\"takeovers\":%llu,"
-        "\"sent\":%llu,\"answered\":%llu,\"longest_outage_ms\":%.3f,\"violations\":[",
+        "\"sent\":%llu,\"answered\":%llu,\"longest_outage_ms\":%.3f,\"group_frames_s\":%.1f,\"violations\":[",
         static_cast<unsigned long long>(run.seed), scenario.c_str(), static_cast<unsigned long long>(run.hash),
         static_cast<unsigned long long>(run.frames), static_cast<unsigned long long>(run.takeovers),
         static_cast<unsigned long long>(run.sent), static_cast<unsigned long long>(run.answered),
-        static_cast<double>(run.longest_outage.ns) / 1e6);
+        static_cast<double>(run.longest_outage.ns) / 1e6, run.group_rate);
     for (size_t i = 0; i < run.violations.size(); ++i) {
       const Violation& violation = run.violations[i];
       std::printf("%s{\"at\":%.6f,\"invariant\":\"%s\",\"text\":\"%s\"}", i == 0 ? "" : ",",
@@ -144,10 +144,13 @@ void Print(const RunResult& run, const Options& options) {
     std::printf("]}\n");
     return;
   }
-  std::printf("seed %llu %s: hash %016llx, %llu frames, %llu openings, longest outage %.1f ms, %zu violations\n",
-              static_cast<unsigned long long>(run.seed), scenario.c_str(), static_cast<unsigned long long>(run.hash),
-              static_cast<unsigned long long>(run.frames), static_cast<unsigned long long>(run.takeovers),
-              static_cast<double>(run.longest_outage.ns) / 1e6, run.violations.size());
+  std::printf(
+      "seed %llu %s: hash %016llx, %llu frames (%.1f a second to groups at rest), %llu openings, longest outage %.1f "
+      "ms, "
+      "%zu violations\n",
+      static_cast<unsigned long long>(run.seed), scenario.c_str(), static_cast<unsigned long long>(run.hash),
+      static_cast<unsigned long long>(run.frames), run.group_rate, static_cast<unsigned long long>(run.takeovers),
+      static_cast<double>(run.longest_outage.ns) / 1e6, run.violations.size());
   for (const Violation& violation : run.violations) {
     std::printf("  %.6f s  %s: %s\n", static_cast<double>(violation.at.ns) / 1e9,
                 std::string(NameOf(violation.invariant)).c_str(), violation.text.c_str());

@@ -99,6 +99,10 @@ class Monitor {
   uint64_t hash() const { return hash_; }
   uint64_t frames() const { return frames_; }
   uint64_t openings() const { return openings_; }
+  // Frames of the cluster to groups, at rest: the most within ten seconds, a second.
+  double group_rate() const {
+    return static_cast<double>(busiest_control_) / static_cast<double>(control_frames_.size());
+  }
   Duration longest_outage() const { return longest_outage_; }
   size_t NodeOf(const NodeId& id) const;  // index, or nodes if none
 
@@ -169,6 +173,7 @@ class Monitor {
   std::map<Term, std::pair<size_t, uint64_t>> terms_;  // used: by which node in which boot
   std::map<NodeId, Term> last_term_;
   std::array<uint64_t, 10> control_frames_{};  // I9: to groups, by second
+  uint64_t busiest_control_ = 0;               // the most in so many seconds, with all at rest
   int64_t control_second_ = 0;
 
   MonoTime disturbed_;

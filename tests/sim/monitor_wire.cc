@@ -137,6 +137,7 @@ void Monitor::CountControl(MonoTime now) {
     uint64_t sum = 0;
     for (const uint64_t count : control_frames_) sum += count;
     const bool steady = now - disturbed_ > kSteadyAfter;
+    if (steady) busiest_control_ = std::max(busiest_control_, sum);
     if (steady && expect.check_rate && sum > kControlLimit * control_frames_.size()) {
       Violate(now, Invariant::kRate, absl::StrCat(sum, " control frames to groups within 10 s"));
     }

@@ -49,6 +49,7 @@ RunResult Run(const RunOptions& options) {
           .sent = world.gateway().sent(),
           .answered = world.gateway().answered(),
           .longest_outage = monitor.longest_outage(),
+          .group_rate = monitor.group_rate(),
           .node_seconds = static_cast<double>(world.now().ns) / 1e9 * static_cast<double>(world.size())};
 }
 

@@ -29,6 +29,7 @@ struct RunResult {
   uint64_t sent = 0;  // by the clients
   uint64_t answered = 0;
   Duration longest_outage;
+  double group_rate = 0;  // frames of the cluster to groups a second, at rest; 0: never at rest
   double node_seconds = 0;
 };
 
