@@ -40,6 +40,11 @@ constexpr Duration kRepeatedCost = Milliseconds(10);  // a hundred a second of e
 // Events of the heart and of stalls that wait for room in the ring: more than the control thread ever needs.
 constexpr size_t kMaxWaiting = 256;
 
+// An answer waits so long for a lease in doubt: some round trips of a heartbeat. No more of them wait than come in at
+// 25,000 a second.
+constexpr Duration kHoldAnswers = Milliseconds(10);
+constexpr size_t kMaxHeld = 256;
+
 // More frames than a receive queue and what feeds it can hold.
 constexpr uint32_t kQueueFrames = kMbufsPerQueue;
 
@@ -93,6 +98,7 @@ Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* ga
       service_mac_budget_(wanted_budget_),
       group_query_budget_(wanted_budget_) {
   waiting_.reserve(kMaxWaiting);
+  held_.reserve(kMaxHeld);
 }
 
 void Worker::Run(const std::atomic<bool>& stop) {
@@ -269,17 +275,22 @@ void Worker::ToCluster(Reason reason, size_t index, rte_mbuf* mbuf) {
 }
 
 void Worker::FlushLan() {
+  if (!held_.empty()) ReleaseHeld();
   if (to_lan_.count == 0) return;
-  if (const Clocks now = ReadClocks(); !stall_guard_.MayTransmit(now.clock, now.tsc)) WithholdAnswers();
+  if (!MayTransmit()) WithholdAnswers();
   Transmit(options_.lan_port, Reason::lan_full, &to_lan_, &counters_->lan);
+}
+
+bool Worker::MayTransmit() const {
+  const Clocks now = ReadClocks();
+  return stall_guard_.MayTransmit(now.clock, now.tsc);
 }
 
 void Worker::WithholdAnswers() {
   uint16_t kept = 0;
   for (uint16_t i = 0; i < to_lan_.count; ++i) {
     if (VerdictOf(to_lan_.reasons[i]) == Verdict::kAnswer) {
-      Finish(to_lan_.from[i], Reason::gate_shut);
-      rte_pktmbuf_free(to_lan_.mbufs[i]);
+      HoldOrDrop({to_lan_.mbufs[i], to_lan_.reasons[i], to_lan_.from[i]});
       continue;
     }
     to_lan_.mbufs[kept] = to_lan_.mbufs[i];
@@ -287,6 +298,42 @@ void Worker::WithholdAnswers() {
     to_lan_.from[kept++] = to_lan_.from[i];
   }
   to_lan_.count = kept;
+}
+
+// Under lease a master that stood still for a moment is told of its lease by the next acknowledgement: the answers that
+// it has made can leave then. Any other gate that is shut stays so for longer.
+void Worker::HoldOrDrop(const Held& answer) {
+  if (gate_->mode() == GateMode::kLeased && held_.size() < kMaxHeld) {
+    if (held_.empty()) held_since_ = round_start_;
+    held_.push_back(answer);
+    return;
+  }
+  Finish(answer.from, Reason::gate_shut);
+  rte_pktmbuf_free(answer.mbuf);
+}
+
+// Before anything newer, and a burst for each look at the gate.
+void Worker::ReleaseHeld() {
+  size_t sent = 0;
+  while (sent < held_.size() && MayTransmit()) {
+    TxQueue queue;
+    for (; sent < held_.size() && queue.count < kBurst; ++sent) {
+      queue.mbufs[queue.count] = held_[sent].mbuf;
+      queue.reasons[queue.count] = held_[sent].reason;
+      queue.from[queue.count++] = held_[sent].from;
+    }
+    Transmit(options_.lan_port, Reason::lan_full, &queue, &counters_->lan);
+  }
+  held_.erase(held_.begin(), held_.begin() + static_cast<ptrdiff_t>(sent));
+  if (gate_->mode() != GateMode::kLeased || round_start_ - held_since_ > kHoldAnswers) DropHeld();
+}
+
+void Worker::DropHeld() {
+  for (const Held& answer : held_) {
+    Finish(answer.from, Reason::gate_shut);
+    rte_pktmbuf_free(answer.mbuf);
+  }
+  held_.clear();
 }
 
 // Sends what has been gathered; what the port does not take is freed.

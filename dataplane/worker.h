@@ -67,6 +67,12 @@ class Worker {
     std::array<Reason, kCapacity> reasons;
     std::array<From, kCapacity> from;
   };
+  // An answer that met a lease in doubt, and waits for it to be renewed.
+  struct Held {
+    rte_mbuf* mbuf;
+    Reason reason;
+    From from;
+  };
   using Mbufs = std::array<rte_mbuf*, kBurst>;
 
   Duration CheckStall();
@@ -79,7 +85,11 @@ class Worker {
   void Dispatch(From from, const Mbufs& mbufs);
   void ToCluster(Reason reason, size_t index, rte_mbuf* mbuf);
   void FlushLan();
+  bool MayTransmit() const;
   void WithholdAnswers();
+  void HoldOrDrop(const Held& answer);
+  void ReleaseHeld();
+  void DropHeld();
   void Transmit(uint16_t port, Reason full, TxQueue* queue, PortCounters* port_counters);
   void Finish(From from, Reason reason);
 
@@ -101,6 +111,8 @@ class Worker {
   ClusterWorker cluster_;
   Batch batch_;
   TxQueue heartbeats_;  // leave before to_lan_
+  std::vector<Held> held_;
+  MonoTime held_since_;
   TxQueue to_lan_;
   TxQueue to_host_;
 

@@ -56,7 +56,7 @@ def parse():
 def line(number, run):
     believed = "" if run.believed_ms is None else f", by itself {run.believed_ms:.1f} ms ({run.cause})"
     lease = "" if run.lease_ms is None else f", lease {run.lease_ms:.1f} ms"
-    doubt = f", {run.stray} STRAY frames of the old master" if run.stray else ""
+    doubt = f", STRAY frames of the old master: {list(run.stray)}" if run.stray else ""
     counts = f"{run.lost} of {run.sent} lost, {run.duplicates} duplicates"
     return f"  run {number:>3}  outage {run.outage_ms:>8.1f} ms, {counts}; winner {run.winner}{believed}{lease}{doubt}"
 

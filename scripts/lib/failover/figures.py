@@ -14,7 +14,7 @@ class Run:
     believed_ms: float | None = None  # from the first sign of a missing master to its claim, by the winner itself
     cause: str | None = None  # of the takeover, by the winner itself
     lease_ms: float | None = None  # between master and deputy before the fault
-    stray: int = 0  # frames of the old master from the service MACs when it was master no more
+    stray: tuple = ()  # frames of the old master from the service MACs when it was master no more: seconds, kind
 
     def row(self):
         """The run as JSON."""

@@ -21,12 +21,24 @@ def _echo_reply(raw):
     return raw[30:34] + raw[header + 4 :]
 
 
+def kind(raw):
+    """What a frame from a service MAC is."""
+    ethertype = raw[12:14].hex()
+    if ethertype == "0806":
+        return {1: "ARP request", 2: "ARP reply"}.get(raw[21], "ARP")
+    return "echo reply" if _echo_reply(raw) else f"ethertype {ethertype}"
+
+
 def sent_since(frames, member, time_ns):
-    """Frames that a member has sent since then."""
-    return sum(frame.member == member and frame.time_ns >= time_ns for frame in frames)
+    """What a member has sent since then, frame by frame: when (seconds since then) and of which kind."""
+    return [
+        (round((frame.time_ns - time_ns) / 1e9, 6), kind(frame.raw))
+        for frame in frames
+        if frame.member == member and frame.time_ns >= time_ns
+    ]
 
 
 def sent_after_successor(frames, old):
-    """Frames that `old` sent after the first frame of any other member."""
+    """What `old` sent after the first frame of any other member."""
     first = next((frame.time_ns for frame in frames if frame.member != old), None)
-    return 0 if first is None else sent_since(frames, old, first)
+    return [] if first is None else sent_since(frames, old, first)

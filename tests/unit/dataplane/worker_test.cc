@@ -83,6 +83,59 @@ TEST_F(WorkerTest, ShutGateWithholdsAnswersAndNothingElse) {
   EXPECT_EQ(AllCounts(), 3U);
 }
 
+class WorkerLeaseTest : public WorkerTest {
+ protected:
+  // Under a lease that has ended: the next acknowledgement may renew it.
+  void SetUp() override {
+    WorkerTest::SetUp();
+    ASSERT_TRUE(gate_.Bind(1, Now() - Milliseconds(1), Seconds(3600)));
+  }
+};
+
+TEST_F(WorkerLeaseTest, AnswersWaitForTheLeaseAndLeaveFirst) {
+  FromLan(ArpRequest());
+  FromHost(FromKernel());
+  worker_.RunOnce();
+  EXPECT_THAT(world_.lan.Take(), ElementsAre(FromKernel())) << "which needs no lease";
+  EXPECT_EQ(LanCount(Reason::gate_shut), 0U);
+  gate_.Extend(Now() + Seconds(3600), Seconds(3600), 0);
+  FromHost(FromKernel());
+  worker_.RunOnce();
+  EXPECT_THAT(world_.lan.Take(), ElementsAre(ArpReply(), FromKernel()));
+  EXPECT_EQ(LanCount(Reason::arp_reply), 1U);
+}
+
+TEST_F(WorkerLeaseTest, AnswersDoNotWaitForLong) {
+  FromLan(ArpRequest());
+  const MonoTime end = Now() + Seconds(10);
+  while (LanCount(Reason::gate_shut) == 0 && Now() < end) worker_.RunOnce();
+  EXPECT_EQ(LanCount(Reason::gate_shut), 1U);
+  gate_.Extend(Now() + Seconds(3600), Seconds(3600), 0);
+  worker_.RunOnce();
+  EXPECT_THAT(world_.lan.Take(), IsEmpty());
+}
+
+TEST_F(WorkerLeaseTest, WhenTheMastershipIsLostTheWaitingAnswersAre) {
+  FromLan(ArpRequest());
+  worker_.RunOnce();
+  gate_.Shut();
+  worker_.RunOnce();
+  EXPECT_EQ(LanCount(Reason::gate_shut), 1U);
+  EXPECT_THAT(world_.lan.Take(), IsEmpty());
+}
+
+TEST_F(WorkerLeaseTest, AFloodOfAnswersWaitsInBoundedRoom) {
+  constexpr uint64_t kFlood = 400;
+  for (uint64_t i = 0; i < kFlood; ++i) {
+    FromLan(ArpRequest());
+    worker_.RunOnce();
+  }
+  EXPECT_GT(LanCount(Reason::gate_shut), 0U);
+  gate_.Extend(Now() + Seconds(3600), Seconds(3600), 0);
+  worker_.RunOnce();
+  EXPECT_EQ(world_.lan.Take().size() + LanCount(Reason::gate_shut) + LanCount(Reason::lan_full), kFlood);
+}
+
 TEST_F(WorkerTest, DeliversServiceTrafficToTheKernel) {
   FromLan(ToService());
   worker_.RunOnce();
