@@ -73,6 +73,29 @@ size_t FirstAbove(const std::vector<HistoryEvent>& events, uint32_t floor) {
   return from;
 }
 
+// Fills chunks one after the other.
+class ChunkFiller {
+ public:
+  explicit ChunkFiller(size_t limit) : limit_(limit) {}
+
+  // A chunk with room for a part of so many bytes; null if that would be one too many.
+  wire::Chunk* RoomFor(size_t bytes) {
+    if (used_ + bytes + kAround > kRoom) {
+      if (chunks_.size() == limit_) return nullptr;
+      chunks_.emplace_back();
+      used_ = 0;
+    }
+    used_ += bytes + kAround;
+    return &chunks_.back();
+  }
+  std::vector<wire::Chunk> Take() { return std::move(chunks_); }
+
+ private:
+  const size_t limit_;
+  std::vector<wire::Chunk> chunks_;
+  size_t used_ = kRoom;
+};
+
 }  // namespace
 
 // The events from index `from` on up to number `until`.
@@ -210,41 +233,28 @@ std::vector<wire::Chunk> History::Answer(const wire::Pull& pull, size_t limit, b
 }
 
 std::vector<wire::Chunk> History::ChunksOf(const std::vector<Segment>& segments, size_t limit) const {
-  std::vector<wire::Chunk> chunks;
-  size_t used = kRoom;
+  ChunkFiller filler(limit);
   for (const Segment& segment : segments) {
     const std::vector<HistoryEvent>& events = boots_.at(segment.boot);
     for (size_t i = segment.from; i < events.size(); ++i) {
       wire::HistoryEvent event = Write(events[i], segment.whole && i == segment.from);
-      const size_t size = event.ByteSizeLong() + kAround;
-      if (used + size > kRoom) {
-        if (chunks.size() == limit) return chunks;
-        chunks.emplace_back();
-        used = 0;
-      }
-      used += size;
-      *chunks.back().add_events() = std::move(event);
+      wire::Chunk* const chunk = filler.RoomFor(event.ByteSizeLong());
+      if (chunk == nullptr) return filler.Take();
+      *chunk->add_events() = std::move(event);
     }
   }
-  return chunks;
+  return filler.Take();
 }
 
 std::vector<wire::Chunk> History::ChunksOfSummaries(size_t limit) const {
-  std::vector<wire::Chunk> chunks;
-  size_t used = kRoom;
+  ChunkFiller filler(limit);
   for (size_t i = 0; i < summaries_.size(); ++i) {
-    const EraSummary& summary = summaries_[(Mix(rounds_) + i) % summaries_.size()];
-    wire::EraSummary out = Write(summary);
-    const size_t size = out.ByteSizeLong() + kAround;
-    if (used + size > kRoom) {
-      if (chunks.size() == limit) return chunks;
-      chunks.emplace_back();
-      used = 0;
-    }
-    used += size;
-    *chunks.back().add_summaries() = std::move(out);
+    wire::EraSummary summary = Write(summaries_[(Mix(rounds_) + i) % summaries_.size()]);
+    wire::Chunk* const chunk = filler.RoomFor(summary.ByteSizeLong());
+    if (chunk == nullptr) return filler.Take();
+    *chunk->add_summaries() = std::move(summary);
   }
-  return chunks;
+  return filler.Take();
 }
 
 wire::Chunk History::ChunkOf(const HistoryEvent& event) {

@@ -18,7 +18,7 @@ class Failover(ClusterTest):
         run = qure.Session(fault, RATE, 3).run()
         self.assertNotEqual(run.winner, old)
         self.assertLess(run.outage_ms, outage_ms)
-        self.assertEqual(list(run.stray), [], "the old master still spoke for the service address")
+        self.assertEqual(run.stray, (), "the old master still spoke for the service address")
         return run
 
     def test_killed(self):

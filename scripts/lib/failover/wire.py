@@ -31,14 +31,14 @@ def kind(raw):
 
 def sent_since(frames, member, time_ns):
     """What a member has sent since then, frame by frame: when (seconds since then) and of which kind."""
-    return [
+    return tuple(
         (round((frame.time_ns - time_ns) / 1e9, 6), kind(frame.raw))
         for frame in frames
         if frame.member == member and frame.time_ns >= time_ns
-    ]
+    )
 
 
 def sent_after_successor(frames, old):
     """What `old` sent after the first frame of any other member."""
     first = next((frame.time_ns for frame in frames if frame.member != old), None)
-    return [] if first is None else sent_since(frames, old, first)
+    return () if first is None else sent_since(frames, old, first)
