@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -101,9 +102,12 @@ void Monitor::OnTrapped(MonoTime now, const Node& node) {
   Trace(now, absl::StrCat(Name(node.index()), ": held at the gate"));
 }
 
-void Monitor::OnPublish(MonoTime, const Node& node) {
+void Monitor::OnPublish(MonoTime now, const Node& node) {
   const auto& heart = node.snapshot()->heart;
   NodeView& view = views_[node.index()];
+  if (!std::exchange(view.draining, node.snapshot()->draining) && view.draining && !view.open) {
+    Violate(now, Invariant::kServed, absl::StrCat(Name(node.index()), " drains only after its gate has shut"));
+  }
   if (heart != nullptr && heart->role == HeartRole::kFollow) view.follows = heart->peer.node;
 }
 

@@ -116,6 +116,7 @@ class Monitor {
   struct NodeView {
     Tenure tenure;
     bool open = false;
+    bool draining = false;  // its workers answer from the node MAC
     MonoTime opened{INT64_MIN / 2};
     // I3
     bool stalled = false;
