@@ -58,6 +58,7 @@ DataplaneOptions DataplaneOptionsOf(const Config& config, PortSpec lan, const No
   options.cores = node.cores;
   options.huge_pages = node.huge_pages;
   options.memory_mib = node.memory_mib;
+  options.flows = node.flows;
   options.file_prefix = node.file_prefix;
   options.host_interface = node.host_interface;
   if (config.cluster.service_mac == ServiceMac::kDerived) options.host_mac = NodeMac(node_id, /*hop=*/0);

@@ -1,9 +1,12 @@
 #include "dataplane/classifier.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "dataplane/cluster_filter.h"
+#include "dataplane/flow_classifier.h"
 #include "dataplane/host_delivery.h"
+#include "dataplane/return_path.h"
 #include "proto/arp.h"
 #include "proto/dns.h"
 #include "proto/ethernet.h"
@@ -45,42 +48,69 @@ bool IsOwnSource(const Snapshot& snapshot, const MacAddress& mac, Batch* batch) 
   return service->serving && !snapshot.draining;
 }
 
-// A packet to a held service address, parsed as far as `view` says.
-Verdicts ClassifyService(const Snapshot& snapshot, ConstBytes frame, const IpView& view, bool is_v6, bool answerable) {
-  if (view.fragment) return {Lane::kHost, Reason::host_service};  // the kernel reassembles
-  const ConstBytes segment = frame.subspan(view.transport, view.end - view.transport);
-  const ServicePorts* ports = snapshot.ports.get();
-  switch (view.protocol) {
-    case kProtocolIcmp:
-    case kProtocolIcmpv6: {
-      if (is_v6 != (view.protocol == kProtocolIcmpv6)) break;
-      const IcmpHeader* icmp = HeaderAt<IcmpHeader>(segment, 0);
-      if (icmp == nullptr) return Done(Reason::icmp_truncated);
-      const bool request = icmp->type == (is_v6 ? kIcmpv6EchoRequest : kIcmpEchoRequest) && icmp->code == 0;
-      if (request && answerable && !view.options) return {is_v6 ? Lane::kEcho6 : Lane::kEcho4, Reason::echo_reply};
-      break;
-    }
-    case kProtocolUdp: {
-      const UdpHeader* udp = nullptr;
-      if (ParseError error = ParseUdp(segment, &udp)) return Done(*error);
-      const uint16_t port = udp->destination_port.value();
-      if (port == kDnsPort && snapshot.dns != nullptr && answerable && !view.options) {
-        return {is_v6 ? Lane::kDns6 : Lane::kDns4, Reason::dns_answer};
-      }
-      if (ports != nullptr && ports->drop_others && !ports->udp.test(port)) return Done(Reason::service_port_closed);
-      break;
-    }
-    case kProtocolTcp: {
-      const TcpHeader* tcp = nullptr;
-      if (ParseError error = ParseTcp(segment, &tcp)) return Done(*error);
-      const uint16_t port = tcp->destination_port.value();
-      if (ports != nullptr && ports->drop_others && !ports->tcp.test(port)) return Done(Reason::service_port_closed);
-      break;
-    }
-    default:
-      break;
+// Ping and DNS from the gateway: answered in the fast path, or unsound.
+std::optional<Verdicts> ClassifyAnswerable(const Snapshot& snapshot, ConstBytes segment, uint8_t protocol, bool is_v6) {
+  if (protocol == (is_v6 ? kProtocolIcmpv6 : kProtocolIcmp)) {
+    const IcmpHeader* icmp = HeaderAt<IcmpHeader>(segment, 0);
+    if (icmp == nullptr) return Done(Reason::icmp_truncated);
+    const bool request = icmp->type == (is_v6 ? kIcmpv6EchoRequest : kIcmpEchoRequest) && icmp->code == 0;
+    if (request) return Verdicts{is_v6 ? Lane::kEcho6 : Lane::kEcho4, Reason::echo_reply};
   }
-  return {Lane::kHost, Reason::host_service};
+  if (protocol == kProtocolUdp && snapshot.dns != nullptr) {
+    const UdpHeader* udp = nullptr;
+    if (ParseError error = ParseUdp(segment, &udp)) return Done(*error);
+    if (udp->destination_port.value() == kDnsPort) {
+      return Verdicts{is_v6 ? Lane::kDns6 : Lane::kDns4, Reason::dns_answer};
+    }
+  }
+  return std::nullopt;
+}
+
+// What this node's kernel gets, unless its port is closed or its header unsound.
+Verdicts ClassifyLocal(const Snapshot& snapshot, ConstBytes segment, const IpView& view, bool is_v6) {
+  const Verdicts kernel{Lane::kHost, Reason::host_service};
+  uint16_t port = 0;
+  if (view.fragment) return kernel;  // the kernel reassembles
+  if (view.protocol == kProtocolUdp) {
+    const UdpHeader* udp = nullptr;
+    if (ParseError error = ParseUdp(segment, &udp)) return Done(*error);
+    port = udp->destination_port.value();
+  } else if (view.protocol == kProtocolTcp) {
+    const TcpHeader* tcp = nullptr;
+    if (ParseError error = ParseTcp(segment, &tcp)) return Done(*error);
+    port = tcp->destination_port.value();
+  } else {
+    const bool icmp = view.protocol == (is_v6 ? kProtocolIcmpv6 : kProtocolIcmp);
+    return icmp && segment.size() < sizeof(IcmpHeader) ? Done(Reason::icmp_truncated) : kernel;
+  }
+  const ServiceMap* services = snapshot.services.get();
+  const bool closed = services != nullptr && services->drop_others && services->Find(view.protocol, port, 0) == 0;
+  return closed ? Done(Reason::service_port_closed) : kernel;
+}
+
+// A packet to a service address.
+Verdicts ClassifyService(const Snapshot& snapshot, const ServiceAddress& service, const IpView& view, Entrance entrance,
+                         size_t index, Batch* batch) {
+  const bool is_v6 = service.address.is_v6();
+  const ConstBytes frame = batch->frames[index].bytes();
+  const ConstBytes segment = frame.subspan(view.transport, view.end - view.transport);
+  if (entrance == Entrance::kService && !view.fragment && !view.options) {
+    if (const auto answer = ClassifyAnswerable(snapshot, segment, view.protocol, is_v6)) return *answer;
+  }
+  if (snapshot.balance != nullptr) {
+    ParseError error;
+    if (ClassifyFlow(snapshot, service, view, entrance, index, batch, &error))
+      return {Lane::kFlow, Reason::forward_flow};
+    if (error) return Done(*error);
+  }
+  return service.serving ? ClassifyLocal(snapshot, segment, view, is_v6) : Done(Reason::not_serving);
+}
+
+// By which of our MACs a packet to the service address came. Where all of them are the port's own, those who do not
+// hold the address can only have it from a peer, and keep it.
+Entrance EntranceOf(const Snapshot& snapshot, const ServiceAddress& service, const MacAddress& destination) {
+  if (destination == service.mac && (service.serving || destination != snapshot.node_mac)) return Entrance::kService;
+  return destination == snapshot.node_mac_hop1 ? Entrance::kHop1 : Entrance::kHop0;
 }
 
 bool IsNeighborDiscovery(ConstBytes frame, const IpView& view) {
@@ -94,15 +124,40 @@ void Store(const IpView& view, Parsed* parsed) {
   parsed->end = view.end;
 }
 
-// What the destination MAC of a frame says.
 struct Destination {
+  MacAddress mac;
   bool group = false;
   bool service_mac = false;
 };
 
+// A packet whose frame is addressed to us alone.
+Verdicts ClassifyUnicast(const Snapshot& snapshot, size_t index, const IpView& view, bool is_v6, const Destination& to,
+                         Batch* batch) {
+  const uint8_t* header = batch->frames[index].data + batch->parsed[index].network;
+  const auto* ip4 = reinterpret_cast<const Ipv4Header*>(header);
+  const auto* ip6 = reinterpret_cast<const Ipv6Header*>(header);
+  const ServiceAddress* service = is_v6 ? snapshot.Find(ip6->destination) : snapshot.Find(ip4->destination);
+  if (service != nullptr) {
+    const Entrance entrance = EntranceOf(snapshot, *service, to.mac);
+    if (!service->serving && entrance == Entrance::kService) return Done(Reason::not_serving);
+    if (is_v6 && ip6->source.is_zero()) return Done(Reason::ip6_source);  // nobody to answer (RFC 4291 §2.5.2)
+    return ClassifyService(snapshot, *service, view, entrance, index, batch);
+  }
+  if (snapshot.balance != nullptr && snapshot.services->any_return_by_master && to.mac == snapshot.node_mac) {
+    const auto* ethernet = reinterpret_cast<const EthernetHeader*>(batch->frames[index].data);
+    IpView here = view;  // counted from the packet
+    here.end = static_cast<uint16_t>(view.end - batch->parsed[index].network);
+    if (view.transport != 0) here.transport = static_cast<uint16_t>(view.transport - batch->parsed[index].network);
+    const ConstBytes packet = batch->frames[index].bytes().subspan(batch->parsed[index].network);
+    const bool peer = snapshot.balance->IsPeer(ethernet->source);
+    if (peer && ReturnsByMaster(snapshot, packet, here, is_v6)) return {Lane::kReturn, Reason::return_service};
+  }
+  return {Lane::kHost, Reason::host_node};  // refined by destination MAC in the lane
+}
+
 // An IP packet whose frame is addressed to us or to a group. `network` is the offset of its header; views count from
 // the frame.
-Verdicts ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, Destination to, Batch* batch) {
+Verdicts ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const Destination& to, Batch* batch) {
   const Frame& frame = batch->frames[index];
   Parsed* parsed = &batch->parsed[index];
   const ConstBytes packet = frame.bytes().subspan(parsed->network);
@@ -118,19 +173,8 @@ Verdicts ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, Destinat
   if (!is_v6 && IsClusterDatagram(snapshot, frame, *parsed, view)) {
     return {Lane::kCluster, Reason::cluster_message};
   }
-  if (to.group) {
-    NoteGroupQuery(snapshot, index, is_v6, view, batch);
-  } else {
-    const uint8_t* header = frame.data + parsed->network;
-    const auto* ip4 = reinterpret_cast<const Ipv4Header*>(header);
-    const auto* ip6 = reinterpret_cast<const Ipv6Header*>(header);
-    const ServiceAddress* service = is_v6 ? snapshot.Find(ip6->destination) : snapshot.Find(ip4->destination);
-    if (service != nullptr) {
-      if (!service->serving) return Done(Reason::not_serving);
-      if (is_v6 && ip6->source.is_zero()) return Done(Reason::ip6_source);  // nobody to answer (RFC 4291 §2.5.2)
-      return ClassifyService(snapshot, frame.bytes(), view, is_v6, to.service_mac);
-    }
-  }
+  if (!to.group) return ClassifyUnicast(snapshot, index, view, is_v6, to, batch);
+  NoteGroupQuery(snapshot, index, is_v6, view, batch);
   return {Lane::kHost, Reason::host_node};  // refined by destination MAC in the lane
 }
 
@@ -143,7 +187,7 @@ Verdicts ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   parsed->tagged = ethernet.tagged;
   if (ethernet.vlan != snapshot.vlan || ethernet.ether_type == kEtherTypeVlan) return Done(Reason::vlan_foreign);
   const MacAddress& destination = ethernet.header->destination;
-  Destination to{.group = destination.is_multicast()};
+  Destination to{.mac = destination, .group = destination.is_multicast()};
   if (IsOwnSource(snapshot, ethernet.header->source, batch)) {
     // A machine with a copy of this node's identity has its MAC, and is to be heard: the boot ids differ.
     const bool ip4 = to.group && ethernet.ether_type == kEtherTypeIpv4;
@@ -151,7 +195,8 @@ Verdicts ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
     return cluster ? Verdicts{Lane::kCluster, Reason::cluster_message} : Done(Reason::own_frame);
   }
   to.service_mac = !to.group && snapshot.IsServiceMac(destination);
-  if (!to.group && !to.service_mac && destination != snapshot.node_mac) {
+  const bool node_mac = destination == snapshot.node_mac || destination == snapshot.node_mac_hop1;
+  if (!to.group && !to.service_mac && !node_mac) {
     const bool kernel = !snapshot.dedicated && destination == snapshot.lan_mac;
     return Done(kernel ? Reason::kernel_owned : Reason::other_mac);
   }

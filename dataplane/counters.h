@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "proto/flow.h"
 #include "proto/reason.h"
 
 namespace qure {
@@ -48,6 +49,13 @@ struct alignas(64) WorkerCounters {
   Counter sleep_ns;
   Counter stalls;
   Counter events_lost;  // the ring to the control thread was full
+  Gauge flows;          // in the worker's table; these five are FlowTableCounts, as of the last tick
+  Gauge flows_inserted;
+  Gauge flows_expired;
+  Gauge flows_displaced;
+  Gauge flows_refused;
+  Gauge flow_round;                             // Balance::report_round up to which every flow of ours was looked at
+  std::array<Gauge, kMaxNodes> flows_by_owner;  // as of the last pass over the table
   // All that arrived in this worker's receive queue before this time has been received.
   Gauge received_before_ns;
 };

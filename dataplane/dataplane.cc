@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <random>
 #include <type_traits>
 #include <utility>
 
@@ -34,6 +35,8 @@ constexpr unsigned kEvents = 1024;
 constexpr unsigned kMessages = 512;    // of the cluster, to the control thread
 constexpr unsigned kHeartbeats = 128;  // from the other workers to worker 0
 constexpr unsigned kMbufCache = 256;   // per lcore
+constexpr unsigned kFlowReports = 8192;
+constexpr unsigned kFlowLessons = 8192;  // per worker
 constexpr Duration kAwaitPause = Microseconds(50);
 constexpr uint16_t kEthernetOverhead = 14 + 4;  // header and VLAN tag
 
@@ -94,8 +97,8 @@ struct Dataplane::Impl {
   ~Impl();
 
   absl::Status Open(const DataplaneOptions& options);
-  absl::Status OpenRings();
-  void MakeWorkers(unsigned count);
+  absl::Status OpenRings(unsigned worker_count);
+  void MakeWorkers(const DataplaneOptions& options);
   static void Drain(rte_ring* ring);
 
   std::unique_ptr<rte_mempool, Free> pool;
@@ -103,6 +106,8 @@ struct Dataplane::Impl {
   std::unique_ptr<rte_ring, Free> events;
   std::unique_ptr<rte_ring, Free> messages;
   std::unique_ptr<rte_ring, Free> heartbeats;
+  std::unique_ptr<rte_ring, Free> flow_reports;
+  std::vector<std::unique_ptr<rte_ring, Free>> flow_lessons;  // one per worker
   int event_fd = -1;
   std::unique_ptr<Port> lan;
   std::unique_ptr<Port> host;
@@ -125,7 +130,7 @@ absl::Status Dataplane::Impl::Open(const DataplaneOptions& options) {
   }
   pool.reset(MakePool(mbufs, options.huge_pages));
   if (pool == nullptr) return NoMemory("mbuf pool");
-  if (absl::Status status = OpenRings(); !status.ok()) return status;
+  if (absl::Status status = OpenRings(options.workers); !status.ok()) return status;
 
   if (absl::Status status = Port::AwaitHostInterface(options.host_interface); !status.ok()) return status;
   const auto queues = static_cast<uint16_t>(options.workers);
@@ -136,11 +141,11 @@ absl::Status Dataplane::Impl::Open(const DataplaneOptions& options) {
   port = Port::OpenHost(options.host_interface, host_mac, lan->mtu(), queues, pool.get());
   if (!port.ok()) return port.status();
   host = *std::move(port);
-  MakeWorkers(options.workers);
+  MakeWorkers(options);
   return absl::OkStatus();
 }
 
-absl::Status Dataplane::Impl::OpenRings() {
+absl::Status Dataplane::Impl::OpenRings(unsigned worker_count) {
   control.reset(rte_ring_create("qure_control", kControlFrames, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
   if (control == nullptr) return NoMemory("control ring");
   events.reset(rte_ring_create_elem("qure_events", sizeof(Event), kEvents, SOCKET_ID_ANY, RING_F_SC_DEQ));
@@ -149,12 +154,23 @@ absl::Status Dataplane::Impl::OpenRings() {
   if (messages == nullptr) return NoMemory("message ring");
   heartbeats.reset(rte_ring_create("qure_heartbeats", kHeartbeats, SOCKET_ID_ANY, RING_F_SC_DEQ));
   if (heartbeats == nullptr) return NoMemory("heartbeat ring");
+  flow_reports.reset(
+      rte_ring_create_elem("qure_flow_reports", sizeof(FlowException), kFlowReports, SOCKET_ID_ANY, RING_F_SC_DEQ));
+  if (flow_reports == nullptr) return NoMemory("flow report ring");
+  for (unsigned id = 0; id < worker_count; ++id) {
+    flow_lessons.emplace_back(rte_ring_create_elem(absl::StrCat("qure_flow_lessons_", id).c_str(),
+                                                   sizeof(FlowException), kFlowLessons, SOCKET_ID_ANY,
+                                                   RING_F_SP_ENQ | RING_F_SC_DEQ));
+    if (flow_lessons.back() == nullptr) return NoMemory("flow lesson ring");
+  }
   event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (event_fd < 0) return absl::ErrnoToStatus(errno, "no eventfd");
   return absl::OkStatus();
 }
 
-void Dataplane::Impl::MakeWorkers(unsigned count) {
+void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
+  const unsigned count = plan.workers;
+  std::random_device random;  // nobody else knows the seeds of the flow tables
   for (unsigned id = 0; id < count; ++id) {
     const WorkerOptions options = {.id = id,
                                    .lan_port = lan->id(),
@@ -169,7 +185,11 @@ void Dataplane::Impl::MakeWorkers(unsigned count) {
                                                .messages = messages.get(),
                                                .heartbeats = heartbeats.get(),
                                                .heart = id == 0 ? &heart : nullptr,
-                                               .workers = {counters.get(), count}}};
+                                               .workers = {counters.get(), count}},
+                                   .flows = {.flows = plan.flows,
+                                             .seed = uint64_t{random()} << 32 | random(),
+                                             .reports = flow_reports.get(),
+                                             .lessons = flow_lessons[id].get()}};
     workers.push_back(std::make_unique<Worker>(options, &publisher, &gate, &counters[id]));
   }
 }
@@ -285,6 +305,19 @@ std::vector<Event> Dataplane::TakeEvents() {
 
 std::vector<Datagram> Dataplane::TakeMessages() {
   return qure::TakeMessages(impl_->messages.get());
+}
+
+std::vector<FlowException> Dataplane::TakeFlowReports() {
+  std::vector<FlowException> taken(rte_ring_count(impl_->flow_reports.get()));
+  taken.resize(rte_ring_dequeue_burst_elem(impl_->flow_reports.get(), taken.data(), sizeof(FlowException),
+                                           static_cast<unsigned>(taken.size()), nullptr));
+  return taken;
+}
+void Dataplane::LearnFlows(const std::vector<FlowException>& flows) {
+  for (const auto& ring : impl_->flow_lessons) {
+    rte_ring_enqueue_burst_elem(ring.get(), flows.data(), sizeof(FlowException), static_cast<unsigned>(flows.size()),
+                                nullptr);
+  }
 }
 
 HeartCounters Dataplane::heart_counters() const {

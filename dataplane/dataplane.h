@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "dataplane/counters.h"
+#include "dataplane/flow_keeper.h"
 #include "dataplane/heart.h"
 #include "dataplane/lease_gate.h"
 #include "dataplane/port.h"
@@ -31,6 +32,7 @@ struct DataplaneOptions {
   unsigned memory_mib = 128;         // of packet memory
   std::string file_prefix = "qure";  // tells several processes apart (EAL --file-prefix)
   std::string host_interface = "qure0";
+  size_t flows = 262'144;  // room in each worker's flow table
   // The host port's MAC; zero for the LAN port's own.
   MacAddress host_mac;
 };
@@ -69,6 +71,11 @@ class Dataplane {
   std::vector<Event> TakeEvents();
   // Takes the cluster's datagrams that wait, but for heartbeats.
   std::vector<Datagram> TakeMessages();
+
+  // Takes what the workers have to tell of flows that this node owns by exception.
+  std::vector<FlowException> TakeFlowReports();
+  // Tells every worker of flows that others own by exception; what finds no room in their rings is lost.
+  void LearnFlows(const std::vector<FlowException>& flows);
 
   // The heart's of late, from any thread.
   HeartCounters heart_counters() const;

@@ -8,6 +8,7 @@
 
 #include "proto/bytes.h"
 #include "proto/event.h"
+#include "proto/flow.h"
 #include "proto/reason.h"
 
 namespace qure {
@@ -37,8 +38,30 @@ struct Parsed {
   bool tagged = false;
 };
 
+// By which of our MACs a frame to a service came: from the gateway, or from a peer.
+enum class Entrance : uint8_t { kService, kHop0, kHop1 };
+
+// What a packet says about its flow.
+enum class FlowSign : uint8_t {
+  kOpens,          // TCP SYN, or UDP, which may always be the first
+  kGoesOn,         // TCP
+  kEnds,           // TCP FIN or RST
+  kError,          // an ICMP error about it
+  kLaterFragment,  // no ports: the key is that of the fragmented datagram
+};
+
+// A packet of a service on its way to the flow's owner.
+struct FlowFacts {
+  FlowKey key;
+  Entrance entrance = Entrance::kService;
+  FlowSign sign = FlowSign::kOpens;
+  uint8_t service = 0;          // number in ServiceMap
+  bool first_fragment = false;  // …
+  uint32_t fragment_id = 0;     // … of this datagram
+};
+
 // What a stage has to do with a frame. kDone: the reason is already final.
-enum class Lane : uint8_t { kDone, kArp, kNeighbor, kEcho4, kEcho6, kDns4, kDns6, kCluster, kHost };
+enum class Lane : uint8_t { kDone, kArp, kNeighbor, kEcho4, kEcho6, kDns4, kDns6, kCluster, kFlow, kReturn, kHost };
 
 inline constexpr size_t kBurst = 32;
 
@@ -47,6 +70,7 @@ struct Batch {
   size_t count = 0;
   std::array<Frame, kBurst> frames;
   std::array<Parsed, kBurst> parsed;
+  std::array<FlowFacts, kBurst> flows;  // of frames in the lane kFlow
   std::array<Lane, kBurst> lanes;
   std::array<Reason, kBurst> reasons;
 

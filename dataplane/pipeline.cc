@@ -8,6 +8,7 @@
 #include "dataplane/host_filter.h"
 #include "dataplane/icmp_responder.h"
 #include "dataplane/nd_responder.h"
+#include "dataplane/return_path.h"
 #include "proto/ethernet.h"
 
 namespace qure {
@@ -46,6 +47,13 @@ Reason RunStage(const Snapshot& snapshot, Lane lane, size_t index, Batch* batch)
       return AnswerFrom(snapshot, RespondDns6(snapshot, index, batch), &batch->frames[index]);
     case Lane::kCluster:
       return SortClusterDatagram(batch->frames[index], batch->parsed[index]);
+    case Lane::kFlow:  // all of them were forwarded before
+      break;
+    case Lane::kReturn: {
+      Frame* const frame = &batch->frames[index];
+      const uint16_t network = batch->parsed[index].network;
+      return ReturnToGateway(snapshot, frame->data[network] >> 4 == 6, network, frame);
+    }
     case Lane::kHost:
       return Deliver(snapshot, index, batch);
   }
@@ -54,15 +62,16 @@ Reason RunStage(const Snapshot& snapshot, Lane lane, size_t index, Batch* batch)
 
 }  // namespace
 
-void ProcessLan(const Snapshot& snapshot, Batch* batch) {
+void ProcessLan(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
   batch->event_count = 0;
   Classify(snapshot, batch);
+  if (snapshot.balance != nullptr) ForwardFlows(snapshot, flows, batch);
   for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = RunStage(snapshot, batch->lanes[i], i, batch);
 }
 
-void ProcessHost(const Snapshot& snapshot, Batch* batch) {
+void ProcessHost(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
   batch->event_count = 0;
-  for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = FilterHostFrame(snapshot, &batch->frames[i]);
+  for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = FilterHostFrame(snapshot, flows, &batch->frames[i]);
 }
 
 Reason ProcessControl(const Snapshot& snapshot, bool answer, Frame* frame) {

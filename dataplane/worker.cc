@@ -93,6 +93,7 @@ Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* ga
       cluster_(
           options.cluster, gate, [this](const Event& event) { SendSurely(event); },
           &counters->lan_reasons[static_cast<size_t>(Reason::no_room)]),
+      flows_(options.flows, counters),
       events_budget_{.cost = kEventCost, .saved = kEventBurst, .spent_until = {}},
       wanted_budget_{.cost = kRepeatedCost, .saved = kEventBurst, .spent_until = {}},
       service_mac_budget_(wanted_budget_),
@@ -130,6 +131,7 @@ size_t Worker::RunOnce() {
   frames += ReceiveHost(snapshot);
   FlushLan();
   Transmit(options_.host_port, Reason::host_full, &to_host_, &counters_->host);
+  wake_control_ |= flows_.Round(round_start_, snapshot);
   publisher_->Quiescent(options_.id);
   frames -= std::min(heartbeats_seen_, kQuietHeartbeats);
   if (!waiting_.empty()) SendWaiting();
@@ -182,7 +184,7 @@ size_t Worker::ReceiveLan(const Snapshot& snapshot) {
   const uint16_t count = rte_eth_rx_burst(options_.lan_port, options_.queue, mbufs.data(), kBurst);
   if (count > 0) {
     Load(From::kLan, count, &mbufs, &counters_->lan);
-    ProcessLan(snapshot, &batch_);
+    ProcessLan(snapshot, flows_.At(round_start_), &batch_);
     Dispatch(From::kLan, mbufs);
     ReportEvents();
   }
@@ -195,7 +197,7 @@ size_t Worker::ReceiveHost(const Snapshot& snapshot) {
   const uint16_t count = rte_eth_rx_burst(options_.host_port, options_.queue, mbufs.data(), kBurst);
   if (count == 0) return 0;
   Load(From::kHost, count, &mbufs, &counters_->host);
-  ProcessHost(snapshot, &batch_);
+  ProcessHost(snapshot, flows_.At(round_start_), &batch_);
   Dispatch(From::kHost, mbufs);
   ReportEvents();
   return count;

@@ -8,6 +8,7 @@
 
 #include "dataplane/cluster_worker.h"
 #include "dataplane/counters.h"
+#include "dataplane/flow_keeper.h"
 #include "dataplane/frame.h"
 #include "dataplane/lease_gate.h"
 #include "dataplane/publisher.h"
@@ -29,6 +30,7 @@ struct WorkerOptions {
   rte_ring* events = nullptr;   // Event elements to the control thread
   int event_fd = -1;            // eventfd that wakes the control thread
   ClusterOptions cluster;
+  FlowOptions flows;
 };
 
 // Whether a control frame is sourced from a service MAC: travels in its mbuf through the control ring.
@@ -109,6 +111,7 @@ class Worker {
   StallGuard stall_guard_;
   WorkerCounters* const counters_;
   ClusterWorker cluster_;
+  FlowKeeper flows_;
   Batch batch_;
   TxQueue heartbeats_;  // leave before to_lan_
   std::vector<Held> held_;

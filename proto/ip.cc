@@ -45,6 +45,7 @@ ParseError StepOver(ConstBytes packet, IpView* view) {
     length = sizeof(FragmentHeader);
     view->fragment = true;
     view->first_fragment = (fragment->offset.value() & 0xfff8) == 0;
+    view->fragment_id = fragment->identification.value();
   } else {
     if (view->protocol == kAuthentication) length = (extension->length + size_t{2}) * 4;
     view->options = true;
@@ -78,7 +79,23 @@ ParseError ParseIpv4(ConstBytes packet, bool checksum_verified, IpView* out) {
           .protocol = ip->protocol,
           .fragment = ip->is_fragment(),
           .first_fragment = ip->is_fragment() && !later_fragment,
+          .fragment_id = ip->identification.value(),
           .options = header_length > sizeof(Ipv4Header)};
+  return std::nullopt;
+}
+
+ParseError WalkExtensionHeaders(ConstBytes packet, IpView* view) {
+  for (int headers = 0; IsExtensionHeader(view->protocol); ++headers) {
+    // RFC 8200 §4.1: hop-by-hop options come first or not at all.
+    const bool misplaced = view->protocol == kHopByHop && headers > 0;
+    if (misplaced || headers == kMaxExtensionHeaders) return Reason::ip6_extension;
+    if (const ParseError error = StepOver(packet, view)) return error;
+    if (view->fragment && !view->first_fragment) {
+      // RFC 8200 §4.5: what follows is the middle of something; the walk ends and there is no transport header.
+      view->transport = 0;
+      break;
+    }
+  }
   return std::nullopt;
 }
 
@@ -93,17 +110,7 @@ ParseError ParseIpv6(ConstBytes packet, IpView* out) {
 
   packet = packet.first(end);
   IpView view{.transport = sizeof(Ipv6Header), .end = static_cast<uint16_t>(end), .protocol = ip->next_header};
-  for (int headers = 0; IsExtensionHeader(view.protocol); ++headers) {
-    // RFC 8200 §4.1: hop-by-hop options come first or not at all.
-    const bool misplaced = view.protocol == kHopByHop && headers > 0;
-    if (misplaced || headers == kMaxExtensionHeaders) return Reason::ip6_extension;
-    if (const ParseError error = StepOver(packet, &view)) return error;
-    if (view.fragment && !view.first_fragment) {
-      // RFC 8200 §4.5: what follows is the middle of something; the walk ends and there is no transport header.
-      view.transport = 0;
-      break;
-    }
-  }
+  if (const ParseError error = WalkExtensionHeaders(packet, &view)) return error;
   *out = view;
   return std::nullopt;
 }

@@ -51,6 +51,7 @@ struct IpView {
   uint8_t protocol = 0;    // of the transport: for IPv6 behind the extension headers
   bool fragment = false;
   bool first_fragment = false;  // the transport header is there only in the first
+  uint32_t fragment_id = 0;     // identification of the fragmented packet
   bool options = false;         // IPv4 options or IPv6 extension headers other than a fragment header
 };
 
@@ -64,5 +65,7 @@ ParseError ParseIpv4(ConstBytes packet, bool checksum_verified, IpView* out);
 // an extension header. Errors: ip6_truncated, ip6_version, ip6_payload_length, ip6_extension, ip6_source.
 inline constexpr int kMaxExtensionHeaders = 8;
 ParseError ParseIpv6(ConstBytes packet, IpView* out);
+// The walk alone, from the header at view->transport on, `packet` ending where it may be read to.
+ParseError WalkExtensionHeaders(ConstBytes packet, IpView* view);
 
 }  // namespace qure

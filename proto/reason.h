@@ -33,9 +33,13 @@ enum class Verdict : uint8_t {
   X(dns_not_implemented, kAnswer, "DNS opcode other than QUERY answered NOTIMP")                                       \
   X(dns_bad_version, kAnswer, "DNS query with an unknown EDNS version answered BADVERS (RFC 6891 section 6.1.3)")      \
   X(dns_truncated, kAnswer, "DNS answer larger than the asker takes, sent with TC")                                    \
+  X(return_service, kAnswer, "reply of a flow's owner sent to the gateway from the service MAC")                       \
   X(control_announce, kAnswer, "announcement or verification made by the control thread")                              \
   /* To the kernel. */                                                                                                 \
   X(host_service, kHost, "packet to a held service address handed to the kernel")                                      \
+  X(host_fragment, kHost, "later fragment whose first one was not sent to another node, handed to the kernel")         \
+  X(host_owner, kHost, "packet of a flow that a peer sent to this node as its owner, handed to the kernel")            \
+  X(host_second_chance, kHost, "packet of an older flow that a peer handed on to this node, handed to the kernel")     \
   X(host_node, kHost, "frame to the node's own MAC handed to the kernel")                                              \
   X(host_group, kHost, "broadcast or multicast frame handed to the kernel")                                            \
   /* To the control thread or the heart. */                                                                            \
@@ -45,6 +49,13 @@ enum class Verdict : uint8_t {
   X(lan_host, kLan, "frame from the kernel passed to the LAN")                                                         \
   X(lan_arp_anonymous, kLan, "ARP request of the kernel naming a service address as sender, sent without a sender")    \
   X(lan_nd_anonymous, kLan, "neighbor solicitation of the kernel sourced from a service address, sent link-local")     \
+  X(forward_flow, kLan, "packet of a known flow sent to its owner")                                                    \
+  X(forward_new, kLan, "first packet of a flow sent to the owner that the table of shares names")                      \
+  X(forward_share, kLan, "packet of a flow that is not in the flow table sent to the owner by the table of shares")    \
+  X(forward_second_chance, kLan, "packet of a flow unknown here sent on to the owner of the previous balance epoch")   \
+  X(forward_error, kLan, "ICMP error sent to the owner of the flow that it quotes")                                    \
+  X(forward_fragment, kLan, "later fragment sent to where the first one went")                                         \
+  X(return_to_master, kLan, "reply of the kernel sent to the master, for the gateway to get it from the service MAC")  \
   X(control_frame, kLan, "frame of the control thread sourced from the node MAC")                                      \
   X(heartbeat_sent, kLan, "heartbeat or its acknowledgement sent by the heart")                                        \
   X(drain_answer, kLan, "ping or DNS query answered from the node MAC while the address is handed over")               \
@@ -57,6 +68,7 @@ enum class Verdict : uint8_t {
   X(kernel_owned, kDrop, "shared mode: the kernel has received this frame by itself")                                  \
   X(not_service_address, kDrop, "to the service MAC, but not to a service address")                                    \
   X(not_serving, kDrop, "to a service address that this node does not hold now")                                       \
+  X(return_unwanted, kDrop, "reply of a peer for the gateway, while this node is not the master or knows no gateway")  \
   X(service_port_closed, kDrop, "to a port without a service while default = \"drop\"")                                \
   /* Dropped: ARP and ND. */                                                                                           \
   X(arp_truncated, kDrop, "shorter than an ARP packet")                                                                \

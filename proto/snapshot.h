@@ -1,15 +1,15 @@
 // The forwarding state: made by the control thread, immutable, read by the workers once per burst.
 #pragma once
 
-#include <array>
-#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "proto/address.h"
+#include "proto/balance.h"
 #include "proto/dns_table.h"
 #include "proto/heart_plan.h"
+#include "proto/services.h"
 
 namespace qure {
 
@@ -19,13 +19,7 @@ struct ServiceAddress {
   IpAddress address;
   MacAddress mac;        // the service MAC of this address
   bool serving = false;  // claimed by this node: answered for and delivered, otherwise only watched
-};
-
-// Ports that have a service, one bit each.
-struct ServicePorts {
-  bool drop_others = false;  // default = "drop": TCP and UDP to any other port is dropped
-  std::bitset<65536> tcp;
-  std::bitset<65536> udp;
+  uint8_t id = 0;        // from 1; stays the address's own while the process runs
 };
 
 struct Snapshot {
@@ -44,7 +38,8 @@ struct Snapshot {
   // Whose ARP and ND answers the control thread wants to see.
   std::vector<IpAddress> gateways;
 
-  std::shared_ptr<const ServicePorts> ports;
+  std::shared_ptr<const ServiceMap> services;  // null: none
+  std::shared_ptr<const Balance> balance;      // null: this node serves all by itself
   // The cluster's frames: UDP to this port and the group, the broadcast address or `node_address`. Port 0: none.
   uint16_t cluster_port = 0;
   Ipv4Address cluster_group;
@@ -54,6 +49,10 @@ struct Snapshot {
   // The address is being handed over: ping and DNS are answered from the node MAC, which needs no lease; ARP and ND not
   // at all. So no frame is lost while the switch still leads here.
   bool draining = false;
+
+  // The gateway's MAC per family, for what goes back to it by way of the master; zero: not known yet.
+  MacAddress gateway_mac_v4;
+  MacAddress gateway_mac_v6;
 
   // Null when no zone is configured: queries then go to the kernel.
   std::shared_ptr<const DnsTable> dns;

@@ -10,6 +10,7 @@
 #include "control/core/config.h"
 #include "control/core/stored.h"
 #include "proto/address.h"
+#include "proto/flow.h"
 #include "proto/snapshot.h"
 
 namespace qure {
@@ -54,13 +55,22 @@ struct SetHostAddresses {
   std::vector<IpPrefix> addresses;
 };
 
+// The workers shall know that these flows are served by others, whatever the table of shares says.
+struct LearnFlows {
+  struct Lesson {
+    FlowKey key;
+    NodeSlot owner = kSelfSlot;
+  };
+  std::vector<Lesson> flows;
+};
+
 struct Log {
   LogLevel level = LogLevel::kInfo;
   std::string text;
 };
 
 using Action = std::variant<SendFrame, PublishSnapshot, OpenGate, ShutGate, SetHostAddresses, Persist, TakeNewIdentity,
-                            Finished, Log>;
+                            Finished, LearnFlows, Log>;
 using Actions = std::vector<Action>;
 
 }  // namespace qure

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 
 #include "proto/envelope.h"
@@ -15,6 +16,17 @@ struct SetMaintenance {
 };
 struct HandOver {
   std::optional<NodeId> successor;  // the deputy, or the best, if not named
+};
+// A node that drains takes no new flows and keeps those that it has.
+struct SetDraining {
+  NodeId node{};  // this one or another
+  bool on = false;
+};
+// Of one node for one service; absent: as configured.
+struct SetWeight {
+  NodeId node{};
+  std::string service;
+  std::optional<uint32_t> weight;
 };
 // Rotation in three steps: add on all nodes, use on all nodes, remove the old one on all nodes.
 struct AddKey {
@@ -30,6 +42,6 @@ struct RemoveKey {
 // SIGTERM: hand over, say goodbye, then Finished.
 struct Stop {};
 
-using Command = std::variant<SetMaintenance, HandOver, AddKey, UseKey, RemoveKey, Stop>;
+using Command = std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, AddKey, UseKey, RemoveKey, Stop>;
 
 }  // namespace qure

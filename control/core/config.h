@@ -4,12 +4,14 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "proto/address.h"
 #include "proto/dns_table.h"
+#include "proto/services.h"
 #include "proto/time.h"
 
 namespace qure {
@@ -45,7 +47,8 @@ struct NodeConfig {
   std::vector<unsigned> cores;
   bool huge_pages = false;
   unsigned memory_mib = 128;
-  std::string file_prefix;  // "qure-NAME" by default
+  uint32_t flows = 262'144;  // room in each worker's flow table
+  std::string file_prefix;   // "qure-NAME" by default
 
   friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
@@ -56,13 +59,38 @@ struct AddressConfig {
   friend bool operator==(const AddressConfig&, const AddressConfig&) = default;
 };
 
+enum class ReturnPath : uint8_t {
+  kDirect,  // the owner answers the gateway by itself, from its node MAC
+  kMaster,  // by way of the master, from the service MAC: for gateways that bind an address to one MAC
+};
+
+// How a node finds out whether its own part of a service works. A service without a check is taken to work.
+struct HealthCheck {
+  enum class Kind : uint8_t { kNone, kTcp, kHttp };
+  Kind kind = Kind::kNone;
+  uint16_t port = 0;  // 0: the first port of the service
+  std::string path = "/";
+  uint16_t status = 200;
+  Duration interval = Seconds(1);
+  Duration timeout = Milliseconds(500);
+  uint32_t rise = 2;  // successes in a row until it works
+  uint32_t fall = 2;  // failures in a row until it does not
+  friend bool operator==(const HealthCheck&, const HealthCheck&) = default;
+};
+
 struct ServiceConfig {
   std::string name;
   uint8_t protocol = 6;  // TCP or UDP
   uint16_t first_port = 0;
   uint16_t last_port = 0;
+  std::optional<IpAddress> address;  // the only service address that it is served at; absent: all of them
+  Affinity affinity = Affinity::kSocket;
+  ReturnPath return_path = ReturnPath::kDirect;
+  HealthCheck check;
+  std::map<std::string, uint32_t> weights;  // by node name, 0 to 255; absent: NodeConfig::weight
   friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;
 };
+inline constexpr size_t kMaxServices = 64;
 
 struct ZoneConfig {
   std::string apex;  // lower-case wire form

@@ -13,16 +13,6 @@
 namespace qure {
 namespace {
 
-std::shared_ptr<const ServicePorts> BuildServicePorts(const ClusterConfig& config) {
-  auto ports = std::make_shared<ServicePorts>();
-  ports->drop_others = config.default_policy == DefaultPolicy::kDrop;
-  for (const ServiceConfig& service : config.services) {
-    auto& bits = service.protocol == kProtocolTcp ? ports->tcp : ports->udp;
-    for (size_t port = service.first_port; port <= service.last_port; ++port) bits.set(port);
-  }
-  return ports;
-}
-
 const wire::Hello* HelloIn(const wire::Message& message) {
   switch (message.body_case()) {
     case wire::Message::kHello:
@@ -52,7 +42,10 @@ Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenR
       members_(facts.node_id),
       history_(facts.node_id, stored_.age, std::exchange(stored_.events, {}), std::exchange(stored_.summaries, {})),
       election_(facts.node_id, stored_.epochs, &members_),
-      groups_(random) {}
+      groups_(random),
+      balancing_(facts.node_id, facts.name, facts.weight, random) {
+  balancing_.SetOwn(stored_.draining, stored_.weights);
+}
 
 void Controller::SetWallClock(MonoTime now, uint64_t wall_ms) {
   history_.SetWallClock(now, wall_ms);
@@ -62,8 +55,8 @@ void Controller::SetWallClock(MonoTime now, uint64_t wall_ms) {
 
 Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
   if (config.zones != config_.zones) dns_ = BuildDnsTable(config.zones);
-  ports_ = BuildServicePorts(config);
   config_ = config;
+  services_ = BuildServices(config, [this](const IpAddress& address) { return IdOf(address); });
   dirty_ = true;
 
   Actions said;
@@ -142,6 +135,7 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
     for (Claim& claim : claims_) dirty_ |= claim.OnEvent(now, event, &said);
   }
   if (event.kind == EventKind::kServiceMacSeen) AnnounceSoon(now);
+  if (event.kind == EventKind::kNeighbor) NoteGateway(event);
   if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &said);
   return Conclude(now, std::move(said));
 }
@@ -174,6 +168,8 @@ absl::Status Controller::OnCommand(MonoTime now, const Command& command, Actions
   } else if (const auto* handover = std::get_if<HandOver>(&command)) {
     const std::string error = election_.HandOver(now, Input(), handover->successor, &said);
     if (!error.empty()) result = absl::FailedPreconditionError(error);
+  } else if (std::holds_alternative<SetDraining>(command) || std::holds_alternative<SetWeight>(command)) {
+    result = OnBalanceCommand(now, command, &said);
   } else if (const auto* add = std::get_if<AddKey>(&command)) {
     Keyring next = stored_.keyring;
     std::erase_if(next.keys, [&](const StoredKey& k) { return k == StoredKey{.id = add->id, .key = add->key}; });
@@ -246,6 +242,7 @@ MonoTime Controller::NextDeadline() const {
   MonoTime next = std::min({next_hello_, next_life_save_, life_->deadline(), election_.deadline(), groups_.deadline()});
   if (transport_.enabled()) next = std::min(next, members_.deadline());
   next = std::min({next, stop_by_, announce_again_at_});
+  if (transport_.enabled()) next = std::min(next, balancing_.deadline());
   for (const Claim& claim : claims_) next = std::min(next, claim.deadline());
   return next;
 }
@@ -290,7 +287,9 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out
       Speak(now, {.what = Saying::What::kHello, .node = incoming.node, .term = {}}, out);
     }
     CompareHistory(now, *member, *hello, out);
+    balancing_.OnHello(View(now), *member, out);
   }
+  if (balancing_.OnMessage(View(now), incoming, out)) return;
   switch (message.body_case()) {
     case wire::Message::kPing: {
       wire::Message pong;
@@ -304,6 +303,10 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out
       return OnPull(now, incoming, out);
     case wire::Message::kChunk:
       return OnChunk(now, incoming, out);
+    case wire::Message::kExceptions:
+      return OnExceptions(incoming, out);
+    case wire::Message::kOrder:
+      return ObeyOrder(now, message.order(), out);
     default:
       election_.OnMessage(now, Input(), incoming, hello, out);
       if (hello != nullptr && election_.master() == incoming.node) FollowAddresses(*hello);

@@ -7,12 +7,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/random/bit_gen_ref.h"
 #include "absl/status/status.h"
 #include "control/core/action.h"
+#include "control/core/balancing.h"
 #include "control/core/claim.h"
 #include "control/core/command.h"
 #include "control/core/config.h"
@@ -58,8 +60,19 @@ struct NodeRow {
   int32_t priority = 0;
   uint32_t weight = 1;
   bool maintenance = false;
+  bool draining = false;
+  std::optional<NodeSlot> slot;  // its number in the flow tables of this process
   Duration heard_ago;
   Duration uptime;
+};
+
+// One row of `qurectl services`.
+struct ServiceRow {
+  std::string name;
+  bool ill = false;                    // its check fails here
+  uint32_t weight = 1;                 // of this node
+  std::map<NodeId, uint32_t> current;  // weights of the balance epochs
+  std::map<NodeId, uint32_t> previous;
 };
 
 struct ControllerStatus {
@@ -91,6 +104,10 @@ struct ControllerStatus {
   std::array<uint64_t, kRejectCount> rejected{};
   uint64_t persist_failures = 0;
   uint64_t history_events = 0;
+
+  uint64_t balance_epoch = 0;
+  bool balance_settled = false;  // the master knows of this node's exceptions under it
+  std::vector<ServiceRow> services;
 };
 
 class Controller {
@@ -111,10 +128,17 @@ class Controller {
   // Wall-clock milliseconds since 1970 at `now`, every second or so: for the history's times and nothing else.
   void SetWallClock(MonoTime now, uint64_t wall_ms);
 
+  // What the workers tell of flows that this node serves by exception (proto/balance.h); `round`: the round of reports
+  // that all of them have finished.
+  Actions OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uint8_t round);
+  // The services, by name, whose check fails on this node.
+  Actions OnHealth(MonoTime now, std::set<std::string> ill);
+
   // The earliest time at which Tick has something to do.
   MonoTime NextDeadline() const;
   ControllerStatus status(MonoTime now) const;
   const History& history() const { return history_; }
+  const ClusterConfig& config() const { return config_; }
 
  private:
   // Waiting for the store.
@@ -150,7 +174,15 @@ class Controller {
   void Note(MonoTime now, HistoryKind kind, Actions* out, const NodeId& subject = {}, std::string text = {});
   void Store(StoreChange change, Actions* out);
 
-  void Publish(Actions* out);
+  void OnExceptions(const Incoming& incoming, Actions* out);
+  absl::Status OnBalanceCommand(MonoTime now, const Command& command, Actions* out);
+  void ObeyOrder(MonoTime now, const wire::Order& order, Actions* out);
+  BalanceView View(MonoTime now);
+  void NoteGateway(const Event& event);
+  uint8_t IdOf(const IpAddress& address);
+  std::vector<ServiceRow> ServiceRows() const;
+
+  void Publish(MonoTime now, Actions* out);
   void PublishHostAddresses(Actions* out);
   bool Serves(const Claim& claim) const;
   std::shared_ptr<const HeartPlan> MakeHeartPlan() const;
@@ -178,7 +210,11 @@ class Controller {
   GroupListener groups_;
   std::vector<Claim> claims_;
 
-  std::shared_ptr<const ServicePorts> ports_;
+  Balancing balancing_;
+
+  std::shared_ptr<const ServiceMap> services_;
+  std::map<IpAddress, uint8_t> address_ids_;  // never forgotten: flows are kept under them
+  std::map<IpAddress, MacAddress> gateway_macs_;
   std::shared_ptr<const DnsTable> dns_;
   std::shared_ptr<const HeartPlan> plan_;
   std::vector<IpPrefix> host_addresses_;

@@ -33,8 +33,9 @@ Actions Controller::Conclude(MonoTime now, Actions said) {
   const bool opens = election_.gate_open() && (transport_.enabled() || std::ranges::any_of(claims_, IsHeld));
   const bool shuts = gate_open_ && !opens;
   if (shuts && draining_.empty()) out.push_back(ShutGate{});
+  if (transport_.enabled()) dirty_ |= balancing_.Step(View(now), &later);
   if (std::exchange(dirty_, false)) {
-    Publish(&out);
+    Publish(now, &out);
     PublishHostAddresses(&out);
   }
   if (shuts && !draining_.empty()) out.push_back(ShutGate{.after_workers = true});
@@ -176,6 +177,7 @@ wire::Hello Controller::MakeHello(MonoTime now) const {
   hello.set_stands_back(!input.eligible && !stored_.maintenance);
   hello.set_history_digest(history_.digest());
   hello.set_multicast_missing(members_.MissesMulticast(now));
+  balancing_.FillHello(config_, &hello);
   return hello;
 }
 
@@ -223,7 +225,7 @@ bool Controller::Serves(const Claim& claim) const {
   return IsHeld(claim) || std::ranges::find(draining_, claim.status().address.address) != draining_.end();
 }
 
-void Controller::Publish(Actions* out) {
+void Controller::Publish(MonoTime now, Actions* out) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->revision = ++revision_;
   snapshot->lan_mac = facts_.lan_mac;
@@ -235,7 +237,7 @@ void Controller::Publish(Actions* out) {
     const ClaimStatus& status = claim.status();
     const IpAddress& address = status.address.address;
     auto& addresses = address.is_v4() ? snapshot->addresses_v4 : snapshot->addresses_v6;
-    addresses.push_back({.address = address, .mac = status.mac, .serving = Serves(claim)});
+    addresses.push_back({.address = address, .mac = status.mac, .serving = Serves(claim), .id = IdOf(address)});
   }
   snapshot->draining = !draining_.empty();
   snapshot->gateways = config_.gateways;
@@ -245,7 +247,13 @@ void Controller::Publish(Actions* out) {
     snapshot->node_address = OwnAddress();
     snapshot->heart = plan_;
   }
-  snapshot->ports = ports_;
+  snapshot->services = services_;
+  if (transport_.enabled()) snapshot->balance = balancing_.Compile(View(now), OwnMac(0), OwnMac(1));
+  for (const IpAddress& gateway : config_.gateways) {
+    const auto mac = gateway_macs_.find(gateway);
+    if (mac == gateway_macs_.end()) continue;
+    (gateway.is_v6() ? snapshot->gateway_mac_v6 : snapshot->gateway_mac_v4) = mac->second;
+  }
   snapshot->dns = dns_;
   out->emplace_back(PublishSnapshot{.snapshot = std::move(snapshot)});
 }
@@ -322,6 +330,9 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.rejected = transport_.rejected();
   status.persist_failures = persist_failures_;
   for (const auto& [boot, events] : history_.boots()) status.history_events += events.size();
+  status.balance_epoch = balancing_.balancer().current().number;
+  status.services = ServiceRows();
+  status.balance_settled = balancing_.settled();
   return status;
 }
 
@@ -335,6 +346,8 @@ NodeRow Controller::OwnRow(MonoTime now) const {
   row.priority = facts_.priority;
   row.weight = facts_.weight;
   row.maintenance = stored_.maintenance;
+  row.draining = balancing_.draining();
+  row.slot = kSelfSlot;
   row.uptime = now - booted_;
   return row;
 }
@@ -355,6 +368,8 @@ NodeRow Controller::RowOf(MonoTime now, const Member& member) const {
   row.priority = hello.priority();
   row.weight = hello.weight();
   row.maintenance = hello.maintenance();
+  row.draining = hello.draining();
+  row.slot = balancing_.balancer().KnownSlot(member.node);
   row.heard_ago = now - member.last_heard;
   row.uptime = Milliseconds(static_cast<int64_t>(hello.node_uptime_ms()));
   return row;

@@ -12,4 +12,20 @@ std::shared_ptr<const DnsTable> BuildDnsTable(const std::vector<ZoneConfig>& zon
   return std::make_shared<const DnsTable>(builder.Build());
 }
 
+std::shared_ptr<const ServiceMap> BuildServices(const ClusterConfig& config,
+                                                const std::function<uint8_t(const IpAddress&)>& id_of) {
+  auto map = std::make_shared<ServiceMap>();
+  map->drop_others = config.default_policy == DefaultPolicy::kDrop;
+  for (const ServiceConfig& service : config.services) {
+    map->Add({.name = service.name,
+              .protocol = service.protocol,
+              .first_port = service.first_port,
+              .last_port = service.last_port,
+              .local_address = service.address ? id_of(*service.address) : uint8_t{0},
+              .affinity = service.affinity,
+              .return_by_master = service.return_path == ReturnPath::kMaster});
+  }
+  return map;
+}
+
 }  // namespace qure

@@ -1,6 +1,7 @@
-// From the zones of the configuration to the table that the workers answer from.
+// From the configuration to what the workers look names and services up in.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,5 +12,9 @@ namespace qure {
 
 // Null when there are no zones.
 std::shared_ptr<const DnsTable> BuildDnsTable(const std::vector<ZoneConfig>& zones);
+
+// The services as the workers look them up; `id_of` gives the number of a service address.
+std::shared_ptr<const ServiceMap> BuildServices(const ClusterConfig& config,
+                                                const std::function<uint8_t(const IpAddress&)>& id_of);
 
 }  // namespace qure

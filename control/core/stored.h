@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -87,6 +88,8 @@ struct StoredState {
   StoredEpochs epochs;
   Keyring keyring;
   bool maintenance = false;
+  bool draining = false;
+  std::map<std::string, uint32_t> weights;  // by service, as the operator set them; others as configured
   std::vector<HistoryEvent> events;
   std::vector<EraSummary> summaries;
 };
@@ -98,6 +101,8 @@ struct StoreChange {
   std::optional<StoredEpochs> epochs;
   std::optional<Keyring> keyring;
   std::optional<bool> maintenance;
+  std::optional<bool> draining;
+  std::optional<std::map<std::string, uint32_t>> weights;
   std::vector<HistoryEvent> events;   // added; those already there are ignored
   std::vector<EraSummary> summaries;  // added or replaced
   std::optional<uint32_t> drop_events_before_era;

@@ -94,6 +94,20 @@ inline constexpr Duration kWantedWithin = Seconds(3);  // within this make any n
 inline constexpr uint64_t kEpochBlock = 64;            // reserved durably at a time
 inline constexpr uint64_t kEpochLow = 16;              // reserve more when fewer are left
 
+// Balance epochs.
+inline constexpr Duration kEpochLeast = Milliseconds(200);  // between two, but for losses
+inline constexpr Duration kEpochSettled = Seconds(3);       // one that has not settled by then is taken to have
+inline constexpr Duration kEpochLook = Milliseconds(50);    // has it settled?
+inline constexpr Duration kBalancePull = Milliseconds(50);  // between two pulls of one state
+inline constexpr size_t kBalancePart = 1024;                // bytes
+inline constexpr size_t kMaxBalanceParts = 64;
+inline constexpr Duration kReportAgain =
+    Seconds(120);  // owners tell of all their exceptions anew: IdleLimit of one is 5 min
+inline constexpr Duration kExceptionResend = Milliseconds(50);
+inline constexpr int kExceptionTries = 20;
+inline constexpr size_t kExceptionWindow = 16;          // messages to one node that are not acknowledged
+inline constexpr size_t kMaxExceptionMessages = 4'096;  // waiting for one node; more are left for the next round
+
 // History.
 inline constexpr uint32_t kErasKept = 8;                      // events of older eras become a summary
 inline constexpr Duration kPullInterval = Milliseconds(200);  // at most, per peer whose digest differs

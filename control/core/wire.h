@@ -32,24 +32,33 @@ inline void WriteTerm(const Term& term, wire::Term* out) {
   out->set_holder(term.holder);
 }
 
-inline std::optional<IpPrefix> ReadHeld(const wire::HeldAddress& held) {
-  const std::string& bytes = held.address();
-  if (bytes.size() == 4 && held.length() <= 32) {
-    Ipv4Address address;
-    std::ranges::copy(bytes, address.bytes.begin());
-    return IpPrefix{address, static_cast<uint8_t>(held.length())};
+inline std::optional<IpAddress> ReadAddress(const std::string& bytes) {
+  Ipv4Address v4;
+  Ipv6Address v6;
+  if (bytes.size() == v4.bytes.size()) {
+    std::ranges::copy(bytes, v4.bytes.begin());
+    return v4;
   }
-  if (bytes.size() != 16 || held.length() > 128) return std::nullopt;
-  Ipv6Address address;
-  std::ranges::copy(bytes, address.bytes.begin());
-  return IpPrefix{address, static_cast<uint8_t>(held.length())};
+  if (bytes.size() != v6.bytes.size()) return std::nullopt;
+  std::ranges::copy(bytes, v6.bytes.begin());
+  return v6;
+}
+
+inline std::string WriteAddress(const IpAddress& address) {
+  const Ipv4Address v4 = address.v4();
+  const Ipv6Address v6 = address.v6();
+  return address.is_v4() ? std::string(v4.bytes.begin(), v4.bytes.end())
+                         : std::string(v6.bytes.begin(), v6.bytes.end());
+}
+
+inline std::optional<IpPrefix> ReadHeld(const wire::HeldAddress& held) {
+  const std::optional<IpAddress> address = ReadAddress(held.address());
+  if (!address || held.length() > (address->is_v4() ? 32U : 128U)) return std::nullopt;
+  return IpPrefix{*address, static_cast<uint8_t>(held.length())};
 }
 
 inline void WriteHeld(const IpPrefix& prefix, wire::HeldAddress* out) {
-  const Ipv4Address v4 = prefix.address.v4();
-  const Ipv6Address v6 = prefix.address.v6();
-  if (prefix.address.is_v4()) out->set_address(v4.bytes.data(), v4.bytes.size());
-  if (prefix.address.is_v6()) out->set_address(v6.bytes.data(), v6.bytes.size());
+  out->set_address(WriteAddress(prefix.address));
   out->set_length(prefix.length);
 }
 

@@ -68,6 +68,7 @@ ordered_json NodeJson(const NodeRow& row) {
           {"priority", row.priority},
           {"weight", row.weight},
           {"maintenance", row.maintenance},
+          {"draining", row.draining},
           {"heard_ago_seconds", ToSeconds(row.heard_ago)},
           {"uptime_seconds", ToSeconds(row.uptime)}};
 }

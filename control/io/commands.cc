@@ -22,13 +22,42 @@ absl::StatusOr<Command> ReadMaintenance(const json& request) {
   return SetMaintenance{.on = on->get<bool>()};
 }
 
-absl::StatusOr<Command> ReadHandover(const json& request, const ControllerStatus& status) {
-  if (!request.contains("node")) return HandOver{};
+// {"node": …}: this one if it is not named.
+absl::StatusOr<NodeId> ReadNode(const json& request, const ControllerStatus& status) {
+  if (!request.contains("node")) return status.node_id;
   const std::string* const node = Text(request, "node");
   if (node == nullptr) return absl::InvalidArgumentError("the node is a name or the beginning of an id");
-  const absl::StatusOr<NodeId> found = FindNode(*node, status);
-  if (!found.ok()) return found.status();
-  return HandOver{.successor = *found};
+  return FindNode(*node, status);
+}
+
+absl::StatusOr<Command> ReadHandover(const json& request, const ControllerStatus& status) {
+  if (!request.contains("node")) return HandOver{};
+  const absl::StatusOr<NodeId> node = ReadNode(request, status);
+  if (!node.ok()) return node.status();
+  return HandOver{.successor = *node};
+}
+
+absl::StatusOr<Command> ReadDraining(const json& request, const ControllerStatus& status) {
+  const auto on = request.find("on");
+  if (on == request.end() || !on->is_boolean()) return absl::InvalidArgumentError("drain: on is true or false");
+  const absl::StatusOr<NodeId> node = ReadNode(request, status);
+  if (!node.ok()) return node.status();
+  return SetDraining{.node = *node, .on = on->get<bool>()};
+}
+
+absl::StatusOr<Command> ReadWeight(const json& request, const ControllerStatus& status) {
+  const std::string* const service = Text(request, "service");
+  if (service == nullptr) return absl::InvalidArgumentError("weight: name a service; `qurectl services` lists them");
+  const absl::StatusOr<NodeId> node = ReadNode(request, status);
+  if (!node.ok()) return node.status();
+  SetWeight command{.node = *node, .service = *service, .weight = std::nullopt};
+  if (const auto weight = request.find("weight"); weight != request.end()) {
+    if (!weight->is_number_unsigned() || weight->get<uint64_t>() > UINT8_MAX) {
+      return absl::InvalidArgumentError("a weight is a number from 0 to 255");
+    }
+    command.weight = weight->get<uint32_t>();
+  }
+  return command;
 }
 
 absl::StatusOr<Command> ReadKeyCommand(const json& request) {
@@ -72,6 +101,8 @@ std::optional<absl::StatusOr<Command>> ReadCommand(const json& request, const Co
   if (command == nullptr) return std::nullopt;
   if (*command == "maintenance") return ReadMaintenance(request);
   if (*command == "handover") return ReadHandover(request, status);
+  if (*command == "drain") return ReadDraining(request, status);
+  if (*command == "weight") return ReadWeight(request, status);
   if (*command == "key") {
     const std::string* const action = Text(request, "action");
     if (action != nullptr && *action == "list") return std::nullopt;

@@ -142,6 +142,7 @@ void ReadDpdk(TableReader dpdk, NodeConfig* config) {
   }
   config->huge_pages = dpdk.Boolean("huge_pages", config->huge_pages);
   config->memory_mib = static_cast<unsigned>(dpdk.Integer("memory_mib", config->memory_mib, 32, 65536));
+  config->flows = static_cast<uint32_t>(dpdk.Integer("flows", config->flows, 1024, 64 * 1024 * 1024));
   // A name that is unsound has had its error already.
   const std::string prefix = IsPlainName(config->name) ? Concat("qure-", config->name).substr(0, kMaxName) : "qure";
   config->file_prefix = PlainName(&dpdk, "file_prefix", prefix);
@@ -323,6 +324,7 @@ constexpr Field kFixedFields[] = {
     {"node.dpdk.cores", Same<&NodeConfig::cores>},
     {"node.dpdk.huge_pages", Same<&NodeConfig::huge_pages>},
     {"node.dpdk.memory_mib", Same<&NodeConfig::memory_mib>},
+    {"node.dpdk.flows", Same<&NodeConfig::flows>},
     {"node.dpdk.file_prefix", Same<&NodeConfig::file_prefix>},
     {"cluster.security", SameNetwork<&ClusterNetwork::security>},
     {"cluster.key", BothOrNeitherHasAKey},

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "control/core/timers.h"
+#include "control/io/balance_status.h"
 #include "control/io/cluster_status.h"
 #include "control/io/commands.h"
 #include "control/io/config_file.h"
@@ -122,6 +123,7 @@ void Runtime::Round() {
   }
   const MonoTime now = Now();
   if (now >= next_beat_) Beat(now);
+  HearFlows();
   if (now >= controller_.NextDeadline()) {
     Hear();  // what was heard before the deadline counts before it
     Execute(controller_.Tick(Now()));
@@ -174,6 +176,25 @@ void Runtime::Hear() {
   const std::vector<Event> events = parts_.dataplane->TakeEvents();
   for (const Datagram& datagram : parts_.dataplane->TakeMessages()) Execute(controller_.OnDatagram(Now(), datagram));
   for (const Event& event : events) HearEvent(event);
+  HearFlows();
+}
+
+// The round of reports that all workers have finished; 0: they are at different ones.
+uint8_t Runtime::FlowRound() const {
+  const int64_t round = parts_.dataplane->counters(0).flow_round.value();
+  for (unsigned worker = 1; worker < parts_.dataplane->worker_count(); ++worker) {
+    if (parts_.dataplane->counters(worker).flow_round.value() != round) return 0;
+  }
+  return static_cast<uint8_t>(round);
+}
+
+void Runtime::HearFlows() {
+  const uint8_t round = FlowRound();  // first: what was reported in it is in the ring by then
+  std::vector<FlowKey> flows;
+  for (const FlowException& report : parts_.dataplane->TakeFlowReports()) flows.push_back(report.key);
+  if (flows.empty() && round == flow_round_) return;
+  flow_round_ = round;
+  Execute(controller_.OnFlows(Now(), flows, round));
 }
 
 void Runtime::HearEvent(const Event& event) {
@@ -253,6 +274,8 @@ ordered_json Runtime::Answer(std::string_view command, const json& request) {
   if (command == "nodes") return NodesJson(controller_.status(now));
   if (command == "term") return TermAnswer(controller_.status(now));
   if (command == "history") return AnswerHistory(request);
+  if (command == "services") return ServicesJson(controller_.status(now));
+  if (command == "flows") return FlowsJson(controller_.status(now), workers());
   if (command == "ports") return PortsJson(dataplane.ports(), workers());
   if (command == "counters") return CountersJson(workers(), dataplane.mbufs_in_use());
   if (command == "config") return ConfigJson(config_);
@@ -264,7 +287,7 @@ ordered_json Runtime::Answer(std::string_view command, const json& request) {
   if (command == "key") return KeysJson(controller_.status(now));
   return {{"error", absl::StrCat("unknown command \"", std::string(command),
                                  "\"; there are status, nodes, term, history, ports, counters, config, reload, "
-                                 "maintenance, handover, key")}};
+                                 "maintenance, handover, key, services, flows, drain, weight")}};
 }
 
 ordered_json Runtime::AnswerHistory(const json& request) {
@@ -286,6 +309,10 @@ std::optional<ordered_json> Runtime::Obey(const json& request) {
   if (!done.ok()) return Refusal(done);
   const ControllerStatus status = controller_.status(Now());
   if (std::holds_alternative<SetMaintenance>(**command)) return ordered_json{{"maintenance", status.maintenance}};
+  if (const auto* drain = std::get_if<SetDraining>(&**command))
+    return DoneJson(status, drain->node, drain->on ? "drains" : "takes new flows again");
+  if (const auto* weight = std::get_if<SetWeight>(&**command))
+    return DoneJson(status, weight->node, "has another weight");
   return std::holds_alternative<HandOver>(**command) ? TermAnswer(status) : KeysJson(status);
 }
 
@@ -369,6 +396,12 @@ void Runtime::Do(const Persist& action) {
 void Runtime::Do(const TakeNewIdentity&) {
   LogLine(LogLevel::kError, "this node is a copy of another one: it goes on with an identity of its own");
   ending_ = Ending::kNewIdentity;
+}
+
+void Runtime::Do(const LearnFlows& action) {
+  std::vector<FlowException> flows;
+  for (const LearnFlows::Lesson& lesson : action.flows) flows.push_back({.key = lesson.key, .owner = lesson.owner});
+  parts_.dataplane->LearnFlows(flows);
 }
 
 void Runtime::Do(const Finished&) {

@@ -63,6 +63,8 @@ class Runtime {
   void Beat(MonoTime now);
   void Hear();
   void HearEvent(const Event& event);
+  uint8_t FlowRound() const;
+  void HearFlows();
   void MakeUpForLostStall();
   void OnStored();
   void OnSignal();
@@ -83,6 +85,7 @@ class Runtime {
   void Do(const SetHostAddresses& action);
   void Do(const Persist& action);
   void Do(const TakeNewIdentity& action);
+  void Do(const LearnFlows& action);
   void Do(const Finished& action);
   void Do(const Log& action);
   void Observe(MonoTime now);
@@ -104,6 +107,7 @@ class Runtime {
   std::optional<Ending> ending_;
   uint64_t stalls_heard_ = 0;    // the greatest number that an event named
   uint64_t stalls_at_beat_ = 0;  // the gate's at the last beat
+  uint8_t flow_round_ = 0;       // as the controller was last told
   bool opened_ = false;          // the gate, by the actions just executed
   const MonoTime started_;
 

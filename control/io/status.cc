@@ -61,6 +61,7 @@ ordered_json NodeJson(const NodeConfig& node) {
             {"cores", node.cores},
             {"huge_pages", node.huge_pages},
             {"memory_mib", node.memory_mib},
+            {"flows", node.flows},
             {"file_prefix", node.file_prefix}}}};
 }
 

@@ -6,7 +6,7 @@
 namespace qure {
 namespace {
 
-constexpr uint64_t kSchemaVersion = 2;
+constexpr uint64_t kSchemaVersion = 3;
 
 // Version 1. One row: who this node is, and how often it has booted.
 constexpr char kSchema1[] =
@@ -60,6 +60,14 @@ constexpr char kSchema2[] =
     "  founder BLOB NOT NULL CHECK (length(founder) = 16),"
     "  PRIMARY KEY (era, lineage)) STRICT, WITHOUT ROWID;"
     "PRAGMA user_version = 2";
+
+// Version 3. What the operator has said of this node's share of the services.
+constexpr char kSchema3[] =
+    "ALTER TABLE cluster ADD COLUMN draining INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE weights ("
+    "  service TEXT PRIMARY KEY,"
+    "  weight INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 3";
 
 absl::Status Damaged(const Database& db, std::string_view what) {
   return absl::DataLossError(Concat(db.path(), ": damaged (", what, ")"));
@@ -176,7 +184,25 @@ absl::Status WriteClusterRow(Database* db, const StoreChange& change) {
   if (status.ok() && change.maintenance) {
     status = Statement(db, "UPDATE cluster SET maintenance = ?").Bind(uint64_t{*change.maintenance}).Run();
   }
+  if (status.ok() && change.draining) {
+    status = Statement(db, "UPDATE cluster SET draining = ?").Bind(uint64_t{*change.draining}).Run();
+  }
   return status;
+}
+
+absl::Status WriteWeights(Database* db, const std::map<std::string, uint32_t>& weights) {
+  absl::Status status = db->Execute("DELETE FROM weights");
+  for (const auto& [service, weight] : weights) {
+    if (!status.ok()) break;
+    status = Statement(db, "INSERT INTO weights VALUES (?, ?)").Bind(std::string_view(service)).Bind(weight).Run();
+  }
+  return status;
+}
+
+absl::Status ReadWeights(Database* db, std::map<std::string, uint32_t>* out) {
+  Statement query(db, "SELECT service, weight FROM weights");
+  while (query.Row()) (*out)[query.Text(0)] = Number32(query, 1);
+  return EndOf(*db, query);
 }
 
 }  // namespace
@@ -206,6 +232,7 @@ absl::Status UpgradeSchema(Database* db, bool* was_empty) {
   absl::Status status;
   if (version < 1) status = db->Execute(kSchema1);
   if (status.ok() && version < 2) status = db->Execute(kSchema2);
+  if (status.ok() && version < 3) status = db->Execute(kSchema3);
   return status;
 }
 
@@ -231,14 +258,17 @@ absl::Status WriteIdentity(Database* db, const IdentityRow& row) {
 
 absl::Status ReadState(Database* db, StoredState* out) {
   {
-    Statement query(db, "SELECT era, lineage, uptime_ms, epoch_era, epoch, key_in_use, maintenance FROM cluster");
+    Statement query(db,
+                    "SELECT era, lineage, uptime_ms, epoch_era, epoch, key_in_use, maintenance, draining FROM cluster");
     if (!query.Row()) return query.failed() ? db->Error() : Damaged(*db, "no cluster row");
     out->life = {Number32(query, 0), query.Number(1), query.Number(2)};
     out->epochs = {Number32(query, 3), query.Number(4)};
     out->keyring.use = Number32(query, 5);
     out->maintenance = query.Number(6) != 0;
+    out->draining = query.Number(7) != 0;
   }
   absl::Status status = ReadKeys(db, &out->keyring);
+  if (status.ok()) status = ReadWeights(db, &out->weights);
   if (status.ok()) status = ReadEvents(db, &out->events);
   if (status.ok()) status = ReadSummaries(db, &out->summaries);
   return status;
@@ -249,6 +279,7 @@ absl::Status WriteChange(Database* db, const StoreChange& change) {
   if (change.age) status = WriteAge(db, *change.age);
   if (status.ok()) status = WriteClusterRow(db, change);
   if (status.ok() && change.keyring) status = WriteKeys(db, *change.keyring);
+  if (status.ok() && change.weights) status = WriteWeights(db, *change.weights);
   if (status.ok()) status = WriteEvents(db, change.events);
   if (status.ok() && change.drop_events_before_era) {
     status = Statement(db, "DELETE FROM events WHERE era < ?").Bind(*change.drop_events_before_era).Run();

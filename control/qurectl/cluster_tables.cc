@@ -19,7 +19,8 @@ std::string TextOr(const ordered_json& value, const char* otherwise) {
 }
 
 std::string StateText(const ordered_json& node) {
-  return node.at("state").get<std::string>() + (node.at("maintenance").get<bool>() ? ", maintenance" : "");
+  return node.at("state").get<std::string>() + (node.at("maintenance").get<bool>() ? ", maintenance" : "") +
+         (node.at("draining").get<bool>() ? ", draining" : "");
 }
 
 std::string HeardText(const ordered_json& node) {

@@ -18,6 +18,7 @@
 #include "control/io/config_file.h"
 #include "control/io/text.h"
 #include "control/io/version.h"
+#include "control/qurectl/balance_tables.h"
 #include "control/qurectl/client.h"
 #include "control/qurectl/cluster_tables.h"
 #include "control/qurectl/plot.h"
@@ -44,6 +45,12 @@ constexpr char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
                      what has happened; --plot, --svg: nodes online over time, by era
   handover [NODE]    this node leads: hand over, to NODE (a name, or the beginning of an id) or the best
   maintenance on|off on: this node hands over and does not lead until off
+  services           the services, who serves them and with what share
+  flows              how many flows each node owns, as this node knows it
+  drain [NODE]       give NODE (this one) no new flows; it keeps those that it has
+  undrain [NODE]     give it new flows again
+  weight NODE SERVICE W|default
+                     give NODE a share of SERVICE by weight W, 0 to 255
   key list           the ids of the cluster's keys; no key is ever shown
   key new            a fresh key, for the configuration or a file; needs no running qured
   key add ID KEY     accept another key (64 hexadecimal digits, or a file that holds them)
@@ -149,6 +156,9 @@ std::string TextOf(const Arguments& arguments, std::string_view command, const n
   if (command == "key") return KeysText(answer);
   if (command == "maintenance")
     return answer.at("maintenance").get<bool>() ? "this node does not lead\n" : "this node may lead\n";
+  if (command == "services") return ServicesText(answer);
+  if (command == "flows") return FlowsText(answer);
+  if (command == "drain" || command == "weight") return answer.at("done").get<std::string>() + "\n";
   if (command == "ports") return PortsText(answer);
   if (command == "counters") return CountersText(answer, arguments.all);
   if (command == "reload") return "reloaded " + answer.at("reloaded").get<std::string>() + "\n";

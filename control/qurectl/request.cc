@@ -16,8 +16,8 @@ using nlohmann::json;
 using Words = std::vector<std::string_view>;
 using Request = std::optional<absl::StatusOr<json>>;
 
-constexpr std::array<std::string_view, 7> kPlainCommands = {"status",   "nodes",  "term", "history",
-                                                            "counters", "reload", "ports"};
+constexpr std::array<std::string_view, 9> kPlainCommands = {"status", "nodes", "term",     "history", "counters",
+                                                            "reload", "ports", "services", "flows"};
 
 // A key, or the name of a file that holds one.
 absl::StatusOr<std::string> KeyFrom(std::string_view word) {
@@ -47,12 +47,30 @@ Request KeyRequest(const Words& words) {
   return request;
 }
 
+// drain [NODE], undrain [NODE], weight NODE SERVICE W|default
+Request BalanceRequest(const Words& words) {
+  if (words[0] == "weight") {
+    if (words.size() != 4) return std::nullopt;
+    json request = {{"command", "weight"}, {"node", words[1]}, {"service", words[2]}};
+    if (words[3] == "default") return request;
+    const std::optional<uint32_t> weight = ParseUnsigned(words[3]);
+    if (!weight) return std::nullopt;
+    request["weight"] = *weight;
+    return request;
+  }
+  if (words.size() > 2) return std::nullopt;
+  json request = {{"command", "drain"}, {"on", words[0] == "drain"}};
+  if (words.size() == 2) request["node"] = words[1];
+  return request;
+}
+
 }  // namespace
 
 Request RequestFor(const Words& words) {
   if (words.empty()) return std::nullopt;
   const std::string_view command = words[0];
   if (command == "key") return KeyRequest(words);
+  if (command == "drain" || command == "undrain" || command == "weight") return BalanceRequest(words);
   if (command == "handover" && words.size() <= 2) {
     json request = {{"command", "handover"}};
     if (words.size() == 2) request["node"] = words[1];

@@ -35,6 +35,15 @@ struct Site {
     snapshot = base;
     snapshot.vlan = (choice & 1) != 0 ? kVlan : 0;
     snapshot.dedicated = (choice & 2) == 0;
+    if ((choice & 32) != 0) {  // one of the two ways to a peer, and replies that return by the master
+      auto services = std::make_shared<ServiceMap>(*base.services);
+      services->services[0].return_by_master = services->any_return_by_master = (choice & 64) != 0;
+      snapshot.services = services;
+      static const auto first = testing::OneOwner(testing::kPeer1, kSelfSlot);
+      static const auto second = testing::OneOwner(kSelfSlot, testing::kPeer2);
+      snapshot.balance = (choice & 128) != 0 ? first : second;
+      snapshot.gateway_mac_v4 = snapshot.gateway_mac_v6 = testing::kGatewayMac;
+    }
     if ((choice & 16) == 0) return;
     snapshot.draining = true;
     snapshot.cluster_port = 7873;
@@ -135,10 +144,12 @@ Result Run(const Site& site, bool from_host, ConstBytes input) {
            .length = static_cast<uint16_t>(input.size()),
            .headroom = kHeadroom,
            .tailroom = site.tailroom};
+  FlowTable table(testing::kFlows, testing::kFlowSeed);
+  const Flows flows{.table = &table, .now = {}};
   if (from_host) {
-    ProcessHost(site.snapshot, &batch);
+    ProcessHost(site.snapshot, flows, &batch);
   } else {
-    ProcessLan(site.snapshot, &batch);
+    ProcessLan(site.snapshot, flows, &batch);
   }
   FUZZ_CHECK(static_cast<size_t>(batch.reasons[0]) < kReasonCount);
   FUZZ_CHECK(batch.event_count <= Batch::kMaxEvents);
@@ -218,6 +229,28 @@ void CheckToKernel(const Snapshot& snapshot, Bytes frame) {
   FUZZ_CHECK(h.ethernet->destination == snapshot.node_mac || h.ethernet->destination.is_multicast());
 }
 
+// Only the MAC addresses are others.
+void CheckForwarded(const Snapshot& snapshot, const Bytes& input, const Bytes& frame) {
+  FUZZ_CHECK(snapshot.balance != nullptr && frame.size() == input.size());
+  FUZZ_CHECK(std::equal(frame.begin() + 12, frame.end(), input.begin() + 12));
+  Bytes copy = frame;
+  const Headers h = HeadersOf(copy);
+  FUZZ_CHECK(h.ethernet->source == snapshot.node_mac);
+  bool to_peer = false;
+  for (size_t i = 1; i < snapshot.balance->slots; ++i) {
+    const BalanceNode& node = snapshot.balance->nodes[i];
+    to_peer |= h.ethernet->destination == node.hop0 || h.ethernet->destination == node.hop1;
+  }
+  FUZZ_CHECK(to_peer);
+}
+
+void CheckReturned(const Snapshot& snapshot, Bytes frame) {
+  const Headers h = HeadersOf(frame);
+  FUZZ_CHECK(snapshot.balance != nullptr && (h.ip4 != nullptr || h.ip6 != nullptr));
+  const ServiceAddress* from = h.ip4 != nullptr ? snapshot.Find(h.ip4->source) : snapshot.Find(h.ip6->source);
+  FUZZ_CHECK(from != nullptr && from->serving && h.ethernet->source == from->mac);
+}
+
 // Nothing of the kernel's speaks for a service address, be it held or not.
 void CheckFromKernel(const Snapshot& snapshot, Bytes frame) {
   const Headers h = HeadersOf(frame);
@@ -262,7 +295,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         CheckAnswer(site, result);
         break;
       }
-      FUZZ_CHECK(site.from_host);
+      if (!site.from_host) {
+        CheckForwarded(site.snapshot, frame, result.frame);
+        break;
+      }
       CheckFromKernel(site.snapshot, result.frame);
       break;
     case Verdict::kControl:
@@ -270,6 +306,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       CheckToControl(site, frame, result);
       break;
     case Verdict::kAnswer:
+      if (result.reason == Reason::return_service) {
+        CheckReturned(site.snapshot, result.frame);
+        break;
+      }
       FUZZ_CHECK(!site.from_host);
       CheckAnswer(site, result);
       break;

@@ -22,7 +22,7 @@ std::vector<Case> Join(std::initializer_list<std::vector<Case>> tables) {
 
 std::vector<Case> AllCases() {
   return Join({ArpCases(), NeighborCases(), EchoCases(), DnsCases(), DeliveryCases(), ClusterCases(), DrainCases(),
-               MalformedCases(), HostCases()});
+               MalformedCases(), HostCases(), ForwardCases()});
 }
 
 Case OnVlan(Case c) {

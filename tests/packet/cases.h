@@ -29,6 +29,7 @@ std::vector<Case> ClusterCases();
 std::vector<Case> DrainCases();
 std::vector<Case> MalformedCases();
 std::vector<Case> HostCases();
+std::vector<Case> ForwardCases();
 std::vector<Case> AllCases();
 
 // One table of several.

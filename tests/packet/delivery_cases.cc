@@ -22,9 +22,9 @@ Bytes Tcp6Frame(const MacAddress& to, const Ipv6Address& destination, uint16_t p
                Build(Ip6Header{kClient6, destination, 6}, Tcp(kClient6, destination, 40000, port, 2, {})));
 }
 void DropOthers(Snapshot* s) {
-  auto ports = std::make_shared<ServicePorts>(*s->ports);
-  ports->drop_others = true;
-  s->ports = ports;
+  auto services = std::make_shared<ServiceMap>(*s->services);
+  services->drop_others = true;
+  s->services = services;
 }
 // service_mac = "interface": one MAC for everything.
 void InterfaceMac(Snapshot* s) {

@@ -73,18 +73,27 @@ TEST(Packet, Host) {
   for (const Case& c : HostCases()) Check(c);
 }
 
+TEST(Packet, Forward) {
+  for (const Case& c : ForwardCases()) Check(c);
+}
+
 TEST(Packet, EverythingOnAVlan) {
-  for (const auto& table : {ArpCases(), NeighborCases(), EchoCases(), DnsCases(), ClusterCases(), DrainCases()}) {
-    for (const Case& c : table) Check(OnVlan(c));
+  for (const auto& table :
+       {ArpCases(), NeighborCases(), EchoCases(), DnsCases(), ClusterCases(), DrainCases(), ForwardCases()}) {
+    for (const Case& c : table) {
+      if (c.direction == Direction::kFromLan) Check(OnVlan(c));
+    }
   }
 }
 
-// Every reason but those that the worker and the control path give has its row in a table.
+// Every reason has its row in a table, but those that the worker and the control path give, and those that take more
+// than one frame (forwarder_test.cc).
 TEST(Packet, EveryReasonHasACase) {
   std::set<Reason> missing;
   for (size_t i = 0; i < kReasonCount; ++i) missing.insert(static_cast<Reason>(i));
   for (Reason elsewhere : {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
-                           Reason::cluster_full, Reason::no_room, Reason::lan_full, Reason::host_full}) {
+                           Reason::cluster_full, Reason::no_room, Reason::lan_full, Reason::host_full,
+                           Reason::forward_flow, Reason::forward_fragment}) {
     missing.erase(elsewhere);
   }
   for (const Case& c : AllCases()) missing.erase(c.reason);
@@ -133,7 +142,7 @@ TEST(Packet, ANodeThatHoldsNothingAnswersNothing) {
 // An answer that comes back, reflected or looped, is not answered again.
 TEST(Packet, AnswersAreNotAnswered) {
   for (const Case& c : AllCases()) {
-    if (!IsAnswer(c.reason)) continue;
+    if (!IsAnswer(c.reason) || c.reason == Reason::return_service) continue;
     SCOPED_TRACE(c.name);
     const Snapshot snapshot = SiteOf(c);
     const Bytes answer = Process(snapshot, c.direction, c.in).frame;
@@ -168,7 +177,7 @@ TEST(Packet, NoRoomForATagOrAnOption) {
   Batch batch;
   batch.count = 1;
   batch.frames[0] = {.data = solicitation.data(), .length = static_cast<uint16_t>(solicitation.size())};
-  ProcessLan(SiteSnapshot(), &batch);
+  ProcessLan(SiteSnapshot(), {}, &batch);
   EXPECT_EQ(batch.reasons[0], Reason::no_room);
 }
 
@@ -203,7 +212,7 @@ TEST(Packet, FramesOfABurstDoNotDisturbEachOther) {
                          .headroom = kHeadroom,
                          .tailroom = static_cast<uint16_t>(kRoom - in.size())};
     }
-    ProcessLan(snapshot, &batch);
+    ProcessLan(snapshot, {}, &batch);
     for (size_t i = 0; i < batch.count; ++i) {
       SCOPED_TRACE(cases[start + i].name);
       EXPECT_EQ(NameOf(batch.reasons[i]), NameOf(cases[start + i].reason));
@@ -226,7 +235,7 @@ TEST(Packet, EventsOfABurstAreBounded) {
   batch.count = kBurst;
   for (size_t i = 0; i < kBurst; ++i)
     batch.frames[i] = {.data = copies[i].data(), .length = static_cast<uint16_t>(copies[i].size())};
-  ProcessLan(SiteSnapshot(), &batch);
+  ProcessLan(SiteSnapshot(), {}, &batch);
   EXPECT_EQ(batch.event_count, Batch::kMaxEvents);
 }
 

@@ -321,6 +321,8 @@ void Node::Do(MonoTime now, const TakeNewIdentity&) {
   parts_.queue->Add(now + kIdentityRestart, Happening::kDevice, port_, kRestart);
 }
 
+void Node::Do(MonoTime, const LearnFlows&) {}
+
 void Node::Do(MonoTime now, const Finished&) {
   parts_.monitor->OnEnd(now, *this);
   End(now);

@@ -179,6 +179,7 @@ class Node : public Device {
   void Do(MonoTime now, const SetHostAddresses& action);
   void Do(MonoTime now, const Persist& action);
   void Do(MonoTime now, const TakeNewIdentity& action);
+  void Do(MonoTime now, const LearnFlows& action);
   void Do(MonoTime now, const Finished& action);
   void Do(MonoTime now, const Log& action);
 

@@ -97,7 +97,7 @@ size_t Node::Receive(MonoTime now, const Snapshot& snapshot) {
   const size_t count = std::min(ring_.size(), kBurst);
   if (count == 0) return 0;
   Load(count);
-  ProcessLan(snapshot, &batch_);
+  ProcessLan(snapshot, Flows{}, &batch_);
   for (size_t i = 0; i < batch_.count; ++i) Dispatch(now, i);
   ReportEvents(now);
   return count;

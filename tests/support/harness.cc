@@ -38,14 +38,27 @@ Snapshot SiteSnapshot() {
   snapshot.lan_mac = kLanMac;
   snapshot.node_mac = kNodeMac;
   snapshot.node_mac_hop1 = kNodeMacHop1;
-  snapshot.addresses_v4 = {{kService4, kServiceMac4, true}, {kIdle4, kIdleMac4, false}};
-  snapshot.addresses_v6 = {{kService6, kServiceMac6, true}, {kIdle6, kIdleMac6, false}};
+  snapshot.addresses_v4 = {{kService4, kServiceMac4, true, 1}, {kIdle4, kIdleMac4, false, 2}};
+  snapshot.addresses_v6 = {{kService6, kServiceMac6, true, 3}, {kIdle6, kIdleMac6, false, 4}};
   snapshot.gateways = {kGateway4, kGateway6};
-  auto ports = std::make_shared<ServicePorts>();
-  ports->tcp.set(80);
-  snapshot.ports = ports;
+  auto services = std::make_shared<ServiceMap>();
+  services->Add({.name = "web", .first_port = 80, .last_port = 80});
+  snapshot.services = services;
   snapshot.dns = SiteZone();
   return snapshot;
+}
+
+std::shared_ptr<const Balance> OneOwner(NodeSlot current, NodeSlot previous, size_t services) {
+  auto balance = std::make_shared<Balance>();
+  balance->epoch = 2;
+  balance->slots = 3;
+  balance->nodes[kSelfSlot] = {.present = true, .hop0 = kNodeMac, .hop1 = kNodeMacHop1};
+  balance->nodes[kPeer1] = {.present = true, .hop0 = kPeer1Hop0, .hop1 = kPeer1Hop1};
+  balance->nodes[kPeer2] = {.present = true, .hop0 = kPeer2Hop0, .hop1 = kPeer2Hop1};
+  balance->report_round = 1;
+  const auto all = [](NodeSlot node) { return std::make_shared<const ShareTable>(kShareRows, node); };
+  balance->services.assign(services, {.current = all(current), .previous = all(previous)});
+  return balance;
 }
 
 Bytes ToKernel(Bytes frame) {
@@ -54,6 +67,12 @@ Bytes ToKernel(Bytes frame) {
 }
 
 Outcome Process(const Snapshot& snapshot, Direction direction, const Bytes& frame, bool checksums_good) {
+  FlowTable table(kFlows, kFlowSeed);
+  return Process(snapshot, {.table = &table, .now = {}}, direction, frame, checksums_good);
+}
+
+Outcome Process(const Snapshot& snapshot, const Flows& flows, Direction direction, const Bytes& frame,
+                bool checksums_good) {
   std::vector<uint8_t> buffer(kHeadroom + kRoom);
   std::copy(frame.begin(), frame.end(), buffer.begin() + kHeadroom);
   Batch batch;
@@ -65,9 +84,9 @@ Outcome Process(const Snapshot& snapshot, Direction direction, const Bytes& fram
                      .ip_checksum_good = checksums_good,
                      .l4_checksum_good = checksums_good};
   if (direction == Direction::kFromLan) {
-    ProcessLan(snapshot, &batch);
+    ProcessLan(snapshot, flows, &batch);
   } else {
-    ProcessHost(snapshot, &batch);
+    ProcessHost(snapshot, flows, &batch);
   }
   const Frame& out = batch.frames[0];
   return {batch.reasons[0], Bytes(out.data, out.data + out.length),

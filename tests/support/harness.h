@@ -35,6 +35,17 @@ inline const Ipv6Address kClient6 = Ip6("2001:db8:ffff::7");
 //   @ SOA, NS ns1; ns1 A; www A, AAAA, TXT; a.deep.example-like name "deep.ent" A; big TXT of 2000 bytes
 Snapshot SiteSnapshot();
 
+// Peers of the site, for balanced ones.
+inline const MacAddress kPeer1Hop0 = Mac("02:22:22:22:22:20");
+inline const MacAddress kPeer1Hop1 = Mac("02:22:22:22:22:21");
+inline const MacAddress kPeer2Hop0 = Mac("02:33:33:33:33:30");
+inline const MacAddress kPeer2Hop1 = Mac("02:33:33:33:33:31");
+inline constexpr NodeSlot kPeer1 = 1;
+inline constexpr NodeSlot kPeer2 = 2;
+
+// Peer 1 and 2 are there; all rows of every table name one node each.
+std::shared_ptr<const Balance> OneOwner(NodeSlot current, NodeSlot previous, size_t services = 1);
+
 // The frame as the kernel gets it: to the node MAC.
 Bytes ToKernel(Bytes frame);
 
@@ -49,6 +60,12 @@ enum class Direction { kFromLan, kFromHost };
 inline constexpr uint16_t kHeadroom = 128;
 inline constexpr uint16_t kRoom = 2048;
 
+inline constexpr size_t kFlows = 64;
+inline constexpr uint64_t kFlowSeed = 7;
+
+// With the flows that `flows` knows, or with none.
+Outcome Process(const Snapshot& snapshot, const Flows& flows, Direction direction, const Bytes& frame,
+                bool checksums_good = false);
 Outcome Process(const Snapshot& snapshot, Direction direction, const Bytes& frame, bool checksums_good = false);
 
 }  // namespace qure::testing

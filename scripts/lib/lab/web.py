@@ -44,6 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Node", self.node)
         self.end_headers()
         self.wfile.write(body)
 

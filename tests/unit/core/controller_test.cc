@@ -93,23 +93,41 @@ TEST(Controller, InterfaceModeUsesThePortsMacForEverything) {
   EXPECT_EQ(node.status().node_mac, LanMac());
 }
 
-TEST(Controller, ServicePortsFollowTheServices) {
+TEST(Controller, ServicesFollowTheConfiguration) {
   Node node;
-  ClusterConfig config;
+  ClusterConfig config = MakeConfig({{kA}, {kC}});
   node.Configure(config);
-  EXPECT_FALSE(node.snapshot().ports->drop_others);
-  EXPECT_TRUE(node.snapshot().ports->tcp.none());
+  EXPECT_FALSE(node.snapshot().services->drop_others);
+  EXPECT_EQ(node.snapshot().services->Find(kProtocolTcp, 80, 1), 0);
   config.default_policy = DefaultPolicy::kDrop;
-  config.services = {{.name = "web", .protocol = 6, .first_port = 80, .last_port = 80},
-                     {.name = "dns", .protocol = 17, .first_port = 53, .last_port = 53},
-                     {.name = "top", .protocol = 6, .first_port = 65533, .last_port = 65535}};
+  config.services = {{.name = "web", .protocol = kProtocolTcp, .first_port = 80, .last_port = 80},
+                     {.name = "dns", .protocol = kProtocolUdp, .first_port = 53, .last_port = 53},
+                     {.name = "a",
+                      .protocol = kProtocolTcp,
+                      .first_port = 65533,
+                      .last_port = 65535,
+                      .address = ParsePrefix(kA)->address},
+                     {.name = "b",
+                      .protocol = kProtocolTcp,
+                      .first_port = 65535,
+                      .last_port = 65535,
+                      .address = ParsePrefix(kC)->address}};
   node.Configure(config);
-  const ServicePorts& ports = *node.snapshot().ports;
-  EXPECT_TRUE(ports.drop_others);
-  EXPECT_EQ(ports.tcp.count(), 4);
-  EXPECT_TRUE(ports.tcp[80] && ports.tcp[65533] && ports.tcp[65535]);
-  EXPECT_EQ(ports.udp.count(), 1);
-  EXPECT_TRUE(ports.udp[53]);
+  const Snapshot& snapshot = node.snapshot();
+  const ServiceMap& services = *snapshot.services;
+  const uint8_t a = snapshot.addresses_v4.front().id;
+  const uint8_t c = snapshot.addresses_v6.front().id;
+  ASSERT_NE(a, c);
+  EXPECT_TRUE(services.drop_others);
+  EXPECT_EQ(services.Find(kProtocolTcp, 80, a), 1);
+  EXPECT_EQ(services.Find(kProtocolTcp, 80, c), 1);
+  EXPECT_EQ(services.Find(kProtocolUdp, 80, a), 0);
+  EXPECT_EQ(services.Find(kProtocolUdp, 53, a), 2);
+  EXPECT_EQ(services.Find(kProtocolTcp, 65533, a), 3);
+  EXPECT_EQ(services.Find(kProtocolTcp, 65533, c), 0);
+  EXPECT_EQ(services.Find(kProtocolTcp, 65535, a), 3);
+  EXPECT_EQ(services.Find(kProtocolTcp, 65535, c), 4);
+  EXPECT_EQ(services.Find(kProtocolTcp, 65532, a), 0);
 }
 
 TEST(Controller, DnsTableIsRebuiltOnlyWhenZonesChange) {
@@ -167,7 +185,7 @@ TEST(Controller, ReloadOfTheSameChangesNothing) {
   config.default_policy = DefaultPolicy::kDrop;
   node.Configure(config);
   EXPECT_THAT(node.Described(), ElementsAre("snapshot 4: serving 198.51.100.50, serving 2001:db8:2::50"));
-  EXPECT_TRUE(node.snapshot().ports->drop_others);
+  EXPECT_TRUE(node.snapshot().services->drop_others);
   EXPECT_EQ(node.deadline(), deadline);
 }
 

@@ -72,6 +72,7 @@ struct Describer {
   std::string operator()(const Persist& a) const { return absl::StrCat("persist ", a.ticket); }
   std::string operator()(const TakeNewIdentity&) const { return "take a new identity"; }
   std::string operator()(const Finished&) const { return "finished"; }
+  std::string operator()(const LearnFlows& a) const { return absl::StrCat("learn ", a.flows.size(), " flows"); }
   std::string operator()(const Log& a) const { return absl::StrCat("log: ", a.text); }
 };
 
@@ -243,7 +244,7 @@ void Node::Record(const Actions& actions) {
 void Node::Check(const Action& action) {
   if (const auto* publish = std::get_if<PublishSnapshot>(&action)) {
     EXPECT_EQ(publish->snapshot->revision, snapshot_ ? snapshot_->revision + 1 : 1);
-    EXPECT_NE(publish->snapshot->ports, nullptr);
+    EXPECT_NE(publish->snapshot->services, nullptr);
     snapshot_ = publish->snapshot;
   } else if (const auto* host = std::get_if<SetHostAddresses>(&action)) {
     EXPECT_NE(host->addresses, host_addresses_) << "no change";

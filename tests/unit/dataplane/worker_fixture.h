@@ -51,7 +51,8 @@ class WorkerTest : public ::testing::Test {
                         .messages = world_.messages,
                         .heartbeats = world_.heartbeats,
                         .heart = &heart_,
-                        .workers = {&counters_, 1}}};
+                        .workers = {&counters_, 1}},
+            .flows = {.flows = kFlows, .seed = kFlowSeed}};
   }
 
   void Publish(Snapshot snapshot) { publisher_.Publish(std::make_shared<const Snapshot>(std::move(snapshot))); }

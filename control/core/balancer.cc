@@ -1,0 +1,230 @@
+#include "control/core/balancer.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <set>
+
+#include "absl/random/distributions.h"
+#include "control/core/maglev.h"
+#include "control/core/timers.h"
+#include "control/core/wire.h"
+
+namespace qure {
+namespace {
+
+constexpr uint32_t kMaxWeight = 255;
+
+void WriteEpoch(const Epoch& epoch, const std::vector<NodeId>& nodes, wire::BalanceEpoch* out) {
+  out->set_number(epoch.number);
+  for (const auto& [service, weights] : epoch.weights) {
+    wire::ServiceShares* const shares = out->add_services();
+    shares->set_service(service);
+    std::string bytes;
+    for (const NodeId& node : nodes) {
+      const auto weight = weights.find(node);
+      bytes.push_back(static_cast<char>(weight == weights.end() ? 0 : weight->second));
+    }
+    shares->set_weights(bytes);
+  }
+}
+
+std::optional<Epoch> ReadEpoch(const wire::BalanceEpoch& message, const std::vector<NodeId>& nodes) {
+  Epoch epoch{.number = message.number(), .weights = {}};
+  for (const wire::ServiceShares& shares : message.services()) {
+    if (shares.weights().size() != nodes.size()) return std::nullopt;
+    auto& weights = epoch.weights[shares.service()];
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      const auto weight = static_cast<uint8_t>(shares.weights()[i]);
+      if (weight != 0) weights[nodes[i]] = weight;
+    }
+  }
+  return epoch;
+}
+
+}  // namespace
+
+ServiceId ServiceIdOf(const std::string& name) {
+  ServiceId id = 0;
+  std::array<uint8_t, crypto_generichash_BYTES_MIN> hash;
+  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const uint8_t*>(name.data()), name.size(), nullptr, 0);
+  std::copy_n(hash.begin(), sizeof(id), reinterpret_cast<uint8_t*>(&id));
+  return id;
+}
+
+uint32_t Capacity::WeightOf(ServiceId service) const {
+  const auto own = services.find(service);
+  return std::min(own == services.end() ? weight : own->second, kMaxWeight);
+}
+
+Balancer::Balancer(const NodeId& self) : self_(self), slots_{self} {}
+
+// A service that no node can take, by its own word, is spread over those that are there all the same: a check that
+// fails everywhere is more likely wrong than the service is down everywhere.
+Epoch Balancer::Wanted(const std::vector<ServiceConfig>& services, const std::vector<Capacity>& present) const {
+  Epoch epoch;
+  for (const ServiceConfig& service : services) {
+    const ServiceId id = ServiceIdOf(service.name);
+    Weights& weights = epoch.weights[id];
+    for (const bool despite_illness : {false, true}) {
+      for (const Capacity& node : present) {
+        const auto ill = node.ill.find(id);
+        const bool able = despite_illness || ill == node.ill.end() || !ill->second;
+        if (able && !node.draining && node.WeightOf(id) > 0) weights[node.node] = node.WeightOf(id);
+      }
+      if (!weights.empty()) break;
+    }
+    if (weights.empty()) {
+      for (const Capacity& node : present) weights[node.node] = 1;
+    }
+  }
+  return epoch;
+}
+
+// Whether `to` is `from` without some of its nodes.
+bool Balancer::OnlyLosses(const Epoch& from, const Epoch& to) {
+  for (const auto& [service, weights] : to.weights) {
+    const auto before = from.weights.find(service);
+    if (before == from.weights.end()) return false;
+    for (const auto& [node, weight] : weights) {
+      const auto was = before->second.find(node);
+      if (was == before->second.end() || was->second != weight) return false;
+    }
+  }
+  return true;
+}
+
+bool Balancer::Decide(MonoTime now, const std::vector<ServiceConfig>& services, const std::vector<Capacity>& present,
+                      bool settled, absl::BitGenRef random) {
+  decide_at_ = kNever;
+  Epoch wanted = Wanted(services, present);
+  current_settled_ |= settled;
+  if (wanted.weights == current_.weights) return false;
+  const bool first = current_.number == 0;
+  if (!first && !OnlyLosses(current_, wanted)) {
+    // A change that can wait does: for the owners' reports, and for others that come at about the same time.
+    const MonoTime earliest = decided_at_ + (current_settled_ ? kEpochLeast : kEpochSettled);
+    if (now < earliest) {
+      decide_at_ = settled ? earliest : std::min(earliest, now + kEpochLook);
+      return false;
+    }
+    current_settled_ = true;  // whoever has not reported by now is not waited for
+  }
+  if (first) {
+    for (uint8_t& byte : seed_) byte = absl::Uniform<uint8_t>(random);
+  }
+  wanted.number = std::max(current_.number, previous_.number) + 1;
+  if (current_settled_ || previous_.number == 0) previous_ = std::move(current_);
+  current_ = std::move(wanted);
+  current_settled_ = false;
+  decided_at_ = now;
+  Changed();
+  return true;
+}
+
+wire::BalanceState Balancer::ToWire() const {
+  std::set<NodeId> nodes;
+  for (const Epoch* epoch : {&current_, &previous_}) {
+    for (const auto& [service, weights] : epoch->weights) {
+      for (const auto& [node, weight] : weights) nodes.insert(node);
+    }
+  }
+  const std::vector<NodeId> order(nodes.begin(), nodes.end());
+  wire::BalanceState state;
+  state.set_seed(std::string(seed_.begin(), seed_.end()));
+  for (const NodeId& node : order) state.add_nodes(WriteId(node));
+  WriteEpoch(current_, order, state.mutable_current());
+  WriteEpoch(previous_, order, state.mutable_previous());
+  return state;
+}
+
+bool Balancer::Follow(const wire::BalanceState& state) {
+  std::vector<NodeId> nodes;
+  for (const std::string& bytes : state.nodes()) {
+    const std::optional<NodeId> node = ReadId(bytes);
+    if (!node) return false;
+    nodes.push_back(*node);
+  }
+  const std::optional<Epoch> current = ReadEpoch(state.current(), nodes);
+  const std::optional<Epoch> previous = ReadEpoch(state.previous(), nodes);
+  if (nodes.size() > kMaxNodes || !current || !previous || state.seed().size() != seed_.size()) return false;
+  BalanceSeed seed;
+  std::ranges::copy(state.seed(), seed.begin());
+  if (seed != seed_) tables_.clear();
+  seed_ = seed;
+  current_ = *current;
+  previous_ = *previous;
+  current_settled_ = false;
+  Changed();
+  return true;
+}
+
+// Equal states have equal bytes: their maps are ordered, and so the fields are.
+void Balancer::Changed() {
+  const std::string bytes = ToWire().SerializeAsString();
+  std::array<uint8_t, crypto_generichash_BYTES_MIN> hash;
+  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), nullptr,
+                     0);
+  std::copy_n(hash.begin(), sizeof(digest_), reinterpret_cast<uint8_t*>(&digest_));
+}
+
+std::optional<NodeSlot> Balancer::KnownSlot(const NodeId& node) const {
+  const auto found = std::ranges::find(slots_, node);
+  if (found == slots_.end()) return std::nullopt;
+  return static_cast<NodeSlot>(found - slots_.begin());
+}
+
+std::optional<NodeSlot> Balancer::SlotOf(const NodeId& node) {
+  if (const auto known = KnownSlot(node)) return known;
+  if (slots_.size() == kMaxNodes) return std::nullopt;
+  slots_.push_back(node);
+  return static_cast<NodeSlot>(slots_.size() - 1);
+}
+
+std::shared_ptr<const ShareTable> Balancer::TableFor(const Weights& weights) {
+  if (weights.empty()) return nullptr;
+  std::vector<WeightedNode> nodes;
+  std::vector<NodeSlot> slots;
+  for (const auto& [node, weight] : weights) {
+    const std::optional<NodeSlot> slot = SlotOf(node);
+    if (!slot) continue;
+    nodes.push_back({.node = node, .weight = weight});
+    slots.push_back(*slot);
+  }
+  ShareTable table = BuildMaglev(seed_, nodes);
+  for (NodeSlot& row : table) row = slots[row];
+  return std::make_shared<const ShareTable>(std::move(table));
+}
+
+std::shared_ptr<const Balance> Balancer::Compile(const std::vector<ServiceConfig>& services,
+                                                 const std::map<NodeId, NodeAtHand>& present,
+                                                 const std::optional<NodeId>& master, uint8_t report_round) {
+  auto balance = std::make_shared<Balance>();
+  balance->epoch = current_.number;
+  balance->seed = seed_;
+  balance->report_round = report_round;
+  for (const auto& [node, at] : present) {
+    if (const auto slot = SlotOf(node)) balance->nodes[*slot] = {.present = true, .hop0 = at.hop0, .hop1 = at.hop1};
+  }
+  if (master && *master != self_) balance->master = SlotOf(*master).value_or(kSelfSlot);
+
+  std::map<Weights, std::shared_ptr<const ShareTable>> in_use;
+  const auto table = [&](const Epoch& epoch, ServiceId service) -> std::shared_ptr<const ShareTable> {
+    const auto weights = epoch.weights.find(service);
+    if (weights == epoch.weights.end() || weights->second.empty()) return nullptr;
+    auto [entry, anew] = in_use.try_emplace(weights->second);
+    if (!anew) return entry->second;
+    const auto made = tables_.find(weights->second);
+    entry->second = made != tables_.end() ? made->second : TableFor(weights->second);
+    return entry->second;
+  };
+  for (const ServiceConfig& service : services) {
+    const ServiceId id = ServiceIdOf(service.name);
+    balance->services.push_back({.current = table(current_, id), .previous = table(previous_, id)});
+  }
+  tables_ = std::move(in_use);
+  balance->slots = slots_.size();
+  return balance;
+}
+
+}  // namespace qure

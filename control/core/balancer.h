@@ -1,0 +1,102 @@
+// Which node gets which share of every service: balance epochs, decided by the master, followed by all others, computed
+// into the same tables everywhere. A pure state machine.
+//
+// Two epochs count: the current one, for new flows, and the previous one, the last by which flows were still found
+// (dataplane/forwarder.h). An epoch becomes the previous one only when it has settled: when every owner has told the
+// master of those of its flows that the epoch does not give it. A node that dies or falls ill does not wait for that;
+// the epoch that it cuts short is forgotten, and the previous one stays.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/random/bit_gen_ref.h"
+#include "control/core/config.h"
+#include "proto/balance.h"
+#include "proto/cluster.pb.h"
+#include "proto/node.h"
+#include "proto/time.h"
+
+namespace qure {
+
+// Services are told by a hash of their name, so that nodes agree whatever the order in their files.
+using ServiceId = uint32_t;
+ServiceId ServiceIdOf(const std::string& name);
+
+// What a node can take, as it says itself.
+struct Capacity {
+  NodeId node{};
+  bool draining = false;  // no new flows
+  uint32_t weight = 1;    // of every service that is not named in `services`
+  std::map<ServiceId, uint32_t> services;
+  std::map<ServiceId, bool> ill;  // services whose check fails
+
+  uint32_t WeightOf(ServiceId service) const;
+};
+
+// The weights of one epoch: by service, then by node. Nodes without weight are left out.
+struct Epoch {
+  uint64_t number = 0;  // 0: none
+  std::map<ServiceId, std::map<NodeId, uint32_t>> weights;
+  friend bool operator==(const Epoch&, const Epoch&) = default;
+};
+
+// How a node is reached.
+struct NodeAtHand {
+  MacAddress hop0;
+  MacAddress hop1;
+};
+
+class Balancer {
+ public:
+  explicit Balancer(const NodeId& self);
+
+  // The master's decision. `present`: with this node. `settled`: every owner has reported under the current epoch.
+  // True if the epochs have changed.
+  bool Decide(MonoTime now, const std::vector<ServiceConfig>& services, const std::vector<Capacity>& present,
+              bool settled, absl::BitGenRef random);
+  // Another node's epochs, the master's. False if `state` is unsound; nothing has changed then.
+  bool Follow(const wire::BalanceState& state);
+  wire::BalanceState ToWire() const;
+  // Of both epochs and the seed: equal on all nodes that compute the same tables.
+  uint64_t digest() const { return digest_; }
+  const Epoch& current() const { return current_; }
+  const Epoch& previous() const { return previous_; }
+  // When Decide is to be called again though nothing else has happened.
+  MonoTime deadline() const { return decide_at_; }
+
+  // For the workers. Tables are made anew only where weights differ from those of the last call.
+  std::shared_ptr<const Balance> Compile(const std::vector<ServiceConfig>& services,
+                                         const std::map<NodeId, NodeAtHand>& present,
+                                         const std::optional<NodeId>& master, uint8_t report_round);
+
+  // A node's number in this process; none left: nullopt.
+  std::optional<NodeSlot> SlotOf(const NodeId& node);
+  std::optional<NodeSlot> KnownSlot(const NodeId& node) const;
+
+ private:
+  using Weights = std::map<NodeId, uint32_t>;
+
+  Epoch Wanted(const std::vector<ServiceConfig>& services, const std::vector<Capacity>& present) const;
+  static bool OnlyLosses(const Epoch& from, const Epoch& to);
+  std::shared_ptr<const ShareTable> TableFor(const Weights& weights);
+  void Changed();
+
+  NodeId self_;
+  std::vector<NodeId> slots_;  // [0] is this node
+  BalanceSeed seed_{};
+  Epoch current_;
+  Epoch previous_;
+  bool current_settled_ = false;
+  MonoTime decided_at_;
+  MonoTime decide_at_ = kNever;
+  uint64_t digest_ = 0;
+  std::map<Weights, std::shared_ptr<const ShareTable>> tables_;  // those in use
+};
+
+}  // namespace qure

@@ -1,0 +1,233 @@
+#include "control/core/balancing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/core/identity.h"
+#include "control/core/timers.h"
+#include "control/core/wire.h"
+
+namespace qure {
+
+Balancing::Balancing(const NodeId& self, std::string name, uint32_t weight, absl::BitGenRef random)
+    : self_(self), name_(std::move(name)), weight_(weight), random_(random), balancer_(self) {}
+
+void Balancing::SetOwn(bool draining, std::map<std::string, uint32_t> weights) {
+  draining_ = draining;
+  weights_ = std::move(weights);
+}
+
+void Balancing::SetIll(std::set<std::string> ill) {
+  ill_ = std::move(ill);
+}
+
+// As the operator said, or as the configuration says for this node, or as this node's own.
+uint32_t Balancing::WeightOf(const ServiceConfig& service) const {
+  if (const auto said = weights_.find(service.name); said != weights_.end()) return said->second;
+  if (const auto configured = service.weights.find(name_); configured != service.weights.end()) {
+    return configured->second;
+  }
+  return weight_;
+}
+
+Capacity Balancing::OwnCapacity(const ClusterConfig& config) const {
+  Capacity capacity{.node = self_, .draining = draining_, .weight = weight_, .services = {}, .ill = {}};
+  for (const ServiceConfig& service : config.services) {
+    const ServiceId id = ServiceIdOf(service.name);
+    capacity.services[id] = WeightOf(service);
+    capacity.ill[id] = ill_.contains(service.name);
+  }
+  return capacity;
+}
+
+void Balancing::FillHello(const ClusterConfig& config, wire::Hello* hello) const {
+  hello->set_balance_digest(balancer_.digest());
+  if (settled()) hello->set_balance_settled(balancer_.digest());
+  hello->set_draining(draining_);
+  for (const ServiceConfig& service : config.services) {
+    const uint32_t weight = WeightOf(service);
+    const bool ill = ill_.contains(service.name);
+    if (weight == weight_ && !ill) continue;
+    wire::ServiceWord* const word = hello->add_services();
+    word->set_service(ServiceIdOf(service.name));
+    word->set_weight(weight);
+    word->set_ill(ill);
+  }
+}
+
+bool Balancing::OnMessage(const BalanceView& view, const Incoming& incoming, Actions* out) {
+  const wire::Message& message = incoming.message;
+  switch (message.body_case()) {
+    case wire::Message::kBalancePart:
+      OnPart(view, incoming);
+      return true;
+    case wire::Message::kBalancePull:
+      if (message.balance_pull().digest() == balancer_.digest()) Push(view, incoming.from, out);
+      return true;
+    case wire::Message::kExceptions: {
+      wire::Message taken;
+      taken.mutable_exceptions_taken()->set_seq(message.exceptions().seq());
+      view.transport->SendTo(incoming.from, taken, out);
+      return false;  // the flows are the controller's affair: it knows the addresses
+    }
+    case wire::Message::kExceptionsTaken:
+      reporter_.OnTaken(incoming.node, message.exceptions_taken().seq());
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Followers use exactly the epochs of the master that they follow.
+void Balancing::OnHello(const BalanceView& view, const Member& member, Actions* out) {
+  const uint64_t digest = member.hello.balance_digest();
+  const bool of_master = !view.leads && view.master == member.node;
+  if (!of_master || digest == 0 || digest == balancer_.digest() || view.now < next_pull_) return;
+  next_pull_ = view.now + kBalancePull;
+  wire::Message pull;
+  pull.mutable_balance_pull()->set_digest(digest);
+  view.transport->SendTo(member.at, pull, out);
+}
+
+void Balancing::Push(const BalanceView& view, const std::optional<Whereabouts>& to, Actions* out) const {
+  const std::string bytes = balancer_.ToWire().SerializeAsString();
+  const auto total = static_cast<uint32_t>((bytes.size() + kBalancePart - 1) / kBalancePart);
+  for (uint32_t i = 0; i < total; ++i) {
+    wire::Message message;
+    wire::BalancePart* const part = message.mutable_balance_part();
+    part->set_digest(balancer_.digest());
+    part->set_index(i);
+    part->set_total(total);
+    part->set_part(bytes.substr(i * kBalancePart, kBalancePart));
+    if (to) {
+      view.transport->SendTo(*to, message, out);
+    } else {
+      view.transport->SendToAll(message, out);
+    }
+  }
+}
+
+void Balancing::OnPart(const BalanceView& view, const Incoming& incoming) {
+  const wire::BalancePart& part = incoming.message.balance_part();
+  if (view.leads || view.master != incoming.node || part.digest() == balancer_.digest()) return;
+  if (part.total() == 0 || part.total() > kMaxBalanceParts || part.index() >= part.total()) return;
+  if (parts_.digest != part.digest() || parts_.total != part.total()) {
+    parts_ = {.digest = part.digest(), .parts = {}, .total = part.total()};
+  }
+  parts_.parts[part.index()] = part.part();
+  if (parts_.parts.size() < parts_.total) return;
+  std::string bytes;
+  for (const auto& [index, piece] : parts_.parts) bytes += piece;
+  parts_ = {};
+  wire::BalanceState state;
+  if (state.ParseFromString(bytes) && balancer_.Follow(state)) changed_ = true;
+}
+
+void Balancing::OnFlows(const std::vector<OwnedFlow>& flows) {
+  reporter_.Report(flows);
+}
+
+void Balancing::OnRoundDone(uint8_t round) {
+  round_done_ = round;
+}
+
+bool Balancing::settled() const {
+  return round_done_ == round_ && round_digest_ == balancer_.digest() && reporter_.done();
+}
+
+bool Balancing::Settled(const BalanceView& view) const {
+  if (!settled()) return false;
+  return std::ranges::all_of(view.members->all(), [&](const auto& entry) {
+    const Member& member = entry.second;
+    return !member.present() || member.hello.booting() || member.hello.balance_settled() == balancer_.digest();
+  });
+}
+
+std::set<NodeId> Balancing::Targets(const BalanceView& view) const {
+  std::set<NodeId> targets;
+  for (const auto& node : {view.master, view.deputy}) {
+    if (node && *node != self_) targets.insert(*node);
+  }
+  return targets;
+}
+
+std::set<NodeId> Balancing::Present(const BalanceView& view) const {
+  std::set<NodeId> present;
+  for (const auto& [node, member] : view.members->all()) {
+    if (member.present() && !member.hello.booting()) present.insert(node);
+  }
+  return present;
+}
+
+bool Balancing::Step(const BalanceView& view, Actions* out) {
+  if (view.config->services.empty()) return std::exchange(changed_, false);
+  std::set<NodeId> present = Present(view);
+  if (view.leads) {
+    std::vector<Capacity> capacities = {OwnCapacity(*view.config)};
+    for (const NodeId& node : present) {
+      const wire::Hello& hello = view.members->Find(node)->hello;
+      Capacity capacity{
+          .node = node, .draining = hello.draining(), .weight = hello.weight(), .services = {}, .ill = {}};
+      for (const wire::ServiceWord& word : hello.services()) {
+        capacity.services[word.service()] = word.weight();
+        capacity.ill[word.service()] = word.ill();
+      }
+      capacities.push_back(std::move(capacity));
+    }
+    if (balancer_.Decide(view.now, view.config->services, capacities, Settled(view), random_)) {
+      changed_ = true;
+      Push(view, std::nullopt, out);
+    }
+  }
+  if (present != present_ || view.master != master_) changed_ = true;
+  present_ = std::move(present);
+  master_ = view.master;
+  std::set<NodeId> targets = Targets(view);
+  if (targets != targets_ || round_digest_ != balancer_.digest() || view.now >= next_round_) {
+    targets_ = std::move(targets);
+    reporter_.SetTargets({targets_.begin(), targets_.end()});
+    round_digest_ = balancer_.digest();
+    round_ = round_ == UINT8_MAX ? 1 : static_cast<uint8_t>(round_ + 1);
+    next_round_ = view.now + kReportAgain;
+    changed_ = true;
+  }
+  reporter_.Tick(view.now, *view.members, view.transport, out);
+  for (Telling& telling : tellings_) {
+    const Member* const member = view.members->Find(telling.node);
+    if (member == nullptr || view.now < telling.next) continue;
+    wire::Message message;
+    *message.mutable_order() = telling.order;
+    view.transport->SendTo(member->at, message, out);
+    telling.next = view.now + kExceptionResend;
+    --telling.left;
+  }
+  std::erase_if(tellings_, [](const Telling& telling) { return telling.left <= 0; });
+  return std::exchange(changed_, false);
+}
+
+MonoTime Balancing::deadline() const {
+  MonoTime next = std::min({balancer_.deadline(), reporter_.deadline(), next_round_});
+  for (const Telling& telling : tellings_) next = std::min(next, telling.next);
+  return next;
+}
+
+std::shared_ptr<const Balance> Balancing::Compile(const BalanceView& view, const MacAddress& hop0,
+                                                  const MacAddress& hop1) {
+  if (view.config->services.empty()) return nullptr;
+  std::map<NodeId, NodeAtHand> at_hand = {{self_, {.hop0 = hop0, .hop1 = hop1}}};
+  for (const NodeId& node : present_) {
+    const Member* const member = view.members->Find(node);
+    if (member == nullptr) continue;
+    // A node that has but its interface's MAC gets everything there, and keeps it.
+    const bool own_macs = member->at.mac == NodeMac(node, 0);
+    at_hand[node] = {.hop0 = member->at.mac, .hop1 = own_macs ? NodeMac(node, 1) : member->at.mac};
+  }
+  return balancer_.Compile(view.config->services, at_hand, view.master, round_);
+}
+
+void Balancing::Tell(MonoTime now, const NodeId& node, const wire::Order& order) {
+  constexpr int kTimes = 4;
+  tellings_.push_back({.node = node, .order = order, .left = kTimes, .next = now});
+}
+
+}  // namespace qure

@@ -1,0 +1,113 @@
+// The balance of a cluster, from the point of view of one node: what it can take, the epochs that the master decides
+// and all follow, and the flows that it serves by exception. Joins Balancer and ExceptionReporter to the messages.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/random/bit_gen_ref.h"
+#include "control/core/action.h"
+#include "control/core/balancer.h"
+#include "control/core/exceptions.h"
+#include "control/core/membership.h"
+#include "control/core/transport.h"
+
+namespace qure {
+
+// What a step looks at.
+struct BalanceView {
+  MonoTime now;
+  bool leads = false;
+  std::optional<NodeId> master;
+  std::optional<NodeId> deputy;
+  const ClusterConfig* config = nullptr;
+  const Membership* members = nullptr;
+  Transport* transport = nullptr;
+};
+
+class Balancing {
+ public:
+  // `random` outlives it.
+  Balancing(const NodeId& self, std::string name, uint32_t weight, absl::BitGenRef random);
+
+  // What the operator has said of this node.
+  void SetOwn(bool draining, std::map<std::string, uint32_t> weights);
+  bool draining() const { return draining_; }
+  const std::map<std::string, uint32_t>& weights() const { return weights_; }
+  // The services whose check fails here.
+  void SetIll(std::set<std::string> ill);
+  const std::set<std::string>& ill() const { return ill_; }
+  uint32_t WeightOf(const ServiceConfig& service) const;
+
+  void FillHello(const ClusterConfig& config, wire::Hello* hello) const;
+  // True if the message was one of the balance's.
+  bool OnMessage(const BalanceView& view, const Incoming& incoming, Actions* out);
+  // A HELLO of a present member.
+  void OnHello(const BalanceView& view, const Member& member, Actions* out);
+  // The workers have looked at all of this node's flows in round `round`, and found these to be exceptions.
+  void OnFlows(const std::vector<OwnedFlow>& flows);
+  void OnRoundDone(uint8_t round);
+
+  // The end of each step. True if what Compile makes has changed.
+  bool Step(const BalanceView& view, Actions* out);
+  MonoTime deadline() const;
+  // Null without services.
+  std::shared_ptr<const Balance> Compile(const BalanceView& view, const MacAddress& hop0, const MacAddress& hop1);
+
+  // An order for another node: told to it a few times, it shows in that node's HELLO.
+  void Tell(MonoTime now, const NodeId& node, const wire::Order& order);
+
+  // The master and the deputy know of all exceptions of this node under the present epoch.
+  bool settled() const;
+  const Balancer& balancer() const { return balancer_; }
+  std::optional<NodeSlot> SlotOf(const NodeId& node) { return balancer_.SlotOf(node); }
+
+ private:
+  struct Parts {
+    uint64_t digest = 0;
+    std::map<uint32_t, std::string> parts;
+    uint32_t total = 0;
+  };
+  struct Telling {
+    NodeId node{};
+    wire::Order order;
+    int left = 0;
+    MonoTime next;
+  };
+
+  Capacity OwnCapacity(const ClusterConfig& config) const;
+  bool Settled(const BalanceView& view) const;
+  void Push(const BalanceView& view, const std::optional<Whereabouts>& to, Actions* out) const;
+  void OnPart(const BalanceView& view, const Incoming& incoming);
+  std::set<NodeId> Targets(const BalanceView& view) const;
+  std::set<NodeId> Present(const BalanceView& view) const;
+
+  NodeId self_;
+  std::string name_;
+  uint32_t weight_;
+  absl::BitGenRef random_;
+  Balancer balancer_;
+  ExceptionReporter reporter_;
+  bool draining_ = false;
+  std::map<std::string, uint32_t> weights_;
+  std::set<std::string> ill_;
+  bool changed_ = false;
+  Parts parts_;
+  MonoTime next_pull_;
+  std::vector<Telling> tellings_;
+
+  uint8_t round_ = 1;       // of reports
+  uint8_t round_done_ = 0;  // of the workers
+  uint64_t round_digest_ = 0;
+  std::set<NodeId> targets_;
+  std::set<NodeId> present_;
+  std::optional<NodeId> master_;
+  MonoTime next_round_ = kNever;
+};
+
+}  // namespace qure

@@ -1,0 +1,131 @@
+// The Controller's part in balancing: between what it knows and what Balancing asks.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "control/core/controller.h"
+#include "control/core/wire.h"
+
+namespace qure {
+
+BalanceView Controller::View(MonoTime now) {
+  return {.now = now,
+          .leads = election_.role() == Role::kMaster,
+          .master = election_.master(),
+          .deputy = election_.deputy(),
+          .config = &config_,
+          .members = &members_,
+          .transport = &transport_};
+}
+
+uint8_t Controller::IdOf(const IpAddress& address) {
+  const auto next = static_cast<uint8_t>(std::min<size_t>(address_ids_.size() + 1, UINT8_MAX));
+  return address_ids_.try_emplace(address, next).first->second;
+}
+
+void Controller::NoteGateway(const Event& event) {
+  if (std::ranges::find(config_.gateways, event.ip) == config_.gateways.end()) return;
+  MacAddress& mac = gateway_macs_[event.ip];
+  dirty_ |= mac != event.mac && services_->any_return_by_master;
+  mac = event.mac;
+}
+
+Actions Controller::OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uint8_t round) {
+  Actions said;
+  if (!life_ || finished_) return said;
+  std::vector<OwnedFlow> owned;
+  for (const FlowKey& key : flows) {
+    const auto address = std::ranges::find(address_ids_, key.local_address, [](const auto& id) { return id.second; });
+    if (address != address_ids_.end()) owned.push_back({.key = key, .local = address->first});
+  }
+  balancing_.OnFlows(owned);
+  balancing_.OnRoundDone(round);
+  return Conclude(now, std::move(said));
+}
+
+Actions Controller::OnHealth(MonoTime now, std::set<std::string> ill) {
+  Actions said;
+  if (!life_ || finished_ || ill == balancing_.ill()) return said;
+  for (const ServiceConfig& service : config_.services) {
+    const bool was = balancing_.ill().contains(service.name);
+    if (was == ill.contains(service.name)) continue;
+    said.push_back(Log{.level = was ? LogLevel::kInfo : LogLevel::kWarning,
+                       .text = absl::StrCat("service \"", service.name, "\" ", was ? "works again" : "fails its check",
+                                            " on this node")});
+  }
+  balancing_.SetIll(std::move(ill));
+  HelloBy(now);
+  return Conclude(now, std::move(said));
+}
+
+void Controller::OnExceptions(const Incoming& incoming, Actions* out) {
+  const std::optional<NodeSlot> owner = balancing_.SlotOf(incoming.node);
+  if (!owner) return;
+  LearnFlows learn;
+  for (const OwnedFlow& flow : ReadExceptions(incoming.message.exceptions())) {
+    const auto id = address_ids_.find(flow.local);
+    if (id == address_ids_.end()) continue;
+    FlowKey key = flow.key;
+    key.local_address = id->second;
+    learn.flows.push_back({.key = key, .owner = *owner});
+  }
+  if (!learn.flows.empty()) out->push_back(std::move(learn));
+}
+
+// For this node, or told to the one that it is for.
+absl::Status Controller::OnBalanceCommand(MonoTime now, const Command& command, Actions* out) {
+  NodeId node{};
+  wire::Order order;
+  if (const auto* drain = std::get_if<SetDraining>(&command)) {
+    node = drain->node;
+    order.set_drain(drain->on);
+  } else if (const auto* weight = std::get_if<SetWeight>(&command)) {
+    node = weight->node;
+    order.set_service(weight->service);
+    if (weight->weight) order.set_weight(*weight->weight);
+    if (std::ranges::find(config_.services, weight->service, &ServiceConfig::name) == config_.services.end()) {
+      return absl::NotFoundError(absl::StrCat("no service \"", weight->service, "\"; `qurectl services` lists them"));
+    }
+  }
+  if (node == facts_.node_id) {
+    ObeyOrder(now, order, out);
+    return absl::OkStatus();
+  }
+  const Member* const member = members_.Find(node);
+  if (member == nullptr || !member->present()) return absl::UnavailableError("that node is not there now");
+  balancing_.Tell(now, node, order);
+  return absl::OkStatus();
+}
+
+void Controller::ObeyOrder(MonoTime now, const wire::Order& order, Actions* out) {
+  const bool draining = order.has_drain() ? order.drain() : stored_.draining;
+  std::map<std::string, uint32_t> weights = stored_.weights;
+  if (!order.service().empty()) {
+    weights.erase(order.service());
+    if (order.has_weight()) weights[order.service()] = std::min<uint32_t>(order.weight(), UINT8_MAX);
+  }
+  if (draining == stored_.draining && weights == stored_.weights) return;
+  stored_.draining = draining;
+  stored_.weights = weights;
+  Store({.draining = draining, .weights = weights}, out);
+  balancing_.SetOwn(draining, std::move(weights));
+  HelloBy(now);
+}
+
+std::vector<ServiceRow> Controller::ServiceRows() const {
+  std::vector<ServiceRow> rows;
+  const auto weights = [](const Epoch& epoch, ServiceId id) {
+    const auto found = epoch.weights.find(id);
+    return found == epoch.weights.end() ? std::map<NodeId, uint32_t>{} : found->second;
+  };
+  for (const ServiceConfig& service : config_.services) {
+    const ServiceId id = ServiceIdOf(service.name);
+    rows.push_back({.name = service.name,
+                    .ill = balancing_.ill().contains(service.name),
+                    .weight = balancing_.WeightOf(service),
+                    .current = weights(balancing_.balancer().current(), id),
+                    .previous = weights(balancing_.balancer().previous(), id)});
+  }
+  return rows;
+}
+
+}  // namespace qure

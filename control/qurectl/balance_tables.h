@@ -1,0 +1,12 @@
+// The balance as text.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace qure {
+
+std::string ServicesText(const nlohmann::ordered_json& services);
+std::string FlowsText(const nlohmann::ordered_json& flows);
+
+}  // namespace qure

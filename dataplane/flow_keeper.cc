@@ -1,0 +1,104 @@
+#include "dataplane/flow_keeper.h"
+
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+
+#include <algorithm>
+
+namespace qure {
+namespace {
+
+// A pass over the table takes so many ticks of FlowTime: 10 s, or 1 s when the master is to hear of exceptions.
+constexpr size_t kPassTicks = 150;
+constexpr size_t kHurriedPassTicks = 15;
+// At most so many buckets a round: some 50 µs.
+constexpr size_t kBucketsPerRound = 256;
+constexpr unsigned kLessonsPerRound = 64;
+
+static_assert(sizeof(FlowException) % 4 == 0, "elements of an rte_ring");
+
+}  // namespace
+
+FlowKeeper::FlowKeeper(const FlowOptions& options, WorkerCounters* counters)
+    : options_(options), counters_(counters), table_(options.flows, options.seed) {}
+
+bool FlowKeeper::Round(MonoTime time, const Snapshot& snapshot) {
+  if (snapshot.balance == nullptr) return false;
+  const FlowTime now = FlowTimeOf(time);
+  if (options_.lessons != nullptr && rte_ring_empty(options_.lessons) == 0) Learn(now);
+  const bool hurry = round_ != snapshot.balance->report_round || whole_;
+  if (now != swept_) {
+    swept_ = now;
+    due_ = std::max(due_, table_.buckets() / (hurry ? kHurriedPassTicks : kPassTicks) + 1);
+    CountUp();
+  }
+  return due_ > 0 && Sweep(now, snapshot);
+}
+
+// Others say which flows they own.
+void FlowKeeper::Learn(FlowTime now) {
+  FlowException lessons[kLessonsPerRound];
+  const unsigned count =
+      rte_ring_dequeue_burst_elem(options_.lessons, lessons, sizeof(FlowException), kLessonsPerRound, nullptr);
+  for (unsigned i = 0; i < count; ++i) {
+    FlowEntry* const entry = table_.Insert(lessons[i].key, table_.HashOf(lessons[i].key), now);
+    if (entry == nullptr) continue;
+    // Our own kernel has it: somebody mixes up two lives of one socket, and ours is the one that we know.
+    if (entry->owner == kSelfSlot && entry->state == FlowState::kEstablished) continue;
+    entry->owner = static_cast<NodeSlot>(lessons[i].owner);
+    entry->state = lessons[i].key.protocol == kProtocolTcp ? FlowState::kEstablished : FlowState::kDatagrams;
+    entry->exception = true;
+    entry->seen = now;
+  }
+}
+
+bool FlowKeeper::Sweep(FlowTime now, const Snapshot& snapshot) {
+  reported_ = false;
+  const size_t buckets = std::min(due_, kBucketsPerRound);
+  due_ -= buckets;
+  if (!table_.Sweep(now, buckets, [&](FlowEntry* entry) { Visit(snapshot, entry); })) return reported_;
+  if (whole_ && round_ == snapshot.balance->report_round) {
+    counters_->flow_round.Set(round_);
+    whole_ = false;
+  } else if (round_ != snapshot.balance->report_round) {
+    round_ = snapshot.balance->report_round;
+    whole_ = true;
+  }
+  for (size_t node = 0; node < kMaxNodes; ++node) counters_->flows_by_owner[node].Set(tally_[node]);
+  tally_.fill(0);
+  return reported_;
+}
+
+void FlowKeeper::Visit(const Snapshot& snapshot, FlowEntry* entry) {
+  if (entry->key.fragment != 0) return;
+  ++tally_[entry->owner];
+  const Balance& balance = *snapshot.balance;
+  const bool lives = entry->state == FlowState::kEstablished || entry->state == FlowState::kDatagrams;
+  if (entry->owner != kSelfSlot || !lives || entry->told == balance.report_round) return;
+  const FlowKey& key = entry->key;
+  const uint8_t service = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
+  if (service == 0) return;
+  const auto& shares = balance.services[service - 1].current;
+  const Affinity affinity = snapshot.services->services[service - 1].affinity;
+  if (shares != nullptr && (*shares)[ShareRow(balance.seed, affinity, key)] != kSelfSlot) {
+    FlowException report{.key = key, .owner = kSelfSlot};
+    if (rte_ring_enqueue_elem(options_.reports, &report, sizeof(report)) != 0) {
+      whole_ = false;  // no room: in the next pass
+      round_ = 0;
+      return;
+    }
+    reported_ = true;
+  }
+  entry->told = balance.report_round;
+}
+
+void FlowKeeper::CountUp() {
+  const FlowTableCounts& counts = table_.counts();
+  counters_->flows.Set(static_cast<int64_t>(counts.flows));
+  counters_->flows_inserted.Set(static_cast<int64_t>(counts.inserted));
+  counters_->flows_expired.Set(static_cast<int64_t>(counts.expired));
+  counters_->flows_displaced.Set(static_cast<int64_t>(counts.displaced));
+  counters_->flows_refused.Set(static_cast<int64_t>(counts.refused));
+}
+
+}  // namespace qure

@@ -1,0 +1,176 @@
+#include "dataplane/forwarder.h"
+
+#include "dataplane/host_delivery.h"
+#include "proto/ethernet.h"
+
+namespace qure {
+namespace {
+
+// Who gets a packet, on which hop, and the word for it.
+struct Choice {
+  NodeSlot node = kSelfSlot;
+  bool second = false;  // on hop 1
+  Reason reason = Reason::host_service;
+};
+
+class Forwarder {
+ public:
+  Forwarder(const Snapshot& snapshot, const Flows& flows)
+      : snapshot_(snapshot), balance_(*snapshot.balance), table_(flows.table), now_(flows.now) {}
+
+  Choice Choose(const FlowFacts& facts, uint64_t hash) const {
+    FlowEntry* const entry = table_->Find(facts.key, hash, now_);
+    if (facts.sign == FlowSign::kLaterFragment) return FollowFirst(facts, entry);
+    Choice choice;
+    switch (facts.entrance) {
+      case Entrance::kService:
+        choice = FromGateway(facts, hash, entry);
+        break;
+      case Entrance::kHop0:
+        choice = FromMaster(facts, hash, entry);
+        break;
+      case Entrance::kHop1:
+        choice = Keep(facts, hash, entry, Reason::host_second_chance);
+        break;
+    }
+    if (facts.first_fragment) RememberFirst(facts, choice);
+    return choice;
+  }
+
+ private:
+  bool Reachable(NodeSlot node) const { return node == kSelfSlot || balance_.nodes[node].present; }
+
+  // This node where no other is named.
+  NodeSlot OwnerIn(const std::shared_ptr<const ShareTable>& shares, const FlowFacts& facts) const {
+    if (shares == nullptr) return kSelfSlot;
+    const Affinity affinity = snapshot_.services->services[facts.service - 1].affinity;
+    const NodeSlot node = (*shares)[ShareRow(balance_.seed, affinity, facts.key)];
+    return Reachable(node) ? node : kSelfSlot;
+  }
+  const Shares& SharesOf(const FlowFacts& facts) const { return balance_.services[facts.service - 1]; }
+
+  Choice FromGateway(const FlowFacts& facts, uint64_t hash, FlowEntry* entry) const {
+    const bool anew = facts.sign == FlowSign::kOpens && entry != nullptr && entry->state == FlowState::kClosing;
+    if (entry != nullptr && !anew && Reachable(entry->owner)) {
+      Touch(facts, entry);
+      return {.node = entry->owner, .reason = Reason::forward_flow};
+    }
+    const NodeSlot owner = OwnerIn(SharesOf(facts).current, facts);
+    if (facts.sign == FlowSign::kOpens) {
+      Enter(facts, hash, owner);
+      return {.node = owner, .reason = Reason::forward_new};
+    }
+    // The owner by the table may not know the flow, and pass it on: it is not for us to say whose it is.
+    if (owner != kSelfSlot) return {.node = owner, .reason = Reason::forward_share};
+    return SecondChance(facts, hash, entry, Reason::host_service);
+  }
+
+  Choice FromMaster(const FlowFacts& facts, uint64_t hash, FlowEntry* entry) const {
+    if (facts.sign == FlowSign::kOpens) return Keep(facts, hash, entry, Reason::host_owner);
+    if (entry == nullptr) return SecondChance(facts, hash, entry, Reason::host_owner);
+    if (entry->owner == kSelfSlot || !Reachable(entry->owner)) return Keep(facts, hash, entry, Reason::host_owner);
+    return {.node = entry->owner, .second = true, .reason = Reason::forward_second_chance};
+  }
+
+  Choice SecondChance(const FlowFacts& facts, uint64_t hash, FlowEntry* entry, Reason kept) const {
+    const NodeSlot before = OwnerIn(SharesOf(facts).previous, facts);
+    if (before == kSelfSlot) return Keep(facts, hash, entry, kept);
+    return {.node = before, .second = true, .reason = Reason::forward_second_chance};
+  }
+
+  // The flow is ours from now on.
+  Choice Keep(const FlowFacts& facts, uint64_t hash, FlowEntry* entry, Reason reason) const {
+    if (facts.sign != FlowSign::kError) {
+      if (entry != nullptr && entry->owner == kSelfSlot) {
+        Touch(facts, entry);
+      } else {
+        Enter(facts, hash, kSelfSlot);
+      }
+    }
+    return {.node = kSelfSlot, .reason = reason};
+  }
+
+  void Enter(const FlowFacts& facts, uint64_t hash, NodeSlot owner) const {
+    FlowEntry* const entry = table_->Insert(facts.key, hash, now_);
+    if (entry == nullptr) return;  // no room: forwarded all the same, by the table of shares
+    entry->owner = owner;
+    entry->exception = false;
+    entry->state = FlowState::kOpening;
+    Touch(facts, entry);
+  }
+
+  void Touch(const FlowFacts& facts, FlowEntry* entry) const {
+    const FlowState state = Next(facts, entry->state);
+    if (entry->state != state) entry->state = state;
+    if (entry->seen != now_) entry->seen = now_;  // seldom: the line stays clean
+  }
+
+  static FlowState Next(const FlowFacts& facts, FlowState state) {
+    if (facts.sign == FlowSign::kError) return state;
+    if (facts.key.protocol != kProtocolTcp) return FlowState::kDatagrams;
+    if (facts.sign == FlowSign::kEnds) return FlowState::kClosing;
+    if (facts.sign == FlowSign::kGoesOn && state == FlowState::kOpening) return FlowState::kEstablished;
+    return state;
+  }
+
+  void RememberFirst(const FlowFacts& facts, const Choice& choice) const {
+    const FlowKey key = FragmentKey(facts.key, facts.fragment_id);
+    FlowEntry* const entry = table_->Insert(key, table_->HashOf(key), now_);
+    if (entry == nullptr) return;
+    entry->owner = choice.node;
+    entry->state = FlowState::kFragments;
+    entry->exception = choice.second;
+    entry->seen = now_;
+  }
+
+  Choice FollowFirst(const FlowFacts& facts, const FlowEntry* entry) const {
+    if (entry != nullptr && entry->owner != kSelfSlot && facts.entrance != Entrance::kHop1) {
+      return {.node = entry->owner, .second = entry->exception, .reason = Reason::forward_fragment};
+    }
+    return {.node = kSelfSlot, .reason = Reason::host_fragment};
+  }
+
+  const Snapshot& snapshot_;
+  const Balance& balance_;
+  FlowTable* const table_;
+  const FlowTime now_;
+};
+
+Reason SendToPeer(const Snapshot& snapshot, const Choice& choice, FlowSign sign, Frame* frame) {
+  const BalanceNode& peer = snapshot.balance->nodes[choice.node];
+  auto* const ethernet = reinterpret_cast<EthernetHeader*>(frame->data);
+  ethernet->destination = choice.second ? peer.hop1 : peer.hop0;
+  ethernet->source = snapshot.node_mac;
+  return sign == FlowSign::kError ? Reason::forward_error : choice.reason;
+}
+
+}  // namespace
+
+void ForwardFlows(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
+  std::array<uint8_t, kBurst> indexes;
+  std::array<uint64_t, kBurst> hashes;
+  size_t count = 0;
+  for (size_t i = 0; i < batch->count; ++i) {
+    if (batch->lanes[i] != Lane::kFlow) continue;
+    hashes[count] = flows.table->HashOf(batch->flows[i].key);
+    flows.table->PrefetchTags(hashes[count]);
+    indexes[count++] = static_cast<uint8_t>(i);
+  }
+  for (size_t i = 0; i < count; ++i) flows.table->PrefetchEntry(hashes[i]);
+
+  const Forwarder forwarder(snapshot, flows);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t index = indexes[i];
+    const FlowFacts& facts = batch->flows[index];
+    const Choice choice = forwarder.Choose(facts, hashes[i]);
+    const bool ours = choice.node == kSelfSlot;
+    const bool from_gateway = facts.entrance == Entrance::kService;
+    const Reason to_kernel = VerdictOf(choice.reason) == Verdict::kHost ? choice.reason
+                             : from_gateway                             ? Reason::host_service
+                                                                        : Reason::host_owner;
+    batch->reasons[index] = ours ? DeliverToHost(snapshot, index, to_kernel, batch)
+                                 : SendToPeer(snapshot, choice, facts.sign, &batch->frames[index]);
+  }
+}
+
+}  // namespace qure

@@ -1,0 +1,87 @@
+// A flow as the worker's table keeps it: the whole key, who serves it, and how it is doing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "proto/address.h"
+#include "proto/endian.h"
+#include "proto/time.h"
+
+namespace qure {
+
+// A node's number in this process: which one it is stays so while the process runs, so flows outlive a change of the
+// balance. It means nothing to other nodes.
+using NodeSlot = uint8_t;
+inline constexpr NodeSlot kSelfSlot = 0;
+inline constexpr size_t kMaxNodes = 256;
+
+// The remote socket, and which of our service addresses and ports it speaks to. Compared and hashed as three words.
+struct FlowKey {
+  std::array<uint8_t, 16> remote{};  // IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2)
+  Be16 remote_port;
+  Be16 local_port;
+  uint8_t local_address = 0;  // ServiceAddress::id
+  uint8_t protocol = 0;
+  uint16_t fragment = 0;  // 1: of a fragmented datagram: the ports are the two halves of its identification
+
+  std::array<uint64_t, 3> words() const {
+    std::array<uint64_t, 3> words;
+    std::memcpy(words.data(), this, sizeof(words));
+    return words;
+  }
+  friend bool operator==(const FlowKey& a, const FlowKey& b) {
+    const auto x = a.words();
+    const auto y = b.words();
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
+  }
+};
+static_assert(sizeof(FlowKey) == 24);
+
+// The key of a fragmented datagram, from that of any packet between the same addresses: source, destination, protocol
+// and identification tell it (RFC 791 §3.2, RFC 8200 §4.5).
+constexpr FlowKey FragmentKey(const FlowKey& socket, uint32_t id) {
+  FlowKey key = socket;
+  key.remote_port = Be16(static_cast<uint16_t>(id >> 16));
+  key.local_port = Be16(static_cast<uint16_t>(id));
+  key.fragment = 1;
+  return key;
+}
+
+constexpr std::array<uint8_t, 16> MappedAddress(const Ipv4Address& v4) {
+  return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4.bytes[0], v4.bytes[1], v4.bytes[2], v4.bytes[3]};
+}
+
+// Ticks of 2^26 ns, about 67 ms: 32 bits last nine years.
+struct FlowTime {
+  uint32_t ticks = 0;
+  friend constexpr auto operator<=>(FlowTime, FlowTime) = default;
+};
+constexpr FlowTime FlowTimeOf(MonoTime now) {
+  return {static_cast<uint32_t>(now.ns >> 26)};
+}
+constexpr uint32_t FlowTicks(Duration span) {
+  return static_cast<uint32_t>(span.ns >> 26);
+}
+
+enum class FlowState : uint8_t {
+  kFree,         // no entry
+  kOpening,      // TCP: a SYN was seen and nothing after it; gives way to any other flow when there is no room
+  kEstablished,  // TCP: more than a SYN was seen
+  kClosing,      // TCP: a FIN or RST was seen
+  kDatagrams,    // UDP
+  kFragments,    // not a flow: where the first fragment of a datagram went
+};
+
+struct FlowEntry {
+  FlowKey key;
+  NodeSlot owner = kSelfSlot;
+  FlowState state = FlowState::kFree;
+  bool exception = false;  // its owner told us so: not what the table of shares says
+  uint8_t told = 0;        // the round of reports in which this node, its owner, told the master of it
+  FlowTime seen;           // its last frame
+};
+static_assert(sizeof(FlowEntry) == 32);
+
+}  // namespace qure
