@@ -16,6 +16,7 @@
 #include "control/io/cluster_key.h"
 #include "control/io/config_reader.h"
 #include "control/io/fd.h"
+#include "control/io/service_config.h"
 #include "control/io/text.h"
 #include "control/io/zone_config.h"
 #include "dataplane/port_spec.h"
@@ -26,29 +27,10 @@ namespace qure {
 namespace {
 
 constexpr size_t kMaxSocketPath = 107;  // sun_path, with its final zero
-constexpr size_t kMaxName = 63;
 constexpr int64_t kMaxWorkers = 64;
 constexpr int64_t kMaxCore = 1023;
 constexpr int64_t kMaxPriority = 1000;
 constexpr int64_t kMaxWeight = 255;
-
-// A name that can stand in file names, metric labels and logs.
-bool IsPlainName(std::string_view text) {
-  const auto plain = [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
-  };
-  return !text.empty() && text.size() <= kMaxName && text != "." && text != ".." &&
-         std::all_of(text.begin(), text.end(), plain);
-}
-
-std::string PlainName(TableReader* table, std::string_view key, std::string_view fallback) {
-  const Placed<std::string> name = table->String(key, fallback);
-  if (!IsPlainName(name.value)) {
-    table->Fail(key, Concat("\"", name.value, "\" does not do as a name; use 1 to ", kMaxName,
-                            " letters, digits, \"-\", \"_\" or \".\""));
-  }
-  return name.value;
-}
 
 std::string AbsolutePath(TableReader* table, std::string_view key, std::string_view fallback, size_t most) {
   const Placed<std::string> path = table->String(key, fallback);
@@ -144,7 +126,8 @@ void ReadDpdk(TableReader dpdk, NodeConfig* config) {
   config->memory_mib = static_cast<unsigned>(dpdk.Integer("memory_mib", config->memory_mib, 32, 65536));
   config->flows = static_cast<uint32_t>(dpdk.Integer("flows", config->flows, 1024, 64 * 1024 * 1024));
   // A name that is unsound has had its error already.
-  const std::string prefix = IsPlainName(config->name) ? Concat("qure-", config->name).substr(0, kMaxName) : "qure";
+  const std::string prefix =
+      IsPlainName(config->name) ? Concat("qure-", config->name).substr(0, kMaxNameLength) : "qure";
   config->file_prefix = PlainName(&dpdk, "file_prefix", prefix);
   dpdk.RejectUnknownKeys();
 }
@@ -170,55 +153,6 @@ LanFacts ReadNode(TableReader node, AddressReader* addresses, NodeConfig* config
   ReadDpdk(node.Table("dpdk"), config);
   node.RejectUnknownKeys();
   return facts;
-}
-
-// "80" or "8000-8010"
-bool ParsePorts(std::string_view text, ServiceConfig* service) {
-  const size_t dash = text.find('-');
-  const std::string_view first = text.substr(0, dash);
-  const std::string_view last = dash == std::string_view::npos ? first : text.substr(dash + 1);
-  const std::optional<uint32_t> low = ParseUnsigned(first);
-  const std::optional<uint32_t> high = ParseUnsigned(last);
-  if (!low || !high || *low == 0 || *low > *high || *high > 65535) return false;
-  service->first_port = static_cast<uint16_t>(*low);
-  service->last_port = static_cast<uint16_t>(*high);
-  return true;
-}
-
-std::optional<ServiceConfig> ReadService(TableReader* table) {
-  ServiceConfig service;
-  table->RequiredString("name", "give the service a name like \"web\"");
-  if (table->Has("name")) service.name = PlainName(table, "name", "");
-  const auto protocol = table->RequiredChoice<uint8_t>("protocol", {{"tcp", kProtocolTcp}, {"udp", kProtocolUdp}});
-  service.protocol = protocol.value_or(kProtocolTcp);
-  const auto ports = table->RequiredString("ports", "write a port \"80\" or a range \"8000-8010\"");
-  const bool sound = ports && ParsePorts(ports->value, &service);
-  if (ports && !sound) {
-    table->Fail("ports",
-                Concat("\"", ports->value, "\" is not a port or range; write 1 to 65535 like \"80\" or \"8000-8010\""));
-  }
-  table->RejectUnknownKeys();
-  if (!protocol || !sound) return std::nullopt;
-  return service;
-}
-
-std::vector<ServiceConfig> ReadServices(TableReader* cluster) {
-  std::vector<ServiceConfig> services;
-  for (TableReader& table : cluster->Tables("service")) {
-    const std::optional<ServiceConfig> service = ReadService(&table);
-    if (!service) continue;
-    for (const ServiceConfig& other : services) {
-      if (service->name == other.name) {
-        table.Fail("name", Concat("a second service \"", other.name, "\"; give each a name of its own"));
-      }
-      if (service->protocol == other.protocol && service->first_port <= other.last_port &&
-          other.first_port <= service->last_port) {
-        table.Fail("ports", Concat("overlaps with service \"", other.name, "\"; give each port to one service"));
-      }
-    }
-    services.push_back(*service);
-  }
-  return services;
 }
 
 std::optional<ClusterKey> ReadKey(TableReader* cluster) {
@@ -271,7 +205,7 @@ void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addres
   ReadNetwork(&cluster, &config->network);
   config->addresses = addresses->ServiceAddresses(&cluster);
   config->gateways = addresses->Gateways(&cluster);
-  config->services = ReadServices(&cluster);
+  config->services = ReadServices(config->addresses, &cluster);
   config->zones = ReadZones(&cluster);
   cluster.RejectUnknownKeys();
 }

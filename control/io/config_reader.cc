@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "control/io/text.h"
 
@@ -84,6 +85,12 @@ absl::Status ConfigErrors::status() const {
 
 TableReader::TableReader(const toml::table& table, Place place, ConfigErrors* errors)
     : table_(&table), place_(std::move(place)), errors_(errors) {}
+
+std::vector<std::string> TableReader::Keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, node] : *table_) keys.emplace_back(key.str());
+  return keys;
+}
 
 Place TableReader::PlaceOf(std::string_view key) const {
   const auto found = table_->find(key);
@@ -244,6 +251,23 @@ void TableReader::RejectUnknownKeys() const {
     place.line = LineOf(key.source());
     errors_->Add(place, Concat("unknown key; ", right));
   }
+}
+
+bool IsPlainName(std::string_view text) {
+  const auto plain = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  };
+  return !text.empty() && text.size() <= kMaxNameLength && text != "." && text != ".." &&
+         std::all_of(text.begin(), text.end(), plain);
+}
+
+std::string PlainName(TableReader* table, std::string_view key, std::string_view fallback) {
+  const Placed<std::string> name = table->String(key, fallback);
+  if (!IsPlainName(name.value)) {
+    table->Fail(key, Concat("\"", name.value, "\" does not do as a name; use 1 to ", kMaxNameLength,
+                            " letters, digits, \"-\", \"_\" or \".\""));
+  }
+  return name.value;
 }
 
 }  // namespace qure

@@ -50,6 +50,7 @@ class TableReader {
   TableReader(const toml::table& table, Place place, ConfigErrors* errors);
 
   bool Has(std::string_view key) const { return table_->contains(key); }
+  std::vector<std::string> Keys() const;  // in the order of the alphabet
   Place PlaceOf(std::string_view key) const;
   const Place& place() const { return place_; }
   ConfigErrors* errors() const { return errors_; }
@@ -119,5 +120,11 @@ class TableReader {
   ConfigErrors* errors_;
   std::set<std::string, std::less<>> known_;
 };
+
+// Names of nodes, clusters, services: they become labels, file names and words of a command.
+inline constexpr size_t kMaxNameLength = 63;
+bool IsPlainName(std::string_view text);
+// The fallback, with an error, where the text is none.
+std::string PlainName(TableReader* table, std::string_view key, std::string_view fallback);
 
 }  // namespace qure

@@ -92,6 +92,7 @@ absl::Status Runtime::Watch() {
   watched_[kFrames] = {parts_.dataplane->event_fd(), POLLIN, 0};
   watched_[kStored] = {writer_.fd(), POLLIN, 0};
   watched_[kSignals] = {signals_.get(), POLLIN, 0};
+  watched_[kProbes] = {prober_.fd(), POLLIN, 0};
   watched_[kRequests] = {parts_.server->fd(), POLLIN, 0};
   return absl::OkStatus();
 }
@@ -100,6 +101,7 @@ absl::StatusOr<Runtime::Ending> Runtime::Run() {
   if (absl::Status watch = Watch(); !watch.ok()) return watch;
   BecomePrompt();
   Beat(Now());
+  health_.Configure(config_.cluster.services, Now());
   Execute(controller_.OnConfig(Now(), config_.cluster));  // publishes the first snapshot, which the workers need
   parts_.dataplane->Start();
   LogLine(LogLevel::kInfo,
@@ -124,11 +126,13 @@ void Runtime::Round() {
   const MonoTime now = Now();
   if (now >= next_beat_) Beat(now);
   HearFlows();
+  CheckHealth();
   if (now >= controller_.NextDeadline()) {
     Hear();  // what was heard before the deadline counts before it
     Execute(controller_.Tick(Now()));
   }
-  if (!ending_) Wait(std::min(next_beat_, controller_.NextDeadline()));
+  const MonoTime probe = std::min(health_.deadline(), prober_.deadline());
+  if (!ending_) Wait(std::min({next_beat_, controller_.NextDeadline(), probe}));
 }
 
 void Runtime::Wait(MonoTime until) {
@@ -206,6 +210,20 @@ void Runtime::HearEvent(const Event& event) {
   Execute(controller_.OnEvent(now, event));
 }
 
+void Runtime::CheckHealth() {
+  const MonoTime now = Now();
+  for (const ProbeResult& result : prober_.Collect(now)) health_.OnResult(now, result.service, result.good);
+  for (const ServiceConfig* service : health_.TakeDue(now)) {
+    const std::vector<ClaimStatus> claims = controller_.status(now).claims;
+    if (service->address) {
+      prober_.Start(now, *service, *service->address);
+    } else if (!claims.empty()) {
+      prober_.Start(now, *service, claims.front().address.address);
+    }
+  }
+  Execute(controller_.OnHealth(now, health_.ill()));
+}
+
 void Runtime::OnStored() {
   for (const StoreWriter::Result& result : writer_.TakeResults()) {
     Execute(controller_.OnPersisted(Now(), result.ticket, result.ok));
@@ -260,6 +278,7 @@ absl::Status Runtime::Replace() {
     LogLine(LogLevel::kInfo, "cluster.key is another one now: it is for a first start; this node keeps its keys");
   }
   config_ = *std::move(next);
+  health_.Configure(config_.cluster.services, Now());
   Execute(controller_.OnConfig(Now(), config_.cluster));
   return absl::OkStatus();
 }

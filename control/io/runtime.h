@@ -13,8 +13,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/core/controller.h"
+#include "control/core/health.h"
 #include "control/io/control_server.h"
 #include "control/io/fd.h"
+#include "control/io/health_prober.h"
 #include "control/io/host_interface.h"
 #include "control/io/stall_report.h"
 #include "control/io/status.h"
@@ -55,7 +57,7 @@ class Runtime {
   WorkerList workers() const;
 
  private:
-  enum Watched : size_t { kFrames, kStored, kSignals, kRequests, kWatchedCount };
+  enum Watched : size_t { kFrames, kStored, kSignals, kRequests, kProbes, kWatchedCount };
 
   absl::Status Watch();
   void Round();
@@ -66,6 +68,7 @@ class Runtime {
   uint8_t FlowRound() const;
   void HearFlows();
   void MakeUpForLostStall();
+  void CheckHealth();
   void OnStored();
   void OnSignal();
   void Stop(MonoTime now);
@@ -98,6 +101,8 @@ class Runtime {
   absl::BitGen random_;
   Controller controller_;
   StoreWriter writer_;
+  HealthBoard health_;
+  HealthProber prober_;
   StallReport stalls_;
   std::array<pollfd, kWatchedCount> watched_{};
   Fd signals_;

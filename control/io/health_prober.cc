@@ -1,0 +1,132 @@
+#include "control/io/health_prober.h"
+
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/numbers.h"
+#include "control/io/text.h"
+
+namespace qure {
+namespace {
+
+constexpr size_t kMaxStatusLine = 1024;
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+};
+
+SocketAddress Target(const IpAddress& address, uint16_t port) {
+  SocketAddress target;
+  if (address.is_v4()) {
+    auto* const v4 = reinterpret_cast<sockaddr_in*>(&target.storage);
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    std::memcpy(&v4->sin_addr, address.v4().bytes.data(), sizeof(v4->sin_addr));
+    target.length = sizeof(*v4);
+  } else {
+    auto* const v6 = reinterpret_cast<sockaddr_in6*>(&target.storage);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    std::memcpy(&v6->sin6_addr, address.v6().bytes.data(), sizeof(v6->sin6_addr));
+    target.length = sizeof(*v6);
+  }
+  return target;
+}
+
+// "HTTP/1.1 200 OK" (RFC 9112 §4).
+bool HasStatus(std::string_view answer, uint16_t wanted) {
+  const size_t blank = answer.find(' ');
+  if (!answer.starts_with("HTTP/") || blank == std::string_view::npos || answer.size() < blank + 4) return false;
+  const std::string_view digits = answer.substr(blank + 1, 3);
+  uint32_t status = 0;
+  return absl::SimpleAtoi(absl::string_view(digits.data(), digits.size()), &status) && status == wanted;
+}
+
+}  // namespace
+
+HealthProber::HealthProber() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
+
+void HealthProber::Start(MonoTime now, const ServiceConfig& service, const IpAddress& address) {
+  const HealthCheck& check = service.check;
+  const uint16_t port = check.port != 0 ? check.port : service.first_port;
+  Probe probe{.socket = Fd(socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+              .http = check.kind == HealthCheck::Kind::kHttp,
+              .status = check.status,
+              .until = now + check.timeout};
+  if (probe.http) {
+    const std::string host = address.is_v6() ? "[" + ToString(address) + "]" : ToString(address);
+    probe.request = Concat("GET ", check.path, " HTTP/1.0\r\nHost: ", host, "\r\nUser-Agent: qured\r\n\r\n");
+  }
+  // Only within this machine: an address that is not on it yet would be asked of the LAN, and another node answer.
+  constexpr char kLoopback[] = "lo";
+  setsockopt(probe.socket.get(), SOL_SOCKET, SO_BINDTODEVICE, kLoopback, sizeof(kLoopback));
+  const SocketAddress target = Target(address, port);
+  const auto* const name = reinterpret_cast<const sockaddr*>(&target.storage);
+  const bool refused =
+      probe.socket.get() < 0 || (connect(probe.socket.get(), name, target.length) != 0 && errno != EINPROGRESS);
+  if (refused) {
+    probe.until = now;  // Collect finds it bad
+  } else {
+    epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {}};
+    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, probe.socket.get(), &event);
+  }
+  probes_.insert_or_assign(service.name, std::move(probe));
+}
+
+HealthProber::State HealthProber::Advance(Probe* probe) {
+  const int socket = probe->socket.get();
+  if (!probe->connected) {
+    int error = 0;
+    socklen_t length = sizeof(error);
+    sockaddr_storage peer{};
+    socklen_t peer_length = sizeof(peer);
+    if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0) return State::kBad;
+    if (getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &peer_length) != 0) return State::kUnderWay;
+    probe->connected = true;
+  }
+  if (!probe->http) return State::kGood;
+  while (!probe->request.empty()) {
+    const ssize_t sent = send(socket, probe->request.data(), probe->request.size(), MSG_NOSIGNAL);
+    if (sent < 0) return errno == EAGAIN ? State::kUnderWay : State::kBad;
+    probe->request.erase(0, static_cast<size_t>(sent));
+  }
+  for (;;) {
+    std::array<char, 256> piece;
+    const ssize_t got = recv(socket, piece.data(), piece.size(), 0);
+    if (got < 0) return errno == EAGAIN ? State::kUnderWay : State::kBad;
+    probe->answer.append(piece.data(), static_cast<size_t>(got));
+    const size_t end = probe->answer.find('\n');
+    if (end != std::string::npos) {
+      return HasStatus(std::string_view(probe->answer).substr(0, end), probe->status) ? State::kGood : State::kBad;
+    }
+    if (got == 0 || probe->answer.size() > kMaxStatusLine) return State::kBad;
+  }
+}
+
+std::vector<ProbeResult> HealthProber::Collect(MonoTime now) {
+  std::array<epoll_event, 16> events;
+  while (epoll_wait(epoll_.get(), events.data(), events.size(), 0) == static_cast<int>(events.size())) {
+  }
+  std::vector<ProbeResult> results;
+  for (auto& [service, probe] : probes_) {
+    const State state = now >= probe.until ? State::kBad : Advance(&probe);
+    if (state != State::kUnderWay) results.push_back({.service = service, .good = state == State::kGood});
+  }
+  for (const ProbeResult& result : results) probes_.erase(result.service);
+  return results;
+}
+
+MonoTime HealthProber::deadline() const {
+  MonoTime next = kNever;
+  for (const auto& [service, probe] : probes_) next = std::min(next, probe.until);
+  return next;
+}
+
+}  // namespace qure

@@ -1,0 +1,14 @@
+// The services of a configuration: [[cluster.service]].
+#pragma once
+
+#include <vector>
+
+#include "control/core/config.h"
+#include "control/io/config_reader.h"
+
+namespace qure {
+
+// `addresses`: the cluster's, already read. Checks that no two services share a port of one address.
+std::vector<ServiceConfig> ReadServices(const std::vector<AddressConfig>& addresses, TableReader* cluster);
+
+}  // namespace qure

@@ -1,0 +1,250 @@
+// Tables of shares and balance epochs.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "control/core/balancer.h"
+#include "control/core/exceptions.h"
+#include "control/core/maglev.h"
+#include "control/core/timers.h"
+
+namespace qure::test {
+namespace {
+
+constexpr BalanceSeed kSeed = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+NodeId Id(uint32_t number) {
+  NodeId id{};
+  std::mt19937 random(number);
+  for (uint8_t& byte : id) byte = static_cast<uint8_t>(random());
+  return id;
+}
+
+std::vector<WeightedNode> Equal(uint32_t count) {
+  std::vector<WeightedNode> nodes;
+  for (uint32_t i = 0; i < count; ++i) nodes.push_back({.node = Id(i), .weight = 1});
+  return nodes;
+}
+
+std::vector<uint32_t> Rows(const std::vector<uint8_t>& table, size_t nodes) {
+  std::vector<uint32_t> rows(nodes);
+  for (const uint8_t node : table) ++rows[node];
+  return rows;
+}
+
+ServiceConfig Web() {
+  return {.name = "web", .first_port = 80, .last_port = 80};
+}
+
+std::vector<Capacity> Present(std::initializer_list<uint32_t> numbers) {
+  std::vector<Capacity> nodes;
+  for (const uint32_t number : numbers) nodes.push_back({.node = Id(number)});
+  return nodes;
+}
+
+std::vector<NodeId> Owners(const Epoch& epoch) {
+  std::vector<NodeId> owners;
+  for (const auto& [node, weight] : epoch.weights.at(ServiceIdOf("web"))) owners.push_back(node);
+  return owners;
+}
+
+class BalancerTest : public ::testing::Test {
+ protected:
+  bool Decide(const std::vector<Capacity>& present, bool settled = true) {
+    return balancer_.Decide(now_, {Web()}, present, settled, random_);
+  }
+  void Wait(Duration span) { now_ = now_ + span; }
+
+  std::mt19937_64 random_{7};
+  MonoTime now_{Seconds(100).ns};
+  Balancer balancer_{Id(0)};
+};
+
+}  // namespace
+
+TEST(Maglev, SharesAreExactToOneRow) {
+  for (const uint32_t count : {1U, 2U, 3U, 8U, 64U, 256U}) {
+    const auto rows = Rows(BuildMaglev(kSeed, Equal(count)), count);
+    const auto [least, most] = std::ranges::minmax(rows);
+    EXPECT_LE(most - least, 1U) << count << " nodes";
+  }
+}
+
+TEST(Maglev, WeightsAreExactToOneRow) {
+  std::vector<WeightedNode> nodes = Equal(5);
+  uint32_t total = 0;
+  for (uint32_t i = 0; i < nodes.size(); ++i) total += nodes[i].weight = i * i * 10;  // 0, 10, 40, 90, 160
+  const auto rows = Rows(BuildMaglev(kSeed, nodes), nodes.size());
+  for (uint32_t i = 0; i < nodes.size(); ++i) {
+    EXPECT_NEAR(rows[i], double{kShareRows} * nodes[i].weight / total, 1.0) << "node " << i;
+  }
+}
+
+TEST(Maglev, ArrivalOrderDoesNotMatterAndTheSeedDoes) {
+  std::vector<WeightedNode> nodes = Equal(7);
+  const auto table = BuildMaglev(kSeed, nodes);
+  std::ranges::reverse(nodes);
+  auto turned = BuildMaglev(kSeed, nodes);
+  for (uint8_t& row : turned) row = static_cast<uint8_t>(nodes.size() - 1 - row);
+  EXPECT_EQ(table, turned);
+  const auto other = BuildMaglev(BalanceSeed{}, Equal(7));
+  size_t same = 0;
+  for (size_t row = 0; row < table.size(); ++row) same += table[row] == other[row] ? 1 : 0;
+  EXPECT_LT(same, table.size() / 4);
+}
+
+TEST(Maglev, NobodyGetsNothing) {
+  EXPECT_TRUE(BuildMaglev(kSeed, {}).empty());
+  EXPECT_TRUE(BuildMaglev(kSeed, {{.node = Id(1), .weight = 0}}).empty());
+}
+
+// Removing one of N moves its own rows, and of the others' at most 1/N + 1 %: by far less, as it turns out.
+TEST(Maglev, RemovingANodeHardlyMovesTheOthersRows) {
+  for (const uint32_t count : {3U, 8U, 16U, 64U}) {
+    const auto before = BuildMaglev(kSeed, Equal(count));
+    for (const uint32_t gone : {0U, count / 2, count - 1}) {
+      std::vector<WeightedNode> rest = Equal(count);
+      rest[gone].weight = 0;
+      const auto after = BuildMaglev(kSeed, rest);
+      uint32_t moved = 0;
+      for (size_t row = 0; row < before.size(); ++row) {
+        EXPECT_NE(after[row], gone);
+        moved += before[row] != gone && before[row] != after[row] ? 1 : 0;
+      }
+      EXPECT_LE(moved, kShareRows * (1.0 / count + 0.01)) << count << " nodes without " << gone;
+    }
+  }
+}
+
+TEST_F(BalancerTest, TheFirstEpochIsDecidedAtOnce) {
+  EXPECT_TRUE(Decide(Present({0})));
+  EXPECT_EQ(balancer_.current().number, 1U);
+  EXPECT_EQ(balancer_.previous().number, 0U);
+  EXPECT_FALSE(Decide(Present({0})));
+}
+
+TEST_F(BalancerTest, ANewNodeWaitsUntilTheEpochHasSettled) {
+  Decide(Present({0}), false);
+  EXPECT_FALSE(Decide(Present({0, 1}), false));
+  EXPECT_LE(balancer_.deadline(), now_ + kEpochLook);
+  Wait(kEpochLeast);
+  EXPECT_FALSE(Decide(Present({0, 1}), false));
+  EXPECT_TRUE(Decide(Present({0, 1}), true));
+  EXPECT_EQ(balancer_.current().number, 2U);
+  EXPECT_EQ(Owners(balancer_.previous()), (std::vector<NodeId>{Id(0)}));
+}
+
+TEST_F(BalancerTest, NobodyIsWaitedForTooLong) {
+  Decide(Present({0}), false);
+  Wait(kEpochSettled);
+  EXPECT_TRUE(Decide(Present({0, 1}), false));
+}
+
+TEST_F(BalancerTest, ALossDoesNotWaitAndKeepsTheEpochThatHadSettled) {
+  Decide(Present({0, 1, 2}));
+  Decide(Present({0, 1, 2}), true);
+  Wait(kEpochLeast);
+  EXPECT_TRUE(Decide(Present({0, 1, 2, 3}), true));
+  EXPECT_TRUE(Decide(Present({0, 1, 3}), false));
+  EXPECT_EQ(balancer_.current().number, 3U);
+  EXPECT_EQ(balancer_.previous().number, 1U);
+}
+
+TEST_F(BalancerTest, DrainingAndIllNodesGetNothing) {
+  std::vector<Capacity> nodes = Present({0, 1, 2});
+  nodes[1].draining = true;
+  nodes[2].ill[ServiceIdOf("web")] = true;
+  EXPECT_TRUE(Decide(nodes));
+  EXPECT_EQ(Owners(balancer_.current()), (std::vector<NodeId>{Id(0)}));
+}
+
+TEST_F(BalancerTest, IllEverywhereIsIllNowhere) {
+  std::vector<Capacity> nodes = Present({0, 1});
+  for (Capacity& node : nodes) node.ill[ServiceIdOf("web")] = true;
+  Decide(nodes);
+  EXPECT_EQ(Owners(balancer_.current()).size(), 2U);
+  for (Capacity& node : nodes) node.draining = true;
+  Wait(kEpochSettled);
+  Decide(nodes);
+  EXPECT_EQ(Owners(balancer_.current()).size(), 2U);
+}
+
+TEST_F(BalancerTest, FollowersComputeTheSame) {
+  std::vector<Capacity> nodes = Present({0, 1, 2});
+  nodes[2].weight = 3;
+  Decide(nodes);
+  Wait(kEpochSettled);
+  nodes[1].services[ServiceIdOf("web")] = 7;
+  Decide(nodes);
+  Balancer follower{Id(1)};
+  ASSERT_TRUE(follower.Follow(balancer_.ToWire()));
+  EXPECT_EQ(follower.digest(), balancer_.digest());
+  EXPECT_EQ(follower.current(), balancer_.current());
+  EXPECT_EQ(follower.previous(), balancer_.previous());
+
+  std::map<NodeId, NodeAtHand> at_hand;
+  for (uint32_t i = 0; i < 3; ++i) at_hand[Id(i)] = {};
+  const auto ours = balancer_.Compile({Web()}, at_hand, Id(0), 1);
+  const auto theirs = follower.Compile({Web()}, at_hand, Id(0), 1);
+  ASSERT_EQ(ours->services.size(), 1U);
+  for (uint32_t row = 0; row < kShareRows; ++row) {
+    ASSERT_EQ(balancer_.KnownSlot(Id(0)) == (*ours->services[0].current)[row],
+              follower.KnownSlot(Id(0)) == (*theirs->services[0].current)[row]);
+  }
+  EXPECT_EQ(ours->master, kSelfSlot);
+  EXPECT_EQ(theirs->master, follower.KnownSlot(Id(0)));
+}
+
+TEST_F(BalancerTest, UnsoundEpochsChangeNothing) {
+  Decide(Present({0, 1}));
+  const uint64_t digest = balancer_.digest();
+  wire::BalanceState state = balancer_.ToWire();
+  state.set_seed("short");
+  EXPECT_FALSE(balancer_.Follow(state));
+  state = balancer_.ToWire();
+  state.add_nodes("short");
+  EXPECT_FALSE(balancer_.Follow(state));
+  state = balancer_.ToWire();
+  state.mutable_current()->mutable_services(0)->set_weights("far too many");
+  EXPECT_FALSE(balancer_.Follow(state));
+  EXPECT_EQ(balancer_.digest(), digest);
+}
+
+TEST_F(BalancerTest, TablesAreMadeOnceForEqualWeights) {
+  Decide(Present({0, 1}));
+  ServiceConfig other = Web();
+  other.name = "other";
+  balancer_.Decide(now_, {Web(), other}, Present({0, 1}), true, random_);
+  Wait(kEpochSettled);
+  balancer_.Decide(now_, {Web(), other}, Present({0, 1}), true, random_);
+  const auto first = balancer_.Compile({Web(), other}, {}, std::nullopt, 1);
+  const auto second = balancer_.Compile({Web(), other}, {}, std::nullopt, 2);
+  EXPECT_EQ(first->services[0].current, first->services[1].current);
+  EXPECT_EQ(first->services[0].current, second->services[0].current);
+}
+
+TEST(Exceptions, ReadWhatIsSoundAndNothingElse) {
+  wire::Exceptions message;
+  wire::FlowGroup* group = message.add_groups();
+  group->set_address(std::string("\xc6\x33\x64\x32", 4));
+  group->set_protocol(6);
+  group->set_port(80);
+  group->set_sockets(std::string(36, 'a'));
+  EXPECT_EQ(ReadExceptions(message).size(), 2U);
+  group->set_sockets(std::string(37, 'a'));
+  EXPECT_TRUE(ReadExceptions(message).empty());
+  group->set_sockets(std::string(18, 'a'));
+  group->set_protocol(1);
+  EXPECT_TRUE(ReadExceptions(message).empty());
+  group->set_protocol(17);
+  group->set_port(70000);
+  EXPECT_TRUE(ReadExceptions(message).empty());
+  group->set_port(53);
+  ASSERT_EQ(ReadExceptions(message).size(), 1U);
+  EXPECT_EQ(ToString(ReadExceptions(message)[0].local), "198.51.100.50");
+  group->set_address("abc");
+  EXPECT_TRUE(ReadExceptions(message).empty());
+}
+
+}  // namespace qure::test
