@@ -20,6 +20,7 @@ constexpr size_t kMaxStatusLine = 1024;
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t length = 0;
+  const sockaddr* name() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
 SocketAddress Target(const IpAddress& address, uint16_t port) {
@@ -64,13 +65,12 @@ void HealthProber::Start(MonoTime now, const ServiceConfig& service, const IpAdd
     const std::string host = address.is_v6() ? "[" + ToString(address) + "]" : ToString(address);
     probe.request = Concat("GET ", check.path, " HTTP/1.0\r\nHost: ", host, "\r\nUser-Agent: qured\r\n\r\n");
   }
-  // Only within this machine: an address that is not on it yet would be asked of the LAN, and another node answer.
-  constexpr char kLoopback[] = "lo";
-  setsockopt(probe.socket.get(), SOL_SOCKET, SO_BINDTODEVICE, kLoopback, sizeof(kLoopback));
   const SocketAddress target = Target(address, port);
-  const auto* const name = reinterpret_cast<const sockaddr*>(&target.storage);
+  const SocketAddress source = Target(address, 0);
+  // From the very address: one that is not on this machine yet would be asked of the LAN, and another node answer.
+  const bool ours = probe.socket.valid() && bind(probe.socket.get(), source.name(), source.length) == 0;
   const bool refused =
-      probe.socket.get() < 0 || (connect(probe.socket.get(), name, target.length) != 0 && errno != EINPROGRESS);
+      !ours || (connect(probe.socket.get(), target.name(), target.length) != 0 && errno != EINPROGRESS);
   if (refused) {
     probe.until = now;  // Collect finds it bad
   } else {

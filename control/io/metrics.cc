@@ -78,6 +78,55 @@ void CollectWorkers(const WorkerList& workers, Families* out) {
   }
 }
 
+void CollectFlows(const WorkerList& workers, Families* out) {
+  struct Row {
+    MetricType type;
+    const char* name;
+    const char* help;
+    Gauge WorkerCounters::*gauge;
+  };
+  static constexpr std::array kRows = {
+      Row{MetricType::Gauge, "qure_flows", "Flows in the worker's table.", &WorkerCounters::flows},
+      Row{MetricType::Counter, "qure_flows_inserted_total", "Flows entered into the table.",
+          &WorkerCounters::flows_inserted},
+      Row{MetricType::Counter, "qure_flows_expired_total", "Flows forgotten because they were idle.",
+          &WorkerCounters::flows_expired},
+      Row{MetricType::Counter, "qure_flows_displaced_total", "Opening flows that gave way for want of room.",
+          &WorkerCounters::flows_displaced},
+      Row{MetricType::Counter, "qure_flows_refused_total",
+          "Flows that found no room and are forwarded by the table of shares alone.", &WorkerCounters::flows_refused},
+  };
+  for (const Row& row : kRows) {
+    out->Begin(row.type, row.name, row.help);
+    for (size_t worker = 0; worker < workers.size(); ++worker) {
+      out->Add({{"worker", absl::StrCat(worker)}}, static_cast<double>((workers[worker]->*row.gauge).value()));
+    }
+  }
+}
+
+void CollectBalance(const NodeStatus& node, const WorkerList& workers, Families* out) {
+  const ControllerStatus& core = node.controller;
+  out->Single(MetricType::Gauge, "qure_balance_epoch", "Number of the balance epoch in use.",
+              static_cast<double>(core.balance_epoch));
+  out->Begin(MetricType::Gauge, "qure_service_healthy", "1 if this node's part of the service works.");
+  for (const ServiceRow& row : core.services) out->Add({{"service", row.name}}, row.ill ? 0.0 : 1.0);
+  out->Begin(MetricType::Gauge, "qure_service_weight", "Weight of a node in the current balance epoch.");
+  for (const ServiceRow& service : core.services) {
+    for (const NodeRow& row : core.nodes) {
+      const auto weight = service.current.find(row.node);
+      const double value = weight == service.current.end() ? 0.0 : static_cast<double>(weight->second);
+      out->Add({{"service", service.name}, {"node", row.name}}, value);
+    }
+  }
+  out->Begin(MetricType::Gauge, "qure_flows_owned", "Flows in this node's tables, by the node that owns them.");
+  for (const NodeRow& row : core.nodes) {
+    if (!row.slot) continue;
+    int64_t flows = 0;
+    for (const WorkerCounters* worker : workers) flows += worker->flows_by_owner[*row.slot].value();
+    out->Add({{"node", row.name}}, static_cast<double>(flows));
+  }
+}
+
 void CollectClaims(const std::vector<ClaimStatus>& claims, Families* out) {
   const auto each = [&](MetricType type, const char* name, const char* help, auto value) {
     out->Begin(type, name, help);
@@ -146,6 +195,8 @@ std::vector<MetricFamily> NodeCollector::Collect() const {
   CollectNode(node, &families);
   CollectCluster(node, &families);
   CollectClaims(node.controller.claims, &families);
+  CollectBalance(node, source_.workers, &families);
+  CollectFlows(source_.workers, &families);
   CollectPorts(source_.workers, &families);
   CollectWorkers(source_.workers, &families);
   families.Single(MetricType::Gauge, "qure_mbufs_in_use", "Packet buffers that are not in the pool.",

@@ -10,7 +10,6 @@
 #include <rte_malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -22,6 +21,7 @@
 #include <vector>
 
 #include "dataplane/flow_table.h"
+#include "tests/bench/bench_support.h"
 
 namespace qure::testing {
 
@@ -149,11 +149,6 @@ double Pass(Table* table, const Keys& lookups) {
   return static_cast<double>(cycles) / kLookups;
 }
 
-double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
-
 // KiB of this process that lie in huge pages.
 size_t HugeKib() {
   std::FILE* file = std::fopen("/proc/self/smaps_rollup", "r");
@@ -211,18 +206,6 @@ bool AddHeap(size_t flows) {
          rte_malloc_heap_memory_add(kHeap, aligned, length, nullptr, static_cast<unsigned>(length / kPage), kPage) == 0;
 }
 
-bool StartEnvironment(char* program, const Options& options) {
-  if (options.small_pages) prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-  const std::string prefix = "qure-bench-" + std::to_string(getpid());
-  std::vector<std::string> words = {program,       "--no-huge",     "-m",   "64",       "--no-pci", "--no-telemetry",
-                                    "--no-shconf", "--file-prefix", prefix, "--lcores", "0@(0)",    "--log-level",
-                                    "error"};
-  std::vector<char*> argv;
-  argv.reserve(words.size());
-  for (std::string& word : words) argv.push_back(word.data());
-  return rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0 && AddHeap(options.flows_max);
-}
-
 Options ParseOptions(int argc, char** argv) {
   Options parsed;
   const option options[] = {{"json", no_argument, nullptr, 'j'},
@@ -256,7 +239,8 @@ Options ParseOptions(int argc, char** argv) {
 
 int Main(int argc, char** argv) {
   const Options options = ParseOptions(argc, argv);
-  if (!StartEnvironment(argv[0], options)) Fail("DPDK does not start");
+  if (options.small_pages) prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+  if (!StartEnvironment(argv[0]) || !AddHeap(options.flows_max)) Fail("DPDK does not start");
   const char* pages = options.small_pages ? "4 KiB pages for both" : "transparent 2 MiB pages for both";
   nlohmann::json rows = nlohmann::json::array();
   if (!options.json) {

@@ -6,7 +6,6 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -20,6 +19,7 @@
 #include "dataplane/mbuf_frame.h"
 #include "dataplane/pipeline.h"
 #include "proto/checksum.h"
+#include "tests/bench/bench_support.h"
 #include "tests/packet/cases.h"
 
 namespace qure::testing {
@@ -164,11 +164,6 @@ class Bench {
   std::array<Reason, kBurst> last_reasons_{};
 };
 
-double Median(std::vector<uint64_t> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(values.size() / 2), values.end());
-  return static_cast<double>(values[values.size() / 2]);
-}
-
 nlohmann::json Measure(rte_mempool* pool, const BenchCase& bench_case, uint32_t sources, size_t rounds) {
   Bench bench(pool, FindCase(bench_case.row), sources);
   std::vector<uint64_t> plain(rounds);
@@ -191,18 +186,6 @@ nlohmann::json Measure(rte_mempool* pool, const BenchCase& bench_case, uint32_t 
           {"ratio", cycles / plain_cycles}};
 }
 
-rte_mempool* StartEnvironment(char* program) {
-  const std::string prefix = "qure-bench-" + std::to_string(getpid());
-  std::vector<std::string> words = {program,       "--no-huge",     "-m",   "64",       "--no-pci", "--no-telemetry",
-                                    "--no-shconf", "--file-prefix", prefix, "--lcores", "0@(0)",    "--log-level",
-                                    "error"};
-  std::vector<char*> argv;
-  argv.reserve(words.size());
-  for (std::string& word : words) argv.push_back(word.data());
-  if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) return nullptr;
-  return rte_pktmbuf_pool_create("bench", kFrames + kBurst, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
-}
-
 int Main(int argc, char** argv) {
   bool json = false;
   size_t rounds = 50;
@@ -222,7 +205,10 @@ int Main(int argc, char** argv) {
       return c == 'h' ? 0 : 2;
     }
   }
-  rte_mempool* pool = StartEnvironment(argv[0]);
+  rte_mempool* pool = nullptr;
+  if (StartEnvironment(argv[0])) {
+    pool = rte_pktmbuf_pool_create("bench", kFrames + kBurst, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+  }
   if (pool == nullptr) {
     std::fprintf(stderr, "DPDK does not start: %s\n", rte_strerror(rte_errno));
     return 1;

@@ -4,8 +4,9 @@
 usage: downloads.py [--help] [--count N] [--seconds S] [--host ADDRESS] [--stall S] [--first-port P]
 
 Starts N downloads that take S seconds each and prints, as soon as all have begun, the line "begun"; at the end one
-line of JSON: {"n1": {"started": 10, "finished": 10, "broken": 0}, …}. A download is broken when it is reset, ends early, has a
-byte wrong or stands still for --stall seconds.
+line of JSON:
+  {"n1": {"started": 10, "finished": 10, "broken": 0}, …}
+A download is broken when it is reset, ends early, has a byte wrong or stands still for --stall seconds.
 """
 
 import argparse

@@ -64,6 +64,10 @@ class Node:
         """The recorded qured, running or not, or None."""
         return Process.load(self.directory / "qured.pid")
 
+    def web(self):
+        """The recorded server behind the node."""
+        return Process.load(self.directory / "web.pid")
+
     def running(self):
         process = self.process()
         return process is not None and process.alive()

@@ -281,6 +281,45 @@ std::vector<ErrorCase> ServiceCases() {
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\n"
                         "[[cluster.service]]\nname = \"a\" #!\nprotocol = \"tcp\"\nports = \"81\"\n",
        {"cluster.service.name: a second service \"a\"; give each a name of its own"}},
+      {"ServiceAddress",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naddress = \"198.51.100.77\" #!\n",
+       {"cluster.service.address: 198.51.100.77 is no address of [[cluster.address]]; "}},
+      {"ServiceAddressWithLength",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naddress = \"198.51.100.50/24\" #!\n",
+       {"cluster.service.address: \"198.51.100.50/24\" is not an address; write it without a prefix length"}},
+      {"ServiceAffinity",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naffinity = \"client\" #!\n",
+       {"cluster.service.affinity: \"client\" is unknown; use \"socket\" or \"address\""}},
+      {"ServiceReturn",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nreturn = \"nat\" #!\n",
+       {"cluster.service.return: \"nat\" is unknown; use \"direct\" or \"master\""}},
+      {"ServiceWeight",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nweights = { n1 = 256 } #!\n",
+       {"cluster.service.weights.n1: 256 is out of range; use 0 to 255"}},
+      {"ServiceCheckWithoutType",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { port = 80 } #!\n",
+       {"cluster.service.check.type: missing; use \"tcp\" or \"http\""}},
+      {"ServiceCheckPath",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { type = "
+                        "\"http\", path = \"up\" } #!\n",
+       {"cluster.service.check.path: \"up\" is not a path; "}},
+      {"ServiceCheckPathOverTcp",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { type = "
+                        "\"tcp\", path = \"/\" } #!\n",
+       {"cluster.service.check.path: only for type = \"http\"; "}},
+      {"ServiceCheckTimeout",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { type = "
+                        "\"tcp\", interval = \"1s\", timeout = \"2s\" } #!\n",
+       {"cluster.service.check.timeout: longer than the interval; "}},
+      {"ServiceCheckOverUdpWithoutPort",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"udp\"\nports = \"80\"\ncheck = { type = \"tcp\" } #!\n",
+       {"cluster.service.check.port: missing; "}},
   };
 }
 

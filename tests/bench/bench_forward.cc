@@ -1,0 +1,349 @@
+// ns and cycles a packet of balanced flows through the production pipeline, beside a plain pass that only swaps the MAC
+// addresses of the same mbufs in the same run; what the tables of shares cost, and how evenly they share. The ratios
+// are the figures: they carry over to other machines, the times do not.
+#include <getopt.h>
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "control/core/maglev.h"
+#include "dataplane/mbuf_frame.h"
+#include "dataplane/pipeline.h"
+#include "tests/bench/bench_support.h"
+#include "tests/support/harness.h"
+
+namespace qure::testing {
+
+namespace {
+
+constexpr size_t kFrames = 4096;
+constexpr size_t kBursts = kFrames / kBurst;
+constexpr FlowTime kNow{1};
+constexpr uint8_t kSyn = 2;
+constexpr uint8_t kAck = 16;
+constexpr BalanceSeed kSeed = {7};
+
+struct Case {
+  bool hit = true;
+  int family = 4;
+  size_t flows = 1;
+  uint32_t nodes = 8;
+  bool zipf = false;
+};
+
+NodeId IdOf(uint32_t number) {
+  NodeId id{};
+  std::mt19937 random(number);
+  for (uint8_t& byte : id) byte = static_cast<uint8_t>(random());
+  return id;
+}
+
+std::vector<WeightedNode> Nodes(uint32_t count) {
+  std::vector<WeightedNode> nodes;
+  for (uint32_t i = 0; i < count; ++i) nodes.push_back({.node = IdOf(i), .weight = 1});
+  return nodes;
+}
+
+Snapshot SiteOf(uint32_t nodes) {
+  Snapshot snapshot = SiteSnapshot();
+  auto balance = std::make_shared<Balance>();
+  balance->epoch = 1;
+  balance->seed = kSeed;
+  balance->slots = nodes;
+  for (uint32_t i = 0; i < nodes; ++i) {
+    const auto last = static_cast<uint8_t>(i);
+    balance->nodes[i] = {.present = true, .hop0 = {{2, 9, 9, 9, last, 0}}, .hop1 = {{2, 9, 9, 9, last, 1}}};
+  }
+  const std::vector<uint8_t> rows = BuildMaglev(kSeed, Nodes(nodes));
+  balance->services = {{.current = std::make_shared<const ShareTable>(rows.begin(), rows.end()), .previous = nullptr}};
+  snapshot.balance = std::move(balance);
+  return snapshot;
+}
+
+// The remote socket of flow `number`: all over the addresses, so that neighbours are not neighbours in the table.
+FlowKey KeyOf(int family, uint64_t number) {
+  const uint64_t mixed = (number + 1) * 0x9e3779b97f4a7c15;
+  FlowKey key;
+  const std::array<uint8_t, 4> host = {static_cast<uint8_t>(11 + (mixed >> 61)), static_cast<uint8_t>(mixed >> 48),
+                                       static_cast<uint8_t>(mixed >> 40), static_cast<uint8_t>(mixed >> 32)};
+  key.remote = family == 4 ? MappedAddress(Ipv4Address{host}) : kClient6.bytes;
+  if (family == 6) std::memcpy(&key.remote[8], &number, sizeof(number));
+  key.remote_port = Be16(static_cast<uint16_t>(1024 + (mixed >> 16) % 60000));
+  key.local_port = Be16(80);
+  key.local_address = family == 4 ? 1 : 3;
+  key.protocol = kProtocolTcp;
+  return key;
+}
+
+// Draws flows: evenly, or by Zipf's law with exponent 1, by the inverse of its continuous form.
+class Draw {
+ public:
+  Draw(size_t flows, bool zipf) : flows_(flows), zipf_(zipf) {}
+  uint64_t Next() {
+    const double u = std::uniform_real_distribution<double>(0, 1)(random_);
+    const auto flows = static_cast<double>(flows_);
+    const double drawn = zipf_ ? std::exp(u * std::log(flows + 1)) - 1 : u * flows;
+    return std::min(static_cast<uint64_t>(drawn), static_cast<uint64_t>(flows_ - 1));
+  }
+
+ private:
+  size_t flows_;
+  bool zipf_;
+  std::mt19937_64 random_{3};
+};
+
+class Bench {
+ public:
+  Bench(rte_mempool* pool, const Case& c, FlowTable* table)
+      : case_(c), snapshot_(SiteOf(c.nodes)), table_(table), draw_(c.flows, c.zipf) {
+    mbufs_.resize(kFrames);
+    if (rte_pktmbuf_alloc_bulk(pool, mbufs_.data(), kFrames) != 0) std::exit(1);
+    const uint8_t flags = c.hit ? kAck : kSyn;
+    frame_ = c.family == 4
+                 ? Build(Ether{kServiceMac4, kGatewayMac, 0x0800},
+                         Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 6},
+                               Tcp(kClient4, kService4, 40000, 80, flags, {})))
+                 : Build(Ether{kServiceMac6, kGatewayMac, 0x86dd},
+                         Build(Ip6Header{kClient6, kService6, 6}, Tcp(kClient6, kService6, 40000, 80, flags, {})));
+  }
+  ~Bench() { rte_pktmbuf_free_bulk(mbufs_.data(), kFrames); }
+
+  uint64_t Plain() {
+    return Pass([](Batch* batch) {
+      for (size_t i = 0; i < batch->count; ++i) {
+        uint8_t* mac = batch->frames[i].data;
+        std::swap_ranges(mac, mac + 6, mac + 6);
+      }
+    });
+  }
+  uint64_t Pipeline() {
+    return Pass([this](Batch* batch) {
+      ProcessLan(snapshot_, {.table = table_, .now = kNow}, batch);
+      for (size_t i = 0; i < batch->count; ++i) Check(batch->reasons[i]);
+    });
+  }
+
+ private:
+  // A flow in ten thousand may have found no room. Otherwise the figures would be of something else than they say.
+  void Check(Reason reason) {
+    const bool known = reason == Reason::forward_flow || reason == Reason::host_service;
+    const bool anew = reason == Reason::forward_new || reason == Reason::host_service;
+    ++packets_;
+    if (case_.hit ? known : anew) return;
+    if (++others_ <= 32 + packets_ / 1000) return;
+    std::fprintf(stderr, "%s instead of a %s\n", NameOf(reason).data(), case_.hit ? "hit" : "new flow");
+    std::exit(1);
+  }
+
+  template <typename Work>
+  uint64_t Pass(Work work) {
+    LayDown();
+    uint64_t cycles = 0;
+    for (size_t burst = 0; burst < kBursts; ++burst) {
+      rte_mbuf** const mbufs = &mbufs_[burst * kBurst];
+      const uint64_t start = rte_rdtsc_precise();
+      batch_.count = kBurst;
+      batch_.event_count = 0;
+      for (size_t i = 0; i < kBurst; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void*));
+      for (size_t i = 0; i < kBurst; ++i) batch_.frames[i] = FrameOf(mbufs[i]);
+      work(&batch_);
+      for (size_t i = 0; i < kBurst; ++i) WriteBack(batch_.frames[i], mbufs[i]);
+      cycles += rte_rdtsc_precise() - start;
+    }
+    return cycles;
+  }
+
+  // New flows count on from pass to pass: none comes twice. The port has verified the checksum, as a NIC does.
+  void LayDown() {
+    for (rte_mbuf* mbuf : mbufs_) {
+      rte_pktmbuf_reset(mbuf);
+      auto* data = rte_pktmbuf_mtod(mbuf, uint8_t*);
+      std::memcpy(data, frame_.data(), frame_.size());
+      mbuf->data_len = static_cast<uint16_t>(frame_.size());
+      mbuf->pkt_len = mbuf->data_len;
+      mbuf->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+      const FlowKey key = KeyOf(case_.family, case_.hit ? draw_.Next() : next_new_++);
+      if (case_.family == 4) {
+        std::memcpy(data + 26, &key.remote[12], 4);
+        std::memcpy(data + 34, &key.remote_port, 2);
+      } else {
+        std::memcpy(data + 22, key.remote.data(), 16);
+        std::memcpy(data + 54, &key.remote_port, 2);
+      }
+    }
+  }
+
+  const Case case_;
+  const Snapshot snapshot_;
+  FlowTable* const table_;
+  Draw draw_;
+  Bytes frame_;
+  uint64_t next_new_ = 100'000'000;
+  uint64_t packets_ = 0;
+  uint64_t others_ = 0;
+  std::vector<rte_mbuf*> mbufs_;
+  Batch batch_;
+};
+
+// Established flows, each with the owner that the table of shares names.
+void Fill(const Case& c, FlowTable* table) {
+  const Snapshot snapshot = SiteOf(c.nodes);
+  const ShareTable& rows = *snapshot.balance->services[0].current;
+  for (size_t i = 0; i < c.flows; ++i) {
+    const FlowKey key = KeyOf(c.family, i);
+    FlowEntry* const entry = table->Insert(key, table->HashOf(key), kNow);
+    if (entry == nullptr) continue;
+    entry->owner = rows[ShareRow(kSeed, Affinity::kSocket, key)];
+    entry->state = FlowState::kEstablished;
+  }
+}
+
+nlohmann::json Measure(rte_mempool* pool, const Case& c, size_t rounds) {
+  // Room for the new flows of all rounds, so that none gives way to another; a sixteenth more, so that next to no flow
+  // is refused and would not be a hit.
+  const size_t room = c.hit ? c.flows + c.flows / 16 + 1024 : c.flows + kFrames * (rounds + 2);
+  FlowTable table(room, 99);
+  Fill(c, &table);
+  Bench bench(pool, c, &table);
+  std::vector<uint64_t> plain(rounds);
+  std::vector<uint64_t> pipeline(rounds);
+  bench.Plain();  // warms up
+  bench.Pipeline();
+  for (size_t i = 0; i < rounds; ++i) {  // turn about, so that a noisy neighbour hits both
+    plain[i] = bench.Plain();
+    pipeline[i] = bench.Pipeline();
+  }
+  const double ns_per_cycle = 1e9 / static_cast<double>(rte_get_tsc_hz());
+  const double cycles = Median(pipeline) / kFrames;
+  const double plain_cycles = Median(plain) / kFrames;
+  return {{"case", c.hit ? "hit" : "new"},
+          {"family", c.family},
+          {"flows", c.flows},
+          {"nodes", c.nodes},
+          {"distribution", c.zipf ? "zipf" : "uniform"},
+          {"ns", cycles * ns_per_cycle},
+          {"cycles", cycles},
+          {"plain_ns", plain_cycles * ns_per_cycle},
+          {"ratio", cycles / plain_cycles}};
+}
+
+std::vector<Case> Cases(size_t flows_max) {
+  std::vector<Case> cases;
+  for (const int family : {4, 6}) {
+    for (const size_t flows : {size_t{1}, size_t{10'000}, size_t{1'000'000}, size_t{10'000'000}}) {
+      if (flows > flows_max) continue;
+      for (const bool zipf : {false, true}) cases.push_back({.family = family, .flows = flows, .zipf = zipf});
+      cases.push_back({.hit = false, .family = family, .flows = flows});
+    }
+  }
+  for (const uint32_t nodes : {2U, 64U}) {
+    if (flows_max >= 1'000'000) cases.push_back({.flows = 1'000'000, .nodes = nodes});
+  }
+  return cases;
+}
+
+double RebuildMs(uint32_t nodes) {
+  std::vector<double> times;
+  for (int i = 0; i < 5; ++i) {
+    const uint64_t start = rte_rdtsc_precise();
+    const auto table = BuildMaglev(kSeed, Nodes(nodes));
+    if (table.size() != kShareRows) std::exit(1);
+    times.push_back(static_cast<double>(rte_rdtsc_precise() - start) * 1e3 / static_cast<double>(rte_get_tsc_hz()));
+  }
+  return Median(times);
+}
+
+// The greatest share of a node over a million random flows, as a multiple of the fair one.
+double WorstShare(uint32_t nodes) {
+  const auto table = BuildMaglev(kSeed, Nodes(nodes));
+  constexpr uint64_t kRandomFlows = 1'000'000;
+  std::vector<uint64_t> flows(nodes);
+  for (uint64_t i = 0; i < kRandomFlows; ++i) ++flows[table[ShareRow(kSeed, Affinity::kSocket, KeyOf(4, i))]];
+  return static_cast<double>(*std::max_element(flows.begin(), flows.end())) * nodes / kRandomFlows;
+}
+
+nlohmann::json Report(rte_mempool* pool, size_t rounds, size_t flows_max, bool json) {
+  nlohmann::json report = {{"rows", nlohmann::json::array()}};
+  if (!json) std::printf("case family    flows nodes dist        ns   cycles plain ns  ratio\n");
+  for (const Case& c : Cases(flows_max)) {
+    const nlohmann::json row = Measure(pool, c, rounds);
+    report["rows"].push_back(row);
+    if (json) continue;
+    std::printf("%-4s %6d %8zu %5u %-7s %6.1f %8.1f %8.1f %6.2f\n", c.hit ? "hit" : "new", c.family, c.flows, c.nodes,
+                c.zipf ? "zipf" : "uniform", row["ns"].get<double>(), row["cycles"].get<double>(),
+                row["plain_ns"].get<double>(), row["ratio"].get<double>());
+  }
+  const FlowTable million(1'000'000, 1);
+  report["bytes_per_flow"] = static_cast<double>(million.bytes()) / 1e6;
+  double worst = 0;
+  for (const uint32_t nodes : {2U, 8U, 64U}) {
+    report["spread"][std::to_string(nodes)] = WorstShare(nodes);
+    worst = std::max(worst, WorstShare(nodes));
+  }
+  report["spread_worst"] = worst;
+  for (const uint32_t nodes : {2U, 8U, 64U, 256U}) report["rebuild_ms"][std::to_string(nodes)] = RebuildMs(nodes);
+  return report;
+}
+
+int Main(int argc, char** argv) {
+  bool json = false;
+  size_t rounds = 30;
+  size_t flows_max = 10'000'000;
+  const option options[] = {{"json", no_argument, nullptr, 'j'},
+                            {"rounds", required_argument, nullptr, 'r'},
+                            {"flows-max", required_argument, nullptr, 'f'},
+                            {"help", no_argument, nullptr, 'h'},
+                            {}};
+  for (int c = 0; (c = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
+    if (c == 'j') {
+      json = true;
+    } else if (c == 'r') {
+      rounds = std::max<size_t>(1, std::strtoul(optarg, nullptr, 10));
+    } else if (c == 'f') {
+      flows_max = std::strtoul(optarg, nullptr, 10);
+    } else {
+      std::printf(
+          "usage: bench_forward [--json] [--rounds N] [--flows-max N]\nns and cycles a packet of balanced flows, "
+          "beside a "
+          "plain pass; bytes a flow; time to make\ntables of shares; the worst share of a node.\n");
+      return c == 'h' ? 0 : 2;
+    }
+  }
+  rte_mempool* pool = nullptr;
+  if (StartEnvironment(argv[0])) {
+    pool = rte_pktmbuf_pool_create("bench", kFrames + kBurst, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+  }
+  if (pool == nullptr) {
+    std::fprintf(stderr, "DPDK does not start: %s\n", rte_strerror(rte_errno));
+    return 1;
+  }
+  const nlohmann::json report = Report(pool, rounds, flows_max, json);
+  if (json) {
+    std::printf("%s\n", report.dump(2).c_str());
+  } else {
+    std::printf("bytes a flow %.1f; worst share, of the fair one: %s; to make a table, ms: %s\n",
+                report["bytes_per_flow"].get<double>(), report["spread"].dump().c_str(),
+                report["rebuild_ms"].dump().c_str());
+  }
+  rte_mempool_free(pool);
+  return 0;
+}
+
+}  // namespace
+
+}  // namespace qure::testing
+
+int main(int argc, char** argv) {
+  return qure::testing::Main(argc, argv);
+}

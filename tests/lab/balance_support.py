@@ -1,0 +1,93 @@
+"""What the tests of balancing share: clients in the gateway, and words for what they saw."""
+
+import contextlib
+import json
+import subprocess
+from pathlib import Path
+
+from cluster_support import ClusterTest
+from lab import netns, topology
+from support import SERVICE_V4, until
+
+HERE = Path(__file__).parent
+LIBRARY = HERE.parents[1] / "scripts/lib"
+
+
+def client(script, *arguments):
+    """A client program of this folder, running in the gateway."""
+    argv = ["env", f"PYTHONPATH={LIBRARY}", "python3", str(HERE / script), *map(str, arguments)]
+    return subprocess.Popen(
+        netns.inside(topology.namespace("gw"), *argv), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    )
+
+
+class BalanceTest(ClusterTest):
+    def setUp(self):
+        super().setUp()
+        self.balanced(*self.names)
+
+    def connections(self, *arguments, timeout=120):
+        """Runs connections.py to its end; what it saw."""
+        with client("connections.py", *arguments) as program:
+            output, _ = program.communicate(timeout=timeout)
+        return json.loads(output)
+
+    @contextlib.contextmanager
+    def downloads(self, count=30, seconds=6, host=SERVICE_V4):
+        """Downloads that have begun when the body starts, and have ended after it: the dictionary is filled then."""
+        result = {}
+        with client("downloads.py", "--count", count, "--seconds", seconds, "--host", host) as program:
+            self.assertEqual(program.stdout.readline(), "begun\n")
+            yield result
+            output, _ = program.communicate(timeout=90)
+        result.update(json.loads(output))
+
+    def assert_broken_only_on(self, result, *names):
+        """Every download of the other nodes has finished."""
+        for name, row in result.items():
+            self.assertEqual(row["broken"], row["started"] if name in names else 0, f"{name} of {result}")
+
+    def services(self, name):
+        return json.loads(self.control(name, "--json", "services"))
+
+    def balanced(self, *owners, service="web", deadline=20):
+        """Waits until exactly these nodes get new flows, by the word of all that run, and the epoch has settled."""
+        seen = {}
+
+        def agreed():
+            seen.clear()
+            for node in self.lab.nodes():
+                if node.running():
+                    seen[node.name] = self.services(node.name)
+            epochs = {entry["epoch"] for entry in seen.values()}
+            return len(epochs) == 1 and all(self._owners(entry, service) == set(owners) for entry in seen.values())
+
+        until(agreed, deadline, lambda: f"balanced over {owners}: {seen}")
+        until(lambda: all(self.services(name)["settled"] for name in seen), deadline, "the epoch settles")
+
+    @staticmethod
+    def _owners(services, service):
+        (row,) = [row for row in services["services"] if row["name"] == service]
+        return {owner["name"] for owner in row["owners"]}
+
+    def configure(self, change):
+        """Passes the cluster part of every node's configuration through `change` and makes the nodes read it."""
+        for node in self.lab.nodes():
+            node.config_path.write_text(change(node.config_path.read_text()))
+        for node in self.lab.nodes():
+            if node.running():
+                self.control(node.name, "reload")
+
+    def with_service_keys(self, text):
+        """These lines more in [[cluster.service]] "web", until the test has ended."""
+        line = 'ports = "80"                          # or a range "8000-8010"\n'
+        before = {node.name: node.config_path.read_text() for node in self.lab.nodes()}
+        self.assertIn(line, before["n1"])
+        self.configure(lambda old: old.replace(line, line + text))
+        self.addCleanup(self._restore, before)
+
+    def _restore(self, before):
+        for node in self.lab.nodes():
+            node.config_path.write_text(before[node.name])
+            if node.running():
+                self.control(node.name, "reload")

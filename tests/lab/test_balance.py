@@ -1,0 +1,183 @@
+"""Flows spread over all nodes, and stay where they are whatever happens to the others."""
+
+import json
+import signal
+
+from balance_support import BalanceTest
+from lab import cluster
+from support import QUICK, SERVICE_V4, SERVICE_V6, until
+
+
+class Spread(BalanceTest):
+    def assert_even(self, nodes, count):
+        """Within five standard deviations of a third."""
+        self.assertEqual(sum(nodes.values()), count)
+        self.assertEqual(set(nodes), set(self.names))
+        for name, connections in nodes.items():
+            self.assertLess(abs(connections - count / 3), 5 * (count * 2 / 9) ** 0.5, f"{name} of {nodes}")
+
+    def test_connections_spread_evenly(self):
+        count = 600 if QUICK else 10_000
+        for host in (SERVICE_V4, SERVICE_V6):
+            seen = self.connections("--count", count, "--host", host)
+            self.assertEqual(seen["failed"], 0)
+            self.assert_even(seen["nodes"], count)
+
+    def test_a_socket_always_lands_on_the_same_node(self):
+        first, again = (self.connections("--count", 60, "--first-port", 20001) for _ in range(2))
+        self.assertEqual(first["failed"] + again["failed"], 0)
+        self.assertEqual(first["ports"], again["ports"])
+        successor = next(name for name in self.names if name != cluster.master(self.before))
+        self.control(cluster.master(self.before), "handover", successor)
+        until(lambda: cluster.master(self.whole()) == successor, 10, f"{successor} leads")
+        self.assertEqual(self.connections("--count", 60, "--first-port", 20001)["ports"], first["ports"])
+
+    def test_address_affinity(self):
+        self.with_service_keys('affinity = "address"\n')
+        seen = self.connections("--count", 100)
+        self.assertEqual((seen["failed"], len(seen["nodes"])), (0, 1), seen)
+        both = {}
+        for last in range(2, 26):
+            address = f"198.51.100.{100 + last}"
+            self.gw("ip", "addr", "add", f"{address}/24", "dev", "gw0")
+            self.addCleanup(self.gw, "ip", "addr", "del", f"{address}/24", "dev", "gw0")
+            seen = self.connections("--count", 5, "--source", address)
+            self.assertEqual((seen["failed"], len(seen["nodes"])), (0, 1), seen)
+            both |= seen["nodes"]
+        self.assertEqual(set(both), set(self.names))
+
+    def test_weights(self):
+        self.control("n1", "weight", "n2", "web", "6")
+        self.addCleanup(self.control, "n1", "weight", "n2", "web", "default")
+
+        def shares():
+            (row,) = self.services("n3")["services"]
+            return {owner["name"]: owner["weight"] for owner in row["owners"]}
+
+        until(lambda: shares() == {"n1": 1, "n2": 6, "n3": 1}, 10, lambda: f"n2 has 6 of 8: {shares()}")
+        seen = self.connections("--count", 400)
+        self.assertEqual(seen["failed"], 0)
+        self.assertGreater(seen["nodes"]["n2"], 250, seen)
+
+
+class Downloads(BalanceTest):
+    """One event each, while downloads are under way on every node."""
+
+    def master(self):
+        return cluster.master(self.before)
+
+    def member(self):
+        return next(name for name in self.names if name not in (self.master(), cluster.deputy(self.before)))
+
+    def test_master_killed(self):
+        with self.downloads() as result:
+            self.lab.node(self.master()).kill()
+            self.balanced(*self.others(self.master()))
+        self.assert_broken_only_on(result, self.master())
+
+    def test_member_killed(self):
+        with self.downloads() as result:
+            self.lab.node(self.member()).kill()
+            self.balanced(*self.others(self.member()))
+        self.assert_broken_only_on(result, self.member())
+
+    def test_two_drained_at_once(self):
+        drained = self.others(self.master())
+        for name in drained:
+            self.addCleanup(self.control, name, "undrain", name)
+        with self.downloads() as result:
+            for name in drained:
+                self.control(self.master(), "drain", name)
+            self.balanced(self.master())
+            self.assertEqual(set(self.connections("--count", 20)["nodes"]), {self.master()})
+        self.assert_broken_only_on(result)
+        self.assertEqual(set(result), set(self.names))
+
+    def test_node_added(self):
+        self.lab.node(self.member()).kill()
+        rest = self.others(self.member())
+        self.balanced(*rest)
+        with self.downloads() as result:
+            self.lab.node(self.member()).start()
+            self.balanced(*self.names)
+        self.assert_broken_only_on(result)
+        self.assertEqual(set(result), set(rest))
+
+    def test_weights_changed_again_and_again(self):
+        for name in self.names:
+            self.addCleanup(self.control, name, "weight", name, "web", "default")
+        with self.downloads(seconds=10) as result:
+            for round_number in range(3):
+                for index, name in enumerate(self.names):
+                    self.control(name, "weight", name, "web", str(1 + 3 * ((index + round_number) % 3)))
+                self.balanced(*self.names)
+        self.assert_broken_only_on(result)
+
+    def test_reloaded(self):
+        with self.downloads() as result:
+            self.with_service_keys('affinity = "address"\n')
+        self.assert_broken_only_on(result)
+
+    def test_handed_over_and_back(self):
+        old = self.master()
+        successor = self.others(old)[0]
+        with self.downloads(seconds=8) as result:
+            self.control(old, "handover", successor)
+            until(lambda: cluster.master(self.whole()) == successor, 10, f"{successor} leads")
+            self.control(successor, "handover", old)
+            until(lambda: cluster.master(self.whole()) == old, 10, f"{old} leads")
+        self.assert_broken_only_on(result)
+
+    # Flows that are older than both epochs: only their owners' reports keep them when the master changes.
+    def test_master_killed_after_two_epochs(self):
+        spared = self.others(self.master())
+        for name in spared:
+            self.addCleanup(self.control, name, "weight", name, "web", "default")
+        with self.downloads(seconds=14) as result:
+            for weights in (("1", "9"), ("9", "1"), ("5", "2")):
+                for name, weight in zip(spared, weights, strict=True):
+                    self.control(name, "weight", name, "web", weight)
+                self.balanced(*self.names)
+            self.lab.node(self.master()).kill()
+            self.balanced(*spared)
+        self.assert_broken_only_on(result, self.master())
+
+
+class Health(BalanceTest):
+    def test_a_node_whose_server_fails_gets_no_new_flow(self):
+        self.with_service_keys('check = { type = "http", path = "/", interval = "200ms", timeout = "150ms" }\n')
+        self.balanced(*self.names)
+        name = self.names[1]
+        web = self.lab.node(name).web()
+        web.signal(signal.SIGSTOP)
+        self.addCleanup(web.signal, signal.SIGCONT)
+        self.balanced(*self.others(name))
+        seen = self.connections("--count", 60)
+        self.assertEqual((seen["failed"], set(seen["nodes"])), (0, set(self.others(name))))
+        web.signal(signal.SIGCONT)
+        self.balanced(*self.names)
+
+
+class ReturnByMaster(BalanceTest):
+    """The gateway binds the service address to the service MAC: what comes from another is dropped there."""
+
+    def test_downloads_and_a_killed_master(self):
+        self.with_service_keys('return = "master"\n')
+        status = json.loads(self.control("n1", "--json", "status"))
+        (mac,) = [entry["mac"] for entry in status["addresses"] if entry["address"] == SERVICE_V4]
+        rules = [
+            "table netdev bind {",
+            "chain in {",
+            "type filter hook ingress device gw0 priority 0;",
+            f"ip saddr {SERVICE_V4} ether saddr != {mac} counter drop",
+            "}",
+            "}",
+        ]
+        self.gw("nft", "\n".join(rules))
+        self.addCleanup(self.gw, "nft", "delete table netdev bind")
+        master = cluster.master(self.before)
+        with self.downloads() as result:
+            self.lab.node(master).kill()
+            self.balanced(*self.others(master))
+        self.assert_broken_only_on(result, master)
+        self.assertEqual(self.connections("--count", 30)["failed"], 0)
