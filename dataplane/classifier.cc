@@ -24,10 +24,18 @@ namespace {
 // (14 + 4 + 20 + 4 = 42 bytes), or Ethernet, tag and all of an IPv6 header (58 bytes).
 constexpr size_t kPrefetchAhead = 4;
 
-struct Verdicts {
-  Lane lane = Lane::kDone;
-  Reason reason = Reason::no_room;
+// Lane and reason in one word: two bytes side by side are stored one by one and read back together, which stalls.
+class Verdicts {
+ public:
+  constexpr Verdicts(Lane lane, Reason reason)
+      : packed_(static_cast<uint32_t>(lane) << 8 | static_cast<uint32_t>(reason)) {}
+  Lane lane() const { return static_cast<Lane>(packed_ >> 8); }
+  Reason reason() const { return static_cast<Reason>(packed_ & 0xff); }
+
+ private:
+  uint32_t packed_;
 };
+static_assert(kReasonCount <= 256);
 constexpr Verdicts Done(Reason reason) {
   return {Lane::kDone, reason};
 }
@@ -191,7 +199,7 @@ Verdicts ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   if (IsOwnSource(snapshot, ethernet.header->source, batch)) {
     // A machine with a copy of this node's identity has its MAC, and is to be heard: the boot ids differ.
     const bool ip4 = to.group && ethernet.ether_type == kEtherTypeIpv4;
-    const bool cluster = ip4 && ClassifyIp(snapshot, index, false, to, batch).lane == Lane::kCluster;
+    const bool cluster = ip4 && ClassifyIp(snapshot, index, false, to, batch).lane() == Lane::kCluster;
     return cluster ? Verdicts{Lane::kCluster, Reason::cluster_message} : Done(Reason::own_frame);
   }
   to.service_mac = !to.group && snapshot.IsServiceMac(destination);
@@ -225,8 +233,8 @@ void Classify(const Snapshot& snapshot, Batch* batch) {
     if (i + kPrefetchAhead < count) __builtin_prefetch(batch->frames[i + kPrefetchAhead].data);
     batch->parsed[i] = {};
     const Verdicts verdicts = ClassifyFrame(snapshot, i, batch);
-    batch->lanes[i] = verdicts.lane;
-    batch->reasons[i] = verdicts.reason;
+    batch->lanes[i] = verdicts.lane();
+    batch->reasons[i] = verdicts.reason();
   }
 }
 

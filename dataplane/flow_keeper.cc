@@ -20,7 +20,9 @@ static_assert(sizeof(FlowException) % 4 == 0, "elements of an rte_ring");
 }  // namespace
 
 FlowKeeper::FlowKeeper(const FlowOptions& options, WorkerCounters* counters)
-    : options_(options), counters_(counters), table_(options.flows, options.seed) {}
+    : options_(options), counters_(counters), table_(options.flows, options.seed) {
+  table_.Populate();
+}
 
 bool FlowKeeper::Round(MonoTime time, const Snapshot& snapshot) {
   if (snapshot.balance == nullptr) return false;

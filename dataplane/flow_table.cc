@@ -59,6 +59,10 @@ FlowTable::FlowTable(size_t flows, uint64_t seed)
   buckets_ = static_cast<Bucket*>(memory);
 }
 
+void FlowTable::Populate() {
+  madvise(buckets_, bytes(), MADV_POPULATE_WRITE);  // an older kernel cannot: then flows take up the pages
+}
+
 FlowTable::~FlowTable() {
   munmap(buckets_, bytes());
 }

@@ -42,6 +42,9 @@ class FlowTable {
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
 
+  // Takes up all memory now, so that no insertion has to wait for a page: milliseconds each, if it is a huge one.
+  void Populate();
+
   uint64_t HashOf(const FlowKey& key) const;
   // In this order, some frames apart: the lines of tags, then those of the entries that the tags point to.
   void PrefetchTags(uint64_t hash) const;
@@ -120,10 +123,9 @@ class FlowTable {
 // Multiplications folded onto themselves, as in wyhash (Wang Yi 2019), with secret words: without them nobody can tell
 // which keys meet in a bucket.
 inline uint64_t FlowTable::HashOf(const FlowKey& key) const {
-  const auto words = key.words();
-  const uint64_t address = Fold(words[0] ^ hash_keys_[0], words[1] ^ hash_keys_[1]);
+  const uint64_t address = Fold(key.word(0) ^ hash_keys_[0], key.word(1) ^ hash_keys_[1]);
   // The ports go through two of them too: those of one address are as near to each other as addresses are.
-  return Fold(Fold(address ^ words[2], hash_keys_[2]), hash_keys_[3]);
+  return Fold(Fold(address ^ key.word(2), hash_keys_[2]), hash_keys_[3]);
 }
 
 inline FlowTable::Bucket* FlowTable::FirstOf(uint64_t hash) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -26,15 +27,13 @@ struct FlowKey {
   uint8_t protocol = 0;
   uint16_t fragment = 0;  // 1: of a fragmented datagram: the ports are the two halves of its identification
 
-  std::array<uint64_t, 3> words() const {
-    std::array<uint64_t, 3> words;
-    std::memcpy(words.data(), this, sizeof(words));
-    return words;
+  uint64_t word(size_t index) const {
+    uint64_t word;
+    std::memcpy(&word, reinterpret_cast<const uint8_t*>(this) + index * sizeof(word), sizeof(word));
+    return word;
   }
   friend bool operator==(const FlowKey& a, const FlowKey& b) {
-    const auto x = a.words();
-    const auto y = b.words();
-    return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
+    return ((a.word(0) ^ b.word(0)) | (a.word(1) ^ b.word(1)) | (a.word(2) ^ b.word(2))) == 0;
   }
 };
 static_assert(sizeof(FlowKey) == 24);

@@ -74,13 +74,14 @@ ParseError ParseIpv4(ConstBytes packet, bool checksum_verified, IpView* out) {
   }
 
   const bool later_fragment = ip->fragment_offset() != 0;
-  *out = {.transport = later_fragment ? uint16_t{0} : header_length,
-          .end = total_length,
-          .protocol = ip->protocol,
-          .fragment = ip->is_fragment(),
-          .first_fragment = ip->is_fragment() && !later_fragment,
-          .fragment_id = ip->identification.value(),
-          .options = header_length > sizeof(Ipv4Header)};
+  // Field by field: the view is read at once, and a copy of narrow stores would wait for them.
+  out->transport = later_fragment ? uint16_t{0} : header_length;
+  out->end = total_length;
+  out->protocol = ip->protocol;
+  out->fragment = ip->is_fragment();
+  out->first_fragment = out->fragment && !later_fragment;
+  out->options = header_length > sizeof(Ipv4Header);
+  out->fragment_id = ip->identification.value();
   return std::nullopt;
 }
 
@@ -109,10 +110,12 @@ ParseError ParseIpv6(ConstBytes packet, IpView* out) {
   if (ip->source.is_multicast() || ip->source == kLoopback6) return Reason::ip6_source;
 
   packet = packet.first(end);
-  IpView view{.transport = sizeof(Ipv6Header), .end = static_cast<uint16_t>(end), .protocol = ip->next_header};
-  if (const ParseError error = WalkExtensionHeaders(packet, &view)) return error;
-  *out = view;
-  return std::nullopt;
+  out->transport = sizeof(Ipv6Header);
+  out->end = static_cast<uint16_t>(end);
+  out->protocol = ip->next_header;
+  out->fragment = out->first_fragment = out->options = false;
+  out->fragment_id = 0;
+  return IsExtensionHeader(out->protocol) ? WalkExtensionHeaders(packet, out) : std::nullopt;
 }
 
 }  // namespace qure

@@ -44,10 +44,10 @@ struct ServiceMap {
                      : protocol_number == kProtocolUdp ? udp[port]
                                                        : uint8_t{0};
     if (number == 0) return 0;
-    for (; number <= services.size(); ++number) {
-      if (services[number - 1].IsAt(protocol_number, port, local_address)) return number;
-    }
-    return 0;
+    const Service& first = services[number - 1];
+    if (first.local_address == 0 || first.local_address == local_address) [[likely]]
+      return number;
+    return FindFrom(number, protocol_number, port, local_address);
   }
   // Services share a port only at different addresses.
   void Add(const Service& service) {
@@ -57,6 +57,14 @@ struct ServiceMap {
     for (size_t port = service.first_port; port <= service.last_port; ++port) {
       if (ports[port] == 0) ports[port] = static_cast<uint8_t>(services.size());
     }
+  }
+
+ private:
+  uint8_t FindFrom(uint8_t number, uint8_t protocol_number, uint16_t port, uint8_t local_address) const {
+    while (++number <= services.size()) {
+      if (services[number - 1].IsAt(protocol_number, port, local_address)) return number;
+    }
+    return 0;
   }
 };
 

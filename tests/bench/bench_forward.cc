@@ -13,6 +13,7 @@
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -128,10 +129,7 @@ class Bench {
     });
   }
   uint64_t Pipeline() {
-    return Pass([this](Batch* batch) {
-      ProcessLan(snapshot_, {.table = table_, .now = kNow}, batch);
-      for (size_t i = 0; i < batch->count; ++i) Check(batch->reasons[i]);
-    });
+    return Pass([this](Batch* batch) { ProcessLan(snapshot_, {.table = table_, .now = kNow}, batch); }, /*check=*/true);
   }
 
  private:
@@ -147,7 +145,7 @@ class Bench {
   }
 
   template <typename Work>
-  uint64_t Pass(Work work) {
+  uint64_t Pass(Work work, bool check = false) {
     LayDown();
     uint64_t cycles = 0;
     for (size_t burst = 0; burst < kBursts; ++burst) {
@@ -160,6 +158,7 @@ class Bench {
       work(&batch_);
       for (size_t i = 0; i < kBurst; ++i) WriteBack(batch_.frames[i], mbufs[i]);
       cycles += rte_rdtsc_precise() - start;
+      for (size_t i = 0; check && i < kBurst; ++i) Check(batch_.reasons[i]);
     }
     return cycles;
   }
@@ -273,13 +272,21 @@ double WorstShare(uint32_t nodes) {
   return static_cast<double>(*std::max_element(flows.begin(), flows.end())) * nodes / kRandomFlows;
 }
 
-nlohmann::json Report(rte_mempool* pool, size_t rounds, size_t flows_max, bool json) {
+struct Options {
+  bool json = false;
+  size_t rounds = 30;
+  size_t flows_max = 10'000'000;
+  std::string only;  // "hit" or "new"
+};
+
+nlohmann::json Report(rte_mempool* pool, const Options& options) {
   nlohmann::json report = {{"rows", nlohmann::json::array()}};
-  if (!json) std::printf("case family    flows nodes dist        ns   cycles plain ns  ratio\n");
-  for (const Case& c : Cases(flows_max)) {
-    const nlohmann::json row = Measure(pool, c, rounds);
+  if (!options.json) std::printf("case family    flows nodes dist        ns   cycles plain ns  ratio\n");
+  for (const Case& c : Cases(options.flows_max)) {
+    if (!options.only.empty() && options.only != (c.hit ? "hit" : "new")) continue;
+    const nlohmann::json row = Measure(pool, c, options.rounds);
     report["rows"].push_back(row);
-    if (json) continue;
+    if (options.json) continue;
     std::printf("%-4s %6d %8zu %5u %-7s %6.1f %8.1f %8.1f %6.2f\n", c.hit ? "hit" : "new", c.family, c.flows, c.nodes,
                 c.zipf ? "zipf" : "uniform", row["ns"].get<double>(), row["cycles"].get<double>(),
                 row["plain_ns"].get<double>(), row["ratio"].get<double>());
@@ -296,30 +303,38 @@ nlohmann::json Report(rte_mempool* pool, size_t rounds, size_t flows_max, bool j
   return report;
 }
 
-int Main(int argc, char** argv) {
-  bool json = false;
-  size_t rounds = 30;
-  size_t flows_max = 10'000'000;
+// Nothing on wrong usage.
+std::optional<Options> ParseOptions(int argc, char** argv) {
+  Options parsed;
   const option options[] = {{"json", no_argument, nullptr, 'j'},
                             {"rounds", required_argument, nullptr, 'r'},
                             {"flows-max", required_argument, nullptr, 'f'},
+                            {"case", required_argument, nullptr, 'c'},
                             {"help", no_argument, nullptr, 'h'},
                             {}};
   for (int c = 0; (c = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
     if (c == 'j') {
-      json = true;
+      parsed.json = true;
     } else if (c == 'r') {
-      rounds = std::max<size_t>(1, std::strtoul(optarg, nullptr, 10));
+      parsed.rounds = std::max<size_t>(1, std::strtoul(optarg, nullptr, 10));
     } else if (c == 'f') {
-      flows_max = std::strtoul(optarg, nullptr, 10);
+      parsed.flows_max = std::strtoul(optarg, nullptr, 10);
+    } else if (c == 'c') {
+      parsed.only = optarg;
     } else {
       std::printf(
-          "usage: bench_forward [--json] [--rounds N] [--flows-max N]\nns and cycles a packet of balanced flows, "
-          "beside a "
-          "plain pass; bytes a flow; time to make\ntables of shares; the worst share of a node.\n");
-      return c == 'h' ? 0 : 2;
+          "usage: bench_forward [--json] [--rounds N] [--flows-max N] [--case hit|new]\nns and cycles a packet of "
+          "balanced flows, beside a plain pass; bytes a flow; time to make\ntables of shares; the worst share of a "
+          "node.\n");
+      return std::nullopt;
     }
   }
+  return parsed;
+}
+
+int Main(int argc, char** argv) {
+  const std::optional<Options> options = ParseOptions(argc, argv);
+  if (!options) return 2;
   rte_mempool* pool = nullptr;
   if (StartEnvironment(argv[0])) {
     pool = rte_pktmbuf_pool_create("bench", kFrames + kBurst, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
@@ -328,8 +343,8 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "DPDK does not start: %s\n", rte_strerror(rte_errno));
     return 1;
   }
-  const nlohmann::json report = Report(pool, rounds, flows_max, json);
-  if (json) {
+  const nlohmann::json report = Report(pool, *options);
+  if (options->json) {
     std::printf("%s\n", report.dump(2).c_str());
   } else {
     std::printf("bytes a flow %.1f; worst share, of the fair one: %s; to make a table, ms: %s\n",

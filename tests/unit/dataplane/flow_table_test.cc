@@ -13,6 +13,11 @@
 namespace qure {
 namespace {
 
+// An order for maps.
+std::array<uint64_t, 3> WordsOf(const FlowKey& key) {
+  return {key.word(0), key.word(1), key.word(2)};
+}
+
 constexpr uint64_t kSeed = 0x5eed;
 constexpr FlowTime kStart{1000};
 
@@ -356,7 +361,7 @@ class Model {
   bool Living(const FlowEntry& entry) const { return now_.ticks - entry.seen.ticks <= FlowTicks(IdleLimit(entry)); }
   // An opening flow may have given way.
   void Check(const FlowKey& key) {
-    const auto known = flows_.find(key.words());
+    const auto known = flows_.find(WordsOf(key));
     FlowEntry* entry = Find(&table_, key, now_);
     const bool living = known != flows_.end() && Living(known->second);
     if (!living) {
@@ -391,19 +396,19 @@ class Model {
     entry->state = states[bits % 4];
     entry->owner = static_cast<NodeSlot>(bits >> 8 & 1);
     entry->exception = entry->owner != kSelfSlot && (bits >> 9 & 1) != 0;
-    flows_[key.words()] = *entry;
+    flows_[WordsOf(key)] = *entry;
   }
   void RemoveFlow(const FlowKey& key) {
     if (FlowEntry* entry = Find(&table_, key, now_)) {
       table_.Remove(entry);
       ++removed_;
-      flows_.erase(key.words());
+      flows_.erase(WordsOf(key));
       ASSERT_EQ(Find(&table_, key, now_), nullptr);
     }
   }
   void Sweep() {
     table_.Sweep(now_, 3, [this](FlowEntry* entry) {
-      const auto known = flows_.find(entry->key.words());
+      const auto known = flows_.find(WordsOf(entry->key));
       ASSERT_NE(known, flows_.end());
       ASSERT_TRUE(Living(known->second));
     });
