@@ -29,6 +29,7 @@ namespace {
 constexpr size_t kMaxSocketPath = 107;  // sun_path, with its final zero
 constexpr int64_t kMaxWorkers = 64;
 constexpr int64_t kMaxCore = 1023;
+constexpr int64_t kMaxFlows = 67'108'864;
 constexpr int64_t kMaxPriority = 1000;
 constexpr int64_t kMaxWeight = 255;
 
@@ -124,7 +125,7 @@ void ReadDpdk(TableReader dpdk, NodeConfig* config) {
   }
   config->huge_pages = dpdk.Boolean("huge_pages", config->huge_pages);
   config->memory_mib = static_cast<unsigned>(dpdk.Integer("memory_mib", config->memory_mib, 32, 65536));
-  config->flows = static_cast<uint32_t>(dpdk.Integer("flows", config->flows, 1024, 64 * 1024 * 1024));
+  config->flows = static_cast<uint32_t>(dpdk.Integer("flows", config->flows, 1024, kMaxFlows));
   // A name that is unsound has had its error already.
   const std::string prefix =
       IsPlainName(config->name) ? Concat("qure-", config->name).substr(0, kMaxNameLength) : "qure";

@@ -5,7 +5,9 @@
 namespace qure::test {
 namespace {
 
-constexpr HealthCheck kCheck{.kind = HealthCheck::Kind::kTcp, .interval = Seconds(1), .rise = 2, .fall = 3};
+HealthCheck Check() {
+  return {.kind = HealthCheck::Kind::kTcp, .interval = Seconds(1), .rise = 2, .fall = 3};
+}
 
 class HealthTest : public ::testing::Test {
  protected:
@@ -26,7 +28,7 @@ class HealthTest : public ::testing::Test {
   }
 
   MonoTime now_;
-  Health health_{kCheck};
+  Health health_{Check()};
 };
 
 }  // namespace
@@ -75,7 +77,7 @@ TEST_F(HealthTest, FlappingIsDampedAndForgiven) {
 }
 
 TEST(HealthBoard, ChecksWhatIsDueAndKeepsItsState) {
-  ServiceConfig web{.name = "web", .first_port = 80, .last_port = 80, .check = kCheck};
+  ServiceConfig web{.name = "web", .first_port = 80, .last_port = 80, .check = Check()};
   const ServiceConfig plain{.name = "plain", .first_port = 81, .last_port = 81};
   HealthBoard board;
   MonoTime now{Seconds(5).ns};
