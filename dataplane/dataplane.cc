@@ -38,6 +38,7 @@ constexpr unsigned kMbufCache = 256;   // per lcore
 constexpr unsigned kFlowReports = 8192;
 constexpr unsigned kFlowLessons = 8192;  // per worker
 constexpr Duration kAwaitPause = Microseconds(50);
+constexpr Duration kAwaitAnswer = Milliseconds(5);
 constexpr uint16_t kEthernetOverhead = 14 + 4;  // header and VLAN tag
 
 static_assert(std::is_trivially_copyable_v<Event> && sizeof(Event) % 4 == 0, "elements of an rte_ring");
@@ -93,7 +94,9 @@ struct Dataplane::Impl {
   };
 
   explicit Impl(unsigned worker_count)
-      : publisher(worker_count), counters(std::make_unique<WorkerCounters[]>(worker_count)) {}
+      : publisher(worker_count),
+        counters(std::make_unique<WorkerCounters[]>(worker_count)),
+        questions(std::make_unique<FlowQuestion[]>(worker_count)) {}
   ~Impl();
 
   absl::Status Open(const DataplaneOptions& options);
@@ -116,6 +119,7 @@ struct Dataplane::Impl {
   LeaseGate gate;
   HeartReport heart;
   std::unique_ptr<WorkerCounters[]> counters;
+  std::unique_ptr<FlowQuestion[]> questions;  // one per worker
   std::vector<std::unique_ptr<Worker>> workers;
   std::atomic<bool> stop = false;  // written by the control thread, read by the workers
   bool running = false;
@@ -189,6 +193,7 @@ void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
                                    .flows = {.flows = plan.flows,
                                              .seed = uint64_t{random()} << 32 | random(),
                                              .reports = flow_reports.get(),
+                                             .question = &questions[id],
                                              .lessons = flow_lessons[id].get()}};
     workers.push_back(std::make_unique<Worker>(options, &publisher, &gate, &counters[id]));
   }
@@ -312,6 +317,24 @@ std::vector<FlowException> Dataplane::TakeFlowReports() {
   taken.resize(rte_ring_dequeue_burst_elem(impl_->flow_reports.get(), taken.data(), sizeof(FlowException),
                                            static_cast<unsigned>(taken.size()), nullptr));
   return taken;
+}
+std::optional<FlowEntry> Dataplane::FindFlow(const FlowKey& key) {
+  using State = FlowQuestion::State;
+  std::optional<FlowEntry> found;
+  for (unsigned id = 0; id < worker_count() && !found; ++id) {
+    FlowQuestion& question = impl_->questions[id];
+    const MonoTime end = Now() + kAwaitAnswer;
+    // An answer that came too late for the last question is not one to this.
+    if (question.state == State::kAsked) continue;
+    question.key = key;
+    question.state = State::kAsked;
+    while (question.state == State::kAsked && Now() < end) {
+      const timespec pause = {.tv_sec = 0, .tv_nsec = kAwaitPause.ns};
+      nanosleep(&pause, nullptr);
+    }
+    if (question.state == State::kKnown) found = question.entry;
+  }
+  return found;
 }
 void Dataplane::LearnFlows(const std::vector<FlowException>& flows) {
   for (const auto& ring : impl_->flow_lessons) {

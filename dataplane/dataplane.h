@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,9 @@ class Dataplane {
   std::vector<FlowException> TakeFlowReports();
   // Tells every worker of flows that others own by exception; what finds no room in their rings is lost.
   void LearnFlows(const std::vector<FlowException>& flows);
+
+  // What the workers' tables have for a flow; waits for their answer, some rounds at most.
+  std::optional<FlowEntry> FindFlow(const FlowKey& key);
 
   // The heart's of late, from any thread.
   HeartCounters heart_counters() const;

@@ -25,8 +25,9 @@ FlowKeeper::FlowKeeper(const FlowOptions& options, WorkerCounters* counters)
 }
 
 bool FlowKeeper::Round(MonoTime time, const Snapshot& snapshot) {
-  if (snapshot.balance == nullptr) return false;
   const FlowTime now = FlowTimeOf(time);
+  if (options_.question != nullptr && options_.question->state == FlowQuestion::State::kAsked) Answer(now);
+  if (snapshot.balance == nullptr) return false;
   if (options_.lessons != nullptr && rte_ring_empty(options_.lessons) == 0) Learn(now);
   const bool hurry = round_ != snapshot.balance->report_round || whole_;
   if (now != swept_) {
@@ -35,6 +36,13 @@ bool FlowKeeper::Round(MonoTime time, const Snapshot& snapshot) {
     CountUp();
   }
   return due_ > 0 && Sweep(now, snapshot);
+}
+
+void FlowKeeper::Answer(FlowTime now) {
+  FlowQuestion& question = *options_.question;
+  const FlowEntry* const entry = table_.Find(question.key, table_.HashOf(question.key), now);
+  if (entry != nullptr) question.entry = *entry;
+  question.state = entry != nullptr ? FlowQuestion::State::kKnown : FlowQuestion::State::kUnknown;
 }
 
 // Others say which flows they own.

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "dataplane/counters.h"
+#include "dataplane/flow_question.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/forwarder.h"
 #include "proto/flow.h"
@@ -24,6 +25,7 @@ struct FlowOptions {
   size_t flows = 262'144;       // room in the table
   uint64_t seed = 0;            // of its hash
   rte_ring* reports = nullptr;  // FlowException elements to the control thread: flows that this node owns
+  FlowQuestion* question = nullptr;
   rte_ring* lessons = nullptr;  // FlowException elements from it: flows that others own
 };
 
@@ -37,6 +39,7 @@ class FlowKeeper {
   bool Round(MonoTime now, const Snapshot& snapshot);
 
  private:
+  void Answer(FlowTime now);
   void Learn(FlowTime now);
   bool Sweep(FlowTime now, const Snapshot& snapshot);
   void Visit(const Snapshot& snapshot, FlowEntry* entry);

@@ -17,6 +17,7 @@
 #include "control/io/cluster_status.h"
 #include "control/io/commands.h"
 #include "control/io/config_file.h"
+#include "control/io/explain.h"
 #include "control/io/log.h"
 #include "control/io/version.h"
 
@@ -293,6 +294,7 @@ ordered_json Runtime::Answer(std::string_view command, const json& request) {
   if (command == "nodes") return NodesJson(controller_.status(now));
   if (command == "term") return TermAnswer(controller_.status(now));
   if (command == "history") return AnswerHistory(request);
+  if (command == "explain") return AnswerExplain(request);
   if (command == "services") return ServicesJson(controller_.status(now));
   if (command == "flows") return FlowsJson(controller_.status(now), workers());
   if (command == "ports") return PortsJson(dataplane.ports(), workers());
@@ -306,7 +308,14 @@ ordered_json Runtime::Answer(std::string_view command, const json& request) {
   if (command == "key") return KeysJson(controller_.status(now));
   return {{"error", absl::StrCat("unknown command \"", std::string(command),
                                  "\"; there are status, nodes, term, history, ports, counters, config, reload, "
-                                 "maintenance, handover, key, services, flows, drain, weight")}};
+                                 "maintenance, handover, key, services, flows, drain, weight, explain")}};
+}
+
+ordered_json Runtime::AnswerExplain(const json& request) {
+  const absl::StatusOr<ExplainQuestion> question = ReadExplainQuestion(request);
+  if (!question.ok()) return Refusal(question.status());
+  const auto lookup = [this](const FlowKey& key) { return parts_.dataplane->FindFlow(key); };
+  return Explain(*question, *snapshot_, lookup, controller_.status(Now()));
 }
 
 ordered_json Runtime::AnswerHistory(const json& request) {
@@ -385,6 +394,7 @@ void Runtime::Do(const SendFrame& action) {
 }
 
 void Runtime::Do(const PublishSnapshot& action) {
+  snapshot_ = action.snapshot;
   parts_.dataplane->Publish(action.snapshot);
 }
 

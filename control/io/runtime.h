@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -76,6 +77,7 @@ class Runtime {
   absl::Status Reload();
   absl::Status Replace();
   nlohmann::ordered_json Answer(std::string_view command, const nlohmann::json& request);
+  nlohmann::ordered_json AnswerExplain(const nlohmann::json& request);
   nlohmann::ordered_json AnswerHistory(const nlohmann::json& request);
   // Nothing if the request is no command to the core.
   std::optional<nlohmann::ordered_json> Obey(const nlohmann::json& request);
@@ -101,6 +103,7 @@ class Runtime {
   absl::BitGen random_;
   Controller controller_;
   StoreWriter writer_;
+  std::shared_ptr<const Snapshot> snapshot_;  // as last published
   HealthBoard health_;
   HealthProber prober_;
   StallReport stalls_;

@@ -35,4 +35,41 @@ std::string FlowsText(const ordered_json& flows) {
                       flows.at("displaced").get<int64_t>(), "\n");
 }
 
+// One step a line, in the order in which they are taken.
+std::string ExplainText(const ordered_json& steps) {
+  const auto text = [](const ordered_json& value) { return value.is_null() ? "nobody" : value.get<std::string>(); };
+  std::string out = absl::StrCat(steps.at("protocol").get<std::string>(), " from ", steps.at("from").get<std::string>(),
+                                 " to ", steps.at("to").get<std::string>(), "\n");
+  if (steps.contains("service")) {
+    absl::StrAppend(&out, "  service       ", steps.at("service").is_null() ? "none" : text(steps.at("service")), "\n");
+  }
+  if (steps.contains("flow")) {
+    const ordered_json& flow = steps.at("flow");
+    absl::StrAppend(&out, "  known flow    ",
+                    flow.is_null() ? "no"
+                                   : absl::StrCat("of ", text(flow.at("owner")), ", ", text(flow.at("state")),
+                                                  flow.at("exception").get<bool>() ? ", by exception" : ""),
+                    "\n");
+  }
+  if (steps.contains("row")) {
+    absl::StrAppend(&out, "  share         row ", steps.at("row").get<uint64_t>(), " by ", text(steps.at("affinity")),
+                    ", epoch ", steps.at("epoch").get<uint64_t>(), ": of ", text(steps.at("share_of")), ", before of ",
+                    text(steps.at("share_before_of")), "\n");
+    for (const ordered_json& other : steps.value("others", ordered_json::array())) {
+      absl::StrAppend(&out, "  not ", text(other.at("name")), ": ", text(other.at("why_not")), "\n");
+    }
+  }
+  absl::StrAppend(&out, "  verdict       ", text(steps.at("verdict")), ", ", text(steps.at("reason")), ": ",
+                  text(steps.at("meaning")), "\n");
+  if (steps.contains("frame")) {
+    const ordered_json& frame = steps.at("frame");
+    absl::StrAppend(&out, "  frame         ", text(frame.at("source")), " > ", text(frame.at("destination")));
+    if (frame.contains("node")) {
+      absl::StrAppend(&out, ", ", text(frame.at("node")), " on hop ", frame.at("hop").get<uint64_t>());
+    }
+    out += "\n";
+  }
+  return out;
+}
+
 }  // namespace qure

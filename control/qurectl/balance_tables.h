@@ -8,5 +8,6 @@ namespace qure {
 
 std::string ServicesText(const nlohmann::ordered_json& services);
 std::string FlowsText(const nlohmann::ordered_json& flows);
+std::string ExplainText(const nlohmann::ordered_json& steps);
 
 }  // namespace qure

@@ -47,6 +47,8 @@ constexpr char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   maintenance on|off on: this node hands over and does not lead until off
   services           the services, who serves them and with what share
   flows              how many flows each node owns, as this node knows it
+  explain SRC:PORT DST:PORT [tcp|udp]
+                     what would become of such a packet from the gateway, step by step
   drain [NODE]       give NODE (this one) no new flows; it keeps those that it has
   undrain [NODE]     give it new flows again
   weight NODE SERVICE W|default
@@ -158,6 +160,7 @@ std::string TextOf(const Arguments& arguments, std::string_view command, const n
     return answer.at("maintenance").get<bool>() ? "this node does not lead\n" : "this node may lead\n";
   if (command == "services") return ServicesText(answer);
   if (command == "flows") return FlowsText(answer);
+  if (command == "explain") return ExplainText(answer);
   if (command == "drain" || command == "weight") return answer.at("done").get<std::string>() + "\n";
   if (command == "ports") return PortsText(answer);
   if (command == "counters") return CountersText(answer, arguments.all);

@@ -71,6 +71,10 @@ Request RequestFor(const Words& words) {
   const std::string_view command = words[0];
   if (command == "key") return KeyRequest(words);
   if (command == "drain" || command == "undrain" || command == "weight") return BalanceRequest(words);
+  if (command == "explain" && (words.size() == 3 || words.size() == 4)) {
+    return json{
+        {"command", command}, {"from", words[1]}, {"to", words[2]}, {"protocol", words.size() == 4 ? words[3] : "tcp"}};
+  }
   if (command == "handover" && words.size() <= 2) {
     json request = {{"command", "handover"}};
     if (words.size() == 2) request["node"] = words[1];

@@ -5,7 +5,7 @@ import signal
 
 from balance_support import BalanceTest
 from lab import cluster
-from support import QUICK, SERVICE_V4, SERVICE_V6, until
+from support import GATEWAY_V4, QUICK, SERVICE_V4, SERVICE_V6, until
 
 
 class Spread(BalanceTest):
@@ -181,3 +181,44 @@ class ReturnByMaster(BalanceTest):
             self.balanced(*self.others(master))
         self.assert_broken_only_on(result, master)
         self.assertEqual(self.connections("--count", 30)["failed"], 0)
+
+
+class Explain(BalanceTest):
+    """What `qurectl explain` says is what the wire then does."""
+
+    def said(self, name, port, *protocol):
+        answer = self.control(name, "--json", "explain", f"{GATEWAY_V4}:{port}", f"{SERVICE_V4}:80", *protocol)
+        return json.loads(answer)
+
+    def assert_true(self, first, count):
+        """For new flows of these source ports, on every node."""
+        master = cluster.master(self.before)
+        said = {port: self.said(master, port)["frame"]["node"] for port in range(first, first + count)}
+        for name in self.others(master):
+            for port in list(said)[:20]:
+                self.assertEqual(self.said(name, port)["frame"]["node"], said[port], f"{name} on port {port}")
+        seen = self.connections("--count", count, "--first-port", first)
+        self.assertEqual((seen["failed"], {int(port): node for port, node in seen["ports"].items()}), (0, said))
+
+    def test_it_agrees_with_the_wire(self):
+        count = 40 if QUICK else 500
+        self.assert_true(21000, count)
+        drained = self.others(cluster.master(self.before))[0]
+        self.control(drained, "drain")
+        self.addCleanup(self.control, drained, "undrain")
+        self.balanced(*self.others(drained))
+        self.assert_true(22000, count)
+        steps = self.said(cluster.master(self.before), 23000)
+        self.assertIn({"name": drained, "why_not": "draining"}, steps["others"])
+
+    def test_a_known_flow(self):
+        master = cluster.master(self.before)
+        self.assertIsNone(self.said(master, 24000)["flow"])
+        self.connections("--count", 1, "--first-port", 24000)
+        steps = self.said(master, 24000)
+        self.assertEqual(steps["flow"]["owner"], steps["share_of"])
+
+    def test_what_is_not_balanced(self):
+        text = self.control("n1", "explain", f"{GATEWAY_V4}:1000", f"{SERVICE_V4}:81")
+        self.assertRegex(text, r"service +none\n(.|\n)*host_service")
+        self.assertIn("not an address and port", self.control("n1", "explain", "nowhere", "80", status=1))

@@ -69,7 +69,7 @@ def serve_echo():
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     sock.bind(("::", topology.ECHO_PORT))
     while True:
-        data, ancillary, _, sender = sock.recvmsg(2048, socket.CMSG_SPACE(20))
+        data, ancillary, _, sender = sock.recvmsg(65536, socket.CMSG_SPACE(20))
         local = [(level, kind, value) for level, kind, value in ancillary if kind == socket.IPV6_PKTINFO]
         sock.sendmsg([data], local, 0, sender)
 

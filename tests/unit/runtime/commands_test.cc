@@ -56,6 +56,26 @@ TEST_F(CommandsTest, Handover) {
   EXPECT_THAT(Error({{"command", "handover"}, {"node", 2}}), HasSubstr("a name or the beginning of an id"));
 }
 
+TEST_F(CommandsTest, Draining) {
+  const auto here = Read<SetDraining>({{"command", "drain"}, {"on", true}});
+  EXPECT_EQ(here.node, status_.node_id);
+  EXPECT_TRUE(here.on);
+  EXPECT_EQ(Read<SetDraining>({{"command", "drain"}, {"on", false}, {"node", "n2"}}).node, kSampleDeputy);
+  EXPECT_THAT(Error({{"command", "drain"}}), HasSubstr("true or false"));
+  EXPECT_THAT(Error({{"command", "drain"}, {"on", true}, {"node", "n9"}}), HasSubstr("no node \"n9\""));
+}
+
+TEST_F(CommandsTest, Weight) {
+  const auto weight = Read<SetWeight>({{"command", "weight"}, {"node", "n2"}, {"service", "web"}, {"weight", 3}});
+  EXPECT_EQ(weight.node, kSampleDeputy);
+  EXPECT_EQ(weight.service, "web");
+  EXPECT_EQ(weight.weight, 3u);
+  EXPECT_EQ(Read<SetWeight>({{"command", "weight"}, {"node", "n2"}, {"service", "web"}}).weight, std::nullopt);
+  EXPECT_THAT(Error({{"command", "weight"}, {"node", "n2"}, {"service", "web"}, {"weight", 256}}),
+              HasSubstr("0 to 255"));
+  EXPECT_THAT(Error({{"command", "weight"}, {"node", "n2"}, {"weight", 1}}), HasSubstr("name a service"));
+}
+
 TEST_F(CommandsTest, Keys) {
   const AddKey add = Read<AddKey>({{"command", "key"}, {"action", "add"}, {"id", 2}, {"key", kDigits}});
   EXPECT_EQ(add.id, 2u);

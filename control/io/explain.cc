@@ -1,0 +1,275 @@
+#include "control/io/explain.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "control/core/balancer.h"
+#include "control/core/identity.h"
+#include "control/io/text.h"
+#include "dataplane/pipeline.h"
+#include "proto/ethernet.h"
+#include "proto/ip.h"
+#include "proto/tcp.h"
+#include "proto/udp.h"
+
+namespace qure {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr MacAddress kGatewayOfExample{{2, 0, 0, 0, 0, 1}};  // whoever sends; it is not part of any decision
+constexpr size_t kFewFlows = 16;                             // the one that is looked up is all there is
+
+// "203.0.113.7:40000" or "[2001:db8::7]:40000"
+bool ReadSocket(std::string_view text, IpAddress* address, uint16_t* port) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const std::optional<IpAddress> parsed = ParseIp(host);
+  const std::optional<uint32_t> number = ParseUnsigned(text.substr(colon + 1));
+  if (!parsed || parsed->is_v6() != bracketed || !number || *number == 0 || *number > UINT16_MAX) return false;
+  *address = *parsed;
+  *port = static_cast<uint16_t>(*number);
+  return true;
+}
+
+std::string SocketText(const IpAddress& address, uint16_t port) {
+  return address.is_v6() ? absl::StrCat("[", ToString(address), "]:", port)
+                         : absl::StrCat(ToString(address), ":", port);
+}
+
+// The frame as the gateway would send it; checksums are taken as verified by the port. Room for a tag in front.
+class ExampleFrame {
+ public:
+  ExampleFrame(const ExplainQuestion& question, const MacAddress& to, uint8_t tcp_flags) {
+    const bool is_v6 = question.destination.is_v6();
+    auto* const ethernet = Put<EthernetHeader>();
+    ethernet->destination = to;
+    ethernet->source = kGatewayOfExample;
+    ethernet->ether_type = Be16(is_v6 ? kEtherTypeIpv6 : kEtherTypeIpv4);
+    const size_t transport = question.protocol == kProtocolTcp ? sizeof(TcpHeader) : sizeof(UdpHeader);
+    if (is_v6) {
+      auto* const ip = Put<Ipv6Header>();
+      ip->version_class_flow = Be32(6U << 28);
+      ip->payload_length = Be16(static_cast<uint16_t>(transport));
+      ip->next_header = question.protocol;
+      ip->hop_limit = 64;
+      ip->source = question.source.v6();
+      ip->destination = question.destination.v6();
+    } else {
+      auto* const ip = Put<Ipv4Header>();
+      ip->version_ihl = 0x45;
+      ip->total_length = Be16(static_cast<uint16_t>(sizeof(Ipv4Header) + transport));
+      ip->time_to_live = 64;
+      ip->protocol = question.protocol;
+      ip->source = question.source.v4();
+      ip->destination = question.destination.v4();
+    }
+    if (question.protocol == kProtocolTcp) {
+      auto* const tcp = Put<TcpHeader>();
+      tcp->source_port = Be16(question.source_port);
+      tcp->destination_port = Be16(question.destination_port);
+      tcp->data_offset = sizeof(TcpHeader) / 4 << 4;
+      tcp->flags = tcp_flags;
+    } else {
+      auto* const udp = Put<UdpHeader>();
+      udp->source_port = Be16(question.source_port);
+      udp->destination_port = Be16(question.destination_port);
+      udp->length = Be16(sizeof(UdpHeader));
+    }
+  }
+
+  Frame frame() {
+    return {.data = buffer_.data() + kHeadroom,
+            .length = static_cast<uint16_t>(end_ - kHeadroom),
+            .headroom = kHeadroom,
+            .tailroom = static_cast<uint16_t>(buffer_.size() - end_),
+            .ip_checksum_good = true,
+            .l4_checksum_good = true};
+  }
+
+ private:
+  static constexpr uint16_t kHeadroom = 32;
+
+  template <typename Header>
+  Header* Put() {
+    auto* const header = new (buffer_.data() + end_) Header{};
+    end_ += sizeof(Header);
+    return header;
+  }
+
+  std::array<uint8_t, 256> buffer_{};
+  size_t end_ = kHeadroom;
+};
+
+std::string NodeName(const ControllerStatus& status, std::optional<NodeSlot> slot) {
+  for (const NodeRow& row : status.nodes) {
+    if (row.slot == slot && slot) return row.name.empty() ? ToHex(row.node) : row.name;
+  }
+  return "unknown";
+}
+
+const char* StateText(FlowState state) {
+  switch (state) {
+    case FlowState::kOpening:
+      return "opening";
+    case FlowState::kEstablished:
+      return "established";
+    case FlowState::kClosing:
+      return "closing";
+    case FlowState::kDatagrams:
+      return "datagrams";
+    case FlowState::kFree:
+    case FlowState::kFragments:
+      break;
+  }
+  return "none";
+}
+
+std::string WhyNot(const ControllerStatus& status, const NodeRow& row, const ServiceRow& service, bool could) {
+  if (row.state != "self" && row.state != "alive") return row.state;
+  if (row.draining) return "draining";
+  if (!service.current.contains(row.node)) {
+    return row.node == status.node_id && service.ill ? "its check fails" : "without weight, or its check fails";
+  }
+  return could ? "the row is another's" : "not in the balance";
+}
+
+ordered_json Others(const ControllerStatus& status, const ServiceRow& service, const std::string& owner) {
+  ordered_json others = ordered_json::array();
+  for (const NodeRow& row : status.nodes) {
+    if (row.name == owner) continue;
+    const bool could = service.current.contains(row.node);
+    others.push_back({{"name", row.name}, {"why_not", WhyNot(status, row, service, could)}});
+  }
+  return others;
+}
+
+// As the master has it: it serves the address, and packets come to the service MAC.
+Snapshot AsMaster(const Snapshot& snapshot) {
+  Snapshot master = snapshot;
+  for (auto* const addresses : {&master.addresses_v4, &master.addresses_v6}) {
+    for (ServiceAddress& address : *addresses) address.serving = true;
+  }
+  master.vlan = 0;
+  return master;
+}
+
+FlowKey KeyOf(const ExplainQuestion& question, const ServiceAddress& address) {
+  FlowKey key;
+  key.remote = question.source.is_v6() ? question.source.v6().bytes : MappedAddress(question.source.v4());
+  key.remote_port = Be16(question.source_port);
+  key.local_port = Be16(question.destination_port);
+  key.local_address = address.id;
+  key.protocol = question.protocol;
+  return key;
+}
+
+// Service, row and owners by the tables of shares.
+void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const ControllerStatus& status, ordered_json* out) {
+  const uint8_t number = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
+  if (number == 0 || snapshot.balance == nullptr) {
+    (*out)["service"] =
+        number == 0 ? ordered_json(nullptr) : ordered_json(snapshot.services->services[number - 1].name);
+    return;
+  }
+  const Service& service = snapshot.services->services[number - 1];
+  const Balance& balance = *snapshot.balance;
+  const Shares& shares = balance.services[number - 1];
+  const uint32_t row = ShareRow(balance.seed, service.affinity, key);
+  const auto owner = [&](const std::shared_ptr<const ShareTable>& table) {
+    return table == nullptr ? ordered_json(nullptr) : ordered_json(NodeName(status, (*table)[row]));
+  };
+  (*out)["service"] = service.name;
+  (*out)["affinity"] = service.affinity == Affinity::kSocket ? "socket" : "address";
+  (*out)["epoch"] = balance.epoch;
+  (*out)["row"] = row;
+  (*out)["share_of"] = owner(shares.current);
+  (*out)["share_before_of"] = owner(shares.previous);
+  const auto found = std::ranges::find(status.services, service.name, &ServiceRow::name);
+  if (found != status.services.end() && shares.current != nullptr) {
+    (*out)["others"] = Others(status, *found, NodeName(status, (*shares.current)[row]));
+  }
+}
+
+// Who the frame goes to: by its destination MAC.
+ordered_json ExplainFrame(const Snapshot& snapshot, const Batch& batch, const ControllerStatus& status) {
+  const auto* const ethernet = reinterpret_cast<const EthernetHeader*>(batch.frames[0].data);
+  ordered_json frame = {{"destination", ToString(ethernet->destination)}, {"source", ToString(ethernet->source)}};
+  for (size_t slot = 0; snapshot.balance != nullptr && slot < snapshot.balance->slots; ++slot) {
+    const BalanceNode& node = snapshot.balance->nodes[slot];
+    const bool hop1 = node.hop1 == ethernet->destination && node.hop0 != node.hop1;
+    if (!node.present || (node.hop0 != ethernet->destination && !hop1)) continue;
+    frame["node"] = NodeName(status, static_cast<NodeSlot>(slot));
+    frame["hop"] = hop1 ? 1 : 0;
+  }
+  return frame;
+}
+
+}  // namespace
+
+absl::StatusOr<ExplainQuestion> ReadExplainQuestion(const json& request) {
+  ExplainQuestion question;
+  const std::string from = request.value("from", "");
+  const std::string to = request.value("to", "");
+  for (const std::string* text : {&from, &to}) {
+    const bool source = text == &from;
+    if (!ReadSocket(*text, source ? &question.source : &question.destination,
+                    source ? &question.source_port : &question.destination_port)) {
+      return absl::InvalidArgumentError(Concat(
+          "\"", *text, "\" is not an address and port; write them like 203.0.113.7:40000 or [2001:db8::7]:40000"));
+    }
+  }
+  if (question.source.is_v6() != question.destination.is_v6()) {
+    return absl::InvalidArgumentError("one address is IPv4 and the other IPv6; give two of one kind");
+  }
+  const std::string protocol = request.value("protocol", "tcp");
+  if (protocol != "tcp" && protocol != "udp") return absl::InvalidArgumentError("the protocol is tcp or udp");
+  question.protocol = protocol == "tcp" ? kProtocolTcp : kProtocolUdp;
+  return question;
+}
+
+ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, const FlowLookup& lookup,
+                     const ControllerStatus& status) {
+  const Snapshot master = AsMaster(snapshot);
+  const ServiceAddress* const address =
+      question.destination.is_v6() ? master.Find(question.destination.v6()) : master.Find(question.destination.v4());
+  ordered_json out = {{"from", SocketText(question.source, question.source_port)},
+                      {"to", SocketText(question.destination, question.destination_port)},
+                      {"protocol", question.protocol == kProtocolTcp ? "tcp" : "udp"}};
+  FlowTable table(kFewFlows, /*seed=*/0);
+  std::optional<FlowEntry> known;
+  if (address != nullptr) {
+    const FlowKey key = KeyOf(question, *address);
+    ExplainShares(master, key, status, &out);
+    known = lookup(key);
+    if (known) {
+      FlowEntry* const entry = table.Insert(key, table.HashOf(key), known->seen);
+      *entry = *known;
+      out["flow"] = {{"owner", NodeName(status, known->owner)},
+                     {"state", StateText(known->state)},
+                     {"exception", known->exception}};
+    } else {
+      out["flow"] = nullptr;
+    }
+  }
+  // A flow that is known goes on; one that is not begins.
+  ExampleFrame example(question, address != nullptr ? address->mac : master.node_mac, known ? kTcpAck : kTcpSyn);
+  Batch batch;
+  batch.count = 1;
+  batch.frames[0] = example.frame();
+  ProcessLan(master, {.table = &table, .now = known ? known->seen : FlowTime{}}, &batch);
+  const ReasonInfo& info = InfoOf(batch.reasons[0]);
+  out["reason"] = info.name;
+  out["verdict"] = NameOf(info.verdict);
+  out["meaning"] = info.help;
+  if (info.verdict != Verdict::kDrop) out["frame"] = ExplainFrame(master, batch, status);
+  return out;
+}
+
+}  // namespace qure
