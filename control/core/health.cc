@@ -3,12 +3,21 @@
 #include <algorithm>
 
 namespace qure {
+namespace {
+
+// Whether a check of either asks the same server for the same.
+bool SameCheck(const ServiceConfig& a, const ServiceConfig& b) {
+  const auto port = [](const ServiceConfig& s) { return s.check.port != 0 ? s.check.port : s.first_port; };
+  return a.check == b.check && a.address == b.address && port(a) == port(b);
+}
+
+}  // namespace
 
 uint32_t Health::NeededToRise(MonoTime now) const {
   uint64_t needed = check_.rise;
   uint64_t damping = 1;
   for (const MonoTime fall : falls_) {
-    if (now - fall < kFlapMemory) damping = std::min<uint64_t>(damping * 2, kMostDamping);
+    if (now - fall < kFlapMemory) damping = std::min<uint64_t>(damping * 2, 2 * kMostDamping);
   }
   // The first fall is no flapping yet.
   return static_cast<uint32_t>(needed * std::max<uint64_t>(damping / 2, 1));
@@ -36,7 +45,8 @@ void HealthBoard::Configure(const std::vector<ServiceConfig>& services, MonoTime
   for (const ServiceConfig& service : services) {
     if (service.check.kind == HealthCheck::Kind::kNone) continue;
     const auto before = entries_.find(service.name);
-    if (before != entries_.end() && before->second.service == service) {
+    if (before != entries_.end() && SameCheck(before->second.service, service)) {
+      before->second.service = service;
       next.insert(std::move(*before));
     } else {
       next.emplace(service.name, Entry{.service = service, .health = Health(service.check), .next = now});

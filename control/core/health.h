@@ -14,9 +14,9 @@
 namespace qure {
 
 // A service that has failed lately has to succeed for longer until it is believed again: twice as often in a row for
-// each failure of the last kFlapMemory, up to kMostDamping times.
+// each failure of the last kFlapMemory but one, up to kMostDamping times.
 inline constexpr Duration kFlapMemory = Seconds(60);
-inline constexpr uint32_t kMostDamping = 32;
+inline constexpr uint32_t kMostDamping = 16;
 
 // One check. Until the first result the service is taken not to work.
 class Health {
@@ -40,7 +40,7 @@ class Health {
 // All services of this node.
 class HealthBoard {
  public:
-  // Services whose check is the same keep their state.
+  // Services that are checked as before keep their state, whatever else has changed about them.
   void Configure(const std::vector<ServiceConfig>& services, MonoTime now);
   // The services that are to be checked now; each is due again an interval later.
   std::vector<const ServiceConfig*> TakeDue(MonoTime now);

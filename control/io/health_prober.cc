@@ -16,6 +16,7 @@ namespace qure {
 namespace {
 
 constexpr size_t kMaxStatusLine = 1024;
+constexpr size_t kMaxParting = 64 * 1024;  // bytes read only to part in peace
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -46,8 +47,18 @@ bool HasStatus(std::string_view answer, uint16_t wanted) {
   const size_t blank = answer.find(' ');
   if (!answer.starts_with("HTTP/") || blank == std::string_view::npos || answer.size() < blank + 4) return false;
   const std::string_view digits = answer.substr(blank + 1, 3);
+  if (answer.size() > blank + 4 && answer[blank + 4] != ' ' && answer[blank + 4] != '\r') return false;
   uint32_t status = 0;
   return absl::SimpleAtoi(absl::string_view(digits.data(), digits.size()), &status) && status == wanted;
+}
+
+// A port of the kernel's choice can be the very port that is asked: then, if nobody listens, TCP connects the socket to
+// itself (RFC 9293 §3.5, simultaneous open).
+bool IsItself(int socket, const sockaddr_storage& peer) {
+  sockaddr_storage self{};
+  socklen_t length = sizeof(self);
+  return getsockname(socket, reinterpret_cast<sockaddr*>(&self), &length) == 0 &&
+         std::memcmp(&self, &peer, sizeof(self)) == 0;
 }
 
 }  // namespace
@@ -69,10 +80,12 @@ void HealthProber::Start(MonoTime now, const ServiceConfig& service, const IpAdd
   const SocketAddress source = Target(address, 0);
   // From the very address: one that is not on this machine yet would be asked of the LAN, and another node answer.
   const bool ours = probe.socket.valid() && bind(probe.socket.get(), source.name(), source.length) == 0;
+  if (!ours && errno == EADDRNOTAVAIL) return;
   const bool refused =
       !ours || (connect(probe.socket.get(), target.name(), target.length) != 0 && errno != EINPROGRESS);
   if (refused) {
-    probe.until = now;  // Collect finds it bad
+    probe.refused = true;
+    probe.until = now;  // so that Collect comes at once
   } else {
     epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {}};
     epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, probe.socket.get(), &event);
@@ -89,6 +102,7 @@ HealthProber::State HealthProber::Advance(Probe* probe) {
     socklen_t peer_length = sizeof(peer);
     if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0) return State::kBad;
     if (getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &peer_length) != 0) return State::kUnderWay;
+    if (IsItself(socket, peer)) return State::kBad;
     probe->connected = true;
   }
   if (!probe->http) return State::kGood;
@@ -110,16 +124,37 @@ HealthProber::State HealthProber::Advance(Probe* probe) {
   }
 }
 
+bool HealthProber::HasParted(Parting* parting) {
+  std::array<char, 4096> piece;
+  while (parting->read < kMaxParting) {
+    const ssize_t got = recv(parting->socket.get(), piece.data(), piece.size(), 0);
+    if (got <= 0) return got == 0 || errno != EAGAIN;
+    parting->read += static_cast<size_t>(got);
+  }
+  return true;
+}
+
 std::vector<ProbeResult> HealthProber::Collect(MonoTime now) {
   std::array<epoll_event, 16> events;
   while (epoll_wait(epoll_.get(), events.data(), events.size(), 0) == static_cast<int>(events.size())) {
   }
   std::vector<ProbeResult> results;
   for (auto& [service, probe] : probes_) {
-    const State state = now >= probe.until ? State::kBad : Advance(&probe);
+    // What has come counts even after the timeout: it is we who are late then.
+    State state = probe.refused ? State::kBad : Advance(&probe);
+    if (state == State::kUnderWay && now >= probe.until) state = State::kBad;
     if (state != State::kUnderWay) results.push_back({.service = service, .good = state == State::kGood});
   }
-  for (const ProbeResult& result : results) probes_.erase(result.service);
+  std::erase_if(partings_, [now](Parting& parting) { return HasParted(&parting) || now >= parting.until; });
+  for (const ProbeResult& result : results) {
+    Probe& probe = probes_.at(result.service);
+    if (probe.connected && now < probe.until) {
+      shutdown(probe.socket.get(), SHUT_WR);
+      Parting parting{.socket = std::move(probe.socket), .until = probe.until};
+      if (!HasParted(&parting)) partings_.push_back(std::move(parting));
+    }
+    probes_.erase(result.service);
+  }
   return results;
 }
 

@@ -2,16 +2,18 @@
 
 import contextlib
 import hashlib
+import json
 import re
 import socket
 import struct
+import subprocess
 from pathlib import Path
 
 import frames
 from balance_support import BalanceTest
 from lab import cluster, netns, topology
 from lab.web import pattern
-from support import QUICK, SERVICE_V4, SERVICE_V6, Request
+from support import QUICK, SERVICE_V4, SERVICE_V6, Request, until
 from wire import open_raw
 
 FAR = "h9"
@@ -74,6 +76,38 @@ class Fragments(BalanceTest):
         master = self.lab.node(cluster.master(self.before))
         counted = {row["reason"]: row["lan"] for row in master.query("counters")["reasons"]}
         self.assertGreater(counted["forward_fragment"], 0)
+
+
+class Iperf(BalanceTest):
+    """A program whose connections belong together: control and data must reach one node."""
+
+    PORT = 5201
+
+    def setUp(self):
+        super().setUp()
+        self.with_service_keys(
+            f'\n[[cluster.service]]\nname = "iperf"\nprotocol = "tcp"\nports = "{self.PORT}"\naffinity = "address"\n'
+        )
+        self.balanced(*self.names, service="iperf")
+        for name in self.names:
+            argv = netns.inside(topology.namespace(name), "iperf3", "--server", "--port", str(self.PORT))
+            server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.addCleanup(server.wait)
+            self.addCleanup(server.terminate)
+
+    def listens(self, name):
+        return str(self.PORT) in self.lab.execute(name, "ss", "-Hltn", f"sport = {self.PORT}").stdout
+
+    def test_throughput_over_both_families(self):
+        for name in self.names:
+            until(lambda name=name: self.listens(name), 5, f"iperf3 listens on {name}")
+        for host in (SERVICE_V4, SERVICE_V6):
+            for reverse in ([], ["--reverse"]):
+                report = json.loads(
+                    self.gw("iperf3", "--client", host, "--port", str(self.PORT), "--time", "2", "--json", *reverse)
+                )
+                received = report["end"]["sum_received"]["bits_per_second"]
+                self.assertGreater(received, 1e6, f"{host} {reverse}")
 
 
 class Flood(BalanceTest):

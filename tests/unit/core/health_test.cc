@@ -91,6 +91,10 @@ TEST(HealthBoard, ChecksWhatIsDueAndKeepsItsState) {
   EXPECT_TRUE(board.ill().empty());
   board.Configure({plain, web}, now);
   EXPECT_TRUE(board.ill().empty());
+  web.weights["n1"] = 3;
+  web.affinity = Affinity::kAddress;
+  board.Configure({web}, now);
+  EXPECT_TRUE(board.ill().empty());
   web.check.port = 8080;
   board.Configure({web}, now);
   EXPECT_EQ(board.ill(), std::set<std::string>{"web"});

@@ -110,7 +110,10 @@ TEST(HealthProber, TcpIsIllWhenNobodyListens) {
 }
 
 TEST(HealthProber, AnAddressOfAnotherMachineIsNotAsked) {
-  EXPECT_FALSE(Check(Service(HealthCheck::Kind::kTcp, 80), *ParseIp("198.51.100.50")));
+  HealthProber prober;
+  prober.Start(Now(), Service(HealthCheck::Kind::kTcp, 80), *ParseIp("198.51.100.50"));
+  EXPECT_TRUE(prober.Collect(Now() + Seconds(1)).empty());
+  EXPECT_EQ(prober.deadline(), kNever);
 }
 
 TEST(HealthProber, HttpAsksForThePath) {
@@ -123,6 +126,8 @@ TEST(HealthProber, HttpAsksForThePath) {
 TEST(HealthProber, HttpWantsItsStatus) {
   EXPECT_FALSE(HttpCheck("HTTP/1.1 503 Service Unavailable\r\n\r\n"));
   EXPECT_FALSE(HttpCheck("HTTP/1.1 20"));
+  EXPECT_FALSE(HttpCheck("HTTP/1.1 2000 Many\r\n"));
+  EXPECT_TRUE(HttpCheck("HTTP/1.1 200\r\n"));
   EXPECT_FALSE(HttpCheck("SSH-2.0-OpenSSH 200\r\n"));
   EXPECT_FALSE(HttpCheck("\r\n\r\n"));
   EXPECT_FALSE(HttpCheck(std::string(4096, 'x')));
