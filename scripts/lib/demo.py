@@ -17,6 +17,7 @@ from waiting import until
 
 NODES = 3
 RATE = 1000  # packets a second of the client that notices every one that is lost
+CONNECTIONS = 24
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,12 @@ class Demo:
         return self._find(r"status: NXDOMAIN", self._gw("dig", f"@{SERVICE_V4}", "+tries=1", "nowhere.home.example"))
 
     def web(self, url=f"http://{SERVICE_V4}/"):
-        answer = self._gw("curl", "-sSg", "--max-time", "5", url).strip()
-        return "answered by " + self._find(rf"^{self._node.name}$", answer)
+        """New connections are spread over the nodes; each must be answered."""
+        answers = [self._gw("curl", "-sSg", "--max-time", "5", url).strip() for _ in range(CONNECTIONS)]
+        for answer in answers:
+            self._find(r"^n\d+$", answer)
+        shares = ", ".join(f"{name} {answers.count(name)}" for name in sorted(set(answers)))
+        return f"{CONNECTIONS} connections, answered by {shares}"
 
     def web6(self):
         return self.web(f"http://[{SERVICE_V6}]/")
@@ -172,6 +177,7 @@ class Demo:
             "dns_answer",
             "dns_nxdomain",
             "host_service",
+            "forward_flow",
         )
         missing = [reason for reason in shown if not rows[reason]]
         if missing:
