@@ -53,8 +53,8 @@ void FlowKeeper::Learn(FlowTime now) {
   for (unsigned i = 0; i < count; ++i) {
     FlowEntry* const entry = table_.Insert(lessons[i].key, table_.HashOf(lessons[i].key), now);
     if (entry == nullptr) continue;
-    // Our own kernel has it: somebody mixes up two lives of one socket, and ours is the one that we know.
-    if (entry->owner == kSelfSlot && entry->state == FlowState::kEstablished) continue;
+    // We have seen its packets: whoever reports it remembers an earlier life of this socket.
+    if (entry->state == FlowState::kEstablished && !entry->exception) continue;
     entry->owner = static_cast<NodeSlot>(lessons[i].owner);
     entry->state = lessons[i].key.protocol == kProtocolTcp ? FlowState::kEstablished : FlowState::kDatagrams;
     entry->exception = true;
