@@ -17,7 +17,7 @@ uint32_t Health::NeededToRise(MonoTime now) const {
   uint64_t needed = check_.rise;
   uint64_t damping = 1;
   for (const MonoTime fall : falls_) {
-    if (now - fall < kFlapMemory) damping = std::min<uint64_t>(damping * 2, 2 * kMostDamping);
+    if (now - fall < kFlapMemory) damping = std::min<uint64_t>(damping * 2, uint64_t{2} * kMostDamping);
   }
   // The first fall is no flapping yet.
   return static_cast<uint32_t>(needed * std::max<uint64_t>(damping / 2, 1));

@@ -16,7 +16,7 @@ namespace qure {
 namespace {
 
 constexpr size_t kMaxStatusLine = 1024;
-constexpr size_t kMaxParting = 64 * 1024;  // bytes read only to part in peace
+constexpr size_t kMaxParting = 65'536;  // bytes read only to part in peace
 
 struct SocketAddress {
   sockaddr_storage storage{};
