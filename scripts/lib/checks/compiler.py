@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import tempfile
 
+from checks.clean import CleanSources
 from checks.tree import ROOT, compile_commands, cxx_files, in_parallel
 
 
@@ -23,13 +24,18 @@ def formatted():
 def tidy(build):
     """clang-tidy over every source of ours that is compiled. Flags that clang does not know are no finding."""
     sources = [path for path in compile_commands(build) if path in set(cxx_files())]
+    clean = CleanSources(build, "clang-tidy", ".clang-tidy")
 
     def one(path):
+        if path in clean:
+            return []
         argv = ["clang-tidy", "--quiet", "-p", str(build), "--extra-arg=-Wno-unknown-warning-option", path]
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
         findings = [line for line in done.stdout.splitlines() if re.search(r": (warning|error): ", line)]
         if done.returncode != 0 and not findings:
             findings = [f"{path}: clang-tidy: exit status {done.returncode}"] + _first_lines(done.stderr)
+        if not findings:
+            clean.add(path)
         return [finding.removeprefix(f"{ROOT}/") for finding in findings]
 
     return sorted(set(in_parallel(one, sources)))
