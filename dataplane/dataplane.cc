@@ -192,9 +192,10 @@ void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
                                                .workers = {counters.get(), count}},
                                    .flows = {.flows = plan.flows,
                                              .seed = uint64_t{random()} << 32 | random(),
-                                             .reports = flow_reports.get(),
-                                             .question = &questions[id],
-                                             .lessons = flow_lessons[id].get()}};
+                                             .workers = static_cast<uint32_t>(count),
+                                             .question = &questions[id]},
+                                   .flow_reports = flow_reports.get(),
+                                   .flow_lessons = flow_lessons[id].get()};
     workers.push_back(std::make_unique<Worker>(options, &publisher, &gate, &counters[id]));
   }
 }

@@ -8,10 +8,6 @@
 namespace qure {
 namespace {
 
-std::array<uint8_t, 16> Mapped(const IpAddress& address) {
-  return address.is_v6() ? address.v6().bytes : MappedAddress(address.v4());
-}
-
 FlowSign SignOf(const TcpHeader& tcp) {
   if ((tcp.flags & (kTcpFin | kTcpRst)) != 0) return FlowSign::kEnds;
   return (tcp.flags & (kTcpSyn | kTcpAck)) == kTcpSyn ? FlowSign::kOpens : FlowSign::kGoesOn;
@@ -46,7 +42,7 @@ bool ReadError(ConstBytes segment, const ServiceAddress& service, FlowFacts* fac
   if (icmp == nullptr || !IsIcmpError(is_v6, icmp->type)) return false;
   const std::optional<QuotedFlow> quoted = ParseQuotedFlow(segment, is_v6);
   if (!quoted || quoted->source != service.address) return false;
-  facts->key.remote = Mapped(quoted->destination);
+  facts->key.remote = RemoteOf(quoted->destination);
   facts->key.protocol = quoted->protocol;
   facts->key.remote_port = quoted->destination_port;
   facts->key.local_port = quoted->source_port;

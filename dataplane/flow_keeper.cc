@@ -1,8 +1,5 @@
 #include "dataplane/flow_keeper.h"
 
-#include <rte_ring.h>
-#include <rte_ring_elem.h>
-
 #include <algorithm>
 
 namespace qure {
@@ -13,14 +10,11 @@ constexpr size_t kPassTicks = 150;
 constexpr size_t kHurriedPassTicks = 15;
 // At most so many buckets a round: some 50 µs.
 constexpr size_t kBucketsPerRound = 256;
-constexpr unsigned kLessonsPerRound = 64;
-
-static_assert(sizeof(FlowException) % 4 == 0, "elements of an rte_ring");
 
 }  // namespace
 
 FlowKeeper::FlowKeeper(const FlowOptions& options, WorkerCounters* counters)
-    : options_(options), counters_(counters), table_(options.flows, options.seed) {
+    : options_(options), counters_(counters), table_(options.flows, options.seed), crowds_(options.seed) {
   table_.Populate();
 }
 
@@ -28,7 +22,9 @@ bool FlowKeeper::Round(MonoTime time, const Snapshot& snapshot) {
   const FlowTime now = FlowTimeOf(time);
   if (options_.question != nullptr && options_.question->state == FlowQuestion::State::kAsked) Answer(now);
   if (snapshot.balance == nullptr) return false;
-  if (options_.lessons != nullptr && rte_ring_empty(options_.lessons) == 0) Learn(now);
+  const uint32_t crowd = snapshot.balance->crowd;
+  crowds_.SetThreshold((crowd + options_.workers - 1) / options_.workers);
+  crowds_.Round(time);
   const bool hurry = round_ != snapshot.balance->report_round || whole_;
   if (now != swept_) {
     swept_ = now;
@@ -45,21 +41,16 @@ void FlowKeeper::Answer(FlowTime now) {
   question.state = entry != nullptr ? FlowQuestion::State::kKnown : FlowQuestion::State::kUnknown;
 }
 
-// Others say which flows they own.
-void FlowKeeper::Learn(FlowTime now) {
-  FlowException lessons[kLessonsPerRound];
-  const unsigned count =
-      rte_ring_dequeue_burst_elem(options_.lessons, lessons, sizeof(FlowException), kLessonsPerRound, nullptr);
-  for (unsigned i = 0; i < count; ++i) {
-    FlowEntry* const entry = table_.Insert(lessons[i].key, table_.HashOf(lessons[i].key), now);
-    if (entry == nullptr) continue;
-    // We have seen its packets: whoever reports it remembers an earlier life of this socket.
-    if (entry->state == FlowState::kEstablished && !entry->exception) continue;
-    entry->owner = static_cast<NodeSlot>(lessons[i].owner);
-    entry->state = lessons[i].key.protocol == kProtocolTcp ? FlowState::kEstablished : FlowState::kDatagrams;
-    entry->exception = true;
-    entry->seen = now;
-  }
+void FlowKeeper::Learn(MonoTime time, const FlowException& lesson) {
+  const FlowTime now = FlowTimeOf(time);
+  FlowEntry* const entry = table_.Insert(lesson.key, table_.HashOf(lesson.key), now);
+  if (entry == nullptr) return;
+  // We have seen its packets: whoever reports it remembers an earlier life of this socket.
+  if (entry->state == FlowState::kEstablished && !entry->exception) return;
+  entry->owner = static_cast<NodeSlot>(lesson.owner);
+  entry->state = lesson.key.protocol == kProtocolTcp ? FlowState::kEstablished : FlowState::kDatagrams;
+  entry->exception = true;
+  entry->seen = now;
 }
 
 bool FlowKeeper::Sweep(FlowTime now, const Snapshot& snapshot) {
@@ -88,11 +79,8 @@ void FlowKeeper::Visit(const Snapshot& snapshot, FlowEntry* entry) {
   const FlowKey& key = entry->key;
   const uint8_t service = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
   if (service == 0) return;
-  const auto& shares = balance.services[service - 1].current;
-  const Affinity affinity = snapshot.services->services[service - 1].affinity;
-  if (shares != nullptr && (*shares)[ShareRow(balance.seed, affinity, key)] != kSelfSlot) {
-    FlowException report{.key = key, .owner = kSelfSlot};
-    if (rte_ring_enqueue_elem(options_.reports, &report, sizeof(report)) != 0) {
+  if (OwnerIn(balance, balance.current, *snapshot.services, service, key) != kSelfSlot) {
+    if (!options_.report({.key = key, .owner = kSelfSlot})) {
       whole_ = false;  // no room: in the next pass
       round_ = 0;
       return;

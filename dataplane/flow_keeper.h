@@ -1,17 +1,18 @@
 // What a worker does for its flow table beside forwarding: forgets idle flows, tells the control thread of those that
-// this node owns though the table of shares names another, and learns such flows of others.
+// this node owns though the table of shares names another, learns such flows of others, and watches for crowds.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 #include "dataplane/counters.h"
+#include "dataplane/crowd_watch.h"
 #include "dataplane/flow_question.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/forwarder.h"
 #include "proto/flow.h"
 #include "proto/snapshot.h"
-
-struct rte_ring;
 
 namespace qure {
 
@@ -22,25 +23,29 @@ struct FlowException {
 };
 
 struct FlowOptions {
-  size_t flows = 262'144;       // room in the table
-  uint64_t seed = 0;            // of its hash
-  rte_ring* reports = nullptr;  // FlowException elements to the control thread: flows that this node owns
+  size_t flows = 262'144;  // room in the table
+  uint64_t seed = 0;       // of its hash
+  uint32_t workers = 1;    // that the flows of one remote address are spread over
+  // To the control thread: a flow that this node owns. False: no room, tell it again.
+  std::function<bool(const FlowException&)> report;
   FlowQuestion* question = nullptr;
-  rte_ring* lessons = nullptr;  // FlowException elements from it: flows that others own
 };
 
 class FlowKeeper {
  public:
   FlowKeeper(const FlowOptions& options, WorkerCounters* counters);
 
-  Flows At(MonoTime now) { return {.table = &table_, .now = FlowTimeOf(now)}; }
+  Flows At(MonoTime now) { return {.table = &table_, .crowds = &crowds_, .now = FlowTimeOf(now)}; }
 
   // Once a round. True if there is something for the control thread.
   bool Round(MonoTime now, const Snapshot& snapshot);
+  // The control thread says which flow another node owns.
+  void Learn(MonoTime now, const FlowException& lesson);
+  // Crowds that were seen since the last call; valid until the next one.
+  const std::vector<CrowdSighting>& TakeSightings() { return crowds_.Take(); }
 
  private:
   void Answer(FlowTime now);
-  void Learn(FlowTime now);
   bool Sweep(FlowTime now, const Snapshot& snapshot);
   void Visit(const Snapshot& snapshot, FlowEntry* entry);
   void CountUp();
@@ -48,6 +53,7 @@ class FlowKeeper {
   const FlowOptions options_;
   WorkerCounters* const counters_;
   FlowTable table_;
+  CrowdWatch crowds_;
   FlowTime swept_;
   size_t due_ = 0;         // buckets to sweep
   uint8_t round_ = 0;      // of reports, that the pass under way serves

@@ -16,7 +16,7 @@ struct Choice {
 class Forwarder {
  public:
   Forwarder(const Snapshot& snapshot, const Flows& flows)
-      : snapshot_(snapshot), balance_(*snapshot.balance), table_(flows.table), now_(flows.now) {}
+      : snapshot_(snapshot), balance_(*snapshot.balance), flows_(flows), table_(flows.table), now_(flows.now) {}
 
   Choice Choose(const FlowFacts& facts, uint64_t hash) const {
     FlowEntry* const entry = table_->Find(facts.key, hash, now_);
@@ -40,14 +40,15 @@ class Forwarder {
  private:
   bool Reachable(NodeSlot node) const { return node == kSelfSlot || balance_.nodes[node].present; }
 
-  // This node where no other is named.
-  NodeSlot OwnerIn(const std::shared_ptr<const ShareTable>& shares, const FlowFacts& facts) const {
-    if (shares == nullptr) return kSelfSlot;
-    const Affinity affinity = snapshot_.services->services[facts.service - 1].affinity;
-    const NodeSlot node = (*shares)[ShareRow(balance_.seed, affinity, facts.key)];
+  bool IsAdaptive(const FlowFacts& facts) const {
+    return snapshot_.services->services[facts.service - 1].affinity == Affinity::kAdaptive;
+  }
+
+  // This node where no other is named that can be reached.
+  NodeSlot OwnerBy(const EpochShares& epoch, const FlowFacts& facts) const {
+    const NodeSlot node = OwnerIn(balance_, epoch, *snapshot_.services, facts.service, facts.key);
     return Reachable(node) ? node : kSelfSlot;
   }
-  const Shares& SharesOf(const FlowFacts& facts) const { return balance_.services[facts.service - 1]; }
 
   Choice FromGateway(const FlowFacts& facts, uint64_t hash, FlowEntry* entry) const {
     const bool anew = facts.sign == FlowSign::kOpens && entry != nullptr && entry->state == FlowState::kClosing;
@@ -55,8 +56,9 @@ class Forwarder {
       Touch(facts, entry);
       return {.node = entry->owner, .reason = Reason::forward_flow};
     }
-    const NodeSlot owner = OwnerIn(SharesOf(facts).current, facts);
+    const NodeSlot owner = OwnerBy(balance_.current, facts);
     if (facts.sign == FlowSign::kOpens) {
+      if (flows_.crowds != nullptr && IsAdaptive(facts)) flows_.crowds->Note(facts.key.remote);
       Enter(facts, hash, owner);
       return {.node = owner, .reason = Reason::forward_new};
     }
@@ -73,7 +75,7 @@ class Forwarder {
   }
 
   Choice SecondChance(const FlowFacts& facts, uint64_t hash, FlowEntry* entry, Reason kept) const {
-    const NodeSlot before = OwnerIn(SharesOf(facts).previous, facts);
+    const NodeSlot before = OwnerBy(balance_.previous, facts);
     if (before == kSelfSlot) return Keep(facts, hash, entry, kept);
     return {.node = before, .second = true, .reason = Reason::forward_second_chance};
   }
@@ -132,6 +134,7 @@ class Forwarder {
 
   const Snapshot& snapshot_;
   const Balance& balance_;
+  const Flows& flows_;
   FlowTable* const table_;
   const FlowTime now_;
 };

@@ -6,6 +6,7 @@
 // stands in the destination MAC, so there is no loop: what comes on hop 1 is kept.
 #pragma once
 
+#include "dataplane/crowd_watch.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/frame.h"
 #include "proto/snapshot.h"
@@ -15,6 +16,7 @@ namespace qure {
 // What a worker remembers, and when it is.
 struct Flows {
   FlowTable* table = nullptr;
+  CrowdWatch* crowds = nullptr;  // null: nobody watches
   FlowTime now;
 };
 

@@ -45,6 +45,8 @@ constexpr size_t kMaxWaiting = 256;
 constexpr Duration kHoldAnswers = Milliseconds(10);
 constexpr size_t kMaxHeld = 256;
 
+constexpr unsigned kLessonsPerRound = 64;
+
 // More frames than a receive queue and what feeds it can hold.
 constexpr uint32_t kQueueFrames = kMbufsPerQueue;
 
@@ -78,6 +80,16 @@ bool RestoreVlan(rte_mbuf* mbuf) {
   return (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0 || rte_vlan_insert(&mbuf) == 0;
 }
 
+FlowOptions WithReports(const WorkerOptions& options) {
+  static_assert(sizeof(FlowException) % 4 == 0, "elements of an rte_ring");
+  FlowOptions flows = options.flows;
+  flows.report = [ring = options.flow_reports](const FlowException& flow) {
+    FlowException element = flow;
+    return rte_ring_enqueue_elem(ring, &element, sizeof(element)) == 0;
+  };
+  return flows;
+}
+
 }  // namespace
 
 void MarkControlFrame(rte_mbuf* mbuf, bool answer) {
@@ -93,7 +105,7 @@ Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* ga
       cluster_(
           options.cluster, gate, [this](const Event& event) { SendSurely(event); },
           &counters->lan_reasons[static_cast<size_t>(Reason::no_room)]),
-      flows_(options.flows, counters),
+      flows_(WithReports(options), counters),
       events_budget_{.cost = kEventCost, .saved = kEventBurst, .spent_until = {}},
       wanted_budget_{.cost = kRepeatedCost, .saved = kEventBurst, .spent_until = {}},
       service_mac_budget_(wanted_budget_),
@@ -131,7 +143,7 @@ size_t Worker::RunOnce() {
   frames += ReceiveHost(snapshot);
   FlushLan();
   Transmit(options_.host_port, Reason::host_full, &to_host_, &counters_->host);
-  wake_control_ |= flows_.Round(round_start_, snapshot);
+  TendFlows(snapshot);
   publisher_->Quiescent(options_.id);
   frames -= std::min(heartbeats_seen_, kQuietHeartbeats);
   if (!waiting_.empty()) SendWaiting();
@@ -201,6 +213,20 @@ size_t Worker::ReceiveHost(const Snapshot& snapshot) {
   Dispatch(From::kHost, mbufs);
   ReportEvents();
   return count;
+}
+
+void Worker::TendFlows(const Snapshot& snapshot) {
+  if (snapshot.balance != nullptr && rte_ring_empty(options_.flow_lessons) == 0) {
+    FlowException lessons[kLessonsPerRound];
+    const unsigned count =
+        rte_ring_dequeue_burst_elem(options_.flow_lessons, lessons, sizeof(FlowException), kLessonsPerRound, nullptr);
+    for (unsigned i = 0; i < count; ++i) flows_.Learn(round_start_, lessons[i]);
+  }
+  wake_control_ |= flows_.Round(round_start_, snapshot);
+  for (const CrowdSighting& sighting : flows_.TakeSightings()) {
+    const Event event{.kind = EventKind::kCrowd, .many = sighting.many, .ip = AddressOf(sighting.remote)};
+    if (!SendEvent(event)) counters_->events_lost.Add(1);
+  }
 }
 
 size_t Worker::ReceiveControl(const Snapshot& snapshot) {

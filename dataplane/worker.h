@@ -31,6 +31,8 @@ struct WorkerOptions {
   int event_fd = -1;            // eventfd that wakes the control thread
   ClusterOptions cluster;
   FlowOptions flows;
+  rte_ring* flow_reports = nullptr;  // FlowException elements to the control thread: flows that this node owns
+  rte_ring* flow_lessons = nullptr;  // FlowException elements from it: flows that others own
 };
 
 // Whether a control frame is sourced from a service MAC: travels in its mbuf through the control ring.
@@ -82,6 +84,7 @@ class Worker {
   size_t ReceiveHost(const Snapshot& snapshot);
   size_t ReceiveControl(const Snapshot& snapshot);
   void NoteReceived(uint16_t count);
+  void TendFlows(const Snapshot& snapshot);
   void Beat(Duration stall);
   void Load(From from, uint16_t count, Mbufs* mbufs, PortCounters* port);
   void Dispatch(From from, const Mbufs& mbufs);

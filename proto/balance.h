@@ -19,29 +19,37 @@ inline constexpr uint32_t kShareRows = 65'537;
 // Row to owner. Never empty: a service that nobody serves has no table.
 using ShareTable = std::vector<NodeSlot>;
 
+// Remote addresses that open so many flows that one node is not to serve them all: a university, a carrier's NAT.
+// Sorted.
+using CrowdSet = std::vector<RemoteAddress>;
+inline constexpr size_t kMaxCrowds = 64;
+
 struct BalanceNode {
   bool present = false;  // may be sent to
   MacAddress hop0;
   MacAddress hop1;
 };
 
-struct Shares {
-  std::shared_ptr<const ShareTable> current;
-  std::shared_ptr<const ShareTable> previous;  // null: there was none
-};
-
 using BalanceSeed = std::array<uint8_t, 16>;  // secret: who knows it can aim at one node
+
+// What one epoch says.
+struct EpochShares {
+  CrowdSet crowds;
+  std::vector<std::shared_ptr<const ShareTable>> services;  // in parallel to ServiceMap::services; null: nobody's
+};
 
 struct Balance {
   uint64_t epoch = 0;
   BalanceSeed seed{};
   std::array<BalanceNode, kMaxNodes> nodes{};
-  size_t slots = 1;              // above all that are in use
-  NodeSlot master = kSelfSlot;   // where replies return; kSelfSlot: none other
-  std::vector<Shares> services;  // in parallel to ServiceMap::services
+  size_t slots = 1;             // above all that are in use
+  NodeSlot master = kSelfSlot;  // where replies return; kSelfSlot: none other
+  EpochShares current;
+  EpochShares previous;
   // Owners tell the master and the deputy of those of their flows that the current table does not give them, once in
   // each of these rounds.
   uint8_t report_round = 0;
+  uint32_t crowd = 0;  // a remote address that opens so many flows within a while is told of; 0: none is
 
   bool IsPeer(const MacAddress& hop0) const {
     for (size_t i = 1; i < slots; ++i) {
@@ -51,7 +59,14 @@ struct Balance {
   }
 };
 
-// The row of a flow: the same on every node.
-uint32_t ShareRow(const BalanceSeed& seed, Affinity affinity, const FlowKey& key);
+// The row of a flow: the same on every node. `affinity` is not kAdaptive.
+uint32_t ShareRow(const BalanceSeed& seed, Affinity affinity, const FlowKey& key, uint32_t rows);
+
+// What kAdaptive comes to for this remote address.
+Affinity AffinityFor(const EpochShares& epoch, Affinity affinity, const RemoteAddress& remote);
+
+// The owner of a flow of `services[service - 1]` by an epoch's table; kSelfSlot if it has none.
+NodeSlot OwnerIn(const Balance& balance, const EpochShares& epoch, const ServiceMap& services, uint8_t service,
+                 const FlowKey& key);
 
 }  // namespace qure

@@ -16,6 +16,7 @@ enum class EventKind : uint8_t {
   kNeighbor,        // the gateway `ip` answered a solicitation, or announced itself, from `mac`
   kServiceMacSeen,  // a frame sourced from our service MAC came from the LAN: someone else holds it
   kGroupQuery,      // an IGMP or MLD query for the group `ip` (0: all groups); answer within `span`; `version` of it
+  kCrowd,           // the remote address `ip` opens flows: `many`, or enough to keep a crowd
   kStalled,         // a worker's loop stood still for `span`; `stalls` is LeaseGate::stalls() with this one
 
   // The heart's. `term` is the plan's, except where said.
@@ -34,6 +35,7 @@ struct Event {
   MacAddress mac;
   bool to_service_mac = false;  // kNeighbor: the answer came to a service MAC, so switch and cache lead here
   uint8_t version = 0;
+  bool many = false;
   IpAddress ip;
   Duration span;
   uint64_t stalls = 0;

@@ -12,6 +12,9 @@
 
 namespace qure {
 
+// IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+using RemoteAddress = std::array<uint8_t, 16>;
+
 // A node's number in this process: which one it is stays so while the process runs, so flows outlive a change of the
 // balance. It means nothing to other nodes.
 using NodeSlot = uint8_t;
@@ -20,7 +23,7 @@ inline constexpr size_t kMaxNodes = 256;
 
 // The remote socket, and which of our service addresses and ports it speaks to. Compared and hashed as three words.
 struct FlowKey {
-  std::array<uint8_t, 16> remote{};  // IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2)
+  RemoteAddress remote{};
   Be16 remote_port;
   Be16 local_port;
   uint8_t local_address = 0;  // ServiceAddress::id
@@ -48,8 +51,16 @@ constexpr FlowKey FragmentKey(const FlowKey& socket, uint32_t id) {
   return key;
 }
 
-constexpr std::array<uint8_t, 16> MappedAddress(const Ipv4Address& v4) {
+constexpr RemoteAddress MappedAddress(const Ipv4Address& v4) {
   return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4.bytes[0], v4.bytes[1], v4.bytes[2], v4.bytes[3]};
+}
+constexpr RemoteAddress RemoteOf(const IpAddress& address) {
+  return address.is_v6() ? address.v6().bytes : MappedAddress(address.v4());
+}
+// No host sends from a mapped address (RFC 4291 §2.5.5.2), so this is RemoteOf turned round.
+constexpr IpAddress AddressOf(const RemoteAddress& remote) {
+  const Ipv4Address v4{{remote[12], remote[13], remote[14], remote[15]}};
+  return MappedAddress(v4) == remote ? IpAddress(v4) : IpAddress(Ipv6Address{remote});
 }
 
 // Ticks of 2^26 ns, about 67 ms: 32 bits last nine years.

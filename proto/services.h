@@ -11,9 +11,22 @@
 namespace qure {
 
 enum class Affinity : uint8_t {
-  kSocket,   // each flow by itself: by remote address and port
-  kAddress,  // all flows of a remote address, over all ports of the service
+  kSocket,    // each flow by itself: by remote address and port
+  kAddress,   // all flows of a remote address, over all ports of the service
+  kAdaptive,  // kAddress, but kSocket for new flows of a remote address that is a crowd
 };
+
+constexpr const char* NameOf(Affinity affinity) {
+  switch (affinity) {
+    case Affinity::kSocket:
+      return "socket";
+    case Affinity::kAddress:
+      return "address";
+    case Affinity::kAdaptive:
+      break;
+  }
+  return "adaptive";
+}
 
 struct Service {
   std::string name;

@@ -14,9 +14,12 @@ namespace qure {
 namespace {
 
 constexpr uint32_t kMaxWeight = 255;
+constexpr uint32_t kMostRows = 1U << 20;  // that another node may have us make
 
 void WriteEpoch(const Epoch& epoch, const std::vector<NodeId>& nodes, wire::BalanceEpoch* out) {
   out->set_number(epoch.number);
+  out->set_rows(epoch.rows);
+  for (const RemoteAddress& crowd : epoch.crowds) out->add_crowds(std::string(crowd.begin(), crowd.end()));
   for (const auto& [service, weights] : epoch.weights) {
     wire::ServiceShares* const shares = out->add_services();
     shares->set_service(service);
@@ -30,7 +33,15 @@ void WriteEpoch(const Epoch& epoch, const std::vector<NodeId>& nodes, wire::Bala
 }
 
 std::optional<Epoch> ReadEpoch(const wire::BalanceEpoch& message, const std::vector<NodeId>& nodes) {
-  Epoch epoch{.number = message.number(), .weights = {}};
+  Epoch epoch{.number = message.number(), .rows = message.rows(), .crowds = {}, .weights = {}};
+  if (epoch.rows < kMaxNodes || epoch.rows > kMostRows) return std::nullopt;
+  if (static_cast<size_t>(message.crowds_size()) > kMaxCrowds) return std::nullopt;
+  for (const std::string& bytes : message.crowds()) {
+    RemoteAddress crowd;
+    if (bytes.size() != crowd.size()) return std::nullopt;
+    std::ranges::copy(bytes, crowd.begin());
+    epoch.crowds.insert(crowd);
+  }
   for (const wire::ServiceShares& shares : message.services()) {
     if (shares.weights().size() != nodes.size()) return std::nullopt;
     auto& weights = epoch.weights[shares.service()];
@@ -61,13 +72,13 @@ Balancer::Balancer(const NodeId& self) : self_(self), slots_{self} {}
 
 // A service that no node can take, by its own word, is spread over those that are there all the same: a check that
 // fails everywhere is more likely wrong than the service is down everywhere.
-Epoch Balancer::Wanted(const std::vector<ServiceConfig>& services, const std::vector<Capacity>& present) const {
-  Epoch epoch;
-  for (const ServiceConfig& service : services) {
+Epoch Balancer::Wanted(const Demand& demand) {
+  Epoch epoch{.number = 0, .rows = demand.config->share_rows, .crowds = demand.crowds, .weights = {}};
+  for (const ServiceConfig& service : demand.config->services) {
     const ServiceId id = ServiceIdOf(service.name);
     Weights& weights = epoch.weights[id];
     for (const bool despite_illness : {false, true}) {
-      for (const Capacity& node : present) {
+      for (const Capacity& node : demand.present) {
         const auto ill = node.ill.find(id);
         const bool able = despite_illness || ill == node.ill.end() || !ill->second;
         if (able && !node.draining && node.WeightOf(id) > 0) weights[node.node] = node.WeightOf(id);
@@ -75,7 +86,7 @@ Epoch Balancer::Wanted(const std::vector<ServiceConfig>& services, const std::ve
       if (!weights.empty()) break;
     }
     if (weights.empty()) {
-      for (const Capacity& node : present) weights[node.node] = 1;
+      for (const Capacity& node : demand.present) weights[node.node] = 1;
     }
   }
   return epoch;
@@ -94,18 +105,26 @@ bool Balancer::OnlyLosses(const Epoch& from, const Epoch& to) {
   return true;
 }
 
-bool Balancer::Decide(MonoTime now, const std::vector<ServiceConfig>& services, const std::vector<Capacity>& present,
-                      bool settled, absl::BitGenRef random) {
+// Whether two epochs make the same shares.
+bool Balancer::Same(const Epoch& a, const Epoch& b) {
+  return a.weights == b.weights && a.crowds == b.crowds && a.rows == b.rows;
+}
+
+bool Balancer::Decide(MonoTime now, const Demand& demand, absl::BitGenRef random) {
   decide_at_ = kNever;
-  Epoch wanted = Wanted(services, present);
-  current_settled_ |= settled;
-  if (wanted.weights == current_.weights) return false;
+  Epoch wanted = Wanted(demand);
+  current_settled_ |= demand.settled;
+  if (Same(wanted, current_)) return false;
   const bool first = current_.number == 0;
-  if (!first && !OnlyLosses(current_, wanted)) {
+  if (!first && wanted.weights != current_.weights && OnlyLosses(current_, wanted)) {
+    // What else has changed can wait, and is not to make the losses wait.
+    wanted.crowds = current_.crowds;
+    wanted.rows = current_.rows;
+  } else if (!first) {
     // A change that can wait does: for the owners' reports, and for others that come at about the same time.
     const MonoTime earliest = decided_at_ + (current_settled_ ? kEpochLeast : kEpochSettled);
     if (now < earliest) {
-      decide_at_ = settled ? earliest : std::min(earliest, now + kEpochLook);
+      decide_at_ = demand.settled ? earliest : std::min(earliest, now + kEpochLook);
       return false;
     }
     current_settled_ = true;  // whoever has not reported by now is not waited for
@@ -181,47 +200,55 @@ std::optional<NodeSlot> Balancer::SlotOf(const NodeId& node) {
   return static_cast<NodeSlot>(slots_.size() - 1);
 }
 
-std::shared_ptr<const ShareTable> Balancer::TableFor(const Weights& weights) {
-  if (weights.empty()) return nullptr;
+std::shared_ptr<const ShareTable> Balancer::TableFor(const TableKey& key) {
+  const auto made = tables_.find(key);
+  if (made != tables_.end()) return made->second;
   std::vector<WeightedNode> nodes;
   std::vector<NodeSlot> slots;
-  for (const auto& [node, weight] : weights) {
+  for (const auto& [node, weight] : key.second) {
     const std::optional<NodeSlot> slot = SlotOf(node);
     if (!slot) continue;
     nodes.push_back({.node = node, .weight = weight});
     slots.push_back(*slot);
   }
-  ShareTable table = BuildMaglev(seed_, nodes);
+  ShareTable table = BuildMaglev(seed_, nodes, key.first);
   for (NodeSlot& row : table) row = slots[row];
   return std::make_shared<const ShareTable>(std::move(table));
 }
 
-std::shared_ptr<const Balance> Balancer::Compile(const std::vector<ServiceConfig>& services,
+EpochShares Balancer::SharesOf(const Epoch& epoch, const std::vector<ServiceConfig>& services,
+                               std::map<TableKey, std::shared_ptr<const ShareTable>>* in_use) {
+  EpochShares shares{.crowds = {epoch.crowds.begin(), epoch.crowds.end()}, .services = {}};
+  for (const ServiceConfig& service : services) {
+    const auto weights = epoch.weights.find(ServiceIdOf(service.name));
+    if (weights == epoch.weights.end() || weights->second.empty()) {
+      shares.services.push_back(nullptr);
+      continue;
+    }
+    const auto [entry, anew] = in_use->try_emplace({epoch.rows, weights->second});
+    if (anew) entry->second = TableFor(entry->first);
+    shares.services.push_back(entry->second);
+  }
+  return shares;
+}
+
+std::shared_ptr<const Balance> Balancer::Compile(const ClusterConfig& config,
                                                  const std::map<NodeId, NodeAtHand>& present,
                                                  const std::optional<NodeId>& master, uint8_t report_round) {
   auto balance = std::make_shared<Balance>();
   balance->epoch = current_.number;
   balance->seed = seed_;
   balance->report_round = report_round;
+  const auto adaptive = [](const ServiceConfig& service) { return service.affinity == Affinity::kAdaptive; };
+  if (std::ranges::any_of(config.services, adaptive)) balance->crowd = config.crowd;
   for (const auto& [node, at] : present) {
     if (const auto slot = SlotOf(node)) balance->nodes[*slot] = {.present = true, .hop0 = at.hop0, .hop1 = at.hop1};
   }
   if (master && *master != self_) balance->master = SlotOf(*master).value_or(kSelfSlot);
 
-  std::map<Weights, std::shared_ptr<const ShareTable>> in_use;
-  const auto table = [&](const Epoch& epoch, ServiceId service) -> std::shared_ptr<const ShareTable> {
-    const auto weights = epoch.weights.find(service);
-    if (weights == epoch.weights.end() || weights->second.empty()) return nullptr;
-    auto [entry, anew] = in_use.try_emplace(weights->second);
-    if (!anew) return entry->second;
-    const auto made = tables_.find(weights->second);
-    entry->second = made != tables_.end() ? made->second : TableFor(weights->second);
-    return entry->second;
-  };
-  for (const ServiceConfig& service : services) {
-    const ServiceId id = ServiceIdOf(service.name);
-    balance->services.push_back({.current = table(current_, id), .previous = table(previous_, id)});
-  }
+  std::map<TableKey, std::shared_ptr<const ShareTable>> in_use;
+  balance->current = SharesOf(current_, config.services, &in_use);
+  balance->previous = SharesOf(previous_, config.services, &in_use);
   tables_ = std::move(in_use);
   balance->slots = slots_.size();
   return balance;

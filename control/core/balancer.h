@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,11 +40,21 @@ struct Capacity {
   uint32_t WeightOf(ServiceId service) const;
 };
 
-// The weights of one epoch: by service, then by node. Nodes without weight are left out.
+// What the shares of one epoch are made from.
 struct Epoch {
-  uint64_t number = 0;  // 0: none
-  std::map<ServiceId, std::map<NodeId, uint32_t>> weights;
+  uint64_t number = 0;         // 0: none
+  uint32_t rows = kShareRows;  // of its tables
+  std::set<RemoteAddress> crowds;
+  std::map<ServiceId, std::map<NodeId, uint32_t>> weights;  // by service; nodes without weight are left out
   friend bool operator==(const Epoch&, const Epoch&) = default;
+};
+
+// What the master knows when it decides.
+struct Demand {
+  const ClusterConfig* config = nullptr;
+  std::vector<Capacity> present;  // with this node
+  std::set<RemoteAddress> crowds;
+  bool settled = false;  // every owner has reported under the current epoch
 };
 
 // How a node is reached.
@@ -56,10 +67,8 @@ class Balancer {
  public:
   explicit Balancer(const NodeId& self);
 
-  // The master's decision. `present`: with this node. `settled`: every owner has reported under the current epoch.
-  // True if the epochs have changed.
-  bool Decide(MonoTime now, const std::vector<ServiceConfig>& services, const std::vector<Capacity>& present,
-              bool settled, absl::BitGenRef random);
+  // The master's decision. True if the epochs have changed.
+  bool Decide(MonoTime now, const Demand& demand, absl::BitGenRef random);
   // Another node's epochs, the master's. False if `state` is unsound; nothing has changed then.
   bool Follow(const wire::BalanceState& state);
   wire::BalanceState ToWire() const;
@@ -71,8 +80,7 @@ class Balancer {
   MonoTime deadline() const { return decide_at_; }
 
   // For the workers. Tables are made anew only where weights differ from those of the last call.
-  std::shared_ptr<const Balance> Compile(const std::vector<ServiceConfig>& services,
-                                         const std::map<NodeId, NodeAtHand>& present,
+  std::shared_ptr<const Balance> Compile(const ClusterConfig& config, const std::map<NodeId, NodeAtHand>& present,
                                          const std::optional<NodeId>& master, uint8_t report_round);
 
   // A node's number in this process; none left: nullopt.
@@ -82,9 +90,14 @@ class Balancer {
  private:
   using Weights = std::map<NodeId, uint32_t>;
 
-  Epoch Wanted(const std::vector<ServiceConfig>& services, const std::vector<Capacity>& present) const;
+  using TableKey = std::pair<uint32_t, Weights>;  // rows
+
+  static Epoch Wanted(const Demand& demand);
   static bool OnlyLosses(const Epoch& from, const Epoch& to);
-  std::shared_ptr<const ShareTable> TableFor(const Weights& weights);
+  static bool Same(const Epoch& a, const Epoch& b);
+  std::shared_ptr<const ShareTable> TableFor(const TableKey& key);
+  EpochShares SharesOf(const Epoch& epoch, const std::vector<ServiceConfig>& services,
+                       std::map<TableKey, std::shared_ptr<const ShareTable>>* in_use);
   void Changed();
 
   NodeId self_;
@@ -96,7 +109,7 @@ class Balancer {
   MonoTime decided_at_;
   MonoTime decide_at_ = kNever;
   uint64_t digest_ = 0;
-  std::map<Weights, std::shared_ptr<const ShareTable>> tables_;  // those in use
+  std::map<TableKey, std::shared_ptr<const ShareTable>> tables_;  // those in use
 };
 
 }  // namespace qure

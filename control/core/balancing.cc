@@ -131,6 +131,10 @@ void Balancing::OnRoundDone(uint8_t round) {
   round_done_ = round;
 }
 
+void Balancing::OnCrowd(MonoTime now, const RemoteAddress& remote, bool many) {
+  if (led_) crowds_.OnSighting(now, remote, many);
+}
+
 bool Balancing::settled() const {
   return round_done_ == round_ && round_digest_ == balancer_.digest() && reporter_.done();
 }
@@ -159,26 +163,34 @@ std::set<NodeId> Balancing::Present(const BalanceView& view) const {
   return present;
 }
 
+Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& present) {
+  Demand demand{.config = view.config,
+                .present = {OwnCapacity(*view.config)},
+                .crowds = crowds_.At(view.now),
+                .settled = Settled(view)};
+  for (const NodeId& node : present) {
+    const wire::Hello& hello = view.members->Find(node)->hello;
+    Capacity capacity{.node = node, .draining = hello.draining(), .weight = hello.weight(), .services = {}, .ill = {}};
+    for (const wire::ServiceWord& word : hello.services()) {
+      capacity.services[word.service()] = word.weight();
+      capacity.ill[word.service()] = word.ill();
+    }
+    demand.present.push_back(std::move(capacity));
+  }
+  return demand;
+}
+
 bool Balancing::Step(const BalanceView& view, Actions* out) {
   if (view.config->services.empty()) return std::exchange(changed_, false);
   std::set<NodeId> present = Present(view);
   if (view.leads) {
-    std::vector<Capacity> capacities = {OwnCapacity(*view.config)};
-    for (const NodeId& node : present) {
-      const wire::Hello& hello = view.members->Find(node)->hello;
-      Capacity capacity{
-          .node = node, .draining = hello.draining(), .weight = hello.weight(), .services = {}, .ill = {}};
-      for (const wire::ServiceWord& word : hello.services()) {
-        capacity.services[word.service()] = word.weight();
-        capacity.ill[word.service()] = word.ill();
-      }
-      capacities.push_back(std::move(capacity));
-    }
-    if (balancer_.Decide(view.now, view.config->services, capacities, Settled(view), random_)) {
+    if (!led_) crowds_.Adopt(view.now, balancer_.current().crowds);
+    if (balancer_.Decide(view.now, DemandOf(view, present), random_)) {
       changed_ = true;
       Push(view, std::nullopt, out);
     }
   }
+  led_ = view.leads;
   if (present != present_ || view.master != master_) changed_ = true;
   present_ = std::move(present);
   master_ = view.master;
@@ -207,6 +219,7 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
 
 MonoTime Balancing::deadline() const {
   MonoTime next = std::min({balancer_.deadline(), reporter_.deadline(), next_round_});
+  if (led_) next = std::min(next, crowds_.deadline());
   for (const Telling& telling : tellings_) next = std::min(next, telling.next);
   return next;
 }
@@ -222,7 +235,7 @@ std::shared_ptr<const Balance> Balancing::Compile(const BalanceView& view, const
     const bool own_macs = member->at.mac == NodeMac(node, 0);
     at_hand[node] = {.hop0 = member->at.mac, .hop1 = own_macs ? NodeMac(node, 1) : member->at.mac};
   }
-  return balancer_.Compile(view.config->services, at_hand, view.master, round_);
+  return balancer_.Compile(*view.config, at_hand, view.master, round_);
 }
 
 void Balancing::Tell(MonoTime now, const NodeId& node, const wire::Order& order) {

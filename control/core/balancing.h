@@ -13,6 +13,7 @@
 #include "absl/random/bit_gen_ref.h"
 #include "control/core/action.h"
 #include "control/core/balancer.h"
+#include "control/core/crowds.h"
 #include "control/core/exceptions.h"
 #include "control/core/membership.h"
 #include "control/core/transport.h"
@@ -52,6 +53,8 @@ class Balancing {
   // The workers have looked at all of this node's flows in round `round`, and found these to be exceptions.
   void OnFlows(const std::vector<OwnedFlow>& flows);
   void OnRoundDone(uint8_t round);
+  // A worker of the master has seen many new flows from this address.
+  void OnCrowd(MonoTime now, const RemoteAddress& remote, bool many);
 
   // The end of each step. True if what Compile makes has changed.
   bool Step(const BalanceView& view, Actions* out);
@@ -82,6 +85,7 @@ class Balancing {
 
   Capacity OwnCapacity(const ClusterConfig& config) const;
   bool Settled(const BalanceView& view) const;
+  Demand DemandOf(const BalanceView& view, const std::set<NodeId>& present);
   void Push(const BalanceView& view, const std::optional<Whereabouts>& to, Actions* out) const;
   void OnPart(const BalanceView& view, const Incoming& incoming);
   std::set<NodeId> Targets(const BalanceView& view) const;
@@ -93,6 +97,8 @@ class Balancing {
   absl::BitGenRef random_;
   Balancer balancer_;
   ExceptionReporter reporter_;
+  Crowds crowds_;
+  bool led_ = false;
   bool draining_ = false;
   std::map<std::string, uint32_t> weights_;
   std::set<std::string> ill_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proto/address.h"
+#include "proto/balance.h"
 #include "proto/dns_table.h"
 #include "proto/services.h"
 #include "proto/time.h"
@@ -122,6 +123,8 @@ struct ClusterConfig {
   ServiceMac service_mac = ServiceMac::kDerived;
   std::vector<AddressConfig> addresses;
   std::vector<ServiceConfig> services;
+  uint32_t share_rows = kShareRows;  // of the tables of shares; prime
+  uint32_t crowd = 250;              // new flows of one remote address in kCrowdWindow that make it a crowd
   DefaultPolicy default_policy = DefaultPolicy::kLocal;
   std::vector<ZoneConfig> zones;
   ClusterNetwork network;

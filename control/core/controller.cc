@@ -136,6 +136,7 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   }
   if (event.kind == EventKind::kServiceMacSeen) AnnounceSoon(now);
   if (event.kind == EventKind::kNeighbor) NoteGateway(event);
+  if (event.kind == EventKind::kCrowd) balancing_.OnCrowd(now, RemoteOf(event.ip), event.many);
   if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &said);
   return Conclude(now, std::move(said));
 }

@@ -108,6 +108,7 @@ struct ControllerStatus {
   uint64_t balance_epoch = 0;
   bool balance_settled = false;  // the master knows of this node's exceptions under it
   std::vector<ServiceRow> services;
+  std::vector<IpAddress> crowds;  // remote addresses whose flows are spread, by Affinity::kAdaptive
 };
 
 class Controller {

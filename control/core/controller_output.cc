@@ -332,6 +332,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   for (const auto& [boot, events] : history_.boots()) status.history_events += events.size();
   status.balance_epoch = balancing_.balancer().current().number;
   status.services = ServiceRows();
+  for (const RemoteAddress& crowd : balancing_.balancer().current().crowds) status.crowds.push_back(AddressOf(crowd));
   status.balance_settled = balancing_.settled();
   return status;
 }

@@ -44,7 +44,12 @@ ordered_json ServicesJson(const ControllerStatus& status) {
                         {"owners", WeightsJson(status, row.current)},
                         {"owners_before", WeightsJson(status, row.previous)}});
   }
-  return {{"epoch", status.balance_epoch}, {"settled", status.balance_settled}, {"services", std::move(services)}};
+  ordered_json crowds = ordered_json::array();
+  for (const IpAddress& crowd : status.crowds) crowds.push_back(ToString(crowd));
+  return {{"epoch", status.balance_epoch},
+          {"settled", status.balance_settled},
+          {"services", std::move(services)},
+          {"crowds", std::move(crowds)}};
 }
 
 ordered_json FlowsJson(const ControllerStatus& status, const WorkerList& workers) {

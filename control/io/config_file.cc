@@ -207,6 +207,7 @@ void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addres
   config->addresses = addresses->ServiceAddresses(&cluster);
   config->gateways = addresses->Gateways(&cluster);
   config->services = ReadServices(config->addresses, &cluster);
+  if (cluster.Has("balance")) ReadBalance(cluster.Table("balance"), config);
   config->zones = ReadZones(&cluster);
   cluster.RejectUnknownKeys();
 }

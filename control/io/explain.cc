@@ -162,7 +162,7 @@ Snapshot AsMaster(const Snapshot& snapshot) {
 
 FlowKey KeyOf(const ExplainQuestion& question, const ServiceAddress& address) {
   FlowKey key;
-  key.remote = question.source.is_v6() ? question.source.v6().bytes : MappedAddress(question.source.v4());
+  key.remote = RemoteOf(question.source);
   key.remote_port = Be16(question.source_port);
   key.local_port = Be16(question.destination_port);
   key.local_address = address.id;
@@ -180,20 +180,25 @@ void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const Controlle
   }
   const Service& service = snapshot.services->services[number - 1];
   const Balance& balance = *snapshot.balance;
-  const Shares& shares = balance.services[number - 1];
-  const uint32_t row = ShareRow(balance.seed, service.affinity, key);
-  const auto owner = [&](const std::shared_ptr<const ShareTable>& table) {
-    return table == nullptr ? ordered_json(nullptr) : ordered_json(NodeName(status, (*table)[row]));
+  const ShareTable* const table = balance.current.services[number - 1].get();
+  const Affinity affinity = AffinityFor(balance.current, service.affinity, key.remote);
+  const auto owner = [&](const EpochShares& epoch) {
+    return epoch.services[number - 1] == nullptr
+               ? ordered_json(nullptr)
+               : ordered_json(NodeName(status, OwnerIn(balance, epoch, *snapshot.services, number, key)));
   };
   (*out)["service"] = service.name;
-  (*out)["affinity"] = service.affinity == Affinity::kSocket ? "socket" : "address";
+  (*out)["affinity"] = NameOf(service.affinity);
+  if (service.affinity == Affinity::kAdaptive) (*out)["crowd"] = affinity == Affinity::kSocket;
   (*out)["epoch"] = balance.epoch;
-  (*out)["row"] = row;
-  (*out)["share_of"] = owner(shares.current);
-  (*out)["share_before_of"] = owner(shares.previous);
+  if (table != nullptr) {
+    (*out)["row"] = ShareRow(balance.seed, affinity, key, static_cast<uint32_t>(table->size()));
+  }
+  (*out)["share_of"] = owner(balance.current);
+  (*out)["share_before_of"] = owner(balance.previous);
   const auto found = std::ranges::find(status.services, service.name, &ServiceRow::name);
-  if (found != status.services.end() && shares.current != nullptr) {
-    (*out)["others"] = Others(status, *found, NodeName(status, (*shares.current)[row]));
+  if (found != status.services.end() && table != nullptr) {
+    (*out)["others"] = Others(status, *found, (*out)["share_of"]);
   }
 }
 

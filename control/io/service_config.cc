@@ -13,6 +13,9 @@ constexpr Duration kMostInterval = Seconds(3600);
 constexpr Duration kLeastTimeout = Milliseconds(10);
 constexpr int64_t kMostInARow = 100;
 constexpr int64_t kMostWeight = 255;
+constexpr int64_t kFewestRows = 257;    // one for every node that there can be
+constexpr int64_t kMostRows = 655'373;  // Maglev's large table (Eisenbud et al. 2016, §5.3)
+constexpr int64_t kMostCrowd = 1'000'000;
 
 // "80" or "8000-8010"
 bool ParsePorts(std::string_view text, ServiceConfig* service) {
@@ -101,8 +104,9 @@ std::optional<ServiceConfig> ReadService(const std::vector<AddressConfig>& addre
                 Concat("\"", ports->value, "\" is not a port or range; write 1 to 65535 like \"80\" or \"8000-8010\""));
   }
   service.address = ReadAddress(addresses, table);
-  service.affinity = table->Choice<Affinity>("affinity", service.affinity,
-                                             {{"socket", Affinity::kSocket}, {"address", Affinity::kAddress}});
+  service.affinity = table->Choice<Affinity>(
+      "affinity", service.affinity,
+      {{"socket", Affinity::kSocket}, {"address", Affinity::kAddress}, {"adaptive", Affinity::kAdaptive}});
   service.return_path = table->Choice<ReturnPath>("return", service.return_path,
                                                   {{"direct", ReturnPath::kDirect}, {"master", ReturnPath::kMaster}});
   if (table->Has("weights")) service.weights = ReadWeights(table->Table("weights"));
@@ -112,12 +116,30 @@ std::optional<ServiceConfig> ReadService(const std::vector<AddressConfig>& addre
   return service;
 }
 
+// The least prime number that is not below `number`.
+uint32_t PrimeFrom(uint32_t number) {
+  for (uint32_t divisor = 2; divisor * divisor <= number; ++divisor) {
+    if (number % divisor == 0) return PrimeFrom(number + 1);
+  }
+  return number;
+}
+
 bool Overlap(const ServiceConfig& a, const ServiceConfig& b) {
   const bool same_address = !a.address || !b.address || *a.address == *b.address;
   return same_address && a.protocol == b.protocol && a.first_port <= b.last_port && b.first_port <= a.last_port;
 }
 
 }  // namespace
+
+void ReadBalance(TableReader balance, ClusterConfig* config) {
+  const auto rows = static_cast<uint32_t>(balance.Integer("rows", config->share_rows, kFewestRows, kMostRows));
+  config->share_rows = PrimeFrom(rows);
+  if (config->share_rows != rows) {
+    balance.Fail("rows", Concat(rows, " is not a prime number, as Maglev needs it; write ", config->share_rows));
+  }
+  config->crowd = static_cast<uint32_t>(balance.Integer("crowd", config->crowd, 1, kMostCrowd));
+  balance.RejectUnknownKeys();
+}
 
 std::vector<ServiceConfig> ReadServices(const std::vector<AddressConfig>& addresses, TableReader* cluster) {
   std::vector<ServiceConfig> services;

@@ -8,6 +8,9 @@
 
 namespace qure {
 
+// [cluster.balance]: what holds for all services.
+void ReadBalance(TableReader balance, ClusterConfig* config);
+
 // `addresses`: the cluster's, already read. Checks that no two services share a port of one address.
 std::vector<ServiceConfig> ReadServices(const std::vector<AddressConfig>& addresses, TableReader* cluster);
 

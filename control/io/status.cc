@@ -73,7 +73,11 @@ ordered_json AddressJson(const AddressConfig& address) {
 ordered_json ServiceJson(const ServiceConfig& service) {
   std::string ports = absl::StrCat(service.first_port);
   if (service.last_port != service.first_port) absl::StrAppend(&ports, "-", service.last_port);
-  return {{"name", service.name}, {"protocol", service.protocol == 6 ? "tcp" : "udp"}, {"ports", ports}};
+  return {{"name", service.name},
+          {"protocol", service.protocol == 6 ? "tcp" : "udp"},
+          {"ports", ports},
+          {"affinity", NameOf(service.affinity)},
+          {"return", service.return_path == ReturnPath::kDirect ? "direct" : "master"}};
 }
 
 ordered_json ZoneJson(const ZoneConfig& zone) {
@@ -100,6 +104,7 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
           {"group", ToString(cluster.network.group.value_or(GroupFor(ClusterIdFromName(cluster.name))))},
           {"preempt", cluster.network.preempt},
           {"address", List(cluster.addresses, AddressJson)},
+          {"balance", {{"rows", cluster.share_rows}, {"crowd", cluster.crowd}}},
           {"service", List(cluster.services, ServiceJson)},
           {"zone", List(cluster.zones, ZoneJson)}};
 }

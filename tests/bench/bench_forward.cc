@@ -67,7 +67,8 @@ Snapshot SiteOf(uint32_t nodes) {
     balance->nodes[i] = {.present = true, .hop0 = {{2, 9, 9, 9, last, 0}}, .hop1 = {{2, 9, 9, 9, last, 1}}};
   }
   const std::vector<uint8_t> rows = BuildMaglev(kSeed, Nodes(nodes));
-  balance->services = {{.current = std::make_shared<const ShareTable>(rows.begin(), rows.end()), .previous = nullptr}};
+  balance->current.services = {std::make_shared<const ShareTable>(rows.begin(), rows.end())};
+  balance->previous.services = {nullptr};
   snapshot.balance = std::move(balance);
   return snapshot;
 }
@@ -198,12 +199,12 @@ class Bench {
 // Established flows, each with the owner that the table of shares names.
 void Fill(const Case& c, FlowTable* table) {
   const Snapshot snapshot = SiteOf(c.nodes);
-  const ShareTable& rows = *snapshot.balance->services[0].current;
+  const ShareTable& rows = *snapshot.balance->current.services[0];
   for (size_t i = 0; i < c.flows; ++i) {
     const FlowKey key = KeyOf(c.family, i);
     FlowEntry* const entry = table->Insert(key, table->HashOf(key), kNow);
     if (entry == nullptr) continue;
-    entry->owner = rows[ShareRow(kSeed, Affinity::kSocket, key)];
+    entry->owner = rows[ShareRow(kSeed, Affinity::kSocket, key, kShareRows)];
     entry->state = FlowState::kEstablished;
   }
 }
@@ -268,7 +269,8 @@ double WorstShare(uint32_t nodes) {
   const auto table = BuildMaglev(kSeed, Nodes(nodes));
   constexpr uint64_t kRandomFlows = 1'000'000;
   std::vector<uint64_t> flows(nodes);
-  for (uint64_t i = 0; i < kRandomFlows; ++i) ++flows[table[ShareRow(kSeed, Affinity::kSocket, KeyOf(4, i))]];
+  for (uint64_t i = 0; i < kRandomFlows; ++i)
+    ++flows[table[ShareRow(kSeed, Affinity::kSocket, KeyOf(4, i), kShareRows)]];
   return static_cast<double>(*std::max_element(flows.begin(), flows.end())) * nodes / kRandomFlows;
 }
 

@@ -46,6 +46,39 @@ class Spread(BalanceTest):
             both |= seen["nodes"]
         self.assertEqual(set(both), set(self.names))
 
+    def test_adaptive_affinity(self):
+        """A crowd's new connections are spread, its old ones and all of others' stay whole."""
+        self.with_service_keys('affinity = "adaptive"\n')
+        small = [f"198.51.100.{last}" for last in range(102, 152)]
+        for address in small:
+            self.gw("ip", "addr", "add", f"{address}/24", "dev", "gw0")
+            self.addCleanup(self.gw, "ip", "addr", "del", f"{address}/24", "dev", "gw0")
+        at = self.small_clients(small)
+        self.assertEqual(set(at.values()), set(self.names))
+
+        count = 2_000 if QUICK else 20_000
+        with self.downloads() as result:
+            seen = self.connections("--count", count, timeout=240)
+            self.assertEqual(seen["failed"], 0)
+            self.assertEqual(self.services("n1")["crowds"], [GATEWAY_V4])
+            self.balanced(*self.names)
+        self.assert_broken_only_on(result)
+        after = self.connections("--count", 600)
+        self.assertEqual(after["failed"], 0)
+        self.assert_even(after["nodes"], 600)
+        if not QUICK:
+            self.assertGreater(min(seen["nodes"].values()), count / 4, seen)
+        self.assertEqual(self.small_clients(small), at)
+
+    def small_clients(self, addresses):
+        """The one node that serves each of these."""
+        at = {}
+        for address in addresses:
+            seen = self.connections("--count", 4, "--source", address)
+            self.assertEqual((seen["failed"], len(seen["nodes"])), (0, 1), seen)
+            (at[address],) = seen["nodes"]
+        return at
+
     def test_weights(self):
         self.control("n1", "weight", "n2", "web", "6")
         self.addCleanup(self.control, "n1", "weight", "n2", "web", "default")

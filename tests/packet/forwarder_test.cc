@@ -1,6 +1,8 @@
 // Flows over several frames: what the flow table remembers, and what becomes of it.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/support/harness.h"
 
 namespace qure::testing {
@@ -63,6 +65,10 @@ class ForwarderTest : public ::testing::Test {
     MacAddress mac;
     std::copy_n(outcome.frame.begin(), mac.bytes.size(), mac.bytes.begin());
     return mac;
+  }
+
+  static FlowKey KeyOfClient(uint16_t port) {
+    return {MappedAddress(kClient4), Be16(port), Be16(uint16_t{80}), /*local_address=*/1, kProtocolTcp};
   }
 
   Snapshot snapshot_ = SiteSnapshot();
@@ -145,12 +151,7 @@ TEST_F(ForwarderTest, AnOldFlowIsKeptOnceItHasHadItsSecondChance) {
 }
 
 TEST_F(ForwarderTest, TheTableOfSharesIsNotBelievedWhereTheOwnerIsKnown) {
-  FlowKey key;
-  key.remote = MappedAddress(kClient4);
-  key.remote_port = Be16(40000);
-  key.local_port = Be16(80);
-  key.local_address = 1;
-  key.protocol = 6;
+  const FlowKey key = KeyOfClient(40000);
   FlowEntry* const entry = table_.Insert(key, table_.HashOf(key), FlowTimeOf(now_));
   entry->owner = kPeer2;
   entry->state = FlowState::kEstablished;
@@ -192,11 +193,53 @@ TEST_F(ForwarderTest, WithoutRoomFlowsGoByTheTable) {
   EXPECT_GT(table_.counts().refused, 0U);
 }
 
+// A crowd's connections of before stay where they are: the second chance is by the address alone.
+TEST_F(ForwarderTest, ACrowdIsSpreadAndItsOldFlowsStay) {
+  auto services = std::make_shared<ServiceMap>(*snapshot_.services);
+  services->services[0].affinity = Affinity::kAdaptive;
+  snapshot_.services = services;
+  auto balance = std::make_shared<Balance>(*snapshot_.balance);
+  auto rows = std::make_shared<ShareTable>(kShareRows);
+  for (size_t row = 0; row < kShareRows; ++row) (*rows)[row] = row % 2 == 0 ? kPeer1 : kPeer2;
+  balance->current.services[0] = rows;
+  balance->previous.services[0] = rows;
+  snapshot_.balance = balance;
+  CrowdWatch watch(kFlowSeed);
+  watch.SetThreshold(50);
+  const auto targets = [&] {
+    std::map<MacAddress, int> counts;
+    for (uint16_t port = 1; port <= 100; ++port) {
+      FlowTable empty(kFlows, kFlowSeed);
+      const Bytes syn = Build(Ether{kServiceMac4, kGatewayMac, 0x0800},
+                              Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 6},
+                                    Tcp(kClient4, kService4, port, 80, kSyn, {})));
+      const Outcome out =
+          Process(snapshot_, {.table = &empty, .crowds = &watch, .now = FlowTimeOf(now_)}, Direction::kFromLan, syn);
+      ++counts[Target(out)];
+    }
+    return counts;
+  };
+  EXPECT_EQ(targets().size(), 1U);
+  EXPECT_EQ(watch.Take().size(), 1U);
+
+  auto promoted = std::make_shared<Balance>(*balance);
+  promoted->current.crowds = {MappedAddress(kClient4)};
+  snapshot_.balance = promoted;
+  for (const auto& [mac, count] : targets()) EXPECT_NEAR(count, 50, 25);
+
+  // At an owner by the socket that does not know the flow: to the one by the address.
+  const NodeSlot old = OwnerIn(*promoted, promoted->previous, *services, 1, KeyOfClient(7));
+  auto ours = std::make_shared<Balance>(*promoted);
+  ours->current.services[0] = std::make_shared<const ShareTable>(kShareRows, kSelfSlot);
+  snapshot_.balance = ours;
+  EXPECT_EQ(Target(Tcp4(kAck, kNodeMac, 7)), old == kPeer1 ? kPeer1Hop1 : kPeer2Hop1);
+}
+
 TEST_F(ForwarderTest, FlowsSpreadByTheTable) {
   auto balance = std::make_shared<Balance>(*snapshot_.balance);
   auto rows = std::make_shared<ShareTable>(kShareRows);
   for (size_t row = 0; row < kShareRows; ++row) (*rows)[row] = static_cast<NodeSlot>(row % 3);
-  balance->services[0].current = rows;
+  balance->current.services[0] = rows;
   snapshot_.balance = balance;
   int ours = 0;
   for (uint16_t port = 1; port <= 3000; ++port) {

@@ -57,7 +57,8 @@ std::shared_ptr<const Balance> OneOwner(NodeSlot current, NodeSlot previous, siz
   balance->nodes[kPeer2] = {.present = true, .hop0 = kPeer2Hop0, .hop1 = kPeer2Hop1};
   balance->report_round = 1;
   const auto all = [](NodeSlot node) { return std::make_shared<const ShareTable>(kShareRows, node); };
-  balance->services.assign(services, {.current = all(current), .previous = all(previous)});
+  balance->current.services.assign(services, all(current));
+  balance->previous.services.assign(services, all(previous));
   return balance;
 }
 

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "control/core/balancer.h"
+#include "control/core/crowds.h"
 #include "control/core/exceptions.h"
 #include "control/core/maglev.h"
 #include "control/core/timers.h"
@@ -49,15 +50,24 @@ std::vector<NodeId> Owners(const Epoch& epoch) {
   return owners;
 }
 
+ClusterConfig With(std::vector<ServiceConfig> services) {
+  ClusterConfig config;
+  config.services = std::move(services);
+  return config;
+}
+
 class BalancerTest : public ::testing::Test {
  protected:
   bool Decide(const std::vector<Capacity>& present, bool settled = true) {
-    return balancer_.Decide(now_, {Web()}, present, settled, random_);
+    return balancer_.Decide(now_, {.config = &config_, .present = present, .crowds = crowds_, .settled = settled},
+                            random_);
   }
   void Wait(Duration span) { now_ = now_ + span; }
 
   std::mt19937_64 random_{7};
   MonoTime now_{Seconds(100).ns};
+  ClusterConfig config_ = With({Web()});
+  std::set<RemoteAddress> crowds_;
   Balancer balancer_{Id(0)};
 };
 
@@ -185,12 +195,12 @@ TEST_F(BalancerTest, FollowersComputeTheSame) {
 
   std::map<NodeId, NodeAtHand> at_hand;
   for (uint32_t i = 0; i < 3; ++i) at_hand[Id(i)] = {};
-  const auto ours = balancer_.Compile({Web()}, at_hand, Id(0), 1);
-  const auto theirs = follower.Compile({Web()}, at_hand, Id(0), 1);
-  ASSERT_EQ(ours->services.size(), 1U);
+  const auto ours = balancer_.Compile(config_, at_hand, Id(0), 1);
+  const auto theirs = follower.Compile(config_, at_hand, Id(0), 1);
+  ASSERT_EQ(ours->current.services.size(), 1U);
   for (uint32_t row = 0; row < kShareRows; ++row) {
-    ASSERT_EQ(balancer_.KnownSlot(Id(0)) == (*ours->services[0].current)[row],
-              follower.KnownSlot(Id(0)) == (*theirs->services[0].current)[row]);
+    ASSERT_EQ(balancer_.KnownSlot(Id(0)) == (*ours->current.services[0])[row],
+              follower.KnownSlot(Id(0)) == (*theirs->current.services[0])[row]);
   }
   EXPECT_EQ(ours->master, kSelfSlot);
   EXPECT_EQ(theirs->master, follower.KnownSlot(Id(0)));
@@ -215,13 +225,74 @@ TEST_F(BalancerTest, TablesAreMadeOnceForEqualWeights) {
   Decide(Present({0, 1}));
   ServiceConfig other = Web();
   other.name = "other";
-  balancer_.Decide(now_, {Web(), other}, Present({0, 1}), true, random_);
+  config_ = With({Web(), other});
   Wait(kEpochSettled);
-  balancer_.Decide(now_, {Web(), other}, Present({0, 1}), true, random_);
-  const auto first = balancer_.Compile({Web(), other}, {}, std::nullopt, 1);
-  const auto second = balancer_.Compile({Web(), other}, {}, std::nullopt, 2);
-  EXPECT_EQ(first->services[0].current, first->services[1].current);
-  EXPECT_EQ(first->services[0].current, second->services[0].current);
+  Decide(Present({0, 1}));
+  const auto first = balancer_.Compile(config_, {}, std::nullopt, 1);
+  const auto second = balancer_.Compile(config_, {}, std::nullopt, 2);
+  ASSERT_NE(first->current.services[0], nullptr);
+  EXPECT_EQ(first->current.services[0], first->current.services[1]);
+  EXPECT_EQ(first->current.services[0], second->current.services[0]);
+}
+
+TEST_F(BalancerTest, CrowdsArePartOfTheEpoch) {
+  const RemoteAddress crowd = MappedAddress({{203, 0, 113, 9}});
+  config_.services[0].affinity = Affinity::kAdaptive;
+  Decide(Present({0, 1}));
+  const auto before = balancer_.Compile(config_, {}, std::nullopt, 1);
+  EXPECT_EQ(before->crowd, config_.crowd);
+  crowds_ = {crowd};
+  Wait(kEpochSettled);
+  EXPECT_TRUE(Decide(Present({0, 1})));
+  Balancer follower{Id(1)};
+  ASSERT_TRUE(follower.Follow(balancer_.ToWire()));
+  const auto after = follower.Compile(config_, {}, std::nullopt, 1);
+  EXPECT_EQ(AffinityFor(after->current, Affinity::kAdaptive, crowd), Affinity::kSocket);
+  EXPECT_EQ(AffinityFor(after->previous, Affinity::kAdaptive, crowd), Affinity::kAddress);
+  EXPECT_EQ(AffinityFor(after->current, Affinity::kAdaptive, MappedAddress({{203, 0, 113, 8}})), Affinity::kAddress);
+}
+
+TEST_F(BalancerTest, ALossIsNotMadeToWaitByACrowdOrNewRows) {
+  Decide(Present({0, 1, 2}));
+  crowds_ = {MappedAddress({{203, 0, 113, 9}})};
+  config_.share_rows = 1009;
+  EXPECT_TRUE(Decide(Present({0, 1}), false));
+  EXPECT_TRUE(balancer_.current().crowds.empty());
+  Wait(kEpochSettled);
+  EXPECT_TRUE(Decide(Present({0, 1}), false));
+  EXPECT_EQ(balancer_.current().crowds, crowds_);
+  const auto balance = balancer_.Compile(config_, {}, std::nullopt, 1);
+  EXPECT_EQ(balance->current.services[0]->size(), 1009U);
+  EXPECT_EQ(balance->previous.services[0]->size(), kShareRows);  // as it was when its flows were given away
+}
+
+TEST(Crowds, OneBecomesACrowdAtOnceAndStaysUntilItIsQuiet) {
+  const RemoteAddress crowd = MappedAddress({{203, 0, 113, 9}});
+  const RemoteAddress other = MappedAddress({{203, 0, 113, 8}});
+  MonoTime now{Seconds(100).ns};
+  Crowds crowds;
+  crowds.OnSighting(now, other, false);
+  EXPECT_TRUE(crowds.At(now).empty());
+  EXPECT_EQ(crowds.deadline(), kNever);
+  crowds.OnSighting(now, crowd, true);
+  EXPECT_EQ(crowds.At(now), std::set<RemoteAddress>{crowd});
+  now = now + kCrowdQuiet - Seconds(1);
+  crowds.OnSighting(now, crowd, false);  // fewer, but enough
+  now = now + kCrowdQuiet - Seconds(1);
+  EXPECT_EQ(crowds.At(now).size(), 1U);
+  now = crowds.deadline();
+  EXPECT_TRUE(crowds.At(now).empty());
+  crowds.OnSighting(now, crowd, false);
+  EXPECT_TRUE(crowds.At(now).empty());
+}
+
+TEST(Crowds, ANewMasterGoesOnWithThoseOfTheEpochAndThereIsAMost) {
+  const MonoTime now{Seconds(100).ns};
+  Crowds crowds;
+  crowds.Adopt(now, {MappedAddress({{203, 0, 113, 9}})});
+  EXPECT_EQ(crowds.At(now).size(), 1U);
+  for (uint8_t i = 0; i < 200; ++i) crowds.OnSighting(now, MappedAddress({{198, 18, 0, i}}), true);
+  EXPECT_EQ(crowds.At(now).size(), kMaxCrowds);
 }
 
 TEST(Exceptions, ReadWhatIsSoundAndNothingElse) {

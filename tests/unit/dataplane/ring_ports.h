@@ -37,6 +37,8 @@ struct RingWorld {
   rte_ring* messages = nullptr;    // of the cluster; holds 63, as the ports do
   rte_ring* heartbeats = nullptr;  // from other workers
   rte_ring* few_events = nullptr;  // holds three
+  rte_ring* flow_reports = nullptr;
+  rte_ring* flow_lessons = nullptr;
   int event_fd = -1;
 
   static RingWorld& Get();

@@ -52,7 +52,9 @@ class WorkerTest : public ::testing::Test {
                         .heartbeats = world_.heartbeats,
                         .heart = &heart_,
                         .workers = {&counters_, 1}},
-            .flows = {.flows = kFlows, .seed = kFlowSeed}};
+            .flows = {.flows = kFlows, .seed = kFlowSeed},
+            .flow_reports = world_.flow_reports,
+            .flow_lessons = world_.flow_lessons};
   }
 
   void Publish(Snapshot snapshot) { publisher_.Publish(std::make_shared<const Snapshot>(std::move(snapshot))); }

@@ -292,7 +292,7 @@ std::vector<ErrorCase> ServiceCases() {
       {"ServiceAffinity",
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naffinity = \"client\" #!\n",
-       {"cluster.service.affinity: \"client\" is unknown; use \"socket\" or \"address\""}},
+       {"cluster.service.affinity: \"client\" is unknown; use \"socket\", \"address\" or \"adaptive\""}},
       {"ServiceReturn",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nreturn = \"nat\" #!\n",
        {"cluster.service.return: \"nat\" is unknown; use \"direct\" or \"master\""}},
@@ -320,6 +320,17 @@ std::vector<ErrorCase> ServiceCases() {
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"udp\"\nports = \"80\"\ncheck = { type = \"tcp\" } #!\n",
        {"cluster.service.check.port: missing; "}},
+  };
+}
+
+std::vector<ErrorCase> BalanceCases() {
+  return {
+      {"BalanceRowsNotPrime",
+       NODE LAN ADDRESS "[cluster.balance]\nrows = 65536 #!\n",
+       {"cluster.balance.rows: 65536 is not a prime number, as Maglev needs it; write 65537"}},
+      {"BalanceCrowd",
+       NODE LAN ADDRESS "[cluster.balance]\ncrowd = 0 #!\n",
+       {"cluster.balance.crowd: 0 is out of range; use 1 to 1000000"}},
   };
 }
 
@@ -445,6 +456,7 @@ INSTANTIATE_TEST_SUITE_P(Dpdk, ConfigErrorTest, testing::ValuesIn(DpdkCases()), 
 INSTANTIATE_TEST_SUITE_P(Address, ConfigErrorTest, testing::ValuesIn(AddressCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Cluster, ConfigErrorTest, testing::ValuesIn(ClusterCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Network, ConfigErrorTest, testing::ValuesIn(NetworkCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Balance, ConfigErrorTest, testing::ValuesIn(BalanceCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Service, ConfigErrorTest, testing::ValuesIn(ServiceCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Zone, ConfigErrorTest, testing::ValuesIn(ZoneCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Other, ConfigErrorTest, testing::ValuesIn(OtherCases()), NameOfCase);

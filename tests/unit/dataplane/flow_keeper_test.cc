@@ -1,0 +1,152 @@
+// What a worker tells of its flows, learns of others', and forgets.
+#include "dataplane/flow_keeper.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "tests/support/harness.h"
+
+namespace qure::testing {
+namespace {
+
+class FlowKeeperTest : public ::testing::Test {
+ protected:
+  FlowKeeperTest() {
+    snapshot_.balance = OneOwner(kPeer1, kPeer2);  // so whatever is ours is an exception
+  }
+
+  static FlowKey Key(uint16_t port) {
+    return {MappedAddress(kClient4), Be16(port), Be16(uint16_t{80}), /*local_address=*/1, kProtocolTcp};
+  }
+  FlowTable& table() { return *keeper_.At(now_).table; }
+  FlowEntry* Enter(uint16_t port, NodeSlot owner, FlowState state = FlowState::kEstablished) {
+    FlowEntry* const entry = table().Insert(Key(port), table().HashOf(Key(port)), FlowTimeOf(now_));
+    entry->owner = owner;
+    entry->state = state;
+    return entry;
+  }
+  const FlowEntry* Find(uint16_t port) { return table().Find(Key(port), table().HashOf(Key(port)), FlowTimeOf(now_)); }
+  void Round(Duration after) {
+    now_ = now_ + after;
+    keeper_.Round(now_, snapshot_);
+  }
+  // Until every flow has been looked at in this round of reports.
+  void Pass(uint8_t round) {
+    auto balance = std::make_shared<Balance>(*snapshot_.balance);
+    balance->report_round = round;
+    snapshot_.balance = balance;
+    for (int i = 0; i < 1000 && counters_->flow_round.value() != round; ++i) Round(Milliseconds(100));
+    ASSERT_EQ(counters_->flow_round.value(), round);
+  }
+  FlowOptions Options() {
+    return {.flows = 1000,
+            .seed = kFlowSeed,
+            .report =
+                [this](const FlowException& flow) {
+                  if (reports_.size() == room_) return false;
+                  reports_.push_back(flow);
+                  return true;
+                },
+            .question = &question_};
+  }
+
+  Snapshot snapshot_ = SiteSnapshot();
+  MonoTime now_{Seconds(100).ns};
+  std::vector<FlowException> reports_;
+  size_t room_ = 100;
+  FlowQuestion question_;
+  std::unique_ptr<WorkerCounters> counters_ = std::make_unique<WorkerCounters>();
+  FlowKeeper keeper_{Options(), counters_.get()};
+};
+
+}  // namespace
+
+TEST_F(FlowKeeperTest, TellsOfWhatItServesThoughTheTableNamesAnother) {
+  Enter(1, kSelfSlot);
+  Enter(2, kPeer1);
+  Enter(3, kSelfSlot, FlowState::kOpening);
+  Enter(4, kSelfSlot, FlowState::kClosing);
+  Pass(1);
+  ASSERT_EQ(reports_.size(), 1U);
+  EXPECT_EQ(reports_[0].key, Key(1));
+  EXPECT_EQ(counters_->flows_by_owner[kSelfSlot].value(), 3);
+  EXPECT_EQ(counters_->flows_by_owner[kPeer1].value(), 1);
+}
+
+TEST_F(FlowKeeperTest, TellsOfEachOncePerRound) {
+  Enter(1, kSelfSlot);
+  Pass(1);
+  for (int i = 0; i < 500; ++i) Round(Milliseconds(100));
+  EXPECT_EQ(reports_.size(), 1U);
+  Pass(2);
+  EXPECT_EQ(reports_.size(), 2U);
+}
+
+TEST_F(FlowKeeperTest, WhatTheTableGivesItIsNotTold) {
+  snapshot_.balance = OneOwner(kSelfSlot, kPeer2);
+  Enter(1, kSelfSlot);
+  Pass(1);
+  EXPECT_TRUE(reports_.empty());
+}
+
+TEST_F(FlowKeeperTest, ARoundIsNotDoneWhileReportsFindNoRoom) {
+  for (uint16_t port = 1; port <= 10; ++port) Enter(port, kSelfSlot);
+  room_ = 4;
+  auto balance = std::make_shared<Balance>(*snapshot_.balance);
+  balance->report_round = 1;
+  snapshot_.balance = balance;
+  for (int i = 0; i < 100; ++i) Round(Milliseconds(100));
+  EXPECT_NE(counters_->flow_round.value(), 1);
+  EXPECT_EQ(reports_.size(), 4U);
+  room_ = 100;
+  Pass(1);
+  EXPECT_EQ(reports_.size(), 10U);
+}
+
+TEST_F(FlowKeeperTest, LearnsButBelievesWhatItHasSeen) {
+  keeper_.Learn(now_, {.key = Key(1), .owner = kPeer2});
+  ASSERT_NE(Find(1), nullptr);
+  EXPECT_EQ(Find(1)->owner, kPeer2);
+  EXPECT_TRUE(Find(1)->exception);
+  Enter(2, kPeer1);
+  keeper_.Learn(now_, {.key = Key(2), .owner = kPeer2});
+  EXPECT_EQ(Find(2)->owner, kPeer1);
+}
+
+TEST_F(FlowKeeperTest, AnswersQuestions) {
+  Enter(1, kPeer2);
+  question_.key = Key(1);
+  question_.state = FlowQuestion::State::kAsked;
+  Round(Milliseconds(1));
+  ASSERT_EQ(question_.state, FlowQuestion::State::kKnown);
+  EXPECT_EQ(question_.entry.owner, kPeer2);
+  question_.key = Key(2);
+  question_.state = FlowQuestion::State::kAsked;
+  Round(Milliseconds(1));
+  EXPECT_EQ(question_.state, FlowQuestion::State::kUnknown);
+}
+
+TEST_F(FlowKeeperTest, ForgetsIdleFlows) {
+  Enter(1, kPeer1, FlowState::kOpening);
+  Round(Seconds(60));
+  for (int i = 0; i < 300; ++i) Round(Milliseconds(100));
+  EXPECT_EQ(counters_->flows.value(), 0);
+  EXPECT_EQ(counters_->flows_expired.value(), 1);
+}
+
+TEST_F(FlowKeeperTest, WatchesForCrowdsWithItsPartOfTheThreshold) {
+  auto balance = std::make_shared<Balance>(*snapshot_.balance);
+  balance->crowd = 10;
+  snapshot_.balance = balance;
+  FlowOptions options = Options();
+  options.workers = 2;
+  FlowKeeper keeper(options, counters_.get());
+  keeper.Round(now_, snapshot_);
+  for (int i = 0; i < 4; ++i) keeper.At(now_).crowds->Note(MappedAddress(kClient4));
+  EXPECT_TRUE(keeper.TakeSightings().empty());
+  keeper.At(now_).crowds->Note(MappedAddress(kClient4));
+  EXPECT_EQ(keeper.TakeSightings().size(), 1U);
+}
+
+}  // namespace qure::testing
