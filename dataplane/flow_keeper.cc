@@ -5,9 +5,10 @@
 namespace qure {
 namespace {
 
-// A pass over the table takes so many ticks of FlowTime: 10 s, or 1 s when the master is to hear of exceptions.
+// A pass over the table takes so many ticks of FlowTime: 10 s, or a third of a second when the master is to hear of
+// exceptions: until it has, another change is not safe.
 constexpr size_t kPassTicks = 150;
-constexpr size_t kHurriedPassTicks = 15;
+constexpr size_t kHurriedPassTicks = 5;
 // At most so many buckets a round: some 50 µs.
 constexpr size_t kBucketsPerRound = 256;
 
@@ -25,10 +26,13 @@ bool FlowKeeper::Round(MonoTime time, const Snapshot& snapshot) {
   const uint32_t crowd = snapshot.balance->crowd;
   crowds_.SetThreshold((crowd + options_.workers - 1) / options_.workers);
   crowds_.Round(time);
-  const bool hurry = round_ != snapshot.balance->report_round || whole_;
+  if (round_ != snapshot.balance->report_round) {
+    round_ = snapshot.balance->report_round;
+    left_ = table_.buckets();
+  }
   if (now != swept_) {
     swept_ = now;
-    due_ = std::max(due_, table_.buckets() / (hurry ? kHurriedPassTicks : kPassTicks) + 1);
+    due_ = std::max(due_, table_.buckets() / (left_ > 0 ? kHurriedPassTicks : kPassTicks) + 1);
     CountUp();
   }
   return due_ > 0 && Sweep(now, snapshot);
@@ -55,18 +59,19 @@ void FlowKeeper::Learn(MonoTime time, const FlowException& lesson) {
 
 bool FlowKeeper::Sweep(FlowTime now, const Snapshot& snapshot) {
   reported_ = false;
-  const size_t buckets = std::min(due_, kBucketsPerRound);
+  const size_t buckets = std::min({due_, kBucketsPerRound, table_.unswept()});
   due_ -= buckets;
-  if (!table_.Sweep(now, buckets, [&](FlowEntry* entry) { Visit(snapshot, entry); })) return reported_;
-  if (whole_ && round_ == snapshot.balance->report_round) {
-    counters_->flow_round.Set(round_);
-    whole_ = false;
-  } else if (round_ != snapshot.balance->report_round) {
-    round_ = snapshot.balance->report_round;
-    whole_ = true;
+  if (table_.Sweep(now, buckets, [&](FlowEntry* entry) { Visit(snapshot, entry); })) {
+    for (size_t node = 0; node < kMaxNodes; ++node) counters_->flows_by_owner[node].Set(tally_[node]);
+    tally_.fill(0);
   }
-  for (size_t node = 0; node < kMaxNodes; ++node) counters_->flows_by_owner[node].Set(tally_[node]);
-  tally_.fill(0);
+  if (refused_) {
+    refused_ = false;
+    left_ = table_.buckets();
+  } else if (left_ > 0) {
+    left_ -= std::min(left_, buckets);
+    if (left_ == 0) counters_->flow_round.Set(round_);
+  }
   return reported_;
 }
 
@@ -81,8 +86,7 @@ void FlowKeeper::Visit(const Snapshot& snapshot, FlowEntry* entry) {
   if (service == 0) return;
   if (OwnerIn(balance, balance.current, *snapshot.services, service, key) != kSelfSlot) {
     if (!options_.report({.key = key, .owner = kSelfSlot})) {
-      whole_ = false;  // no room: in the next pass
-      round_ = 0;
+      refused_ = true;  // no room: in the next pass
       return;
     }
     reported_ = true;

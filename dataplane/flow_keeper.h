@@ -56,9 +56,10 @@ class FlowKeeper {
   CrowdWatch crowds_;
   FlowTime swept_;
   size_t due_ = 0;         // buckets to sweep
-  uint8_t round_ = 0;      // of reports, that the pass under way serves
-  bool whole_ = false;     // this pass began at the first bucket, in this round, and nothing was left out
+  uint8_t round_ = 0;      // of reports
+  size_t left_ = 0;        // buckets to look at until all were, in this round, and nothing was left out
   bool reported_ = false;  // something, since the last look
+  bool refused_ = false;   // a report, for want of room, since the last look
   std::array<uint32_t, kMaxNodes> tally_{};  // flows by owner in the pass under way
 };
 

@@ -61,6 +61,9 @@ class FlowTable {
   // for its key and may free it by setting kFree. Returns true when it has come round to the first bucket.
   bool Sweep(FlowTime now, size_t buckets, const std::function<void(FlowEntry*)>& visit);
 
+  // Buckets until Sweep comes round.
+  size_t unswept() const { return bucket_count_ - cursor_; }
+
   size_t buckets() const { return bucket_count_; }
   size_t bytes() const { return bucket_count_ * sizeof(Bucket); }
   const FlowTableCounts& counts() const { return counts_; }

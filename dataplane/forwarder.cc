@@ -74,8 +74,11 @@ class Forwarder {
     return {.node = entry->owner, .second = true, .reason = Reason::forward_second_chance};
   }
 
+  // To the owner by the previous epoch. If the current one does not name us either, whoever sent this has a newer one,
+  // and its previous one is our current.
   Choice SecondChance(const FlowFacts& facts, uint64_t hash, FlowEntry* entry, Reason kept) const {
-    const NodeSlot before = OwnerBy(balance_.previous, facts);
+    NodeSlot before = OwnerBy(balance_.current, facts);
+    if (before == kSelfSlot) before = OwnerBy(balance_.previous, facts);
     if (before == kSelfSlot) return Keep(facts, hash, entry, kept);
     return {.node = before, .second = true, .reason = Reason::forward_second_chance};
   }

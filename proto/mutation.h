@@ -26,6 +26,11 @@ enum class Mutation : uint8_t {
   kClaimWithoutGateway,
   kNoYieldShut,
   kClaimWhileListening,
+
+  // Balance.
+  kShareUnready,       // a node gets flows before it knows who had them
+  kChangeDoesNotWait,  // a drain makes an epoch before the last one has settled, as a death does
+  kTellNoExceptions,   // owners keep to themselves what they serve though the table names another
 };
 
 #ifdef QURE_MUTATIONS

@@ -9,6 +9,7 @@
 #include "control/core/maglev.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
+#include "proto/mutation.h"
 
 namespace qure {
 namespace {
@@ -92,14 +93,19 @@ Epoch Balancer::Wanted(const Demand& demand) {
   return epoch;
 }
 
-// Whether `to` is `from` without some of its nodes.
-bool Balancer::OnlyLosses(const Epoch& from, const Epoch& to) {
+// Whether `to` is `from` without some of its nodes, all of which are gone or ill: who drains can wait.
+bool Balancer::OnlyLosses(const Demand& demand, const Epoch& from, const Epoch& to) {
   for (const auto& [service, weights] : to.weights) {
     const auto before = from.weights.find(service);
     if (before == from.weights.end()) return false;
     for (const auto& [node, weight] : weights) {
       const auto was = before->second.find(node);
       if (was == before->second.end() || was->second != weight) return false;
+    }
+    for (const Capacity& node : demand.present) {
+      const bool ill = node.ill.contains(service) && node.ill.at(service);
+      const bool wished = !ill && before->second.contains(node.node) && !weights.contains(node.node);
+      if (wished && !Mutated(Mutation::kChangeDoesNotWait)) return false;
     }
   }
   return true;
@@ -116,7 +122,7 @@ bool Balancer::Decide(MonoTime now, const Demand& demand, absl::BitGenRef random
   current_settled_ |= demand.settled;
   if (Same(wanted, current_)) return false;
   const bool first = current_.number == 0;
-  if (!first && wanted.weights != current_.weights && OnlyLosses(current_, wanted)) {
+  if (!first && wanted.weights != current_.weights && OnlyLosses(demand, current_, wanted)) {
     // What else has changed can wait, and is not to make the losses wait.
     wanted.crowds = current_.crowds;
     wanted.rows = current_.rows;
@@ -141,13 +147,18 @@ bool Balancer::Decide(MonoTime now, const Demand& demand, absl::BitGenRef random
   return true;
 }
 
-wire::BalanceState Balancer::ToWire() const {
+std::set<NodeId> Balancer::Sharers() const {
   std::set<NodeId> nodes;
   for (const Epoch* epoch : {&current_, &previous_}) {
     for (const auto& [service, weights] : epoch->weights) {
       for (const auto& [node, weight] : weights) nodes.insert(node);
     }
   }
+  return nodes;
+}
+
+wire::BalanceState Balancer::ToWire() const {
+  const std::set<NodeId> nodes = Sharers();
   const std::vector<NodeId> order(nodes.begin(), nodes.end());
   wire::BalanceState state;
   state.set_seed(std::string(seed_.begin(), seed_.end()));
@@ -157,7 +168,7 @@ wire::BalanceState Balancer::ToWire() const {
   return state;
 }
 
-bool Balancer::Follow(const wire::BalanceState& state) {
+bool Balancer::Follow(MonoTime now, const wire::BalanceState& state) {
   std::vector<NodeId> nodes;
   for (const std::string& bytes : state.nodes()) {
     const std::optional<NodeId> node = ReadId(bytes);
@@ -174,6 +185,7 @@ bool Balancer::Follow(const wire::BalanceState& state) {
   current_ = *current;
   previous_ = *previous;
   current_settled_ = false;
+  decided_at_ = now;
   Changed();
   return true;
 }

@@ -69,13 +69,15 @@ class Balancer {
 
   // The master's decision. True if the epochs have changed.
   bool Decide(MonoTime now, const Demand& demand, absl::BitGenRef random);
-  // Another node's epochs, the master's. False if `state` is unsound; nothing has changed then.
-  bool Follow(const wire::BalanceState& state);
+  // Another node's epochs, the master's; new to us, so they have not settled. False if `state` is unsound; nothing has changed then.
+  bool Follow(MonoTime now, const wire::BalanceState& state);
   wire::BalanceState ToWire() const;
   // Of both epochs and the seed: equal on all nodes that compute the same tables.
   uint64_t digest() const { return digest_; }
   const Epoch& current() const { return current_; }
   const Epoch& previous() const { return previous_; }
+  // Those that have a share of anything in either epoch.
+  std::set<NodeId> Sharers() const;
   // When Decide is to be called again though nothing else has happened.
   MonoTime deadline() const { return decide_at_; }
 
@@ -93,7 +95,7 @@ class Balancer {
   using TableKey = std::pair<uint32_t, Weights>;  // rows
 
   static Epoch Wanted(const Demand& demand);
-  static bool OnlyLosses(const Epoch& from, const Epoch& to);
+  static bool OnlyLosses(const Demand& demand, const Epoch& from, const Epoch& to);
   static bool Same(const Epoch& a, const Epoch& b);
   std::shared_ptr<const ShareTable> TableFor(const TableKey& key);
   EpochShares SharesOf(const Epoch& epoch, const std::vector<ServiceConfig>& services,

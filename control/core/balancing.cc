@@ -6,6 +6,7 @@
 #include "control/core/identity.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
+#include "proto/mutation.h"
 
 namespace qure {
 
@@ -42,6 +43,7 @@ Capacity Balancing::OwnCapacity(const ClusterConfig& config) const {
 
 void Balancing::FillHello(const ClusterConfig& config, wire::Hello* hello) const {
   hello->set_balance_digest(balancer_.digest());
+  hello->set_balance_ready(ready_);
   if (settled()) hello->set_balance_settled(balancer_.digest());
   hello->set_draining(draining_);
   for (const ServiceConfig& service : config.services) {
@@ -120,11 +122,11 @@ void Balancing::OnPart(const BalanceView& view, const Incoming& incoming) {
   for (const auto& [index, piece] : parts_.parts) bytes += piece;
   parts_ = {};
   wire::BalanceState state;
-  if (state.ParseFromString(bytes) && balancer_.Follow(state)) changed_ = true;
+  if (state.ParseFromString(bytes) && balancer_.Follow(view.now, state)) changed_ = true;
 }
 
 void Balancing::OnFlows(const std::vector<OwnedFlow>& flows) {
-  reporter_.Report(flows);
+  if (!Mutated(Mutation::kTellNoExceptions)) reporter_.Report(flows);
 }
 
 void Balancing::OnRoundDone(uint8_t round) {
@@ -169,7 +171,10 @@ Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& pres
                 .crowds = crowds_.At(view.now),
                 .settled = Settled(view)};
   for (const NodeId& node : present) {
-    const wire::Hello& hello = view.members->Find(node)->hello;
+    const Member& member = *view.members->Find(node);
+    // Whoever has shares must know what was before, or it resets the connections that others serve.
+    if (!member.hello.balance_ready() && !Mutated(Mutation::kShareUnready)) continue;
+    const wire::Hello& hello = member.hello;
     Capacity capacity{.node = node, .draining = hello.draining(), .weight = hello.weight(), .services = {}, .ill = {}};
     for (const wire::ServiceWord& word : hello.services()) {
       capacity.services[word.service()] = word.weight();
@@ -191,6 +196,11 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
     }
   }
   led_ = view.leads;
+  if (!ready_ && balancer_.current().number != 0) {
+    if (ready_by_ == kNever) ready_by_ = view.now + kReadyPatience;
+    const auto known = [&](const NodeId& node) { return node == self_ || view.members->Find(node) != nullptr; };
+    ready_ = view.leads || view.now >= ready_by_ || std::ranges::all_of(balancer_.Sharers(), known);
+  }
   if (present != present_ || view.master != master_) changed_ = true;
   present_ = std::move(present);
   master_ = view.master;
@@ -219,6 +229,7 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
 
 MonoTime Balancing::deadline() const {
   MonoTime next = std::min({balancer_.deadline(), reporter_.deadline(), next_round_});
+  if (!ready_) next = std::min(next, ready_by_);
   if (led_) next = std::min(next, crowds_.deadline());
   for (const Telling& telling : tellings_) next = std::min(next, telling.next);
   return next;

@@ -99,6 +99,8 @@ class Balancing {
   ExceptionReporter reporter_;
   Crowds crowds_;
   bool led_ = false;
+  MonoTime ready_by_ = kNever;  // from then on whoever has not been heard is not waited for
+  bool ready_ = false;          // knows the epochs and those who have shares: may have one, too
   bool draining_ = false;
   std::map<std::string, uint32_t> weights_;
   std::set<std::string> ill_;

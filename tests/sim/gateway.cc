@@ -78,6 +78,7 @@ void Gateway::OnTimer(MonoTime now, uint64_t value) {
   switch (value) {
     case kEcho:
       if (!down_) SendEcho(now);
+      if (on_turn) on_turn(now);
       parts_.queue->Add(now + interval_ - Duration{interval_.ns / 8} +
                             Duration{static_cast<int64_t>(random_.Below(static_cast<uint64_t>(interval_.ns / 4)))},
                         Happening::kDevice, port_, kEcho);
@@ -155,6 +156,14 @@ void Gateway::SendEcho(MonoTime now) {
   seen_.reset(sent_ % seen_.size());
   const EchoFrame echo = MakeEcho(entry_.mac, target_, static_cast<uint32_t>(sent_++));
   Send(now, {reinterpret_cast<const uint8_t*>(&echo), sizeof(echo)});
+}
+
+void Gateway::Forward(MonoTime now, std::span<uint8_t> frame) {
+  if (down_ || !entry_.known || cached_for_ != target_) return;
+  auto* const ethernet = reinterpret_cast<EthernetHeader*>(frame.data());
+  ethernet->source = kMac;
+  ethernet->destination = entry_.mac;
+  Send(now, frame);
 }
 
 void Gateway::OnIp(MonoTime now, ConstBytes frame, FrameId id) {

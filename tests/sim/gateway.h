@@ -5,6 +5,7 @@
 #include <bitset>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 
 #include "proto/address.h"
@@ -48,6 +49,12 @@ class Gateway : public Device {
 
   void OnFrame(MonoTime now, FrameId frame) override;
   void OnTimer(MonoTime now, uint64_t value) override;
+
+  // What hosts behind it send: to wherever its cache leads. Lost while it knows nobody.
+  void Forward(MonoTime now, std::span<uint8_t> frame);
+  const Ipv4Address& target() const { return target_; }
+  // With each echo, its hosts may send, too.
+  std::function<void(MonoTime now)> on_turn;
 
   // An echo was answered in time by the device on `port`.
   std::function<void(MonoTime now, size_t port)> on_answer;

@@ -29,8 +29,8 @@ double Ms(Duration d) {
 }  // namespace
 
 std::string_view NameOf(Invariant invariant) {
-  constexpr std::array<std::string_view, 11> kNames = {"I1", "I2", "I3", "I4",  "I5",      "I6",
-                                                       "I7", "I8", "I9", "I10", "liveness"};
+  constexpr std::array<std::string_view, 12> kNames = {"I1", "I2", "I3", "I4",  "I5",  "I6",
+                                                       "I7", "I8", "I9", "I10", "I11", "liveness"};
   return kNames[static_cast<size_t>(invariant)];
 }
 
@@ -109,6 +109,10 @@ void Monitor::OnPublish(MonoTime now, const Node& node) {
     Violate(now, Invariant::kServed, absl::StrCat(Name(node.index()), " drains only after its gate has shut"));
   }
   if (heart != nullptr && heart->role == HeartRole::kFollow) view.follows = heart->peer.node;
+  const auto& balance = node.snapshot()->balance;
+  if (balance != nullptr && std::exchange(view.balance_epoch, balance->epoch) != balance->epoch) {
+    Trace(now, absl::StrCat(Name(node.index()), ": balance epoch ", balance->epoch));
+  }
 }
 
 // A gate opens: nobody else's may be open but behind a cut, and the term is new.

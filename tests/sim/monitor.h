@@ -32,6 +32,7 @@ enum class Invariant : uint8_t {
   kEnvelope,    // I8
   kRate,        // I9
   kForeign,     // I10
+  kNoReset,     // I11
   kLiveness,    // all faults healed: one master, followed by all, served, histories equal
 };
 std::string_view NameOf(Invariant invariant);
@@ -136,6 +137,7 @@ class Monitor {
     // I7
     uint64_t lineage = 0;
     uint64_t uptime_ms = 0;
+    uint64_t balance_epoch = 0;
   };
   struct Apart {
     bool now = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/sim/clients.h"
 #include "tests/sim/monitor.h"
 
 namespace qure::sim {
@@ -16,6 +17,7 @@ constexpr Duration kIdle = Milliseconds(25);  // an idle worker's rounds in betw
 constexpr Duration kIdentityRestart = Milliseconds(400);
 constexpr size_t kInboxRoom = 1024;
 constexpr size_t kOutboxRoom = 512;
+constexpr size_t kFlows = 256;
 constexpr uint64_t kRestart = 1;  // OnTimer
 
 }  // namespace
@@ -30,6 +32,14 @@ Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, ui
             if (event.kind == EventKind::kMasterSilent) node->parts_.monitor->OnMasterSilent(node->last_round_, *node);
             node->Tell(node->last_round_, event);
           }),
+      flows({.flows = kFlows,
+             .seed = seed,
+             .report =
+                 [this](const FlowException& flow) {
+                   reports.push_back(flow.key);
+                   return true;
+                 }},
+            &counters),
       controller(facts, std::move(state), random, now) {}
 
 Node::Node(const Parts& parts, size_t index, NodeSetup setup, const NodeId& id, uint64_t seed)
@@ -81,6 +91,7 @@ void Node::Kill(MonoTime now) {
 }
 
 void Node::End(MonoTime) {
+  parts_.clients->OnEnd(*this);
   process_.reset();
   for (const FrameId frame : ring_) parts_.pool->Drop(frame);
   ring_.clear();
@@ -250,6 +261,16 @@ void Node::Hear(MonoTime now) {
     process_->stored.pop_front();
     Execute(now, process_->controller.OnPersisted(local, stored.ticket, stored.ok));
   }
+  if (process_) HearFlows(now);
+}
+
+void Node::HearFlows(MonoTime now) {
+  Process& p = *process_;
+  const auto round = static_cast<uint8_t>(p.counters.flow_round.value());
+  if (p.reports.empty() && round == p.report_round) return;
+  p.report_round = round;
+  const std::vector<FlowKey> reports = std::exchange(p.reports, {});
+  Execute(now, p.controller.OnFlows(clocks_.Monotonic(now), reports, round));
 }
 
 void Node::Answer(MonoTime now, const Request& request) {
@@ -321,7 +342,11 @@ void Node::Do(MonoTime now, const TakeNewIdentity&) {
   parts_.queue->Add(now + kIdentityRestart, Happening::kDevice, port_, kRestart);
 }
 
-void Node::Do(MonoTime, const LearnFlows&) {}
+void Node::Do(MonoTime now, const LearnFlows& action) {
+  for (const LearnFlows::Lesson& lesson : action.flows) {
+    process_->flows.Learn(clocks_.Monotonic(now), {.key = lesson.key, .owner = lesson.owner});
+  }
+}
 
 void Node::Do(MonoTime now, const Finished&) {
   parts_.monitor->OnEnd(now, *this);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/core/controller.h"
+#include "dataplane/flow_keeper.h"
 #include "dataplane/heart.h"
 #include "dataplane/lease_gate.h"
 #include "dataplane/pipeline.h"
@@ -24,6 +25,7 @@
 
 namespace qure::sim {
 
+class Clients;
 class Monitor;
 
 struct NodeSetup {
@@ -48,6 +50,7 @@ class Node : public Device {
     FramePool* pool = nullptr;
     Lan* lan = nullptr;
     Monitor* monitor = nullptr;
+    Clients* clients = nullptr;
   };
   Node(const Parts& parts, size_t index, NodeSetup setup, const NodeId& id, uint64_t seed);
   void PlugIn();
@@ -116,6 +119,10 @@ class Node : public Device {
     LeaseGate gate;
     StallGuard guard;
     Heart heart;
+    std::vector<FlowKey> reports;  // of the flow keeper to the control thread …
+    uint8_t report_round = 0;      // … and what that heard last
+    WorkerCounters counters;
+    FlowKeeper flows;
     Controller controller;
     std::shared_ptr<const Snapshot> snapshot;
     std::deque<Event> events;  // to the control thread …
@@ -170,6 +177,7 @@ class Node : public Device {
   // Control thread.
   void RunControl(MonoTime now);
   void Hear(MonoTime now);
+  void HearFlows(MonoTime now);
   void Answer(MonoTime now, const Request& request);
   void Execute(MonoTime now, const Actions& actions);
   void Do(MonoTime now, const SendFrame& action);

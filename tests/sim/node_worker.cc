@@ -4,6 +4,7 @@
 
 #include "dataplane/cluster_filter.h"
 #include "proto/udp_frame.h"
+#include "tests/sim/clients.h"
 #include "tests/sim/monitor.h"
 #include "tests/sim/node.h"
 
@@ -77,6 +78,7 @@ void Node::Round(MonoTime now) {
   p.heart.Use(local, snapshot->heart);
   QueueControlFrames(*snapshot);
   const size_t received = Receive(now, *snapshot);
+  if (p.flows.Round(local, *snapshot)) WakeControl(now);
   if (!IsSilent(*snapshot)) p.heart.Round(local, snapshot->heart, stall, received < kBurst);
   if (!ring_.empty() || !p.outbox.empty()) WakeWorker(now + setup_.busy_round);
   if (!Trapped(now, Where::kBeforeGate)) Flush(now);
@@ -97,7 +99,7 @@ size_t Node::Receive(MonoTime now, const Snapshot& snapshot) {
   const size_t count = std::min(ring_.size(), kBurst);
   if (count == 0) return 0;
   Load(count);
-  ProcessLan(snapshot, Flows{}, &batch_);
+  ProcessLan(snapshot, process_->flows.At(clocks_.Monotonic(now)), &batch_);
   for (size_t i = 0; i < batch_.count; ++i) Dispatch(now, i);
   ReportEvents(now);
   return count;
@@ -110,8 +112,9 @@ void Node::Dispatch(MonoTime now, size_t index) {
   const Parsed& parsed = batch_.parsed[index];
   switch (VerdictOf(reason)) {
     case Verdict::kDrop:
-    case Verdict::kHost:
       return;
+    case Verdict::kHost:
+      return parts_.clients->OnKernel(now, *this, frame);
     case Verdict::kLan:
       return Queue(frame, false);
     case Verdict::kAnswer:

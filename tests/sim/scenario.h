@@ -29,5 +29,6 @@ std::span<const Scenario> NetworkScenarios();
 std::span<const Scenario> StoreScenarios();
 std::span<const Scenario> StrangerScenarios();
 std::span<const Scenario> LifeScenarios();
+std::span<const Scenario> BalanceScenarios();
 
 }  // namespace qure::sim

@@ -37,6 +37,7 @@ World::World(uint64_t seed, size_t nodes, bool trace)
       lan_(&queue_, &pool_, random_.Fork()),
       monitor_(&pool_, &lan_),
       gateway_({.queue = &queue_, .pool = &pool_, .lan = &lan_}, random_.Fork()),
+      clients_(&gateway_, &monitor_, seed),
       foreign_({.queue = &queue_, .pool = &pool_, .lan = &lan_}),
       recorder_({.queue = &queue_, .pool = &pool_, .lan = &lan_}, random_.Fork()),
       speaker_({.queue = &queue_, .pool = &pool_, .lan = &lan_}, random_.Fork()) {
@@ -58,9 +59,9 @@ void World::Make() {
   if (!nodes_.empty()) return;
   for (size_t i = 0; i < setups.size(); ++i) {
     if (setups[i].config.addresses.empty()) setups[i].config = config;
-    nodes_.push_back(
-        std::make_unique<Node>(Node::Parts{.queue = &queue_, .pool = &pool_, .lan = &lan_, .monitor = &monitor_}, i,
-                               setups[i], random_.Id(), random_.Fork()));
+    nodes_.push_back(std::make_unique<Node>(
+        Node::Parts{.queue = &queue_, .pool = &pool_, .lan = &lan_, .monitor = &monitor_, .clients = &clients_}, i,
+        setups[i], random_.Id(), random_.Fork()));
     nodes_.back()->PlugIn();
   }
   gateway_.PlugIn();
@@ -76,6 +77,7 @@ void World::Make() {
     if (port != gateway_.port() && bytes.size() > kHeartbeatFrame) recorder_.Hear(bytes);
   };
   gateway_.on_answer = [this](MonoTime at, size_t port) { monitor_.OnAnswer(at, port); };
+  if (clients_.any()) gateway_.on_turn = [this](MonoTime at) { clients_.Turn(at); };
   gateway_.Start(MonoTime{});
 }
 

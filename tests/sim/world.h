@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/core/config.h"
+#include "tests/sim/clients.h"
 #include "tests/sim/event_queue.h"
 #include "tests/sim/frame_pool.h"
 #include "tests/sim/gateway.h"
@@ -49,6 +50,7 @@ class World {
   Node& node(size_t index) { return *nodes_[index]; }
   Lan& lan() { return lan_; }
   Gateway& gateway() { return gateway_; }
+  Clients& clients() { return clients_; }
   ForeignHost& foreign() { return foreign_; }
   Recorder& recorder() { return recorder_; }
   Speaker& speaker() { return speaker_; }
@@ -82,6 +84,7 @@ class World {
   Lan lan_;
   Monitor monitor_;
   Gateway gateway_;
+  Clients clients_;
   ForeignHost foreign_;
   Recorder recorder_;
   Speaker speaker_;

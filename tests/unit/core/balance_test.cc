@@ -188,7 +188,7 @@ TEST_F(BalancerTest, FollowersComputeTheSame) {
   nodes[1].services[ServiceIdOf("web")] = 7;
   Decide(nodes);
   Balancer follower{Id(1)};
-  ASSERT_TRUE(follower.Follow(balancer_.ToWire()));
+  ASSERT_TRUE(follower.Follow(now_, balancer_.ToWire()));
   EXPECT_EQ(follower.digest(), balancer_.digest());
   EXPECT_EQ(follower.current(), balancer_.current());
   EXPECT_EQ(follower.previous(), balancer_.previous());
@@ -211,13 +211,13 @@ TEST_F(BalancerTest, UnsoundEpochsChangeNothing) {
   const uint64_t digest = balancer_.digest();
   wire::BalanceState state = balancer_.ToWire();
   state.set_seed("short");
-  EXPECT_FALSE(balancer_.Follow(state));
+  EXPECT_FALSE(balancer_.Follow(now_, state));
   state = balancer_.ToWire();
   state.add_nodes("short");
-  EXPECT_FALSE(balancer_.Follow(state));
+  EXPECT_FALSE(balancer_.Follow(now_, state));
   state = balancer_.ToWire();
   state.mutable_current()->mutable_services(0)->set_weights("far too many");
-  EXPECT_FALSE(balancer_.Follow(state));
+  EXPECT_FALSE(balancer_.Follow(now_, state));
   EXPECT_EQ(balancer_.digest(), digest);
 }
 
@@ -245,7 +245,7 @@ TEST_F(BalancerTest, CrowdsArePartOfTheEpoch) {
   Wait(kEpochSettled);
   EXPECT_TRUE(Decide(Present({0, 1})));
   Balancer follower{Id(1)};
-  ASSERT_TRUE(follower.Follow(balancer_.ToWire()));
+  ASSERT_TRUE(follower.Follow(now_, balancer_.ToWire()));
   const auto after = follower.Compile(config_, {}, std::nullopt, 1);
   EXPECT_EQ(AffinityFor(after->current, Affinity::kAdaptive, crowd), Affinity::kSocket);
   EXPECT_EQ(AffinityFor(after->previous, Affinity::kAdaptive, crowd), Affinity::kAddress);

@@ -1,0 +1,99 @@
+#include "tests/sim/clients.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/checksum.h"
+#include "proto/ethernet.h"
+#include "proto/ip.h"
+#include "proto/tcp.h"
+#include "tests/sim/monitor.h"
+#include "tests/sim/node.h"
+
+namespace qure::sim {
+namespace {
+
+constexpr double kEnds = 0.005;  // chance that a segment is a connection's last
+
+struct Segment {
+  EthernetHeader ethernet;
+  Ipv4Header ip;
+  TcpHeader tcp;
+  std::array<uint8_t, 6> padding;  // up to the minimum frame
+};
+static_assert(sizeof(Segment) == kMinimumFrame);
+
+}  // namespace
+
+void Clients::Turn(MonoTime now) {
+  if (connections_.empty()) return;
+  Connection& connection = Next();
+  if (connection.port == 0) {
+    last_port_ = last_port_ == UINT16_MAX ? 20'000 : static_cast<uint16_t>(last_port_ + 1);
+    connection = {.port = last_port_, .server = nullptr, .gone = false};
+  }
+  if (connection.server == nullptr) return Send(now, connection, kTcpSyn);
+  if (!random_.Chance(kEnds)) return Send(now, connection, kTcpAck);
+  Send(now, connection, kTcpFin | kTcpAck);
+  connection = {};
+}
+
+// Whoever is accepted answers at once (RFC 9293 §3.5).
+Clients::Connection& Clients::Next() {
+  const auto fresh = std::ranges::find(connections_, std::exchange(fresh_, uint16_t{0}), &Connection::port);
+  return fresh != connections_.end() ? *fresh : connections_[random_.Below(connections_.size())];
+}
+
+void Clients::Send(MonoTime now, const Connection& connection, uint8_t flags) {
+  Segment segment{};
+  segment.ethernet.ether_type = Be16(kEtherTypeIpv4);
+  segment.ip.version_ihl = 0x45;
+  segment.ip.total_length = Be16(sizeof(Ipv4Header) + sizeof(TcpHeader));
+  segment.ip.time_to_live = 60;
+  segment.ip.protocol = kProtocolTcp;
+  segment.ip.source = Gateway::kClient;
+  segment.ip.destination = gateway_->target();
+  segment.ip.checksum = InternetChecksum({reinterpret_cast<const uint8_t*>(&segment.ip), sizeof(segment.ip)});
+  segment.tcp.source_port = Be16(connection.port);
+  segment.tcp.destination_port = Be16(kPort);
+  segment.tcp.data_offset = sizeof(TcpHeader) / 4 << 4;
+  segment.tcp.flags = flags;
+  gateway_->Forward(now, {reinterpret_cast<uint8_t*>(&segment), sizeof(segment)});
+}
+
+void Clients::OnKernel(MonoTime now, const Node& node, ConstBytes frame) {
+  if (frame.size() < sizeof(Segment)) return;
+  Segment segment;
+  std::memcpy(&segment, frame.data(), sizeof(segment));
+  if (segment.ip.protocol != kProtocolTcp || segment.tcp.destination_port.value() != kPort) return;
+  const auto found = std::ranges::find(connections_, segment.tcp.source_port.value(), &Connection::port);
+  if (found == connections_.end()) return;  // it has ended
+  if ((segment.tcp.flags & kTcpSyn) != 0) {
+    if (found->server != nullptr) return;
+    found->server = &node;
+    fresh_ = found->port;
+    ++opened_;
+    monitor_->Trace(now, absl::StrCat(node.setup().name, ": accepts port ", found->port));
+    return;
+  }
+  if (found->server == &node && !found->gone) {
+    ++segments_;
+    return;
+  }
+  if (found->gone) {
+    ++resets_;
+  } else {
+    monitor_->Violate(now, Invariant::kNoReset,
+                      absl::StrCat("connection from port ", found->port, ", served by ", found->server->setup().name,
+                                   ", is reset by ", node.setup().name));
+  }
+  *found = {};
+}
+
+void Clients::OnEnd(const Node& node) {
+  for (Connection& connection : connections_) connection.gone |= connection.server == &node;
+}
+
+}  // namespace qure::sim

@@ -1,0 +1,102 @@
+// Balanced connections: drains, weights, deaths and changes of master, and none is reset whose node lives.
+#include "tests/sim/scenario.h"
+
+namespace qure::sim {
+namespace {
+
+constexpr Duration kCalm = Seconds(4);
+constexpr size_t kConnections = 24;
+constexpr uint32_t kFewRows = 257;  // quick to make; the more so, what is wrong shows
+
+void Balance(World& world) {
+  ServiceConfig web;
+  web.name = "web";
+  web.first_port = web.last_port = Clients::kPort;
+  world.config.services = {web};
+  world.config.share_rows = kFewRows;
+  world.expect().served_within = Milliseconds(1500);
+  world.clients().Open(kConnections);
+}
+
+Duration Some(World& world, int64_t low_ms, int64_t high_ms) {
+  return world.random().Between(Milliseconds(low_ms), Milliseconds(high_ms));
+}
+
+void Drain(World& world, Duration when, bool on) {
+  world.Quietly(when, [&world, on] {
+    const NodeId whose = world.node(world.Anyone()).id();
+    world.node(world.Anyone()).Command(world.now(), SetDraining{.node = whose, .on = on});
+  });
+}
+
+void Weigh(World& world, Duration when) {
+  world.Quietly(when, [&world] {
+    const auto weight = static_cast<uint32_t>(world.random().Between(0, 5));
+    const NodeId whose = world.node(world.Anyone()).id();
+    world.node(world.Anyone()).Command(world.now(), SetWeight{.node = whose, .service = "web", .weight = weight});
+  });
+}
+
+void HandOverSoon(World& world, Duration when) {
+  world.At(when, [&world] { world.node(world.Master()).Command(world.now(), HandOver{}); });
+}
+
+// Some at once, some after each other.
+void Drains(World& world) {
+  Balance(world);
+  Duration when = kCalm;
+  for (int64_t i = world.random().Between(6, 14); i > 0; --i) {
+    if (world.random().Chance(0.7)) {
+      Drain(world, when, world.random().Chance(0.5));
+    } else {
+      Weigh(world, when);
+    }
+    if (world.random().Chance(0.6)) when = when + Some(world, 1, 2500);
+  }
+}
+
+// One after the other: what the master and the deputy know together is lost only with both.
+void Deaths(World& world) {
+  Balance(world);
+  Duration when = kCalm;
+  for (int64_t i = world.random().Between(2, 4); i > 0; --i) {
+    const double which = static_cast<double>(world.random().Below(3));
+    world.At(when, [&world, which] {
+      const size_t master = world.Master();
+      const size_t deputy = world.Deputy();
+      world.node(which == 0 ? master : which == 1 ? deputy : world.Other(master, deputy)).Kill(world.now());
+    });
+    const Duration back = when + Some(world, 1000, 2500);  // no machine boots sooner
+    world.At(back, [&world] {
+      for (size_t n = 0; n < world.size(); ++n) world.node(n).Boot(world.now());
+    });
+    if (world.random().Chance(0.5)) Drain(world, when - Some(world, 0, 1000), true);
+    if (world.random().Chance(0.5)) Drain(world, back + Some(world, 0, 1000), false);
+    when = back + Some(world, 4000, 6000);
+  }
+}
+
+void Changes(World& world) {
+  Balance(world);
+  Duration when = kCalm;
+  for (int64_t i = world.random().Between(3, 6); i > 0; --i) {
+    HandOverSoon(world, when);
+    if (world.random().Chance(0.7)) Drain(world, when + Some(world, 0, 300), world.random().Chance(0.5));
+    if (world.random().Chance(0.3)) Weigh(world, when + Some(world, 0, 300));
+    when = when + Some(world, 1000, 4000);
+  }
+}
+
+constexpr Scenario kBalance[] = {
+    {"flows_drains", "connections under drains and changed weights", Drains, 4},
+    {"flows_deaths", "connections under deaths, reboots and drains", Deaths, 4},
+    {"flows_changes", "connections under handovers, drains and weights", Changes, 3},
+};
+
+}  // namespace
+
+std::span<const Scenario> BalanceScenarios() {
+  return kBalance;
+}
+
+}  // namespace qure::sim
