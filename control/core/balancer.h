@@ -69,7 +69,8 @@ class Balancer {
 
   // The master's decision. True if the epochs have changed.
   bool Decide(MonoTime now, const Demand& demand, absl::BitGenRef random);
-  // Another node's epochs, the master's; new to us, so they have not settled. False if `state` is unsound; nothing has changed then.
+  // Another node's epochs, the master's; new to us, so they have not settled. False if `state` is unsound; nothing has
+  // changed then.
   bool Follow(MonoTime now, const wire::BalanceState& state);
   wire::BalanceState ToWire() const;
   // Of both epochs and the seed: equal on all nodes that compute the same tables.
