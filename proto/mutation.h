@@ -29,7 +29,7 @@ enum class Mutation : uint8_t {
 
   // Balance.
   kShareUnready,       // a node gets flows before it knows who had them
-  kChangeDoesNotWait,  // a drain makes an epoch before the last one has settled, as a death does
+  kChangeDoesNotWait,  // an epoch is taken to have settled at once
   kTellNoExceptions,   // owners keep to themselves what they serve though the table names another
 };
 

@@ -104,8 +104,7 @@ bool Balancer::OnlyLosses(const Demand& demand, const Epoch& from, const Epoch& 
     }
     for (const Capacity& node : demand.present) {
       const bool ill = node.ill.contains(service) && node.ill.at(service);
-      const bool wished = !ill && before->second.contains(node.node) && !weights.contains(node.node);
-      if (wished && !Mutated(Mutation::kChangeDoesNotWait)) return false;
+      if (!ill && before->second.contains(node.node) && !weights.contains(node.node)) return false;
     }
   }
   return true;
@@ -122,6 +121,7 @@ bool Balancer::Decide(MonoTime now, const Demand& demand, absl::BitGenRef random
   current_settled_ |= demand.settled;
   if (Same(wanted, current_)) return false;
   const bool first = current_.number == 0;
+  if (Mutated(Mutation::kChangeDoesNotWait)) current_settled_ = true;
   if (!first && wanted.weights != current_.weights && OnlyLosses(demand, current_, wanted)) {
     // What else has changed can wait, and is not to make the losses wait.
     wanted.crowds = current_.crowds;

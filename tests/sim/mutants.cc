@@ -20,9 +20,9 @@ constexpr Mutant kMutants[] = {
     {Mutation::kClaimWithoutGateway, "claim_without_gateway", "cut_and_healed"},
     {Mutation::kNoYieldShut, "no_yield_shut", "handovers"},
     {Mutation::kClaimWhileListening, "claim_while_listening", "deaf_member"},
-    {Mutation::kShareUnready, "share_unready", "flows_deaths", 600},
-    {Mutation::kChangeDoesNotWait, "change_does_not_wait", "flows_changes", 600},
-    {Mutation::kTellNoExceptions, "tell_no_exceptions", "flows_changes", 600},
+    {Mutation::kShareUnready, "share_unready", "flows_deaths"},
+    {Mutation::kChangeDoesNotWait, "change_does_not_wait", "flows_changes"},
+    {Mutation::kTellNoExceptions, "tell_no_exceptions", "flows_changes"},
 };
 
 }  // namespace

@@ -78,12 +78,19 @@ void Deaths(World& world) {
 
 void Changes(World& world) {
   Balance(world);
-  Duration when = kCalm;
+  Duration when = kCalm + Seconds(2);
   for (int64_t i = world.random().Between(3, 6); i > 0; --i) {
+    // Several wishes at about the time of each handover.
+    for (int64_t wishes = world.random().Between(0, 5); wishes > 0; --wishes) {
+      const Duration about = when - Milliseconds(1500) + Some(world, 0, 1800);
+      if (world.random().Chance(0.7)) {
+        Drain(world, about, world.random().Chance(0.5));
+      } else {
+        Weigh(world, about);
+      }
+    }
     HandOverSoon(world, when);
-    if (world.random().Chance(0.7)) Drain(world, when + Some(world, 0, 300), world.random().Chance(0.5));
-    if (world.random().Chance(0.3)) Weigh(world, when + Some(world, 0, 300));
-    when = when + Some(world, 1000, 4000);
+    when = when + Some(world, 1600, 4000);
   }
 }
 

@@ -125,8 +125,10 @@ TEST(ConfigJson, SpeaksTheLanguageOfTheFile) {
   EXPECT_TRUE(ParseIp(cluster.at("group").get<std::string>())->v4().is_multicast());
   EXPECT_EQ(cluster.at("address"),
             json::parse(R"([{"address": "198.51.100.50/24", "alternatives": ["198.51.100.51/24"]}])"));
-  EXPECT_EQ(cluster.at("service"), json::parse(R"([{"name": "web", "protocol": "tcp", "ports": "80"},
-                                                   {"name": "media", "protocol": "udp", "ports": "8000-8010"}])"));
+  EXPECT_EQ(cluster.at("service"), json::parse(R"([
+    {"name": "web", "protocol": "tcp", "ports": "80", "affinity": "socket", "return": "direct"},
+    {"name": "media", "protocol": "udp", "ports": "8000-8010", "affinity": "socket", "return": "direct"}])"));
+  EXPECT_EQ(cluster.at("balance"), json::parse(R"({"rows": 65537, "crowd": 250})"));
   EXPECT_EQ(cluster.at("zone"), json::parse(R"([{"name": "home.example.", "ttl": 60, "records": 2}])"));
 }
 
