@@ -193,6 +193,13 @@ TEST_F(ForwarderTest, WithoutRoomFlowsGoByTheTable) {
   EXPECT_GT(table_.counts().refused, 0U);
 }
 
+// The master has a newer epoch, whose previous one is our current.
+TEST_F(ForwarderTest, WhoLagsAnEpochBehindPassesOnWhatItDoesNotKnow) {
+  Use(kPeer1, kPeer2);
+  EXPECT_EQ(Target(Tcp4(kAck, kNodeMac)), kPeer1Hop1);
+  EXPECT_EQ(Tcp4(kSyn, kNodeMac, 40001).reason, Reason::host_owner);
+}
+
 // A crowd's connections of before stay where they are: the second chance is by the address alone.
 TEST_F(ForwarderTest, ACrowdIsSpreadAndItsOldFlowsStay) {
   auto services = std::make_shared<ServiceMap>(*snapshot_.services);
