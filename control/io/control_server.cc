@@ -71,13 +71,15 @@ bool Flush(const Fd& socket, std::string* output) {
   return true;
 }
 
-ordered_json Respond(std::string_view line, const ControlServer::Handler& handler) {
+std::optional<ordered_json> Respond(std::string_view line, uint64_t ticket, const ControlServer::Handler& handler) {
   const json request = json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (request.is_discarded()) return {{"error", "the request is not JSON"}};
-  if (!request.is_object()) return {{"error", "the request is not a JSON object"}};
+  if (request.is_discarded()) return ordered_json{{"error", "the request is not JSON"}};
+  if (!request.is_object()) return ordered_json{{"error", "the request is not a JSON object"}};
   const auto command = request.find("command");
-  if (command == request.end() || !command->is_string()) return {{"error", "the request has no \"command\" string"}};
-  return handler(command->get_ref<const std::string&>(), request);
+  if (command == request.end() || !command->is_string()) {
+    return ordered_json{{"error", "the request has no \"command\" string"}};
+  }
+  return handler({.command = command->get_ref<const std::string&>(), .body = request, .ticket = ticket});
 }
 
 std::string Line(const ordered_json& answer) {
@@ -163,7 +165,16 @@ bool ControlServer::Receive(Client* client) {
   return true;
 }
 
+void ControlServer::Answer(uint64_t ticket, const ordered_json& answer) {
+  const auto found = std::ranges::find(clients_, ticket, [](const auto& client) { return client.second.waiting; });
+  if (found == clients_.end()) return;
+  found->second.waiting = 0;
+  found->second.output = Line(answer);
+  Watch(EPOLL_CTL_MOD, found->first, EPOLLOUT);
+}
+
 bool ControlServer::Step(Client* client, const Handler& handler) {
+  if (client->waiting != 0) return false;  // it has hung up: nothing else is heard of it
   client->last_active = ++activity_;
   if (!Flush(client->socket, &client->output)) return false;
   if (client->output.empty() && !client->ended && client->input.find('\n') == std::string::npos && !Receive(client))
@@ -171,8 +182,10 @@ bool ControlServer::Step(Client* client, const Handler& handler) {
 
   const size_t end = client->input.find('\n');
   if (client->output.empty() && end != std::string::npos) {
-    client->output = Line(Respond(std::string_view(client->input).substr(0, end), handler));
+    client->waiting = ++last_ticket_;
+    const auto answer = Respond(std::string_view(client->input).substr(0, end), client->waiting, handler);
     client->input.erase(0, end + 1);
+    if (answer) Answer(client->waiting, *answer);
   } else if (client->output.empty() && client->input.size() > kMaxRequest) {
     client->output = Line({{"error", absl::StrCat("the request is longer than ", kMaxRequest, " bytes")}});
     client->input.clear();
@@ -180,9 +193,11 @@ bool ControlServer::Step(Client* client, const Handler& handler) {
   }
   if (!Flush(client->socket, &client->output)) return false;
 
+  const bool waits = client->waiting != 0;
   const bool more = !client->output.empty() || client->input.find('\n') != std::string::npos;
-  if (client->ended && !more) return false;
-  Watch(EPOLL_CTL_MOD, client->socket.get(), more ? EPOLLOUT : EPOLLIN);
+  if (client->ended && !more && !waits) return false;
+  const uint32_t going_on = more ? EPOLLOUT : EPOLLIN;
+  Watch(EPOLL_CTL_MOD, client->socket.get(), waits ? 0 : going_on);
   return true;
 }
 

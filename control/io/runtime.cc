@@ -145,7 +145,8 @@ void Runtime::Wait(MonoTime until) {
   if (watched_[kStored].revents != 0) OnStored();
   if (watched_[kSignals].revents != 0) OnSignal();
   if (watched_[kRequests].revents != 0) {
-    parts_.server->Serve([this](std::string_view command, const json& request) { return Answer(command, request); });
+    parts_.server->Serve(
+        [this](const ControlServer::Request& request) { return Answer(request.command, request.body); });
   }
 }
 

@@ -80,7 +80,7 @@ class ControlServerTest : public ::testing::Test {
       if (std::chrono::steady_clock::now() > end) return false;
       pollfd ready{server_->fd(), POLLIN, 0};
       if (poll(&ready, 1, 10) > 0) {
-        server_->Serve([this](std::string_view command, const json& request) { return Handle(command, request); });
+        server_->Serve([this](const ControlServer::Request& request) { return Handle(request); });
         ++turns_;
       }
     }
@@ -99,17 +99,23 @@ class ControlServerTest : public ::testing::Test {
     });
   }
 
-  ordered_json Handle(std::string_view command, const json& request) {
+  std::optional<ordered_json> Handle(const ControlServer::Request& request) {
     ++handled_;
-    if (command == "repeat") return {{"request", request}};
-    if (command == "big") return {{"text", std::string(1 << 20, 'x')}};
-    return {{"echo", command}};
+    if (request.command == "repeat") return ordered_json{{"request", request.body}};
+    if (request.command == "big") return ordered_json{{"text", std::string(1 << 20, 'x')}};
+    if (request.command == "later") {
+      ticket_ = request.ticket;
+      return std::nullopt;
+    }
+    if (request.command == "within") server_->Answer(request.ticket, {{"within", true}});
+    return request.command == "within" ? std::nullopt : std::optional(ordered_json{{"echo", request.command}});
   }
 
   const TemporaryDirectory directory_;
   const std::string path_ = directory_ / "run/qured.sock";
   std::unique_ptr<ControlServer> server_;
   int handled_ = 0;
+  uint64_t ticket_ = 0;  // of the last request to be answered later
   int turns_ = 0;
 };
 
@@ -228,6 +234,43 @@ TEST_F(ControlServerTest, HalfARequestDelaysNobody) {
   half.Send("\"status\"}\n");
   ASSERT_TRUE(ServeLine(&half));
   EXPECT_EQ(half.received(), "{\"echo\":\"status\"}\n");
+}
+
+TEST_F(ControlServerTest, AnAnswerCanComeLaterAndDelaysNobodyElse) {
+  RawClient patient(path_);
+  patient.Send("{\"command\":\"later\"}\n{\"command\":\"status\"}\n");
+  patient.EndSending();
+  ASSERT_TRUE(ServeUntil([&] { return ticket_ != 0; }));
+  RawClient quick(path_);
+  quick.Send("{\"command\":\"ports\"}\n{\"command\":\"within\"}\n");
+  ASSERT_TRUE(ServeUntil([&] {
+    quick.Receive();
+    return quick.received() == "{\"echo\":\"ports\"}\n{\"within\":true}\n";
+  }));
+  pollfd ready{server_->fd(), POLLIN, 0};
+  EXPECT_EQ(poll(&ready, 1, 0), 0);
+  patient.Receive();
+  EXPECT_EQ(patient.received(), "");
+
+  server_->Answer(ticket_ + 100, {{"to", "nobody"}});
+  server_->Answer(ticket_, {{"now", 1}});
+  server_->Answer(ticket_, {{"now", 2}});
+  ASSERT_TRUE(ServeUntilClosed(&patient));
+  EXPECT_EQ(patient.received(), "{\"now\":1}\n{\"echo\":\"status\"}\n");
+}
+
+TEST_F(ControlServerTest, ClientThatHangsUpBeforeItsAnswerIsForgotten) {
+  auto gone = std::make_unique<RawClient>(path_);
+  gone->Send("{\"command\":\"later\"}\n");
+  ASSERT_TRUE(ServeUntil([&] { return ticket_ != 0; }));
+  gone.reset();
+  pollfd ready{server_->fd(), POLLIN, 0};
+  ASSERT_EQ(poll(&ready, 1, 5000), 1);
+  ASSERT_TRUE(ServeUntil([&] { return poll(&ready, 1, 0) == 0; }));
+  server_->Answer(ticket_, {{"now", 1}});
+  RawClient next(path_);
+  next.Send("{\"command\":\"status\"}\n");
+  EXPECT_TRUE(ServeLine(&next));
 }
 
 TEST_F(ControlServerTest, ClientThatDoesNotReadDelaysNobodyAndGetsAllInTheEnd) {
