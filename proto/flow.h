@@ -75,6 +75,7 @@ constexpr uint32_t FlowTicks(Duration span) {
   return static_cast<uint32_t>(span.ns >> 26);
 }
 
+// The numbers are also those of FlowTold (proto/cluster.proto).
 enum class FlowState : uint8_t {
   kFree,         // no entry
   kOpening,      // TCP: a SYN was seen and nothing after it; gives way to any other flow when there is no room

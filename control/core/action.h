@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "control/core/stored.h"
 #include "proto/address.h"
 #include "proto/flow.h"
+#include "proto/node.h"
 #include "proto/snapshot.h"
 
 namespace qure {
@@ -64,13 +66,27 @@ struct LearnFlows {
   std::vector<Lesson> flows;
 };
 
+// Look the flow up in the workers' tables, then call Controller::OnFlowFound with this and what they have.
+struct LookUpFlow {
+  NodeId asker{};       // this node or another
+  uint64_t number = 0;  // the asker's, of its question
+  FlowKey key;
+};
+
+// What AskFlow has come to.
+struct FlowAnswered {
+  uint64_t id = 0;                // AskFlow::id
+  bool answered = false;          // the master did, or there is none but this node
+  std::optional<FlowEntry> flow;  // none: not known; its `seen` means nothing
+};
+
 struct Log {
   LogLevel level = LogLevel::kInfo;
   std::string text;
 };
 
 using Action = std::variant<SendFrame, PublishSnapshot, OpenGate, ShutGate, SetHostAddresses, Persist, TakeNewIdentity,
-                            Finished, LearnFlows, Log>;
+                            Finished, LearnFlows, LookUpFlow, FlowAnswered, Log>;
 using Actions = std::vector<Action>;
 
 }  // namespace qure

@@ -89,6 +89,7 @@ class Balancer {
   // A node's number in this process; none left: nullopt.
   std::optional<NodeSlot> SlotOf(const NodeId& node);
   std::optional<NodeSlot> KnownSlot(const NodeId& node) const;
+  const NodeId& NodeAt(NodeSlot slot) const { return slots_.at(slot); }
 
  private:
   using Weights = std::map<NodeId, uint32_t>;

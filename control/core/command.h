@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "proto/envelope.h"
+#include "proto/flow.h"
 #include "proto/node.h"
 
 namespace qure {
@@ -39,9 +40,15 @@ struct UseKey {
 struct RemoveKey {
   uint32_t id = 0;
 };
+// What do the master's workers know of this flow? Ends with FlowAnswered, at once or within kFlowAskTries.
+struct AskFlow {
+  uint64_t id = 0;  // any, to tell the answers apart
+  FlowKey key;
+};
 // SIGTERM: hand over, say goodbye, then Finished.
 struct Stop {};
 
-using Command = std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, AddKey, UseKey, RemoveKey, Stop>;
+using Command =
+    std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, AddKey, UseKey, RemoveKey, AskFlow, Stop>;
 
 }  // namespace qure

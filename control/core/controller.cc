@@ -187,6 +187,8 @@ absl::Status Controller::OnCommand(MonoTime now, const Command& command, Actions
       return absl::NotFoundError(absl::StrCat("there is no key ", remove->id));
     }
     result = ChangeKeys(next, &said);
+  } else if (const auto* ask = std::get_if<AskFlow>(&command)) {
+    Ask(now, *ask, &said);
   } else if (std::holds_alternative<Stop>(command) && stop_by_ == kNever) {
     stop_by_ = now + kStopTimeout;
     const std::string error = election_.HandOver(now, Input(), std::nullopt, &said);
@@ -243,7 +245,7 @@ MonoTime Controller::NextDeadline() const {
   MonoTime next = std::min({next_hello_, next_life_save_, life_->deadline(), election_.deadline(), groups_.deadline()});
   if (transport_.enabled()) next = std::min(next, members_.deadline());
   next = std::min({next, stop_by_, announce_again_at_});
-  if (transport_.enabled()) next = std::min(next, balancing_.deadline());
+  if (transport_.enabled()) next = std::min({next, balancing_.deadline(), flow_asker_.deadline()});
   for (const Claim& claim : claims_) next = std::min(next, claim.deadline());
   return next;
 }
@@ -306,6 +308,10 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out
       return OnChunk(now, incoming, out);
     case wire::Message::kExceptions:
       return OnExceptions(incoming, out);
+    case wire::Message::kFlowAsk:
+      return OnFlowAsk(incoming, out);
+    case wire::Message::kFlowTold:
+      return OnFlowTold(message.flow_told(), out);
     case wire::Message::kOrder:
       return ObeyOrder(now, message.order(), out);
     default:

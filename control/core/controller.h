@@ -19,6 +19,7 @@
 #include "control/core/command.h"
 #include "control/core/config.h"
 #include "control/core/election.h"
+#include "control/core/flow_asker.h"
 #include "control/core/group_listener.h"
 #include "control/core/history.h"
 #include "control/core/identity.h"
@@ -70,6 +71,7 @@ struct NodeRow {
 struct ServiceRow {
   std::string name;
   bool ill = false;                    // its check fails here
+  std::set<NodeId> ill_at;             // nodes whose check fails, by their own word
   uint32_t weight = 1;                 // of this node
   std::map<NodeId, uint32_t> current;  // weights of the balance epochs
   std::map<NodeId, uint32_t> previous;
@@ -132,6 +134,8 @@ class Controller {
   // What the workers tell of flows that this node serves by exception (proto/balance.h); `round`: the round of reports
   // that all of them have finished.
   Actions OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uint8_t round);
+  // LookUpFlow: what the workers have for the flow.
+  Actions OnFlowFound(MonoTime now, const LookUpFlow& question, const std::optional<FlowEntry>& found);
   // The services, by name, whose check fails on this node.
   Actions OnHealth(MonoTime now, std::set<std::string> ill);
 
@@ -176,6 +180,11 @@ class Controller {
   void Store(StoreChange change, Actions* out);
 
   void OnExceptions(const Incoming& incoming, Actions* out);
+  std::optional<OwnedFlow> FlowOf(const FlowKey& key) const;
+  std::optional<FlowKey> KeyOf(const OwnedFlow& flow) const;
+  void Ask(MonoTime now, const AskFlow& ask, Actions* out);
+  void OnFlowAsk(const Incoming& incoming, Actions* out) const;
+  void OnFlowTold(const wire::FlowTold& told, Actions* out);
   absl::Status OnBalanceCommand(MonoTime now, const Command& command, Actions* out);
   void ObeyOrder(MonoTime now, const wire::Order& order, Actions* out);
   BalanceView View(MonoTime now);
@@ -212,6 +221,7 @@ class Controller {
   std::vector<Claim> claims_;
 
   Balancing balancing_;
+  FlowAsker flow_asker_;
 
   std::shared_ptr<const ServiceMap> services_;
   std::map<IpAddress, uint8_t> address_ids_;  // never forgotten: flows are kept under them

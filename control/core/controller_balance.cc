@@ -34,8 +34,7 @@ Actions Controller::OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uin
   if (!life_ || finished_) return said;
   std::vector<OwnedFlow> owned;
   for (const FlowKey& key : flows) {
-    const auto address = std::ranges::find(address_ids_, key.local_address, [](const auto& id) { return id.second; });
-    if (address != address_ids_.end()) owned.push_back({.key = key, .local = address->first});
+    if (const std::optional<OwnedFlow> flow = FlowOf(key)) owned.push_back(*flow);
   }
   balancing_.OnFlows(owned);
   balancing_.OnRoundDone(round);
@@ -62,11 +61,7 @@ void Controller::OnExceptions(const Incoming& incoming, Actions* out) {
   if (!owner) return;
   LearnFlows learn;
   for (const OwnedFlow& flow : ReadExceptions(incoming.message.exceptions())) {
-    const auto id = address_ids_.find(flow.local);
-    if (id == address_ids_.end()) continue;
-    FlowKey key = flow.key;
-    key.local_address = id->second;
-    learn.flows.push_back({.key = key, .owner = *owner});
+    if (const std::optional<FlowKey> key = KeyOf(flow)) learn.flows.push_back({.key = *key, .owner = *owner});
   }
   if (!learn.flows.empty()) out->push_back(std::move(learn));
 }
@@ -117,10 +112,21 @@ std::vector<ServiceRow> Controller::ServiceRows() const {
     const auto found = epoch.weights.find(id);
     return found == epoch.weights.end() ? std::map<NodeId, uint32_t>{} : found->second;
   };
+  const auto ill_at = [this](const ServiceConfig& service) {
+    std::set<NodeId> nodes;
+    if (balancing_.ill().contains(service.name)) nodes.insert(facts_.node_id);
+    for (const auto& [node, member] : members_.all()) {
+      for (const wire::ServiceWord& word : member.hello.services()) {
+        if (word.service() == ServiceIdOf(service.name) && word.ill()) nodes.insert(node);
+      }
+    }
+    return nodes;
+  };
   for (const ServiceConfig& service : config_.services) {
     const ServiceId id = ServiceIdOf(service.name);
     rows.push_back({.name = service.name,
                     .ill = balancing_.ill().contains(service.name),
+                    .ill_at = ill_at(service),
                     .weight = balancing_.WeightOf(service),
                     .current = weights(balancing_.balancer().current(), id),
                     .previous = weights(balancing_.balancer().previous(), id)});

@@ -34,6 +34,7 @@ Actions Controller::Conclude(MonoTime now, Actions said) {
   const bool shuts = gate_open_ && !opens;
   if (shuts && draining_.empty()) out.push_back(ShutGate{});
   if (transport_.enabled()) dirty_ |= balancing_.Step(View(now), &later);
+  flow_asker_.Tick(now, election_.master(), members_, &transport_, &later);
   if (std::exchange(dirty_, false)) {
     Publish(now, &out);
     PublishHostAddresses(&out);

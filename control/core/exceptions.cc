@@ -1,6 +1,7 @@
 #include "control/core/exceptions.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "control/core/timers.h"
@@ -18,6 +19,15 @@ void AppendSocket(const FlowKey& key, std::string* out) {
   const uint16_t port = key.remote_port.value();
   out->push_back(static_cast<char>(port >> 8));
   out->push_back(static_cast<char>(port));
+}
+
+// Without sockets yet.
+wire::FlowGroup HeadOf(const IpAddress& local, const FlowKey& key) {
+  wire::FlowGroup group;
+  group.set_address(WriteAddress(local));
+  group.set_protocol(key.protocol);
+  group.set_port(key.local_port.value());
+  return group;
 }
 
 }  // namespace
@@ -39,9 +49,7 @@ void ExceptionReporter::Report(const std::vector<OwnedFlow>& flows) {
       wire::Message message;
       message.mutable_exceptions()->set_seq(++last_seq_);
       wire::FlowGroup* const group = message.mutable_exceptions()->add_groups();
-      group->set_address(WriteAddress(std::get<0>(id)));
-      group->set_protocol(std::get<1>(id));
-      group->set_port(std::get<2>(id));
+      *group = HeadOf(std::get<0>(id), *keys[at]);
       for (size_t i = at; i < std::min(at + kSocketsPerMessage, keys.size()); ++i) {
         AppendSocket(*keys[i], group->mutable_sockets());
       }
@@ -85,22 +93,32 @@ bool ExceptionReporter::done() const {
   return std::ranges::all_of(waiting_, [](const auto& target) { return target.second.empty(); });
 }
 
+wire::FlowGroup WriteFlow(const OwnedFlow& flow) {
+  wire::FlowGroup group = HeadOf(flow.local, flow.key);
+  AppendSocket(flow.key, group.mutable_sockets());
+  return group;
+}
+
+std::vector<OwnedFlow> ReadFlows(const wire::FlowGroup& group) {
+  std::vector<OwnedFlow> flows;
+  const std::optional<IpAddress> local = ReadAddress(group.address());
+  if (!local || group.port() > UINT16_MAX || group.sockets().size() % kSocketBytes != 0) return flows;
+  if (group.protocol() != kProtocolTcp && group.protocol() != kProtocolUdp) return flows;
+  for (size_t at = 0; at < group.sockets().size(); at += kSocketBytes) {
+    OwnedFlow flow{.key = {}, .local = *local};
+    const auto* bytes = reinterpret_cast<const uint8_t*>(group.sockets().data() + at);
+    std::copy_n(bytes, flow.key.remote.size(), flow.key.remote.begin());
+    flow.key.remote_port = Be16(static_cast<uint16_t>(bytes[16] << 8 | bytes[17]));
+    flow.key.local_port = Be16(static_cast<uint16_t>(group.port()));
+    flow.key.protocol = static_cast<uint8_t>(group.protocol());
+    flows.push_back(flow);
+  }
+  return flows;
+}
+
 std::vector<OwnedFlow> ReadExceptions(const wire::Exceptions& message) {
   std::vector<OwnedFlow> flows;
-  for (const wire::FlowGroup& group : message.groups()) {
-    const std::optional<IpAddress> local = ReadAddress(group.address());
-    if (!local || group.port() > UINT16_MAX || group.sockets().size() % kSocketBytes != 0) continue;
-    if (group.protocol() != kProtocolTcp && group.protocol() != kProtocolUdp) continue;
-    for (size_t at = 0; at < group.sockets().size(); at += kSocketBytes) {
-      OwnedFlow flow{.key = {}, .local = *local};
-      const auto* bytes = reinterpret_cast<const uint8_t*>(group.sockets().data() + at);
-      std::copy_n(bytes, flow.key.remote.size(), flow.key.remote.begin());
-      flow.key.remote_port = Be16(static_cast<uint16_t>(bytes[16] << 8 | bytes[17]));
-      flow.key.local_port = Be16(static_cast<uint16_t>(group.port()));
-      flow.key.protocol = static_cast<uint8_t>(group.protocol());
-      flows.push_back(flow);
-    }
-  }
+  for (const wire::FlowGroup& group : message.groups()) std::ranges::move(ReadFlows(group), std::back_inserter(flows));
   return flows;
 }
 

@@ -44,7 +44,10 @@ class ExceptionReporter {
   std::map<NodeId, std::deque<Waiting>> waiting_;
 };
 
-// The flows of a message; those that are unsound are left out.
+wire::FlowGroup WriteFlow(const OwnedFlow& flow);
+// None if the group is unsound. The keys' local_address is 0, which no address has.
+std::vector<OwnedFlow> ReadFlows(const wire::FlowGroup& group);
+// The flows of a message; groups that are unsound are left out.
 std::vector<OwnedFlow> ReadExceptions(const wire::Exceptions& message);
 
 }  // namespace qure

@@ -106,9 +106,11 @@ inline constexpr Duration kReportAgain =
     Seconds(120);  // owners tell of all their exceptions anew: IdleLimit of one is 5 min
 inline constexpr Duration kExceptionResend = Milliseconds(50);
 inline constexpr int kExceptionTries = 20;
-inline constexpr size_t kExceptionWindow = 16;          // messages to one node that are not acknowledged
-inline constexpr size_t kMaxExceptionMessages = 4'096;  // waiting for one node; more are left for the next round
-inline constexpr Duration kCrowdQuiet = Seconds(60);    // an address that opens few flows for so long is no crowd
+inline constexpr size_t kExceptionWindow = 16;               // messages to one node that are not acknowledged
+inline constexpr size_t kMaxExceptionMessages = 4'096;       // waiting for one node; more are left for the next round
+inline constexpr Duration kFlowAskAgain = Milliseconds(50);  // asking the master about a flow, for an explanation
+inline constexpr int kFlowAskTries = 10;
+inline constexpr Duration kCrowdQuiet = Seconds(60);  // an address that opens few flows for so long is no crowd
 
 // History.
 inline constexpr uint32_t kErasKept = 8;                      // events of older eras become a summary

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
+#include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "control/core/balancer.h"
@@ -107,13 +110,6 @@ class ExampleFrame {
   size_t end_ = kHeadroom;
 };
 
-std::string NodeName(const ControllerStatus& status, std::optional<NodeSlot> slot) {
-  for (const NodeRow& row : status.nodes) {
-    if (row.slot == slot && slot) return row.name.empty() ? ToHex(row.node) : row.name;
-  }
-  return "unknown";
-}
-
 const char* StateText(FlowState state) {
   switch (state) {
     case FlowState::kOpening:
@@ -131,47 +127,99 @@ const char* StateText(FlowState state) {
   return "none";
 }
 
-std::string WhyNot(const ControllerStatus& status, const NodeRow& row, const ServiceRow& service, bool could) {
-  if (row.state != "self" && row.state != "alive") return row.state;
-  if (row.draining) return "draining";
-  if (!service.current.contains(row.node)) {
-    return row.node == status.node_id && service.ill ? "its check fails" : "without weight, or its check fails";
-  }
-  return could ? "the row is another's" : "not in the balance";
+std::string NameOf(const NodeRow& row) {
+  return row.name.empty() ? ToHex(row.node) : row.name;
 }
 
+std::string WhyNot(const NodeRow& row, const ServiceRow& service) {
+  if (row.state != "self" && row.state != "alive") return row.state;
+  if (row.draining) return "draining";
+  if (service.current.contains(row.node)) return "the row is another's";
+  return service.ill_at.contains(row.node) ? "its check fails" : "without weight";
+}
+
+// By name: every node lists them in the same order.
 ordered_json Others(const ControllerStatus& status, const ServiceRow& service, const std::string& owner) {
-  ordered_json others = ordered_json::array();
+  std::map<std::string, std::string> why_not;
   for (const NodeRow& row : status.nodes) {
-    if (row.name == owner) continue;
-    const bool could = service.current.contains(row.node);
-    others.push_back({{"name", row.name}, {"why_not", WhyNot(status, row, service, could)}});
+    if (NameOf(row) != owner) why_not[NameOf(row)] = WhyNot(row, service);
   }
+  ordered_json others = ordered_json::array();
+  for (const auto& [name, why] : why_not) others.push_back({{"name", name}, {"why_not", why}});
   return others;
 }
 
-// As the master has it: it serves the address, and packets come to the service MAC.
-Snapshot AsMaster(const Snapshot& snapshot) {
-  Snapshot master = snapshot;
-  for (auto* const addresses : {&master.addresses_v4, &master.addresses_v6}) {
-    for (ServiceAddress& address : *addresses) address.serving = true;
-  }
-  master.vlan = 0;
-  return master;
+const ServiceAddress* AddressIn(const Snapshot& snapshot, const ExplainQuestion& question) {
+  const IpAddress& to = question.destination;
+  return to.is_v6() ? snapshot.Find(to.v6()) : snapshot.Find(to.v4());
 }
 
-FlowKey KeyOf(const ExplainQuestion& question, const ServiceAddress& address) {
-  FlowKey key;
-  key.remote = RemoteOf(question.source);
-  key.remote_port = Be16(question.source_port);
-  key.local_port = Be16(question.destination_port);
-  key.local_address = address.id;
-  key.protocol = question.protocol;
-  return key;
-}
+// What this node knows, as the master has it: it serves the addresses, packets come to it by the service MAC, and of
+// the nodes it is itself number kSelfSlot.
+class MasterView {
+ public:
+  MasterView(const Snapshot& snapshot, const ControllerStatus& status) : ours_(snapshot), status_(status) {
+    const Balance* const balance = snapshot.balance.get();
+    if (balance != nullptr && balance->nodes[balance->master].present) master_ = balance->master;
+    seen_ = snapshot;
+    seen_.vlan = 0;
+    for (auto* const addresses : {&seen_.addresses_v4, &seen_.addresses_v6}) {
+      for (ServiceAddress& address : *addresses) address.serving = true;
+    }
+    if (master_ != kSelfSlot) BecomeMaster();
+  }
+
+  // For the pipeline, and packets of this flow.
+  Snapshot Of(const FlowKey& key) const {
+    Snapshot snapshot = seen_;
+    const uint8_t service = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
+    if (service == 0 || master_ == kSelfSlot) return snapshot;
+    auto balance = std::make_shared<Balance>(*snapshot.balance);
+    for (EpochShares* const epoch : {&balance->current, &balance->previous}) {
+      if (epoch->services[service - 1] == nullptr) continue;
+      const NodeSlot owner = OwnerIn(*ours_.balance, *epoch, *snapshot.services, service, key);
+      epoch->services[service - 1] = std::make_shared<const ShareTable>(1, Turned(owner));  // any row is that of `key`
+    }
+    snapshot.balance = std::move(balance);
+    return snapshot;
+  }
+  const Snapshot& snapshot() const { return seen_; }
+
+  // From this node's numbers to the master's, and back.
+  NodeSlot Turned(NodeSlot slot) const { return slot == kSelfSlot ? master_ : slot == master_ ? kSelfSlot : slot; }
+
+  // By this node's number.
+  std::string NodeName(NodeSlot slot) const {
+    const auto row = std::ranges::find(status_.nodes, std::optional(slot), &NodeRow::slot);
+    return row == status_.nodes.end() ? "unknown" : NameOf(*row);
+  }
+
+ private:
+  void BecomeMaster() {
+    auto balance = std::make_shared<Balance>(*ours_.balance);
+    std::swap(balance->nodes[kSelfSlot], balance->nodes[master_]);
+    balance->master = kSelfSlot;
+    const BalanceNode& self = balance->nodes[kSelfSlot];
+    for (auto* const addresses : {&seen_.addresses_v4, &seen_.addresses_v6}) {
+      for (ServiceAddress& address : *addresses) {
+        if (address.mac == ours_.node_mac) address.mac = self.hop0;  // ServiceMac::kInterface: each node's own
+      }
+    }
+    seen_.draining = false;
+    seen_.lan_mac = seen_.node_mac = self.hop0;
+    seen_.node_mac_hop1 = self.hop1;
+    seen_.balance = std::move(balance);
+  }
+
+  const Snapshot& ours_;
+  const ControllerStatus& status_;
+  NodeSlot master_ = kSelfSlot;
+  Snapshot seen_;
+};
 
 // Service, row and owners by the tables of shares.
-void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const ControllerStatus& status, ordered_json* out) {
+void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const MasterView& view, const ControllerStatus& status,
+                   ordered_json* out) {
   const uint8_t number = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
   if (number == 0 || snapshot.balance == nullptr) {
     (*out)["service"] =
@@ -185,7 +233,7 @@ void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const Controlle
   const auto owner = [&](const EpochShares& epoch) {
     return epoch.services[number - 1] == nullptr
                ? ordered_json(nullptr)
-               : ordered_json(NodeName(status, OwnerIn(balance, epoch, *snapshot.services, number, key)));
+               : ordered_json(view.NodeName(OwnerIn(balance, epoch, *snapshot.services, number, key)));
   };
   (*out)["service"] = service.name;
   (*out)["affinity"] = NameOf(service.affinity);
@@ -202,15 +250,23 @@ void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const Controlle
   }
 }
 
+ordered_json ExplainFlow(const FlowAnswered& flow, const MasterView& view) {
+  if (!flow.answered) return "unknown: the master did not answer; what follows is for a new flow";
+  if (!flow.flow) return nullptr;
+  return {{"owner", view.NodeName(flow.flow->owner)},
+          {"state", StateText(flow.flow->state)},
+          {"exception", flow.flow->exception}};
+}
+
 // Who the frame goes to: by its destination MAC.
-ordered_json ExplainFrame(const Snapshot& snapshot, const Batch& batch, const ControllerStatus& status) {
+ordered_json ExplainFrame(const Snapshot& snapshot, const Batch& batch, const MasterView& view) {
   const auto* const ethernet = reinterpret_cast<const EthernetHeader*>(batch.frames[0].data);
   ordered_json frame = {{"destination", ToString(ethernet->destination)}, {"source", ToString(ethernet->source)}};
   for (size_t slot = 0; snapshot.balance != nullptr && slot < snapshot.balance->slots; ++slot) {
     const BalanceNode& node = snapshot.balance->nodes[slot];
     const bool hop1 = node.hop1 == ethernet->destination && node.hop0 != node.hop1;
     if (!node.present || (node.hop0 != ethernet->destination && !hop1)) continue;
-    frame["node"] = NodeName(status, static_cast<NodeSlot>(slot));
+    frame["node"] = view.NodeName(view.Turned(static_cast<NodeSlot>(slot)));
     frame["hop"] = hop1 ? 1 : 0;
   }
   return frame;
@@ -239,41 +295,50 @@ absl::StatusOr<ExplainQuestion> ReadExplainQuestion(const json& request) {
   return question;
 }
 
-ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, const FlowLookup& lookup,
+std::optional<FlowKey> FlowOf(const ExplainQuestion& question, const Snapshot& snapshot) {
+  const ServiceAddress* const address = AddressIn(snapshot, question);
+  if (address == nullptr) return std::nullopt;
+  FlowKey key;
+  key.remote = RemoteOf(question.source);
+  key.remote_port = Be16(question.source_port);
+  key.local_port = Be16(question.destination_port);
+  key.local_address = address->id;
+  key.protocol = question.protocol;
+  return key;
+}
+
+ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, const FlowAnswered& flow,
                      const ControllerStatus& status) {
-  const Snapshot master = AsMaster(snapshot);
-  const ServiceAddress* const address =
-      question.destination.is_v6() ? master.Find(question.destination.v6()) : master.Find(question.destination.v4());
+  const MasterView view(snapshot, status);
   ordered_json out = {{"from", SocketText(question.source, question.source_port)},
                       {"to", SocketText(question.destination, question.destination_port)},
                       {"protocol", question.protocol == kProtocolTcp ? "tcp" : "udp"}};
   FlowTable table(kFewFlows, /*seed=*/0);
-  std::optional<FlowEntry> known;
-  if (address != nullptr) {
-    const FlowKey key = KeyOf(question, *address);
-    ExplainShares(master, key, status, &out);
-    known = lookup(key);
-    if (known) {
-      FlowEntry* const entry = table.Insert(key, table.HashOf(key), known->seen);
-      *entry = *known;
-      out["flow"] = {{"owner", NodeName(status, known->owner)},
-                     {"state", StateText(known->state)},
-                     {"exception", known->exception}};
-    } else {
-      out["flow"] = nullptr;
-    }
+  Snapshot master = view.snapshot();
+  const std::optional<FlowKey> key = FlowOf(question, snapshot);
+  if (key) {
+    master = view.Of(*key);
+    ExplainShares(snapshot, *key, view, status, &out);
+    out["flow"] = ExplainFlow(flow, view);
+  }
+  if (key && flow.flow) {
+    FlowEntry* const entry = table.Insert(*key, table.HashOf(*key), {});
+    *entry = *flow.flow;
+    entry->owner = view.Turned(flow.flow->owner);
+    entry->seen = {};
   }
   // A flow that is known goes on; one that is not begins.
-  ExampleFrame example(question, address != nullptr ? address->mac : master.node_mac, known ? kTcpAck : kTcpSyn);
+  const MacAddress to = key ? AddressIn(master, question)->mac : master.node_mac;
+  ExampleFrame example(question, to, flow.flow ? kTcpAck : kTcpSyn);
   Batch batch;
   batch.count = 1;
   batch.frames[0] = example.frame();
-  ProcessLan(master, {.table = &table, .now = known ? known->seen : FlowTime{}}, &batch);
+  ProcessLan(master, {.table = &table, .now = {}}, &batch);
   const ReasonInfo& info = InfoOf(batch.reasons[0]);
   out["reason"] = info.name;
   out["verdict"] = NameOf(info.verdict);
   out["meaning"] = info.help;
-  if (info.verdict != Verdict::kDrop) out["frame"] = ExplainFrame(master, batch, status);
+  if (info.verdict != Verdict::kDrop) out["frame"] = ExplainFrame(master, batch, view);
   return out;
 }
 

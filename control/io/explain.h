@@ -1,10 +1,8 @@
 // `qurectl explain`: what would become of a packet from a remote socket to a local one. Runs the production pipeline on
-// a made-up frame, with a copy of what the workers know; nothing is sent and nothing remembered.
+// a made-up frame, with a copy of what the master's workers know; nothing is sent and nothing remembered.
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -28,11 +26,12 @@ struct ExplainQuestion {
 // {"from": …, "to": …, "protocol": "tcp" | "udp"}. InvalidArgument says what would be right.
 absl::StatusOr<ExplainQuestion> ReadExplainQuestion(const nlohmann::json& request);
 
-// What the flow table of the workers has for a key.
-using FlowLookup = std::function<std::optional<FlowEntry>(const FlowKey&)>;
+// The flow that such a packet is of; none: it is not to a service address.
+std::optional<FlowKey> FlowOf(const ExplainQuestion& question, const Snapshot& snapshot);
 
-// The steps, as the master would take them with the snapshot and the flows of this node.
-nlohmann::ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, const FlowLookup& lookup,
+// The steps as the master takes them, whichever node is asked: this node's snapshot is turned into the master's, and
+// `flow` is what the master's workers know (AskFlow).
+nlohmann::ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, const FlowAnswered& flow,
                                const ControllerStatus& status);
 
 }  // namespace qure

@@ -17,7 +17,6 @@
 #include "control/io/cluster_status.h"
 #include "control/io/commands.h"
 #include "control/io/config_file.h"
-#include "control/io/explain.h"
 #include "control/io/log.h"
 #include "control/io/version.h"
 
@@ -145,8 +144,10 @@ void Runtime::Wait(MonoTime until) {
   if (watched_[kStored].revents != 0) OnStored();
   if (watched_[kSignals].revents != 0) OnSignal();
   if (watched_[kRequests].revents != 0) {
-    parts_.server->Serve(
-        [this](const ControlServer::Request& request) { return Answer(request.command, request.body); });
+    parts_.server->Serve([this](const ControlServer::Request& request) -> std::optional<ordered_json> {
+      if (request.command == "explain") return AnswerExplain(request);
+      return Answer(request.command, request.body);
+    });
   }
 }
 
@@ -295,7 +296,6 @@ ordered_json Runtime::Answer(std::string_view command, const json& request) {
   if (command == "nodes") return NodesJson(controller_.status(now));
   if (command == "term") return TermAnswer(controller_.status(now));
   if (command == "history") return AnswerHistory(request);
-  if (command == "explain") return AnswerExplain(request);
   if (command == "services") return ServicesJson(controller_.status(now));
   if (command == "flows") return FlowsJson(controller_.status(now), workers());
   if (command == "ports") return PortsJson(dataplane.ports(), workers());
@@ -312,11 +312,18 @@ ordered_json Runtime::Answer(std::string_view command, const json& request) {
                                  "maintenance, handover, key, services, flows, drain, weight, explain")}};
 }
 
-ordered_json Runtime::AnswerExplain(const json& request) {
-  const absl::StatusOr<ExplainQuestion> question = ReadExplainQuestion(request);
+std::optional<ordered_json> Runtime::AnswerExplain(const ControlServer::Request& request) {
+  const absl::StatusOr<ExplainQuestion> question = ReadExplainQuestion(request.body);
   if (!question.ok()) return Refusal(question.status());
-  const auto lookup = [this](const FlowKey& key) { return parts_.dataplane->FindFlow(key); };
-  return Explain(*question, *snapshot_, lookup, controller_.status(Now()));
+  const std::optional<FlowKey> key = FlowOf(*question, *snapshot_);
+  if (!key) return Explain(*question, *snapshot_, {}, controller_.status(Now()));
+  explaining_.emplace(request.ticket, *question);
+  Actions actions;
+  const absl::Status asked = controller_.OnCommand(Now(), AskFlow{.id = request.ticket, .key = *key}, &actions);
+  Execute(actions);
+  if (asked.ok()) return std::nullopt;
+  explaining_.erase(request.ticket);
+  return Refusal(asked);
 }
 
 ordered_json Runtime::AnswerHistory(const json& request) {
@@ -385,6 +392,11 @@ void Runtime::Execute(const Actions& actions) {
   for (const Action& action : actions) {
     std::visit([this](const auto& a) { Do(a); }, action);
   }
+  // Not between two of the actions: what the controller then wants comes after all of them.
+  for (const LookUpFlow& question : std::exchange(lookups_, {})) {
+    const std::optional<FlowEntry> found = parts_.dataplane->FindFlow(question.key);
+    Execute(controller_.OnFlowFound(Now(), question, found));
+  }
   if (std::exchange(opened_, false)) Observe(Now());  // a takeover: the next one may come before the next beat
 }
 
@@ -432,6 +444,16 @@ void Runtime::Do(const LearnFlows& action) {
   std::vector<FlowException> flows;
   for (const LearnFlows::Lesson& lesson : action.flows) flows.push_back({.key = lesson.key, .owner = lesson.owner});
   parts_.dataplane->LearnFlows(flows);
+}
+
+void Runtime::Do(const LookUpFlow& action) {
+  lookups_.push_back(action);
+}
+
+void Runtime::Do(const FlowAnswered& action) {
+  const auto asked = explaining_.extract(action.id);
+  if (asked.empty()) return;
+  parts_.server->Answer(action.id, Explain(asked.mapped(), *snapshot_, action, controller_.status(Now())));
 }
 
 void Runtime::Do(const Finished&) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "control/core/controller.h"
 #include "control/core/health.h"
 #include "control/io/control_server.h"
+#include "control/io/explain.h"
 #include "control/io/fd.h"
 #include "control/io/health_prober.h"
 #include "control/io/host_interface.h"
@@ -77,7 +79,8 @@ class Runtime {
   absl::Status Reload();
   absl::Status Replace();
   nlohmann::ordered_json Answer(std::string_view command, const nlohmann::json& request);
-  nlohmann::ordered_json AnswerExplain(const nlohmann::json& request);
+  // Nothing: it waits for the master's answer.
+  std::optional<nlohmann::ordered_json> AnswerExplain(const ControlServer::Request& request);
   nlohmann::ordered_json AnswerHistory(const nlohmann::json& request);
   // Nothing if the request is no command to the core.
   std::optional<nlohmann::ordered_json> Obey(const nlohmann::json& request);
@@ -91,6 +94,8 @@ class Runtime {
   void Do(const Persist& action);
   void Do(const TakeNewIdentity& action);
   void Do(const LearnFlows& action);
+  void Do(const LookUpFlow& action);
+  void Do(const FlowAnswered& action);
   void Do(const Finished& action);
   void Do(const Log& action);
   void Observe(MonoTime now);
@@ -103,7 +108,9 @@ class Runtime {
   absl::BitGen random_;
   Controller controller_;
   StoreWriter writer_;
-  std::shared_ptr<const Snapshot> snapshot_;  // as last published
+  std::shared_ptr<const Snapshot> snapshot_;        // as last published
+  std::vector<LookUpFlow> lookups_;                 // by the actions just executed
+  std::map<uint64_t, ExplainQuestion> explaining_;  // by the ticket of the request
   HealthBoard health_;
   HealthProber prober_;
   StallReport stalls_;

@@ -46,9 +46,10 @@ std::string ExplainText(const ordered_json& steps) {
   if (steps.contains("flow")) {
     const ordered_json& flow = steps.at("flow");
     absl::StrAppend(&out, "  known flow    ",
-                    flow.is_null() ? "no"
-                                   : absl::StrCat("of ", text(flow.at("owner")), ", ", text(flow.at("state")),
-                                                  flow.at("exception").get<bool>() ? ", by exception" : ""),
+                    flow.is_null()     ? "no"
+                    : flow.is_string() ? text(flow)
+                                       : absl::StrCat("of ", text(flow.at("owner")), ", ", text(flow.at("state")),
+                                                      flow.at("exception").get<bool>() ? ", by exception" : ""),
                     "\n");
   }
   if (steps.contains("row")) {

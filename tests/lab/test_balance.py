@@ -223,13 +223,20 @@ class Explain(BalanceTest):
         answer = self.control(name, "--json", "explain", f"{GATEWAY_V4}:{port}", f"{SERVICE_V4}:80", *protocol)
         return json.loads(answer)
 
+    def assert_same(self, port):
+        """Whichever node is asked; the master's answer."""
+        master = cluster.master(self.before)
+        steps = self.said(master, port)
+        for name in self.others(master):
+            self.assertEqual(self.said(name, port), steps, f"{name} on port {port}")
+        return steps
+
     def assert_true(self, first, count):
         """For new flows of these source ports, on every node."""
         master = cluster.master(self.before)
         said = {port: self.said(master, port)["frame"]["node"] for port in range(first, first + count)}
-        for name in self.others(master):
-            for port in list(said)[:20]:
-                self.assertEqual(self.said(name, port)["frame"]["node"], said[port], f"{name} on port {port}")
+        for port in list(said)[:20]:
+            self.assert_same(port)
         seen = self.connections("--count", count, "--first-port", first)
         self.assertEqual((seen["failed"], {int(port): node for port, node in seen["ports"].items()}), (0, said))
 
@@ -241,15 +248,19 @@ class Explain(BalanceTest):
         self.addCleanup(self.control, drained, "undrain")
         self.balanced(*self.others(drained))
         self.assert_true(22000, count)
-        steps = self.said(cluster.master(self.before), 23000)
+        steps = self.assert_same(23000)
         self.assertIn({"name": drained, "why_not": "draining"}, steps["others"])
 
     def test_a_known_flow(self):
-        master = cluster.master(self.before)
-        self.assertIsNone(self.said(master, 24000)["flow"])
-        self.connections("--count", 1, "--first-port", 24000)
-        steps = self.said(master, 24000)
-        self.assertEqual(steps["flow"]["owner"], steps["share_of"])
+        first, few = 24000, 12
+        for port in range(first, first + few):
+            self.assertIsNone(self.assert_same(port)["flow"])
+        seen = self.connections("--count", 60, "--first-port", first)
+        self.assertEqual(set(seen["nodes"]), set(self.names))
+        for port in range(first, first + few):
+            steps = self.assert_same(port)
+            node = seen["ports"][str(port)]
+            self.assertEqual((steps["flow"]["owner"], steps["frame"]["node"]), (node, node), steps)
 
     def test_what_is_not_balanced(self):
         text = self.control("n1", "explain", f"{GATEWAY_V4}:1000", f"{SERVICE_V4}:81")

@@ -278,6 +278,12 @@ void Node::Answer(MonoTime now, const Request& request) {
   Controller& controller = process_->controller;
   if (const auto* config = std::get_if<ClusterConfig>(&request))
     return Execute(now, controller.OnConfig(local, *config));
+  if (const auto* question = std::get_if<LookUpFlow>(&request)) {
+    const Flows flows = process_->flows.At(local);
+    const FlowEntry* const entry = flows.table->Find(question->key, flows.table->HashOf(question->key), flows.now);
+    const auto found = entry == nullptr ? std::nullopt : std::optional(*entry);
+    return Execute(now, controller.OnFlowFound(local, *question, found));
+  }
   Actions actions;
   const absl::Status status = controller.OnCommand(local, std::get<qure::Command>(request), &actions);
   if (!status.ok()) parts_.monitor->OnRefused(now, *this, std::string(status.message()));
@@ -347,6 +353,13 @@ void Node::Do(MonoTime now, const LearnFlows& action) {
     process_->flows.Learn(clocks_.Monotonic(now), {.key = lesson.key, .owner = lesson.owner});
   }
 }
+
+void Node::Do(MonoTime now, const LookUpFlow& action) {
+  process_->requests.emplace_back(action);
+  WakeControl(now);
+}
+
+void Node::Do(MonoTime, const FlowAnswered&) {}
 
 void Node::Do(MonoTime now, const Finished&) {
   parts_.monitor->OnEnd(now, *this);

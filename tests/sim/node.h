@@ -107,7 +107,7 @@ class Node : public Device {
   const std::array<uint64_t, kReasonCount>& reasons() const { return reasons_; }
 
  private:
-  using Request = std::variant<qure::Command, ClusterConfig>;
+  using Request = std::variant<qure::Command, ClusterConfig, LookUpFlow>;
   struct Stored {
     uint64_t ticket = 0;
     bool ok = false;
@@ -188,6 +188,8 @@ class Node : public Device {
   void Do(MonoTime now, const Persist& action);
   void Do(MonoTime now, const TakeNewIdentity& action);
   void Do(MonoTime now, const LearnFlows& action);
+  void Do(MonoTime now, const LookUpFlow& action);
+  void Do(MonoTime now, const FlowAnswered& action);
   void Do(MonoTime now, const Finished& action);
   void Do(MonoTime now, const Log& action);
 

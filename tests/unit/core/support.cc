@@ -73,6 +73,8 @@ struct Describer {
   std::string operator()(const TakeNewIdentity&) const { return "take a new identity"; }
   std::string operator()(const Finished&) const { return "finished"; }
   std::string operator()(const LearnFlows& a) const { return absl::StrCat("learn ", a.flows.size(), " flows"); }
+  std::string operator()(const LookUpFlow& a) const { return absl::StrCat("look up flow for question ", a.number); }
+  std::string operator()(const FlowAnswered& a) const { return absl::StrCat("answer to question ", a.id); }
   std::string operator()(const Log& a) const { return absl::StrCat("log: ", a.text); }
 };
 

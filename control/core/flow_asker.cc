@@ -1,0 +1,47 @@
+#include "control/core/flow_asker.h"
+
+#include <algorithm>
+
+#include "control/core/timers.h"
+
+namespace qure {
+
+void FlowAsker::Ask(MonoTime now, uint64_t id, uint64_t nonce, const OwnedFlow& flow) {
+  asked_.push_back({.question = {.id = id, .flow = flow}, .nonce = nonce, .tries = 0, .next = now});
+}
+
+std::optional<FlowAsker::Question> FlowAsker::Take(uint64_t nonce) {
+  const auto found = std::ranges::find(asked_, nonce, &Asking::nonce);
+  if (found == asked_.end()) return std::nullopt;
+  const Question question = found->question;
+  asked_.erase(found);
+  return question;
+}
+
+void FlowAsker::Tick(MonoTime now, const std::optional<NodeId>& master, const Membership& members, Transport* transport,
+                     Actions* out) {
+  std::erase_if(asked_, [&](const Asking& asking) {
+    if (asking.tries < kFlowAskTries || now < asking.next) return false;
+    out->push_back(FlowAnswered{.id = asking.question.id, .answered = false, .flow = {}});
+    return true;
+  });
+  const Member* const member = master ? members.Find(*master) : nullptr;
+  for (Asking& asking : asked_) {
+    if (now < asking.next) continue;
+    asking.next = now + kFlowAskAgain;
+    ++asking.tries;
+    if (member == nullptr) continue;
+    wire::Message message;
+    message.mutable_flow_ask()->set_nonce(asking.nonce);
+    *message.mutable_flow_ask()->mutable_flow() = WriteFlow(asking.question.flow);
+    transport->SendTo(member->at, message, out);
+  }
+}
+
+MonoTime FlowAsker::deadline() const {
+  MonoTime next = kNever;
+  for (const Asking& asking : asked_) next = std::min(next, asking.next);
+  return next;
+}
+
+}  // namespace qure
