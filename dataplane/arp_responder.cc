@@ -14,7 +14,7 @@ Reason Reply(const ServiceAddress& service, ArpPacket* arp, EthernetHeader* ethe
   arp->operation = Be16(kArpReply);
   arp->target_mac = arp->sender_mac;
   arp->target_ip = arp->sender_ip;
-  arp->sender_mac = service.mac;
+  arp->sender_mac = service.link_mac();
   arp->sender_ip = service.address.v4();
   ethernet->destination = arp->target_mac;
   ethernet->source = service.mac;
@@ -28,6 +28,8 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
   auto* ethernet = reinterpret_cast<EthernetHeader*>(frame.data);
   auto* arp = reinterpret_cast<ArpPacket*>(frame.data + batch->parsed[index].network);
 
+  // RFC 1812 §3.3.2: a group address is nobody's link-layer address. But those of our services are.
+  if (arp->sender_mac.is_multicast() && !snapshot.IsServiceMac(arp->sender_mac)) return Reason::arp_sender_mismatch;
   if (snapshot.Find(arp->sender_ip) !=
       nullptr) {  // someone speaks as a service address: request, reply or announcement
     batch->Emit({.kind = EventKind::kAddressUsed, .mac = arp->sender_mac, .ip = arp->sender_ip});

@@ -102,7 +102,8 @@ Verdicts ClassifyService(const Snapshot& snapshot, const ServiceAddress& service
   const bool is_v6 = service.address.is_v6();
   const ConstBytes frame = batch->frames[index].bytes();
   const ConstBytes segment = frame.subspan(view.transport, view.end - view.transport);
-  if (entrance == Entrance::kService && !view.fragment && !view.options) {
+  const bool held = entrance == Entrance::kService || entrance == Entrance::kGroupHeld;
+  if (held && !view.fragment && !view.options) {
     if (const auto answer = ClassifyAnswerable(snapshot, segment, view.protocol, is_v6)) return *answer;
   }
   if (snapshot.balance != nullptr) {
@@ -117,6 +118,7 @@ Verdicts ClassifyService(const Snapshot& snapshot, const ServiceAddress& service
 // By which of our MACs a packet to the service address came. Where all of them are the port's own, those who do not
 // hold the address can only have it from a peer, and keep it.
 Entrance EntranceOf(const Snapshot& snapshot, const ServiceAddress& service, const MacAddress& destination) {
+  if (destination.is_multicast()) return service.serving ? Entrance::kGroupHeld : Entrance::kGroup;
   if (destination == service.mac && (service.serving || destination != snapshot.node_mac)) return Entrance::kService;
   return destination == snapshot.node_mac_hop1 ? Entrance::kHop1 : Entrance::kHop0;
 }
@@ -160,6 +162,7 @@ Verdicts ClassifyUnicast(const Snapshot& snapshot, size_t index, const IpView& v
     const bool peer = snapshot.balance->IsPeer(ethernet->source);
     if (peer && ReturnsByMaster(snapshot, packet, here, is_v6)) return {Lane::kReturn, Reason::return_service};
   }
+  if (to.mac.is_multicast()) return Done(Reason::not_service_address);
   return {Lane::kHost, Reason::host_node};  // refined by destination MAC in the lane
 }
 
@@ -202,7 +205,8 @@ Verdicts ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
     const bool cluster = ip4 && ClassifyIp(snapshot, index, false, to, batch).lane() == Lane::kCluster;
     return cluster ? Verdicts{Lane::kCluster, Reason::cluster_message} : Done(Reason::own_frame);
   }
-  to.service_mac = !to.group && snapshot.IsServiceMac(destination);
+  to.service_mac = snapshot.IsServiceMac(destination);
+  if (to.service_mac) to.group = false;  // to all nodes, each by itself
   const bool node_mac = destination == snapshot.node_mac || destination == snapshot.node_mac_hop1;
   if (!to.group && !to.service_mac && !node_mac) {
     const bool kernel = !snapshot.dedicated && destination == snapshot.lan_mac;

@@ -1,5 +1,6 @@
 #include "dataplane/flow_classifier.h"
 
+#include "proto/dns.h"
 #include "proto/icmp.h"
 #include "proto/icmp_error.h"
 #include "proto/tcp.h"
@@ -13,6 +14,11 @@ FlowSign SignOf(const TcpHeader& tcp) {
   return (tcp.flags & (kTcpSyn | kTcpAck)) == kTcpSyn ? FlowSign::kOpens : FlowSign::kGoesOn;
 }
 
+// Whether it is to be told from others by its number: at the entrances where it may come again.
+bool IsRequest(const FlowFacts& facts) {
+  return IsGroup(facts.entrance) && facts.sign == FlowSign::kOpens && !facts.first_fragment;
+}
+
 // Ports and sign of a packet that has a transport header. The datagram of a first fragment goes on in others, so its
 // UDP length is not to be held against it.
 ParseError ReadTransport(ConstBytes segment, bool first_fragment, FlowFacts* facts) {
@@ -22,6 +28,7 @@ ParseError ReadTransport(ConstBytes segment, bool first_fragment, FlowFacts* fac
     facts->key.remote_port = tcp->source_port;
     facts->key.local_port = tcp->destination_port;
     facts->sign = SignOf(*tcp);
+    if (IsRequest(*facts)) facts->id = tcp->sequence.value();
     return std::nullopt;
   }
   const UdpHeader* udp = HeaderAt<UdpHeader>(segment, 0);
@@ -32,6 +39,10 @@ ParseError ReadTransport(ConstBytes segment, bool first_fragment, FlowFacts* fac
   facts->key.remote_port = udp->source_port;
   facts->key.local_port = udp->destination_port;
   facts->sign = FlowSign::kOpens;
+  const auto* const dns = HeaderAt<DnsHeader>(segment, sizeof(UdpHeader));
+  if (IsRequest(*facts) && facts->key.local_port.value() == kDnsPort && dns != nullptr) {
+    facts->id = dns->id.value();
+  }
   return std::nullopt;
 }
 
@@ -59,7 +70,7 @@ bool ClassifyFlow(const Snapshot& snapshot, const ServiceAddress& service, const
   const auto* ip4 = reinterpret_cast<const Ipv4Header*>(header);
   const auto* ip6 = reinterpret_cast<const Ipv6Header*>(header);
   const bool is_v6 = service.address.is_v6();
-  facts = {.entrance = entrance, .first_fragment = view.first_fragment, .fragment_id = view.fragment_id};
+  facts = {.entrance = entrance, .first_fragment = view.first_fragment, .id = view.fragment_id};
   facts.key.remote = is_v6 ? ip6->source.bytes : MappedAddress(ip4->source);
   facts.key.local_address = service.id;
   facts.key.protocol = view.protocol;

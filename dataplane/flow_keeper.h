@@ -35,7 +35,9 @@ class FlowKeeper {
  public:
   FlowKeeper(const FlowOptions& options, WorkerCounters* counters);
 
-  Flows At(MonoTime now) { return {.table = &table_, .crowds = &crowds_, .now = FlowTimeOf(now)}; }
+  Flows At(MonoTime now) {
+    return {.table = &table_, .crowds = &crowds_, .requests = &requests_, .now = FlowTimeOf(now)};
+  }
 
   // Once a round. True if there is something for the control thread.
   bool Round(MonoTime now, const Snapshot& snapshot);
@@ -54,6 +56,7 @@ class FlowKeeper {
   WorkerCounters* const counters_;
   FlowTable table_;
   CrowdWatch crowds_;
+  RequestWatch requests_;
   FlowTime swept_;
   size_t due_ = 0;         // buckets to sweep
   uint8_t round_ = 0;      // of reports

@@ -11,7 +11,10 @@ struct Choice {
   NodeSlot node = kSelfSlot;
   bool second = false;  // on hop 1
   Reason reason = Reason::host_service;
+  NodeSlot silent = kSelfSlot;  // the node that leaves this request unanswered; kSelfSlot: none
 };
+
+constexpr Choice kOthers{.reason = Reason::other_share};
 
 class Forwarder {
  public:
@@ -26,6 +29,10 @@ class Forwarder {
       case Entrance::kService:
         choice = FromGateway(facts, hash, entry);
         break;
+      case Entrance::kGroup:
+      case Entrance::kGroupHeld:
+        choice = FromGroup(facts, hash, entry);
+        break;
       case Entrance::kHop0:
         choice = FromMaster(facts, hash, entry);
         break;
@@ -33,15 +40,23 @@ class Forwarder {
         choice = Keep(facts, hash, entry, Reason::host_second_chance);
         break;
     }
-    if (facts.first_fragment) RememberFirst(facts, choice);
+    if (facts.first_fragment && choice.reason != Reason::other_share) RememberFirst(facts, choice);
     return choice;
   }
 
  private:
   bool Reachable(NodeSlot node) const { return node == kSelfSlot || balance_.nodes[node].present; }
 
-  bool IsAdaptive(const FlowFacts& facts) const {
-    return snapshot_.services->services[facts.service - 1].affinity == Affinity::kAdaptive;
+  const Service& ServiceOf(const FlowFacts& facts) const { return snapshot_.services->services[facts.service - 1]; }
+
+  void NoteCrowd(const FlowFacts& facts) const {
+    if (facts.sign != FlowSign::kOpens || flows_.crowds == nullptr) return;
+    if (ServiceOf(facts).affinity == Affinity::kAdaptive) flows_.crowds->Note(facts.key.remote);
+  }
+
+  // Whether it is the first packet of a flow, be it of a socket that had another one before.
+  static bool Begins(const FlowFacts& facts, const FlowEntry* entry) {
+    return facts.sign == FlowSign::kOpens && (entry == nullptr || entry->state == FlowState::kClosing);
   }
 
   // This node where no other is named that can be reached.
@@ -51,20 +66,55 @@ class Forwarder {
   }
 
   Choice FromGateway(const FlowFacts& facts, uint64_t hash, FlowEntry* entry) const {
-    const bool anew = facts.sign == FlowSign::kOpens && entry != nullptr && entry->state == FlowState::kClosing;
-    if (entry != nullptr && !anew && Reachable(entry->owner)) {
+    if (entry != nullptr && !Begins(facts, entry) && Reachable(entry->owner)) {
       Touch(facts, entry);
       return {.node = entry->owner, .reason = Reason::forward_flow};
     }
     const NodeSlot owner = OwnerBy(balance_.current, facts);
     if (facts.sign == FlowSign::kOpens) {
-      if (flows_.crowds != nullptr && IsAdaptive(facts)) flows_.crowds->Note(facts.key.remote);
+      NoteCrowd(facts);
       Enter(facts, hash, owner);
       return {.node = owner, .reason = Reason::forward_new};
     }
     // The owner by the table may not know the flow, and pass it on: it is not for us to say whose it is.
     if (owner != kSelfSlot) return {.node = owner, .reason = Reason::forward_share};
     return SecondChance(facts, hash, entry, Reason::host_service);
+  }
+
+  Choice FromGroup(const FlowFacts& facts, uint64_t hash, FlowEntry* entry) const {
+    const bool held = facts.entrance == Entrance::kGroupHeld;
+    if (!ServiceOf(facts).multicast) return held ? FromGateway(facts, hash, entry) : kOthers;
+    if (held) NoteCrowd(facts);
+    const bool shared = balance_.current.services[facts.service - 1] != nullptr;
+    const NodeSlot owner = OwnerIn(balance_, balance_.current, *snapshot_.services, facts.service, facts.key);
+    if (owner != kSelfSlot || (!shared && !held)) return LeaveTo(owner, facts, hash, entry);
+    const bool begins = Begins(facts, entry);
+    if (begins && !balance_.settled) {
+      const NodeSlot before = OwnerBy(balance_.previous, facts);
+      if (before != kSelfSlot) return {.node = before, .second = true, .reason = Reason::forward_second_chance};
+    }
+    if (begins || entry == nullptr || entry->owner == kSelfSlot || !Reachable(entry->owner)) {
+      return FromMaster(facts, hash, entry);
+    }
+    Touch(facts, entry);
+    return {.node = entry->owner, .second = true, .reason = Reason::forward_second_chance};
+  }
+
+  // Another node's share. If it does not answer, the master hands it the flow as if the gateway sent to the master
+  // alone: frames to all may not reach it. An exception that `owner` tells us of is another matter.
+  Choice LeaveTo(NodeSlot owner, const FlowFacts& facts, uint64_t hash, FlowEntry* entry) const {
+    const bool held = facts.entrance == Entrance::kGroupHeld;
+    if (held && entry != nullptr && !Begins(facts, entry) && !entry->exception && entry->owner != kSelfSlot &&
+        Reachable(entry->owner)) {
+      Touch(facts, entry);
+      return {.node = entry->owner, .reason = Reason::forward_unanswered};
+    }
+    const bool again = facts.id != 0 && facts.sign == FlowSign::kOpens && !facts.first_fragment &&
+                       flows_.requests != nullptr && flows_.requests->Repeated(hash, facts.id, now_);
+    if (!again) return kOthers;
+    if (!held || !Reachable(owner)) return {.reason = Reason::other_share, .silent = owner};
+    Enter(facts, hash, owner);
+    return {.node = owner, .reason = Reason::forward_unanswered, .silent = owner};
   }
 
   Choice FromMaster(const FlowFacts& facts, uint64_t hash, FlowEntry* entry) const {
@@ -119,7 +169,7 @@ class Forwarder {
   }
 
   void RememberFirst(const FlowFacts& facts, const Choice& choice) const {
-    const FlowKey key = FragmentKey(facts.key, facts.fragment_id);
+    const FlowKey key = FragmentKey(facts.key, facts.id);
     FlowEntry* const entry = table_->Insert(key, table_->HashOf(key), now_);
     if (entry == nullptr) return;
     entry->owner = choice.node;
@@ -132,6 +182,7 @@ class Forwarder {
     if (entry != nullptr && entry->owner != kSelfSlot && facts.entrance != Entrance::kHop1) {
       return {.node = entry->owner, .second = entry->exception, .reason = Reason::forward_fragment};
     }
+    if (entry == nullptr && facts.entrance == Entrance::kGroup) return kOthers;
     return {.node = kSelfSlot, .reason = Reason::host_fragment};
   }
 
@@ -169,8 +220,15 @@ void ForwardFlows(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
     const size_t index = indexes[i];
     const FlowFacts& facts = batch->flows[index];
     const Choice choice = forwarder.Choose(facts, hashes[i]);
+    if (choice.silent != kSelfSlot) {
+      batch->EmitOnce({.kind = EventKind::kUnanswered, .slot = choice.silent, .ip = AddressOf(facts.key.remote)});
+    }
+    if (choice.reason == Reason::other_share) {
+      batch->reasons[index] = choice.reason;
+      continue;
+    }
     const bool ours = choice.node == kSelfSlot;
-    const bool from_gateway = facts.entrance == Entrance::kService;
+    const bool from_gateway = facts.entrance == Entrance::kService || IsGroup(facts.entrance);
     const Reason to_kernel = VerdictOf(choice.reason) == Verdict::kHost ? choice.reason
                              : from_gateway                             ? Reason::host_service
                                                                         : Reason::host_owner;

@@ -4,11 +4,18 @@
 // The flow table knows who owns a flow; what is not in it goes by the table of shares. A packet that is of no new flow
 // and reaches an owner that does not know it gets a second chance with the owner of the previous balance epoch. The hop
 // stands in the destination MAC, so there is no loop: what comes on hop 1 is kept.
+//
+// With delivery = "multicast" every node gets what the gateway sends, and the owner by the table does what an owner
+// does with a packet on hop 0; all others drop it. Only until an epoch has settled is there a difference: nodes take it
+// up one after the other, and a new flow must not be taken by two of them. So the new owner hands it on to the previous
+// one, which, as long as it goes by the epoch before, takes it as well: the same node either way. What a flow's owner
+// leaves unanswered its client sends again: all nodes notice, and the master sends it to the owner by itself.
 #pragma once
 
 #include "dataplane/crowd_watch.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/frame.h"
+#include "dataplane/request_watch.h"
 #include "proto/snapshot.h"
 
 namespace qure {
@@ -16,7 +23,8 @@ namespace qure {
 // What a worker remembers, and when it is.
 struct Flows {
   FlowTable* table = nullptr;
-  CrowdWatch* crowds = nullptr;  // null: nobody watches
+  CrowdWatch* crowds = nullptr;      // null: nobody watches
+  RequestWatch* requests = nullptr;  // …
   FlowTime now;
 };
 

@@ -38,8 +38,17 @@ struct Parsed {
   bool tagged = false;
 };
 
-// By which of our MACs a frame to a service came: from the gateway, or from a peer.
-enum class Entrance : uint8_t { kService, kHop0, kHop1 };
+// How a frame to a service came.
+enum class Entrance : uint8_t {
+  kService,    // from the gateway, to the holder of the address
+  kGroup,      // from the gateway, to all nodes
+  kGroupHeld,  // the same, at the holder of the address
+  kHop0,       // from a peer
+  kHop1,       // from a peer, and not to be passed on
+};
+constexpr bool IsGroup(Entrance entrance) {
+  return entrance == Entrance::kGroup || entrance == Entrance::kGroupHeld;
+}
 
 // What a packet says about its flow.
 enum class FlowSign : uint8_t {
@@ -55,9 +64,11 @@ struct FlowFacts {
   FlowKey key;
   Entrance entrance = Entrance::kService;
   FlowSign sign = FlowSign::kOpens;
-  uint8_t service = 0;          // number in ServiceMap
-  bool first_fragment = false;  // …
-  uint32_t fragment_id = 0;     // … of this datagram
+  uint8_t service = 0;  // number in ServiceMap
+  bool first_fragment = false;
+  // Of a fragment: the datagram's. Otherwise, at a group entrance: of a request that is repeated until it is answered,
+  // the sequence number of a SYN, or that of a DNS query; 0: of no such request.
+  uint32_t id = 0;
 };
 
 // What a stage has to do with a frame. kDone: the reason is already final.

@@ -25,7 +25,7 @@ Reason Advertise(const ServiceAddress& service, const NeighborView& asked, Frame
                         .destination = reinterpret_cast<const Ipv6Header*>(frame->data + parsed->network)->source,
                         .target = service.address.v6(),
                         .flags = kNaSolicited | kNaOverride,
-                        .link_layer = service.mac};
+                        .link_layer = service.link_mac()};
   if (asked.dad) {  // to all nodes, without the solicited flag (RFC 4861 §7.2.4)
     fields.ethernet_destination = MulticastMac(kAllNodes);
     fields.destination = kAllNodes;

@@ -109,6 +109,7 @@ Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* ga
       events_budget_{.cost = kEventCost, .saved = kEventBurst, .spent_until = {}},
       wanted_budget_{.cost = kRepeatedCost, .saved = kEventBurst, .spent_until = {}},
       service_mac_budget_(wanted_budget_),
+      unanswered_budget_(wanted_budget_),
       group_query_budget_(wanted_budget_) {
   waiting_.reserve(kMaxWaiting);
   held_.reserve(kMaxHeld);
@@ -405,6 +406,8 @@ Worker::Budget* Worker::BudgetOf(EventKind kind) {
       return &wanted_budget_;
     case EventKind::kServiceMacSeen:
       return &service_mac_budget_;
+    case EventKind::kUnanswered:
+      return &unanswered_budget_;
     case EventKind::kGroupQuery:
       return &group_query_budget_;
     default:

@@ -130,6 +130,7 @@ class Worker {
   // Of what anybody may repeat at will, each kind has its own.
   Budget wanted_budget_;
   Budget service_mac_budget_;
+  Budget unanswered_budget_;
   Budget group_query_budget_;
   std::vector<Event> waiting_;  // must not be lost, and found no room in the ring
   bool wake_control_ = false;   // an event was sent in this round

@@ -32,6 +32,13 @@ struct MacAddress {
   constexpr bool is_zero() const { return *this == MacAddress{}; }
 };
 
+// The group address beside a unicast one, locally administered (IEEE 802-2014 §8.2.2). For the service MACs, which are
+// of the AAI quadrant, their neighbor in it (IEEE 802c §8.4.4).
+constexpr MacAddress GroupMac(MacAddress mac) {
+  mac.bytes[0] |= 0x03;
+  return mac;
+}
+
 inline constexpr MacAddress kBroadcastMac{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 struct Ipv4Address {

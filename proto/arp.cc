@@ -17,8 +17,7 @@ ParseError ParseArp(ConstBytes payload, const ArpPacket** out) {
   }
   const uint16_t operation = arp->operation.value();
   if (operation != kArpRequest && operation != kArpReply) return Reason::arp_malformed;
-  // RFC 1812 §3.3.2: a group address is nobody's link-layer address.
-  if (arp->sender_mac.is_multicast() || arp->sender_mac.is_zero()) return Reason::arp_sender_mismatch;
+  if (arp->sender_mac == kBroadcastMac || arp->sender_mac.is_zero()) return Reason::arp_sender_mismatch;
   *out = arp;
   return std::nullopt;
 }

@@ -49,7 +49,8 @@ struct Balance {
   // Owners tell the master and the deputy of those of their flows that the current table does not give them, once in
   // each of these rounds.
   uint8_t report_round = 0;
-  uint32_t crowd = 0;  // a remote address that opens so many flows within a while is told of; 0: none is
+  bool settled = false;  // all nodes go by this epoch, and know each other's exceptions to it
+  uint32_t crowd = 0;    // a remote address that opens so many flows within a while is told of; 0: none is
 
   bool IsPeer(const MacAddress& hop0) const {
     for (size_t i = 1; i < slots; ++i) {

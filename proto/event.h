@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "proto/address.h"
+#include "proto/flow.h"
 #include "proto/node.h"
 #include "proto/time.h"
 
@@ -17,6 +18,7 @@ enum class EventKind : uint8_t {
   kServiceMacSeen,  // a frame sourced from our service MAC came from the LAN: someone else holds it
   kGroupQuery,      // an IGMP or MLD query for the group `ip` (0: all groups); answer within `span`; `version` of it
   kCrowd,           // the remote address `ip` opens flows: `many`, or enough to keep a crowd
+  kUnanswered,      // the remote address `ip` repeats a request that the node `slot` should have answered
   kStalled,         // a worker's loop stood still for `span`; `stalls` is LeaseGate::stalls() with this one
 
   // The heart's. `term` is the plan's, except where said.
@@ -36,6 +38,7 @@ struct Event {
   bool to_service_mac = false;  // kNeighbor: the answer came to a service MAC, so switch and cache lead here
   uint8_t version = 0;
   bool many = false;
+  NodeSlot slot = kSelfSlot;
   IpAddress ip;
   Duration span;
   uint64_t stalls = 0;

@@ -30,6 +30,8 @@ enum class Mutation : uint8_t {
   // Balance.
   kShareUnready,       // a node gets flows before it knows who had them
   kChangeDoesNotWait,  // an epoch is taken to have settled at once
+  kTakeNewFlowsEarly,  // delivery by multicast: new flows go by an epoch that others may not have yet
+  kTellMasterOnly,     // delivery by multicast: exceptions are told to master and deputy alone
   kTellNoExceptions,   // owners keep to themselves what they serve though the table names another
 };
 

@@ -55,6 +55,8 @@ enum class Verdict : uint8_t {
   X(forward_second_chance, kLan, "packet of a flow unknown here sent on to the owner of the previous balance epoch")   \
   X(forward_error, kLan, "ICMP error sent to the owner of the flow that it quotes")                                    \
   X(forward_fragment, kLan, "later fragment sent to where the first one went")                                         \
+  X(forward_unanswered, kLan,                                                                                          \
+    "request to all nodes that was repeated, sent to its owner by the master, and what follows")                       \
   X(return_to_master, kLan, "reply of the kernel sent to the master, for the gateway to get it from the service MAC")  \
   X(control_frame, kLan, "frame of the control thread sourced from the node MAC")                                      \
   X(heartbeat_sent, kLan, "heartbeat or its acknowledgement sent by the heart")                                        \
@@ -68,6 +70,7 @@ enum class Verdict : uint8_t {
   X(kernel_owned, kDrop, "shared mode: the kernel has received this frame by itself")                                  \
   X(not_service_address, kDrop, "to the service MAC, but not to a service address")                                    \
   X(not_serving, kDrop, "to a service address that this node does not hold now")                                       \
+  X(other_share, kDrop, "to all nodes, and another one's share: that one takes it")                                    \
   X(return_unwanted, kDrop, "reply of a peer for the gateway, while this node is not the master or knows no gateway")  \
   X(service_port_closed, kDrop, "to a port without a service while default = \"drop\"")                                \
   /* Dropped: ARP and ND. */                                                                                           \

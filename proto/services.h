@@ -36,6 +36,7 @@ struct Service {
   uint8_t local_address = 0;  // ServiceAddress::id that it is served at; 0: all
   Affinity affinity = Affinity::kSocket;
   bool return_by_master = false;
+  bool multicast = false;  // every node gets every packet, and takes what its share is
 
   bool IsAt(uint8_t wanted_protocol, uint16_t port, uint8_t address) const {
     return (local_address == 0 || local_address == address) && protocol == wanted_protocol && port >= first_port &&

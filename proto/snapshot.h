@@ -1,6 +1,7 @@
 // The forwarding state: made by the control thread, immutable, read by the workers once per burst.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -20,6 +21,10 @@ struct ServiceAddress {
   MacAddress mac;        // the service MAC of this address
   bool serving = false;  // claimed by this node: answered for and delivered, otherwise only watched
   uint8_t id = 0;        // from 1; stays the address's own while the process runs
+  bool to_all = false;   // a service at it has delivery = "multicast"
+
+  // What ARP and ND name. A group address brings every frame to every node; none is ever sourced from it.
+  MacAddress link_mac() const { return to_all ? GroupMac(mac) : mac; }
 };
 
 struct Snapshot {
@@ -69,14 +74,10 @@ struct Snapshot {
     }
     return nullptr;
   }
+  // Whether frames to this MAC are for a service address.
   bool IsServiceMac(const MacAddress& mac) const {
-    for (const ServiceAddress& s : addresses_v4) {
-      if (s.mac == mac) return true;
-    }
-    for (const ServiceAddress& s : addresses_v6) {
-      if (s.mac == mac) return true;
-    }
-    return false;
+    const auto at = [&mac](const ServiceAddress& s) { return s.mac == mac || (s.to_all && s.link_mac() == mac); };
+    return std::ranges::any_of(addresses_v4, at) || std::ranges::any_of(addresses_v6, at);
   }
 };
 

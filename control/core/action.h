@@ -76,7 +76,7 @@ struct LookUpFlow {
 // What AskFlow has come to.
 struct FlowAnswered {
   uint64_t id = 0;                // AskFlow::id
-  bool answered = false;          // the master did, or there is none but this node
+  bool answered = false;          // the other node did, or there was none to ask
   std::optional<FlowEntry> flow;  // none: not known; its `seen` means nothing
 };
 

@@ -246,11 +246,13 @@ EpochShares Balancer::SharesOf(const Epoch& epoch, const std::vector<ServiceConf
 
 std::shared_ptr<const Balance> Balancer::Compile(const ClusterConfig& config,
                                                  const std::map<NodeId, NodeAtHand>& present,
-                                                 const std::optional<NodeId>& master, uint8_t report_round) {
+                                                 const std::optional<NodeId>& master, uint8_t report_round,
+                                                 bool settled) {
   auto balance = std::make_shared<Balance>();
   balance->epoch = current_.number;
   balance->seed = seed_;
   balance->report_round = report_round;
+  balance->settled = settled;
   const auto adaptive = [](const ServiceConfig& service) { return service.affinity == Affinity::kAdaptive; };
   if (std::ranges::any_of(config.services, adaptive)) balance->crowd = config.crowd;
   for (const auto& [node, at] : present) {

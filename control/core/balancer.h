@@ -84,7 +84,7 @@ class Balancer {
 
   // For the workers. Tables are made anew only where weights differ from those of the last call.
   std::shared_ptr<const Balance> Compile(const ClusterConfig& config, const std::map<NodeId, NodeAtHand>& present,
-                                         const std::optional<NodeId>& master, uint8_t report_round);
+                                         const std::optional<NodeId>& master, uint8_t report_round, bool settled);
 
   // A node's number in this process; none left: nullopt.
   std::optional<NodeSlot> SlotOf(const NodeId& node);

@@ -1,6 +1,9 @@
 #include "control/core/balancing.h"
 
+#include <sodium.h>
+
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "control/core/identity.h"
@@ -9,6 +12,27 @@
 #include "proto/mutation.h"
 
 namespace qure {
+namespace {
+
+bool IsMulticast(const ClusterConfig& config) {
+  const auto multicast = [](const ServiceConfig& service) { return service.delivery == ServiceDelivery::kMulticast; };
+  return std::ranges::any_of(config.services, multicast);
+}
+
+// The same for the same nodes, on every node.
+uint64_t HashOf(std::set<NodeId> nodes, const NodeId& self) {
+  nodes.insert(self);
+  crypto_generichash_state state;
+  crypto_generichash_init(&state, nullptr, 0, crypto_generichash_BYTES_MIN);
+  for (const NodeId& node : nodes) crypto_generichash_update(&state, node.data(), node.size());
+  std::array<uint8_t, crypto_generichash_BYTES_MIN> digest;
+  crypto_generichash_final(&state, digest.data(), digest.size());
+  uint64_t hash = 0;
+  std::copy_n(digest.begin(), sizeof(hash), reinterpret_cast<uint8_t*>(&hash));
+  return hash;
+}
+
+}  // namespace
 
 Balancing::Balancing(const NodeId& self, std::string name, uint32_t weight, absl::BitGenRef random)
     : self_(self), name_(std::move(name)), weight_(weight), random_(random), balancer_(self) {}
@@ -44,7 +68,12 @@ Capacity Balancing::OwnCapacity(const ClusterConfig& config) const {
 void Balancing::FillHello(const ClusterConfig& config, wire::Hello* hello) const {
   hello->set_balance_digest(balancer_.digest());
   hello->set_balance_ready(ready_);
-  if (settled()) hello->set_balance_settled(balancer_.digest());
+  const bool heard = round_digest_ == balancer_.digest() && stage() > 0;
+  if (heard) hello->set_balance_settled(balancer_.digest());
+  if (heard && multicast_) {
+    hello->set_balance_stage(stage());
+    hello->set_balance_told(HashOf(targets_, self_));
+  }
   hello->set_draining(draining_);
   for (const ServiceConfig& service : config.services) {
     const uint32_t weight = WeightOf(service);
@@ -137,19 +166,34 @@ void Balancing::OnCrowd(MonoTime now, const RemoteAddress& remote, bool many) {
   if (led_) crowds_.OnSighting(now, remote, many);
 }
 
-bool Balancing::settled() const {
+bool Balancing::RoundEnded() const {
   return round_done_ == round_ && round_digest_ == balancer_.digest() && reporter_.done();
 }
 
-bool Balancing::Settled(const BalanceView& view) const {
-  if (!settled()) return false;
+// Whether all nodes have ended so many rounds of reports under the current epoch. One is enough where the master alone
+// distributes new flows.
+bool Balancing::AllAt(const BalanceView& view, uint32_t stage) const {
+  if (round_digest_ != balancer_.digest() || this->stage() < stage) return false;
   return std::ranges::all_of(view.members->all(), [&](const auto& entry) {
     const Member& member = entry.second;
-    return !member.present() || member.hello.booting() || member.hello.balance_settled() == balancer_.digest();
+    if (!member.present() || member.hello.booting()) return true;
+    return member.hello.balance_settled() == balancer_.digest() &&
+           (stage == 1 || member.hello.balance_stage() >= stage);
+  });
+}
+
+// Whether all who may have exceptions have told this node of them, as they told everyone.
+bool Balancing::AllHaveTold(const BalanceView& view) const {
+  const uint64_t all = HashOf(present_, self_);
+  return std::ranges::all_of(balancer_.Sharers(), [&](const NodeId& node) {
+    const Member* const member = view.members->Find(node);
+    if (node == self_ || member == nullptr || !member->present()) return true;
+    return member->hello.balance_settled() == balancer_.digest() && member->hello.balance_told() == all;
   });
 }
 
 std::set<NodeId> Balancing::Targets(const BalanceView& view) const {
+  if (multicast_ && !Mutated(Mutation::kTellMasterOnly)) return present_;
   std::set<NodeId> targets;
   for (const auto& node : {view.master, view.deputy}) {
     if (node && *node != self_) targets.insert(*node);
@@ -169,7 +213,7 @@ Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& pres
   Demand demand{.config = view.config,
                 .present = {OwnCapacity(*view.config)},
                 .crowds = crowds_.At(view.now),
-                .settled = Settled(view)};
+                .settled = AllAt(view, stages())};
   for (const NodeId& node : present) {
     const Member& member = *view.members->Find(node);
     // Whoever has shares must know what was before, or it resets the connections that others serve.
@@ -185,8 +229,30 @@ Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& pres
   return demand;
 }
 
+// Begins another round of reports when one is due.
+void Balancing::NextRound(const BalanceView& view) {
+  const uint64_t digest = balancer_.digest();
+  std::set<NodeId> targets = Targets(view);
+  const bool anew = targets != targets_ || round_digest_ != digest || round_stage_ > stages();
+  const bool next_stage = RoundEnded() && round_stage_ < stages() && AllAt(view, round_stage_);
+  if (multicast_ && steady_ != digest && AllAt(view, 1)) {
+    steady_ = digest;
+    changed_ = true;
+  }
+  if (!anew && !next_stage && view.now < next_round_) return;
+  if (anew) round_stage_ = 1;
+  if (next_stage && !anew) ++round_stage_;
+  targets_ = std::move(targets);
+  reporter_.SetTargets({targets_.begin(), targets_.end()});
+  round_digest_ = digest;
+  round_ = round_ == UINT8_MAX ? 1 : static_cast<uint8_t>(round_ + 1);
+  next_round_ = view.now + kReportAgain;
+  changed_ = true;
+}
+
 bool Balancing::Step(const BalanceView& view, Actions* out) {
   if (view.config->services.empty()) return std::exchange(changed_, false);
+  multicast_ = IsMulticast(*view.config);
   std::set<NodeId> present = Present(view);
   if (view.leads) {
     if (!led_) crowds_.Adopt(view.now, balancer_.current().crowds);
@@ -196,23 +262,16 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
     }
   }
   led_ = view.leads;
-  if (!ready_ && balancer_.current().number != 0) {
-    if (ready_by_ == kNever) ready_by_ = view.now + kReadyPatience;
-    const auto known = [&](const NodeId& node) { return node == self_ || view.members->Find(node) != nullptr; };
-    ready_ = view.leads || view.now >= ready_by_ || std::ranges::all_of(balancer_.Sharers(), known);
-  }
   if (present != present_ || view.master != master_) changed_ = true;
   present_ = std::move(present);
   master_ = view.master;
-  std::set<NodeId> targets = Targets(view);
-  if (targets != targets_ || round_digest_ != balancer_.digest() || view.now >= next_round_) {
-    targets_ = std::move(targets);
-    reporter_.SetTargets({targets_.begin(), targets_.end()});
-    round_digest_ = balancer_.digest();
-    round_ = round_ == UINT8_MAX ? 1 : static_cast<uint8_t>(round_ + 1);
-    next_round_ = view.now + kReportAgain;
-    changed_ = true;
+  if (!ready_ && balancer_.current().number != 0) {
+    if (ready_by_ == kNever) ready_by_ = view.now + kReadyPatience;
+    const auto known = [&](const NodeId& node) { return node == self_ || view.members->Find(node) != nullptr; };
+    const bool told = !multicast_ || AllHaveTold(view);
+    ready_ = view.leads || view.now >= ready_by_ || (told && std::ranges::all_of(balancer_.Sharers(), known));
   }
+  NextRound(view);
   reporter_.Tick(view.now, *view.members, view.transport, out);
   for (Telling& telling : tellings_) {
     const Member* const member = view.members->Find(telling.node);
@@ -246,7 +305,8 @@ std::shared_ptr<const Balance> Balancing::Compile(const BalanceView& view, const
     const bool own_macs = member->at.mac == NodeMac(node, 0);
     at_hand[node] = {.hop0 = member->at.mac, .hop1 = own_macs ? NodeMac(node, 1) : member->at.mac};
   }
-  return balancer_.Compile(*view.config, at_hand, view.master, round_);
+  return balancer_.Compile(*view.config, at_hand, view.master, round_,
+                           steady_ == balancer_.digest() || Mutated(Mutation::kTakeNewFlowsEarly));
 }
 
 void Balancing::Tell(MonoTime now, const NodeId& node, const wire::Order& order) {

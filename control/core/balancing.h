@@ -16,6 +16,7 @@
 #include "control/core/crowds.h"
 #include "control/core/exceptions.h"
 #include "control/core/membership.h"
+#include "control/core/timers.h"
 #include "control/core/transport.h"
 
 namespace qure {
@@ -65,8 +66,9 @@ class Balancing {
   // An order for another node: told to it a few times, it shows in that node's HELLO.
   void Tell(MonoTime now, const NodeId& node, const wire::Order& order);
 
-  // The master and the deputy know of all exceptions of this node under the present epoch.
-  bool settled() const;
+  // The master and the deputy know of all exceptions of this node under the present epoch; where a service has delivery
+  // = "multicast", all nodes do, in the last of the stages.
+  bool settled() const { return round_digest_ == balancer_.digest() && stage() >= stages(); }
   const Balancer& balancer() const { return balancer_; }
   std::optional<NodeSlot> SlotOf(const NodeId& node) { return balancer_.SlotOf(node); }
 
@@ -84,7 +86,12 @@ class Balancing {
   };
 
   Capacity OwnCapacity(const ClusterConfig& config) const;
-  bool Settled(const BalanceView& view) const;
+  uint32_t stages() const { return multicast_ ? kMulticastStages : 1; }
+  uint32_t stage() const { return RoundEnded() ? round_stage_ : round_stage_ - 1; }
+  bool RoundEnded() const;
+  bool AllAt(const BalanceView& view, uint32_t stage) const;
+  bool AllHaveTold(const BalanceView& view) const;
+  void NextRound(const BalanceView& view);
   Demand DemandOf(const BalanceView& view, const std::set<NodeId>& present);
   void Push(const BalanceView& view, const std::optional<Whereabouts>& to, Actions* out) const;
   void OnPart(const BalanceView& view, const Incoming& incoming);
@@ -99,6 +106,7 @@ class Balancing {
   ExceptionReporter reporter_;
   Crowds crowds_;
   bool led_ = false;
+  bool multicast_ = false;      // a service has delivery = "multicast"
   MonoTime ready_by_ = kNever;  // from then on whoever has not been heard is not waited for
   bool ready_ = false;          // knows the epochs and those who have shares: may have one, too
   bool draining_ = false;
@@ -112,6 +120,8 @@ class Balancing {
   uint8_t round_ = 1;       // of reports
   uint8_t round_done_ = 0;  // of the workers
   uint64_t round_digest_ = 0;
+  uint32_t round_stage_ = 1;  // that this node is at when the round is done
+  uint64_t steady_ = 0;       // the digest of the epochs by which all nodes go
   std::set<NodeId> targets_;
   std::set<NodeId> present_;
   std::optional<NodeId> master_;

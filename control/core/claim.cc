@@ -17,6 +17,16 @@ MacAddress MacFor(const ClaimContext& context, const IpAddress& address) {
   return context.service_mac == ServiceMac::kInterface ? context.lan_mac : ServiceMacFor(context.cluster, address);
 }
 
+// Of a service address: the source of its frames, and where it is by ARP and ND.
+struct Macs {
+  MacAddress source;
+  MacAddress link;
+};
+
+Macs MacsOf(const ClaimStatus& status) {
+  return {.source = status.mac, .link = status.to_all ? GroupMac(status.mac) : status.mac};
+}
+
 SendFrame FromArp(const ArpFields& fields, bool answer) {
   const ArpFrame frame = BuildArp(fields);
   return {.bytes = {frame.begin(), frame.end()}, .answer = answer};
@@ -34,51 +44,51 @@ SendFrame FromAdvertisement(const NeighborFields& fields) {
   return {.bytes = {frame.begin(), frame.begin() + static_cast<ptrdiff_t>(length)}, .answer = true};
 }
 
-// "`address` is at `mac`": the ARP Announcement of RFC 5227 §2.3; RFC 4861 §7.2.6 for IPv6.
-SendFrame Announcement(const MacAddress& mac, const IpAddress& address) {
+// "`address` is at `link`": the ARP Announcement of RFC 5227 §2.3; RFC 4861 §7.2.6 for IPv6.
+SendFrame Announcement(const Macs& macs, const IpAddress& address) {
   if (address.is_v4()) {
     const Ipv4Address ip = address.v4();
-    return FromArp({.ethernet_source = mac, .sender_mac = mac, .sender_ip = ip, .target_ip = ip}, true);
+    return FromArp({.ethernet_source = macs.source, .sender_mac = macs.link, .sender_ip = ip, .target_ip = ip}, true);
   }
-  return FromAdvertisement({.ethernet_source = mac,
+  return FromAdvertisement({.ethernet_source = macs.source,
                             .ethernet_destination = MulticastMac(kAllNodes),
                             .source = address.v6(),
                             .destination = kAllNodes,
                             .target = address.v6(),
                             .flags = kNaOverride,
-                            .link_layer = mac});
+                            .link_layer = macs.link});
 }
 
 // The reply form, for caches that learn from replies only; target MAC as RFC 5944 §4.6 has it.
-SendFrame GratuitousReply(const MacAddress& mac, const Ipv4Address& ip) {
+SendFrame GratuitousReply(const Macs& macs, const Ipv4Address& ip) {
   return FromArp({.operation = kArpReply,
-                  .ethernet_source = mac,
-                  .sender_mac = mac,
+                  .ethernet_source = macs.source,
+                  .sender_mac = macs.link,
                   .sender_ip = ip,
-                  .target_mac = mac,
+                  .target_mac = macs.link,
                   .target_ip = ip},
                  true);
 }
 
-// "Where is `gateway`?", asked by `address` at `mac`, to all until it is known where.
-SendFrame GatewayQuestion(const MacAddress& mac, const IpAddress& address, const IpAddress& gateway,
+// "Where is `gateway`?", asked by `address`, to all until it is known where.
+SendFrame GatewayQuestion(const Macs& macs, const IpAddress& address, const IpAddress& gateway,
                           const std::optional<MacAddress>& gateway_mac) {
   if (address.is_v4()) {
-    return FromArp({.ethernet_source = mac,
+    return FromArp({.ethernet_source = macs.source,
                     .ethernet_destination = gateway_mac.value_or(kBroadcastMac),
-                    .sender_mac = mac,
+                    .sender_mac = macs.link,
                     .sender_ip = address.v4(),
                     .target_mac = gateway_mac.value_or(MacAddress{}),
                     .target_ip = gateway.v4()},
                    true);
   }
   const Ipv6Address group = SolicitedNode(gateway.v6());
-  return FromSolicitation({.ethernet_source = mac,
+  return FromSolicitation({.ethernet_source = macs.source,
                            .ethernet_destination = gateway_mac.value_or(MulticastMac(group)),
                            .source = address.v6(),
                            .destination = gateway_mac ? gateway.v6() : group,
                            .target = gateway.v6(),
-                           .link_layer = mac},
+                           .link_layer = macs.link},
                           true);
 }
 
@@ -167,6 +177,7 @@ void Claim::Continue(MonoTime now, const AddressConfig& config, const ClaimConte
   }
   const bool new_gateway = context.gateway != context_.gateway;
   context_ = context;
+  if (std::exchange(status_.to_all, context.to_all) != context.to_all) AnnounceAgain(now, out);
   if (!new_gateway) return;
   gateway_mac_.reset();
   ForgetVerification();
@@ -206,12 +217,12 @@ bool Claim::OnEvent(MonoTime now, const Event& event, Actions* out) {
   if (event.mac == context_.node_mac || event.mac == context_.lan_mac) return false;  // an echo of our own frames
   switch (status_.state) {
     case ClaimState::kStandby:
-      if (event.kind == EventKind::kAddressUsed && event.mac != status_.mac) foreign_seen_ = now;
+      if (event.kind == EventKind::kAddressUsed && !IsOwnMac(event.mac)) foreign_seen_ = now;
       return false;
     case ClaimState::kProbing:
       return Lose(now, event, out);  // RFC 5227 §2.1.1: used or probed by another, both are a conflict
     case ClaimState::kHeld:
-      return event.kind == EventKind::kAddressUsed && event.mac != status_.mac && OnConflict(now, event, out);
+      return event.kind == EventKind::kAddressUsed && !IsOwnMac(event.mac) && OnConflict(now, event, out);
     case ClaimState::kTaken:
       return false;
   }
@@ -222,6 +233,7 @@ void Claim::Aim(size_t candidate) {
   candidate_ = candidate;
   status_.address = config_.candidates[candidate];
   status_.mac = MacFor(context_, address());
+  status_.to_all = context_.to_all;
 }
 
 void Claim::StartProbing(MonoTime now, size_t candidate) {
@@ -256,7 +268,8 @@ void Claim::Hold(MonoTime now, Actions* out) {
   last_conflict_.reset();
   held_since_ = now;
   announced_ = 0;
-  out->push_back(MakeLog(LogLevel::kInfo, ToString(address()), " is free; held now, at ", ToString(status_.mac)));
+  out->push_back(
+      MakeLog(LogLevel::kInfo, ToString(address()), " is free; held now, at ", ToString(MacsOf(status_).link)));
   Announce(now, out);
   Verify(now, out);
 }
@@ -264,7 +277,7 @@ void Claim::Hold(MonoTime now, Actions* out) {
 bool Claim::Lose(MonoTime now, const Event& event, Actions* out) {
   const std::string who = absl::StrCat(
       ToString(address()), event.kind == EventKind::kAddressUsed ? " is held by " : " is being claimed by ",
-      ToString(event.mac), event.mac == status_.mac ? " (another node of the cluster)" : "");
+      ToString(event.mac), IsOwnMac(event.mac) ? " (another node of the cluster)" : "");
   const bool known = std::exchange(holders_[candidate_], event.mac) == event.mac;
   const LogLevel level = known ? LogLevel::kDebug : LogLevel::kWarning;
 
@@ -288,7 +301,7 @@ bool Claim::OnConflict(MonoTime now, const Event& event, Actions* out) {
   last_conflict_ = now;
   ++status_.defenses;
   // One frame only: two would be two conflicts to the other side, and both might yield.
-  out->push_back(Announcement(status_.mac, address()));
+  out->push_back(Announcement(MacsOf(status_), address()));
   out->push_back(MakeLog(LogLevel::kWarning, ToString(address()), " is ours, but used by ", ToString(event.mac),
                          " too; defended"));
   return false;
@@ -307,8 +320,8 @@ void Claim::TickHeld(MonoTime now, Actions* out) {
 }
 
 void Claim::Announce(MonoTime now, Actions* out) {
-  out->push_back(Announcement(status_.mac, address()));
-  if (address().is_v4()) out->push_back(GratuitousReply(status_.mac, address().v4()));
+  out->push_back(Announcement(MacsOf(status_), address()));
+  if (address().is_v4()) out->push_back(GratuitousReply(MacsOf(status_), address().v4()));
 
   while (announced_ < kAnnounceAt.size() && held_since_ + kAnnounceAt[announced_] <= now) ++announced_;
   next_announce_ = announced_ < kAnnounceAt.size() ? held_since_ + kAnnounceAt[announced_] : now + kAnnounceRefresh;
@@ -316,7 +329,7 @@ void Claim::Announce(MonoTime now, Actions* out) {
 
 void Claim::Verify(MonoTime now, Actions* out) {
   if (!context_.gateway) return;
-  out->push_back(GatewayQuestion(status_.mac, address(), *context_.gateway, gateway_mac_));
+  out->push_back(GatewayQuestion(MacsOf(status_), address(), *context_.gateway, gateway_mac_));
   next_verify_ = now + kVerifyRetry;
 }
 
@@ -327,7 +340,7 @@ void Claim::CountUnanswered(Actions* out) {
   status_.alarm = true;
   status_.verified = false;
   out->push_back(MakeLog(LogLevel::kWarning, "gateway ", ToString(*context_.gateway), " does not answer to ",
-                         ToString(address()), " at ", ToString(status_.mac),
+                         ToString(address()), " at ", ToString(MacsOf(status_).link),
                          ": it is away, or it or a switch refuses this MAC"));
 }
 

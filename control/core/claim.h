@@ -27,8 +27,9 @@ enum class ClaimState : uint8_t {
 std::string_view NameOf(ClaimState state);
 
 struct ClaimStatus {
-  IpPrefix address;  // the current candidate
-  MacAddress mac;    // its service MAC
+  IpPrefix address;     // the current candidate
+  MacAddress mac;       // its service MAC
+  bool to_all = false;  // ClaimContext::to_all
   ClaimState state = ClaimState::kStandby;
   std::optional<MacAddress> holder;  // who has it, when taken
   bool verified = false;             // the gateway answered to the service MAC
@@ -44,6 +45,7 @@ struct ClaimContext {
   MacAddress lan_mac;
   ClusterId cluster{};
   ServiceMac service_mac = ServiceMac::kDerived;
+  bool to_all = false;  // the address is at GroupMac of its service MAC, which stays the source of all frames
   std::optional<IpAddress> gateway;  // of the address's family
   Duration probe_interval;
 };
@@ -55,6 +57,9 @@ class Claim {
  public:
   // Stands by. `random` outlives the claim; `config` has at least one candidate.
   Claim(const AddressConfig& config, const ClaimContext& context, absl::BitGenRef random);
+
+  // The MACs under which nodes of the cluster speak as the address.
+  bool IsOwnMac(const MacAddress& mac) const { return mac == status_.mac || mac == GroupMac(status_.mac); }
 
   // Whether this claim can go on under a changed configuration without asking anew: its MACs stay, and its candidates
   // too; a held address may also gain or lose alternatives.

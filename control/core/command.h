@@ -40,9 +40,10 @@ struct UseKey {
 struct RemoveKey {
   uint32_t id = 0;
 };
-// What do the master's workers know of this flow? Ends with FlowAnswered, at once or within kFlowAskTries.
+// What do a node's workers know of this flow? Ends with FlowAnswered, at once or within kFlowAskTries.
 struct AskFlow {
-  uint64_t id = 0;  // any, to tell the answers apart
+  uint64_t id = 0;            // any, to tell the answers apart
+  NodeSlot whom = kSelfSlot;  // the node that decides about it
   FlowKey key;
 };
 // SIGTERM: hand over, say goodbye, then Finished.

@@ -65,6 +65,11 @@ enum class ReturnPath : uint8_t {
   kMaster,  // by way of the master, from the service MAC: for gateways that bind an address to one MAC
 };
 
+enum class ServiceDelivery : uint8_t {
+  kUnicast,    // the gateway sends to the master, which sends on to the owners
+  kMulticast,  // the gateway sends to all nodes, and each takes what its share is
+};
+
 // How a node finds out whether its own part of a service works. A service without a check is taken to work.
 struct HealthCheck {
   enum class Kind : uint8_t { kNone, kTcp, kHttp };
@@ -87,6 +92,7 @@ struct ServiceConfig {
   std::optional<IpAddress> address;  // the only service address that it is served at; absent: all of them
   Affinity affinity = Affinity::kSocket;
   ReturnPath return_path = ReturnPath::kDirect;
+  ServiceDelivery delivery = ServiceDelivery::kUnicast;
   HealthCheck check;
   std::map<std::string, uint32_t> weights;  // by node name, 0 to 255; absent: NodeConfig::weight
   friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;

@@ -136,6 +136,7 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   }
   if (event.kind == EventKind::kServiceMacSeen) AnnounceSoon(now);
   if (event.kind == EventKind::kNeighbor) NoteGateway(event);
+  if (event.kind == EventKind::kUnanswered) members_.Suspect(now, balancing_.balancer().NodeAt(event.slot));
   if (event.kind == EventKind::kCrowd) balancing_.OnCrowd(now, RemoteOf(event.ip), event.many);
   if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &said);
   return Conclude(now, std::move(said));
@@ -392,7 +393,7 @@ void Controller::FollowAddresses(const wire::Hello& hello) {
 // An answer for a service address: of a node of this cluster, or of a foreign host?
 bool Controller::OfOurCluster(const Event& event) const {
   for (const Claim& claim : claims_) {
-    if (claim.status().address.address == event.ip && claim.status().mac == event.mac) {
+    if (claim.status().address.address == event.ip && claim.IsOwnMac(event.mac)) {
       return config_.service_mac == ServiceMac::kDerived || event.mac != facts_.lan_mac;
     }
   }

@@ -23,17 +23,17 @@ std::optional<FlowKey> Controller::KeyOf(const OwnedFlow& flow) const {
 }
 
 void Controller::Ask(MonoTime now, const AskFlow& ask, Actions* out) {
-  const std::optional<NodeId> master = election_.master();
   const std::optional<OwnedFlow> flow = FlowOf(ask.key);
-  if (!flow || !transport_.enabled() || !master || *master == facts_.node_id) {
+  if (!flow || !transport_.enabled() || ask.whom == kSelfSlot) {
     out->push_back(LookUpFlow{.asker = facts_.node_id, .number = ask.id, .key = ask.key});
     return;
   }
-  flow_asker_.Ask(now, ask.id, absl::Uniform<uint64_t>(random_), *flow);
+  const FlowAsker::Question question{.id = ask.id, .whom = balancing_.balancer().NodeAt(ask.whom), .flow = *flow};
+  flow_asker_.Ask(now, question, absl::Uniform<uint64_t>(random_));
 }
 
-// Any node answers from its own tables: whether they are the master's is for the asker to know. An address that is not
-// configured here has no flows.
+// Any node answers from its own tables: whether they are those that count is for the asker to know. An address that is
+// not configured here has no flows.
 void Controller::OnFlowAsk(const Incoming& incoming, Actions* out) const {
   const wire::FlowAsk& ask = incoming.message.flow_ask();
   const std::vector<OwnedFlow> flows = ReadFlows(ask.flow());

@@ -5,6 +5,7 @@
 
 #include "absl/random/distributions.h"
 #include "control/core/controller.h"
+#include "control/core/naming.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
 
@@ -34,7 +35,7 @@ Actions Controller::Conclude(MonoTime now, Actions said) {
   const bool shuts = gate_open_ && !opens;
   if (shuts && draining_.empty()) out.push_back(ShutGate{});
   if (transport_.enabled()) dirty_ |= balancing_.Step(View(now), &later);
-  flow_asker_.Tick(now, election_.master(), members_, &transport_, &later);
+  flow_asker_.Tick(now, members_, &transport_, &later);
   if (std::exchange(dirty_, false)) {
     Publish(now, &out);
     PublishHostAddresses(&out);
@@ -238,7 +239,11 @@ void Controller::Publish(MonoTime now, Actions* out) {
     const ClaimStatus& status = claim.status();
     const IpAddress& address = status.address.address;
     auto& addresses = address.is_v4() ? snapshot->addresses_v4 : snapshot->addresses_v6;
-    addresses.push_back({.address = address, .mac = status.mac, .serving = Serves(claim), .id = IdOf(address)});
+    addresses.push_back({.address = address,
+                         .mac = status.mac,
+                         .serving = Serves(claim),
+                         .id = IdOf(address),
+                         .to_all = status.to_all});
   }
   snapshot->draining = !draining_.empty();
   snapshot->gateways = config_.gateways;
@@ -280,6 +285,7 @@ ClaimContext Controller::ContextFor(const AddressConfig& address) const {
                        .lan_mac = facts_.lan_mac,
                        .cluster = ClusterIdFromName(config_.name),
                        .service_mac = config_.service_mac,
+                       .to_all = ReachesAll(config_, address),
                        .gateway = {},
                        .probe_interval = config_.probe_interval};
   for (const IpAddress& gateway : config_.gateways) {

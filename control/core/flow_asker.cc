@@ -6,8 +6,8 @@
 
 namespace qure {
 
-void FlowAsker::Ask(MonoTime now, uint64_t id, uint64_t nonce, const OwnedFlow& flow) {
-  asked_.push_back({.question = {.id = id, .flow = flow}, .nonce = nonce, .tries = 0, .next = now});
+void FlowAsker::Ask(MonoTime now, const Question& question, uint64_t nonce) {
+  asked_.push_back({.question = question, .nonce = nonce, .tries = 0, .next = now});
 }
 
 std::optional<FlowAsker::Question> FlowAsker::Take(uint64_t nonce) {
@@ -18,18 +18,17 @@ std::optional<FlowAsker::Question> FlowAsker::Take(uint64_t nonce) {
   return question;
 }
 
-void FlowAsker::Tick(MonoTime now, const std::optional<NodeId>& master, const Membership& members, Transport* transport,
-                     Actions* out) {
+void FlowAsker::Tick(MonoTime now, const Membership& members, Transport* transport, Actions* out) {
   std::erase_if(asked_, [&](const Asking& asking) {
     if (asking.tries < kFlowAskTries || now < asking.next) return false;
     out->push_back(FlowAnswered{.id = asking.question.id, .answered = false, .flow = {}});
     return true;
   });
-  const Member* const member = master ? members.Find(*master) : nullptr;
   for (Asking& asking : asked_) {
     if (now < asking.next) continue;
     asking.next = now + kFlowAskAgain;
     ++asking.tries;
+    const Member* const member = members.Find(asking.question.whom);
     if (member == nullptr) continue;
     wire::Message message;
     message.mutable_flow_ask()->set_nonce(asking.nonce);

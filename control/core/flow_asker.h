@@ -1,5 +1,5 @@
-// Asks the master what its workers' tables have for a flow, a few times, until it answers or is given up. A pure state
-// machine.
+// Asks another node what its workers' tables have for a flow, a few times, until it answers or is given up. A pure
+// state machine.
 #pragma once
 
 #include <cstdint>
@@ -16,17 +16,17 @@ namespace qure {
 
 class FlowAsker {
  public:
-  // Question `id`. `nonce`: nobody can guess it, so that only an answer to it is taken for one.
-  void Ask(MonoTime now, uint64_t id, uint64_t nonce, const OwnedFlow& flow);
   struct Question {
     uint64_t id = 0;
+    NodeId whom{};
     OwnedFlow flow;
   };
+  // `nonce`: nobody can guess it, so that only an answer to it is taken for one.
+  void Ask(MonoTime now, const Question& question, uint64_t nonce);
   // The question that an answer with this nonce ends; none: it is not, or no longer, asked.
   std::optional<Question> Take(uint64_t nonce);
-  // Asks whoever is master now; FlowAnswered for a question that is given up.
-  void Tick(MonoTime now, const std::optional<NodeId>& master, const Membership& members, Transport* transport,
-            Actions* out);
+  // Asks; FlowAnswered for a question that is given up.
+  void Tick(MonoTime now, const Membership& members, Transport* transport, Actions* out);
   MonoTime deadline() const;
 
  private:

@@ -1,5 +1,7 @@
 #include "control/core/naming.h"
 
+#include <algorithm>
+
 namespace qure {
 
 std::shared_ptr<const DnsTable> BuildDnsTable(const std::vector<ZoneConfig>& zones) {
@@ -23,9 +25,19 @@ std::shared_ptr<const ServiceMap> BuildServices(const ClusterConfig& config,
               .last_port = service.last_port,
               .local_address = service.address ? id_of(*service.address) : uint8_t{0},
               .affinity = service.affinity,
-              .return_by_master = service.return_path == ReturnPath::kMaster});
+              .return_by_master = service.return_path == ReturnPath::kMaster,
+              .multicast = service.delivery == ServiceDelivery::kMulticast});
   }
   return map;
+}
+
+bool ReachesAll(const ClusterConfig& config, const AddressConfig& address) {
+  return std::ranges::any_of(config.services, [&](const ServiceConfig& service) {
+    const auto here = [&](const IpPrefix& candidate) {
+      return !service.address || candidate.address == *service.address;
+    };
+    return service.delivery == ServiceDelivery::kMulticast && std::ranges::any_of(address.candidates, here);
+  });
 }
 
 }  // namespace qure

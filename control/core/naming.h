@@ -17,4 +17,7 @@ std::shared_ptr<const DnsTable> BuildDnsTable(const std::vector<ZoneConfig>& zon
 std::shared_ptr<const ServiceMap> BuildServices(const ClusterConfig& config,
                                                 const std::function<uint8_t(const IpAddress&)>& id_of);
 
+// Whether a service at this address has delivery = "multicast": then the address is at a group MAC.
+bool ReachesAll(const ClusterConfig& config, const AddressConfig& address);
+
 }  // namespace qure

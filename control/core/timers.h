@@ -98,6 +98,8 @@ inline constexpr uint64_t kEpochLow = 16;              // reserve more when fewe
 inline constexpr Duration kEpochLeast = Milliseconds(200);  // between two, but for losses
 inline constexpr Duration kEpochSettled = Seconds(3);       // one that has not settled by then is taken to have
 inline constexpr Duration kEpochLook = Milliseconds(50);    // has it settled?
+inline constexpr uint32_t kMulticastStages =
+    3;  // docs/protocol.md: all go by it, none hands new flows back, all are told
 inline constexpr Duration kReadyPatience = Seconds(1);      // for a word of everyone who has shares
 inline constexpr Duration kBalancePull = Milliseconds(50);  // between two pulls of one state
 inline constexpr size_t kBalancePart = 1024;                // bytes

@@ -206,7 +206,7 @@ void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addres
   ReadNetwork(&cluster, &config->network);
   config->addresses = addresses->ServiceAddresses(&cluster);
   config->gateways = addresses->Gateways(&cluster);
-  config->services = ReadServices(config->addresses, &cluster);
+  config->services = ReadServices(*config, lan.mode, &cluster);
   if (cluster.Has("balance")) ReadBalance(cluster.Table("balance"), config);
   config->zones = ReadZones(&cluster);
   cluster.RejectUnknownKeys();

@@ -154,26 +154,29 @@ const ServiceAddress* AddressIn(const Snapshot& snapshot, const ExplainQuestion&
   return to.is_v6() ? snapshot.Find(to.v6()) : snapshot.Find(to.v4());
 }
 
-// What this node knows, as the master has it: it serves the addresses, packets come to it by the service MAC, and of
-// the nodes it is itself number kSelfSlot.
-class MasterView {
+NodeSlot MasterOf(const Snapshot& snapshot) {
+  const Balance* const balance = snapshot.balance.get();
+  return balance != nullptr && balance->nodes[balance->master].present ? balance->master : kSelfSlot;
+}
+
+// What this node knows, as the node `whose` has it: of the nodes that one is number kSelfSlot. If it is the master, it
+// serves the addresses.
+class View {
  public:
-  MasterView(const Snapshot& snapshot, const ControllerStatus& status) : ours_(snapshot), status_(status) {
-    const Balance* const balance = snapshot.balance.get();
-    if (balance != nullptr && balance->nodes[balance->master].present) master_ = balance->master;
-    seen_ = snapshot;
+  View(const Snapshot& snapshot, NodeSlot whose, const ControllerStatus& status)
+      : ours_(snapshot), status_(status), whose_(whose), seen_(snapshot) {
     seen_.vlan = 0;
     for (auto* const addresses : {&seen_.addresses_v4, &seen_.addresses_v6}) {
-      for (ServiceAddress& address : *addresses) address.serving = true;
+      for (ServiceAddress& address : *addresses) address.serving = whose == MasterOf(snapshot);
     }
-    if (master_ != kSelfSlot) BecomeMaster();
+    if (whose_ != kSelfSlot) Turn();
   }
 
   // For the pipeline, and packets of this flow.
   Snapshot Of(const FlowKey& key) const {
     Snapshot snapshot = seen_;
     const uint8_t service = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
-    if (service == 0 || master_ == kSelfSlot) return snapshot;
+    if (service == 0 || whose_ == kSelfSlot) return snapshot;
     auto balance = std::make_shared<Balance>(*snapshot.balance);
     for (EpochShares* const epoch : {&balance->current, &balance->previous}) {
       if (epoch->services[service - 1] == nullptr) continue;
@@ -185,8 +188,8 @@ class MasterView {
   }
   const Snapshot& snapshot() const { return seen_; }
 
-  // From this node's numbers to the master's, and back.
-  NodeSlot Turned(NodeSlot slot) const { return slot == kSelfSlot ? master_ : slot == master_ ? kSelfSlot : slot; }
+  // From this node's numbers to the other's, and back.
+  NodeSlot Turned(NodeSlot slot) const { return slot == kSelfSlot ? whose_ : slot == whose_ ? kSelfSlot : slot; }
 
   // By this node's number.
   std::string NodeName(NodeSlot slot) const {
@@ -195,10 +198,10 @@ class MasterView {
   }
 
  private:
-  void BecomeMaster() {
+  void Turn() {
     auto balance = std::make_shared<Balance>(*ours_.balance);
-    std::swap(balance->nodes[kSelfSlot], balance->nodes[master_]);
-    balance->master = kSelfSlot;
+    std::swap(balance->nodes[kSelfSlot], balance->nodes[whose_]);
+    balance->master = Turned(MasterOf(ours_));
     const BalanceNode& self = balance->nodes[kSelfSlot];
     for (auto* const addresses : {&seen_.addresses_v4, &seen_.addresses_v6}) {
       for (ServiceAddress& address : *addresses) {
@@ -213,12 +216,12 @@ class MasterView {
 
   const Snapshot& ours_;
   const ControllerStatus& status_;
-  NodeSlot master_ = kSelfSlot;
+  const NodeSlot whose_;
   Snapshot seen_;
 };
 
 // Service, row and owners by the tables of shares.
-void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const MasterView& view, const ControllerStatus& status,
+void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const View& view, const ControllerStatus& status,
                    ordered_json* out) {
   const uint8_t number = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
   if (number == 0 || snapshot.balance == nullptr) {
@@ -236,6 +239,7 @@ void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const MasterVie
                : ordered_json(view.NodeName(OwnerIn(balance, epoch, *snapshot.services, number, key)));
   };
   (*out)["service"] = service.name;
+  (*out)["delivery"] = service.multicast ? "multicast" : "unicast";
   (*out)["affinity"] = NameOf(service.affinity);
   if (service.affinity == Affinity::kAdaptive) (*out)["crowd"] = affinity == Affinity::kSocket;
   (*out)["epoch"] = balance.epoch;
@@ -250,8 +254,8 @@ void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const MasterVie
   }
 }
 
-ordered_json ExplainFlow(const FlowAnswered& flow, const MasterView& view) {
-  if (!flow.answered) return "unknown: the master did not answer; what follows is for a new flow";
+ordered_json ExplainFlow(const FlowAnswered& flow, const View& view) {
+  if (!flow.answered) return "unknown: who decides did not answer; what follows is for a new flow";
   if (!flow.flow) return nullptr;
   return {{"owner", view.NodeName(flow.flow->owner)},
           {"state", StateText(flow.flow->state)},
@@ -259,7 +263,7 @@ ordered_json ExplainFlow(const FlowAnswered& flow, const MasterView& view) {
 }
 
 // Who the frame goes to: by its destination MAC.
-ordered_json ExplainFrame(const Snapshot& snapshot, const Batch& batch, const MasterView& view) {
+ordered_json ExplainFrame(const Snapshot& snapshot, const Batch& batch, const View& view) {
   const auto* const ethernet = reinterpret_cast<const EthernetHeader*>(batch.frames[0].data);
   ordered_json frame = {{"destination", ToString(ethernet->destination)}, {"source", ToString(ethernet->source)}};
   for (size_t slot = 0; snapshot.balance != nullptr && slot < snapshot.balance->slots; ++slot) {
@@ -307,17 +311,28 @@ std::optional<FlowKey> FlowOf(const ExplainQuestion& question, const Snapshot& s
   return key;
 }
 
+NodeSlot DeciderOf(const FlowKey& key, const Snapshot& snapshot) {
+  const NodeSlot master = MasterOf(snapshot);
+  if (snapshot.balance == nullptr) return master;
+  const uint8_t number = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
+  if (number == 0 || !snapshot.services->services[number - 1].multicast) return master;
+  const Balance& balance = *snapshot.balance;
+  if (balance.current.services[number - 1] == nullptr) return master;
+  const NodeSlot owner = OwnerIn(balance, balance.current, *snapshot.services, number, key);
+  return owner == kSelfSlot || balance.nodes[owner].present ? owner : master;
+}
+
 ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, const FlowAnswered& flow,
                      const ControllerStatus& status) {
-  const MasterView view(snapshot, status);
   ordered_json out = {{"from", SocketText(question.source, question.source_port)},
                       {"to", SocketText(question.destination, question.destination_port)},
                       {"protocol", question.protocol == kProtocolTcp ? "tcp" : "udp"}};
   FlowTable table(kFewFlows, /*seed=*/0);
-  Snapshot master = view.snapshot();
   const std::optional<FlowKey> key = FlowOf(question, snapshot);
+  const View view(snapshot, key ? DeciderOf(*key, snapshot) : MasterOf(snapshot), status);
+  Snapshot decider = view.snapshot();
   if (key) {
-    master = view.Of(*key);
+    decider = view.Of(*key);
     ExplainShares(snapshot, *key, view, status, &out);
     out["flow"] = ExplainFlow(flow, view);
   }
@@ -328,17 +343,17 @@ ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, 
     entry->seen = {};
   }
   // A flow that is known goes on; one that is not begins.
-  const MacAddress to = key ? AddressIn(master, question)->mac : master.node_mac;
+  const MacAddress to = key ? AddressIn(decider, question)->link_mac() : decider.node_mac;
   ExampleFrame example(question, to, flow.flow ? kTcpAck : kTcpSyn);
   Batch batch;
   batch.count = 1;
   batch.frames[0] = example.frame();
-  ProcessLan(master, {.table = &table, .now = {}}, &batch);
+  ProcessLan(decider, {.table = &table, .now = {}}, &batch);
   const ReasonInfo& info = InfoOf(batch.reasons[0]);
   out["reason"] = info.name;
   out["verdict"] = NameOf(info.verdict);
   out["meaning"] = info.help;
-  if (info.verdict != Verdict::kDrop) out["frame"] = ExplainFrame(master, batch, view);
+  if (info.verdict != Verdict::kDrop) out["frame"] = ExplainFrame(decider, batch, view);
   return out;
 }
 

@@ -1,5 +1,5 @@
 // `qurectl explain`: what would become of a packet from a remote socket to a local one. Runs the production pipeline on
-// a made-up frame, with a copy of what the master's workers know; nothing is sent and nothing remembered.
+// a made-up frame, with a copy of what the deciding node's workers know; nothing is sent and nothing remembered.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,11 @@ absl::StatusOr<ExplainQuestion> ReadExplainQuestion(const nlohmann::json& reques
 // The flow that such a packet is of; none: it is not to a service address.
 std::optional<FlowKey> FlowOf(const ExplainQuestion& question, const Snapshot& snapshot);
 
-// The steps as the master takes them, whichever node is asked: this node's snapshot is turned into the master's, and
-// `flow` is what the master's workers know (AskFlow).
+// Who decides about the flow: the master, or, where packets come to all nodes, the one whose share it is.
+NodeSlot DeciderOf(const FlowKey& key, const Snapshot& snapshot);
+
+// The steps as the one who decides takes them, whichever node is asked: this node's snapshot is turned into that one's,
+// and `flow` is what its workers know (AskFlow).
 nlohmann::ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, const FlowAnswered& flow,
                                const ControllerStatus& status);
 

@@ -318,8 +318,9 @@ std::optional<ordered_json> Runtime::AnswerExplain(const ControlServer::Request&
   const std::optional<FlowKey> key = FlowOf(*question, *snapshot_);
   if (!key) return Explain(*question, *snapshot_, {}, controller_.status(Now()));
   explaining_.emplace(request.ticket, *question);
+  const AskFlow ask{.id = request.ticket, .whom = DeciderOf(*key, *snapshot_), .key = *key};
   Actions actions;
-  const absl::Status asked = controller_.OnCommand(Now(), AskFlow{.id = request.ticket, .key = *key}, &actions);
+  const absl::Status asked = controller_.OnCommand(Now(), ask, &actions);
   Execute(actions);
   if (asked.ok()) return std::nullopt;
   explaining_.erase(request.ticket);

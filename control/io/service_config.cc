@@ -91,7 +91,25 @@ std::optional<IpAddress> ReadAddress(const std::vector<AddressConfig>& addresses
   return address;
 }
 
-std::optional<ServiceConfig> ReadService(const std::vector<AddressConfig>& addresses, TableReader* table) {
+ServiceDelivery ReadDelivery(const ClusterConfig& config, LanMode mode, TableReader* table) {
+  const auto delivery = table->Choice<ServiceDelivery>(
+      "delivery", ServiceDelivery::kUnicast,
+      {{"unicast", ServiceDelivery::kUnicast}, {"multicast", ServiceDelivery::kMulticast}});
+  if (delivery == ServiceDelivery::kUnicast) return delivery;
+  if (mode == LanMode::kShared) {
+    table->Fail("delivery",
+                "\"multicast\" cannot be with node.lan.mode = \"shared\": the kernel would get the packets as well; "
+                "use \"unicast\", or mode = \"dedicated\"");
+  }
+  if (config.service_mac == ServiceMac::kInterface) {
+    table->Fail("delivery",
+                "\"multicast\" cannot be with service_mac = \"interface\": the nodes have no address in common then; "
+                "use \"unicast\", or service_mac = \"derived\"");
+  }
+  return delivery;
+}
+
+std::optional<ServiceConfig> ReadService(const ClusterConfig& config, LanMode mode, TableReader* table) {
   ServiceConfig service;
   table->RequiredString("name", "give the service a name like \"web\"");
   if (table->Has("name")) service.name = PlainName(table, "name", "");
@@ -103,12 +121,13 @@ std::optional<ServiceConfig> ReadService(const std::vector<AddressConfig>& addre
     table->Fail("ports",
                 Concat("\"", ports->value, "\" is not a port or range; write 1 to 65535 like \"80\" or \"8000-8010\""));
   }
-  service.address = ReadAddress(addresses, table);
+  service.address = ReadAddress(config.addresses, table);
   service.affinity = table->Choice<Affinity>(
       "affinity", service.affinity,
       {{"socket", Affinity::kSocket}, {"address", Affinity::kAddress}, {"adaptive", Affinity::kAdaptive}});
   service.return_path = table->Choice<ReturnPath>("return", service.return_path,
                                                   {{"direct", ReturnPath::kDirect}, {"master", ReturnPath::kMaster}});
+  service.delivery = ReadDelivery(config, mode, table);
   if (table->Has("weights")) service.weights = ReadWeights(table->Table("weights"));
   if (table->Has("check")) service.check = ReadCheck(table->Table("check"), service);
   table->RejectUnknownKeys();
@@ -141,10 +160,10 @@ void ReadBalance(TableReader balance, ClusterConfig* config) {
   balance.RejectUnknownKeys();
 }
 
-std::vector<ServiceConfig> ReadServices(const std::vector<AddressConfig>& addresses, TableReader* cluster) {
+std::vector<ServiceConfig> ReadServices(const ClusterConfig& config, LanMode mode, TableReader* cluster) {
   std::vector<ServiceConfig> services;
   for (TableReader& table : cluster->Tables("service")) {
-    const std::optional<ServiceConfig> service = ReadService(addresses, &table);
+    const std::optional<ServiceConfig> service = ReadService(config, mode, &table);
     if (!service) continue;
     if (services.size() == kMaxServices) {
       table.Fail("name", Concat("one service too many; at most ", kMaxServices, " are possible, use ranges of ports"));

@@ -11,7 +11,7 @@ namespace qure {
 // [cluster.balance]: what holds for all services.
 void ReadBalance(TableReader balance, ClusterConfig* config);
 
-// `addresses`: the cluster's, already read. Checks that no two services share a port of one address.
-std::vector<ServiceConfig> ReadServices(const std::vector<AddressConfig>& addresses, TableReader* cluster);
+// Of `config`, service_mac and addresses are already read. Checks that no two services share a port of one address.
+std::vector<ServiceConfig> ReadServices(const ClusterConfig& config, LanMode mode, TableReader* cluster);
 
 }  // namespace qure

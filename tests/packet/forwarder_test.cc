@@ -1,4 +1,5 @@
 // Flows over several frames: what the flow table remembers, and what becomes of it.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -28,7 +29,8 @@ class ForwarderTest : public ::testing::Test {
   void Wait(Duration span) { now_ = now_ + span; }
 
   Outcome FromLan(const Bytes& frame) {
-    return Process(snapshot_, {.table = &table_, .now = FlowTimeOf(now_)}, Direction::kFromLan, frame);
+    return Process(snapshot_, {.table = &table_, .requests = &requests_, .now = FlowTimeOf(now_)}, Direction::kFromLan,
+                   frame);
   }
   Outcome FromHost(const Bytes& frame) {
     return Process(snapshot_, {.table = &table_, .now = FlowTimeOf(now_)}, Direction::kFromHost, frame);
@@ -73,6 +75,7 @@ class ForwarderTest : public ::testing::Test {
 
   Snapshot snapshot_ = SiteSnapshot();
   FlowTable table_{kFlows, kFlowSeed};
+  RequestWatch requests_;
   MonoTime now_{Seconds(1000).ns};
 };
 
@@ -259,6 +262,173 @@ TEST_F(ForwarderTest, FlowsSpreadByTheTable) {
   snapshot_.services = services;
   const MacAddress first = Target(Tcp4(kSyn, kServiceMac4, 5000));
   for (uint16_t port = 5001; port < 5100; ++port) EXPECT_EQ(Target(Tcp4(kSyn, kServiceMac4, port)), first);
+}
+
+// The service has delivery = "multicast", and the gateway sends to all nodes. Others hold the address, but for Lead.
+class GroupTest : public ForwarderTest {
+ protected:
+  GroupTest() {
+    auto services = std::make_shared<ServiceMap>(*snapshot_.services);
+    services->services[0].multicast = true;
+    snapshot_.services = services;
+    snapshot_.addresses_v4[0].to_all = true;
+    snapshot_.addresses_v4[0].serving = false;
+  }
+  void Lead() { snapshot_.addresses_v4[0].serving = true; }
+  void Settle() {
+    auto balance = std::make_shared<Balance>(*snapshot_.balance);
+    balance->settled = true;
+    snapshot_.balance = balance;
+  }
+  Outcome ToAll(uint8_t flags, uint16_t from_port = 40000) { return Tcp4(flags, GroupMac(kServiceMac4), from_port); }
+  void Know(NodeSlot owner, bool exception) {
+    const FlowKey key = KeyOfClient(40000);
+    FlowEntry* const entry = table_.Insert(key, table_.HashOf(key), FlowTimeOf(now_));
+    entry->owner = owner;
+    entry->state = FlowState::kEstablished;
+    entry->exception = exception;
+  }
+};
+
+TEST_F(GroupTest, EachTakesItsShareAndNobodyElses) {
+  Use(kSelfSlot, kSelfSlot);
+  EXPECT_WAY(ToAll(kSyn), Reason::host_owner, kNodeMac);
+  EXPECT_WAY(ToAll(kAck), Reason::host_owner, kNodeMac);
+  Use(kPeer1, kPeer1);
+  EXPECT_EQ(ToAll(kSyn, 40001).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kAck, 40001).reason, Reason::other_share);
+  Lead();
+  EXPECT_EQ(ToAll(kSyn, 40002).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kAck, 40002).reason, Reason::other_share);
+}
+
+TEST_F(GroupTest, UntilAllGoByTheEpochNewFlowsGoToThePreviousOwner) {
+  Use(kSelfSlot, kPeer1);
+  EXPECT_WAY(ToAll(kSyn), Reason::forward_second_chance, kPeer1Hop1);
+  EXPECT_WAY(ToAll(kAck), Reason::forward_second_chance, kPeer1Hop1);
+  Settle();
+  EXPECT_WAY(ToAll(kAck), Reason::forward_second_chance, kPeer1Hop1);
+  EXPECT_WAY(ToAll(kSyn, 40001), Reason::host_owner, kNodeMac);
+  EXPECT_WAY(ToAll(kAck, 40001), Reason::host_owner, kNodeMac);
+  Use(kSelfSlot, kPeer1);
+  Lose(kPeer1);
+  EXPECT_WAY(ToAll(kSyn, 40002), Reason::host_owner, kNodeMac);
+}
+
+// The previous owner takes what is handed to it, and by the epoch before it takes the same by itself.
+TEST_F(GroupTest, ThePreviousOwnerKeepsItsFlowsButLeavesThemToTheNewOne) {
+  Use(kSelfSlot, kSelfSlot);
+  ToAll(kSyn);
+  ToAll(kAck);
+  Use(kPeer1, kSelfSlot);
+  EXPECT_EQ(ToAll(kAck).reason, Reason::other_share);
+  EXPECT_WAY(Tcp4(kAck, kNodeMacHop1), Reason::host_second_chance, kNodeMac);
+  EXPECT_WAY(Tcp4(kSyn, kNodeMacHop1, 40001), Reason::host_second_chance, kNodeMac);
+}
+
+TEST_F(GroupTest, AnExceptionGoesToItsOwner) {
+  Know(kPeer2, /*exception=*/true);
+  Use(kSelfSlot, kSelfSlot);
+  EXPECT_WAY(ToAll(kAck), Reason::forward_second_chance, kPeer2Hop1);
+  EXPECT_WAY(ToAll(kSyn), Reason::forward_second_chance, kPeer2Hop1);  // late, of the same flow
+  Lose(kPeer2);
+  EXPECT_WAY(ToAll(kAck), Reason::host_owner, kNodeMac);
+  Know(kPeer2, /*exception=*/true);
+  Use(kPeer1, kPeer1);
+  Lead();
+  EXPECT_EQ(ToAll(kAck).reason, Reason::other_share);
+}
+
+TEST_F(GroupTest, WhatIsNotAnsweredIsTold) {
+  EXPECT_THAT(ToAll(kSyn).events, ::testing::IsEmpty());
+  Wait(Milliseconds(100));
+  EXPECT_THAT(ToAll(kSyn).events, ::testing::IsEmpty());  // the network's duplicate
+  Wait(Seconds(1));
+  const Outcome again = ToAll(kSyn);
+  EXPECT_EQ(again.reason, Reason::other_share);
+  ASSERT_EQ(again.events.size(), 1U);
+  EXPECT_EQ(again.events[0].kind, EventKind::kUnanswered);
+  EXPECT_EQ(again.events[0].slot, kPeer1);
+  Wait(Seconds(9));
+  EXPECT_THAT(ToAll(kSyn).events, ::testing::IsEmpty());
+  ToAll(kAck, 40001);
+  Wait(Seconds(1));
+  EXPECT_THAT(ToAll(kAck, 40001).events, ::testing::IsEmpty());
+}
+
+TEST_F(GroupTest, TheMasterSendsWhatIsNotAnsweredByItself) {
+  Lead();
+  ToAll(kSyn);
+  Wait(Seconds(1));
+  EXPECT_WAY(ToAll(kSyn), Reason::forward_unanswered, kPeer1Hop0);
+  EXPECT_WAY(ToAll(kAck), Reason::forward_unanswered, kPeer1Hop0);
+  EXPECT_EQ(ToAll(kAck, 40001).reason, Reason::other_share);
+}
+
+TEST_F(GroupTest, OtherServicesAndPortsAreTheMasters) {
+  auto services = std::make_shared<ServiceMap>(*snapshot_.services);
+  services->services[0].multicast = false;
+  snapshot_.services = services;
+  EXPECT_EQ(ToAll(kSyn).reason, Reason::other_share);
+  const auto to_ssh = [&] {
+    return FromLan(Build(Ether{GroupMac(kServiceMac4), kGatewayMac, 0x0800},
+                         Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 6},
+                               Tcp(kClient4, kService4, 40000, 22, kSyn, {}))));
+  };
+  EXPECT_EQ(to_ssh().reason, Reason::not_serving);
+  Lead();
+  EXPECT_WAY(ToAll(kSyn), Reason::forward_new, kPeer1Hop0);
+  EXPECT_EQ(to_ssh().reason, Reason::host_service);
+}
+
+TEST_F(GroupTest, OnlyTheHolderAnswersAndBySourceItIsAsBefore) {
+  const auto ping = [&](const MacAddress& to) {
+    return FromLan(Build(
+        Ether{to, kGatewayMac, 0x0800},
+        Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 1}, Icmp4(8, 0, EchoBody(1, 1, 8)))));
+  };
+  const auto source = [](const Outcome& outcome) {
+    MacAddress mac;
+    std::copy_n(outcome.frame.begin() + 6, mac.bytes.size(), mac.bytes.begin());
+    return mac;
+  };
+  EXPECT_EQ(ping(GroupMac(kServiceMac4)).reason, Reason::not_serving);
+  Lead();
+  const Outcome answer = ping(GroupMac(kServiceMac4));
+  EXPECT_EQ(answer.reason, Reason::echo_reply);
+  EXPECT_EQ(source(answer), kServiceMac4);
+  EXPECT_EQ(ping(kServiceMac4).reason, Reason::echo_reply);            // of a cache that remembers it
+  EXPECT_EQ(ping(GroupMac(kServiceMac6)).reason, Reason::host_group);  // no address of ours is there
+}
+
+TEST_F(GroupTest, ArpNamesTheGroupAndComesFromTheServiceMac) {
+  const auto who_has = [&](const MacAddress& mac, const Ipv4Address& ip) {
+    return FromLan(Pad(Build(Ether{kBroadcastMac, kGatewayMac, 0x0806}, Build(Arp{1, mac, ip, {}, kService4}))));
+  };
+  EXPECT_EQ(who_has(kGatewayMac, kGateway4).reason, Reason::not_serving);
+  Lead();
+  const Outcome answer = who_has(kGatewayMac, kGateway4);
+  EXPECT_EQ(answer.reason, Reason::arp_reply);
+  EXPECT_EQ(answer.frame, Pad(Build(Ether{kGatewayMac, kServiceMac4, 0x0806},
+                                    Build(Arp{2, GroupMac(kServiceMac4), kService4, kGatewayMac, kGateway4}))));
+  // Another node of the cluster speaks as the address; nobody else is at a group address (RFC 1812 §3.3.2).
+  const Outcome ours = who_has(GroupMac(kServiceMac4), kService4);
+  ASSERT_EQ(ours.events.size(), 1U);
+  EXPECT_EQ(ours.events[0].kind, EventKind::kAddressUsed);
+  EXPECT_EQ(who_has(GroupMac(kStrangerMac), kService4).reason, Reason::arp_sender_mismatch);
+}
+
+TEST_F(GroupTest, LaterFragmentsAreTakenWhereTheFirstOneWas) {
+  BalanceUdp();
+  auto services = std::make_shared<ServiceMap>(*snapshot_.services);
+  services->services[1].multicast = true;
+  snapshot_.services = services;
+  const MacAddress group = GroupMac(kServiceMac4);
+  EXPECT_EQ(Fragment(true, 7, group).reason, Reason::other_share);
+  EXPECT_EQ(Fragment(false, 7, group).reason, Reason::other_share);
+  Use(kSelfSlot, kSelfSlot);
+  EXPECT_EQ(Fragment(true, 8, group).reason, Reason::host_owner);
+  EXPECT_EQ(Fragment(false, 8, group).reason, Reason::host_fragment);
 }
 
 }  // namespace qure::testing

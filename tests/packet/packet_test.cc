@@ -91,9 +91,10 @@ TEST(Packet, EverythingOnAVlan) {
 TEST(Packet, EveryReasonHasACase) {
   std::set<Reason> missing;
   for (size_t i = 0; i < kReasonCount; ++i) missing.insert(static_cast<Reason>(i));
-  for (Reason elsewhere : {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
-                           Reason::cluster_full, Reason::no_room, Reason::lan_full, Reason::host_full,
-                           Reason::forward_flow, Reason::forward_fragment}) {
+  for (Reason elsewhere :
+       {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
+        Reason::cluster_full, Reason::no_room, Reason::lan_full, Reason::host_full, Reason::forward_flow,
+        Reason::forward_fragment, Reason::other_share, Reason::forward_unanswered}) {
     missing.erase(elsewhere);
   }
   for (const Case& c : AllCases()) missing.erase(c.reason);

@@ -22,6 +22,8 @@ constexpr Mutant kMutants[] = {
     {Mutation::kClaimWhileListening, "claim_while_listening", "deaf_member"},
     {Mutation::kShareUnready, "share_unready", "flows_deaths"},
     {Mutation::kChangeDoesNotWait, "change_does_not_wait", "flows_changes"},
+    {Mutation::kTakeNewFlowsEarly, "take_new_flows_early", "flows_late"},
+    {Mutation::kTellMasterOnly, "tell_master_only", "flows_changes"},
     {Mutation::kTellNoExceptions, "tell_no_exceptions", "flows_changes"},
 };
 

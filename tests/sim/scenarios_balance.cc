@@ -12,6 +12,8 @@ void Balance(World& world) {
   ServiceConfig web;
   web.name = "web";
   web.first_port = web.last_port = Clients::kPort;
+  const bool takes_group = world.gateway().temperament() != Temperament::kBinds;  // answers come from another MAC
+  if (takes_group && world.random().Chance(0.5)) web.delivery = ServiceDelivery::kMulticast;
   world.config.services = {web};
   world.config.share_rows = kFewRows;
   world.expect().served_within = Milliseconds(1500);
@@ -94,9 +96,28 @@ void Changes(World& world) {
   }
 }
 
+// A node hears of a new epoch later than the others, and serves by the old one meanwhile.
+void Late(World& world) {
+  Balance(world);
+  world.gateway().SetInterval(Milliseconds(2));  // that much happens meanwhile
+  Duration when = kCalm;
+  for (int64_t i = world.random().Between(4, 8); i > 0; --i) {
+    const Duration late = Some(world, 30, 120);  // not so late that it is missed
+    world.At(when, [&world, late] {
+      const size_t other = world.Other(world.Master(), world.Deputy());
+      world.lan().down(world.node(other).port()).no_cluster = true;
+      world.Quietly(world.now() - MonoTime{} + late,
+                    [&world, other] { world.lan().down(world.node(other).port()).no_cluster = false; });
+    });
+    Weigh(world, when + Milliseconds(1));
+    when = when + Some(world, 2500, 3500);
+  }
+}
+
 constexpr Scenario kBalance[] = {
     {"flows_drains", "connections under drains and changed weights", Drains, 4},
     {"flows_deaths", "connections under deaths, reboots and drains", Deaths, 4},
+    {"flows_late", "connections while a node hears of each new balance late", Late, 3},
     {"flows_changes", "connections under handovers, drains and weights", Changes, 3},
 };
 

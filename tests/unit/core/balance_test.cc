@@ -195,8 +195,8 @@ TEST_F(BalancerTest, FollowersComputeTheSame) {
 
   std::map<NodeId, NodeAtHand> at_hand;
   for (uint32_t i = 0; i < 3; ++i) at_hand[Id(i)] = {};
-  const auto ours = balancer_.Compile(config_, at_hand, Id(0), 1);
-  const auto theirs = follower.Compile(config_, at_hand, Id(0), 1);
+  const auto ours = balancer_.Compile(config_, at_hand, Id(0), 1, false);
+  const auto theirs = follower.Compile(config_, at_hand, Id(0), 1, false);
   ASSERT_EQ(ours->current.services.size(), 1U);
   for (uint32_t row = 0; row < kShareRows; ++row) {
     ASSERT_EQ(balancer_.KnownSlot(Id(0)) == (*ours->current.services[0])[row],
@@ -228,8 +228,8 @@ TEST_F(BalancerTest, TablesAreMadeOnceForEqualWeights) {
   config_ = With({Web(), other});
   Wait(kEpochSettled);
   Decide(Present({0, 1}));
-  const auto first = balancer_.Compile(config_, {}, std::nullopt, 1);
-  const auto second = balancer_.Compile(config_, {}, std::nullopt, 2);
+  const auto first = balancer_.Compile(config_, {}, std::nullopt, 1, false);
+  const auto second = balancer_.Compile(config_, {}, std::nullopt, 2, false);
   ASSERT_NE(first->current.services[0], nullptr);
   EXPECT_EQ(first->current.services[0], first->current.services[1]);
   EXPECT_EQ(first->current.services[0], second->current.services[0]);
@@ -239,14 +239,14 @@ TEST_F(BalancerTest, CrowdsArePartOfTheEpoch) {
   const RemoteAddress crowd = MappedAddress({{203, 0, 113, 9}});
   config_.services[0].affinity = Affinity::kAdaptive;
   Decide(Present({0, 1}));
-  const auto before = balancer_.Compile(config_, {}, std::nullopt, 1);
+  const auto before = balancer_.Compile(config_, {}, std::nullopt, 1, false);
   EXPECT_EQ(before->crowd, config_.crowd);
   crowds_ = {crowd};
   Wait(kEpochSettled);
   EXPECT_TRUE(Decide(Present({0, 1})));
   Balancer follower{Id(1)};
   ASSERT_TRUE(follower.Follow(now_, balancer_.ToWire()));
-  const auto after = follower.Compile(config_, {}, std::nullopt, 1);
+  const auto after = follower.Compile(config_, {}, std::nullopt, 1, false);
   EXPECT_EQ(AffinityFor(after->current, Affinity::kAdaptive, crowd), Affinity::kSocket);
   EXPECT_EQ(AffinityFor(after->previous, Affinity::kAdaptive, crowd), Affinity::kAddress);
   EXPECT_EQ(AffinityFor(after->current, Affinity::kAdaptive, MappedAddress({{203, 0, 113, 8}})), Affinity::kAddress);
@@ -261,7 +261,7 @@ TEST_F(BalancerTest, ALossIsNotMadeToWaitByACrowdOrNewRows) {
   Wait(kEpochSettled);
   EXPECT_TRUE(Decide(Present({0, 1}), false));
   EXPECT_EQ(balancer_.current().crowds, crowds_);
-  const auto balance = balancer_.Compile(config_, {}, std::nullopt, 1);
+  const auto balance = balancer_.Compile(config_, {}, std::nullopt, 1, false);
   EXPECT_EQ(balance->current.services[0]->size(), 1009U);
   EXPECT_EQ(balance->previous.services[0]->size(), kShareRows);  // as it was when its flows were given away
 }

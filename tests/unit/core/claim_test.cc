@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -236,6 +237,32 @@ TEST_P(ClaimTest, AnnouncementsComeOnSchedule) {
   EXPECT_EQ(node.Sent(held), expected) << "without a gateway there is nothing to verify";
   EXPECT_FALSE(node.claim().verified);
   EXPECT_FALSE(node.claim().alarm);
+}
+
+TEST_P(ClaimTest, WhereServicesAreForAllNodesTheGroupIsAnnounced) {
+  Node node;
+  ClusterConfig config = OneCandidate();
+  node.Configure(config);
+  node.RunUntilState(ClaimState::kHeld);
+  node.RunUntil(node.now() + Seconds(10));
+  const MacAddress mac = node.claim().mac;
+  const MonoTime changed = node.now();
+  node.Forget();
+  config.services = {{.name = "web", .first_port = 80, .last_port = 80, .delivery = ServiceDelivery::kMulticast}};
+  node.Configure(config);
+  EXPECT_EQ(node.claim().state, ClaimState::kHeld) << "the cache is told, nothing is lost";
+  EXPECT_EQ(node.claim().mac, mac);
+  EXPECT_TRUE(node.claim().to_all);
+  EXPECT_EQ(node.Sent(changed).size(), family().announcements.size());
+  const MacAddress group = GroupMac(mac);
+  for (const Step& step : node.steps()) {
+    const auto* const frame = std::get_if<SendFrame>(&step.action);
+    if (frame == nullptr) continue;
+    EXPECT_THAT(Describe(*frame), HasSubstr("service>")) << "never sourced from the group";
+    EXPECT_FALSE(std::ranges::search(frame->bytes, group.bytes).empty());
+  }
+  node.HearUsed(family().ip, GroupMac(mac));
+  EXPECT_EQ(node.claim().conflicts, 0U) << "another node of the cluster";
 }
 
 TEST_P(ClaimTest, MissedAnnouncementsAreNotMadeUpInABurst) {

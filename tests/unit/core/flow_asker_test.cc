@@ -70,9 +70,9 @@ struct Side {
       }
     }
   }
-  void Ask(MonoTime now, uint64_t id_of_question, const FlowKey& key) {
+  void Ask(MonoTime now, uint64_t id_of_question, const FlowKey& key, NodeSlot whom = kSelfSlot) {
     Actions actions;
-    ASSERT_TRUE(controller.OnCommand(now, AskFlow{.id = id_of_question, .key = key}, &actions).ok());
+    ASSERT_TRUE(controller.OnCommand(now, AskFlow{.id = id_of_question, .whom = whom, .key = key}, &actions).ok());
     Do(now, actions);
   }
   uint8_t IdOf(std::string_view prefix) const { return snapshot->Find(Prefix(prefix).address.v4())->id; }
@@ -136,6 +136,7 @@ class FlowAskerTest : public ::testing::Test {
   void Run(Duration span) {
     for (const MonoTime end = now_ + span; now_ < end;) Step();
   }
+  void AskMaster(uint64_t id, const FlowKey& key) { member_->Ask(now_, id, key, *member_->SlotOf(now_, master_->id)); }
   void Find(Side* side, const std::optional<FlowEntry>& found) {
     for (const LookUpFlow& lookup : std::exchange(side->lookups, {})) {
       side->Do(now_, side->controller.OnFlowFound(now_, lookup, found));
@@ -153,7 +154,7 @@ class FlowAskerTest : public ::testing::Test {
 }  // namespace
 
 TEST_F(FlowAskerTest, TheMastersWorkersAreAskedInItsOwnNumbers) {
-  member_->Ask(now_, 5, Key(member_->IdOf(kA)));
+  AskMaster(5, Key(member_->IdOf(kA)));
   RunUntil([&] { return !master_->lookups.empty(); });
   EXPECT_THAT(member_->lookups, IsEmpty());
   EXPECT_EQ(master_->lookups[0].asker, member_->id);
@@ -175,7 +176,7 @@ TEST_F(FlowAskerTest, TheMastersWorkersAreAskedInItsOwnNumbers) {
 }
 
 TEST_F(FlowAskerTest, AFlowOfTheMasterAndOneThatNobodyKnows) {
-  member_->Ask(now_, 1, Key(member_->IdOf(kB)));
+  AskMaster(1, Key(member_->IdOf(kB)));
   RunUntil([&] { return !master_->lookups.empty(); });
   Find(master_, FlowEntry{.owner = kSelfSlot, .state = FlowState::kDatagrams});
   RunUntil([&] { return !member_->answers.empty(); });
@@ -184,7 +185,7 @@ TEST_F(FlowAskerTest, AFlowOfTheMasterAndOneThatNobodyKnows) {
   EXPECT_FALSE(member_->answers[0].flow->exception);
 
   member_->answers.clear();
-  member_->Ask(now_, 2, Key(member_->IdOf(kB)));
+  AskMaster(2, Key(member_->IdOf(kB)));
   RunUntil([&] { return !master_->lookups.empty(); });
   Find(master_, std::nullopt);
   RunUntil([&] { return !member_->answers.empty(); });
@@ -207,7 +208,7 @@ TEST_F(FlowAskerTest, TheMasterAsksItsOwnWorkers) {
 
 TEST_F(FlowAskerTest, AWordThatIsLostIsSaidAgainAndAnsweredOnce) {
   cut_ = true;
-  member_->Ask(now_, 3, Key(member_->IdOf(kA)));
+  AskMaster(3, Key(member_->IdOf(kA)));
   Run(Milliseconds(5));
   cut_ = false;
   RunUntil([&] { return !master_->lookups.empty(); });
@@ -222,7 +223,7 @@ TEST_F(FlowAskerTest, AWordThatIsLostIsSaidAgainAndAnsweredOnce) {
 
 TEST_F(FlowAskerTest, AMasterThatDoesNotAnswerIsGivenUp) {
   const MonoTime asked = now_;
-  member_->Ask(now_, 4, Key(member_->IdOf(kA)));
+  AskMaster(4, Key(member_->IdOf(kA)));
   RunUntil([&] { return !member_->answers.empty(); });
   EXPECT_EQ(member_->answers[0].id, 4);
   EXPECT_FALSE(member_->answers[0].answered);
@@ -239,7 +240,7 @@ TEST_F(FlowAskerTest, AnAddressThatTheMasterDoesNotHaveHasNoFlows) {
   ClusterConfig config = member_->controller.config();
   config.addresses.push_back({.candidates = {Prefix("198.51.100.52/24")}});
   member_->Do(now_, member_->controller.OnConfig(now_, config));
-  member_->Ask(now_, 6, Key(member_->IdOf("198.51.100.52/24")));
+  AskMaster(6, Key(member_->IdOf("198.51.100.52/24")));
   RunUntil([&] { return !master_->lookups.empty(); });
   EXPECT_EQ(master_->lookups[0].key, Key(0));
 }

@@ -289,17 +289,6 @@ std::vector<ErrorCase> ServiceCases() {
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naddress = \"198.51.100.50/24\" #!\n",
        {"cluster.service.address: \"198.51.100.50/24\" is not an address; write it without a prefix length"}},
-      {"ServiceAffinity",
-       NODE LAN ADDRESS
-       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naffinity = \"client\" #!\n",
-       {"cluster.service.affinity: \"client\" is unknown; use \"socket\", \"address\" or \"adaptive\""}},
-      {"ServiceReturn",
-       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nreturn = \"nat\" #!\n",
-       {"cluster.service.return: \"nat\" is unknown; use \"direct\" or \"master\""}},
-      {"ServiceWeight",
-       NODE LAN ADDRESS
-       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nweights = { n1 = 256 } #!\n",
-       {"cluster.service.weights.n1: 256 is out of range; use 0 to 255"}},
       {"ServiceCheckWithoutType",
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { port = 80 } #!\n",
@@ -320,6 +309,36 @@ std::vector<ErrorCase> ServiceCases() {
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"udp\"\nports = \"80\"\ncheck = { type = \"tcp\" } #!\n",
        {"cluster.service.check.port: missing; "}},
+  };
+}
+
+std::vector<ErrorCase> ServiceChoiceCases() {
+  return {
+      {"ServiceAffinity",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naffinity = \"client\" #!\n",
+       {"cluster.service.affinity: \"client\" is unknown; use \"socket\", \"address\" or \"adaptive\""}},
+      {"ServiceReturn",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nreturn = \"nat\" #!\n",
+       {"cluster.service.return: \"nat\" is unknown; use \"direct\" or \"master\""}},
+      {"ServiceDelivery",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ndelivery = \"all\" #!\n",
+       {"cluster.service.delivery: \"all\" is unknown; use \"unicast\" or \"multicast\""}},
+      {"ServiceDeliveryShared",
+       NODE LAN "mode = \"shared\"\n" ADDRESS
+                "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ndelivery = \"multicast\" #!\n",
+       {"cluster.service.delivery: \"multicast\" cannot be with node.lan.mode = \"shared\": the kernel would get the "
+        "packets as well; use \"unicast\", or mode = \"dedicated\""}},
+      {"ServiceDeliveryInterface",
+       NODE LAN "[cluster]\nservice_mac = \"interface\"\n" ADDRESS
+                "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ndelivery = \"multicast\" #!\n",
+       {"cluster.service.delivery: \"multicast\" cannot be with service_mac = \"interface\": the nodes have no address "
+        "in common then; use \"unicast\", or service_mac = \"derived\""}},
+      {"ServiceWeight",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nweights = { n1 = 256 } #!\n",
+       {"cluster.service.weights.n1: 256 is out of range; use 0 to 255"}},
   };
 }
 
@@ -457,6 +476,7 @@ INSTANTIATE_TEST_SUITE_P(Address, ConfigErrorTest, testing::ValuesIn(AddressCase
 INSTANTIATE_TEST_SUITE_P(Cluster, ConfigErrorTest, testing::ValuesIn(ClusterCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Network, ConfigErrorTest, testing::ValuesIn(NetworkCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Balance, ConfigErrorTest, testing::ValuesIn(BalanceCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(ServiceChoice, ConfigErrorTest, testing::ValuesIn(ServiceChoiceCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Service, ConfigErrorTest, testing::ValuesIn(ServiceCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Zone, ConfigErrorTest, testing::ValuesIn(ZoneCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Other, ConfigErrorTest, testing::ValuesIn(OtherCases()), NameOfCase);

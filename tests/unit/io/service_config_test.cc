@@ -34,6 +34,7 @@ ports = "80"
 address = "198.51.100.51"
 affinity = "address"
 return = "master"
+delivery = "multicast"
 weights = { n1 = 2, n2 = 0 }
 check = { type = "http", port = 8080, path = "/up", status = 204, interval = "2s", timeout = "1s", rise = 3, fall = 4 }
 )");
@@ -41,6 +42,7 @@ check = { type = "http", port = 8080, path = "/up", status = 204, interval = "2s
   EXPECT_EQ(services[0].address, ParseIp("198.51.100.51"));
   EXPECT_EQ(services[0].affinity, Affinity::kAddress);
   EXPECT_EQ(services[0].return_path, ReturnPath::kMaster);
+  EXPECT_EQ(services[0].delivery, ServiceDelivery::kMulticast);
   EXPECT_EQ(services[0].weights, (std::map<std::string, uint32_t>{{"n1", 2}, {"n2", 0}}));
   EXPECT_EQ(services[0].check, (HealthCheck{.kind = HealthCheck::Kind::kHttp,
                                             .port = 8080,

@@ -129,9 +129,9 @@ TEST_F(ExplainTest, AKnownFlow) {
 TEST_F(ExplainTest, AMasterThatDoesNotAnswerIsSaid) {
   flow_.answered = false;
   const ordered_json steps = Ask("203.0.113.7:40000", "198.51.100.50:80");
-  EXPECT_THAT(steps.at("flow").get<std::string>(), HasSubstr("the master did not answer"));
+  EXPECT_THAT(steps.at("flow").get<std::string>(), HasSubstr("who decides did not answer"));
   EXPECT_EQ(steps.at("reason"), "forward_new");
-  EXPECT_THAT(ExplainText(steps), HasSubstr("known flow    unknown: the master did not answer"));
+  EXPECT_THAT(ExplainText(steps), HasSubstr("known flow    unknown: who decides did not answer"));
 }
 
 TEST_F(ExplainTest, EveryNodeAnswersAsTheMaster) {
@@ -162,6 +162,42 @@ TEST_F(ExplainTest, EveryNodeAnswersAsTheMaster) {
         EXPECT_EQ(answers[1], answers[0]);
         EXPECT_EQ(answers[2], answers[0]);
       }
+    }
+  }
+}
+
+TEST_F(ExplainTest, WherePacketsComeToAllTheOwnerByTheTableDecides) {
+  for (const Shares shares : {Shares{0, 0}, Shares{0, 2}, Shares{1, 2}, Shares{2, 1}}) {
+    for (const int flow_owner : {-1, 0, 1, 2}) {
+      std::vector<std::string> answers;
+      for (int self = 0; self < 3; ++self) {
+        Seen seen = SeenBy(self, shares, false);
+        auto services = std::make_shared<ServiceMap>(*seen.snapshot.services);
+        services->services[0].multicast = true;
+        auto balance = std::make_shared<Balance>(*seen.snapshot.balance);
+        balance->settled = true;
+        snapshot_ = seen.snapshot;
+        snapshot_.services = services;
+        snapshot_.balance = balance;
+        snapshot_.addresses_v4[0].to_all = true;
+        status_ = seen.status;
+        flow_.flow.reset();
+        if (flow_owner >= 0) {
+          flow_.flow = FlowEntry{
+              .owner = SlotAt(self, flow_owner), .state = FlowState::kEstablished, .exception = flow_owner != self};
+        }
+        const ordered_json steps = Ask("203.0.113.7:40000", "198.51.100.50:80");
+        EXPECT_EQ(DeciderOf(*key_, snapshot_), SlotAt(self, shares.current));
+        EXPECT_EQ(steps.at("delivery"), "multicast");
+        const int to = flow_owner >= 0 ? flow_owner : shares.current;
+        EXPECT_EQ(steps.at("frame").at("node"), kNames[to]);
+        EXPECT_EQ(steps.at("verdict"), to == shares.current ? "host" : "lan");
+        flow_.flow.reset();
+        answers.push_back(Ask("203.0.113.7:40000", "198.51.100.50:80").dump() +
+                          Ask("203.0.113.7:40000", "198.51.100.50:22").dump());
+      }
+      EXPECT_EQ(answers[1], answers[0]);
+      EXPECT_EQ(answers[2], answers[0]);
     }
   }
 }
