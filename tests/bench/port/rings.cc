@@ -76,6 +76,9 @@ class Appliance {
     host_ = *std::move(host);
     publisher_.Publish(PeerSite());
     const auto ring = [](const char* name) { return rte_ring_create(name, kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ); };
+    const auto flows = [](const char* name) {
+      return rte_ring_create_elem(name, sizeof(FlowException), kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ);
+    };
     const WorkerOptions options = {
         .lan_port = lan,
         .host_port = host_->id(),
@@ -88,7 +91,9 @@ class Appliance {
                     .heartbeats = ring("bench_heartbeats"),
                     .heart = &heart_,
                     .workers = {&counters_, 1}},
-        .flows = {.seed = 1}};
+        .flows = {.seed = 1},
+        .flow_reports = flows("bench_reports"),
+        .flow_lessons = flows("bench_lessons")};
     worker_ = std::make_unique<Worker>(options, &publisher_, &gate_, &counters_);
   }
 
