@@ -90,7 +90,8 @@ def main():
         print("port         QuRe pps   idle   lost   beside pps   idle   lost  ratio  beside", flush=True)
     rows = []
     try:
-        with Bench(ROOT / "build", cpus, arguments.seconds) as bench:
+        build = Path(os.environ.get("QURE_BUILD") or ROOT / "build")
+        with Bench(build, cpus, arguments.seconds) as bench:
             for kind in kinds:
                 rows.append(row(kind, bench, arguments.rounds))
                 if not arguments.json:
