@@ -1,17 +1,12 @@
-// Finds the remote addresses that open very many flows, in fixed memory and constant time: Space-Saving (Metwally,
-// Agrawal, El Abbadi, Efficient Computation of Frequent and Top-k Elements in Data Streams, ICDT 2005) in sets of
-// eight counters, chosen by a secret hash.
-//
-// Its error: of the F flows that fall into one set within a window, a counter counts at most F/8 too many, and knows
-// how many at most; what it is sure of is never too high. An address that opens more than F/8 of them has a counter.
-// Over all sets, F is about 1/kSets of all new flows.
+// Finds the remote addresses that open very many flows, by the new flows of a window that are certain to be theirs
+// (dataplane/space_saving.h).
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/space_saving.h"
 #include "proto/flow.h"
 #include "proto/time.h"
 
@@ -42,27 +37,16 @@ class CrowdWatch {
   const std::vector<CrowdSighting>& Take();
 
   // Flows of this address in this window that are certain.
-  uint32_t Sure(const RemoteAddress& remote) const;
-
-  static constexpr size_t kSets = 128;
-  static constexpr size_t kWays = 8;
+  uint32_t Sure(const RemoteAddress& remote) const { return opened_.Sure(remote); }
 
  private:
   static constexpr size_t kMostFound = 64;  // more in a round are left for the next window
-  struct Counter {
-    RemoteAddress remote{};
-    uint32_t count = 0;  // 0: free
-    uint32_t error = 0;  // so many of them may have been others'
-  };
-  using Set = std::array<Counter, kWays>;
 
-  size_t SetOf(const RemoteAddress& remote) const;
-  void Tell(const Counter& counter, bool many);
+  void Tell(const RemoteAddress& remote, bool many);
 
-  const uint64_t seed_;
   uint32_t threshold_ = 0;
   MonoTime window_end_;
-  std::array<Set, kSets> sets_{};
+  SpaceSaving opened_;
   std::vector<CrowdSighting> found_;
   std::vector<CrowdSighting> taken_;
 };

@@ -103,6 +103,7 @@ struct Dataplane::Impl {
   absl::Status OpenRings(unsigned worker_count);
   void MakeWorkers(const DataplaneOptions& options);
   static void Drain(rte_ring* ring);
+  static bool Ask(FlowQuestion::State what, const FlowKey& key, FlowQuestion* question);
 
   std::unique_ptr<rte_mempool, Free> pool;
   std::unique_ptr<rte_ring, Free> control;
@@ -203,6 +204,19 @@ void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
 void Dataplane::Impl::Drain(rte_ring* ring) {
   void* mbuf = nullptr;
   while (ring != nullptr && rte_ring_dequeue(ring, &mbuf) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(mbuf));
+}
+
+// Asks a worker and waits for its answer, some rounds at most.
+bool Dataplane::Impl::Ask(FlowQuestion::State what, const FlowKey& key, FlowQuestion* question) {
+  if (question->asked()) return false;  // an answer that came too late for the last question is not one to this
+  const MonoTime end = Now() + kAwaitAnswer;
+  question->key = key;
+  question->state = what;
+  while (question->asked() && Now() < end) {
+    const timespec pause = {.tv_sec = 0, .tv_nsec = kAwaitPause.ns};
+    nanosleep(&pause, nullptr);
+  }
+  return question->state == FlowQuestion::State::kKnown;
 }
 
 Dataplane::Impl::~Impl() {
@@ -320,20 +334,18 @@ std::vector<FlowException> Dataplane::TakeFlowReports() {
   return taken;
 }
 std::optional<FlowEntry> Dataplane::FindFlow(const FlowKey& key) {
-  using State = FlowQuestion::State;
-  std::optional<FlowEntry> found;
-  for (unsigned id = 0; id < worker_count() && !found; ++id) {
+  for (unsigned id = 0; id < worker_count(); ++id) {
     FlowQuestion& question = impl_->questions[id];
-    const MonoTime end = Now() + kAwaitAnswer;
-    // An answer that came too late for the last question is not one to this.
-    if (question.state == State::kAsked) continue;
-    question.key = key;
-    question.state = State::kAsked;
-    while (question.state == State::kAsked && Now() < end) {
-      const timespec pause = {.tv_sec = 0, .tv_nsec = kAwaitPause.ns};
-      nanosleep(&pause, nullptr);
-    }
-    if (question.state == State::kKnown) found = question.entry;
+    if (Impl::Ask(FlowQuestion::State::kAsked, key, &question)) return question.entry;
+  }
+  return std::nullopt;
+}
+std::optional<std::vector<TopRemotes>> Dataplane::FindTop() {
+  std::vector<TopRemotes> found;
+  for (unsigned id = 0; id < worker_count(); ++id) {
+    FlowQuestion& question = impl_->questions[id];
+    if (!Impl::Ask(FlowQuestion::State::kAskedTop, {}, &question)) return std::nullopt;
+    found.push_back(question.top);
   }
   return found;
 }

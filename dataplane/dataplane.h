@@ -80,6 +80,8 @@ class Dataplane {
 
   // What the workers' tables have for a flow; waits for their answer, some rounds at most.
   std::optional<FlowEntry> FindFlow(const FlowKey& key);
+  // The remote addresses with the most flows, by worker; nothing if not all workers answer in time.
+  std::optional<std::vector<TopRemotes>> FindTop();
 
   // The heart's of late, from any thread.
   HeartCounters heart_counters() const;

@@ -15,13 +15,17 @@ constexpr size_t kBucketsPerRound = 256;
 }  // namespace
 
 FlowKeeper::FlowKeeper(const FlowOptions& options, WorkerCounters* counters)
-    : options_(options), counters_(counters), table_(options.flows, options.seed), crowds_(options.seed) {
+    : options_(options),
+      counters_(counters),
+      table_(options.flows, options.seed),
+      crowds_(options.seed),
+      top_(options.seed) {
   table_.Populate();
 }
 
 bool FlowKeeper::Round(MonoTime time, const Snapshot& snapshot) {
   const FlowTime now = FlowTimeOf(time);
-  if (options_.question != nullptr && options_.question->state == FlowQuestion::State::kAsked) Answer(now);
+  if (options_.question != nullptr && options_.question->asked()) Answer(now);
   if (snapshot.balance == nullptr) return false;
   const uint32_t crowd = snapshot.balance->crowd;
   crowds_.SetThreshold((crowd + options_.workers - 1) / options_.workers);
@@ -40,6 +44,11 @@ bool FlowKeeper::Round(MonoTime time, const Snapshot& snapshot) {
 
 void FlowKeeper::Answer(FlowTime now) {
   FlowQuestion& question = *options_.question;
+  if (question.state == FlowQuestion::State::kAskedTop) {
+    question.top = top_.top();
+    question.state = FlowQuestion::State::kKnown;
+    return;
+  }
   const FlowEntry* const entry = table_.Find(question.key, table_.HashOf(question.key), now);
   if (entry != nullptr) question.entry = *entry;
   question.state = entry != nullptr ? FlowQuestion::State::kKnown : FlowQuestion::State::kUnknown;
@@ -64,6 +73,7 @@ bool FlowKeeper::Sweep(FlowTime now, const Snapshot& snapshot) {
   if (table_.Sweep(now, buckets, [&](FlowEntry* entry) { Visit(snapshot, entry); })) {
     for (size_t node = 0; node < kMaxNodes; ++node) counters_->flows_by_owner[node].Set(tally_[node]);
     tally_.fill(0);
+    top_.Finish();
   }
   if (refused_) {
     refused_ = false;
@@ -79,10 +89,11 @@ void FlowKeeper::Visit(const Snapshot& snapshot, FlowEntry* entry) {
   if (entry->key.fragment != 0) return;
   ++tally_[entry->owner];
   const Balance& balance = *snapshot.balance;
-  const bool lives = entry->state == FlowState::kEstablished || entry->state == FlowState::kDatagrams;
-  if (entry->owner != kSelfSlot || !lives || entry->told == balance.report_round) return;
   const FlowKey& key = entry->key;
   const uint8_t service = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
+  top_.Note(*entry, service);
+  const bool lives = entry->state == FlowState::kEstablished || entry->state == FlowState::kDatagrams;
+  if (entry->owner != kSelfSlot || !lives || entry->told == balance.report_round) return;
   if (service == 0) return;
   if (OwnerIn(balance, balance.current, *snapshot.services, service, key) != kSelfSlot) {
     if (!options_.report({.key = key, .owner = kSelfSlot})) {

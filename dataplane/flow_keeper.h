@@ -1,5 +1,6 @@
 // What a worker does for its flow table beside forwarding: forgets idle flows, tells the control thread of those that
-// this node owns though the table of shares names another, learns such flows of others, and watches for crowds.
+// this node owns though the table of shares names another, learns such flows of others, watches for crowds, and counts
+// who has the most.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include "dataplane/flow_question.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/forwarder.h"
+#include "dataplane/top_watch.h"
 #include "proto/flow.h"
 #include "proto/snapshot.h"
 
@@ -57,6 +59,7 @@ class FlowKeeper {
   FlowTable table_;
   CrowdWatch crowds_;
   RequestWatch requests_;
+  TopWatch top_;
   FlowTime swept_;
   size_t due_ = 0;         // buckets to sweep
   uint8_t round_ = 0;      // of reports

@@ -297,7 +297,7 @@ ordered_json Runtime::Answer(std::string_view command, const json& request) {
   if (command == "term") return TermAnswer(controller_.status(now));
   if (command == "history") return AnswerHistory(request);
   if (command == "services") return ServicesJson(controller_.status(now));
-  if (command == "flows") return FlowsJson(controller_.status(now), workers());
+  if (command == "flows") return AnswerFlows(request);
   if (command == "ports") return PortsJson(dataplane.ports(), workers());
   if (command == "counters") return CountersJson(workers(), dataplane.mbufs_in_use());
   if (command == "config") return ConfigJson(config_);
@@ -310,6 +310,20 @@ ordered_json Runtime::Answer(std::string_view command, const json& request) {
   return {{"error", absl::StrCat("unknown command \"", std::string(command),
                                  "\"; there are status, nodes, term, history, ports, counters, config, reload, "
                                  "maintenance, handover, key, services, flows, drain, weight, explain")}};
+}
+
+ordered_json Runtime::AnswerFlows(const json& request) {
+  const ControllerStatus status = controller_.status(Now());
+  ordered_json answer = FlowsJson(status, workers());
+  const auto wanted = request.find("top");
+  if (wanted == request.end()) return answer;
+  if (!wanted->is_number_unsigned() || *wanted == 0 || *wanted > TopRemotes::kMost) {
+    return {{"error", absl::StrCat("top is a number of remote addresses from 1 to ", TopRemotes::kMost)}};
+  }
+  const std::optional<std::vector<TopRemotes>> top = parts_.dataplane->FindTop();
+  if (!top) return {{"error", "a worker has not answered in time; ask again"}};
+  answer["top"] = TopJson(status, snapshot_->services.get(), *top, wanted->get<size_t>());
+  return answer;
 }
 
 std::optional<ordered_json> Runtime::AnswerExplain(const ControlServer::Request& request) {

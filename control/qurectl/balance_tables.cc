@@ -35,6 +35,28 @@ std::string FlowsText(const ordered_json& flows) {
                       flows.at("displaced").get<int64_t>(), "\n");
 }
 
+std::string TopText(const ordered_json& top) {
+  const auto text = [](const ordered_json& value) { return value.is_null() ? "-" : value.get<std::string>(); };
+  Table table({{"REMOTE"},
+               {"FLOWS", Align::kRight},
+               {"AT MOST", Align::kRight},
+               {"SERVICE"},
+               {"OWNER"},
+               {"OF THEM", Align::kRight}});
+  for (const ordered_json& row : top.at("remotes")) {
+    std::string remote = row.at("remote").get<std::string>();
+    std::string flows = absl::StrCat(row.at("flows").get<uint64_t>());
+    std::string at_most = absl::StrCat(row.at("at_most").get<uint64_t>());
+    for (const ordered_json& part : row.at("parts")) {
+      table.Add({std::exchange(remote, ""), std::exchange(flows, ""), std::exchange(at_most, ""),
+                 text(part.at("service")), text(part.at("name")), absl::StrCat(part.at("flows").get<uint64_t>())});
+    }
+  }
+  if (table.empty()) return "no flows in this node's tables at their last look\n";
+  return absl::StrCat(table.Render(), "any other address has at most ", top.at("others_at_most").get<uint64_t>(),
+                      "; the tables are gone through every ten seconds\n");
+}
+
 // One step a line, in the order in which they are taken.
 std::string ExplainText(const ordered_json& steps) {
   const auto text = [](const ordered_json& value) { return value.is_null() ? "nobody" : value.get<std::string>(); };

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/io/balance_status.h"
 #include "control/io/cluster_key.h"
 #include "control/io/config_file.h"
 #include "control/io/text.h"
@@ -46,7 +47,8 @@ constexpr char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   handover [NODE]    this node leads: hand over, to NODE (a name, or the beginning of an id) or the best
   maintenance on|off on: this node hands over and does not lead until off
   services           the services, who serves them and with what share
-  flows              how many flows each node owns, as this node knows it
+  flows [--top [N]]  how many flows each node owns, as this node knows it; --top: the N (10) remote addresses with the
+                     most flows in this node's tables
   explain SRC:PORT DST:PORT [tcp|udp]
                      what would become of such a packet from the gateway, step by step
   drain [NODE]       give NODE (this one) no new flows; it keeps those that it has
@@ -77,6 +79,8 @@ struct Arguments {
   bool all = false;
   bool help = false;
   bool plot = false;
+  bool top = false;
+  uint32_t top_count = kDefaultTop;
   std::string svg;
   std::optional<uint32_t> limit;
   std::vector<std::string_view> words;
@@ -101,6 +105,8 @@ bool TakeOption(int option, Arguments* out) {
     case 'g':
       out->svg = optarg;
       return !out->svg.empty();
+    case 't':
+      return out->top = true;
     case 'l':
       out->limit = ParseUnsigned(optarg);
       return out->limit.has_value();
@@ -110,15 +116,16 @@ bool TakeOption(int option, Arguments* out) {
 }
 
 bool ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 9> kOptions = {{{"socket", required_argument, nullptr, 's'},
-                                                      {"json", no_argument, nullptr, 'j'},
-                                                      {"all", no_argument, nullptr, 'a'},
-                                                      {"plot", no_argument, nullptr, 'p'},
-                                                      {"svg", required_argument, nullptr, 'g'},
-                                                      {"limit", required_argument, nullptr, 'l'},
-                                                      {"help", no_argument, nullptr, 'h'},
-                                                      {"version", no_argument, nullptr, 'V'},
-                                                      {nullptr, 0, nullptr, 0}}};
+  static constexpr std::array<option, 10> kOptions = {{{"socket", required_argument, nullptr, 's'},
+                                                       {"json", no_argument, nullptr, 'j'},
+                                                       {"all", no_argument, nullptr, 'a'},
+                                                       {"plot", no_argument, nullptr, 'p'},
+                                                       {"svg", required_argument, nullptr, 'g'},
+                                                       {"limit", required_argument, nullptr, 'l'},
+                                                       {"top", no_argument, nullptr, 't'},
+                                                       {"help", no_argument, nullptr, 'h'},
+                                                       {"version", no_argument, nullptr, 'V'},
+                                                       {nullptr, 0, nullptr, 0}}};
   if (const char* socket = std::getenv("QURE_SOCKET"); socket != nullptr && *socket != '\0') out->socket = socket;
   int option = 0;
   while ((option = getopt_long(argc, argv, "s:jahV", kOptions.data(), nullptr)) != -1) {
@@ -131,6 +138,15 @@ bool ParseArguments(int argc, char** argv, Arguments* out) {
   out->words.assign(argv + optind, argv + argc);
   out->help = out->help || (out->words.size() == 1 && out->words[0] == "help");
   return out->help || !out->words.empty();
+}
+
+// The N of --top is a word. False: wrong usage.
+bool TakeTop(Arguments* out) {
+  if (!out->top || out->words.size() != 2 || out->words[0] != "flows") return true;
+  const std::optional<uint32_t> count = ParseUnsigned(out->words[1]);
+  out->words.pop_back();
+  out->top_count = count.value_or(0);
+  return count.has_value();
 }
 
 int UsageError() {
@@ -159,7 +175,7 @@ std::string TextOf(const Arguments& arguments, std::string_view command, const n
   if (command == "maintenance")
     return answer.at("maintenance").get<bool>() ? "this node does not lead\n" : "this node may lead\n";
   if (command == "services") return ServicesText(answer);
-  if (command == "flows") return FlowsText(answer);
+  if (command == "flows") return arguments.top ? TopText(answer.at("top")) : FlowsText(answer);
   if (command == "explain") return ExplainText(answer);
   if (command == "drain" || command == "weight") return answer.at("done").get<std::string>() + "\n";
   if (command == "ports") return PortsText(answer);
@@ -227,7 +243,7 @@ int AskAndShow(const Arguments& arguments, const nlohmann::json& request) {
 
 int Main(int argc, char** argv) {
   Arguments arguments;
-  if (!ParseArguments(argc, argv, &arguments)) return UsageError();
+  if (!ParseArguments(argc, argv, &arguments) || !TakeTop(&arguments)) return UsageError();
   if (arguments.help) {
     std::cout << kUsage;
     return EXIT_SUCCESS;
@@ -239,14 +255,15 @@ int Main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   std::optional<absl::StatusOr<nlohmann::json>> request = RequestFor(words);
-  const bool misplaced =
-      (arguments.all && words[0] != "counters") || (arguments.HasHistoryOption() && words[0] != "history");
+  const bool misplaced = (arguments.all && words[0] != "counters") || (arguments.top && words[0] != "flows") ||
+                         (arguments.HasHistoryOption() && words[0] != "history");
   if (!request || misplaced) return UsageError();
   if (!request->ok()) {
     std::cerr << "qurectl: " << request->status().message() << "\n";
     return kRefused;
   }
   if (arguments.limit) (**request)["limit"] = *arguments.limit;
+  if (arguments.top) (**request)["top"] = arguments.top_count;
   try {
     return AskAndShow(arguments, **request);
   } catch (const nlohmann::json::exception& error) {

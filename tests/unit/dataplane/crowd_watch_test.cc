@@ -65,7 +65,7 @@ TEST_F(CrowdWatchTest, WhatItIsSureOfIsNeverTooHighAndTheErrorIsBounded) {
   for (uint32_t i = 0; i < kHeavy; ++i) {
     EXPECT_LE(watch_.Sure(Host(i)), opened[i]);
     // Its own count is certain from when its counter was taken over for the last time, which was early.
-    EXPECT_GE(watch_.Sure(Host(i)) + 4 * all / CrowdWatch::kSets / CrowdWatch::kWays, opened[i]);
+    EXPECT_GE(watch_.Sure(Host(i)) + 4 * all / SpaceSaving::kCounters, opened[i]);
   }
 }
 

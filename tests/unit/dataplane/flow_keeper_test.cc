@@ -127,6 +127,22 @@ TEST_F(FlowKeeperTest, AnswersQuestions) {
   EXPECT_EQ(question_.state, FlowQuestion::State::kUnknown);
 }
 
+TEST_F(FlowKeeperTest, AnswersWhoHasTheMostAsOfTheLastWholePass) {
+  Enter(1, kSelfSlot);
+  Enter(2, kPeer1);
+  Enter(3, kPeer1, FlowState::kOpening);
+  for (int i = 0; i < 300; ++i) Round(Milliseconds(100));  // some passes
+  Enter(4, kPeer1);
+  question_.state = FlowQuestion::State::kAskedTop;
+  Round(Milliseconds(1));
+  ASSERT_EQ(question_.state, FlowQuestion::State::kKnown);
+  ASSERT_EQ(question_.top.count, 1U);
+  const TopRemote& top = question_.top.remotes[0];
+  EXPECT_EQ(top.remote, MappedAddress(kClient4));
+  EXPECT_EQ(top.flows, 2U) << "the opening one was forgotten";
+  EXPECT_EQ(top.parts[0].service, 1U);
+}
+
 TEST_F(FlowKeeperTest, ForgetsIdleFlows) {
   Enter(1, kPeer1, FlowState::kOpening);
   Round(Seconds(60));
