@@ -38,6 +38,10 @@ struct Site {
     if ((choice & 32) != 0) {  // one of the two ways to a peer, and replies that return by the master
       auto services = std::make_shared<ServiceMap>(*base.services);
       services->services[0].return_by_master = services->any_return_by_master = (choice & 64) != 0;
+      if (snapshot.dedicated) {  // and frames may come to all nodes
+        services->services[0].multicast = true;
+        snapshot.addresses_v4[0].to_all = snapshot.addresses_v6[0].to_all = true;
+      }
       snapshot.services = services;
       static const auto first = testing::OneOwner(testing::kPeer1, kSelfSlot);
       static const auto second = testing::OneOwner(kSelfSlot, testing::kPeer2);
@@ -145,7 +149,8 @@ Result Run(const Site& site, bool from_host, ConstBytes input) {
            .headroom = kHeadroom,
            .tailroom = site.tailroom};
   FlowTable table(testing::kFlows, testing::kFlowSeed);
-  const Flows flows{.table = &table, .now = {}};
+  RequestWatch requests;
+  const Flows flows{.table = &table, .requests = &requests, .now = {}};
   if (from_host) {
     ProcessHost(site.snapshot, flows, &batch);
   } else {
