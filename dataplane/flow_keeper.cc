@@ -87,8 +87,12 @@ bool FlowKeeper::Sweep(FlowTime now, const Snapshot& snapshot) {
 
 void FlowKeeper::Visit(const Snapshot& snapshot, FlowEntry* entry) {
   if (entry->key.fragment != 0) return;
-  ++tally_[entry->owner];
   const Balance& balance = *snapshot.balance;
+  if (balance.nodes[entry->owner].given_up) {
+    entry->state = FlowState::kFree;  // even if its node takes new flows again one day
+    return;
+  }
+  ++tally_[entry->owner];
   const FlowKey& key = entry->key;
   const uint8_t service = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
   top_.Note(*entry, service);

@@ -45,7 +45,9 @@ class Forwarder {
   }
 
  private:
-  bool Reachable(NodeSlot node) const { return node == kSelfSlot || balance_.nodes[node].present; }
+  bool Reachable(NodeSlot node) const {
+    return (node == kSelfSlot || balance_.nodes[node].present) && !balance_.nodes[node].given_up;
+  }
 
   const Service& ServiceOf(const FlowFacts& facts) const { return snapshot_.services->services[facts.service - 1]; }
 

@@ -25,7 +25,8 @@ using CrowdSet = std::vector<RemoteAddress>;
 inline constexpr size_t kMaxCrowds = 64;
 
 struct BalanceNode {
-  bool present = false;  // may be sent to
+  bool present = false;   // may be sent to
+  bool given_up = false;  // its flows are: its drain's deadline has passed. They go by the table of shares.
   MacAddress hop0;
   MacAddress hop1;
 };

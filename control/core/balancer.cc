@@ -256,7 +256,12 @@ std::shared_ptr<const Balance> Balancer::Compile(const ClusterConfig& config,
   const auto adaptive = [](const ServiceConfig& service) { return service.affinity == Affinity::kAdaptive; };
   if (std::ranges::any_of(config.services, adaptive)) balance->crowd = config.crowd;
   for (const auto& [node, at] : present) {
-    if (const auto slot = SlotOf(node)) balance->nodes[*slot] = {.present = true, .hop0 = at.hop0, .hop1 = at.hop1};
+    const auto slot = SlotOf(node);
+    if (!slot) continue;
+    // Whoever gets flows all the same, as there is nobody else, keeps them.
+    const auto has_share = [&](const auto& service) { return service.second.contains(node); };
+    const bool given_up = at.drained && std::ranges::none_of(current_.weights, has_share);
+    balance->nodes[*slot] = {.present = true, .given_up = given_up, .hop0 = at.hop0, .hop1 = at.hop1};
   }
   if (master && *master != self_) balance->master = SlotOf(*master).value_or(kSelfSlot);
 

@@ -61,6 +61,7 @@ struct Demand {
 struct NodeAtHand {
   MacAddress hop0;
   MacAddress hop1;
+  bool drained = false;  // the deadline of its drain has passed
 };
 
 class Balancer {

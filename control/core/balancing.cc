@@ -37,8 +37,7 @@ uint64_t HashOf(std::set<NodeId> nodes, const NodeId& self) {
 Balancing::Balancing(const NodeId& self, std::string name, uint32_t weight, absl::BitGenRef random)
     : self_(self), name_(std::move(name)), weight_(weight), random_(random), balancer_(self) {}
 
-void Balancing::SetOwn(bool draining, std::map<std::string, uint32_t> weights) {
-  draining_ = draining;
+void Balancing::SetWeights(std::map<std::string, uint32_t> weights) {
   weights_ = std::move(weights);
 }
 
@@ -56,7 +55,7 @@ uint32_t Balancing::WeightOf(const ServiceConfig& service) const {
 }
 
 Capacity Balancing::OwnCapacity(const ClusterConfig& config) const {
-  Capacity capacity{.node = self_, .draining = draining_, .weight = weight_, .services = {}, .ill = {}};
+  Capacity capacity{.node = self_, .draining = drain_.on(), .weight = weight_, .services = {}, .ill = {}};
   for (const ServiceConfig& service : config.services) {
     const ServiceId id = ServiceIdOf(service.name);
     capacity.services[id] = WeightOf(service);
@@ -65,7 +64,7 @@ Capacity Balancing::OwnCapacity(const ClusterConfig& config) const {
   return capacity;
 }
 
-void Balancing::FillHello(const ClusterConfig& config, wire::Hello* hello) const {
+void Balancing::FillHello(MonoTime now, const ClusterConfig& config, wire::Hello* hello) const {
   hello->set_balance_digest(balancer_.digest());
   hello->set_balance_ready(ready_);
   const bool heard = round_digest_ == balancer_.digest() && stage() > 0;
@@ -74,7 +73,10 @@ void Balancing::FillHello(const ClusterConfig& config, wire::Hello* hello) const
     hello->set_balance_stage(stage());
     hello->set_balance_told(HashOf(targets_, self_));
   }
-  hello->set_draining(draining_);
+  hello->set_draining(drain_.on());
+  if (const auto left = drain_.Left(now)) {
+    hello->set_drain_left_ms(static_cast<uint32_t>((left->ns + Milliseconds(1).ns - 1) / Milliseconds(1).ns));
+  }
   for (const ServiceConfig& service : config.services) {
     const uint32_t weight = WeightOf(service);
     const bool ill = ill_.contains(service.name);
@@ -209,6 +211,16 @@ std::set<NodeId> Balancing::Present(const BalanceView& view) const {
   return present;
 }
 
+std::set<NodeId> Balancing::Drained(const BalanceView& view, const std::set<NodeId>& present) const {
+  std::set<NodeId> drained;
+  if (drain_.over()) drained.insert(self_);
+  for (const NodeId& node : present) {
+    const wire::Hello& hello = view.members->Find(node)->hello;
+    if (hello.draining() && hello.has_drain_left_ms() && hello.drain_left_ms() == 0) drained.insert(node);
+  }
+  return drained;
+}
+
 Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& present) {
   Demand demand{.config = view.config,
                 .present = {OwnCapacity(*view.config)},
@@ -262,8 +274,10 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
     }
   }
   led_ = view.leads;
-  if (present != present_ || view.master != master_) changed_ = true;
+  std::set<NodeId> drained = Drained(view, present);
+  if (present != present_ || drained != drained_ || view.master != master_) changed_ = true;
   present_ = std::move(present);
+  drained_ = std::move(drained);
   master_ = view.master;
   if (!ready_ && balancer_.current().number != 0) {
     if (ready_by_ == kNever) ready_by_ = view.now + kReadyPatience;
@@ -287,7 +301,7 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
 }
 
 MonoTime Balancing::deadline() const {
-  MonoTime next = std::min({balancer_.deadline(), reporter_.deadline(), next_round_});
+  MonoTime next = std::min({balancer_.deadline(), reporter_.deadline(), next_round_, drain_.deadline()});
   if (!ready_) next = std::min(next, ready_by_);
   if (led_) next = std::min(next, crowds_.deadline());
   for (const Telling& telling : tellings_) next = std::min(next, telling.next);
@@ -297,13 +311,15 @@ MonoTime Balancing::deadline() const {
 std::shared_ptr<const Balance> Balancing::Compile(const BalanceView& view, const MacAddress& hop0,
                                                   const MacAddress& hop1) {
   if (view.config->services.empty()) return nullptr;
-  std::map<NodeId, NodeAtHand> at_hand = {{self_, {.hop0 = hop0, .hop1 = hop1}}};
+  std::map<NodeId, NodeAtHand> at_hand = {{self_, {.hop0 = hop0, .hop1 = hop1, .drained = drained_.contains(self_)}}};
   for (const NodeId& node : present_) {
     const Member* const member = view.members->Find(node);
     if (member == nullptr) continue;
     // A node that has but its interface's MAC gets everything there, and keeps it.
     const bool own_macs = member->at.mac == NodeMac(node, 0);
-    at_hand[node] = {.hop0 = member->at.mac, .hop1 = own_macs ? NodeMac(node, 1) : member->at.mac};
+    at_hand[node] = {.hop0 = member->at.mac,
+                     .hop1 = own_macs ? NodeMac(node, 1) : member->at.mac,
+                     .drained = drained_.contains(node)};
   }
   return balancer_.Compile(*view.config, at_hand, view.master, round_,
                            steady_ == balancer_.digest() || Mutated(Mutation::kTakeNewFlowsEarly));

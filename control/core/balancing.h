@@ -14,6 +14,7 @@
 #include "control/core/action.h"
 #include "control/core/balancer.h"
 #include "control/core/crowds.h"
+#include "control/core/drain.h"
 #include "control/core/exceptions.h"
 #include "control/core/membership.h"
 #include "control/core/timers.h"
@@ -38,15 +39,16 @@ class Balancing {
   Balancing(const NodeId& self, std::string name, uint32_t weight, absl::BitGenRef random);
 
   // What the operator has said of this node.
-  void SetOwn(bool draining, std::map<std::string, uint32_t> weights);
-  bool draining() const { return draining_; }
+  void SetWeights(std::map<std::string, uint32_t> weights);
+  Drain& drain() { return drain_; }
+  const Drain& drain() const { return drain_; }
   const std::map<std::string, uint32_t>& weights() const { return weights_; }
   // The services whose check fails here.
   void SetIll(std::set<std::string> ill);
   const std::set<std::string>& ill() const { return ill_; }
   uint32_t WeightOf(const ServiceConfig& service) const;
 
-  void FillHello(const ClusterConfig& config, wire::Hello* hello) const;
+  void FillHello(MonoTime now, const ClusterConfig& config, wire::Hello* hello) const;
   // True if the message was one of the balance's.
   bool OnMessage(const BalanceView& view, const Incoming& incoming, Actions* out);
   // A HELLO of a present member.
@@ -97,6 +99,7 @@ class Balancing {
   void OnPart(const BalanceView& view, const Incoming& incoming);
   std::set<NodeId> Targets(const BalanceView& view) const;
   std::set<NodeId> Present(const BalanceView& view) const;
+  std::set<NodeId> Drained(const BalanceView& view, const std::set<NodeId>& present) const;
 
   NodeId self_;
   std::string name_;
@@ -109,7 +112,7 @@ class Balancing {
   bool multicast_ = false;      // a service has delivery = "multicast"
   MonoTime ready_by_ = kNever;  // from then on whoever has not been heard is not waited for
   bool ready_ = false;          // knows the epochs and those who have shares: may have one, too
-  bool draining_ = false;
+  Drain drain_;
   std::map<std::string, uint32_t> weights_;
   std::set<std::string> ill_;
   bool changed_ = false;
@@ -124,6 +127,7 @@ class Balancing {
   uint64_t steady_ = 0;       // the digest of the epochs by which all nodes go
   std::set<NodeId> targets_;
   std::set<NodeId> present_;
+  std::set<NodeId> drained_;  // the deadlines of their drains have passed
   std::optional<NodeId> master_;
   MonoTime next_round_ = kNever;
 };

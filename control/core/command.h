@@ -9,6 +9,7 @@
 #include "proto/envelope.h"
 #include "proto/flow.h"
 #include "proto/node.h"
+#include "proto/time.h"
 
 namespace qure {
 
@@ -18,10 +19,11 @@ struct SetMaintenance {
 struct HandOver {
   std::optional<NodeId> successor;  // the deputy, or the best, if not named
 };
-// A node that drains takes no new flows and keeps those that it has.
+// A node that drains takes no new flows and keeps those that it has, until they end or the deadline passes.
 struct SetDraining {
   NodeId node{};  // this one or another
   bool on = false;
+  std::optional<Duration> deadline;  // zero: none; absent: as configured at that node
 };
 // Of one node for one service; absent: as configured.
 struct SetWeight {

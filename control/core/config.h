@@ -129,8 +129,9 @@ struct ClusterConfig {
   ServiceMac service_mac = ServiceMac::kDerived;
   std::vector<AddressConfig> addresses;
   std::vector<ServiceConfig> services;
-  uint32_t share_rows = kShareRows;  // of the tables of shares; prime
-  uint32_t crowd = 250;              // new flows of one remote address in kCrowdWindow that make it a crowd
+  uint32_t share_rows = kShareRows;        // of the tables of shares; prime
+  uint32_t crowd = 250;                    // new flows of one remote address in kCrowdWindow that make it a crowd
+  std::optional<Duration> drain_deadline;  // of drains that name none; absent: until their flows have ended
   DefaultPolicy default_policy = DefaultPolicy::kLocal;
   std::vector<ZoneConfig> zones;
   ClusterNetwork network;

@@ -44,7 +44,8 @@ Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenR
       election_(facts.node_id, stored_.epochs, &members_),
       groups_(random),
       balancing_(facts.node_id, facts.name, facts.weight, random) {
-  balancing_.SetOwn(stored_.draining, stored_.weights);
+  balancing_.drain().Set(now, stored_.drain);
+  balancing_.SetWeights(stored_.weights);
 }
 
 void Controller::SetWallClock(MonoTime now, uint64_t wall_ms) {
@@ -236,6 +237,7 @@ Actions Controller::Tick(MonoTime now) {
   }
   groups_.Tick(now, &said);
   TickHistory(now, &said);
+  TickDrain(now, &said);
   TickStop(now, &said);
   if (now >= next_hello_) SayHello(now, &said);
   return Conclude(now, std::move(said));

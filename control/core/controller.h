@@ -62,7 +62,8 @@ struct NodeRow {
   uint32_t weight = 1;
   bool maintenance = false;
   bool draining = false;
-  std::optional<NodeSlot> slot;  // its number in the flow tables of this process
+  std::optional<Duration> drain_left;  // until its flows are given up; zero: they are; absent: never
+  std::optional<NodeSlot> slot;        // its number in the flow tables of this process
   Duration heard_ago;
   Duration uptime;
 };
@@ -142,6 +143,8 @@ class Controller {
   // The earliest time at which Tick has something to do.
   MonoTime NextDeadline() const;
   ControllerStatus status(MonoTime now) const;
+  // The deadline of this node's drain has passed.
+  bool drained() const { return balancing_.drain().over(); }
   const History& history() const { return history_; }
   const ClusterConfig& config() const { return config_; }
 
@@ -187,6 +190,8 @@ class Controller {
   void OnFlowTold(const wire::FlowTold& told, Actions* out);
   absl::Status OnBalanceCommand(MonoTime now, const Command& command, Actions* out);
   void ObeyOrder(MonoTime now, const wire::Order& order, Actions* out);
+  void ObeyDrain(MonoTime now, const wire::Order& order, StoreChange* change);
+  void TickDrain(MonoTime now, Actions* out);
   BalanceView View(MonoTime now);
   void NoteGateway(const Event& event);
   uint8_t IdOf(const IpAddress& address);

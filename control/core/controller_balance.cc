@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/core/controller.h"
+#include "control/core/timers.h"
 #include "control/core/wire.h"
 
 namespace qure {
@@ -73,6 +74,7 @@ absl::Status Controller::OnBalanceCommand(MonoTime now, const Command& command, 
   if (const auto* drain = std::get_if<SetDraining>(&command)) {
     node = drain->node;
     order.set_drain(drain->on);
+    if (drain->deadline) order.set_drain_deadline_s(static_cast<uint32_t>(drain->deadline->ns / Seconds(1).ns));
   } else if (const auto* weight = std::get_if<SetWeight>(&command)) {
     node = weight->node;
     order.set_service(weight->service);
@@ -92,17 +94,44 @@ absl::Status Controller::OnBalanceCommand(MonoTime now, const Command& command, 
 }
 
 void Controller::ObeyOrder(MonoTime now, const wire::Order& order, Actions* out) {
-  const bool draining = order.has_drain() ? order.drain() : stored_.draining;
+  StoreChange change;
+  if (order.has_drain()) ObeyDrain(now, order, &change);
   std::map<std::string, uint32_t> weights = stored_.weights;
   if (!order.service().empty()) {
     weights.erase(order.service());
     if (order.has_weight()) weights[order.service()] = std::min<uint32_t>(order.weight(), UINT8_MAX);
   }
-  if (draining == stored_.draining && weights == stored_.weights) return;
-  stored_.draining = draining;
-  stored_.weights = weights;
-  Store({.draining = draining, .weights = weights}, out);
-  balancing_.SetOwn(draining, std::move(weights));
+  if (weights != stored_.weights) {
+    stored_.weights = weights;
+    balancing_.SetWeights(weights);
+    change.weights = std::move(weights);
+  }
+  if (!change.drain && !change.weights) return;
+  Store(std::move(change), out);
+  HelloBy(now);
+}
+
+// An order that comes again sets the deadline again: it comes within some 150 ms.
+void Controller::ObeyDrain(MonoTime now, const wire::Order& order, StoreChange* change) {
+  StoredDrain drain{.on = order.drain()};
+  if (drain.on && !order.has_drain_deadline_s()) {
+    drain.deadline = config_.drain_deadline;
+  } else if (drain.on && order.drain_deadline_s() != 0) {
+    drain.deadline = std::min(Seconds(order.drain_deadline_s()), kMostDrainDeadline);
+  }
+  if (drain == stored_.drain && !drain.deadline) return;
+  balancing_.drain().Set(now, drain);
+  if (drain != stored_.drain) change->drain = drain;
+  stored_.drain = drain;
+}
+
+void Controller::TickDrain(MonoTime now, Actions* out) {
+  if (!balancing_.drain().Tick(now)) return;
+  stored_.drain = balancing_.drain().stored();
+  Store({.drain = stored_.drain}, out);
+  out->push_back(
+      Log{.level = LogLevel::kWarning,
+          .text = "the deadline of the drain has passed: the flows that are left on this node are given up"});
   HelloBy(now);
 }
 

@@ -179,7 +179,7 @@ wire::Hello Controller::MakeHello(MonoTime now) const {
   hello.set_stands_back(!input.eligible && !stored_.maintenance);
   hello.set_history_digest(history_.digest());
   hello.set_multicast_missing(members_.MissesMulticast(now));
-  balancing_.FillHello(config_, &hello);
+  balancing_.FillHello(now, config_, &hello);
   return hello;
 }
 
@@ -354,7 +354,8 @@ NodeRow Controller::OwnRow(MonoTime now) const {
   row.priority = facts_.priority;
   row.weight = facts_.weight;
   row.maintenance = stored_.maintenance;
-  row.draining = balancing_.draining();
+  row.draining = balancing_.drain().on();
+  row.drain_left = balancing_.drain().Left(now);
   row.slot = kSelfSlot;
   row.uptime = now - booted_;
   return row;
@@ -377,6 +378,7 @@ NodeRow Controller::RowOf(MonoTime now, const Member& member) const {
   row.weight = hello.weight();
   row.maintenance = hello.maintenance();
   row.draining = hello.draining();
+  if (hello.has_drain_left_ms()) row.drain_left = Milliseconds(hello.drain_left_ms());
   row.slot = balancing_.balancer().KnownSlot(member.node);
   row.heard_ago = now - member.last_heard;
   row.uptime = Milliseconds(static_cast<int64_t>(hello.node_uptime_ms()));

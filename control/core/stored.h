@@ -9,6 +9,7 @@
 
 #include "proto/envelope.h"
 #include "proto/node.h"
+#include "proto/time.h"
 
 namespace qure {
 
@@ -77,6 +78,14 @@ struct Keyring {
   friend bool operator==(const Keyring&, const Keyring&) = default;
 };
 
+// What an operator has said of this node's flows.
+struct StoredDrain {
+  bool on = false;  // no new ones
+  // From then, or from the boot after it, until those that are left are given up; zero: they are; absent: never.
+  std::optional<Duration> deadline;
+  friend bool operator==(const StoredDrain&, const StoredDrain&) = default;
+};
+
 struct StoredState {
   NodeId node_id{};
   uint64_t age = 1;               // of this boot
@@ -88,7 +97,7 @@ struct StoredState {
   StoredEpochs epochs;
   Keyring keyring;
   bool maintenance = false;
-  bool draining = false;
+  StoredDrain drain;
   std::map<std::string, uint32_t> weights;  // by service, as the operator set them; others as configured
   std::vector<HistoryEvent> events;
   std::vector<EraSummary> summaries;
@@ -101,7 +110,7 @@ struct StoreChange {
   std::optional<StoredEpochs> epochs;
   std::optional<Keyring> keyring;
   std::optional<bool> maintenance;
-  std::optional<bool> draining;
+  std::optional<StoredDrain> drain;
   std::optional<std::map<std::string, uint32_t>> weights;
   std::vector<HistoryEvent> events;   // added; those already there are ignored
   std::vector<EraSummary> summaries;  // added or replaced

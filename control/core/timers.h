@@ -112,6 +112,8 @@ inline constexpr size_t kExceptionWindow = 16;               // messages to one 
 inline constexpr size_t kMaxExceptionMessages = 4'096;       // waiting for one node; more are left for the next round
 inline constexpr Duration kFlowAskAgain = Milliseconds(50);  // asking the master about a flow, for an explanation
 inline constexpr int kFlowAskTries = 10;
+inline constexpr Duration kLeastDrainDeadline = Seconds(1);
+inline constexpr Duration kMostDrainDeadline = Seconds(604'800);  // a week
 inline constexpr Duration kCrowdQuiet = Seconds(60);  // an address that opens few flows for so long is no crowd
 
 // History.

@@ -82,6 +82,12 @@ ordered_json PartsJson(const ControllerStatus& status, const TopRow& row) {
   return parts;
 }
 
+// Seconds until the flows of a node that drains are given up; 0: they are; null: there is no deadline.
+ordered_json DrainLeft(const NodeRow& row) {
+  if (!row.drain_left) return nullptr;
+  return static_cast<double>(row.drain_left->ns) / 1e9;
+}
+
 int64_t Sum(const WorkerList& workers, Gauge WorkerCounters::*gauge) {
   int64_t sum = 0;
   for (const WorkerCounters* worker : workers) sum += (worker->*gauge).value();
@@ -101,9 +107,15 @@ ordered_json ServicesJson(const ControllerStatus& status) {
   }
   ordered_json crowds = ordered_json::array();
   for (const IpAddress& crowd : status.crowds) crowds.push_back(ToString(crowd));
+  ordered_json draining = ordered_json::array();
+  for (const NodeRow& row : status.nodes) {
+    if (!row.draining) continue;
+    draining.push_back({{"node", ToHex(row.node)}, {"name", row.name}, {"drain_left_seconds", DrainLeft(row)}});
+  }
   return {{"epoch", status.balance_epoch},
           {"settled", status.balance_settled},
           {"services", std::move(services)},
+          {"draining", std::move(draining)},
           {"crowds", std::move(crowds)}};
 }
 
@@ -113,7 +125,11 @@ ordered_json FlowsJson(const ControllerStatus& status, const WorkerList& workers
     if (!row.slot) continue;
     int64_t flows = 0;
     for (const WorkerCounters* worker : workers) flows += worker->flows_by_owner[*row.slot].value();
-    owners.push_back({{"node", ToHex(row.node)}, {"name", row.name}, {"draining", row.draining}, {"flows", flows}});
+    owners.push_back({{"node", ToHex(row.node)},
+                      {"name", row.name},
+                      {"draining", row.draining},
+                      {"drain_left_seconds", DrainLeft(row)},
+                      {"flows", flows}});
   }
   return {{"flows", Sum(workers, &WorkerCounters::flows)},
           {"inserted", Sum(workers, &WorkerCounters::flows_inserted)},

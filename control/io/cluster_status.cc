@@ -69,6 +69,7 @@ ordered_json NodeJson(const NodeRow& row) {
           {"weight", row.weight},
           {"maintenance", row.maintenance},
           {"draining", row.draining},
+          {"drain_left_seconds", row.drain_left ? ordered_json(ToSeconds(*row.drain_left)) : ordered_json(nullptr)},
           {"heard_ago_seconds", ToSeconds(row.heard_ago)},
           {"uptime_seconds", ToSeconds(row.uptime)}};
 }

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "control/core/timers.h"
 #include "control/io/cluster_key.h"
 #include "control/io/text.h"
 
@@ -42,7 +43,19 @@ absl::StatusOr<Command> ReadDraining(const json& request, const ControllerStatus
   if (on == request.end() || !on->is_boolean()) return absl::InvalidArgumentError("drain: on is true or false");
   const absl::StatusOr<NodeId> node = ReadNode(request, status);
   if (!node.ok()) return node.status();
-  return SetDraining{.node = *node, .on = on->get<bool>()};
+  SetDraining command{.node = *node, .on = on->get<bool>(), .deadline = std::nullopt};
+  if (const auto deadline = request.find("deadline"); deadline != request.end()) {
+    constexpr uint64_t kLeast = kLeastDrainDeadline.ns / Seconds(1).ns;
+    constexpr uint64_t kMost = kMostDrainDeadline.ns / Seconds(1).ns;
+    const bool none = deadline->is_null();
+    const bool sound = deadline->is_number_unsigned() && *deadline >= kLeast && *deadline <= kMost;
+    if (!command.on || (!none && !sound)) {
+      return absl::InvalidArgumentError(
+          Concat("drain: the deadline is none, or a number of seconds from ", kLeast, " to ", kMost));
+    }
+    command.deadline = none ? Duration{} : Seconds(deadline->get<int64_t>());
+  }
+  return command;
 }
 
 absl::StatusOr<Command> ReadWeight(const json& request, const ControllerStatus& status) {

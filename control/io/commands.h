@@ -13,6 +13,7 @@ namespace qure {
 
 // {"command": "maintenance", "on": true}
 // {"command": "handover"} or {"command": "handover", "node": NAME-OR-ID-PREFIX}
+// {"command": "drain", "on": true, "node": …, "deadline": SECONDS or null} – null: none; left out: as configured
 // {"command": "key", "action": "add", "id": 2, "key": HEX} or {…, "action": "use" | "remove", "id": 2}
 // Nothing if the request is none of these; InvalidArgument or NotFound if it is, but unsound.
 std::optional<absl::StatusOr<Command>> ReadCommand(const nlohmann::json& request, const ControllerStatus& status);

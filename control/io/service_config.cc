@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "control/core/timers.h"
 #include "control/io/text.h"
 #include "proto/ip.h"
 
 namespace qure {
 namespace {
 
+constexpr Duration kLikelyDrainDeadline = Seconds(600);
 constexpr Duration kLeastInterval = Milliseconds(100);
 constexpr Duration kMostInterval = Seconds(3600);
 constexpr Duration kLeastTimeout = Milliseconds(10);
@@ -157,6 +159,10 @@ void ReadBalance(TableReader balance, ClusterConfig* config) {
     balance.Fail("rows", Concat(rows, " is not a prime number, as Maglev needs it; write ", config->share_rows));
   }
   config->crowd = static_cast<uint32_t>(balance.Integer("crowd", config->crowd, 1, kMostCrowd));
+  if (balance.Has("drain_deadline")) {
+    config->drain_deadline =
+        balance.Interval("drain_deadline", kLikelyDrainDeadline, kLeastDrainDeadline, kMostDrainDeadline);
+  }
   balance.RejectUnknownKeys();
 }
 

@@ -104,7 +104,12 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
           {"group", ToString(cluster.network.group.value_or(GroupFor(ClusterIdFromName(cluster.name))))},
           {"preempt", cluster.network.preempt},
           {"address", List(cluster.addresses, AddressJson)},
-          {"balance", {{"rows", cluster.share_rows}, {"crowd", cluster.crowd}}},
+          {"balance",
+           {{"rows", cluster.share_rows},
+            {"crowd", cluster.crowd},
+            {"drain_deadline", cluster.drain_deadline
+                                   ? ordered_json(absl::StrCat(cluster.drain_deadline->ns / 1'000'000, "ms"))
+                                   : ordered_json(nullptr)}}},
           {"service", List(cluster.services, ServiceJson)},
           {"zone", List(cluster.zones, ZoneJson)}};
 }

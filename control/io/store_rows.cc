@@ -6,7 +6,7 @@
 namespace qure {
 namespace {
 
-constexpr uint64_t kSchemaVersion = 3;
+constexpr uint64_t kSchemaVersion = 4;
 
 // Version 1. One row: who this node is, and how often it has booted.
 constexpr char kSchema1[] =
@@ -68,6 +68,11 @@ constexpr char kSchema3[] =
     "  service TEXT PRIMARY KEY,"
     "  weight INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "PRAGMA user_version = 3";
+
+// Version 4. When a drain ends what is left.
+constexpr char kSchema4[] =
+    "ALTER TABLE cluster ADD COLUMN drain_deadline_ms INTEGER NOT NULL DEFAULT -1;"  // -1: none
+    "PRAGMA user_version = 4";
 
 absl::Status Damaged(const Database& db, std::string_view what) {
   return absl::DataLossError(Concat(db.path(), ": damaged (", what, ")"));
@@ -184,8 +189,11 @@ absl::Status WriteClusterRow(Database* db, const StoreChange& change) {
   if (status.ok() && change.maintenance) {
     status = Statement(db, "UPDATE cluster SET maintenance = ?").Bind(uint64_t{*change.maintenance}).Run();
   }
-  if (status.ok() && change.draining) {
-    status = Statement(db, "UPDATE cluster SET draining = ?").Bind(uint64_t{*change.draining}).Run();
+  if (status.ok() && change.drain) {
+    const auto& deadline = change.drain->deadline;
+    Statement update(db, "UPDATE cluster SET draining = ?, drain_deadline_ms = ?");
+    update.Bind(uint64_t{change.drain->on});
+    status = update.Bind(static_cast<uint64_t>(deadline ? deadline->ns / Milliseconds(1).ns : -1)).Run();
   }
   return status;
 }
@@ -233,6 +241,7 @@ absl::Status UpgradeSchema(Database* db, bool* was_empty) {
   if (version < 1) status = db->Execute(kSchema1);
   if (status.ok() && version < 2) status = db->Execute(kSchema2);
   if (status.ok() && version < 3) status = db->Execute(kSchema3);
+  if (status.ok() && version < 4) status = db->Execute(kSchema4);
   return status;
 }
 
@@ -259,13 +268,16 @@ absl::Status WriteIdentity(Database* db, const IdentityRow& row) {
 absl::Status ReadState(Database* db, StoredState* out) {
   {
     Statement query(db,
-                    "SELECT era, lineage, uptime_ms, epoch_era, epoch, key_in_use, maintenance, draining FROM cluster");
+                    "SELECT era, lineage, uptime_ms, epoch_era, epoch, key_in_use, maintenance, draining, "
+                    "drain_deadline_ms FROM cluster");
     if (!query.Row()) return query.failed() ? db->Error() : Damaged(*db, "no cluster row");
     out->life = {Number32(query, 0), query.Number(1), query.Number(2)};
     out->epochs = {Number32(query, 3), query.Number(4)};
     out->keyring.use = Number32(query, 5);
     out->maintenance = query.Number(6) != 0;
-    out->draining = query.Number(7) != 0;
+    out->drain.on = query.Number(7) != 0;
+    const auto deadline = static_cast<int64_t>(query.Number(8));
+    if (deadline >= 0) out->drain.deadline = Milliseconds(deadline);
   }
   absl::Status status = ReadKeys(db, &out->keyring);
   if (status.ok()) status = ReadWeights(db, &out->weights);

@@ -1,5 +1,8 @@
 #include "control/qurectl/balance_tables.h"
 
+#include <cmath>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "control/qurectl/tables.h"
@@ -7,6 +10,17 @@
 namespace qure {
 
 using nlohmann::ordered_json;
+
+namespace {
+
+std::string DrainText(const ordered_json& left) {
+  if (left.is_null()) return "draining";
+  const auto seconds = left.get<double>();
+  return seconds > 0 ? absl::StrCat("draining, gives up its flows in ", UptimeText(std::ceil(seconds)))
+                     : "drained, its flows are given up";
+}
+
+}  // namespace
 
 std::string ServicesText(const ordered_json& services) {
   Table table({{"SERVICE"}, {"HERE"}, {"NODE"}, {"WEIGHT", Align::kRight}, {"SHARE", Align::kRight}});
@@ -21,14 +35,18 @@ std::string ServicesText(const ordered_json& services) {
     if (!name.empty()) table.Add({name, here, "-", "", ""});
   }
   if (table.empty()) return "no services are configured\n";
-  return absl::StrCat("balance epoch ", services.at("epoch").get<uint64_t>(), "\n", table.Render());
+  std::string text = absl::StrCat("balance epoch ", services.at("epoch").get<uint64_t>(), "\n", table.Render());
+  for (const ordered_json& node : services.at("draining")) {
+    absl::StrAppend(&text, node.at("name").get<std::string>(), ": ", DrainText(node.at("drain_left_seconds")), "\n");
+  }
+  return text;
 }
 
 std::string FlowsText(const ordered_json& flows) {
   Table table({{"OWNER"}, {"FLOWS", Align::kRight}, {"NOTE"}});
   for (const ordered_json& owner : flows.at("owners")) {
     table.Add({owner.at("name").get<std::string>(), absl::StrCat(owner.at("flows").get<int64_t>()),
-               owner.at("draining").get<bool>() ? "draining" : ""});
+               owner.at("draining").get<bool>() ? DrainText(owner.at("drain_left_seconds")) : ""});
   }
   return absl::StrCat(table.Render(), "in this node's tables ", flows.at("flows").get<int64_t>(),
                       ", refused for want of room ", flows.at("refused").get<int64_t>(), ", openings that gave way ",

@@ -51,7 +51,9 @@ constexpr char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
                      most flows in this node's tables
   explain SRC:PORT DST:PORT [tcp|udp]
                      what would become of such a packet from the gateway, step by step
-  drain [NODE]       give NODE (this one) no new flows; it keeps those that it has
+  drain [NODE] [--deadline SECONDS|none]
+                     give NODE (this one) no new flows; it keeps those that it has until they end, or until the
+                     deadline: then they are broken
   undrain [NODE]     give it new flows again
   weight NODE SERVICE W|default
                      give NODE a share of SERVICE by weight W, 0 to 255
@@ -83,10 +85,22 @@ struct Arguments {
   uint32_t top_count = kDefaultTop;
   std::string svg;
   std::optional<uint32_t> limit;
+  std::optional<nlohmann::json> deadline;  // seconds; null: none
   std::vector<std::string_view> words;
 
-  bool HasHistoryOption() const { return plot || !svg.empty() || limit; }
+  bool HasMisplacedOption() const {
+    const std::string_view command = words[0];
+    const bool of_history = plot || !svg.empty() || limit;
+    return (all && command != "counters") || (top && command != "flows") || (of_history && command != "history") ||
+           (deadline && command != "drain");
+  }
 };
+
+std::optional<nlohmann::json> ParseDeadline(std::string_view text) {
+  if (text == "none") return nlohmann::json(nullptr);
+  const std::optional<uint32_t> seconds = ParseUnsigned(text);
+  return seconds ? std::optional<nlohmann::json>(*seconds) : std::nullopt;
+}
 
 // False: wrong usage.
 bool TakeOption(int option, Arguments* out) {
@@ -105,6 +119,9 @@ bool TakeOption(int option, Arguments* out) {
     case 'g':
       out->svg = optarg;
       return !out->svg.empty();
+    case 'd':
+      out->deadline = ParseDeadline(optarg);
+      return out->deadline.has_value();
     case 't':
       return out->top = true;
     case 'l':
@@ -116,13 +133,14 @@ bool TakeOption(int option, Arguments* out) {
 }
 
 bool ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 10> kOptions = {{{"socket", required_argument, nullptr, 's'},
+  static constexpr std::array<option, 11> kOptions = {{{"socket", required_argument, nullptr, 's'},
                                                        {"json", no_argument, nullptr, 'j'},
                                                        {"all", no_argument, nullptr, 'a'},
                                                        {"plot", no_argument, nullptr, 'p'},
                                                        {"svg", required_argument, nullptr, 'g'},
                                                        {"limit", required_argument, nullptr, 'l'},
                                                        {"top", no_argument, nullptr, 't'},
+                                                       {"deadline", required_argument, nullptr, 'd'},
                                                        {"help", no_argument, nullptr, 'h'},
                                                        {"version", no_argument, nullptr, 'V'},
                                                        {nullptr, 0, nullptr, 0}}};
@@ -255,14 +273,13 @@ int Main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   std::optional<absl::StatusOr<nlohmann::json>> request = RequestFor(words);
-  const bool misplaced = (arguments.all && words[0] != "counters") || (arguments.top && words[0] != "flows") ||
-                         (arguments.HasHistoryOption() && words[0] != "history");
-  if (!request || misplaced) return UsageError();
+  if (!request || arguments.HasMisplacedOption()) return UsageError();
   if (!request->ok()) {
     std::cerr << "qurectl: " << request->status().message() << "\n";
     return kRefused;
   }
   if (arguments.limit) (**request)["limit"] = *arguments.limit;
+  if (arguments.deadline) (**request)["deadline"] = *arguments.deadline;
   if (arguments.top) (**request)["top"] = arguments.top_count;
   try {
     return AskAndShow(arguments, **request);

@@ -79,6 +79,18 @@ class Spread(BalanceTest):
             (at[address],) = seen["nodes"]
         return at
 
+    def test_who_has_the_most_flows(self):
+        master = cluster.master(self.before)
+        self.assertEqual(self.connections("--count", 40)["failed"], 0)
+
+        def most():
+            remotes = json.loads(self.control(master, "--json", "flows", "--top", "3"))["top"]["remotes"]
+            return remotes[0] if remotes else {"remote": None}
+
+        until(lambda: most()["remote"] == GATEWAY_V4, 25, lambda: f"the gateway's flows come first: {most()}")
+        self.assertEqual({part["service"] for part in most()["parts"]}, {"web"})
+        self.assertIn(GATEWAY_V4, self.control(master, "flows", "--top"))
+
     def test_weights(self):
         self.control("n1", "weight", "n2", "web", "6")
         self.addCleanup(self.control, "n1", "weight", "n2", "web", "default")
@@ -124,6 +136,36 @@ class Downloads(BalanceTest):
             self.balanced(self.master())
             self.assertEqual(set(self.connections("--count", 20)["nodes"]), {self.master()})
         self.assert_broken_only_on(result)
+        self.assertEqual(set(result), set(self.names))
+
+    def test_drained_until_a_deadline(self):
+        drained = self.member()
+        self.addCleanup(self.control, drained, "undrain", drained)
+        rest = self.others(drained)
+
+        def left():
+            (row,) = self.services(self.master())["draining"]
+            return row["drain_left_seconds"]
+
+        def flows_there():
+            owners = json.loads(self.control(self.master(), "--json", "flows"))["owners"]
+            (row,) = [row for row in owners if row["name"] == drained]
+            return row["flows"]
+
+        with self.downloads(seconds=3) as before:
+            self.control(self.master(), "drain", drained, "--deadline", "60")
+            self.balanced(*rest)
+            self.assertGreater(left(), 40)
+        self.assert_broken_only_on(before)
+        self.control(self.master(), "undrain", drained)
+        self.balanced(*self.names)
+        with self.downloads(seconds=12) as result:
+            self.control(self.master(), "drain", drained, "--deadline", "3")
+            self.balanced(*rest)
+            until(lambda: left() == 0, 10, "the deadline passes")
+            self.assertEqual(set(self.connections("--count", 30)["nodes"]), set(rest))
+            until(lambda: flows_there() == 0, 25, "its flows are forgotten")
+        self.assert_broken_only_on(result, drained)
         self.assertEqual(set(result), set(self.names))
 
     def test_node_added(self):

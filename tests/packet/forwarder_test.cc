@@ -26,6 +26,11 @@ class ForwarderTest : public ::testing::Test {
     balance->nodes[node].present = false;
     snapshot_.balance = balance;
   }
+  void GiveUp(NodeSlot node) {
+    auto balance = std::make_shared<Balance>(*snapshot_.balance);
+    balance->nodes[node].given_up = true;
+    snapshot_.balance = balance;
+  }
   void Wait(Duration span) { now_ = now_ + span; }
 
   Outcome FromLan(const Bytes& frame) {
@@ -110,6 +115,28 @@ TEST_F(ForwarderTest, AFlowWhoseOwnerIsGoneGoesByTheTable) {
   Use(kPeer2, kPeer1);
   Lose(kPeer1);
   EXPECT_WAY(Tcp4(kAck), Reason::forward_share, kPeer2Hop0);
+}
+
+TEST_F(ForwarderTest, AFlowThatIsGivenUpGoesByTheTable) {
+  Tcp4(kSyn);
+  Use(kPeer2, kPeer1);
+  GiveUp(kPeer1);
+  EXPECT_WAY(Tcp4(kAck), Reason::forward_share, kPeer2Hop0);
+}
+
+TEST_F(ForwarderTest, OurOwnFlowThatIsGivenUpToo) {
+  Use(kSelfSlot, kSelfSlot);
+  Tcp4(kSyn);
+  Use(kPeer2, kSelfSlot);
+  GiveUp(kSelfSlot);
+  EXPECT_WAY(Tcp4(kAck), Reason::forward_share, kPeer2Hop0);
+}
+
+TEST_F(ForwarderTest, WhoGetsAFlowThatIsGivenUpKeepsItForItsKernelToReset) {
+  Use(kSelfSlot, kPeer1);
+  EXPECT_WAY(Tcp4(kAck, kNodeMac), Reason::forward_second_chance, kPeer1Hop1);
+  GiveUp(kPeer1);
+  EXPECT_WAY(Tcp4(kAck, kNodeMac), Reason::host_owner, kNodeMac);
 }
 
 TEST_F(ForwarderTest, AClosedSocketThatOpensAgainIsANewFlow) {

@@ -15,7 +15,8 @@
 namespace qure::sim {
 namespace {
 
-constexpr double kEnds = 0.005;  // chance that a segment is a connection's last
+constexpr Duration kGivenUpWithin = Seconds(1);  // all nodes have heard of it, and of the epoch before
+constexpr double kEnds = 0.005;                  // chance that a segment is a connection's last
 
 struct Segment {
   EthernetHeader ethernet;
@@ -29,15 +30,26 @@ static_assert(sizeof(Segment) == kMinimumFrame);
 
 void Clients::Turn(MonoTime now) {
   if (connections_.empty()) return;
+  NoteDrains(now);
   Connection& connection = Next();
   if (connection.port == 0) {
     last_port_ = last_port_ == UINT16_MAX ? 20'000 : static_cast<uint16_t>(last_port_ + 1);
-    connection = {.port = last_port_, .server = nullptr, .gone = false};
+    connection = {.port = last_port_};
   }
   if (connection.server == nullptr) return Send(now, connection, kTcpSyn);
   if (!random_.Chance(kEnds)) return Send(now, connection, kTcpAck);
   Send(now, connection, kTcpFin | kTcpAck);
   connection = {};
+}
+
+void Clients::NoteDrains(MonoTime now) {
+  for (Connection& connection : connections_) {
+    if (connection.server == nullptr || connection.gone || !connection.server->running()) continue;
+    connection.drained |= connection.server->controller()->drained();
+    const auto& balance = connection.server->snapshot()->balance;
+    const bool given_up = balance != nullptr && balance->nodes[kSelfSlot].given_up;
+    connection.given_up = given_up ? std::min(connection.given_up, now) : kNever;
+  }
 }
 
 // Whoever is accepted answers at once (RFC 9293 §3.5).
@@ -80,9 +92,14 @@ void Clients::OnKernel(MonoTime now, const Node& node, ConstBytes frame) {
   }
   if (found->server == &node && !found->gone) {
     ++segments_;
+    if (found->given_up < now - kGivenUpWithin) {
+      monitor_->Violate(now, Invariant::kNoReset,
+                        absl::StrCat("connection from port ", found->port, " is still served by ", node.setup().name,
+                                     ", which has given it up"));
+    }
     return;
   }
-  if (found->gone) {
+  if (found->gone || found->drained) {
     ++resets_;
   } else {
     monitor_->Violate(now, Invariant::kNoReset,

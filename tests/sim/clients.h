@@ -1,6 +1,6 @@
 // TCP clients behind the gateway and, at the other end, the kernels of the nodes: as much of TCP as it takes to see a
 // connection reset. A kernel that gets a segment of a connection it does not have resets it: that may only be when the
-// machine that had it is gone (I11).
+// machine that had it is gone, or has drained until its deadline (I11).
 #pragma once
 
 #include <cstdint>
@@ -34,15 +34,18 @@ class Clients {
 
   uint64_t opened() const { return opened_; }
   uint64_t segments() const { return segments_; }  // of connections that the right kernel got
-  uint64_t resets() const { return resets_; }      // because a machine had gone
+  uint64_t resets() const { return resets_; }      // because a machine had gone, or gave them up
 
  private:
   struct Connection {
     uint16_t port = 0;             // 0: to be opened anew
     const Node* server = nullptr;  // that has accepted it
     bool gone = false;             // the server was killed since
+    bool drained = false;          // … or the deadline of its drain has passed
+    MonoTime given_up = kNever;    // since then the server itself says that its flows are
   };
 
+  void NoteDrains(MonoTime now);
   Connection& Next();
   void Send(MonoTime now, const Connection& connection, uint8_t flags);
 

@@ -31,6 +31,14 @@ void Drain(World& world, Duration when, bool on) {
   });
 }
 
+// Until its flows have ended, or not for so long.
+void DrainUntil(World& world, Duration when, Duration deadline) {
+  world.Quietly(when, [&world, deadline] {
+    const NodeId whose = world.node(world.Anyone()).id();
+    world.node(world.Anyone()).Command(world.now(), SetDraining{.node = whose, .on = true, .deadline = deadline});
+  });
+}
+
 void Weigh(World& world, Duration when) {
   world.Quietly(when, [&world] {
     const auto weight = static_cast<uint32_t>(world.random().Between(0, 5));
@@ -54,6 +62,24 @@ void Drains(World& world) {
       Weigh(world, when);
     }
     if (world.random().Chance(0.6)) when = when + Some(world, 1, 2500);
+  }
+}
+
+// Who is given up is taken back now and then; everyone else's connections stay whole.
+void Deadlines(World& world) {
+  Balance(world);
+  Duration when = kCalm;
+  for (int64_t i = world.random().Between(4, 8); i > 0; --i) {
+    if (world.random().Chance(0.6)) {
+      DrainUntil(world, when, Seconds(world.random().Between(1, 3)));
+    } else {
+      Drain(world, when, false);
+    }
+    if (world.random().Chance(0.3)) {
+      HandOverSoon(world, when + Some(world, 300, 800));
+      when = when + Seconds(2);
+    }
+    when = when + Some(world, 300, 2500);
   }
 }
 
@@ -116,6 +142,7 @@ void Late(World& world) {
 
 constexpr Scenario kBalance[] = {
     {"flows_drains", "connections under drains and changed weights", Drains, 4},
+    {"flows_deadlines", "connections under drains with a deadline", Deadlines, 3},
     {"flows_deaths", "connections under deaths, reboots and drains", Deaths, 4},
     {"flows_late", "connections while a node hears of each new balance late", Late, 3},
     {"flows_changes", "connections under handovers, drains and weights", Changes, 3},

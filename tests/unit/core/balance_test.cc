@@ -221,6 +221,27 @@ TEST_F(BalancerTest, UnsoundEpochsChangeNothing) {
   EXPECT_EQ(balancer_.digest(), digest);
 }
 
+TEST_F(BalancerTest, ADrainedNodesFlowsAreGivenUpUnlessItHasAShare) {
+  std::vector<Capacity> nodes = Present({0, 1});
+  Decide(nodes);
+  const std::map<NodeId, NodeAtHand> at_hand = {{Id(0), {}}, {Id(1), {.drained = true}}};
+  const NodeSlot slot = balancer_.SlotOf(Id(1)).value();
+  const auto given_up = [&](NodeSlot of) {
+    return balancer_.Compile(config_, at_hand, Id(0), 1, false)->nodes[of].given_up;
+  };
+  EXPECT_FALSE(given_up(slot)) << "the epoch still gives it new ones";
+  nodes[1].draining = true;
+  Wait(kEpochSettled);
+  ASSERT_TRUE(Decide(nodes));
+  EXPECT_TRUE(given_up(slot));
+  EXPECT_FALSE(given_up(kSelfSlot));
+  EXPECT_TRUE(balancer_.Compile(config_, at_hand, Id(0), 1, false)->nodes[slot].present) << "it is still spoken to";
+  nodes[0].draining = true;  // there is nobody else
+  Wait(kEpochSettled);
+  ASSERT_TRUE(Decide(nodes));
+  EXPECT_FALSE(given_up(slot));
+}
+
 TEST_F(BalancerTest, TablesAreMadeOnceForEqualWeights) {
   Decide(Present({0, 1}));
   ServiceConfig other = Web();

@@ -143,6 +143,21 @@ TEST_F(FlowKeeperTest, AnswersWhoHasTheMostAsOfTheLastWholePass) {
   EXPECT_EQ(top.parts[0].service, 1U);
 }
 
+TEST_F(FlowKeeperTest, ForgetsFlowsThatAreGivenUp) {
+  Enter(1, kPeer1);
+  Enter(2, kPeer2);
+  Enter(3, kSelfSlot);
+  auto balance = std::make_shared<Balance>(*snapshot_.balance);
+  balance->nodes[kPeer1].given_up = true;
+  balance->nodes[kSelfSlot].given_up = true;
+  snapshot_.balance = balance;
+  Pass(1);
+  EXPECT_EQ(Find(1), nullptr);
+  EXPECT_NE(Find(2), nullptr);
+  EXPECT_EQ(Find(3), nullptr);
+  EXPECT_TRUE(reports_.empty());
+}
+
 TEST_F(FlowKeeperTest, ForgetsIdleFlows) {
   Enter(1, kPeer1, FlowState::kOpening);
   Round(Seconds(60));

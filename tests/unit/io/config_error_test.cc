@@ -350,6 +350,9 @@ std::vector<ErrorCase> BalanceCases() {
       {"BalanceCrowd",
        NODE LAN ADDRESS "[cluster.balance]\ncrowd = 0 #!\n",
        {"cluster.balance.crowd: 0 is out of range; use 1 to 1000000"}},
+      {"BalanceDrainDeadline",
+       NODE LAN ADDRESS "[cluster.balance]\ndrain_deadline = \"500ms\" #!\n",
+       {"cluster.balance.drain_deadline: \"500ms\" is not a time from 1s to 604800s; write it like \"600s\""}},
   };
 }
 

@@ -54,6 +54,16 @@ check = { type = "http", port = 8080, path = "/up", status = 204, interval = "2s
                                             .fall = 4}));
 }
 
+TEST(ServiceConfig, DrainDeadline) {
+  const auto deadline = [](const std::string& text) {
+    const absl::StatusOr<Config> config = ParseConfig(kHead + text, "test.toml");
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config->cluster.drain_deadline;
+  };
+  EXPECT_EQ(deadline(""), std::nullopt);
+  EXPECT_EQ(deadline("[cluster.balance]\ndrain_deadline = \"90s\"\n"), Seconds(90));
+}
+
 TEST(ServiceConfig, OnePortAtTwoAddresses) {
   const auto services = Services(
       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naddress = \"198.51.100.50\"\n"

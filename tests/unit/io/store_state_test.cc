@@ -223,6 +223,15 @@ TEST_F(StoreStateTest, ACloneBecomesAnotherNode) {
   EXPECT_THAT(store->state().events, ElementsAre(Event(original, 1, 1)));
 }
 
+TEST_F(StoreStateTest, RemembersADrainAndItsDeadline) {
+  StoreChange change;
+  for (const StoredDrain& drain : {StoredDrain{.on = true}, StoredDrain{.on = true, .deadline = Seconds(90)},
+                                   StoredDrain{.on = true, .deadline = Duration{}}, StoredDrain{}}) {
+    change.drain = drain;
+    EXPECT_EQ(After({change}).drain, drain);
+  }
+}
+
 // As the first release wrote it.
 TEST_F(StoreStateTest, UpgradesVersion1) {
   std::filesystem::create_directories(directory_);

@@ -99,5 +99,38 @@ TEST_F(TopJsonTest, AsText) {
   EXPECT_THAT(TopText(Top({Worker(0, {})})), HasSubstr("no flows"));
 }
 
+class DrainStatusTest : public testing::Test {
+ protected:
+  DrainStatusTest() {
+    status_ = SampleMaster().controller;
+    status_.services = {{.name = "web"}};
+    for (NodeSlot slot = 0; slot < status_.nodes.size(); ++slot) {
+      status_.nodes[slot].slot = slot;
+      status_.nodes[slot].draining = true;
+    }
+    status_.nodes[1].drain_left = Milliseconds(41'500);
+    status_.nodes[2].drain_left = Duration{};
+  }
+  ControllerStatus status_;
+};
+
+TEST_F(DrainStatusTest, ServicesSayHowLongItIsUntilTheDeadline) {
+  const json services = ServicesJson(status_);
+  EXPECT_EQ(services.at("draining"), json::parse(R"([
+    {"node": "abcd0000000000000000000000000000", "name": "n1", "drain_left_seconds": null},
+    {"node": "ab120000000000000000000000000000", "name": "n2", "drain_left_seconds": 41.5},
+    {"node": "77000000000000000000000000000000", "name": "n3", "drain_left_seconds": 0.0}])"));
+  EXPECT_THAT(ServicesText(services), HasSubstr("n1: draining\n"
+                                                "n2: draining, gives up its flows in 42s\n"
+                                                "n3: drained, its flows are given up\n"));
+}
+
+TEST_F(DrainStatusTest, SoDoFlows) {
+  const json flows = FlowsJson(status_, {});
+  EXPECT_EQ(flows.at("owners")[0].at("drain_left_seconds"), nullptr);
+  EXPECT_EQ(flows.at("owners")[1].at("drain_left_seconds"), 41.5);
+  EXPECT_THAT(FlowsText(flows), HasSubstr("n2         0  draining, gives up its flows in 42s\n"));
+}
+
 }  // namespace
 }  // namespace qure

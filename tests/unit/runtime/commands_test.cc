@@ -65,6 +65,23 @@ TEST_F(CommandsTest, Draining) {
   EXPECT_THAT(Error({{"command", "drain"}, {"on", true}, {"node", "n9"}}), HasSubstr("no node \"n9\""));
 }
 
+TEST_F(CommandsTest, DrainDeadline) {
+  const json drain = {{"command", "drain"}, {"on", true}};
+  const auto with = [&](const json& deadline, bool on = true) {
+    json request = drain;
+    request["on"] = on;
+    request["deadline"] = deadline;
+    return request;
+  };
+  EXPECT_EQ(Read<SetDraining>(drain).deadline, std::nullopt);
+  EXPECT_EQ(Read<SetDraining>(with(90)).deadline, Seconds(90));
+  EXPECT_EQ(Read<SetDraining>(with(nullptr)).deadline, Duration{});
+  for (const json& wrong : {json(0), json(604801), json(-1), json("90"), json(1.5)}) {
+    EXPECT_THAT(Error(with(wrong)), HasSubstr("none, or a number of seconds from 1 to 604800")) << wrong;
+  }
+  EXPECT_THAT(Error(with(90, false)), HasSubstr("the deadline")) << "an undrain has none";
+}
+
 TEST_F(CommandsTest, Weight) {
   const auto weight = Read<SetWeight>({{"command", "weight"}, {"node", "n2"}, {"service", "web"}, {"weight", 3}});
   EXPECT_EQ(weight.node, kSampleDeputy);

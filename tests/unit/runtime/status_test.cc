@@ -128,7 +128,7 @@ TEST(ConfigJson, SpeaksTheLanguageOfTheFile) {
   EXPECT_EQ(cluster.at("service"), json::parse(R"([
     {"name": "web", "protocol": "tcp", "ports": "80", "affinity": "socket", "return": "direct"},
     {"name": "media", "protocol": "udp", "ports": "8000-8010", "affinity": "socket", "return": "direct"}])"));
-  EXPECT_EQ(cluster.at("balance"), json::parse(R"({"rows": 65537, "crowd": 250})"));
+  EXPECT_EQ(cluster.at("balance"), json::parse(R"({"rows": 65537, "crowd": 250, "drain_deadline": null})"));
   EXPECT_EQ(cluster.at("zone"), json::parse(R"([{"name": "home.example.", "ttl": 60, "records": 2}])"));
 }
 
