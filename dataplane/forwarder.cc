@@ -89,17 +89,23 @@ class Forwarder {
     if (held) NoteCrowd(facts);
     const bool shared = balance_.current.services[facts.service - 1] != nullptr;
     const NodeSlot owner = OwnerIn(balance_, balance_.current, *snapshot_.services, facts.service, facts.key);
-    if (owner != kSelfSlot || (!shared && !held)) return LeaveTo(owner, facts, hash, entry);
+    if (owner != kSelfSlot || !balance_.ready || (!shared && !held)) return LeaveTo(owner, facts, hash, entry);
     const bool begins = Begins(facts, entry);
     if (begins && !balance_.settled) {
       const NodeSlot before = OwnerBy(balance_.previous, facts);
-      if (before != kSelfSlot) return {.node = before, .second = true, .reason = Reason::forward_second_chance};
+      if (before != kSelfSlot) return HandOn(before, facts, hash);
     }
     if (begins || entry == nullptr || entry->owner == kSelfSlot || !Reachable(entry->owner)) {
       return FromMaster(facts, hash, entry);
     }
     Touch(facts, entry);
     return {.node = entry->owner, .second = true, .reason = Reason::forward_second_chance};
+  }
+
+  // A new flow to the previous owner. This node is asked for it again, also when there is another previous owner.
+  Choice HandOn(NodeSlot before, const FlowFacts& facts, uint64_t hash) const {
+    if (FlowEntry* const entry = Enter(facts, hash, before)) entry->exception = true;
+    return {.node = before, .second = true, .reason = Reason::forward_second_chance};
   }
 
   // Another node's share. If it does not answer, the master hands it the flow as if the gateway sent to the master
@@ -147,13 +153,15 @@ class Forwarder {
     return {.node = kSelfSlot, .reason = reason};
   }
 
-  void Enter(const FlowFacts& facts, uint64_t hash, NodeSlot owner) const {
+  // Null: no room; forwarded all the same, by the table of shares.
+  FlowEntry* Enter(const FlowFacts& facts, uint64_t hash, NodeSlot owner) const {
     FlowEntry* const entry = table_->Insert(facts.key, hash, now_);
-    if (entry == nullptr) return;  // no room: forwarded all the same, by the table of shares
+    if (entry == nullptr) return nullptr;
     entry->owner = owner;
     entry->exception = false;
     entry->state = FlowState::kOpening;
     Touch(facts, entry);
+    return entry;
   }
 
   void Touch(const FlowFacts& facts, FlowEntry* entry) const {

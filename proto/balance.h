@@ -50,6 +50,7 @@ struct Balance {
   // Owners tell the master and the deputy of those of their flows that the current table does not give them, once in
   // each of these rounds.
   uint8_t report_round = 0;
+  bool ready = true;     // this node knows enough to decide where packets come to all
   bool settled = false;  // all nodes go by this epoch, and know each other's exceptions to it
   uint32_t crowd = 0;    // a remote address that opens so many flows within a while is told of; 0: none is
 

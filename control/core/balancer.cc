@@ -93,11 +93,16 @@ Epoch Balancer::Wanted(const Demand& demand) {
   return epoch;
 }
 
-// Whether `to` is `from` without some of its nodes, all of which are gone or ill: who drains can wait.
+// Whether `to` is `from` without some of its nodes, all of which are gone or ill: who drains can wait. Where nobody is
+// left, whoever comes in is not waited for either.
 bool Balancer::OnlyLosses(const Demand& demand, const Epoch& from, const Epoch& to) {
   for (const auto& [service, weights] : to.weights) {
     const auto before = from.weights.find(service);
     if (before == from.weights.end()) return false;
+    const auto is_there = [&](const auto& sharer) {
+      return std::ranges::any_of(demand.present, [&](const Capacity& node) { return node.node == sharer.first; });
+    };
+    if (std::ranges::none_of(before->second, is_there)) continue;
     for (const auto& [node, weight] : weights) {
       const auto was = before->second.find(node);
       if (was == before->second.end() || was->second != weight) return false;
@@ -118,10 +123,11 @@ bool Balancer::Same(const Epoch& a, const Epoch& b) {
 bool Balancer::Decide(MonoTime now, const Demand& demand, absl::BitGenRef random) {
   decide_at_ = kNever;
   Epoch wanted = Wanted(demand);
+  current_in_force_ |= demand.in_force;
   current_settled_ |= demand.settled;
   if (Same(wanted, current_)) return false;
   const bool first = current_.number == 0;
-  if (Mutated(Mutation::kChangeDoesNotWait)) current_settled_ = true;
+  if (Mutated(Mutation::kChangeDoesNotWait)) current_in_force_ = current_settled_ = true;
   if (!first && wanted.weights != current_.weights && OnlyLosses(demand, current_, wanted)) {
     // What else has changed can wait, and is not to make the losses wait.
     wanted.crowds = current_.crowds;
@@ -133,15 +139,15 @@ bool Balancer::Decide(MonoTime now, const Demand& demand, absl::BitGenRef random
       decide_at_ = demand.settled ? earliest : std::min(earliest, now + kEpochLook);
       return false;
     }
-    current_settled_ = true;  // whoever has not reported by now is not waited for
+    current_in_force_ = true;  // whoever has not reported by now is not waited for
   }
   if (first) {
     for (uint8_t& byte : seed_) byte = absl::Uniform<uint8_t>(random);
   }
   wanted.number = std::max(current_.number, previous_.number) + 1;
-  if (current_settled_ || previous_.number == 0) previous_ = std::move(current_);
+  if (current_in_force_ || previous_.number == 0) previous_ = std::move(current_);
   current_ = std::move(wanted);
-  current_settled_ = false;
+  current_in_force_ = current_settled_ = false;
   decided_at_ = now;
   Changed();
   return true;
@@ -184,7 +190,7 @@ bool Balancer::Follow(MonoTime now, const wire::BalanceState& state) {
   seed_ = seed;
   current_ = *current;
   previous_ = *previous;
-  current_settled_ = false;
+  current_in_force_ = current_settled_ = false;
   decided_at_ = now;
   Changed();
   return true;
@@ -246,20 +252,20 @@ EpochShares Balancer::SharesOf(const Epoch& epoch, const std::vector<ServiceConf
 
 std::shared_ptr<const Balance> Balancer::Compile(const ClusterConfig& config,
                                                  const std::map<NodeId, NodeAtHand>& present,
-                                                 const std::optional<NodeId>& master, uint8_t report_round,
-                                                 bool settled) {
+                                                 const std::optional<NodeId>& master, const Progress& progress) {
   auto balance = std::make_shared<Balance>();
   balance->epoch = current_.number;
   balance->seed = seed_;
-  balance->report_round = report_round;
-  balance->settled = settled;
+  balance->report_round = progress.report_round;
+  balance->ready = progress.ready;
+  balance->settled = progress.settled;
   const auto adaptive = [](const ServiceConfig& service) { return service.affinity == Affinity::kAdaptive; };
   if (std::ranges::any_of(config.services, adaptive)) balance->crowd = config.crowd;
   for (const auto& [node, at] : present) {
     const auto slot = SlotOf(node);
     if (!slot) continue;
     // Whoever gets flows all the same, as there is nobody else, keeps them.
-    const auto has_share = [&](const auto& service) { return service.second.contains(node); };
+    const auto has_share = [&id = node](const auto& service) { return service.second.contains(id); };
     const bool given_up = at.drained && std::ranges::none_of(current_.weights, has_share);
     balance->nodes[*slot] = {.present = true, .given_up = given_up, .hop0 = at.hop0, .hop1 = at.hop1};
   }

@@ -4,7 +4,7 @@
 // Two epochs count: the current one, for new flows, and the previous one, the last by which flows were still found
 // (dataplane/forwarder.h). An epoch becomes the previous one only when it has settled: when every owner has told the
 // master of those of its flows that the epoch does not give it. A node that dies or falls ill does not wait for that;
-// the epoch that it cuts short is forgotten, and the previous one stays.
+// an epoch that is cut short before it was in force everywhere is forgotten, and the previous one stays.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +54,8 @@ struct Demand {
   const ClusterConfig* config = nullptr;
   std::vector<Capacity> present;  // with this node
   std::set<RemoteAddress> crowds;
-  bool settled = false;  // every owner has reported under the current epoch
+  bool in_force = false;  // all nodes go by the current epoch, and have told what it does not say
+  bool settled = false;   // another one may follow: the same, or more where packets come to all nodes
 };
 
 // How a node is reached.
@@ -62,6 +63,13 @@ struct NodeAtHand {
   MacAddress hop0;
   MacAddress hop1;
   bool drained = false;  // the deadline of its drain has passed
+};
+
+// How far this node is with the present epoch: as in Balance.
+struct Progress {
+  uint8_t report_round = 0;
+  bool ready = true;
+  bool settled = false;
 };
 
 class Balancer {
@@ -85,7 +93,7 @@ class Balancer {
 
   // For the workers. Tables are made anew only where weights differ from those of the last call.
   std::shared_ptr<const Balance> Compile(const ClusterConfig& config, const std::map<NodeId, NodeAtHand>& present,
-                                         const std::optional<NodeId>& master, uint8_t report_round, bool settled);
+                                         const std::optional<NodeId>& master, const Progress& progress);
 
   // A node's number in this process; none left: nullopt.
   std::optional<NodeSlot> SlotOf(const NodeId& node);
@@ -110,6 +118,7 @@ class Balancer {
   BalanceSeed seed_{};
   Epoch current_;
   Epoch previous_;
+  bool current_in_force_ = false;
   bool current_settled_ = false;
   MonoTime decided_at_;
   MonoTime decide_at_ = kNever;

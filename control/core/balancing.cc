@@ -184,13 +184,14 @@ bool Balancing::AllAt(const BalanceView& view, uint32_t stage) const {
   });
 }
 
-// Whether all who may have exceptions have told this node of them, as they told everyone.
+// Whether all have told this node of their exceptions, as they told everyone. Who has no share, as it drains, has the
+// most of them.
 bool Balancing::AllHaveTold(const BalanceView& view) const {
   const uint64_t all = HashOf(present_, self_);
-  return std::ranges::all_of(balancer_.Sharers(), [&](const NodeId& node) {
+  return std::ranges::all_of(present_, [&](const NodeId& node) {
     const Member* const member = view.members->Find(node);
-    if (node == self_ || member == nullptr || !member->present()) return true;
-    return member->hello.balance_settled() == balancer_.digest() && member->hello.balance_told() == all;
+    return member == nullptr ||
+           (member->hello.balance_settled() == balancer_.digest() && member->hello.balance_told() == all);
   });
 }
 
@@ -225,6 +226,7 @@ Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& pres
   Demand demand{.config = view.config,
                 .present = {OwnCapacity(*view.config)},
                 .crowds = crowds_.At(view.now),
+                .in_force = AllAt(view, 1),
                 .settled = AllAt(view, stages())};
   for (const NodeId& node : present) {
     const Member& member = *view.members->Find(node);
@@ -284,6 +286,7 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
     const auto known = [&](const NodeId& node) { return node == self_ || view.members->Find(node) != nullptr; };
     const bool told = !multicast_ || AllHaveTold(view);
     ready_ = view.leads || view.now >= ready_by_ || (told && std::ranges::all_of(balancer_.Sharers(), known));
+    changed_ |= ready_;
   }
   NextRound(view);
   reporter_.Tick(view.now, *view.members, view.transport, out);
@@ -321,8 +324,9 @@ std::shared_ptr<const Balance> Balancing::Compile(const BalanceView& view, const
                      .hop1 = own_macs ? NodeMac(node, 1) : member->at.mac,
                      .drained = drained_.contains(node)};
   }
-  return balancer_.Compile(*view.config, at_hand, view.master, round_,
-                           steady_ == balancer_.digest() || Mutated(Mutation::kTakeNewFlowsEarly));
+  const bool settled = steady_ == balancer_.digest() || Mutated(Mutation::kTakeNewFlowsEarly);
+  return balancer_.Compile(*view.config, at_hand, view.master,
+                           {.report_round = round_, .ready = ready_, .settled = settled});
 }
 
 void Balancing::Tell(MonoTime now, const NodeId& node, const wire::Order& order) {

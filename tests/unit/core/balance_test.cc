@@ -59,7 +59,12 @@ ClusterConfig With(std::vector<ServiceConfig> services) {
 class BalancerTest : public ::testing::Test {
  protected:
   bool Decide(const std::vector<Capacity>& present, bool settled = true) {
-    return balancer_.Decide(now_, {.config = &config_, .present = present, .crowds = crowds_, .settled = settled},
+    return balancer_.Decide(now_,
+                            {.config = &config_,
+                             .present = present,
+                             .crowds = crowds_,
+                             .in_force = in_force_ || settled,
+                             .settled = settled},
                             random_);
   }
   void Wait(Duration span) { now_ = now_ + span; }
@@ -68,6 +73,7 @@ class BalancerTest : public ::testing::Test {
   MonoTime now_{Seconds(100).ns};
   ClusterConfig config_ = With({Web()});
   std::set<RemoteAddress> crowds_;
+  bool in_force_ = false;
   Balancer balancer_{Id(0)};
 };
 
@@ -151,6 +157,18 @@ TEST_F(BalancerTest, NobodyIsWaitedForTooLong) {
   EXPECT_TRUE(Decide(Present({0, 1}), false));
 }
 
+// Packets come to all nodes: new flows are where the epoch says as soon as all go by it.
+TEST_F(BalancerTest, ALossKeepsTheEpochThatWasInForceThoughItHadNotSettled) {
+  Decide(Present({0, 1, 2}));
+  Wait(kEpochLeast);
+  EXPECT_TRUE(Decide(Present({0, 1, 2, 3}), true));
+  in_force_ = true;
+  EXPECT_FALSE(Decide(Present({0, 1, 2, 3}), false));
+  EXPECT_TRUE(Decide(Present({0, 1, 3}), false));
+  EXPECT_EQ(balancer_.current().number, 3U);
+  EXPECT_EQ(balancer_.previous().number, 2U);
+}
+
 TEST_F(BalancerTest, ALossDoesNotWaitAndKeepsTheEpochThatHadSettled) {
   Decide(Present({0, 1, 2}));
   Decide(Present({0, 1, 2}), true);
@@ -195,8 +213,8 @@ TEST_F(BalancerTest, FollowersComputeTheSame) {
 
   std::map<NodeId, NodeAtHand> at_hand;
   for (uint32_t i = 0; i < 3; ++i) at_hand[Id(i)] = {};
-  const auto ours = balancer_.Compile(config_, at_hand, Id(0), 1, false);
-  const auto theirs = follower.Compile(config_, at_hand, Id(0), 1, false);
+  const auto ours = balancer_.Compile(config_, at_hand, Id(0), {.report_round = 1});
+  const auto theirs = follower.Compile(config_, at_hand, Id(0), {.report_round = 1});
   ASSERT_EQ(ours->current.services.size(), 1U);
   for (uint32_t row = 0; row < kShareRows; ++row) {
     ASSERT_EQ(balancer_.KnownSlot(Id(0)) == (*ours->current.services[0])[row],
@@ -227,7 +245,7 @@ TEST_F(BalancerTest, ADrainedNodesFlowsAreGivenUpUnlessItHasAShare) {
   const std::map<NodeId, NodeAtHand> at_hand = {{Id(0), {}}, {Id(1), {.drained = true}}};
   const NodeSlot slot = balancer_.SlotOf(Id(1)).value();
   const auto given_up = [&](NodeSlot of) {
-    return balancer_.Compile(config_, at_hand, Id(0), 1, false)->nodes[of].given_up;
+    return balancer_.Compile(config_, at_hand, Id(0), {.report_round = 1})->nodes[of].given_up;
   };
   EXPECT_FALSE(given_up(slot)) << "the epoch still gives it new ones";
   nodes[1].draining = true;
@@ -235,7 +253,8 @@ TEST_F(BalancerTest, ADrainedNodesFlowsAreGivenUpUnlessItHasAShare) {
   ASSERT_TRUE(Decide(nodes));
   EXPECT_TRUE(given_up(slot));
   EXPECT_FALSE(given_up(kSelfSlot));
-  EXPECT_TRUE(balancer_.Compile(config_, at_hand, Id(0), 1, false)->nodes[slot].present) << "it is still spoken to";
+  EXPECT_TRUE(balancer_.Compile(config_, at_hand, Id(0), {.report_round = 1})->nodes[slot].present)
+      << "it is still spoken to";
   nodes[0].draining = true;  // there is nobody else
   Wait(kEpochSettled);
   ASSERT_TRUE(Decide(nodes));
@@ -249,8 +268,8 @@ TEST_F(BalancerTest, TablesAreMadeOnceForEqualWeights) {
   config_ = With({Web(), other});
   Wait(kEpochSettled);
   Decide(Present({0, 1}));
-  const auto first = balancer_.Compile(config_, {}, std::nullopt, 1, false);
-  const auto second = balancer_.Compile(config_, {}, std::nullopt, 2, false);
+  const auto first = balancer_.Compile(config_, {}, std::nullopt, {.report_round = 1});
+  const auto second = balancer_.Compile(config_, {}, std::nullopt, {.report_round = 2});
   ASSERT_NE(first->current.services[0], nullptr);
   EXPECT_EQ(first->current.services[0], first->current.services[1]);
   EXPECT_EQ(first->current.services[0], second->current.services[0]);
@@ -260,14 +279,14 @@ TEST_F(BalancerTest, CrowdsArePartOfTheEpoch) {
   const RemoteAddress crowd = MappedAddress({{203, 0, 113, 9}});
   config_.services[0].affinity = Affinity::kAdaptive;
   Decide(Present({0, 1}));
-  const auto before = balancer_.Compile(config_, {}, std::nullopt, 1, false);
+  const auto before = balancer_.Compile(config_, {}, std::nullopt, {.report_round = 1});
   EXPECT_EQ(before->crowd, config_.crowd);
   crowds_ = {crowd};
   Wait(kEpochSettled);
   EXPECT_TRUE(Decide(Present({0, 1})));
   Balancer follower{Id(1)};
   ASSERT_TRUE(follower.Follow(now_, balancer_.ToWire()));
-  const auto after = follower.Compile(config_, {}, std::nullopt, 1, false);
+  const auto after = follower.Compile(config_, {}, std::nullopt, {.report_round = 1});
   EXPECT_EQ(AffinityFor(after->current, Affinity::kAdaptive, crowd), Affinity::kSocket);
   EXPECT_EQ(AffinityFor(after->previous, Affinity::kAdaptive, crowd), Affinity::kAddress);
   EXPECT_EQ(AffinityFor(after->current, Affinity::kAdaptive, MappedAddress({{203, 0, 113, 8}})), Affinity::kAddress);
@@ -282,7 +301,7 @@ TEST_F(BalancerTest, ALossIsNotMadeToWaitByACrowdOrNewRows) {
   Wait(kEpochSettled);
   EXPECT_TRUE(Decide(Present({0, 1}), false));
   EXPECT_EQ(balancer_.current().crowds, crowds_);
-  const auto balance = balancer_.Compile(config_, {}, std::nullopt, 1, false);
+  const auto balance = balancer_.Compile(config_, {}, std::nullopt, {.report_round = 1});
   EXPECT_EQ(balance->current.services[0]->size(), 1009U);
   EXPECT_EQ(balance->previous.services[0]->size(), kShareRows);  // as it was when its flows were given away
 }
