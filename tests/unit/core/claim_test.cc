@@ -259,7 +259,8 @@ TEST_P(ClaimTest, WhereServicesAreForAllNodesTheGroupIsAnnounced) {
     const auto* const frame = std::get_if<SendFrame>(&step.action);
     if (frame == nullptr) continue;
     EXPECT_THAT(Describe(*frame), HasSubstr("service>")) << "never sourced from the group";
-    EXPECT_FALSE(std::ranges::search(frame->bytes, group.bytes).empty());
+    const auto& bytes = frame->bytes;
+    EXPECT_NE(std::search(bytes.begin(), bytes.end(), group.bytes.begin(), group.bytes.end()), bytes.end());
   }
   node.HearUsed(family().ip, GroupMac(mac));
   EXPECT_EQ(node.claim().conflicts, 0U) << "another node of the cluster";
