@@ -144,7 +144,7 @@ class Forwarder {
   // The flow is ours from now on.
   Choice Keep(const FlowFacts& facts, uint64_t hash, FlowEntry* entry, Reason reason) const {
     if (facts.sign != FlowSign::kError) {
-      if (entry != nullptr && entry->owner == kSelfSlot) {
+      if (entry != nullptr && entry->owner == kSelfSlot && !Begins(facts, entry)) {
         Touch(facts, entry);
       } else {
         Enter(facts, hash, kSelfSlot);

@@ -148,6 +148,23 @@ TEST_F(ForwarderTest, AClosedSocketThatOpensAgainIsANewFlow) {
   EXPECT_WAY(Tcp4(kAck), Reason::forward_flow, kPeer2Hop0);
 }
 
+// Otherwise its owner would take it for closed for ever, and tell nobody of it.
+TEST_F(ForwarderTest, ASocketThatOpensAgainLivesAgainAtItsOwner) {
+  for (const MacAddress& entrance : {kNodeMac, kNodeMacHop1}) {
+    Tcp4(kSyn, entrance);
+    Tcp4(kAck, entrance);
+    Tcp4(kRst, entrance);
+    Tcp4(kSyn, entrance);
+    Tcp4(kAck, entrance);
+    const FlowKey key = KeyOfClient(40000);
+    const FlowEntry* const entry = table_.Find(key, table_.HashOf(key), FlowTimeOf(now_));
+    ASSERT_NE(entry, nullptr);
+    EXPECT_EQ(entry->owner, kSelfSlot);
+    EXPECT_EQ(entry->state, FlowState::kEstablished);
+    Tcp4(kRst, entrance);
+  }
+}
+
 TEST_F(ForwarderTest, ARepeatedSynStaysWhereItWent) {
   Tcp4(kSyn);
   Use(kPeer2, kPeer1);
