@@ -39,9 +39,9 @@ ParseError ReadTransport(ConstBytes segment, bool first_fragment, FlowFacts* fac
   facts->key.remote_port = udp->source_port;
   facts->key.local_port = udp->destination_port;
   facts->sign = FlowSign::kOpens;
-  const auto* const dns = HeaderAt<DnsHeader>(segment, sizeof(UdpHeader));
-  if (IsRequest(*facts) && facts->key.local_port.value() == kDnsPort && dns != nullptr) {
-    facts->id = dns->id.value();
+  if (IsRequest(*facts) && facts->key.local_port.value() == kDnsPort) {
+    const auto* const dns = HeaderAt<DnsHeader>(segment, sizeof(UdpHeader));
+    if (dns != nullptr) facts->id = dns->id.value();
   }
   return std::nullopt;
 }
@@ -70,7 +70,7 @@ bool ClassifyFlow(const Snapshot& snapshot, const ServiceAddress& service, const
   const auto* ip4 = reinterpret_cast<const Ipv4Header*>(header);
   const auto* ip6 = reinterpret_cast<const Ipv6Header*>(header);
   const bool is_v6 = service.address.is_v6();
-  facts = {.entrance = entrance, .first_fragment = view.first_fragment, .id = view.fragment_id};
+  facts = {.entrance = entrance, .first_fragment = view.first_fragment, .id = view.fragment ? view.fragment_id : 0};
   facts.key.remote = is_v6 ? ip6->source.bytes : MappedAddress(ip4->source);
   facts.key.local_address = service.id;
   facts.key.protocol = view.protocol;

@@ -112,13 +112,16 @@ class Forwarder {
   // alone: frames to all may not reach it. An exception that `owner` tells us of is another matter.
   Choice LeaveTo(NodeSlot owner, const FlowFacts& facts, uint64_t hash, FlowEntry* entry) const {
     const bool held = facts.entrance == Entrance::kGroupHeld;
-    if (held && entry != nullptr && !Begins(facts, entry) && !entry->exception && entry->owner != kSelfSlot &&
-        Reachable(entry->owner)) {
-      Touch(facts, entry);
-      return {.node = entry->owner, .reason = Reason::forward_unanswered};
+    if (held && entry != nullptr && !entry->exception && entry->owner != kSelfSlot) {
+      if (Begins(facts, entry)) {
+        table_->Remove(entry);  // of the socket's next flow its owner may hear by itself
+      } else if (Reachable(entry->owner)) {
+        Touch(facts, entry);
+        return {.node = entry->owner, .reason = Reason::forward_unanswered};
+      }
     }
-    const bool again = facts.id != 0 && facts.sign == FlowSign::kOpens && !facts.first_fragment &&
-                       flows_.requests != nullptr && flows_.requests->Repeated(hash, facts.id, now_);
+    const bool request = facts.id != 0 && !facts.first_fragment;
+    const bool again = request && flows_.requests != nullptr && flows_.requests->Repeated(hash, facts.id, now_);
     if (!again) return kOthers;
     if (!held || !Reachable(owner)) return {.reason = Reason::other_share, .silent = owner};
     Enter(facts, hash, owner);

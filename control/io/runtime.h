@@ -80,7 +80,7 @@ class Runtime {
   absl::Status Replace();
   nlohmann::ordered_json Answer(std::string_view command, const nlohmann::json& request);
   nlohmann::ordered_json AnswerFlows(const nlohmann::json& request);
-  // Nothing: it waits for the master's answer.
+  // Nothing: it waits for another node's answer.
   std::optional<nlohmann::ordered_json> AnswerExplain(const ControlServer::Request& request);
   nlohmann::ordered_json AnswerHistory(const nlohmann::json& request);
   // Nothing if the request is no command to the core.

@@ -353,6 +353,8 @@ TEST_F(GroupTest, UntilAllGoByTheEpochNewFlowsGoToThePreviousOwner) {
   EXPECT_WAY(ToAll(kAck), Reason::forward_second_chance, kPeer1Hop1);
   EXPECT_WAY(ToAll(kSyn, 40001), Reason::host_owner, kNodeMac);
   EXPECT_WAY(ToAll(kAck, 40001), Reason::host_owner, kNodeMac);
+  Use(kSelfSlot, kPeer2);
+  EXPECT_WAY(ToAll(kAck), Reason::forward_second_chance, kPeer1Hop1);  // known, whoever was the previous owner
   Use(kSelfSlot, kPeer1);
   Lose(kPeer1);
   EXPECT_WAY(ToAll(kSyn, 40002), Reason::host_owner, kNodeMac);
@@ -406,6 +408,40 @@ TEST_F(GroupTest, TheMasterSendsWhatIsNotAnsweredByItself) {
   EXPECT_WAY(ToAll(kSyn), Reason::forward_unanswered, kPeer1Hop0);
   EXPECT_WAY(ToAll(kAck), Reason::forward_unanswered, kPeer1Hop0);
   EXPECT_EQ(ToAll(kAck, 40001).reason, Reason::other_share);
+  // The next flow of the same socket is its owner's again.
+  ToAll(kRst);
+  Wait(Seconds(9));
+  EXPECT_EQ(ToAll(kSyn).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kAck).reason, Reason::other_share);
+}
+
+// An IPv4 packet has an identification even if it is no fragment.
+TEST_F(GroupTest, DatagramsAreNoRequestsButDnsQueriesAre) {
+  BalanceUdp();
+  auto services = std::make_shared<ServiceMap>(*snapshot_.services);
+  services->Add({.name = "names", .protocol = kProtocolUdp, .first_port = 53, .last_port = 53});
+  for (Service& service : services->services) service.multicast = true;
+  snapshot_.services = services;
+  snapshot_.balance = OneOwner(kPeer1, kPeer1, 3);
+  const auto datagram = [&](uint16_t port) {
+    return FromLan(Build(Ether{GroupMac(kServiceMac4), kGatewayMac, 0x0800},
+                         Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 17, .id = 7},
+                               Udp(kClient4, kService4, 40000, port, Bytes(12, 1)))));
+  };
+  for (const uint16_t port : {uint16_t{80}, uint16_t{53}}) {
+    EXPECT_TRUE(datagram(port).events.empty());
+    Wait(Seconds(1));
+    EXPECT_EQ(datagram(port).events.size(), port == 53 ? 1U : 0U) << port;
+  }
+}
+
+TEST_F(GroupTest, WhoIsNotReadyTakesNothing) {
+  Use(kSelfSlot, kSelfSlot);
+  auto balance = std::make_shared<Balance>(*snapshot_.balance);
+  balance->ready = false;
+  snapshot_.balance = balance;
+  EXPECT_EQ(ToAll(kSyn).reason, Reason::other_share);
+  EXPECT_WAY(Tcp4(kAck, kNodeMacHop1), Reason::host_second_chance, kNodeMac);
 }
 
 TEST_F(GroupTest, OtherServicesAndPortsAreTheMasters) {
