@@ -26,6 +26,10 @@ constexpr Duration Seconds(int64_t n) {
   return {n * 1'000'000'000};
 }
 
+constexpr double ToSeconds(Duration span) {
+  return static_cast<double>(span.ns) / 1e9;
+}
+
 // Nanoseconds since an arbitrary origin that is fixed for the life of the process.
 struct MonoTime {
   int64_t ns = 0;

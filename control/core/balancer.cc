@@ -1,11 +1,10 @@
 #include "control/core/balancer.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <set>
 
 #include "absl/random/distributions.h"
+#include "control/core/identity.h"
 #include "control/core/maglev.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
@@ -57,11 +56,7 @@ std::optional<Epoch> ReadEpoch(const wire::BalanceEpoch& message, const std::vec
 }  // namespace
 
 ServiceId ServiceIdOf(const std::string& name) {
-  ServiceId id = 0;
-  std::array<uint8_t, crypto_generichash_BYTES_MIN> hash;
-  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const uint8_t*>(name.data()), name.size(), nullptr, 0);
-  std::copy_n(hash.begin(), sizeof(id), reinterpret_cast<uint8_t*>(&id));
-  return id;
+  return static_cast<ServiceId>(Fingerprint(name));
 }
 
 uint32_t Capacity::WeightOf(ServiceId service) const {
@@ -198,11 +193,7 @@ bool Balancer::Follow(MonoTime now, const wire::BalanceState& state) {
 
 // Equal states have equal bytes: their maps are ordered, and so the fields are.
 void Balancer::Changed() {
-  const std::string bytes = ToWire().SerializeAsString();
-  std::array<uint8_t, crypto_generichash_BYTES_MIN> hash;
-  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), nullptr,
-                     0);
-  std::copy_n(hash.begin(), sizeof(digest_), reinterpret_cast<uint8_t*>(&digest_));
+  digest_ = Fingerprint(ToWire().SerializeAsString());
 }
 
 std::optional<NodeSlot> Balancer::KnownSlot(const NodeId& node) const {

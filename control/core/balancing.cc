@@ -1,9 +1,6 @@
 #include "control/core/balancing.h"
 
-#include <sodium.h>
-
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "control/core/identity.h"
@@ -22,14 +19,9 @@ bool IsMulticast(const ClusterConfig& config) {
 // The same for the same nodes, on every node.
 uint64_t HashOf(std::set<NodeId> nodes, const NodeId& self) {
   nodes.insert(self);
-  crypto_generichash_state state;
-  crypto_generichash_init(&state, nullptr, 0, crypto_generichash_BYTES_MIN);
-  for (const NodeId& node : nodes) crypto_generichash_update(&state, node.data(), node.size());
-  std::array<uint8_t, crypto_generichash_BYTES_MIN> digest;
-  crypto_generichash_final(&state, digest.data(), digest.size());
-  uint64_t hash = 0;
-  std::copy_n(digest.begin(), sizeof(hash), reinterpret_cast<uint8_t*>(&hash));
-  return hash;
+  std::string bytes;
+  for (const NodeId& node : nodes) bytes.append(node.begin(), node.end());
+  return Fingerprint(bytes);
 }
 
 }  // namespace

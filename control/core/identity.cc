@@ -76,6 +76,14 @@ Ipv4Address LinkLocalFor(const NodeId& node) {
   return {{169, 254, static_cast<uint8_t>(offset >> 8), static_cast<uint8_t>(offset)}};
 }
 
+uint64_t Fingerprint(std::string_view bytes) {
+  Digest digest;
+  crypto_generichash(digest.data(), digest.size(), AsBytes(bytes).data(), bytes.size(), nullptr, 0);
+  uint64_t fingerprint = 0;
+  std::copy_n(digest.begin(), sizeof(fingerprint), reinterpret_cast<uint8_t*>(&fingerprint));
+  return fingerprint;
+}
+
 std::string ToHex(const std::array<uint8_t, 16>& id) {
   return absl::BytesToHexString({reinterpret_cast<const char*>(id.data()), id.size()});
 }

@@ -82,12 +82,6 @@ ordered_json PartsJson(const ControllerStatus& status, const TopRow& row) {
   return parts;
 }
 
-// Seconds until the flows of a node that drains are given up; 0: they are; null: there is no deadline.
-ordered_json DrainLeft(const NodeRow& row) {
-  if (!row.drain_left) return nullptr;
-  return static_cast<double>(row.drain_left->ns) / 1e9;
-}
-
 int64_t Sum(const WorkerList& workers, Gauge WorkerCounters::*gauge) {
   int64_t sum = 0;
   for (const WorkerCounters* worker : workers) sum += (worker->*gauge).value();
@@ -95,6 +89,10 @@ int64_t Sum(const WorkerList& workers, Gauge WorkerCounters::*gauge) {
 }
 
 }  // namespace
+
+ordered_json DrainLeftJson(const NodeRow& row) {
+  return row.drain_left ? ordered_json(ToSeconds(*row.drain_left)) : ordered_json(nullptr);
+}
 
 ordered_json ServicesJson(const ControllerStatus& status) {
   ordered_json services = ordered_json::array();
@@ -110,7 +108,7 @@ ordered_json ServicesJson(const ControllerStatus& status) {
   ordered_json draining = ordered_json::array();
   for (const NodeRow& row : status.nodes) {
     if (!row.draining) continue;
-    draining.push_back({{"node", ToHex(row.node)}, {"name", row.name}, {"drain_left_seconds", DrainLeft(row)}});
+    draining.push_back({{"node", ToHex(row.node)}, {"name", row.name}, {"drain_left_seconds", DrainLeftJson(row)}});
   }
   return {{"epoch", status.balance_epoch},
           {"settled", status.balance_settled},
@@ -128,7 +126,7 @@ ordered_json FlowsJson(const ControllerStatus& status, const WorkerList& workers
     owners.push_back({{"node", ToHex(row.node)},
                       {"name", row.name},
                       {"draining", row.draining},
-                      {"drain_left_seconds", DrainLeft(row)},
+                      {"drain_left_seconds", DrainLeftJson(row)},
                       {"flows", flows}});
   }
   return {{"flows", Sum(workers, &WorkerCounters::flows)},

@@ -12,6 +12,8 @@
 
 namespace qure {
 
+// Seconds until the flows of a node that drains are given up; 0: they are; null: there is no deadline.
+nlohmann::ordered_json DrainLeftJson(const NodeRow& row);
 nlohmann::ordered_json ServicesJson(const ControllerStatus& status);
 // Flows in this node's tables, by owner, and how the tables are doing.
 nlohmann::ordered_json FlowsJson(const ControllerStatus& status, const WorkerList& workers);

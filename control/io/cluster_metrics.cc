@@ -16,10 +16,6 @@ constexpr std::array<std::string_view, 6> kHeartRejects = {"none",     "unexpect
                                                            "replayed", "malformed",  "other_term"};
 static_assert(kHeartRejects.size() == std::tuple_size_v<decltype(HeartCounters::rejected)>);
 
-double ToSeconds(Duration span) {
-  return static_cast<double>(span.ns) / 1e9;
-}
-
 double OneIf(bool condition) {
   return condition ? 1.0 : 0.0;
 }

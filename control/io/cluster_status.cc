@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "control/io/balance_status.h"
 
 namespace qure {
 namespace {
@@ -14,10 +15,6 @@ using nlohmann::ordered_json;
 
 constexpr size_t kMostSteps = 5000;    // of "nodes online" in an answer
 constexpr unsigned kCounterBits = 16;  // of a hybrid logical time
-
-double ToSeconds(Duration span) {
-  return static_cast<double>(span.ns) / 1e9;
-}
 
 std::string Hex64(uint64_t number) {
   return absl::StrCat(absl::Hex(number, absl::kZeroPad16));
@@ -69,7 +66,7 @@ ordered_json NodeJson(const NodeRow& row) {
           {"weight", row.weight},
           {"maintenance", row.maintenance},
           {"draining", row.draining},
-          {"drain_left_seconds", row.drain_left ? ordered_json(ToSeconds(*row.drain_left)) : ordered_json(nullptr)},
+          {"drain_left_seconds", DrainLeftJson(row)},
           {"heard_ago_seconds", ToSeconds(row.heard_ago)},
           {"uptime_seconds", ToSeconds(row.uptime)}};
 }

@@ -202,6 +202,7 @@ class View {
     auto balance = std::make_shared<Balance>(*ours_.balance);
     std::swap(balance->nodes[kSelfSlot], balance->nodes[whose_]);
     balance->master = Turned(MasterOf(ours_));
+    balance->ready = true;  // it decides
     const BalanceNode& self = balance->nodes[kSelfSlot];
     for (auto* const addresses : {&seen_.addresses_v4, &seen_.addresses_v6}) {
       for (ServiceAddress& address : *addresses) {

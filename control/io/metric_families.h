@@ -47,10 +47,9 @@ class Families {
     Begin(prometheus::MetricType::Histogram, std::move(name), std::move(help));
     prometheus::ClientMetric metric;
     metric.histogram.sample_count = histogram.count();
-    metric.histogram.sample_sum = static_cast<double>(histogram.sum().ns) / 1e9;
+    metric.histogram.sample_sum = ToSeconds(histogram.sum());
     for (size_t i = 0; i < DurationHistogram::kBounds.size(); ++i) {
-      metric.histogram.bucket.push_back(
-          {histogram.cumulative(i), static_cast<double>(DurationHistogram::kBounds[i].ns) / 1e9});
+      metric.histogram.bucket.push_back({histogram.cumulative(i), ToSeconds(DurationHistogram::kBounds[i])});
     }
     metric.histogram.bucket.push_back({histogram.count(), std::numeric_limits<double>::infinity()});
     families_.back().metric.push_back(std::move(metric));

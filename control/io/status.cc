@@ -120,10 +120,6 @@ ordered_json ReloadJson(const ReloadStatus& reload) {
           {"error", reload.error.empty() ? ordered_json(nullptr) : ordered_json(reload.error)}};
 }
 
-double ToSeconds(Duration span) {
-  return static_cast<double>(span.ns) / 1e9;
-}
-
 // What a node alone has as well, but says little there.
 ordered_json ClusterPart(const NodeStatus& status) {
   const ControllerStatus& core = status.controller;

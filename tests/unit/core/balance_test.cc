@@ -179,6 +179,18 @@ TEST_F(BalancerTest, ALossDoesNotWaitAndKeepsTheEpochThatHadSettled) {
   EXPECT_EQ(balancer_.previous().number, 1U);
 }
 
+// Whoever comes in where nobody is left is not made to wait: nobody takes the service's flows meanwhile.
+TEST_F(BalancerTest, WhereTheLastOwnerDiesItsSuccessorsDoNotWait) {
+  std::vector<Capacity> nodes = Present({0, 1});
+  nodes[0].draining = true;
+  Decide(nodes);
+  Wait(kEpochLeast);
+  EXPECT_EQ(Owners(balancer_.current()), (std::vector<NodeId>{Id(1)}));
+  nodes.pop_back();
+  EXPECT_TRUE(Decide(nodes, false));
+  EXPECT_EQ(Owners(balancer_.current()), (std::vector<NodeId>{Id(0)}));
+}
+
 TEST_F(BalancerTest, DrainingAndIllNodesGetNothing) {
   std::vector<Capacity> nodes = Present({0, 1, 2});
   nodes[1].draining = true;

@@ -245,6 +245,18 @@ TEST_F(FlowAskerTest, AnAddressThatTheMasterDoesNotHaveHasNoFlows) {
   EXPECT_EQ(master_->lookups[0].key, Key(0));
 }
 
+TEST_F(FlowAskerTest, WhoLeavesRequestsUnansweredIsAskedForASignOfLife) {
+  const auto state = [&] {
+    const ControllerStatus status = member_->controller.status(now_);
+    return std::ranges::find(status.nodes, master_->id, &NodeRow::node)->state;
+  };
+  ASSERT_EQ(state(), "alive");
+  const Event event{.kind = EventKind::kUnanswered, .slot = *member_->SlotOf(now_, master_->id)};
+  member_->Do(now_, member_->controller.OnEvent(now_, event));
+  EXPECT_EQ(state(), "suspect");
+  RunUntil([&] { return state() == "alive"; });
+}
+
 TEST_F(FlowAskerTest, ANodeAloneAsksItsOwnWorkers) {
   Side alone(3, {{kA}});
   ClusterConfig config = alone.controller.config();
