@@ -13,7 +13,7 @@ void CheckArp(ConstBytes payload) {
     return;
   }
   FUZZ_CHECK(reinterpret_cast<const uint8_t*>(arp) == payload.data());
-  FUZZ_CHECK(!arp->sender_mac.is_multicast() && !arp->sender_mac.is_zero());
+  FUZZ_CHECK(arp->sender_mac != kBroadcastMac && !arp->sender_mac.is_zero());
   FUZZ_CHECK(!arp->is_probe() || arp->is_request());
   const ArpFrame built = BuildArp({.operation = arp->operation.value(),
                                    .ethernet_source = arp->sender_mac,

@@ -18,6 +18,7 @@ GATEWAY_MAC = bytes.fromhex("020000000001")
 NODE_MAC = bytes.fromhex("021111111110")
 SERVICE_MAC4 = bytes.fromhex("025555555504")
 SERVICE_MAC6 = bytes.fromhex("025555555506")
+GROUP_MAC = bytes.fromhex("035555555504")  # of the first service MAC, under multicast delivery
 BROADCAST = b"\xff" * 6
 
 # The first byte of an input of fuzz_pipeline.
@@ -128,7 +129,8 @@ def arp_seeds():
         "request": ether(BROADCAST, GATEWAY_MAC, 0x0806, request),
         "reply-vlan": ether(NODE_MAC, GATEWAY_MAC, 0x0806, arp(2, GATEWAY_MAC, GATEWAY4, NODE_MAC, SERVICE4), 100),
         "probe": ether(BROADCAST, GATEWAY_MAC, 0x0806, arp(1, GATEWAY_MAC, "0.0.0.0", bytes(6), SERVICE4)),
-        "group-sender": ether(BROADCAST, GATEWAY_MAC, 0x0806, arp(1, BROADCAST, GATEWAY4, bytes(6), SERVICE4)),
+        "group-sender": ether(NODE_MAC, GATEWAY_MAC, 0x0806, arp(2, GROUP_MAC, SERVICE4, GATEWAY_MAC, GATEWAY4)),
+        "broadcast-sender": ether(BROADCAST, GATEWAY_MAC, 0x0806, arp(1, BROADCAST, GATEWAY4, bytes(6), SERVICE4)),
         "truncated-tag": ether(BROADCAST, GATEWAY_MAC, 0x8100, b"\0\x64"),
         "arp-alone": request,
     }
