@@ -28,11 +28,12 @@ enum class Mutation : uint8_t {
   kClaimWhileListening,
 
   // Balance.
-  kShareUnready,       // a node gets flows before it knows who had them
-  kChangeDoesNotWait,  // an epoch is taken to have settled at once
-  kTakeNewFlowsEarly,  // delivery by multicast: new flows go by an epoch that others may not have yet
-  kTellMasterOnly,     // delivery by multicast: exceptions are told to master and deputy alone
-  kTellNoExceptions,   // owners keep to themselves what they serve though the table names another
+  kShareUnready,        // a node gets flows before it knows who had them
+  kChangeDoesNotWait,   // an epoch is taken to have settled at once
+  kTakeNewFlowsEarly,   // delivery by multicast: new flows go by an epoch that others may not have yet
+  kTellMasterOnly,      // delivery by multicast: exceptions are told to master and deputy alone
+  kHandOverUninformed,  // the mastership goes to a node that does not know of all exceptions yet
+  kTellNoExceptions,    // owners keep to themselves what they serve though the table names another
 };
 
 #ifdef QURE_MUTATIONS

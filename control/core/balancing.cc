@@ -60,10 +60,10 @@ void Balancing::FillHello(MonoTime now, const ClusterConfig& config, wire::Hello
   hello->set_balance_digest(balancer_.digest());
   hello->set_balance_ready(ready_);
   const bool heard = round_digest_ == balancer_.digest() && stage() > 0;
-  if (heard) hello->set_balance_settled(balancer_.digest());
-  if (heard && multicast_) {
-    hello->set_balance_stage(stage());
+  if (heard) {
+    hello->set_balance_settled(balancer_.digest());
     hello->set_balance_told(HashOf(targets_, self_));
+    if (multicast_) hello->set_balance_stage(stage());
   }
   hello->set_draining(drain_.on());
   if (const auto left = drain_.Left(now)) {
@@ -176,15 +176,21 @@ bool Balancing::AllAt(const BalanceView& view, uint32_t stage) const {
   });
 }
 
-// Whether all have told this node of their exceptions, as they told everyone. Who has no share, as it drains, has the
-// most of them.
-bool Balancing::AllHaveTold(const BalanceView& view) const {
-  const uint64_t all = HashOf(present_, self_);
+// Whether all others have told these nodes of their exceptions. Who has no share, as it drains, has the most of them.
+bool Balancing::AllHaveTold(const BalanceView& view, const std::set<NodeId>& whom) const {
   return std::ranges::all_of(present_, [&](const NodeId& node) {
     const Member* const member = view.members->Find(node);
-    return member == nullptr ||
-           (member->hello.balance_settled() == balancer_.digest() && member->hello.balance_told() == all);
+    return member == nullptr || (member->hello.balance_settled() == balancer_.digest() &&
+                                 member->hello.balance_told() == HashOf(whom, node));
   });
+}
+
+std::optional<NodeId> Balancing::InformedDeputy(const BalanceView& view) const {
+  if (!view.leads || !view.deputy) return std::nullopt;
+  std::set<NodeId> whom = targets_;
+  whom.insert(self_);
+  const bool informed = targets_.contains(*view.deputy) && AllAt(view, 1) && AllHaveTold(view, whom);
+  return informed ? view.deputy : std::nullopt;
 }
 
 std::set<NodeId> Balancing::Targets(const BalanceView& view) const {
@@ -257,6 +263,7 @@ void Balancing::NextRound(const BalanceView& view) {
 }
 
 bool Balancing::Step(const BalanceView& view, Actions* out) {
+  informed_ = view.deputy;
   if (view.config->services.empty()) return std::exchange(changed_, false);
   multicast_ = IsMulticast(*view.config);
   std::set<NodeId> present = Present(view);
@@ -276,11 +283,14 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
   if (!ready_ && balancer_.current().number != 0) {
     if (ready_by_ == kNever) ready_by_ = view.now + kReadyPatience;
     const auto known = [&](const NodeId& node) { return node == self_ || view.members->Find(node) != nullptr; };
-    const bool told = !multicast_ || AllHaveTold(view);
+    std::set<NodeId> all = present_;
+    all.insert(self_);
+    const bool told = !multicast_ || AllHaveTold(view, all);
     ready_ = view.leads || view.now >= ready_by_ || (told && std::ranges::all_of(balancer_.Sharers(), known));
     changed_ |= ready_;
   }
   NextRound(view);
+  informed_ = InformedDeputy(view);
   reporter_.Tick(view.now, *view.members, view.transport, out);
   for (Telling& telling : tellings_) {
     const Member* const member = view.members->Find(telling.node);

@@ -71,6 +71,8 @@ class Balancing {
   // The master and the deputy know of all exceptions of this node under the present epoch; where a service has delivery
   // = "multicast", all nodes do, in the last of the stages.
   bool settled() const { return round_digest_ == balancer_.digest() && stage() >= stages(); }
+  // The deputy, if it knows of all exceptions: were it to lead now, no flow would be lost. At the master.
+  const std::optional<NodeId>& informed() const { return informed_; }
   const Balancer& balancer() const { return balancer_; }
   std::optional<NodeSlot> SlotOf(const NodeId& node) { return balancer_.SlotOf(node); }
 
@@ -92,7 +94,8 @@ class Balancing {
   uint32_t stage() const { return RoundEnded() ? round_stage_ : round_stage_ - 1; }
   bool RoundEnded() const;
   bool AllAt(const BalanceView& view, uint32_t stage) const;
-  bool AllHaveTold(const BalanceView& view) const;
+  bool AllHaveTold(const BalanceView& view, const std::set<NodeId>& whom) const;
+  std::optional<NodeId> InformedDeputy(const BalanceView& view) const;
   void NextRound(const BalanceView& view);
   Demand DemandOf(const BalanceView& view, const std::set<NodeId>& present);
   void Push(const BalanceView& view, const std::optional<Whereabouts>& to, Actions* out) const;
@@ -115,6 +118,7 @@ class Balancing {
   Drain drain_;
   std::map<std::string, uint32_t> weights_;
   std::set<std::string> ill_;
+  std::optional<NodeId> informed_;
   bool changed_ = false;
   Parts parts_;
   MonoTime next_pull_;

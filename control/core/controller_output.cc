@@ -197,7 +197,8 @@ ElectionInput Controller::Input() const {
           .eligible = !config_.addresses.empty() && !stored_.maintenance && !clone && stop_by_ == kNever,
           .alone = !transport_.enabled(),
           .needs_gateway = transport_.enabled() && !config_.gateways.empty(),
-          .preempt = config_.network.preempt};
+          .preempt = config_.network.preempt,
+          .informed = balancing_.informed()};
 }
 
 std::shared_ptr<const HeartPlan> Controller::MakeHeartPlan() const {

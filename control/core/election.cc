@@ -592,15 +592,7 @@ void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out
     return;
   }
   ReserveFor(input, NextEpoch(input.era));
-  if (handover_ && now >= handover_->until) {
-    out->push_back(MakeLog(LogLevel::kWarning, "handover to node ", Short(handover_->successor),
-                           " failed: it did not say that it is ready"));
-    handover_.reset();
-  }
-  if (handover_ && !handover_->asked && phase_ == MasterPhase::kLeased && deputy_ == handover_->successor) {
-    handover_->asked = true;
-    Say(Saying::What::kPrepare, handover_->successor);
-  }
+  if (handover_) Prepare(now, input, out);
   if (now >= offer_until_) {
     if (unbinding_) return BeginRejoin(now);  // the deputy has not agreed to stand back: it may act
     cooldown_[*deputy_] = now + kDeputyCooldown;
@@ -614,6 +606,21 @@ void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out
   if (deputy != nullptr && deputy->present() && !CanLead(*deputy, input)) return ReleaseDeputy(now);
   const bool outranked = input.preempt && members_->Find(*best)->hello.priority() > input.rank.priority;
   if (outranked || !input.eligible) HandOver(now, input, best, out);
+}
+
+// A successor that has been deputy for a moment only does not know of all flows yet.
+void Election::Prepare(MonoTime now, const ElectionInput& input, Actions* out) {
+  const bool late = now >= handover_->until;
+  const bool is_deputy = phase_ == MasterPhase::kLeased && deputy_ == handover_->successor;
+  const bool informed = input.informed == handover_->successor || Mutated(Mutation::kHandOverUninformed);
+  if (!handover_->asked && is_deputy && (informed || late)) {
+    *handover_ = {.successor = handover_->successor, .until = now + kPrepareTimeout, .asked = true};
+    Say(Saying::What::kPrepare, handover_->successor);
+  } else if (late) {
+    out->push_back(MakeLog(LogLevel::kWarning, "handover to node ", Short(handover_->successor),
+                           " failed: it did not say that it is ready"));
+    handover_.reset();
+  }
 }
 
 void Election::TickHandover(MonoTime, Actions*) {
@@ -704,7 +711,7 @@ std::string Election::HandOver(MonoTime now, const ElectionInput& input, std::op
     successor = phase_ == MasterPhase::kLeased ? deputy_ : BestFollower(now, input);
   }
   if (!successor) return "no other node can lead now";
-  handover_ = Handover{.successor = *successor, .until = now + kPrepareTimeout};
+  handover_ = Handover{.successor = *successor, .until = now + kInformTimeout};
   if (phase_ == MasterPhase::kLeased && deputy_ != successor) {
     ReleaseDeputy(now);
   } else if (phase_ == MasterPhase::kOffering && deputy_ != successor) {

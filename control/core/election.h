@@ -61,6 +61,7 @@ struct ElectionInput {
   bool alone = false;          // no key: there are no other nodes
   bool needs_gateway = false;  // a gateway is configured: only who reaches it may claim
   bool preempt = false;
+  std::optional<NodeId> informed;  // the deputy that knows of all flows that a master must know
 };
 
 struct TakeoverRecord {
@@ -139,7 +140,7 @@ class Election {
   };
   struct Handover {
     NodeId successor{};
-    MonoTime until;
+    MonoTime until;      // for the next step
     bool asked = false;  // Prepare was sent
   };
 
@@ -170,6 +171,7 @@ class Election {
 
   void TickCandidate(MonoTime now, const ElectionInput& input, Actions* out);
   void TickMaster(MonoTime now, const ElectionInput& input, Actions* out);
+  void Prepare(MonoTime now, const ElectionInput& input, Actions* out);
   void TickHandover(MonoTime now, Actions* out);
   void ChooseDeputy(MonoTime now, const ElectionInput& input);
   void Offer(MonoTime now, const NodeId& node);

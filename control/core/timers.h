@@ -78,9 +78,9 @@ inline constexpr Duration kGatewayAskSlow = Milliseconds(200);  // after a secon
 inline constexpr Duration kLeastLapse =
     Milliseconds(5);  // from kLeaseLost to kLeaseLapsed; sooner: both come from a queue
 inline constexpr Duration kDeputyCooldown = Seconds(1);  // a deputy that lapsed is not chosen again before
-inline constexpr Duration kPrepareTimeout =
-    Milliseconds(500);  // handover: the successor says that it is ready, or it fails
-inline constexpr Duration kYieldTimeout = Milliseconds(60);  // the successor claims, or we take back
+inline constexpr Duration kInformTimeout = Seconds(1);  // handover: the successor is deputy and knows all flows, or not
+inline constexpr Duration kPrepareTimeout = Milliseconds(500);  // then it says that it is ready, or the handover fails
+inline constexpr Duration kYieldTimeout = Milliseconds(60);     // the successor claims, or we take back
 inline constexpr int kYields = 3;
 inline constexpr Duration kYieldInterval = Milliseconds(2);
 inline constexpr Duration kDrain = Milliseconds(300);          // answers from the node MAC after a handover

@@ -24,6 +24,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kChangeDoesNotWait, "change_does_not_wait", "flows_changes"},
     {Mutation::kTakeNewFlowsEarly, "take_new_flows_early", "flows_late"},
     {Mutation::kTellMasterOnly, "tell_master_only", "flows_changes"},
+    {Mutation::kHandOverUninformed, "hand_over_uninformed", "flows_changes"},
     {Mutation::kTellNoExceptions, "tell_no_exceptions", "flows_changes"},
 };
 

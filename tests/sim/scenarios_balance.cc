@@ -118,6 +118,7 @@ void Changes(World& world) {
       }
     }
     HandOverSoon(world, when);
+    if (world.random().Chance(0.3)) HandOverSoon(world, when + Some(world, 100, 400));  // the deputy is hardly deputy
     when = when + Some(world, 1600, 4000);
   }
 }

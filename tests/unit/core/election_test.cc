@@ -82,6 +82,7 @@ class ElectionTest : public ::testing::Test {
     Tell(EventKind::kDeputyReady);
     ASSERT_EQ(election_.phase(), MasterPhase::kLeased);
     said();
+    input_.informed = kWorse;
   }
   void FollowAsDeputy() {
     Hear(kBetter, kBetter, TermOf(kBetter, 7), kSelf);
@@ -297,6 +298,31 @@ TEST_F(ElectionTest, HandoverEndsWithAShutGateBeforeTheYield) {
   EXPECT_EQ(sayings[0].term, term);
 }
 
+TEST_F(ElectionTest, AHandoverWaitsUntilTheDeputyKnowsOfAllFlows) {
+  LeadWithDeputy();
+  input_.informed.reset();
+  EXPECT_EQ(election_.HandOver(now_, input_, std::nullopt, &out_), "");
+  RunFor(Milliseconds(300));
+  EXPECT_THAT(said(), ::testing::Not(::testing::Contains(What::kPrepare)));
+  input_.informed = kBetter;
+  RunFor(Milliseconds(1));
+  EXPECT_THAT(said(), ::testing::Not(::testing::Contains(What::kPrepare))) << "that was another deputy";
+  input_.informed = kWorse;
+  RunFor(Milliseconds(1));
+  EXPECT_THAT(said(), ::testing::Contains(What::kPrepare));
+}
+
+TEST_F(ElectionTest, AHandoverDoesNotWaitForLong) {
+  LeadWithDeputy();
+  input_.informed.reset();
+  EXPECT_EQ(election_.HandOver(now_, input_, std::nullopt, &out_), "");
+  RunFor(kInformTimeout);
+  EXPECT_EQ(election_.phase(), MasterPhase::kPreparing);
+  EXPECT_THAT(said(), ::testing::Contains(What::kPrepare));
+  RunFor(kPrepareTimeout);
+  EXPECT_EQ(election_.phase(), MasterPhase::kLeased) << "no answer: the handover has failed";
+}
+
 TEST_F(ElectionTest, AYieldIsTakenUpAtOnce) {
   FollowAsDeputy();
   wire::Message yield;
@@ -315,6 +341,7 @@ TEST_F(ElectionTest, AYieldThatNobodyTakesUpComesBack) {
   wire::Message prepared;
   WriteTerm(election_.term(), prepared.mutable_prepared()->mutable_term());
   Hear(kWorse, prepared);
+  EXPECT_FALSE(election_.gate_open());
   RunFor(kYieldTimeout + kCandidateListen);
   EXPECT_EQ(election_.role(), Role::kMaster);
 }
