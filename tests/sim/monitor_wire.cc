@@ -110,6 +110,7 @@ void Monitor::CheckOneHolder(MonoTime now, size_t node) {
     const bool were_apart = apart.until + kHealOverlap > rival.tenure.first_frame;
     const MonoTime limit = were_apart ? apart.until + kHealOverlap : rival.tenure.first_frame;
     if (now <= limit + expect.overlap) continue;
+    if (rival.tenure.last_frame <= std::max(limit, view.tenure.first_frame)) continue;  // it has been held since
     views_[node].tenure.first_frame = now;
     Violate(now, Invariant::kOneHolder,
             absl::StrCat(Name(node), " sends from the service MAC under a lower term than ", Name(other), ", ",
