@@ -1,7 +1,10 @@
 #include "dataplane/dns_responder.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <optional>
+#include <span>
 
 #include "dataplane/answer.h"
 #include "proto/checksum.h"
@@ -16,7 +19,6 @@ namespace {
 // Root owner, type OPT, our payload size, extended rcode and version, flags, no options (RFC 6891 §6.1.2).
 constexpr uint16_t kOptLength = 11;
 constexpr uint16_t kOptDnssecOk = 0x8000;
-constexpr uint16_t kPointer = 0xc000;  // RFC 1035 §4.1.4
 constexpr uint16_t kOpcodeMask = 0x7800;
 
 // Types that are questions about the server, not records (RFC 6895 §3.1): 128 to 254. ANY is answered.
@@ -52,6 +54,7 @@ struct Header {
   bool truncated = false;
   uint16_t answers = 0;
   uint16_t authorities = 0;
+  uint16_t additional = 0;
 };
 
 // Header and OPT around what stands between: `writer` is behind the last record.
@@ -79,7 +82,7 @@ DnsReply Finish(Reason reason, const DnsQuery& query, const Header& fields, uint
   header->question_count = Be16(query.question_end != 0 ? 1 : 0);
   header->answer_count = Be16(fields.answers);
   header->authority_count = Be16(fields.authorities);
-  header->additional_count = Be16(query.edns ? 1 : 0);
+  header->additional_count = Be16(static_cast<uint16_t>(fields.additional + (query.edns ? 1 : 0)));
   return {reason, writer.at()};
 }
 
@@ -92,20 +95,86 @@ DnsReply AnswerError(Reason reason, const DnsQuery& query, uint8_t* message, Wri
   return Finish(reason, query, header, message, writer);
 }
 
-DnsReply AnswerNegative(const DnsTable::Result& found, const DnsQuery& query, uint8_t* message, Writer writer) {
-  const bool missing = found.outcome == DnsTable::Outcome::kNxDomain;
-  Header header{.rcode = missing ? kDnsNxDomain : kDnsNoError, .authoritative = true};
-  // The SOA's owner is the end of the question name.
-  const size_t owner = sizeof(DnsHeader) + query.name.size() - found.zone_length;
-  writer.Put(Be16(static_cast<uint16_t>(kPointer | owner)));
-  writer.Put(found.records);
-  header.authorities = found.count;
-  return Finish(missing ? Reason::dns_nxdomain : Reason::dns_nodata, query, header, message, writer);
+// The records of an answer, one name after the other along the aliases.
+class Composer {
+ public:
+  Composer(const DnsZones& zones, uint8_t* message, uint16_t start, uint16_t limit)
+      : zones_(zones), message_(message), at_(start), limit_(limit) {}
+
+  // Follows `place`, the question name. False if the records do not fit.
+  bool Compose(DnsPlace place, uint16_t type) {
+    for (size_t step = 0; step < kMostAliases; ++step) {
+      const DnsLowerName name = NameAt(place);
+      const DnsZone* const zone = zones_.Find(name);
+      if (zone == nullptr || WasAt(name, step)) return true;
+      places_[step] = place;
+      const DnsZone::Found found = zone->Lookup(name, type);
+      outcome_ = found.outcome;
+      if (outcome_ != DnsZone::Outcome::kAlias) return Put(found, place);
+      const uint16_t at = at_;
+      if (!Put(found, place)) return false;
+      place = {.at = static_cast<uint16_t>(at + kRecordHead), .length = static_cast<uint16_t>(at_ - at - kRecordHead)};
+    }
+    return true;
+  }
+
+  uint16_t at() const { return at_; }
+  const Header& header() const { return header_; }
+  // Of the last name that is ours; none if there is none.
+  std::optional<DnsZone::Outcome> outcome() const { return outcome_; }
+
+ private:
+  static constexpr uint16_t kRecordHead = sizeof(Be16) + sizeof(DnsRecordHeader);
+  static constexpr size_t kMostAliases = 8;
+
+  DnsLowerName NameAt(DnsPlace place) const { return DnsLowerName(ConstBytes(message_ + place.at, place.length)); }
+  bool WasAt(const DnsLowerName& name, size_t steps) const {
+    return std::ranges::any_of(std::span(places_).first(steps), [&](const DnsPlace& place) {
+      return std::ranges::equal(NameAt(place).bytes(), name.bytes());
+    });
+  }
+
+  bool Put(const DnsZone::Found& found, DnsPlace place) {
+    const DnsRecords& records = found.records;
+    if (at_ + records.length() > limit_) return false;
+    const bool referral = found.outcome == DnsZone::Outcome::kReferral;
+    const bool whole = at_ + records.whole_length() <= limit_;
+    if (referral && !whole) return false;  // glue is not optional (RFC 9471 §3.1)
+    records.Write(message_, at_, place, whole);
+    at_ = static_cast<uint16_t>(at_ + (whole ? records.whole_length() : records.length()));
+    if (whole) header_.additional = records.additional();
+    const bool answer = found.outcome == DnsZone::Outcome::kAnswer || found.outcome == DnsZone::Outcome::kAlias;
+    (answer ? header_.answers : header_.authorities) += records.count();
+    header_.authoritative |= !referral;
+    if (found.outcome == DnsZone::Outcome::kNxDomain) header_.rcode = kDnsNxDomain;
+    return true;
+  }
+
+  const DnsZones& zones_;
+  uint8_t* message_;
+  uint16_t at_;
+  const uint16_t limit_;
+  Header header_;
+  std::optional<DnsZone::Outcome> outcome_;
+  std::array<DnsPlace, kMostAliases> places_;  // of the names so far
+};
+
+Reason ReasonOf(DnsZone::Outcome outcome) {
+  switch (outcome) {
+    case DnsZone::Outcome::kReferral:
+      return Reason::dns_referral;
+    case DnsZone::Outcome::kNoData:
+      return Reason::dns_nodata;
+    case DnsZone::Outcome::kNxDomain:
+      return Reason::dns_nxdomain;
+    default:
+      return Reason::dns_answer;
+  }
 }
 
 }  // namespace
 
-DnsReply AnswerDns(const DnsTable& table, uint8_t* message, uint16_t length, uint16_t capacity) {
+DnsReply AnswerDns(const DnsAuthority& authority, uint8_t* message, uint16_t length, uint16_t capacity) {
   DnsQuery query;
   const ParseError error = ParseDnsQuery({message, length}, &query);
   if (error && VerdictOf(*error) != Verdict::kAnswer) return {*error};
@@ -119,28 +188,29 @@ DnsReply AnswerDns(const DnsTable& table, uint8_t* message, uint16_t length, uin
   if (query.klass != kDnsClassIn || IsMetaType(query.type))
     return AnswerError(Reason::dns_refused, query, message, writer);
 
-  const DnsTable::Result found = table.Lookup(query.name, query.type);
-  if (found.outcome == DnsTable::Outcome::kNotOurs) return AnswerError(Reason::dns_refused, query, message, writer);
-  if (!writer.fits(sizeof(uint16_t) + found.records.size() + opt)) {
-    return Finish(Reason::dns_truncated, query, {.authoritative = true, .truncated = true}, message, writer);
+  Composer composer(authority.zones, message, start, static_cast<uint16_t>(limit - opt));
+  const bool fits = composer.Compose({.length = static_cast<uint16_t>(query.name.size())}, query.type);
+  if (!composer.outcome()) return AnswerError(Reason::dns_refused, query, message, writer);
+  if (!fits) {
+    const bool referral = composer.outcome() == DnsZone::Outcome::kReferral;
+    return Finish(Reason::dns_truncated, query, {.authoritative = !referral, .truncated = true}, message, writer);
   }
-  if (found.outcome != DnsTable::Outcome::kAnswer) return AnswerNegative(found, query, message, writer);
-  writer.Put(found.records);
-  return Finish(Reason::dns_answer, query, {.authoritative = true, .answers = found.count}, message, writer);
+  return Finish(ReasonOf(*composer.outcome()), query, composer.header(), message,
+                Writer(message, composer.at(), limit));
 }
 
 namespace {
 
 // Common to both families: silence where a reply could loop, then the answer over the query and the UDP header turned
 // around. The checksum is left zero.
-DnsReply AnswerUdp(const DnsTable& table, const Parsed& parsed, Frame* frame) {
+DnsReply AnswerUdp(const DnsAuthority& authority, const Parsed& parsed, Frame* frame) {
   auto* udp = reinterpret_cast<UdpHeader*>(frame->data + parsed.transport);
   const uint16_t asker = udp->source_port.value();
   if (asker == kDnsPort || asker == 0) return {Reason::dns_reflection};
   const uint16_t start = static_cast<uint16_t>(parsed.transport + sizeof(UdpHeader));
   const uint16_t capacity = static_cast<uint16_t>(frame->length + frame->tailroom - start);
   const uint16_t length = static_cast<uint16_t>(udp->length.value() - sizeof(UdpHeader));
-  DnsReply reply = AnswerDns(table, frame->data + start, length, capacity);
+  DnsReply reply = AnswerDns(authority, frame->data + start, length, capacity);
   if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply;
 
   std::swap(udp->source_port, udp->destination_port);

@@ -1,4 +1,4 @@
-// DNS queries to a held service address, answered in place from the snapshot's table.
+// DNS queries to a held service address, answered in place from the snapshot's zones.
 #pragma once
 
 #include "dataplane/frame.h"
@@ -6,7 +6,7 @@
 
 namespace qure {
 
-// Frame `index` of the batch is an unfragmented UDP packet to port 53; the snapshot has a table.
+// Frame `index` of the batch is an unfragmented UDP packet to port 53; the snapshot has zones.
 Reason RespondDns4(const Snapshot& snapshot, size_t index, Batch* batch);
 Reason RespondDns6(const Snapshot& snapshot, size_t index, Batch* batch);
 
@@ -16,6 +16,6 @@ struct DnsReply {
   Reason reason;
   uint16_t length = 0;
 };
-DnsReply AnswerDns(const DnsTable& table, uint8_t* message, uint16_t length, uint16_t capacity);
+DnsReply AnswerDns(const DnsAuthority& authority, uint8_t* message, uint16_t length, uint16_t capacity);
 
 }  // namespace qure

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
+#include "proto/dns_name.h"
+
 namespace qure {
 namespace {
 
 constexpr uint8_t kOpcodeQuery = 0;
-constexpr size_t kMaxLabel = 63;          // RFC 1035 §2.3.4
 constexpr uint8_t kLabelTypeMask = 0xc0;  // RFC 1035 §4.1.4: 00 a label, 11 a pointer
 constexpr uint8_t kCompressionPointer = 0xc0;
 
@@ -15,10 +16,6 @@ struct QuestionTail {
   Be16 klass;
 };
 static_assert(sizeof(QuestionTail) == 4);
-
-constexpr uint8_t ToLower(uint8_t c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<uint8_t>(c | 0x20) : c;
-}
 
 // The offset behind the name at `offset`, or 0 if it does not end inside the message, is too long, or is compressed
 // although it may not be. A pointer is stepped over, never followed.
@@ -84,36 +81,6 @@ ParseError WalkSection(ConstBytes message, uint16_t count, bool additional, Reco
   return std::nullopt;
 }
 
-// Reads one character at `*position`, resolving \. and \DDD (RFC 1035 §5.1); nullopt if the escape is not sound.
-std::optional<uint8_t> ReadEscaped(std::string_view text, size_t* position) {
-  const char c = text[(*position)++];
-  if (c != '\\') return static_cast<uint8_t>(c);
-  if (*position == text.size()) return std::nullopt;
-  const auto is_digit = [](char d) { return d >= '0' && d <= '9'; };
-  if (!is_digit(text[*position])) return static_cast<uint8_t>(text[(*position)++]);
-  if (text.size() - *position < 3) return std::nullopt;
-  int value = 0;
-  for (const char d : text.substr(*position, 3)) {
-    if (!is_digit(d)) return std::nullopt;
-    value = value * 10 + (d - '0');
-  }
-  *position += 3;
-  if (value > UINT8_MAX) return std::nullopt;
-  return static_cast<uint8_t>(value);
-}
-
-void AppendEscaped(uint8_t c, std::string* text) {
-  if (c == '.' || c == '\\') {
-    *text += '\\';
-  } else if (c <= ' ' || c > '~') {
-    *text += '\\';
-    *text += static_cast<char>('0' + c / 100);
-    *text += static_cast<char>('0' + c / 10 % 10);
-    c = static_cast<uint8_t>('0' + c % 10);
-  }
-  *text += static_cast<char>(c);
-}
-
 }  // namespace
 
 ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out) {
@@ -134,37 +101,6 @@ ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out) {
   if (walk.offset != message.size()) return Reason::dns_format_error;
   if (walk.edns_version != 0) return Reason::dns_bad_version;  // RFC 6891 §6.1.3
   return std::nullopt;
-}
-
-std::optional<std::string> DnsNameToWire(std::string_view text) {
-  if (text == ".") return std::string(1, '\0');
-  std::string wire;
-  for (size_t position = 0; position < text.size();) {
-    std::string label;
-    while (position < text.size() && text[position] != '.') {
-      const std::optional<uint8_t> c = ReadEscaped(text, &position);
-      if (!c) return std::nullopt;
-      label += static_cast<char>(ToLower(*c));
-    }
-    if (position < text.size()) ++position;  // the dot
-    if (label.empty() || label.size() > kMaxLabel) return std::nullopt;
-    wire += static_cast<char>(label.size());
-    wire += label;
-  }
-  if (wire.empty() || wire.size() + 1 > kDnsMaxName) return std::nullopt;
-  wire += '\0';
-  return wire;
-}
-
-std::string DnsNameToText(ConstBytes wire) {
-  std::string text;
-  for (size_t offset = 0; offset < wire.size() && wire[offset] != 0;) {
-    const size_t length = std::min<size_t>(wire[offset], wire.size() - offset - 1);
-    for (const uint8_t c : wire.subspan(offset + 1, length)) AppendEscaped(c, &text);
-    text += '.';
-    offset += 1 + length;
-  }
-  return text.empty() ? "." : text;
 }
 
 }  // namespace qure

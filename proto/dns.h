@@ -3,9 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include "proto/bytes.h"
 #include "proto/endian.h"
@@ -16,10 +13,18 @@ inline constexpr uint16_t kDnsPort = 53;
 
 inline constexpr uint16_t kDnsTypeA = 1;
 inline constexpr uint16_t kDnsTypeNs = 2;
+inline constexpr uint16_t kDnsTypeCname = 5;
 inline constexpr uint16_t kDnsTypeSoa = 6;
+inline constexpr uint16_t kDnsTypePtr = 12;
+inline constexpr uint16_t kDnsTypeMx = 15;
 inline constexpr uint16_t kDnsTypeTxt = 16;
 inline constexpr uint16_t kDnsTypeAaaa = 28;
+inline constexpr uint16_t kDnsTypeSrv = 33;
+inline constexpr uint16_t kDnsTypeDname = 39;
 inline constexpr uint16_t kDnsTypeOpt = 41;
+inline constexpr uint16_t kDnsTypeDs = 43;
+inline constexpr uint16_t kDnsTypeRrsig = 46;
+inline constexpr uint16_t kDnsTypeNsec = 47;
 inline constexpr uint16_t kDnsTypeAny = 255;
 inline constexpr uint16_t kDnsClassIn = 1;
 
@@ -35,7 +40,6 @@ inline constexpr uint16_t kDnsFlagAuthoritative = 0x0400;
 inline constexpr uint16_t kDnsFlagTruncated = 0x0200;
 inline constexpr uint16_t kDnsFlagRecursionDesired = 0x0100;
 
-inline constexpr size_t kDnsMaxName = 255;         // RFC 1035 §2.3.4, wire form with the root label
 inline constexpr uint16_t kDnsPlainPayload = 512;  // without EDNS (RFC 1035 §4.2.1)
 inline constexpr uint16_t kDnsEdnsPayload = 1232;  // the most that we send or say that we take (DNS flag day 2020)
 
@@ -76,11 +80,5 @@ struct DnsQuery {
 // not end or are compressed, more than one OPT, OPT with an owner other than the root, trailing bytes) and
 // dns_bad_version are to be answered.
 ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out);
-
-// Text ("www.home.example", final dot optional, \. and \DDD escapes) to lower-case wire form; nullopt if a label is
-// empty or longer than 63 bytes or the name longer than 255.
-std::optional<std::string> DnsNameToWire(std::string_view text);
-// Wire form to text with a final dot.
-std::string DnsNameToText(ConstBytes wire);
 
 }  // namespace qure

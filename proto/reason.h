@@ -26,6 +26,7 @@ enum class Verdict : uint8_t {
   X(echo_reply, kAnswer, "ICMP echo request to a held service address answered")                                       \
   X(echo6_reply, kAnswer, "ICMPv6 echo request to a held service address answered")                                    \
   X(dns_answer, kAnswer, "DNS query answered with records")                                                            \
+  X(dns_referral, kAnswer, "DNS query for a name below a delegation answered with its name servers")                   \
   X(dns_nodata, kAnswer, "DNS query for an existing name without such records answered with the zone's SOA")           \
   X(dns_nxdomain, kAnswer, "DNS query for a name that does not exist answered NXDOMAIN with the zone's SOA")           \
   X(dns_refused, kAnswer, "DNS query for a name outside our zones answered REFUSED")                                   \

@@ -8,7 +8,7 @@
 
 #include "proto/address.h"
 #include "proto/balance.h"
-#include "proto/dns_table.h"
+#include "proto/dns_authority.h"
 #include "proto/heart_plan.h"
 #include "proto/services.h"
 
@@ -60,7 +60,7 @@ struct Snapshot {
   MacAddress gateway_mac_v6;
 
   // Null when no zone is configured: queries then go to the kernel.
-  std::shared_ptr<const DnsTable> dns;
+  std::shared_ptr<const DnsAuthority> dns;
 
   const ServiceAddress* Find(const Ipv4Address& address) const {
     for (const ServiceAddress& s : addresses_v4) {

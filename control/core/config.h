@@ -5,13 +5,14 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "proto/address.h"
 #include "proto/balance.h"
-#include "proto/dns_table.h"
+#include "proto/dns_zone.h"
 #include "proto/services.h"
 #include "proto/time.h"
 
@@ -100,10 +101,8 @@ struct ServiceConfig {
 inline constexpr size_t kMaxServices = 64;
 
 struct ZoneConfig {
-  std::string apex;  // lower-case wire form
-  uint32_t ttl = 60;
-  std::string soa;  // rdata
-  std::vector<DnsRecord> records;
+  std::string file;  // empty: its records are in the configuration itself
+  std::shared_ptr<const DnsZone> zone;
   friend bool operator==(const ZoneConfig&, const ZoneConfig&) = default;
 };
 

@@ -55,7 +55,7 @@ void Controller::SetWallClock(MonoTime now, uint64_t wall_ms) {
 // ------------------------------------------------------------------------------------------------------ entry points
 
 Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
-  if (config.zones != config_.zones) dns_ = BuildDnsTable(config.zones);
+  if (config.zones != config_.zones) dns_ = BuildDnsAuthority(config.zones);
   config_ = config;
   services_ = BuildServices(config, [this](const IpAddress& address) { return IdOf(address); });
   dirty_ = true;

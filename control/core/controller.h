@@ -231,7 +231,7 @@ class Controller {
   std::shared_ptr<const ServiceMap> services_;
   std::map<IpAddress, uint8_t> address_ids_;  // never forgotten: flows are kept under them
   std::map<IpAddress, MacAddress> gateway_macs_;
-  std::shared_ptr<const DnsTable> dns_;
+  std::shared_ptr<const DnsAuthority> dns_;
   std::shared_ptr<const HeartPlan> plan_;
   std::vector<IpPrefix> host_addresses_;
   std::vector<IpPrefix> held_by_master_;  // as it last said

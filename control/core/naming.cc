@@ -4,14 +4,11 @@
 
 namespace qure {
 
-std::shared_ptr<const DnsTable> BuildDnsTable(const std::vector<ZoneConfig>& zones) {
+std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones) {
   if (zones.empty()) return nullptr;
-  DnsTableBuilder builder;
-  for (const ZoneConfig& zone : zones) {
-    builder.AddZone(zone.apex, zone.ttl, zone.soa);
-    for (const DnsRecord& record : zone.records) builder.AddRecord(record);
-  }
-  return std::make_shared<const DnsTable>(builder.Build());
+  std::vector<std::shared_ptr<const DnsZone>> served;
+  for (const ZoneConfig& zone : zones) served.push_back(zone.zone);
+  return std::make_shared<const DnsAuthority>(DnsAuthority{.zones = DnsZones(std::move(served))});
 }
 
 std::shared_ptr<const ServiceMap> BuildServices(const ClusterConfig& config,

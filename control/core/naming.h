@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "control/core/config.h"
-#include "proto/dns_table.h"
+#include "proto/dns_authority.h"
+#include "proto/services.h"
 
 namespace qure {
 
 // Null when there are no zones.
-std::shared_ptr<const DnsTable> BuildDnsTable(const std::vector<ZoneConfig>& zones);
+std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones);
 
 // The services as the workers look them up; `id_of` gives the number of a service address.
 std::shared_ptr<const ServiceMap> BuildServices(const ClusterConfig& config,

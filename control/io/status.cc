@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/io/cluster_status.h"
 #include "control/io/version.h"
-#include "proto/dns.h"
+#include "proto/dns_name.h"
 #include "proto/reason.h"
 
 namespace qure {
@@ -81,8 +81,12 @@ ordered_json ServiceJson(const ServiceConfig& service) {
 }
 
 ordered_json ZoneJson(const ZoneConfig& zone) {
-  const ConstBytes apex(reinterpret_cast<const uint8_t*>(zone.apex.data()), zone.apex.size());
-  return {{"name", DnsNameToText(apex)}, {"ttl", zone.ttl}, {"records", zone.records.size()}};
+  const std::string& apex = zone.zone->apex();
+  return {{"name", DnsNameToText({reinterpret_cast<const uint8_t*>(apex.data()), apex.size()})},
+          {"file", zone.file.empty() ? ordered_json(nullptr) : ordered_json(zone.file)},
+          {"serial", zone.zone->serial()},
+          {"names", zone.zone->name_count()},
+          {"records", zone.zone->record_count()}};
 }
 
 template <typename T>

@@ -1,14 +1,18 @@
 #include "control/io/zone_config.h"
 
-#include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 
 #include "control/io/text.h"
+#include "control/io/zone_text.h"
 #include "proto/address.h"
 #include "proto/dns.h"
+#include "proto/dns_name.h"
+#include "proto/dns_zone_builder.h"
 
 namespace qure {
 namespace {
@@ -34,11 +38,6 @@ bool IsAbsolute(std::string_view text) {
   const size_t last = text.find_last_not_of('\\');
   const size_t backslashes = text.size() - (last == std::string_view::npos ? 0 : last + 1);
   return backslashes % 2 == 0;
-}
-
-bool IsAtOrBelow(std::string_view name, std::string_view apex) {
-  while (name.size() > apex.size()) name.remove_prefix(static_cast<uint8_t>(name[0]) + size_t{1});
-  return name == apex;
 }
 
 std::optional<std::string> ReadName(const Placed<std::string>& text, ConfigErrors* errors) {
@@ -70,84 +69,102 @@ std::string TxtRdata(std::string_view text) {
 
 class ZoneReader {
  public:
-  explicit ZoneReader(TableReader* table) : table_(table) {}
+  ZoneReader(TableReader* table, uint64_t hash_seed) : table_(table), hash_seed_(hash_seed) {}
 
   std::optional<ZoneConfig> Read();
 
  private:
+  void ReadFile();
   void ReadSoa(std::string_view zone_name);
   std::string SoaName(std::string_view key, std::string_view fallback);
-  void ReadNameServers();
   void ReadRecord(TableReader* record);
   std::optional<std::string> OwnerName(const Placed<std::string>& text) const;
   std::optional<std::string> Rdata(uint16_t type, const Placed<std::string>& value) const;
   void Add(DnsRecord record, const Place& place);
 
   TableReader* table_;
-  ZoneConfig zone_;
-  std::vector<Placed<std::string>> name_servers_;
+  uint64_t hash_seed_;
+  uint32_t ttl_ = 60;
+  std::string apex_;
+  std::optional<DnsZoneBuilder> builder_;
+  std::string file_;
 };
 
 std::optional<ZoneConfig> ZoneReader::Read() {
   const auto name = table_->RequiredString("name", "write the zone's name like \"home.example\"");
   const auto apex = name ? ReadName(*name, table_->errors()) : std::nullopt;
-  zone_.apex = apex.value_or("");
-  zone_.ttl = static_cast<uint32_t>(table_->Integer("ttl", zone_.ttl, 0, kMaxTtl));
-  name_servers_ = table_->Strings("ns");
-  if (name_servers_.empty())
-    table_->Fail("ns", "missing; a zone has at least one name server: ns = [\"ns1.home.example\"]");
-  ReadSoa(name ? name->value : "");
-  std::vector<TableReader> records = table_->Tables("record");
-  if (apex) {
-    ReadNameServers();
-    for (TableReader& record : records) ReadRecord(&record);
+  apex_ = apex.value_or("");
+  ttl_ = static_cast<uint32_t>(table_->Integer("ttl", ttl_, 0, kMaxTtl));
+  if (apex) builder_.emplace(*apex, hash_seed_);
+  if (table_->Has("file")) {
+    ReadFile();
+  } else {
+    ReadSoa(name ? name->value : "");
   }
+  for (TableReader& record : table_->Tables("record")) ReadRecord(&record);
   table_->RejectUnknownKeys();
-  if (!apex) return std::nullopt;
-  return zone_;
+  if (!builder_) return std::nullopt;
+  if (const auto missing = builder_->Missing()) {
+    if (!file_.empty()) table_->Fail("file", Concat(file_, ": the zone ", ToText(apex_), " ", *missing));
+    return std::nullopt;
+  }
+  return ZoneConfig{.file = file_, .zone = std::make_shared<const DnsZone>(builder_->Build())};
+}
+
+void ZoneReader::ReadFile() {
+  const auto path = table_->OptionalString("file");
+  if (!path || !builder_) return;
+  if (!path->value.starts_with('/')) {
+    table_->Fail("file", Concat("\"", path->value, "\" is not an absolute path; begin it with \"/\""));
+    return;
+  }
+  file_ = path->value;
+  const std::vector<std::string> problems = ReadZoneFile(file_, ToText(apex_), ttl_, &*builder_);
+  for (const std::string& problem : problems) table_->Fail("file", problem);
+  if (!problems.empty()) builder_.reset();
 }
 
 std::string ZoneReader::SoaName(std::string_view key, std::string_view fallback) {
   const auto text = table_->OptionalString(key);
-  return (text ? ReadName(*text, table_->errors()) : DnsNameToWire(fallback)).value_or(zone_.apex);
+  return (text ? ReadName(*text, table_->errors()) : DnsNameToWire(fallback)).value_or(apex_);
 }
 
-// RFC 1035 §3.3.13
+// The SOA (RFC 1035 §3.3.13) and the name servers.
 void ZoneReader::ReadSoa(std::string_view zone_name) {
-  zone_.soa = SoaName("primary", name_servers_.empty() ? zone_name : name_servers_[0].value);
-  zone_.soa += SoaName("contact", Concat("hostmaster.", zone_name));
-  AppendBe32(table_->Integer("serial", 1, 0, kMaxSerial), &zone_.soa);
-  AppendBe32(table_->Integer("refresh", 3600, 1, kMaxTtl), &zone_.soa);
-  AppendBe32(table_->Integer("retry", 600, 1, kMaxTtl), &zone_.soa);
-  AppendBe32(table_->Integer("expire", 86400, 1, kMaxTtl), &zone_.soa);
-  AppendBe32(table_->Integer("minimum", 60, 0, kMaxTtl), &zone_.soa);
-}
-
-void ZoneReader::ReadNameServers() {
-  for (const Placed<std::string>& server : name_servers_) {
-    if (const auto wire = ReadName(server, table_->errors())) {
-      Add({zone_.apex, kDnsTypeNs, zone_.ttl, *wire}, server.place);
-    }
+  const std::vector<Placed<std::string>> name_servers = table_->Strings("ns");
+  if (name_servers.empty()) {
+    table_->Fail("ns", "missing; a zone has at least one name server: ns = [\"ns1.home.example\"]");
+  }
+  std::string soa = SoaName("primary", name_servers.empty() ? zone_name : name_servers[0].value);
+  soa += SoaName("contact", Concat("hostmaster.", zone_name));
+  AppendBe32(table_->Integer("serial", 1, 0, kMaxSerial), &soa);
+  AppendBe32(table_->Integer("refresh", 3600, 1, kMaxTtl), &soa);
+  AppendBe32(table_->Integer("retry", 600, 1, kMaxTtl), &soa);
+  AppendBe32(table_->Integer("expire", 86400, 1, kMaxTtl), &soa);
+  AppendBe32(table_->Integer("minimum", 60, 0, kMaxTtl), &soa);
+  Add({apex_, kDnsTypeSoa, ttl_, soa}, table_->place());
+  for (const Placed<std::string>& server : name_servers) {
+    if (const auto wire = ReadName(server, table_->errors())) Add({apex_, kDnsTypeNs, ttl_, *wire}, server.place);
   }
 }
 
 void ZoneReader::ReadRecord(TableReader* record) {
   const auto name = record->RequiredString("name", "write it relative to the zone, \"@\" for the zone itself");
-  const auto type = record->RequiredChoice<uint16_t>(
-      "type", {{"A", kDnsTypeA}, {"AAAA", kDnsTypeAaaa}, {"NS", kDnsTypeNs}, {"TXT", kDnsTypeTxt}});
+  const auto type_name = record->RequiredString("type", "use \"A\", \"AAAA\", \"CNAME\", \"MX\", \"SRV\" and the like");
+  const uint16_t type = type_name ? DnsTypeOf(type_name->value).value_or(0) : uint16_t{0};  // 0 is none
+  if (type_name && type == 0) {
+    record->Fail("type", Concat("\"", type_name->value,
+                                "\" is no type of record; use \"A\", \"AAAA\", \"CNAME\", \"MX\", "
+                                "\"SRV\" and the like, or \"TYPE\" and its number"));
+  }
   const auto value = record->OptionalString("value");
   if (!record->Has("value")) record->Fail("value", "missing; write an address, a name or a text, as the type demands");
-  const auto ttl = static_cast<uint32_t>(record->Integer("ttl", zone_.ttl, 0, kMaxTtl));
+  const auto ttl = static_cast<uint32_t>(record->Integer("ttl", ttl_, 0, kMaxTtl));
   record->RejectUnknownKeys();
+  if (!builder_) return;
   const auto owner = name ? OwnerName(*name) : std::nullopt;
-  const auto rdata = type && value ? Rdata(*type, *value) : std::nullopt;
-  if (!owner || !rdata) return;
-  if (*type == kDnsTypeNs && *owner != zone_.apex) {
-    record->Fail("type",
-                 "NS below the zone itself is a delegation, which is not served; put the records into this zone");
-    return;
-  }
-  Add({*owner, *type, ttl, *rdata}, record->place());
+  const auto rdata = type != 0 && value ? Rdata(type, *value) : std::nullopt;
+  if (owner && rdata) Add({*owner, type, ttl, *rdata}, record->place());
 }
 
 std::optional<std::string> ZoneReader::OwnerName(const Placed<std::string>& text) const {
@@ -155,17 +172,16 @@ std::optional<std::string> ZoneReader::OwnerName(const Placed<std::string>& text
     table_->errors()->Add(text.place, Concat("\"", text.value, "\" ", message));
     return std::nullopt;
   };
-  if (text.value == "@") return zone_.apex;
+  if (text.value == "@") return apex_;
   std::optional<std::string> wire = DnsNameToWire(text.value);
   if (!wire) return fail(Concat("is not a DNS name; use ", kNameRule));
-  if (wire->starts_with("\1*")) return fail("is a wildcard, which is not served; give every name a record");
-  const std::string zone = ToText(zone_.apex);
+  const std::string zone = ToText(apex_);
   if (IsAbsolute(text.value)) {
-    if (IsAtOrBelow(*wire, zone_.apex)) return wire;
+    if (DnsIsWithin(*wire, apex_)) return wire;
     return fail(Concat("is outside the zone ", zone, "; leave out the final dot, or put it into a zone of its own"));
   }
   wire->pop_back();  // the root label
-  wire->append(zone_.apex);
+  wire->append(apex_);
   if (wire->size() > kDnsMaxName) return fail(Concat("is too long together with ", zone, "; use ", kNameRule));
   return wire;
 }
@@ -184,23 +200,29 @@ std::optional<std::string> ZoneReader::Rdata(uint16_t type, const Placed<std::st
       if (!address || !address->is_v6()) return fail("is not an IPv6 address; write it like 2001:db8:2::50");
       return ToRdata(address->v6().bytes);
     case kDnsTypeNs:
+    case kDnsTypeCname:
+    case kDnsTypePtr:
       return ReadName(value, table_->errors());
-    default:
+    case kDnsTypeTxt:
       if (value.value.size() <= kMaxTxt) return TxtRdata(value.value);
       table_->errors()->Add(value.place, Concat("is ", value.value.size(), " bytes long; use at most ", kMaxTxt));
       return std::nullopt;
+    default:
+      break;
   }
+  const absl::StatusOr<std::string> rdata = DnsRdata(type, value.value, ToText(apex_));
+  if (rdata.ok()) return *rdata;
+  return fail(Concat("is no data of a ", DnsTypeName(type), " record (", rdata.status().message(),
+                     "); write it as in a zone file"));
 }
 
 void ZoneReader::Add(DnsRecord record, const Place& place) {
-  const auto same = [&](const DnsRecord& other) {
-    return record.name == other.name && record.type == other.type && record.rdata == other.rdata;
-  };
-  if (std::any_of(zone_.records.begin(), zone_.records.end(), same)) {
-    table_->errors()->Add(place, "the same name, type and value once more; remove one of them");  // RFC 2181 §5
-    return;
+  if (!builder_) return;
+  const std::string name = ToText(record.name);
+  const uint16_t type = record.type;
+  if (const auto unfit = builder_->Add(std::move(record))) {
+    table_->errors()->Add(place, Concat("\"", name, " ", DnsTypeName(type), "\" ", *unfit));
   }
-  zone_.records.push_back(std::move(record));
 }
 
 }  // namespace
@@ -208,12 +230,14 @@ void ZoneReader::Add(DnsRecord record, const Place& place) {
 std::vector<ZoneConfig> ReadZones(TableReader* cluster) {
   std::vector<ZoneConfig> zones;
   std::map<std::string, uint32_t> lines;  // where a zone was given
+  // Names that share a bucket cannot be chosen by whoever does not know the seed.
+  const uint64_t hash_seed = uint64_t{std::random_device()()} << 32 | std::random_device()();
   for (TableReader& table : cluster->Tables("zone")) {
-    std::optional<ZoneConfig> zone = ZoneReader(&table).Read();
+    std::optional<ZoneConfig> zone = ZoneReader(&table, hash_seed).Read();
     if (!zone) continue;
-    const auto [entry, first] = lines.emplace(zone->apex, table.place().line);
+    const auto [entry, first] = lines.emplace(zone->zone->apex(), table.place().line);
     if (!first) {
-      table.Fail("name", Concat(ToText(zone->apex), " was given in line ", entry->second,
+      table.Fail("name", Concat(ToText(zone->zone->apex()), " was given in line ", entry->second,
                                 " already; put all its records there"));
       continue;
     }

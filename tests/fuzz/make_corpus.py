@@ -209,11 +209,17 @@ def dns_name_seeds():
     }
 
 
-def dns_table_seeds():
+def dns_zone_seeds():
+    """Records (kind, name, target) and questions (kind, name), a name being its length and labels: see the target."""
+    a, b, below_a, wildcard = (1, 0), (1, 1), (2, 1), (1, 3)
+    address, text, cut, alias, ds = 0, 2, 4, 6, 10
+    ask, none = 1, (0, 0)
     return {
-        "zone-record-questions": bytes([1, 0, 0x01, 5, 0x03, 6, 0x03, 6, 0x01, 2, 0x02]),
-        "nested": bytes([0, 0, 0x01, 0, 0x13, 5, 0x97, 2, 0x13, 6, 0x12, 10, 0x97, 3, 0x83]),
-        "root-zone": bytes([7, 0, 0x00, 5, 0x02, 2, 0x01, 2, 0x03]),
+        "wildcard": bytes([1, address, *wildcard, *none, ask, *a, ask, *below_a, ask | text, *a]),
+        "alias": bytes([0, alias, *a, *b, address, *b, *none, ask, *a, ask | alias, *a]),
+        "wildcard-alias": bytes([0, alias, *wildcard, *b, address, *b, *none, ask, *a]),
+        "delegation": bytes([7, cut, *a, *below_a, address, *below_a, *none, ask, *a, ask, 2, 2, ask | ds, *a]),
+        "empty-non-terminal": bytes([0, text, 3, 36, *none, ask, 2, 9, ask, 1, 2, ask, *a]),
     }
 
 
@@ -398,7 +404,7 @@ SEEDS = {
     "fuzz_address": address_seeds,
     "fuzz_dns": dns_seeds,
     "fuzz_dns_name": dns_name_seeds,
-    "fuzz_dns_table": dns_table_seeds,
+    "fuzz_dns_zone": dns_zone_seeds,
     "fuzz_envelope": envelope_seeds,
     "fuzz_ethernet_arp": arp_seeds,
     "fuzz_heartbeat": heartbeat_seeds,

@@ -4,13 +4,20 @@ namespace qure::testing {
 
 namespace {
 
-constexpr uint16_t kA = 1, kNs = 2, kSoa = 6, kTxt = 16, kAaaa = 28, kHttps = 65, kAxfr = 252, kAny = 255;
+constexpr uint16_t kA = 1, kNs = 2, kCname = 5, kSoa = 6, kTxt = 16, kAaaa = 28, kHttps = 65, kAxfr = 252, kAny = 255;
 constexpr uint16_t kOwner = 12;         // offset of the question name
 constexpr uint16_t kAnswered = 0x8500;  // QR AA RD
 
-const Bytes kSoaRdata =
-    Concat({WireName("ns1.home.example"), WireName("hostmaster.home.example"), {0, 0,  0, 1, 0,  0,   14, 16, 0, 0,
-                                                                                2, 88, 0, 1, 81, 128, 0,  0,  0, 30}});
+// Names of the zone are compressed: `apex` is where home.example stands.
+Bytes Below(const char* label, size_t apex) {
+  Bytes name = WireName(label);
+  name.pop_back();
+  return Concat({name, {static_cast<uint8_t>(0xc0 | apex >> 8), static_cast<uint8_t>(apex)}});
+}
+Bytes SoaRdata(size_t apex) {
+  return Concat({Below("ns1", apex), Below("hostmaster", apex), {0, 0,  0, 1, 0,  0,   14, 16, 0, 0,
+                                                                 2, 88, 0, 1, 81, 128, 0,  0,  0, 30}});
+}
 const Bytes kServiceA = {198, 51, 100, 50};
 const Bytes kServiceAaaa(kService6.bytes.begin(), kService6.bytes.end());
 
@@ -40,7 +47,7 @@ Case Ask(const char* name, const Bytes& query, Reason reason, const Bytes& answe
 
 Bytes Negative(const Dns& asked, uint16_t rcode, size_t prefix) {
   return Concat({DnsHeaderBytes(asked.id, kAnswered | rcode, 1, 0, 1, 0), Question(asked.name, asked.type),
-                 Record(static_cast<uint16_t>(kOwner + prefix), kSoa, 30, kSoaRdata)});
+                 Record(static_cast<uint16_t>(kOwner + prefix), kSoa, 30, SoaRdata(kOwner + prefix))});
 }
 Bytes Refusal(const Dns& asked, uint16_t rcode) {
   return Concat({DnsHeaderBytes(asked.id, 0x8100 | rcode, 1, 0, 0, 0), Question(asked.name, asked.type, asked.klass)});
@@ -69,8 +76,10 @@ std::vector<Case> Answers() {
       Ask("A", Build(a), Reason::dns_answer, Positive(a, 60, kServiceA)),
       Ask("the case of the question is kept", Build(mixed), Reason::dns_answer, Positive(mixed, 60, kServiceA)),
       Ask("TXT", Build(txt), Reason::dns_answer, Positive(txt, 300, {2, 'h', 'i'})),
-      Ask("NS", Build(ns), Reason::dns_answer, Positive(ns, 60, WireName("ns1.home.example"))),
-      Ask("SOA", Build(soa), Reason::dns_answer, Positive(soa, 60, kSoaRdata)),
+      Ask("NS, with its address", Build(ns), Reason::dns_answer,
+          Concat({DnsHeaderBytes(ns.id, kAnswered, 1, 1, 0, 1), Question(ns.name, kNs),
+                  Record(kOwner, kNs, 60, Below("ns1", kOwner)), Record(42, kA, 60, kServiceA)})),
+      Ask("SOA", Build(soa), Reason::dns_answer, Positive(soa, 60, SoaRdata(kOwner))),
       Ask("ANY gets one set", Build(any), Reason::dns_answer,
           Concat({DnsHeaderBytes(any.id, kAnswered, 1, 1, 0, 0), Question(any.name, kAny),
                   Record(kOwner, kA, 60, kServiceA)})),
@@ -99,6 +108,51 @@ std::vector<Case> Negatives() {
       Ask("not our zone", Build(foreign), Reason::dns_refused, Refusal(foreign, 5)),
       Ask("not our class", Build(chaos), Reason::dns_refused, Refusal(chaos, 5)),
       Ask("no transfer over UDP", Build(transfer), Reason::dns_refused, Refusal(transfer, 5)),
+  };
+}
+
+// Question and answer names below home.example, where it stands in the question as `apex`.
+std::vector<Case> Chains() {
+  const Dns alias{.name = "alias.home.example", .type = kA};
+  const Dns lost{.name = "lost.home.example", .type = kA};
+  const Dns away{.name = "away.home.example", .type = kA};
+  const Dns ring{.name = "ring.home.example", .type = kA};
+  const Dns wild{.name = "any.apps.home.example", .type = kA};
+  const Dns below{.name = "www.branch.home.example", .type = kA};
+  const auto alias_to = [](uint16_t owner, const char* target) { return Record(owner, kCname, 60, WireName(target)); };
+  const auto behind = [](const Dns& asked) { return static_cast<uint16_t>(kOwner + WireName(asked.name).size() + 4); };
+  const auto answer = [](const Dns& asked, uint16_t rcode, uint16_t answers, uint16_t authorities,
+                         const Bytes& records) {
+    return Concat({DnsHeaderBytes(asked.id, kAnswered | rcode, 1, answers, authorities, 0),
+                   Question(asked.name, asked.type), records});
+  };
+  // Each target stands whole in the rdata of its CNAME, 12 bytes into the record.
+  const auto target = static_cast<uint16_t>(behind(alias) + 12);
+  const auto lost_target = static_cast<uint16_t>(behind(lost) + 12);
+  const auto ring_target = static_cast<uint16_t>(behind(ring) + 12);
+  const auto wild_target = static_cast<uint16_t>(behind(wild) + 12);
+  const auto wild_second = static_cast<uint16_t>(wild_target + WireName("alias.home.example").size() + 12);
+  const auto cut = static_cast<uint16_t>(kOwner + 4);
+  return {
+      Ask("CNAME and its target", Build(alias), Reason::dns_answer,
+          answer(alias, 0, 2, 0, Concat({alias_to(kOwner, "www.home.example"), Record(target, kA, 60, kServiceA)}))),
+      Ask("CNAME to a name that does not exist", Build(lost), Reason::dns_nxdomain,
+          answer(lost, 3, 1, 1,
+                 Concat({alias_to(kOwner, "nowhere.home.example"),
+                         Record(static_cast<uint16_t>(lost_target + 8), kSoa, 30, SoaRdata(lost_target + 8))}))),
+      Ask("CNAME to another's zone", Build(away), Reason::dns_answer,
+          answer(away, 0, 1, 0, alias_to(kOwner, "www.elsewhere.example"))),
+      Ask("CNAMEs in a ring", Build(ring), Reason::dns_answer,
+          answer(ring, 0, 2, 0,
+                 Concat({alias_to(kOwner, "gnir.home.example"), alias_to(ring_target, "ring.home.example")}))),
+      Ask("a wildcard CNAME to a CNAME", Build(wild), Reason::dns_answer,
+          answer(wild, 0, 3, 0,
+                 Concat({alias_to(kOwner, "alias.home.example"), alias_to(wild_target, "www.home.example"),
+                         Record(wild_second, kA, 60, kServiceA)}))),
+      Ask("a delegation, with its glue", Build(below), Reason::dns_referral,
+          Concat({DnsHeaderBytes(below.id, 0x8100, 1, 0, 1, 1), Question(below.name, kA),
+                  Record(cut, kNs, 60, Below("ns", cut)),
+                  Record(static_cast<uint16_t>(behind(below) + 12), kA, 60, {192, 0, 2, 53})})),
   };
 }
 
@@ -155,7 +209,7 @@ std::vector<Case> Faults() {
 }  // namespace
 
 std::vector<Case> DnsCases() {
-  return Join({Answers(), Negatives(), Faults()});
+  return Join({Answers(), Negatives(), Chains(), Faults()});
 }
 
 }  // namespace qure::testing

@@ -99,6 +99,7 @@ void Clients::OnKernel(MonoTime now, const Node& node, ConstBytes frame) {
     }
     return;
   }
+  NoteDrains(now);  // the deadline may have passed since the last turn
   if (found->gone || found->drained) {
     ++resets_;
   } else {

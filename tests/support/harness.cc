@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/dns_zone_builder.h"
+
 namespace qure::testing {
 
 namespace {
@@ -10,24 +12,34 @@ std::string Text(const Bytes& bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
-std::shared_ptr<const DnsTable> SiteZone() {
-  DnsTableBuilder builder;
+std::shared_ptr<const DnsAuthority> SiteZone() {
+  const auto name = [](const char* text) { return Text(WireName(text)); };
+  DnsZoneBuilder builder(name("home.example"), 0);
   const Bytes soa =
       Concat({WireName("ns1.home.example"), WireName("hostmaster.home.example"), {0,  0, 0, 1,  0,   0, 14, 16, 0, 0, 2,
                                                                                   88, 0, 1, 81, 128, 0, 0,  0,  30}});
-  const auto name = [](const char* text) { return Text(WireName(text)); };
-  builder.AddZone(name("home.example"), 60, Text(soa));
-  builder.AddRecord({name("home.example"), 2, 60, name("ns1.home.example")});
-  builder.AddRecord({name("ns1.home.example"), 1, 60, Text({198, 51, 100, 50})});
-  builder.AddRecord({name("www.home.example"), 1, 60, Text({198, 51, 100, 50})});
-  builder.AddRecord({name("www.home.example"), 28, 60, Text(Bytes(kService6.bytes.begin(), kService6.bytes.end()))});
-  builder.AddRecord({name("www.home.example"), 16, 300, Text({2, 'h', 'i'})});
-  builder.AddRecord({name("deep.ent.home.example"), 1, 60, Text({192, 0, 2, 1})});
+  builder.Add({name("home.example"), kDnsTypeSoa, 60, Text(soa)});
+  builder.Add({name("home.example"), kDnsTypeNs, 60, name("ns1.home.example")});
+  builder.Add({name("ns1.home.example"), kDnsTypeA, 60, Text({198, 51, 100, 50})});
+  builder.Add({name("www.home.example"), kDnsTypeA, 60, Text({198, 51, 100, 50})});
+  builder.Add(
+      {name("www.home.example"), kDnsTypeAaaa, 60, Text(Bytes(kService6.bytes.begin(), kService6.bytes.end()))});
+  builder.Add({name("www.home.example"), kDnsTypeTxt, 300, Text({2, 'h', 'i'})});
+  builder.Add({name("deep.ent.home.example"), kDnsTypeA, 60, Text({192, 0, 2, 1})});
+  builder.Add({name("alias.home.example"), kDnsTypeCname, 60, name("www.home.example")});
+  builder.Add({name("lost.home.example"), kDnsTypeCname, 60, name("nowhere.home.example")});
+  builder.Add({name("away.home.example"), kDnsTypeCname, 60, name("www.elsewhere.example")});
+  builder.Add({name("ring.home.example"), kDnsTypeCname, 60, name("gnir.home.example")});
+  builder.Add({name("gnir.home.example"), kDnsTypeCname, 60, name("ring.home.example")});
+  builder.Add({name("*.apps.home.example"), kDnsTypeCname, 60, name("alias.home.example")});
+  builder.Add({name("branch.home.example"), kDnsTypeNs, 60, name("ns.branch.home.example")});
+  builder.Add({name("ns.branch.home.example"), kDnsTypeA, 60, Text({192, 0, 2, 53})});
   for (int i = 0; i < 8; ++i) {
-    builder.AddRecord(
-        {name("big.home.example"), 16, 60, Text(Concat({{250}, Bytes(250, static_cast<uint8_t>('a' + i))}))});
+    builder.Add(
+        {name("big.home.example"), kDnsTypeTxt, 60, Text(Concat({{250}, Bytes(250, static_cast<uint8_t>('a' + i))}))});
   }
-  return std::make_shared<const DnsTable>(builder.Build());
+  return std::make_shared<const DnsAuthority>(
+      DnsAuthority{.zones = DnsZones({std::make_shared<const DnsZone>(builder.Build())})});
 }
 
 }  // namespace

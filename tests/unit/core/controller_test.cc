@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "control/core/timers.h"
-#include "proto/dns.h"
+#include "proto/dns_zone_builder.h"
 #include "tests/unit/core/support.h"
 
 namespace qure::test {
@@ -130,20 +130,26 @@ TEST(Controller, ServicesFollowTheConfiguration) {
   EXPECT_EQ(services.Find(kProtocolTcp, 65532, a), 0);
 }
 
-TEST(Controller, DnsTableIsRebuiltOnlyWhenZonesChange) {
+ZoneConfig MakeZone(std::string_view name) {
+  const std::string apex = DnsNameToWire(name).value();
+  DnsZoneBuilder builder(apex, 0);
+  builder.Add({apex, kDnsTypeSoa, 60, apex + apex + std::string(20, '\1')});
+  return {.file = {}, .zone = std::make_shared<const DnsZone>(builder.Build())};
+}
+
+TEST(Controller, DnsIsPublishedAnewOnlyWhenZonesChange) {
   Node node;
   ClusterConfig config = MakeConfig({{kA}});
-  const std::string apex = DnsNameToWire("home.example").value();
-  config.zones = {{.apex = apex, .ttl = 60, .soa = apex + apex + std::string(20, '\1'), .records = {}}};
+  config.zones = {MakeZone("home.example")};
   node.Configure(config);
-  const std::shared_ptr<const DnsTable> first = node.snapshot().dns;
+  const std::shared_ptr<const DnsAuthority> first = node.snapshot().dns;
   ASSERT_NE(first, nullptr);
   node.RunFor(Seconds(10));
   EXPECT_EQ(node.snapshot().dns, first);
   config.gateways = {Ip("198.51.100.1")};
   node.Configure(config);
   EXPECT_EQ(node.snapshot().dns, first);
-  config.zones[0].records = {{.name = apex, .type = kDnsTypeA, .ttl = 60, .rdata = std::string(4, '\1')}};
+  config.zones.push_back(MakeZone("shop.example"));
   node.Configure(config);
   EXPECT_NE(node.snapshot().dns, first);
   config.zones.clear();

@@ -386,8 +386,8 @@ std::vector<ErrorCase> ZoneCases() {
        NODE LAN ADDRESS ZONE RECORD "type = \"A\"\nvalue = \"198.51.100.50\"\ntll = 1 #!\n",
        {"cluster.zone.record.tll: unknown key; did you mean \"ttl\"?"}},
       {"RecordType",
-       NODE LAN ADDRESS ZONE RECORD "type = \"MX\" #!\nvalue = \"mail.a.example\"\n",
-       {"cluster.zone.record.type: \"MX\" is unknown; use \"A\", \"AAAA\", \"NS\" or \"TXT\""}},
+       NODE LAN ADDRESS ZONE RECORD "type = \"ADDRESS\" #!\nvalue = \"198.51.100.50\"\n",
+       {"cluster.zone.record.type: \"ADDRESS\" is no type of record; use \"A\", \"AAAA\", \"CNAME\""}},
       {"RecordWithoutValue",
        NODE LAN ADDRESS ZONE "[[cluster.zone.record]] #!\nname = \"www\"\ntype = \"A\"\n",
        {"cluster.zone.record.value: missing; "}},
@@ -405,17 +405,23 @@ std::vector<ErrorCase> ZoneCases() {
        NODE LAN ADDRESS ZONE
        "[[cluster.zone.record]]\nname = \"ba.example.\" #!\ntype = \"A\"\nvalue = \"198.51.100.50\"\n",
        {"cluster.zone.record.name: \"ba.example.\" is outside the zone a.example.; "}},
-      {"RecordWildcard",
-       NODE LAN ADDRESS ZONE "[[cluster.zone.record]]\nname = \"*.apps\" #!\ntype = \"A\"\nvalue = \"198.51.100.50\"\n",
-       {"cluster.zone.record.name: \"*.apps\" is a wildcard, which is not served; "}},
-      {"RecordDelegation",
-       NODE LAN ADDRESS ZONE RECORD "type = \"NS\" #!\nvalue = \"ns.b.example\"\n",
-       {"cluster.zone.record.type: NS below the zone itself is a delegation, which is not served; "}},
-      {"RecordTwice",
+      {"RecordOfBadData",
+       NODE LAN ADDRESS ZONE RECORD "type = \"MX\"\nvalue = \"mail.a.example\" #!\n",
+       {"cluster.zone.record.value: \"mail.a.example\" is no data of a MX record ("}},
+      {"RecordBesideAnAlias",
        NODE LAN ADDRESS ZONE RECORD
        "type = \"A\"\nvalue = \"198.51.100.50\"\n"
-       "[[cluster.zone.record]] #!\nname = \"WWW\"\ntype = \"A\"\nvalue = \"198.51.100.50\"\nttl = 5\n",
-       {"cluster.zone.record: the same name, type and value once more; remove one of them"}},
+       "[[cluster.zone.record]] #!\nname = \"WWW\"\ntype = \"CNAME\"\nvalue = \"a.example\"\n",
+       {"cluster.zone.record: \"www.a.example. CNAME\" is a CNAME beside other records"}},
+      {"ZoneFileOfRelativePath",
+       NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a.example\"\nfile = \"a.zone\" #!\n",
+       {"cluster.zone.file: \"a.zone\" is not an absolute path; "}},
+      {"ZoneFileThatIsMissing",
+       NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a.example\"\nfile = \"/nowhere/a.zone\" #!\n",
+       {"cluster.zone.file: /nowhere/a.zone: No such file or directory"}},
+      {"ZoneFileAndServers",
+       NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a.example\"\nfile = \"/dev/null\" #!\nns = [\"ns.a.example\"] #!\n",
+       {"cluster.zone.file: /dev/null: the zone a.example. has no SOA record", "cluster.zone.ns: unknown key"}},
   };
 }
 

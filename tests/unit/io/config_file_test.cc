@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "control/core/config.h"
-#include "proto/dns.h"
 
 namespace qure {
 namespace {
@@ -26,10 +25,6 @@ using testing::IsEmpty;
 IpPrefix Prefix(std::string_view text) {
   return ParsePrefix(text).value();
 }
-std::string Wire(std::string_view name) {
-  return DnsNameToWire(name).value();
-}
-
 // The least that is a configuration; `more` follows in [[cluster.zone]] or wherever it opens a section.
 std::string Minimal(std::string_view more = "") {
   return R"(
@@ -96,37 +91,6 @@ TEST(ConfigFileTest, ReadsTheClusterOfTheExample) {
   EXPECT_THAT(cluster.addresses,
               ElementsAre(AddressConfig{{Prefix("198.51.100.50/24")}}, AddressConfig{{Prefix("2001:db8:2::50/64")}}));
   EXPECT_THAT(cluster.services, ElementsAre(ServiceConfig{"web", 6, 80, 80}));
-}
-
-TEST(ConfigFileTest, ReadsTheZoneOfTheExample) {
-  const absl::StatusOr<Config> config = LoadConfig(EXAMPLE_CONFIG);
-  ASSERT_TRUE(config.ok()) << config.status().message();
-  ASSERT_EQ(config->cluster.zones.size(), 1u);
-  const ZoneConfig& zone = config->cluster.zones[0];
-  EXPECT_EQ(zone.apex, Wire("home.example"));
-  EXPECT_EQ(zone.ttl, 60u);
-  const std::string timers("\0\0\0\1\0\0\x0e\x10\0\0\x02\x58\0\1\x51\x80\0\0\0\x3c", 20);
-  EXPECT_EQ(zone.soa, Wire("ns1.home.example") + Wire("hostmaster.home.example") + timers);
-  struct Expected {
-    std::string name;
-    uint16_t type;
-    uint32_t ttl;
-    std::string rdata;
-  };
-  const std::vector<Expected> expected = {
-      {"home.example", kDnsTypeNs, 60, Wire("ns1.home.example")},
-      {"ns1.home.example", kDnsTypeA, 60, "\xc6\x33\x64\x32"},
-      {"www.home.example", kDnsTypeA, 60, "\xc6\x33\x64\x32"},
-      {"www.home.example", kDnsTypeAaaa, 60, std::string("\x20\x01\x0d\xb8\0\2\0\0\0\0\0\0\0\0\0\x50", 16)},
-      {"www.home.example", kDnsTypeTxt, 300, "\x15held together by QuRe"},
-  };
-  ASSERT_EQ(zone.records.size(), expected.size());
-  for (size_t i = 0; i < expected.size(); ++i) {
-    EXPECT_EQ(zone.records[i].name, Wire(expected[i].name)) << i;
-    EXPECT_EQ(zone.records[i].type, expected[i].type) << i;
-    EXPECT_EQ(zone.records[i].ttl, expected[i].ttl) << i;
-    EXPECT_EQ(zone.records[i].rdata, expected[i].rdata) << i;
-  }
 }
 
 TEST(ConfigFileTest, GivesDefaultsToWhatIsLeftOut) {
@@ -223,49 +187,6 @@ TEST(ConfigFileTest, ReadsTheRankOfANode) {
 TEST(ConfigFileTest, TakesInterfaceMacInDedicatedMode) {
   const Config config = Parsed(Minimal("[cluster]\nservice_mac = \"interface\"\n"));
   EXPECT_EQ(config.cluster.service_mac, ServiceMac::kInterface);
-}
-
-TEST(ConfigFileTest, FillsTheSoaFromTheZone) {
-  const Config config =
-      Parsed(Minimal("[[cluster.zone]]\nname = \"a.example\"\nns = [\"ns.b.example\", \"ns.c.example.\"]\n"));
-  ASSERT_EQ(config.cluster.zones.size(), 1u);
-  EXPECT_THAT(config.cluster.zones[0].soa, testing::StartsWith(Wire("ns.b.example") + Wire("hostmaster.a.example")));
-  ASSERT_EQ(config.cluster.zones[0].records.size(), 2u);
-  EXPECT_EQ(config.cluster.zones[0].records[1].rdata, Wire("ns.c.example"));
-}
-
-TEST(ConfigFileTest, PlacesRecordsByTheirNames) {
-  const Config config = Parsed(Minimal(R"(
-[[cluster.zone]]
-name = "A.example"
-ns = ["ns.a.example"]
-record = [
-  { name = "@", type = "A", value = "198.51.100.50" },
-  { name = "deep.WWW", type = "A", value = "198.51.100.50" },
-  { name = "whole.a.example.", type = "A", value = "198.51.100.50" },
-  { name = 'dotted\.', type = "A", value = "198.51.100.50" },
-]
-)"));
-  ASSERT_EQ(config.cluster.zones.size(), 1u);
-  std::vector<std::string> names;
-  for (const DnsRecord& record : config.cluster.zones[0].records) names.push_back(record.name);
-  EXPECT_THAT(names, ElementsAre(Wire("a.example"), Wire("a.example"), Wire("deep.www.a.example"),
-                                 Wire("whole.a.example"), Wire(R"(dotted\..a.example)")));
-}
-
-TEST(ConfigFileTest, SplitsLongTexts) {
-  const std::string text(600, 'x');
-  const Config config =
-      Parsed(Minimal("[[cluster.zone]]\nname = \"a.example\"\nns = [\"ns.a.example\"]\n"
-                     "[[cluster.zone.record]]\nname = \"long\"\ntype = \"TXT\"\nvalue = \"" +
-                     text +
-                     "\"\n"
-                     "[[cluster.zone.record]]\nname = \"empty\"\ntype = \"TXT\"\nvalue = \"\"\n"));
-  ASSERT_EQ(config.cluster.zones.size(), 1u);
-  ASSERT_EQ(config.cluster.zones[0].records.size(), 3u);
-  EXPECT_EQ(config.cluster.zones[0].records[1].rdata,
-            "\xff" + text.substr(0, 255) + "\xff" + text.substr(0, 255) + "\x5a" + text.substr(0, 90));
-  EXPECT_EQ(config.cluster.zones[0].records[2].rdata, std::string(1, '\0'));
 }
 
 TEST(LoadConfigTest, NamesAFileThatIsMissing) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "control/io/version.h"
+#include "proto/dns_zone_builder.h"
 #include "tests/unit/runtime/sample_node.h"
 
 namespace qure {
@@ -108,10 +109,11 @@ TEST(ConfigJson, SpeaksTheLanguageOfTheFile) {
   config.cluster.gateways = {*ParseIp("198.51.100.1")};
   config.cluster.addresses = {{{*ParsePrefix("198.51.100.50/24"), *ParsePrefix("198.51.100.51/24")}}};
   config.cluster.services = {{"web", 6, 80, 80}, {"media", 17, 8000, 8010}};
-  ZoneConfig zone;
-  zone.apex = *DnsNameToWire("home.example");
-  zone.records.resize(2);
-  config.cluster.zones = {zone};
+  const std::string apex = *DnsNameToWire("home.example");
+  DnsZoneBuilder zone(apex, 0);
+  zone.Add({apex, kDnsTypeSoa, 60, apex + apex + std::string("\0\0\0\7", 4) + std::string(16, '\1')});
+  zone.Add({apex, kDnsTypeNs, 60, apex});
+  config.cluster.zones = {{.file = "/etc/qure/home.zone", .zone = std::make_shared<const DnsZone>(zone.Build())}};
   const ordered_json all = ConfigJson(config);
   EXPECT_EQ(all.at("node").at("log_level"), "warning");
   EXPECT_EQ(all.at("node").at("lan").at("mode"), "shared");
@@ -129,7 +131,10 @@ TEST(ConfigJson, SpeaksTheLanguageOfTheFile) {
     {"name": "web", "protocol": "tcp", "ports": "80", "affinity": "socket", "return": "direct"},
     {"name": "media", "protocol": "udp", "ports": "8000-8010", "affinity": "socket", "return": "direct"}])"));
   EXPECT_EQ(cluster.at("balance"), json::parse(R"({"rows": 65537, "crowd": 250, "drain_deadline": null})"));
-  EXPECT_EQ(cluster.at("zone"), json::parse(R"([{"name": "home.example.", "ttl": 60, "records": 2}])"));
+  EXPECT_EQ(
+      cluster.at("zone"),
+      json::parse(
+          R"([{"name": "home.example.", "file": "/etc/qure/home.zone", "serial": 7, "names": 1, "records": 2}])"));
 }
 
 TEST(ConfigJson, ShowsNoKey) {

@@ -1,0 +1,28 @@
+// DNS records in the text of RFC 1035 §5.1, read by ldns.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "proto/dns_zone_builder.h"
+
+namespace qure {
+
+// The number of "MX" or "TYPE257" (RFC 3597 §5).
+std::optional<uint16_t> DnsTypeOf(std::string_view name);
+// The name of the number.
+std::string DnsTypeName(uint16_t type);
+
+// The wire form of rdata as a zone file has it; names that do not end with a dot are below `origin`.
+absl::StatusOr<std::string> DnsRdata(uint16_t type, std::string_view text, std::string_view origin);
+
+// Adds the records of a zone file, `ttl` being the one of those that name none before the first $TTL. What is wrong
+// with it, "PATH, line 7: …", ten times at most; none if all is well.
+std::vector<std::string> ReadZoneFile(const std::string& path, std::string_view origin, uint32_t ttl,
+                                      DnsZoneBuilder* builder);
+
+}  // namespace qure

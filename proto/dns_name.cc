@@ -1,0 +1,146 @@
+#include "proto/dns_name.h"
+
+#include <algorithm>
+
+namespace qure {
+namespace {
+
+constexpr size_t kWord = sizeof(uint64_t);
+
+uint64_t Load(const uint8_t* p) {
+  uint64_t word;
+  std::memcpy(&word, p, sizeof(word));
+  return word;
+}
+
+// Eight bytes at a time: adds 0x20 to those within 'A' … 'Z'. Length bytes of labels are below 'A' and stay.
+constexpr uint64_t ToLower(uint64_t word) {
+  constexpr uint64_t kEach = 0x0101010101010101;
+  const uint64_t low_bits = word & (0x7f * kEach);
+  const uint64_t from_a = low_bits + (0x80 - 'A') * kEach;
+  const uint64_t beyond_z = low_bits + (0x7f - 'Z') * kEach;
+  const uint64_t upper = (from_a ^ beyond_z) & ~word & (0x80 * kEach);
+  return word | upper >> 2;
+}
+static_assert(ToLower(0x405a415b617ac1da) == 0x407a615b617ac1da);
+
+// Both halves of the product depend on all bits of both factors.
+constexpr uint64_t FoldedMultiply(uint64_t a, uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+// The last `count` < 8 bytes of a name with zeros behind them. Put together in a register: a word read back from memory
+// just after its bytes were written would wait for them.
+uint64_t Tail(const uint8_t* p, size_t count) {
+  static_assert(std::endian::native == std::endian::little);
+  uint64_t word = 0;
+  for (size_t i = count; i-- > 0;) word = word << 8 | p[i];
+  return word;
+}
+
+constexpr char ToLower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+// Reads one character at `*position`, resolving \. and \DDD (RFC 1035 §5.1); nullopt if the escape is not sound.
+std::optional<char> ReadEscaped(std::string_view text, size_t* position) {
+  const char c = text[(*position)++];
+  if (c != '\\') return c;
+  if (*position == text.size()) return std::nullopt;
+  const auto is_digit = [](char d) { return d >= '0' && d <= '9'; };
+  if (!is_digit(text[*position])) return text[(*position)++];
+  if (text.size() - *position < 3) return std::nullopt;
+  int value = 0;
+  for (const char d : text.substr(*position, 3)) {
+    if (!is_digit(d)) return std::nullopt;
+    value = value * 10 + (d - '0');
+  }
+  *position += 3;
+  if (value > UINT8_MAX) return std::nullopt;
+  return static_cast<char>(value);
+}
+
+void AppendEscaped(uint8_t c, std::string* text) {
+  if (c == '.' || c == '\\') {
+    *text += '\\';
+  } else if (c <= ' ' || c > '~') {
+    *text += '\\';
+    *text += static_cast<char>('0' + c / 100);
+    *text += static_cast<char>('0' + c / 10 % 10);
+    c = static_cast<uint8_t>('0' + c % 10);
+  }
+  *text += static_cast<char>(c);
+}
+
+}  // namespace
+
+std::optional<std::string> DnsNameToWire(std::string_view text) {
+  if (text == ".") return std::string(1, '\0');
+  std::string wire;
+  for (size_t position = 0; position < text.size();) {
+    std::string label;
+    while (position < text.size() && text[position] != '.') {
+      const std::optional<char> c = ReadEscaped(text, &position);
+      if (!c) return std::nullopt;
+      label += ToLower(*c);
+    }
+    if (position < text.size()) ++position;  // the dot
+    if (label.empty() || label.size() > kDnsMaxLabel) return std::nullopt;
+    wire += static_cast<char>(label.size());
+    wire += label;
+  }
+  if (wire.empty() || wire.size() + 1 > kDnsMaxName) return std::nullopt;
+  wire += '\0';
+  return wire;
+}
+
+std::string DnsNameToText(ConstBytes wire) {
+  std::string text;
+  for (size_t offset = 0; offset < wire.size() && wire[offset] != 0;) {
+    const size_t length = std::min<size_t>(wire[offset], wire.size() - offset - 1);
+    for (const uint8_t c : wire.subspan(offset + 1, length)) AppendEscaped(c, &text);
+    text += '.';
+    offset += 1 + length;
+  }
+  return text.empty() ? "." : text;
+}
+
+bool DnsIsWithin(std::string_view name, std::string_view ancestor) {
+  while (name.size() > ancestor.size()) name = DnsParent(name);
+  return name == ancestor;
+}
+
+std::string DnsToLower(ConstBytes name) {
+  std::string lower(name.size(), '\0');
+  std::ranges::transform(name, lower.begin(), [](uint8_t c) { return ToLower(static_cast<char>(c)); });
+  return lower;
+}
+
+DnsLowerName::DnsLowerName(ConstBytes name) : length_(std::min(name.size(), kDnsMaxName)) {
+  size_t i = 0;
+  for (; i + kWord <= length_; i += kWord) Store(i, Load(&name[i]));
+  Store(i, Tail(name.data() + i, length_ - i));
+  Store(i + kWord, 0);
+}
+
+DnsLowerName DnsLowerName::Wildcard(ConstBytes parent) {
+  std::array<uint8_t, kDnsMaxName + 2> name = {1, '*'};
+  std::memcpy(&name[2], parent.data(), parent.size());
+  return DnsLowerName(ConstBytes(name).first(parent.size() + 2));
+}
+
+void DnsLowerName::Store(size_t offset, uint64_t word) {
+  word = ToLower(word);
+  std::memcpy(&bytes_[offset], &word, kWord);
+}
+
+uint64_t DnsNameHash(ConstBytes name, uint64_t seed) {
+  constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15;
+  uint64_t hash = seed ^ name.size();
+  for (size_t i = 0; i < name.size(); i += kWord) hash = FoldedMultiply(hash ^ Load(&name[i]), kMultiplier);
+  return FoldedMultiply(hash ^ seed, kMultiplier);
+}
+
+}  // namespace qure

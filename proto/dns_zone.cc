@@ -1,0 +1,133 @@
+#include "proto/dns_zone.h"
+
+#include <cstring>
+
+#include "proto/dns_moves.h"
+
+namespace qure {
+namespace {
+
+template <typename T>
+T Load(const uint8_t* p) {
+  T value;
+  std::memcpy(&value, p, sizeof(value));
+  return value;
+}
+
+}  // namespace
+
+void DnsRecords::Write(uint8_t* message, uint16_t at, DnsPlace name, bool with_additional) const {
+  const uint16_t length = with_additional ? whole_length_ : length_;
+  std::memcpy(message + at, bytes_, length);
+  const auto made_at = static_cast<uint16_t>(sizeof(DnsHeader) + made_for_ + kDnsQuestionTail);
+  if (exact_ && name.at == sizeof(DnsHeader) && at == made_at) return;
+  const int end_moved = name.at + name.length - static_cast<int>(sizeof(DnsHeader)) - made_for_;
+  for (size_t i = 0; i < move_count_; ++i) {
+    const DnsMove move = Load<DnsMove>(moves_ + i * sizeof(DnsMove));
+    if (move.position() >= length) break;
+    uint8_t* const pointer = message + at + move.position();
+    const uint16_t points_to = Load<Be16>(pointer).value() & kDnsPointerMask;
+    int moved = points_to;
+    switch (move.to()) {
+      case DnsMove::To::kEndOfName:
+        moved += end_moved;
+        break;
+      case DnsMove::To::kName:
+        moved = name.at;
+        break;
+      case DnsMove::To::kRecords:
+        moved += at - made_at;
+        break;
+    }
+    const Be16 written(static_cast<uint16_t>(kDnsPointer | moved));
+    std::memcpy(pointer, &written, sizeof(written));
+  }
+}
+
+DnsZone::Place DnsZone::Find(ConstBytes padded_name) const {
+  if (padded_name.size() > longest_name_) return {};
+  const uint64_t hash = DnsNameHash(padded_name, hash_seed_);
+  const size_t mask = buckets_.size() - 1;
+  const auto tag = static_cast<uint32_t>(hash >> 32);
+  for (size_t i = hash & mask; buckets_[i].entry != 0; i = (i + 1) & mask) {
+    if (buckets_[i].tag != tag) continue;
+    const uint32_t offset = buckets_[i].entry;
+    const auto entry = Load<Entry>(&wire_[offset]);
+    if (entry.name_length == padded_name.size() &&
+        std::memcmp(&wire_[offset + sizeof(Entry)], padded_name.data(), padded_name.size()) == 0) {
+      return {entry, offset};
+    }
+  }
+  return {};
+}
+
+void DnsZone::Insert(uint64_t hash, uint32_t offset) {
+  const size_t mask = buckets_.size() - 1;
+  size_t i = hash & mask;
+  while (buckets_[i].entry != 0) i = (i + 1) & mask;
+  buckets_[i] = {.tag = static_cast<uint32_t>(hash >> 32), .entry = offset};
+}
+
+DnsZone::RecordSet DnsZone::SetAt(const Place& place, size_t index) const {
+  return Load<RecordSet>(&wire_[place.offset + sizeof(Entry) + place.entry.name_length + index * sizeof(RecordSet)]);
+}
+
+DnsRecords DnsZone::RecordsOf(const RecordSet& set, size_t made_for, bool exact) const {
+  DnsRecords records;
+  records.bytes_ = &wire_[set.offset];
+  records.moves_ = records.bytes_ + set.whole_length;
+  records.count_ = set.count;
+  records.additional_ = set.additional;
+  records.length_ = set.length;
+  records.whole_length_ = set.whole_length;
+  records.move_count_ = set.move_count;
+  records.made_for_ = static_cast<uint8_t>(made_for);
+  records.exact_ = exact;
+  return records;
+}
+
+DnsZone::Found DnsZone::AnswerOf(const Place& place, uint16_t type) const {
+  constexpr size_t kWildcardLabel = 2;
+  const bool wildcard = (place.entry.flags & kWildcard) != 0;
+  const size_t made_for = place.entry.name_length - (wildcard ? kWildcardLabel : 0);
+  const auto records = [&](const RecordSet& set) { return RecordsOf(set, made_for, !wildcard); };
+  for (size_t i = 0; i < place.entry.set_count; ++i) {
+    const RecordSet set = SetAt(place, i);
+    if (set.type == type || type == kDnsTypeAny) return {Outcome::kAnswer, records(set)};
+  }
+  if ((place.entry.flags & kAlias) != 0) {
+    for (size_t i = 0; i < place.entry.set_count; ++i) {
+      if (const RecordSet set = SetAt(place, i); set.type == kDnsTypeCname) return {Outcome::kAlias, records(set)};
+    }
+  }
+  return Negative(Outcome::kNoData);
+}
+
+DnsZone::Found DnsZone::Referral(const Place& place) const {
+  for (size_t i = 0; i < place.entry.set_count; ++i) {
+    const RecordSet set = SetAt(place, i);
+    if (set.type == kDnsTypeNs) return {Outcome::kReferral, RecordsOf(set, place.entry.name_length, false)};
+  }
+  return Negative(Outcome::kNoData);
+}
+
+DnsZone::Found DnsZone::Lookup(const DnsLowerName& name, uint16_t type) const {
+  ConstBytes rest = name.bytes();
+  if (const Place place = Find(rest)) {
+    const bool cut = (place.entry.flags & kCut) != 0;
+    return cut && type != kDnsTypeDs ? Referral(place) : AnswerOf(place, type);  // RFC 4035 §3.1.4.1
+  }
+  while (rest.size() > apex_.size()) {
+    rest = DnsParent(rest);
+    const Place closest = Find(rest);
+    if (!closest) continue;
+    if ((closest.entry.flags & kCut) != 0) return Referral(closest);
+    if ((closest.entry.flags & kHasWildcard) == 0) break;
+    const DnsLowerName wildcard = DnsLowerName::Wildcard(rest);
+    if (const Place place = Find(wildcard.bytes())) return AnswerOf(place, type);
+    break;
+  }
+  return Negative(Outcome::kNxDomain);
+}
+
+}  // namespace qure

@@ -1,0 +1,71 @@
+// Collects the records of a zone and builds it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "proto/dns_block_writer.h"
+#include "proto/dns_zone.h"
+
+namespace qure {
+
+// The bytes of all records of one name and type, names uncompressed: what one answer can hold.
+inline constexpr size_t kDnsMaxSet = 12'000;
+
+class DnsZoneBuilder {
+ public:
+  // `apex` in lower-case wire form.
+  DnsZoneBuilder(std::string apex, uint64_t hash_seed);
+
+  // What is wrong with the record, for whoever wrote it; nullopt if it was taken. Records of one name and type share
+  // the lowest of their TTLs; one that is there already is taken once (RFC 2181 §5).
+  std::optional<std::string> Add(DnsRecord record);
+
+  // What is missing: a zone has one SOA and an NS at its apex (RFC 1035 §5.2).
+  std::optional<std::string> Missing() const;
+
+  // Nothing is missing. Empty non-terminals exist (RFC 4592 §2.2.2); what is below a delegation is glue.
+  DnsZone Build() const;
+
+ private:
+  struct Set {
+    uint32_t ttl = UINT32_MAX;
+    size_t bytes = 0;
+    std::vector<std::string> rdata;
+  };
+  using Sets = std::map<uint16_t, Set>;
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+  };
+  using Names = std::unordered_map<std::string, Sets, Hash, std::equal_to<>>;
+
+  using Flags = std::unordered_map<std::string_view, uint8_t>;  // by name: DnsZone::kCut and its like
+  struct Made {
+    DnsBlockWriter writer;
+    uint16_t additional = 0;
+  };
+
+  std::optional<std::string> Unfit(const DnsRecord& record) const;
+  Set* Find(std::string_view name, uint16_t type);
+  bool IsCut(std::string_view name) const;
+  bool IsBelowCut(std::string_view name) const;
+  Flags Served() const;
+  void AddHosts(uint16_t type, const Set& set, Made* made) const;
+  DnsZone::RecordSet AppendSet(std::string_view known, std::string_view owner, uint16_t type, uint32_t ttl,
+                               const Set& set, DnsZone* zone) const;
+  void AppendName(std::string_view text, uint8_t flags, DnsZone* zone) const;
+
+  std::string apex_;
+  uint64_t hash_seed_;
+  Names names_;
+  size_t record_count_ = 0;
+};
+
+}  // namespace qure

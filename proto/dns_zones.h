@@ -1,0 +1,31 @@
+// The zones that a server answers for: which is the closest to a name?
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "proto/dns_zone.h"
+
+namespace qure {
+
+class DnsZones {
+ public:
+  DnsZones() = default;
+  // Of several zones with one apex the first counts.
+  explicit DnsZones(std::vector<std::shared_ptr<const DnsZone>> zones);
+
+  // The zone whose apex is the longest end of `name`; null if there is none.
+  const DnsZone* Find(const DnsLowerName& name) const;
+
+  const std::vector<std::shared_ptr<const DnsZone>>& all() const { return zones_; }
+  bool empty() const { return zones_.empty(); }
+
+ private:
+  std::vector<std::shared_ptr<const DnsZone>> zones_;
+  std::vector<const DnsZone*> buckets_;   // open addressing by the hash of the apex, a power of two, half full at most
+  std::bitset<kDnsMaxName + 1> lengths_;  // of all apexes
+};
+
+}  // namespace qure
