@@ -104,7 +104,7 @@ class Composer {
   // Follows `place`, the question name. False if the records do not fit.
   bool Compose(DnsPlace place, uint16_t type) {
     for (size_t step = 0; step < kMostAliases; ++step) {
-      const DnsLowerName name = NameAt(place);
+      const DnsNameView name = NameAt(place);
       const DnsZone* const zone = zones_.Find(name);
       if (zone == nullptr || WasAt(name, step)) return true;
       places_[step] = place;
@@ -127,11 +127,10 @@ class Composer {
   static constexpr uint16_t kRecordHead = sizeof(Be16) + sizeof(DnsRecordHeader);
   static constexpr size_t kMostAliases = 8;
 
-  DnsLowerName NameAt(DnsPlace place) const { return DnsLowerName(ConstBytes(message_ + place.at, place.length)); }
-  bool WasAt(const DnsLowerName& name, size_t steps) const {
-    return std::ranges::any_of(std::span(places_).first(steps), [&](const DnsPlace& place) {
-      return std::ranges::equal(NameAt(place).bytes(), name.bytes());
-    });
+  DnsNameView NameAt(DnsPlace place) const { return {message_ + place.at, place.length}; }
+  bool WasAt(const DnsNameView& name, size_t steps) const {
+    return std::ranges::any_of(std::span(places_).first(steps),
+                               [&](const DnsPlace& place) { return NameAt(place) == name; });
   }
 
   bool Put(const DnsZone::Found& found, DnsPlace place) {

@@ -1,17 +1,13 @@
 #include "proto/dns_name.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 namespace qure {
 namespace {
 
 constexpr size_t kWord = sizeof(uint64_t);
-
-uint64_t Load(const uint8_t* p) {
-  uint64_t word;
-  std::memcpy(&word, p, sizeof(word));
-  return word;
-}
 
 // Eight bytes at a time: adds 0x20 to those within 'A' … 'Z'. Length bytes of labels are below 'A' and stay.
 constexpr uint64_t ToLower(uint64_t word) {
@@ -24,20 +20,24 @@ constexpr uint64_t ToLower(uint64_t word) {
 }
 static_assert(ToLower(0x405a415b617ac1da) == 0x407a615b617ac1da);
 
+// The eight bytes before `end`, in lower case.
+uint64_t LowerBefore(const uint8_t* end) {
+  uint64_t word;
+  std::memcpy(&word, end - kWord, kWord);
+  return ToLower(word);
+}
+
+// Of such a word the last `count` bytes, 1 to 8.
+uint64_t Last(uint64_t word, size_t count) {
+  static_assert(std::endian::native == std::endian::little);
+  return word >> 8 * (kWord - count);
+}
+
 // Both halves of the product depend on all bits of both factors.
 constexpr uint64_t FoldedMultiply(uint64_t a, uint64_t b) {
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(a) * b;
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
-
-// The last `count` < 8 bytes of a name with zeros behind them. Put together in a register: a word read back from memory
-// just after its bytes were written would wait for them.
-uint64_t Tail(const uint8_t* p, size_t count) {
-  static_assert(std::endian::native == std::endian::little);
-  uint64_t word = 0;
-  for (size_t i = count; i-- > 0;) word = word << 8 | p[i];
-  return word;
 }
 
 constexpr char ToLower(char c) {
@@ -118,29 +118,33 @@ std::string DnsToLower(ConstBytes name) {
   return lower;
 }
 
-DnsLowerName::DnsLowerName(ConstBytes name) : length_(std::min(name.size(), kDnsMaxName)) {
-  size_t i = 0;
-  for (; i + kWord <= length_; i += kWord) Store(i, Load(&name[i]));
-  Store(i, Tail(name.data() + i, length_ - i));
-  Store(i + kWord, 0);
-}
-
-DnsLowerName DnsLowerName::Wildcard(ConstBytes parent) {
-  std::array<uint8_t, kDnsMaxName + 2> name = {1, '*'};
-  std::memcpy(&name[2], parent.data(), parent.size());
-  return DnsLowerName(ConstBytes(name).first(parent.size() + 2));
-}
-
-void DnsLowerName::Store(size_t offset, uint64_t word) {
-  word = ToLower(word);
-  std::memcpy(&bytes_[offset], &word, kWord);
-}
-
-uint64_t DnsNameHash(ConstBytes name, uint64_t seed) {
+uint64_t DnsNameView::Hash(uint64_t seed) const {
   constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15;
-  uint64_t hash = seed ^ name.size();
-  for (size_t i = 0; i < name.size(); i += kWord) hash = FoldedMultiply(hash ^ Load(&name[i]), kMultiplier);
+  uint64_t hash = seed ^ length_;
+  const uint8_t* end = end_;
+  size_t left = length_;
+  for (; left > kWord; end -= kWord, left -= kWord) hash = FoldedMultiply(hash ^ LowerBefore(end), kMultiplier);
+  hash = FoldedMultiply(hash ^ Last(LowerBefore(end), left), kMultiplier);
   return FoldedMultiply(hash ^ seed, kMultiplier);
+}
+
+bool operator==(const DnsNameView& a, const DnsNameView& b) {
+  if (a.length_ != b.length_) return false;
+  const uint8_t* end_a = a.end_;
+  const uint8_t* end_b = b.end_;
+  size_t left = a.length_;
+  for (; left > kWord; end_a -= kWord, end_b -= kWord, left -= kWord) {
+    if (LowerBefore(end_a) != LowerBefore(end_b)) return false;
+  }
+  return Last(LowerBefore(end_a) ^ LowerBefore(end_b), left) == 0;
+}
+
+DnsNameBuffer::DnsNameBuffer(ConstBytes name, std::string_view prefix)
+    : length_(std::min(prefix.size() + name.size(), kDnsMaxName)) {
+  uint8_t* const begin = &bytes_[kLead];
+  const size_t lead = std::min(prefix.size(), length_);
+  std::copy_n(prefix.begin(), lead, begin);
+  std::copy_n(name.begin(), length_ - lead, begin + lead);
 }
 
 }  // namespace qure

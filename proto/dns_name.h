@@ -2,9 +2,7 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +13,7 @@ namespace qure {
 
 inline constexpr size_t kDnsMaxName = 255;  // RFC 1035 §2.3.4, with the root label
 inline constexpr size_t kDnsMaxLabel = 63;
+inline constexpr std::string_view kDnsWildcard("\1*", 2);  // the label (RFC 4592 §2.1.1)
 
 // Text ("www.home.example", final dot optional, \. and \DDD escapes) to lower-case wire form; nullopt if a label is
 // empty or longer than 63 bytes or the name longer than 255.
@@ -35,26 +34,45 @@ bool DnsIsWithin(std::string_view name, std::string_view ancestor);
 
 std::string DnsToLower(ConstBytes name);
 
-// A sound name in lower case with zeros behind it, so that it and every parent of it can be hashed in whole words.
-class DnsLowerName {
+// A sound name in any case, with eight bytes before it that can be read: in a message behind the header, in a
+// DnsNameBuffer, in a DnsZone. It is read by words from its end, so that its parents are the same words, only fewer.
+class DnsNameView {
  public:
-  explicit DnsLowerName(ConstBytes name);
-  explicit DnsLowerName(std::string_view name)
-      : DnsLowerName(ConstBytes(reinterpret_cast<const uint8_t*>(name.data()), name.size())) {}
-  // The wildcard below `parent` (RFC 4592 §2.1.1), which is a lower-case name.
-  static DnsLowerName Wildcard(ConstBytes parent);
+  DnsNameView(const uint8_t* begin, size_t length) : end_(begin + length), length_(length) {}
 
-  ConstBytes bytes() const { return ConstBytes(bytes_).first(length_); }
+  size_t length() const { return length_; }
+  const uint8_t* begin() const { return end_ - length_; }
+  ConstBytes bytes() const { return {begin(), length_}; }
+  bool is_root() const { return length_ == 1; }
+  DnsNameView parent() const {  // not of the root
+    const size_t length = length_ - 1 - *begin();
+    return {end_ - length, length};
+  }
+
+  // Of the name in lower case. `seed` should be a secret of the node: whoever knows it can choose names that share a
+  // bucket.
+  uint64_t Hash(uint64_t seed) const;
+  friend bool operator==(const DnsNameView& a, const DnsNameView& b);
 
  private:
-  void Store(size_t offset, uint64_t word);
-
+  const uint8_t* end_;
   size_t length_;
-  std::array<uint8_t, 256 + sizeof(uint64_t)> bytes_;
 };
 
-// `name` is the end of a DnsLowerName. `seed` should be a secret of the node: whoever knows it can choose names that
-// share a bucket.
-uint64_t DnsNameHash(ConstBytes name, uint64_t seed);
+class DnsNameBuffer {
+ public:
+  // `prefix`: whole labels before the name.
+  explicit DnsNameBuffer(ConstBytes name, std::string_view prefix = {});
+  explicit DnsNameBuffer(std::string_view name)
+      : DnsNameBuffer(ConstBytes(reinterpret_cast<const uint8_t*>(name.data()), name.size())) {}
+
+  DnsNameView view() const { return {&bytes_[kLead], length_}; }
+
+ private:
+  static constexpr size_t kLead = sizeof(uint64_t);
+
+  size_t length_;
+  std::array<uint8_t, kLead + kDnsMaxName> bytes_{};
+};
 
 }  // namespace qure

@@ -44,19 +44,16 @@ void DnsRecords::Write(uint8_t* message, uint16_t at, DnsPlace name, bool with_a
   }
 }
 
-DnsZone::Place DnsZone::Find(ConstBytes padded_name) const {
-  if (padded_name.size() > longest_name_) return {};
-  const uint64_t hash = DnsNameHash(padded_name, hash_seed_);
+DnsZone::Place DnsZone::Find(const DnsNameView& name) const {
+  if (name.length() > longest_name_) return {};
+  const uint64_t hash = name.Hash(hash_seed_);
   const size_t mask = buckets_.size() - 1;
   const auto tag = static_cast<uint32_t>(hash >> 32);
   for (size_t i = hash & mask; buckets_[i].entry != 0; i = (i + 1) & mask) {
     if (buckets_[i].tag != tag) continue;
     const uint32_t offset = buckets_[i].entry;
     const auto entry = Load<Entry>(&wire_[offset]);
-    if (entry.name_length == padded_name.size() &&
-        std::memcmp(&wire_[offset + sizeof(Entry)], padded_name.data(), padded_name.size()) == 0) {
-      return {entry, offset};
-    }
+    if (DnsNameView(&wire_[offset + sizeof(Entry)], entry.name_length) == name) return {entry, offset};
   }
   return {};
 }
@@ -87,9 +84,8 @@ DnsRecords DnsZone::RecordsOf(const RecordSet& set, size_t made_for, bool exact)
 }
 
 DnsZone::Found DnsZone::AnswerOf(const Place& place, uint16_t type) const {
-  constexpr size_t kWildcardLabel = 2;
   const bool wildcard = (place.entry.flags & kWildcard) != 0;
-  const size_t made_for = place.entry.name_length - (wildcard ? kWildcardLabel : 0);
+  const size_t made_for = place.entry.name_length - (wildcard ? kDnsWildcard.size() : 0);
   const auto records = [&](const RecordSet& set) { return RecordsOf(set, made_for, !wildcard); };
   for (size_t i = 0; i < place.entry.set_count; ++i) {
     const RecordSet set = SetAt(place, i);
@@ -111,20 +107,19 @@ DnsZone::Found DnsZone::Referral(const Place& place) const {
   return Negative(Outcome::kNoData);
 }
 
-DnsZone::Found DnsZone::Lookup(const DnsLowerName& name, uint16_t type) const {
-  ConstBytes rest = name.bytes();
-  if (const Place place = Find(rest)) {
+DnsZone::Found DnsZone::Lookup(const DnsNameView& name, uint16_t type) const {
+  if (const Place place = Find(name)) {
     const bool cut = (place.entry.flags & kCut) != 0;
     return cut && type != kDnsTypeDs ? Referral(place) : AnswerOf(place, type);  // RFC 4035 §3.1.4.1
   }
-  while (rest.size() > apex_.size()) {
-    rest = DnsParent(rest);
+  for (DnsNameView rest = name; rest.length() > apex_.size();) {
+    rest = rest.parent();
     const Place closest = Find(rest);
     if (!closest) continue;
     if ((closest.entry.flags & kCut) != 0) return Referral(closest);
     if ((closest.entry.flags & kHasWildcard) == 0) break;
-    const DnsLowerName wildcard = DnsLowerName::Wildcard(rest);
-    if (const Place place = Find(wildcard.bytes())) return AnswerOf(place, type);
+    const DnsNameBuffer wildcard(rest.bytes(), kDnsWildcard);
+    if (const Place place = Find(wildcard.view())) return AnswerOf(place, type);
     break;
   }
   return Negative(Outcome::kNxDomain);

@@ -67,7 +67,7 @@ class DnsZone {
 
   // `name` is at or below the apex. ANY is answered with one of the record sets (RFC 8482 §4.1). Wildcards and empty
   // non-terminals are as in RFC 4592.
-  Found Lookup(const DnsLowerName& name, uint16_t type) const;
+  Found Lookup(const DnsNameView& name, uint16_t type) const;
 
   const std::string& apex() const { return apex_; }  // lower-case wire form
   size_t name_count() const { return name_count_; }
@@ -112,7 +112,7 @@ class DnsZone {
     explicit operator bool() const { return offset != 0; }
   };
 
-  Place Find(ConstBytes padded_name) const;
+  Place Find(const DnsNameView& name) const;
   Found AnswerOf(const Place& place, uint16_t type) const;
   Found Referral(const Place& place) const;
   Found Negative(Outcome outcome) const { return {outcome, RecordsOf(soa_, apex_.size(), false)}; }

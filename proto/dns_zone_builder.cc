@@ -9,7 +9,6 @@
 namespace qure {
 namespace {
 
-constexpr std::string_view kWildcardLabel("\1*", 2);
 constexpr size_t kMaxBlock = 16'383;  // what a DnsMove can reach
 constexpr size_t kRecordHead = 2 + sizeof(DnsRecordHeader);
 
@@ -55,7 +54,7 @@ std::optional<std::string> DnsZoneBuilder::Unfit(const DnsRecord& record) const 
   const bool at_apex = record.name == apex_;
   if (record.type == kDnsTypeSoa && !at_apex) return "is a SOA below the zone itself; put it into a zone of its own";
   if (record.type == kDnsTypeDname) return "is a DNAME, which is not served; give every name a CNAME";
-  if (record.type == kDnsTypeNs && record.name.starts_with(kWildcardLabel)) {
+  if (record.type == kDnsTypeNs && record.name.starts_with(kDnsWildcard)) {
     return "is a delegation of a wildcard, which means nothing (RFC 4592 §4.2); delegate a name";
   }
   if (record.type == kDnsTypeOpt || (record.type >= 128 && record.type < 256)) {
@@ -132,7 +131,7 @@ DnsZoneBuilder::Flags DnsZoneBuilder::Served() const {
     if (has_cuts && IsBelowCut(text)) continue;
     for (std::string_view name = text;; name = DnsParent(name)) {
       served.try_emplace(name, 0);
-      if (name.starts_with(kWildcardLabel) && name != apex_) {
+      if (name.starts_with(kDnsWildcard) && name != apex_) {
         served[name] |= DnsZone::kWildcard;
         served[DnsParent(name)] |= DnsZone::kHasWildcard;
       }
@@ -223,8 +222,7 @@ DnsZone DnsZoneBuilder::Build() const {
   zone.buckets_.resize(std::bit_ceil(2 * served.size()));
   for (const auto& [text, flags] : served) {
     zone.longest_name_ = std::max(zone.longest_name_, text.size());
-    const DnsLowerName padded(text);
-    zone.Insert(DnsNameHash(padded.bytes(), hash_seed_), static_cast<uint32_t>(zone.wire_.size()));
+    zone.Insert(DnsNameBuffer(text).view().Hash(hash_seed_), static_cast<uint32_t>(zone.wire_.size()));
     AppendName(text, flags, &zone);
   }
   return zone;

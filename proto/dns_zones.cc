@@ -1,7 +1,6 @@
 #include "proto/dns_zones.h"
 
 #include <bit>
-#include <cstring>
 #include <utility>
 
 namespace qure {
@@ -11,29 +10,28 @@ constexpr uint64_t kHashSeed = 0;  // the apexes are few, and not chosen by whoe
 DnsZones::DnsZones(std::vector<std::shared_ptr<const DnsZone>> zones)
     : zones_(std::move(zones)), buckets_(std::bit_ceil(2 * zones_.size() + 1)) {
   for (const auto& zone : zones_) {
-    const DnsLowerName apex(zone->apex());
-    if (const DnsZone* const known = Find(apex); known != nullptr && known->apex() == zone->apex()) continue;
+    const DnsNameBuffer apex(zone->apex());
+    const uint64_t hash = apex.view().Hash(kHashSeed);
+    size_t i = hash & (buckets_.size() - 1);
+    while (buckets_[i].zone != nullptr && !(buckets_[i].apex.view() == apex.view()))
+      i = (i + 1) & (buckets_.size() - 1);
+    if (buckets_[i].zone != nullptr) continue;
+    buckets_[i] = {.apex = apex, .zone = zone.get()};
     lengths_.set(zone->apex().size());
-    size_t i = DnsNameHash(apex.bytes(), kHashSeed) & (buckets_.size() - 1);
-    while (buckets_[i] != nullptr) i = (i + 1) & (buckets_.size() - 1);
-    buckets_[i] = zone.get();
   }
 }
 
-const DnsZone* DnsZones::Find(const DnsLowerName& name) const {
-  for (ConstBytes rest = name.bytes(); !buckets_.empty(); rest = DnsParent(rest)) {
-    if (lengths_.test(rest.size())) {
-      const size_t mask = buckets_.size() - 1;
-      for (size_t i = DnsNameHash(rest, kHashSeed) & mask; buckets_[i] != nullptr; i = (i + 1) & mask) {
-        const std::string& apex = buckets_[i]->apex();
-        if (apex.size() == rest.size() && std::memcmp(apex.data(), rest.data(), rest.size()) == 0) {
-          return buckets_[i];
-        }
+const DnsZone* DnsZones::Find(const DnsNameView& name) const {
+  if (zones_.empty()) return nullptr;
+  const size_t mask = buckets_.size() - 1;
+  for (DnsNameView rest = name;; rest = rest.parent()) {
+    if (lengths_.test(rest.length())) {
+      for (size_t i = rest.Hash(kHashSeed) & mask; buckets_[i].zone != nullptr; i = (i + 1) & mask) {
+        if (buckets_[i].apex.view() == rest) return buckets_[i].zone;
       }
     }
-    if (rest.size() <= 1) break;
+    if (rest.is_root()) return nullptr;
   }
-  return nullptr;
 }
 
 }  // namespace qure

@@ -17,14 +17,19 @@ class DnsZones {
   explicit DnsZones(std::vector<std::shared_ptr<const DnsZone>> zones);
 
   // The zone whose apex is the longest end of `name`; null if there is none.
-  const DnsZone* Find(const DnsLowerName& name) const;
+  const DnsZone* Find(const DnsNameView& name) const;
 
   const std::vector<std::shared_ptr<const DnsZone>>& all() const { return zones_; }
   bool empty() const { return zones_.empty(); }
 
  private:
+  struct Bucket {
+    DnsNameBuffer apex{std::string_view("\0", 1)};
+    const DnsZone* zone = nullptr;
+  };
+
   std::vector<std::shared_ptr<const DnsZone>> zones_;
-  std::vector<const DnsZone*> buckets_;   // open addressing by the hash of the apex, a power of two, half full at most
+  std::vector<Bucket> buckets_;           // open addressing by the hash of the apex, a power of two, half full at most
   std::bitset<kDnsMaxName + 1> lengths_;  // of all apexes
 };
 

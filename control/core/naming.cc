@@ -7,6 +7,7 @@ namespace qure {
 std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones) {
   if (zones.empty()) return nullptr;
   std::vector<std::shared_ptr<const DnsZone>> served;
+  served.reserve(zones.size());
   for (const ZoneConfig& zone : zones) served.push_back(zone.zone);
   return std::make_shared<const DnsAuthority>(DnsAuthority{.zones = DnsZones(std::move(served))});
 }

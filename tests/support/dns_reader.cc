@@ -101,7 +101,7 @@ std::optional<ZoneAnswer> AskZone(const DnsZone& zone, std::string_view name, ui
   std::vector<uint8_t> message(sizeof(DnsHeader));
   message.insert(message.end(), name.begin(), name.end());
   message.resize(message.size() + 4);
-  const DnsZone::Found found = zone.Lookup(DnsLowerName(name), type);
+  const DnsZone::Found found = zone.Lookup({&message[sizeof(DnsHeader)], name.size()}, type);
   const auto at = static_cast<uint16_t>(message.size());
   message.resize(at + found.records.whole_length());
   found.records.Write(message.data(), at, {.length = static_cast<uint16_t>(name.size())}, true);

@@ -24,7 +24,7 @@ TEST(Naming, NoZonesNoAuthority) {
 TEST(Naming, EveryZoneIsServed) {
   const auto authority = BuildDnsAuthority({MakeZone("home.example"), MakeZone("shop.example")});
   ASSERT_NE(authority, nullptr);
-  const auto zone_of = [&](std::string_view name) { return authority->zones.Find(DnsLowerName(Wire(name))); };
+  const auto zone_of = [&](std::string_view name) { return authority->zones.Find(DnsNameBuffer(Wire(name)).view()); };
   ASSERT_NE(zone_of("www.home.example"), nullptr);
   EXPECT_EQ(zone_of("www.home.example")->apex(), Wire("home.example"));
   ASSERT_NE(zone_of("shop.example"), nullptr);

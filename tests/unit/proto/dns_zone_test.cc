@@ -17,9 +17,7 @@ namespace {
 using Outcome = DnsZone::Outcome;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using testing::ReadRecord;
-using ::testing::UnorderedElementsAre;
 
 std::string Wire(std::string_view name) {
   return DnsNameToWire(name).value();
@@ -86,8 +84,8 @@ TEST(DnsZone, CaseDoesNotMatter) {
   DnsZoneBuilder builder(Wire("@[`{"), 0);
   builder.Add({Wire("@[`{"), kDnsTypeSoa, 1, Soa(1)});
   const DnsZones zones({std::make_shared<DnsZone>(builder.Build())});
-  EXPECT_NE(zones.Find(DnsLowerName(Wire("@[`{"))), nullptr);
-  EXPECT_EQ(zones.Find(DnsLowerName(Wire("`{@["))), nullptr);
+  EXPECT_NE(zones.Find(DnsNameBuffer(Wire("@[`{")).view()), nullptr);
+  EXPECT_EQ(zones.Find(DnsNameBuffer(Wire("`{@[")).view()), nullptr);
 }
 
 TEST(DnsZone, NegativeAnswersCarryTheSoa) {
@@ -147,7 +145,7 @@ TEST(DnsZone, RecordsFollowTheNameThatTheyBelongTo) {
   // A CNAME of 12 bytes before the name, which stands within its rdata, and the records behind it.
   const DnsZone zone = HomeZone();
   const std::string name = Wire("home.example");
-  const DnsZone::Found found = zone.Lookup(DnsLowerName(name), kDnsTypeMx);
+  const DnsZone::Found found = zone.Lookup(DnsNameBuffer(name).view(), kDnsTypeMx);
   Bytes message = Bytes(sizeof(DnsHeader)) + Bytes{1, 'x', 0, 0, 5, 0, 1} + Hex("c00c 0005 0001 00000000 000e") +
                   Bytes(name.begin(), name.end());
   const auto place = static_cast<uint16_t>(message.size() - name.size());
@@ -268,7 +266,7 @@ std::shared_ptr<const DnsZone> Small(std::string_view apex) {
 TEST(DnsZones, TheClosestZoneCounts) {
   const DnsZones zones({Small("example"), Small("deep.sub.example"), Small("home.test")});
   const auto apex = [&](std::string_view name) {
-    const DnsZone* const zone = zones.Find(DnsLowerName(Wire(name)));
+    const DnsZone* const zone = zones.Find(DnsNameBuffer(Wire(name)).view());
     return zone == nullptr ? "" : zone->apex();
   };
   EXPECT_EQ(apex("deep.sub.example"), Wire("deep.sub.example"));
@@ -277,8 +275,8 @@ TEST(DnsZones, TheClosestZoneCounts) {
   EXPECT_EQ(apex("EXAMPLE"), Wire("example"));
   EXPECT_EQ(apex("x.y.home.test"), Wire("home.test"));
   for (const char* name : {".", "test", "xhome.test", "home.test.net", "other"}) EXPECT_EQ(apex(name), "") << name;
-  EXPECT_EQ(DnsZones().Find(DnsLowerName(Wire("example"))), nullptr);
-  EXPECT_EQ(DnsZones({Small(".")}).Find(DnsLowerName(Wire("a.b")))->apex(), Wire("."));
+  EXPECT_EQ(DnsZones().Find(DnsNameBuffer(Wire("example")).view()), nullptr);
+  EXPECT_EQ(DnsZones({Small(".")}).Find(DnsNameBuffer(Wire("a.b")).view())->apex(), Wire("."));
 }
 
 }  // namespace
