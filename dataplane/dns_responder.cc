@@ -37,10 +37,6 @@ class Writer {
     std::memcpy(message_ + at_, bytes.data(), bytes.size());
     at_ = static_cast<uint16_t>(at_ + bytes.size());
   }
-  void Put(Be16 word) {
-    std::memcpy(message_ + at_, &word, sizeof(word));
-    at_ = static_cast<uint16_t>(at_ + sizeof(word));
-  }
 
  private:
   uint8_t* message_;

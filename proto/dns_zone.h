@@ -73,7 +73,6 @@ class DnsZone {
   size_t name_count() const { return name_count_; }
   size_t record_count() const { return record_count_; }
   uint32_t serial() const { return serial_; }
-  size_t bytes() const { return wire_.size() + buckets_.size() * sizeof(Bucket); }
 
  private:
   friend class DnsZoneBuilder;

@@ -19,9 +19,6 @@ class DnsZones {
   // The zone whose apex is the longest end of `name`; null if there is none.
   const DnsZone* Find(const DnsNameView& name) const;
 
-  const std::vector<std::shared_ptr<const DnsZone>>& all() const { return zones_; }
-  bool empty() const { return zones_.empty(); }
-
  private:
   struct Bucket {
     DnsNameBuffer apex{std::string_view("\0", 1)};

@@ -176,12 +176,15 @@ bool Balancing::AllAt(const BalanceView& view, uint32_t stage) const {
   });
 }
 
-// Whether all others have told these nodes of their exceptions. Who has no share, as it drains, has the most of them.
+// Whether all others have told these nodes, this one among them, of their exceptions. Who has no share, as it drains,
+// has the most of them.
 bool Balancing::AllHaveTold(const BalanceView& view, const std::set<NodeId>& whom) const {
+  const uint64_t among = HashOf(whom, self_);
   return std::ranges::all_of(present_, [&](const NodeId& node) {
     const Member* const member = view.members->Find(node);
-    return member == nullptr || (member->hello.balance_settled() == balancer_.digest() &&
-                                 member->hello.balance_told() == HashOf(whom, node));
+    if (member == nullptr) return true;
+    const uint64_t told = whom.contains(node) ? among : HashOf(whom, node);
+    return member->hello.balance_settled() == balancer_.digest() && member->hello.balance_told() == told;
   });
 }
 
