@@ -162,6 +162,24 @@ TEST(DnsZone, RecordsFollowTheNameThatTheyBelongTo) {
   EXPECT_EQ(read->additional[0].name, "mail.home.example.");
 }
 
+TEST(DnsZone, AWildcardsRecordsFollowTheNameToo) {
+  const DnsZone zone = HomeZone();
+  const std::string name = Wire("x.apps.home.example");
+  Bytes message = Bytes(sizeof(DnsHeader)) + Bytes{1, 'x', 0, 0, 5, 0, 1} + Hex("c00c 0005 0001 00000000 0015") +
+                  Bytes(name.begin(), name.end());
+  const DnsPlace place{.at = static_cast<uint16_t>(message.size() - name.size()),
+                       .length = static_cast<uint16_t>(name.size())};
+  const auto at = static_cast<uint16_t>(message.size());
+  const DnsZone::Found found = zone.Lookup(DnsNameBuffer(name).view(), kDnsTypeA);
+  message.resize(at + found.records.length());
+  found.records.Write(message.data(), at, place, false);
+  message[5] = 1;
+  message[7] = 2;
+  const auto read = testing::ReadDns(message);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->answers[1], (ReadRecord{"x.apps.home.example.", kDnsTypeA, 60, "\6\6\6\6"}));
+}
+
 TEST(DnsZone, DelegationsAreReferredTo) {
   const DnsZone zone = HomeZone();
   for (const char* name : {"branch.home.example", "www.branch.home.example", "ns.branch.home.example"}) {
