@@ -85,7 +85,8 @@ absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config,
   if (!config.node.metrics.empty()) {
     const MetricsSource source = {.node = [&runtime] { return runtime.status(); },
                                   .mbufs_in_use = [&parts] { return parts.dataplane->mbufs_in_use(); },
-                                  .workers = runtime.workers()};
+                                  .workers = runtime.workers(),
+                                  .names = [&runtime] { return runtime.names(); }};
     absl::StatusOr<std::unique_ptr<MetricsServer>> listening = MetricsServer::Listen(config.node.metrics, source);
     if (!listening.ok()) return listening.status();
     metrics = *std::move(listening);
@@ -117,8 +118,10 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
       HostInterface::Create(HostOptionsOf(config, *lan, (*dataplane)->lan_mtu()));
   if (!host.ok()) return host.status();
 
+  const bool shared = config.node.lan_mode == LanMode::kShared;
+  const std::string lan_interface = shared ? lan->interface() : config.node.host_interface;
   absl::StatusOr<Ending> ending =
-      Run(config_path, config, *facts, {store->get(), dataplane->get(), host->get(), server->get()});
+      Run(config_path, config, *facts, {store->get(), dataplane->get(), host->get(), server->get(), lan_interface});
   if (ending.ok() && *ending == Ending::kNewIdentity) {
     if (absl::Status taken = (*store)->TakeNewIdentity(); !taken.ok()) return taken;
   }

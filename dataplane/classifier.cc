@@ -91,6 +91,7 @@ Verdicts ClassifyLocal(const Snapshot& snapshot, ConstBytes segment, const IpVie
     const bool icmp = view.protocol == (is_v6 ? kProtocolIcmpv6 : kProtocolIcmp);
     return icmp && segment.size() < sizeof(IcmpHeader) ? Done(Reason::icmp_truncated) : kernel;
   }
+  if (snapshot.dns != nullptr && port == kDnsPort) return kernel;  // over TCP, in fragments: this node answers as well
   const ServiceMap* services = snapshot.services.get();
   const bool closed = services != nullptr && services->drop_others && services->Find(view.protocol, port, 0) == 0;
   return closed ? Done(Reason::service_port_closed) : kernel;

@@ -1,21 +1,19 @@
 // DNS queries to a held service address, answered in place from the snapshot's zones.
 #pragma once
 
+#include "dataplane/forwarder.h"
 #include "dataplane/frame.h"
 #include "proto/snapshot.h"
 
 namespace qure {
 
 // Frame `index` of the batch is an unfragmented UDP packet to port 53; the snapshot has zones.
-Reason RespondDns4(const Snapshot& snapshot, size_t index, Batch* batch);
-Reason RespondDns6(const Snapshot& snapshot, size_t index, Batch* batch);
+// `flows` knows which answers are given too often, and when it is.
+Reason RespondDns4(const Snapshot& snapshot, const Flows& flows, size_t index, Batch* batch);
+Reason RespondDns6(const Snapshot& snapshot, const Flows& flows, size_t index, Batch* batch);
 
-// The DNS message alone: the answer to `message[0, length)` is written over it, within `capacity` bytes. Returns the
-// reason and, where its verdict is kAnswer, the length of the answer.
-struct DnsReply {
-  Reason reason;
-  uint16_t length = 0;
-};
-DnsReply AnswerDns(const DnsAuthority& authority, uint8_t* message, uint16_t length, uint16_t capacity);
+// Brings into the cache what the answers to the DNS queries of a batch are made from. The snapshot has zones. Worth its
+// while where they are large.
+void PrefetchDns(const DnsZones& zones, const Batch& batch);
 
 }  // namespace qure

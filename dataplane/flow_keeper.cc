@@ -19,6 +19,7 @@ FlowKeeper::FlowKeeper(const FlowOptions& options, WorkerCounters* counters)
       counters_(counters),
       table_(options.flows, options.seed),
       crowds_(options.seed),
+      answers_(options.seed),
       top_(options.seed) {
   table_.Populate();
 }

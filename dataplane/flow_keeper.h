@@ -1,6 +1,6 @@
 // What a worker does for its flow table beside forwarding: forgets idle flows, tells the control thread of those that
 // this node owns though the table of shares names another, learns such flows of others, watches for crowds, and counts
-// who has the most.
+// who has the most. It also keeps what is to be remembered of packets that are of no flow.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,7 @@ class FlowKeeper {
   FlowKeeper(const FlowOptions& options, WorkerCounters* counters);
 
   Flows At(MonoTime now) {
-    return {.table = &table_, .crowds = &crowds_, .requests = &requests_, .now = FlowTimeOf(now)};
+    return {.table = &table_, .crowds = &crowds_, .requests = &requests_, .answers = &answers_, .now = FlowTimeOf(now)};
   }
 
   // Once a round. True if there is something for the control thread.
@@ -59,6 +59,7 @@ class FlowKeeper {
   FlowTable table_;
   CrowdWatch crowds_;
   RequestWatch requests_;
+  DnsLimiter answers_;
   TopWatch top_;
   FlowTime swept_;
   size_t due_ = 0;         // buckets to sweep

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "dataplane/crowd_watch.h"
+#include "dataplane/dns_limiter.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/frame.h"
 #include "dataplane/request_watch.h"
@@ -25,6 +26,7 @@ struct Flows {
   FlowTable* table = nullptr;
   CrowdWatch* crowds = nullptr;      // null: nobody watches
   RequestWatch* requests = nullptr;  // …
+  DnsLimiter* answers = nullptr;     // null: DNS is answered without limit
   FlowTime now;
 };
 

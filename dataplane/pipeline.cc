@@ -29,7 +29,13 @@ Reason AnswerFrom(const Snapshot& snapshot, Reason reason, Frame* frame) {
   return Reason::drain_answer;
 }
 
-Reason RunStage(const Snapshot& snapshot, Lane lane, size_t index, Batch* batch) {
+// A DNS query that was answered in place, or that this node has to ask another server.
+Reason FinishDns(const Snapshot& snapshot, Reason reason, size_t index, Batch* batch) {
+  if (reason == Reason::dns_forwarded) return DeliverToHost(snapshot, index, reason, batch);
+  return AnswerFrom(snapshot, reason, &batch->frames[index]);
+}
+
+Reason RunStage(const Snapshot& snapshot, const Flows& flows, Lane lane, size_t index, Batch* batch) {
   switch (lane) {
     case Lane::kDone:
       break;
@@ -42,9 +48,9 @@ Reason RunStage(const Snapshot& snapshot, Lane lane, size_t index, Batch* batch)
     case Lane::kEcho6:
       return AnswerFrom(snapshot, RespondEcho6(snapshot, index, batch), &batch->frames[index]);
     case Lane::kDns4:
-      return AnswerFrom(snapshot, RespondDns4(snapshot, index, batch), &batch->frames[index]);
+      return FinishDns(snapshot, RespondDns4(snapshot, flows, index, batch), index, batch);
     case Lane::kDns6:
-      return AnswerFrom(snapshot, RespondDns6(snapshot, index, batch), &batch->frames[index]);
+      return FinishDns(snapshot, RespondDns6(snapshot, flows, index, batch), index, batch);
     case Lane::kCluster:
       return SortClusterDatagram(batch->frames[index], batch->parsed[index]);
     case Lane::kFlow:  // all of them were forwarded before
@@ -66,7 +72,8 @@ void ProcessLan(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
   batch->event_count = 0;
   Classify(snapshot, batch);
   if (snapshot.balance != nullptr) ForwardFlows(snapshot, flows, batch);
-  for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = RunStage(snapshot, batch->lanes[i], i, batch);
+  if (snapshot.dns != nullptr && snapshot.dns->zones.large()) PrefetchDns(snapshot.dns->zones, *batch);
+  for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = RunStage(snapshot, flows, batch->lanes[i], i, batch);
 }
 
 void ProcessHost(const Snapshot& snapshot, const Flows& flows, Batch* batch) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <type_traits>
 
 #include "proto/reason.h"
@@ -14,6 +15,13 @@ namespace qure {
 
 using ConstBytes = std::span<const uint8_t>;
 using MutableBytes = std::span<uint8_t>;
+
+inline ConstBytes AsBytes(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+inline std::string_view AsText(ConstBytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 // What a parser found wrong; nullopt when the bytes are sound.
 using ParseError = std::optional<Reason>;

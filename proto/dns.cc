@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/dns_cookie.h"
 #include "proto/dns_name.h"
 
 namespace qure {
@@ -35,11 +36,12 @@ size_t SkipName(ConstBytes message, size_t offset, bool may_be_compressed) {
 }
 
 ParseError ParseQuestion(ConstBytes message, DnsQuery* out) {
-  const size_t name_end = SkipName(message, sizeof(DnsHeader), false);
-  if (name_end == 0) return Reason::dns_format_error;
+  const ConstBytes name = DnsQuestionName(message);
+  if (name.empty()) return Reason::dns_format_error;
+  const size_t name_end = sizeof(DnsHeader) + name.size();
   const auto* tail = HeaderAt<QuestionTail>(message, name_end);
   if (tail == nullptr) return Reason::dns_format_error;
-  out->name = message.subspan(sizeof(DnsHeader), name_end - sizeof(DnsHeader));
+  out->name = name;
   out->type = tail->type.value();
   out->klass = tail->klass.value();
   out->question_end = static_cast<uint16_t>(name_end + sizeof(QuestionTail));
@@ -52,14 +54,52 @@ struct RecordWalk {
   uint8_t edns_version = 0;
 };
 
+struct OptionHeader {
+  Be16 code;
+  Be16 length;
+};
+static_assert(sizeof(OptionHeader) == 4);
+
+// Client cookie, and server cookie if the asker has one (RFC 7873 §5.2).
+ParseError ReadCookie(ConstBytes option, DnsQuery* out) {
+  constexpr size_t kShortestServer = 8;
+  constexpr size_t kLongestServer = 32;
+  if (!out->client_cookie.empty()) return std::nullopt;  // the first one counts
+  const size_t server = option.size() - std::min(option.size(), kDnsClientCookie);
+  if (option.size() < kDnsClientCookie || (server != 0 && (server < kShortestServer || server > kLongestServer))) {
+    return Reason::dns_format_error;  // RFC 7873 §5.2.2
+  }
+  out->client_cookie = option.first(kDnsClientCookie);
+  out->server_cookie = option.subspan(kDnsClientCookie);
+  return std::nullopt;
+}
+
+// The options that we know; all others are ignored (RFC 6891 §6.1.2).
+ParseError ReadOptions(ConstBytes options, DnsQuery* out) {
+  while (!options.empty()) {
+    const auto* header = HeaderAt<OptionHeader>(options, 0);
+    if (header == nullptr) return Reason::dns_format_error;
+    options = options.subspan(sizeof(OptionHeader));
+    const size_t length = header->length.value();
+    if (length > options.size()) return Reason::dns_format_error;
+    if (header->code.value() == kDnsOptionNsid) out->nsid = true;
+    if (header->code.value() == kDnsOptionCookie) {
+      if (const ParseError error = ReadCookie(options.first(length), out)) return error;
+    }
+    options = options.subspan(length);
+  }
+  return std::nullopt;
+}
+
 // An OPT record (RFC 6891 §6.1.2): its class is the payload size, its TTL begins with extended RCODE and version.
-ParseError ReadOpt(const DnsRecordHeader& record, bool root_owner, RecordWalk* walk, DnsQuery* out) {
+ParseError ReadOpt(const DnsRecordHeader& record, ConstBytes options, bool root_owner, RecordWalk* walk,
+                   DnsQuery* out) {
   if (!root_owner || out->edns) return Reason::dns_format_error;  // RFC 6891 §6.1.1
   out->edns = true;
   out->payload_limit = std::clamp(record.klass.value(), kDnsPlainPayload, kDnsEdnsPayload);
   walk->edns_version = static_cast<uint8_t>(record.ttl.value() >> 16);
   out->dnssec_ok = (record.ttl.value() & 0x8000) != 0;  // RFC 3225 §3
-  return std::nullopt;
+  return walk->edns_version == 0 ? ReadOptions(options, out) : std::nullopt;
 }
 
 // Steps over `count` records of one section. Each takes 11 bytes at least, so the message bounds the loop.
@@ -74,7 +114,8 @@ ParseError WalkSection(ConstBytes message, uint16_t count, bool additional, Reco
     if (record->type.value() == kDnsTypeOpt) {
       if (!additional) return Reason::dns_format_error;  // RFC 6891 §6.1.1
       const bool root_owner = message[walk->offset] == 0;
-      if (const ParseError error = ReadOpt(*record, root_owner, walk, out)) return error;
+      const ConstBytes options = message.subspan(rdata, record->rdata_length.value());
+      if (const ParseError error = ReadOpt(*record, options, root_owner, walk, out)) return error;
     }
     walk->offset = rdata + record->rdata_length.value();
   }
@@ -82,6 +123,11 @@ ParseError WalkSection(ConstBytes message, uint16_t count, bool additional, Reco
 }
 
 }  // namespace
+
+ConstBytes DnsQuestionName(ConstBytes message) {
+  const size_t end = SkipName(message, sizeof(DnsHeader), false);
+  return end == 0 ? ConstBytes() : message.subspan(sizeof(DnsHeader), end - sizeof(DnsHeader));
+}
 
 ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out) {
   *out = {};

@@ -27,9 +27,12 @@ inline constexpr uint16_t kDnsTypeRrsig = 46;
 inline constexpr uint16_t kDnsTypeNsec = 47;
 inline constexpr uint16_t kDnsTypeAny = 255;
 inline constexpr uint16_t kDnsClassIn = 1;
+inline constexpr uint16_t kDnsClassAny = 255;
+inline constexpr uint16_t kDnsClassChaos = 3;
 
 inline constexpr uint8_t kDnsNoError = 0;
 inline constexpr uint8_t kDnsFormErr = 1;
+inline constexpr uint8_t kDnsServFail = 2;
 inline constexpr uint8_t kDnsNxDomain = 3;
 inline constexpr uint8_t kDnsNotImp = 4;
 inline constexpr uint8_t kDnsRefused = 5;
@@ -39,9 +42,14 @@ inline constexpr uint16_t kDnsFlagResponse = 0x8000;
 inline constexpr uint16_t kDnsFlagAuthoritative = 0x0400;
 inline constexpr uint16_t kDnsFlagTruncated = 0x0200;
 inline constexpr uint16_t kDnsFlagRecursionDesired = 0x0100;
+inline constexpr uint16_t kDnsFlagRecursionAvailable = 0x0080;
 
-inline constexpr uint16_t kDnsPlainPayload = 512;  // without EDNS (RFC 1035 §4.2.1)
-inline constexpr uint16_t kDnsEdnsPayload = 1232;  // the most that we send or say that we take (DNS flag day 2020)
+inline constexpr uint16_t kDnsOptionNsid = 3;     // RFC 5001
+inline constexpr uint16_t kDnsOptionCookie = 10;  // RFC 7873
+
+inline constexpr uint16_t kDnsPlainPayload = 512;      // without EDNS (RFC 1035 §4.2.1)
+inline constexpr uint16_t kDnsEdnsPayload = 1232;      // the most that we send or say that we take (DNS flag day 2020)
+inline constexpr uint16_t kDnsStreamPayload = 0x4000;  // the most that we send over TCP: all of it pointers can reach
 
 struct DnsHeader {
   Be16 id;
@@ -72,12 +80,19 @@ struct DnsQuery {
   uint16_t question_end = 0;  // offset behind the question; 0 when no sound question was found
   bool edns = false;
   bool dnssec_ok = false;                     // the DO bit, to be copied into the answer (RFC 3225 §3)
+  bool nsid = false;                          // wants to know which server this is
+  ConstBytes client_cookie;                   // 8 bytes; empty: none
+  ConstBytes server_cookie;                   // 8 to 32 bytes; empty: none
   uint16_t payload_limit = kDnsPlainPayload;  // what the asker takes, within [512, kDnsEdnsPayload]
 };
 
+// The question name of a message, uncompressed; empty if there is no sound one.
+ConstBytes DnsQuestionName(ConstBytes message);
+
 // Parses a query. Filled as far as it got, so that an error can be answered.
 // Silence is due for dns_short and dns_response; dns_not_implemented, dns_format_error (QDCOUNT not 1, names that do
-// not end or are compressed, more than one OPT, OPT with an owner other than the root, trailing bytes) and
+// not end or are compressed, more than one OPT, OPT with an owner other than the root, options that do not fit, cookies
+// of a wrong length, trailing bytes) and
 // dns_bad_version are to be answered.
 ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out);
 

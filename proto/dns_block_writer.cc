@@ -13,10 +13,6 @@ namespace {
 // Names further into the records are not pointed at: whatever stands before the records, a pointer reaches 16,383.
 constexpr size_t kFarthest = 8192;
 
-ConstBytes AsBytes(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
 size_t NameLength(std::string_view rdata) {
   size_t length = 0;
   while (length < rdata.size() && rdata[length] != 0) length += size_t{1} + static_cast<uint8_t>(rdata[length]);
@@ -47,7 +43,7 @@ Names NamesOf(uint16_t type) {
 
 }  // namespace
 
-DnsBlockWriter::DnsBlockWriter(std::string_view known) : known_(known) {}
+DnsBlockWriter::DnsBlockWriter(std::string_view known, uint16_t klass) : known_(known), klass_(klass) {}
 
 void DnsBlockWriter::PutPointer(DnsMove::To to, size_t points_to) {
   moves_.emplace_back(to, bytes_.size());
@@ -56,7 +52,7 @@ void DnsBlockWriter::PutPointer(DnsMove::To to, size_t points_to) {
 }
 
 void DnsBlockWriter::PutName(std::string_view name, bool compressed) {
-  const std::string lower = DnsToLower(AsBytes(name));
+  const std::string lower = DnsToLower(name);
   for (size_t at = 0; at < name.size(); at += size_t{1} + static_cast<uint8_t>(name[at])) {
     const std::string_view rest = std::string_view(lower).substr(at);
     if (rest.size() == 1) break;  // a pointer is longer than the root
@@ -91,7 +87,7 @@ void DnsBlockWriter::Add(std::string_view owner, uint16_t type, uint32_t ttl, st
     PutName(owner, true);
   }
   const auto header = std::bit_cast<std::array<uint8_t, sizeof(DnsRecordHeader)>>(
-      DnsRecordHeader{Be16(type), Be16(kDnsClassIn), Be32(ttl), Be16()});
+      DnsRecordHeader{Be16(type), Be16(klass_), Be32(ttl), Be16()});
   bytes_.insert(bytes_.end(), header.begin(), header.end());
   const size_t start = bytes_.size();
   PutRdata(type, rdata);

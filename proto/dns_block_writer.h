@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/dns.h"
 #include "proto/dns_moves.h"
 
 namespace qure {
@@ -15,7 +16,7 @@ class DnsBlockWriter {
  public:
   // `known` is the end of the question name that is known, in lower case: the whole name, what is behind the "*" of a
   // wildcard, the delegation, or the zone. The records are made as if it were the question.
-  explicit DnsBlockWriter(std::string_view known);
+  explicit DnsBlockWriter(std::string_view known, uint16_t klass = kDnsClassIn);
 
   // `owner` in any case; empty for the question name itself. Names within `rdata` are compressed where RFC 3597 §4
   // lets them, but for that of a CNAME.
@@ -31,6 +32,7 @@ class DnsBlockWriter {
   void Put(std::string_view bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
 
   std::string known_;
+  uint16_t klass_;
   std::map<std::string, size_t> written_;  // lower-case names -> where they stand in bytes_
   std::vector<uint8_t> bytes_;
   std::vector<DnsMove> moves_;

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "proto/hash.h"
+
 namespace qure {
 namespace {
 
@@ -31,13 +33,6 @@ uint64_t LowerBefore(const uint8_t* end) {
 uint64_t Last(uint64_t word, size_t count) {
   static_assert(std::endian::native == std::endian::little);
   return word >> 8 * (kWord - count);
-}
-
-// Both halves of the product depend on all bits of both factors.
-constexpr uint64_t FoldedMultiply(uint64_t a, uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
 constexpr char ToLower(char c) {

@@ -20,6 +20,9 @@ inline constexpr std::string_view kDnsWildcard("\1*", 2);  // the label (RFC 459
 std::optional<std::string> DnsNameToWire(std::string_view text);
 // Wire form to text with a final dot.
 std::string DnsNameToText(ConstBytes wire);
+inline std::string DnsNameToText(std::string_view wire) {
+  return DnsNameToText(AsBytes(wire));
+}
 
 // The name without its first label. Not of the root.
 inline ConstBytes DnsParent(ConstBytes name) {
@@ -33,6 +36,9 @@ inline std::string_view DnsParent(std::string_view name) {
 bool DnsIsWithin(std::string_view name, std::string_view ancestor);
 
 std::string DnsToLower(ConstBytes name);
+inline std::string DnsToLower(std::string_view name) {
+  return DnsToLower(AsBytes(name));
+}
 
 // A sound name in any case, with eight bytes before it that can be read: in a message behind the header, in a
 // DnsNameBuffer, in a DnsZone. It is read by words from its end, so that its parents are the same words, only fewer.

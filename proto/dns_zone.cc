@@ -1,5 +1,6 @@
 #include "proto/dns_zone.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "proto/dns_moves.h"
@@ -12,6 +13,10 @@ T Load(const uint8_t* p) {
   T value;
   std::memcpy(&value, p, sizeof(value));
   return value;
+}
+
+bool IsAddress(uint16_t type) {
+  return type == kDnsTypeA || type == kDnsTypeAaaa;
 }
 
 }  // namespace
@@ -44,6 +49,11 @@ void DnsRecords::Write(uint8_t* message, uint16_t at, DnsPlace name, bool with_a
   }
 }
 
+void DnsRecords::Rotate(uint8_t* message, uint16_t at, uint16_t turn) const {
+  const size_t stride = length_ / count_;  // owner names are pointers, so all have the same length
+  std::rotate(message + at, message + at + turn % count_ * stride, message + at + length_);
+}
+
 DnsZone::Place DnsZone::Find(const DnsNameView& name) const {
   if (name.length() > longest_name_) return {};
   const uint64_t hash = name.Hash(hash_seed_);
@@ -53,7 +63,7 @@ DnsZone::Place DnsZone::Find(const DnsNameView& name) const {
     if (buckets_[i].tag != tag) continue;
     const uint32_t offset = buckets_[i].entry;
     const auto entry = Load<Entry>(&wire_[offset]);
-    if (DnsNameView(&wire_[offset + sizeof(Entry)], entry.name_length) == name) return {entry, offset};
+    if (DnsNameView(&wire_[offset + sizeof(Entry)], entry.name_length) == name) return {entry, offset, hash};
   }
   return {};
 }
@@ -86,14 +96,20 @@ DnsRecords DnsZone::RecordsOf(const RecordSet& set, size_t made_for, bool exact)
 DnsZone::Found DnsZone::AnswerOf(const Place& place, uint16_t type) const {
   const bool wildcard = (place.entry.flags & kWildcard) != 0;
   const size_t made_for = place.entry.name_length - (wildcard ? kDnsWildcard.size() : 0);
-  const auto records = [&](const RecordSet& set) { return RecordsOf(set, made_for, !wildcard); };
+  const auto records = [&](const RecordSet& set) {
+    DnsRecords found = RecordsOf(set, made_for, !wildcard);
+    found.rotates_ = (place.entry.flags & kRotates) != 0 && IsAddress(set.type);
+    return found;
+  };
+  if ((place.entry.flags & kFailing) != 0) return {.outcome = Outcome::kFailure, .records = {}};
   for (size_t i = 0; i < place.entry.set_count; ++i) {
     const RecordSet set = SetAt(place, i);
-    if (set.type == type || type == kDnsTypeAny) return {Outcome::kAnswer, records(set)};
+    if (set.type == type || type == kDnsTypeAny) return {Outcome::kAnswer, records(set), place.hash};
   }
   if ((place.entry.flags & kAlias) != 0) {
     for (size_t i = 0; i < place.entry.set_count; ++i) {
-      if (const RecordSet set = SetAt(place, i); set.type == kDnsTypeCname) return {Outcome::kAlias, records(set)};
+      if (const RecordSet set = SetAt(place, i); set.type == kDnsTypeCname)
+        return {Outcome::kAlias, records(set), place.hash};
     }
   }
   return Negative(Outcome::kNoData);
@@ -102,7 +118,7 @@ DnsZone::Found DnsZone::AnswerOf(const Place& place, uint16_t type) const {
 DnsZone::Found DnsZone::Referral(const Place& place) const {
   for (size_t i = 0; i < place.entry.set_count; ++i) {
     const RecordSet set = SetAt(place, i);
-    if (set.type == kDnsTypeNs) return {Outcome::kReferral, RecordsOf(set, place.entry.name_length, false)};
+    if (set.type == kDnsTypeNs) return {Outcome::kReferral, RecordsOf(set, place.entry.name_length, false), place.hash};
   }
   return Negative(Outcome::kNoData);
 }

@@ -25,9 +25,12 @@ class DnsRecords {
   uint16_t additional() const { return additional_; }
   size_t length() const { return length_; }
   size_t whole_length() const { return whole_length_; }  // with the additional ones
+  bool rotates() const { return rotates_; }
 
   // Writes the records to `message`, `at`; the name that they belong to, or that they were looked up for, is at `name`.
   void Write(uint8_t* message, uint16_t at, DnsPlace name, bool with_additional) const;
+  // Of records that were written and rotate: begins with another one, by `turn`.
+  void Rotate(uint8_t* message, uint16_t at, uint16_t turn) const;
 
  private:
   friend class DnsZone;
@@ -41,6 +44,7 @@ class DnsRecords {
   uint16_t move_count_ = 0;
   uint8_t made_for_ = 0;  // length of the name, or of its end, that they were made for, and that stood as question then
   bool exact_ = false;    // made for the whole name: as question it needs no moves
+  bool rotates_ = false;  // several addresses, none of them better than the others
 };
 
 struct DnsRecord {
@@ -59,15 +63,33 @@ class DnsZone {
     kReferral,  // name servers for the authority section, glue behind them (RFC 1034 §4.3.2 step 3b)
     kNoData,    // the zone's SOA for the authority section, with the TTL of negative answers (RFC 2308 §3)
     kNxDomain,  // the same
+    kFailure,   // no records: what stands at the name is not known at present (DnsZoneBuilder::AddFailing)
   };
   struct Found {
     Outcome outcome = Outcome::kNxDomain;
     DnsRecords records;
+    // Hash of the name that the records belong to: the wildcard, the delegation, the apex of what does not exist.
+    uint64_t subject = 0;
   };
 
   // `name` is at or below the apex. ANY is answered with one of the record sets (RFC 8482 §4.1). Wildcards and empty
   // non-terminals are as in RFC 4592.
   Found Lookup(const DnsNameView& name, uint16_t type) const;
+
+  // A lookup in a large zone waits for memory, first for the bucket, then for the entry. Whoever has several to make
+  // asks for both beforehand, of all names one after the other, so that the waits overlap.
+  bool large() const { return wire_.size() > kCached; }
+  uint64_t PrefetchBucket(const DnsNameView& name) const {
+    const uint64_t hash = name.Hash(hash_seed_);
+    __builtin_prefetch(&buckets_[hash & (buckets_.size() - 1)]);
+    return hash;
+  }
+  // `hash`: what PrefetchBucket returned. The first bucket is nearly always the one.
+  void PrefetchEntry(uint64_t hash) const {
+    const uint8_t* const entry = wire_.data() + buckets_[hash & (buckets_.size() - 1)].entry;
+    __builtin_prefetch(entry);
+    __builtin_prefetch(entry + kCacheLine);
+  }
 
   const std::string& apex() const { return apex_; }  // lower-case wire form
   size_t name_count() const { return name_count_; }
@@ -76,6 +98,9 @@ class DnsZone {
 
  private:
   friend class DnsZoneBuilder;
+
+  static constexpr size_t kCached = 256 << 10;  // stays in a second-level cache
+  static constexpr size_t kCacheLine = 64;
 
   // All that belongs to a name lies together in wire_, so that a lookup misses the cache twice at most, however large
   // the zone: once for the bucket, once for Entry, name, Entry::set_count times RecordSet, records.
@@ -88,6 +113,8 @@ class DnsZone {
   static constexpr uint8_t kHasWildcard = 2;  // "*" below it exists
   static constexpr uint8_t kWildcard = 4;     // is one
   static constexpr uint8_t kAlias = 8;        // has a CNAME
+  static constexpr uint8_t kFailing = 16;     // its addresses are not known
+  static constexpr uint8_t kRotates = 32;     // its addresses are given in turn
 
   // The records of one name and type: bytes, then moves.
   struct RecordSet {
@@ -108,19 +135,21 @@ class DnsZone {
   struct Place {
     Entry entry;
     uint32_t offset = 0;
+    uint64_t hash = 0;  // of its name
     explicit operator bool() const { return offset != 0; }
   };
 
   Place Find(const DnsNameView& name) const;
   Found AnswerOf(const Place& place, uint16_t type) const;
   Found Referral(const Place& place) const;
-  Found Negative(Outcome outcome) const { return {outcome, RecordsOf(soa_, apex_.size(), false)}; }
+  Found Negative(Outcome outcome) const { return {outcome, RecordsOf(soa_, apex_.size(), false), apex_hash_}; }
   RecordSet SetAt(const Place& place, size_t index) const;
   DnsRecords RecordsOf(const RecordSet& set, size_t made_for, bool exact) const;
   void Insert(uint64_t hash, uint32_t offset);
 
   uint64_t hash_seed_ = 0;
   std::string apex_;
+  uint64_t apex_hash_ = 0;
   uint32_t serial_ = 0;
   size_t name_count_ = 0;
   size_t record_count_ = 0;

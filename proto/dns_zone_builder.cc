@@ -12,10 +12,6 @@ namespace {
 constexpr size_t kMaxBlock = 16'383;  // what a DnsMove can reach
 constexpr size_t kRecordHead = 2 + sizeof(DnsRecordHeader);
 
-ConstBytes AsBytes(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
 template <typename T>
 void Append(const T& field, std::vector<uint8_t>* wire) {
   const auto bytes = std::bit_cast<std::array<uint8_t, sizeof(T)>>(field);
@@ -47,7 +43,8 @@ std::string HostOf(uint16_t type, std::string_view rdata) {
 
 }  // namespace
 
-DnsZoneBuilder::DnsZoneBuilder(std::string apex, uint64_t hash_seed) : apex_(std::move(apex)), hash_seed_(hash_seed) {}
+DnsZoneBuilder::DnsZoneBuilder(std::string apex, uint64_t hash_seed, uint16_t klass)
+    : apex_(std::move(apex)), hash_seed_(hash_seed), klass_(klass) {}
 
 std::optional<std::string> DnsZoneBuilder::Unfit(const DnsRecord& record) const {
   if (!DnsIsWithin(record.name, apex_)) return "is outside the zone; put it into a zone of its own";
@@ -92,6 +89,17 @@ std::optional<std::string> DnsZoneBuilder::Add(DnsRecord record) {
   set.rdata.push_back(std::move(record.rdata));
   ++record_count_;
   return std::nullopt;
+}
+
+std::optional<std::string> DnsZoneBuilder::AddFailing(std::string name) {
+  if (std::optional<std::string> unfit = Unfit({.name = name, .type = kDnsTypeA})) return unfit;
+  names_.try_emplace(name);
+  marks_[std::move(name)] |= DnsZone::kFailing;
+  return std::nullopt;
+}
+
+void DnsZoneBuilder::Rotate(std::string name) {
+  marks_[std::move(name)] |= DnsZone::kRotates;
 }
 
 DnsZoneBuilder::Set* DnsZoneBuilder::Find(std::string_view name, uint16_t type) {
@@ -140,6 +148,9 @@ DnsZoneBuilder::Flags DnsZoneBuilder::Served() const {
     if (sets.contains(kDnsTypeCname)) served[text] |= DnsZone::kAlias;
     if (has_cuts && IsCut(text)) served[text] |= DnsZone::kCut;
   }
+  for (const auto& [name, mark] : marks_) {
+    if (const auto found = served.find(name); found != served.end()) found->second |= mark;
+  }
   return served;
 }
 
@@ -165,7 +176,7 @@ void DnsZoneBuilder::AddHosts(uint16_t type, const Set& set, Made* made) const {
 // Appends the records of a set, made for `known`, and tells where they are.
 DnsZone::RecordSet DnsZoneBuilder::AppendSet(std::string_view known, std::string_view owner, uint16_t type,
                                              uint32_t ttl, const Set& set, DnsZone* zone) const {
-  Made made{.writer = DnsBlockWriter(known)};
+  Made made{.writer = DnsBlockWriter(known, klass_)};
   for (const std::string& rdata : set.rdata) made.writer.Add(owner, type, ttl, rdata);
   const size_t length = made.writer.bytes().size();
   AddHosts(type, set, &made);
@@ -212,6 +223,7 @@ DnsZone DnsZoneBuilder::Build() const {
   DnsZone zone;
   zone.hash_seed_ = hash_seed_;
   zone.apex_ = apex_;
+  zone.apex_hash_ = DnsNameBuffer(apex_).view().Hash(hash_seed_);
   zone.record_count_ = record_count_;
   const Set& soa = names_.find(apex_)->second.at(kDnsTypeSoa);
   zone.serial_ = SerialOf(soa.rdata.front());

@@ -21,11 +21,18 @@ inline constexpr size_t kDnsMaxSet = 12'000;
 class DnsZoneBuilder {
  public:
   // `apex` in lower-case wire form.
-  DnsZoneBuilder(std::string apex, uint64_t hash_seed);
+  DnsZoneBuilder(std::string apex, uint64_t hash_seed, uint16_t klass = kDnsClassIn);
 
   // What is wrong with the record, for whoever wrote it; nullopt if it was taken. Records of one name and type share
   // the lowest of their TTLs; one that is there already is taken once (RFC 2181 §5).
   std::optional<std::string> Add(DnsRecord record);
+
+  // The name exists, be it without records.
+  void AddName(std::string name) { names_.try_emplace(std::move(name)); }
+  // A name whose addresses are not known now: whoever asks for it shall ask again. What is wrong with that, as Add.
+  std::optional<std::string> AddFailing(std::string name);
+  // The addresses of a name are answered in turn.
+  void Rotate(std::string name);
 
   // What is missing: a zone has one SOA and an NS at its apex (RFC 1035 §5.2).
   std::optional<std::string> Missing() const;
@@ -64,7 +71,9 @@ class DnsZoneBuilder {
 
   std::string apex_;
   uint64_t hash_seed_;
+  uint16_t klass_;
   Names names_;
+  std::unordered_map<std::string, uint8_t> marks_;  // DnsZone::kFailing, kRotates by name
   size_t record_count_ = 0;
 };
 

@@ -17,6 +17,7 @@ DnsZones::DnsZones(std::vector<std::shared_ptr<const DnsZone>> zones)
       i = (i + 1) & (buckets_.size() - 1);
     if (buckets_[i].zone != nullptr) continue;
     buckets_[i] = {.apex = apex, .zone = zone.get()};
+    large_ |= zone->large();
     lengths_.set(zone->apex().size());
   }
 }

@@ -18,6 +18,7 @@ class DnsZones {
 
   // The zone whose apex is the longest end of `name`; null if there is none.
   const DnsZone* Find(const DnsNameView& name) const;
+  bool large() const { return large_; }  // one of them is
 
  private:
   struct Bucket {
@@ -26,6 +27,7 @@ class DnsZones {
   };
 
   std::vector<std::shared_ptr<const DnsZone>> zones_;
+  bool large_ = false;
   std::vector<Bucket> buckets_;           // open addressing by the hash of the apex, a power of two, half full at most
   std::bitset<kDnsMaxName + 1> lengths_;  // of all apexes
 };

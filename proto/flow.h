@@ -71,6 +71,9 @@ struct FlowTime {
 constexpr FlowTime FlowTimeOf(MonoTime now) {
   return {static_cast<uint32_t>(now.ns >> 26)};
 }
+constexpr int64_t SecondsOf(FlowTime time) {
+  return (int64_t{time.ticks} << 26) / 1'000'000'000;
+}
 constexpr uint32_t FlowTicks(Duration span) {
   return static_cast<uint32_t>(span.ns >> 26);
 }

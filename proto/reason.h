@@ -29,14 +29,18 @@ enum class Verdict : uint8_t {
   X(dns_referral, kAnswer, "DNS query for a name below a delegation answered with its name servers")                   \
   X(dns_nodata, kAnswer, "DNS query for an existing name without such records answered with the zone's SOA")           \
   X(dns_nxdomain, kAnswer, "DNS query for a name that does not exist answered NXDOMAIN with the zone's SOA")           \
+  X(dns_failure, kAnswer, "DNS query for a name whose addresses are not known at present answered SERVFAIL")           \
+  X(dns_cached, kAnswer, "DNS query for another server's name answered from the cache")                                \
   X(dns_refused, kAnswer, "DNS query for a name outside our zones answered REFUSED")                                   \
   X(dns_format_error, kAnswer, "malformed DNS query answered FORMERR")                                                 \
   X(dns_not_implemented, kAnswer, "DNS opcode other than QUERY answered NOTIMP")                                       \
   X(dns_bad_version, kAnswer, "DNS query with an unknown EDNS version answered BADVERS (RFC 6891 section 6.1.3)")      \
   X(dns_truncated, kAnswer, "DNS answer larger than the asker takes, sent with TC")                                    \
+  X(dns_slipped, kAnswer, "DNS answer beyond the rate limit, sent empty with TC")                                      \
   X(return_service, kAnswer, "reply of a flow's owner sent to the gateway from the service MAC")                       \
   X(control_announce, kAnswer, "announcement or verification made by the control thread")                              \
   /* To the kernel. */                                                                                                 \
+  X(dns_forwarded, kHost, "DNS query for another server's name: this node asks that one")                              \
   X(host_service, kHost, "packet to a held service address handed to the kernel")                                      \
   X(host_fragment, kHost, "later fragment whose first one was not sent to another node, handed to the kernel")         \
   X(host_owner, kHost, "packet of a flow that a peer sent to this node as its owner, handed to the kernel")            \
@@ -107,6 +111,7 @@ enum class Verdict : uint8_t {
   X(dns_short, kDrop, "DNS message shorter than its header")                                                           \
   X(dns_response, kDrop, "DNS message with QR=1: answering it would make a loop")                                      \
   X(dns_reflection, kDrop, "DNS query from UDP port 53, 0 or a group address: answering it could make a loop")         \
+  X(dns_limited, kDrop, "DNS answer beyond the rate limit")                                                            \
   /* Dropped: resources and the lease. */                                                                              \
   X(gate_shut, kDrop, "answer withheld: this node has no lease on the service addresses")                              \
   X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heart takes in")               \

@@ -59,8 +59,13 @@ struct Snapshot {
   MacAddress gateway_mac_v4;
   MacAddress gateway_mac_v6;
 
+  // Unix time when the monotonic clock was zero, in seconds.
+  int64_t unix_at_zero = 0;
   // Null when no zone is configured: queries then go to the kernel.
   std::shared_ptr<const DnsAuthority> dns;
+  DnsRateLimit dns_limit;  // of its answers by UDP …
+  // … but to hosts of these networks, the LAN's.
+  std::vector<IpPrefix> networks;
 
   const ServiceAddress* Find(const Ipv4Address& address) const {
     for (const ServiceAddress& s : addresses_v4) {

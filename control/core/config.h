@@ -12,7 +12,10 @@
 
 #include "proto/address.h"
 #include "proto/balance.h"
+#include "proto/dns_authority.h"
 #include "proto/dns_zone.h"
+#include "proto/dns_zone_builder.h"
+#include "proto/endpoint.h"
 #include "proto/services.h"
 #include "proto/time.h"
 
@@ -95,16 +98,70 @@ struct ServiceConfig {
   ReturnPath return_path = ReturnPath::kDirect;
   ServiceDelivery delivery = ServiceDelivery::kUnicast;
   HealthCheck check;
+  std::string mdns;              // DNS-SD type (RFC 6763 §7) like "_http._tcp"; empty: not published by mDNS
+  std::vector<std::string> txt;  // strings of its TXT record, KEY=VALUE
   std::map<std::string, uint32_t> weights;  // by node name, 0 to 255; absent: NodeConfig::weight
   friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;
 };
 inline constexpr size_t kMaxServices = 64;
 
+// A name whose addresses are not in the configuration but follow from what the node knows.
+struct LiveRecord {
+  enum class From : uint8_t {
+    kServiceAddresses,
+    kThisNode,  // who answers
+    kHealthy,   // the nodes at which service `argument` works
+    kPublic,    // the cluster's public addresses
+    kAlias,     // the addresses of the name `argument`, in lower-case wire form
+  };
+  std::string name;  // lower-case wire form
+  uint32_t ttl = 0;  // seconds; at most
+  From from = From::kServiceAddresses;
+  std::string argument;
+  bool rotate = false;  // else sorted
+};
+
+// A zone with such names, for building it again and again.
+struct LiveZone {
+  DnsZoneBuilder base;  // all other records
+  std::vector<LiveRecord> live;
+};
+
 struct ZoneConfig {
-  std::string file;  // empty: its records are in the configuration itself
-  std::shared_ptr<const DnsZone> zone;
+  std::string file;                      // empty: its records are in the configuration itself
+  std::shared_ptr<const DnsZone> zone;   // live names fail in it
+  std::shared_ptr<const LiveZone> live;  // null: it has none
   friend bool operator==(const ZoneConfig&, const ZoneConfig&) = default;
 };
+
+enum class TsigAlgorithm : uint8_t { kHmacSha256, kHmacSha384, kHmacSha512 };
+
+// A secret that is shared with a DNS server (RFC 8945).
+struct TsigKey {
+  std::string name;  // wire form, lower case
+  TsigAlgorithm algorithm = TsigAlgorithm::kHmacSha256;
+  std::string secret;  // its bytes; in no log, answer or error
+  friend bool operator==(const TsigKey&, const TsigKey&) = default;
+};
+
+// Names that lead to the cluster at a main DNS server, kept there by UPDATE (RFC 2136). All names: wire form, lower
+// case.
+struct RegistrationConfig {
+  bool enabled = true;  // false: what the cluster has registered is taken away
+  Endpoint server;
+  std::string zone;
+  std::string name;                 // the cluster's own, within the zone
+  std::string shared;               // of many clusters, each with its addresses in one set; empty: none
+  uint32_t ttl = 60;                // seconds, of all records
+  Duration refresh = Seconds(600);  // between two looks whether all is still there
+  std::string key_file;
+  TsigKey key;
+  std::vector<IpAddress> addresses;  // public ones; empty: those that `echo` sees
+  std::vector<Endpoint> echo;        // servers that tell an asker its own address
+  std::string echo_name;             // the name to ask them for
+  friend bool operator==(const RegistrationConfig&, const RegistrationConfig&) = default;
+};
+inline constexpr size_t kMaxPublicAddresses = 8;
 
 enum class Security : uint8_t {
   kSealed,  // with the cluster's key; without any key the node speaks to nobody
@@ -121,6 +178,31 @@ struct ClusterNetwork {
   friend bool operator==(const ClusterNetwork&, const ClusterNetwork&) = default;
 };
 
+// Names that others know: for aliases, and for hosts of the LAN that ask for more than the cluster's own.
+struct ResolverConfig {
+  std::vector<Endpoint> upstreams;
+  bool forward = false;                   // `clients` may ask for names that are not ours
+  std::vector<IpPrefix> clients;          // empty: the networks of the service addresses
+  uint32_t cache_entries = 10'000;        // at most
+  Duration stale = Seconds(3600);         // how long what is known is used when nobody answers (RFC 8767)
+  Duration timeout = Milliseconds(1000);  // of one upstream
+  friend bool operator==(const ResolverConfig&, const ResolverConfig&) = default;
+};
+
+// How DNS is answered at the service addresses.
+struct DnsConfig {
+  // `.localcluster` and reverse names of the cluster's own addresses are answered; absent: if any zone is.
+  std::optional<bool> local_names;
+  DnsRateLimit limit;  // of each worker
+  friend bool operator==(const DnsConfig&, const DnsConfig&) = default;
+};
+
+// Whether names below .local are published by Multicast DNS.
+struct MdnsConfig {
+  bool enabled = true;
+  friend bool operator==(const MdnsConfig&, const MdnsConfig&) = default;
+};
+
 // What all nodes of the cluster have in common. Reloadable as a whole.
 struct ClusterConfig {
   std::string name = "qure";
@@ -133,6 +215,10 @@ struct ClusterConfig {
   std::optional<Duration> drain_deadline;  // of drains that name none; absent: until their flows have ended
   DefaultPolicy default_policy = DefaultPolicy::kLocal;
   std::vector<ZoneConfig> zones;
+  DnsConfig dns;
+  ResolverConfig resolver;
+  std::optional<RegistrationConfig> registration;
+  MdnsConfig mdns;
   ClusterNetwork network;
   Duration probe_interval = Milliseconds(150);  // between RFC 5227 probes; the RFC's own value is 1 to 2 s
 };

@@ -50,18 +50,23 @@ Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenR
 
 void Controller::SetWallClock(MonoTime now, uint64_t wall_ms) {
   history_.SetWallClock(now, wall_ms);
+  const int64_t at_zero = (static_cast<int64_t>(wall_ms) - now.ns / Milliseconds(1).ns) / 1000;
+  if (std::abs(at_zero - unix_at_zero_) <= 1) return;
+  unix_at_zero_ = at_zero;
+  dirty_ = true;
 }
 
 // ------------------------------------------------------------------------------------------------------ entry points
 
 Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
-  if (config.zones != config_.zones) dns_ = BuildDnsAuthority(config.zones);
+  const bool zones_changed = config.zones != config_.zones || config.dns != config_.dns;
   config_ = config;
   services_ = BuildServices(config, [this](const IpAddress& address) { return IdOf(address); });
   dirty_ = true;
 
   Actions said;
   Configure(now, &said);
+  if (zones_changed) MakeDns();
   std::vector<Claim> previous = std::exchange(claims_, {});
   for (const AddressConfig& address : config_.addresses) {
     const ClaimContext context = ContextFor(address);
@@ -112,6 +117,13 @@ void Controller::Configure(MonoTime now, Actions* out) {
   if (stored_.lost) {
     out->push_back(MakeLog(LogLevel::kError, "the store was lost and made anew: this node has a new identity"));
   }
+}
+
+Actions Controller::OnNames(MonoTime now, std::shared_ptr<const LiveNames> names) {
+  names_ = std::move(names);
+  MakeDns();
+  dirty_ = true;
+  return Conclude(now, {});
 }
 
 Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
@@ -217,6 +229,7 @@ absl::Status Controller::ChangeKeys(const Keyring& next, Actions* out) {
   TransportConfig config = transport_.config();
   config.keyring = next;
   transport_.Configure(config);
+  MakeDns();
   dirty_ = true;
   return absl::OkStatus();
 }

@@ -25,6 +25,7 @@
 #include "control/core/identity.h"
 #include "control/core/lifetime.h"
 #include "control/core/membership.h"
+#include "control/core/naming.h"
 #include "control/core/stored.h"
 #include "control/core/transport.h"
 #include "proto/datagram.h"
@@ -43,7 +44,8 @@ struct NodeFacts {
   MacAddress lan_mac;
   LanMode lan_mode = LanMode::kDedicated;
   uint16_t vlan = 0;
-  Ipv4Address address;  // source of cluster frames; zero: link-local
+  Ipv4Address address;              // source of cluster frames; zero: link-local
+  std::vector<IpPrefix> addresses;  // all of the node's own that its configuration names
   int32_t priority = 0;
   uint32_t weight = 1;
 };
@@ -140,6 +142,9 @@ class Controller {
   // The services, by name, whose check fails on this node.
   Actions OnHealth(MonoTime now, std::set<std::string> ill);
 
+  // The names that change, as they are now.
+  Actions OnNames(MonoTime now, std::shared_ptr<const LiveNames> names);
+
   // The earliest time at which Tick has something to do.
   MonoTime NextDeadline() const;
   ControllerStatus status(MonoTime now) const;
@@ -192,6 +197,7 @@ class Controller {
   void ObeyOrder(MonoTime now, const wire::Order& order, Actions* out);
   void ObeyDrain(MonoTime now, const wire::Order& order, StoreChange* change);
   void TickDrain(MonoTime now, Actions* out);
+  void MakeDns();
   BalanceView View(MonoTime now);
   void NoteGateway(const Event& event);
   uint8_t IdOf(const IpAddress& address);
@@ -231,6 +237,9 @@ class Controller {
   std::shared_ptr<const ServiceMap> services_;
   std::map<IpAddress, uint8_t> address_ids_;  // never forgotten: flows are kept under them
   std::map<IpAddress, MacAddress> gateway_macs_;
+  int64_t unix_at_zero_ = 0;                // seconds
+  DnsCookieSecret cookie_secret_{};         // of a node without any key
+  std::shared_ptr<const LiveNames> names_;  // null: not known yet
   std::shared_ptr<const DnsAuthority> dns_;
   std::shared_ptr<const HeartPlan> plan_;
   std::vector<IpPrefix> host_addresses_;

@@ -224,6 +224,23 @@ std::shared_ptr<const HeartPlan> Controller::MakeHeartPlan() const {
   return plan;
 }
 
+// The key in use makes cookies, and those made with the others are good: so they outlive a takeover and a change of
+// keys.
+void Controller::MakeDns() {
+  std::vector<DnsCookieSecret> secrets;
+  for (const StoredKey& key : stored_.keyring.keys) {
+    const auto at = key.id == stored_.keyring.use ? secrets.begin() : secrets.end();
+    secrets.insert(at, DnsCookieSecretOf(key.key));
+  }
+  if (secrets.empty()) {
+    if (cookie_secret_ == DnsCookieSecret{}) {
+      for (uint8_t& byte : cookie_secret_) byte = absl::Uniform<uint8_t>(random_);
+    }
+    secrets.push_back(cookie_secret_);
+  }
+  dns_ = BuildDnsAuthority(config_.zones, names_.get(), facts_.name, std::move(secrets));
+}
+
 bool Controller::Serves(const Claim& claim) const {
   return IsHeld(claim) || std::ranges::find(draining_, claim.status().address.address) != draining_.end();
 }
@@ -261,7 +278,10 @@ void Controller::Publish(MonoTime now, Actions* out) {
     if (mac == gateway_macs_.end()) continue;
     (gateway.is_v6() ? snapshot->gateway_mac_v6 : snapshot->gateway_mac_v4) = mac->second;
   }
+  snapshot->unix_at_zero = unix_at_zero_;
   snapshot->dns = dns_;
+  snapshot->dns_limit = config_.dns.limit;
+  snapshot->networks = Networks(config_, facts_.addresses);
   out->emplace_back(PublishSnapshot{.snapshot = std::move(snapshot)});
 }
 

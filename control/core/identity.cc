@@ -7,15 +7,12 @@
 #include <span>
 
 #include "absl/strings/escaping.h"
+#include "proto/bytes.h"
 
 namespace qure {
 namespace {
 
 using Digest = std::array<uint8_t, crypto_generichash_BYTES_MIN>;
-
-std::span<const uint8_t> AsBytes(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 // BLAKE2b of `domain`, a zero byte and `parts`: the same input never means the same in two domains.
 Digest Hash(std::string_view domain, std::initializer_list<std::span<const uint8_t>> parts) {

@@ -1,15 +1,77 @@
 #include "control/core/naming.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+#include "proto/dns_zone_builder.h"
 
 namespace qure {
 
-std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones) {
-  if (zones.empty()) return nullptr;
+namespace {
+
+constexpr std::string_view kDnsVersion = "QuRe";  // which build it is concerns nobody outside
+
+std::string TextRdata(std::string_view text) {
+  text = text.substr(0, UINT8_MAX);
+  std::string rdata(1, static_cast<char>(text.size()));
+  rdata += text;
+  return rdata;
+}
+
+// A zone of class CHAOS in which each of `hosts` below `apex` has a text.
+std::shared_ptr<const DnsZone> AboutZone(std::string_view apex_text,
+                                         std::initializer_list<std::pair<std::string_view, std::string_view>> hosts) {
+  const std::string apex = *DnsNameToWire(apex_text);
+  DnsZoneBuilder builder(apex, 0, kDnsClassChaos);
+  builder.Add({.name = apex, .type = kDnsTypeSoa, .ttl = 0, .rdata = apex + apex + std::string(20, '\0')});
+  for (const auto& [host, text] : hosts) {
+    builder.Add({.name = *DnsNameToWire(std::string(host) + "." + std::string(apex_text)),
+                 .type = kDnsTypeTxt,
+                 .ttl = 0,
+                 .rdata = TextRdata(text)});
+  }
+  return std::make_shared<const DnsZone>(builder.Build());
+}
+
+}  // namespace
+
+std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones, const LiveNames* live,
+                                                      std::string_view name, std::vector<DnsCookieSecret> secrets) {
+  static const LiveNames kNone;
+  if (live == nullptr) live = &kNone;
+  if (zones.empty() && live->own.empty() && live->forwarding == nullptr) return nullptr;
   std::vector<std::shared_ptr<const DnsZone>> served;
-  served.reserve(zones.size());
-  for (const ZoneConfig& zone : zones) served.push_back(zone.zone);
-  return std::make_shared<const DnsAuthority>(DnsAuthority{.zones = DnsZones(std::move(served))});
+  served.reserve(zones.size() + live->own.size());
+  for (const ZoneConfig& zone : zones) {
+    const auto now = live->zones.find(zone.live);
+    served.push_back(now != live->zones.end() ? now->second : zone.zone);
+  }
+  served.insert(served.end(), live->own.begin(), live->own.end());
+  const auto bind = AboutZone("bind", {{"hostname", name}, {"version", kDnsVersion}});
+  const auto server = AboutZone("server", {{"id", name}, {"version", kDnsVersion}});
+  return std::make_shared<const DnsAuthority>(DnsAuthority{.zones = DnsZones(std::move(served)),
+                                                           .about = DnsZones({bind, server}),
+                                                           .echo = live->echo,
+                                                           .forwarding = live->forwarding,
+                                                           .nsid = std::string(name.substr(0, kDnsMaxNsid)),
+                                                           .cookie_secrets = std::move(secrets)});
+}
+
+bool AnswersLocalNames(const ClusterConfig& config) {
+  return config.dns.local_names.value_or(!config.zones.empty());
+}
+
+std::vector<IpPrefix> Networks(const ClusterConfig& config, const std::vector<IpPrefix>& node_addresses) {
+  std::vector<IpPrefix> networks = {{.address = Ipv6Address{{0xfe, 0x80}}, .length = 10}};
+  const auto add = [&](const IpPrefix& address) {
+    const IpPrefix network = NetworkOf(address);
+    if (std::ranges::find(networks, network) == networks.end()) networks.push_back(network);
+  };
+  for (const AddressConfig& address : config.addresses) std::ranges::for_each(address.candidates, add);
+  std::ranges::for_each(node_addresses, add);
+  return networks;
 }
 
 std::shared_ptr<const ServiceMap> BuildServices(const ClusterConfig& config,

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "control/core/config.h"
@@ -11,8 +14,25 @@
 
 namespace qure {
 
-// Null when there are no zones.
-std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones);
+// The names that follow from what the node knows, as they are now. Made by the names' own thread.
+struct LiveNames {
+  std::map<std::shared_ptr<const LiveZone>, std::shared_ptr<const DnsZone>> zones;  // what has become of each
+  std::vector<std::shared_ptr<const DnsZone>> own;                                  // `.localcluster`, reverse names
+  std::optional<DnsNameBuffer> echo;
+  std::shared_ptr<const DnsForwarding> forwarding;  // null: other names are refused
+};
+
+// Null when nothing is answered. `live` may be null; `name` of the node is what it tells who asks which server it is
+// (RFC 4892, RFC 5001); `secrets` are those of its DNS cookies.
+std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones, const LiveNames* live,
+                                                      std::string_view name, std::vector<DnsCookieSecret> secrets);
+
+// The networks that hosts of the LAN ask from, each once: those of the service addresses and of the node's own, and the
+// link-local one (RFC 4291 §2.5.6).
+std::vector<IpPrefix> Networks(const ClusterConfig& config, const std::vector<IpPrefix>& node_addresses);
+
+// Whether the names below `.localcluster` and the reverse ones are answered: when names are, unless it is configured.
+bool AnswersLocalNames(const ClusterConfig& config);
 
 // The services as the workers look them up; `id_of` gives the number of a service address.
 std::shared_ptr<const ServiceMap> BuildServices(const ClusterConfig& config,

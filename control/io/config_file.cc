@@ -15,12 +15,16 @@
 #include "control/io/address_config.h"
 #include "control/io/cluster_key.h"
 #include "control/io/config_reader.h"
+#include "control/io/dns_config.h"
 #include "control/io/fd.h"
+#include "control/io/mdns_config.h"
+#include "control/io/registration_config.h"
 #include "control/io/service_config.h"
 #include "control/io/text.h"
 #include "control/io/zone_config.h"
 #include "dataplane/port_spec.h"
 #include "proto/address.h"
+#include "proto/endpoint.h"
 #include "proto/ip.h"
 
 namespace qure {
@@ -48,20 +52,9 @@ std::string HostName() {
   return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
 }
 
-bool IsListenAddress(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return false;
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const std::optional<IpAddress> address = ParseIp(host);
-  const std::optional<uint32_t> port = ParseUnsigned(text.substr(colon + 1));
-  return address && address->is_v6() == bracketed && port && *port > 0 && *port <= 65535;
-}
-
 std::string ListenAddress(TableReader* table, std::string_view key, std::string_view fallback) {
   const Placed<std::string> text = table->String(key, fallback);
-  if (!text.value.empty() && !IsListenAddress(text.value)) {
+  if (!text.value.empty() && !ParseEndpoint(text.value)) {
     table->Fail(key, Concat("\"", text.value, "\" is not ADDRESS:PORT; write it like ", fallback,
                             " or [::1]:9464, or \"\" for none"));
   }
@@ -208,7 +201,11 @@ void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addres
   config->gateways = addresses->Gateways(&cluster);
   config->services = ReadServices(*config, lan.mode, &cluster);
   if (cluster.Has("balance")) ReadBalance(cluster.Table("balance"), config);
-  config->zones = ReadZones(&cluster);
+  config->zones = ReadZones(config->services, &cluster);
+  config->dns = ReadDns(cluster.Table("dns"));
+  config->resolver = ReadResolver(config->addresses, cluster.Table("resolver"));
+  config->registration = ReadRegistration(&cluster);
+  config->mdns = ReadMdns(cluster.Table("mdns"));
   cluster.RejectUnknownKeys();
 }
 
@@ -222,6 +219,12 @@ absl::StatusOr<toml::table> ParseToml(std::string_view text, std::string_view na
                       "; write TOML (https://toml.io): key = value, one a line, strings in quotes"));
     return errors.status();
   }
+}
+
+bool IsReadableByOthers(const std::string& path) {
+  struct stat file = {};
+  if (stat(path.c_str(), &file) != 0) return false;
+  return (file.st_mode & S_IROTH) != 0 || ((file.st_mode & S_IRGRP) != 0 && file.st_gid != 0);
 }
 
 struct Field {
@@ -300,13 +303,13 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
 
 std::vector<std::string> ConfigWarnings(const std::string& path, const Config& config) {
   std::vector<std::string> warnings;
-  struct stat file = {};
-  if (config.cluster.network.key && stat(path.c_str(), &file) == 0) {
-    const bool others = (file.st_mode & S_IROTH) != 0 || ((file.st_mode & S_IRGRP) != 0 && file.st_gid != 0);
-    if (others) {
-      warnings.push_back(
-          Concat(path, ": cluster.key: others than root can read it; chmod 600 the file, and rotate the key"));
-    }
+  if (config.cluster.network.key && IsReadableByOthers(path)) {
+    warnings.push_back(
+        Concat(path, ": cluster.key: others than root can read it; chmod 600 the file, and rotate the key"));
+  }
+  if (config.cluster.registration && IsReadableByOthers(config.cluster.registration->key_file)) {
+    warnings.push_back(Concat(path, ": cluster.registration.key_file: others than root can read ",
+                              config.cluster.registration->key_file, "; chmod 600 it, and make a new key"));
   }
   return warnings;
 }

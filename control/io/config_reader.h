@@ -50,6 +50,7 @@ class TableReader {
   TableReader(const toml::table& table, Place place, ConfigErrors* errors);
 
   bool Has(std::string_view key) const { return table_->contains(key); }
+  bool IsString(std::string_view key) const { return (*table_)[key].is_string(); }
   std::vector<std::string> Keys() const;  // in the order of the alphabet
   Place PlaceOf(std::string_view key) const;
   const Place& place() const { return place_; }

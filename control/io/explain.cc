@@ -12,6 +12,7 @@
 #include "control/core/identity.h"
 #include "control/io/text.h"
 #include "dataplane/pipeline.h"
+#include "proto/endpoint.h"
 #include "proto/ethernet.h"
 #include "proto/ip.h"
 #include "proto/tcp.h"
@@ -25,26 +26,6 @@ using nlohmann::ordered_json;
 
 constexpr MacAddress kGatewayOfExample{{2, 0, 0, 0, 0, 1}};  // whoever sends; it is not part of any decision
 constexpr size_t kFewFlows = 16;                             // the one that is looked up is all there is
-
-// "203.0.113.7:40000" or "[2001:db8::7]:40000"
-bool ReadSocket(std::string_view text, IpAddress* address, uint16_t* port) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return false;
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const std::optional<IpAddress> parsed = ParseIp(host);
-  const std::optional<uint32_t> number = ParseUnsigned(text.substr(colon + 1));
-  if (!parsed || parsed->is_v6() != bracketed || !number || *number == 0 || *number > UINT16_MAX) return false;
-  *address = *parsed;
-  *port = static_cast<uint16_t>(*number);
-  return true;
-}
-
-std::string SocketText(const IpAddress& address, uint16_t port) {
-  return address.is_v6() ? absl::StrCat("[", ToString(address), "]:", port)
-                         : absl::StrCat(ToString(address), ":", port);
-}
 
 // The frame as the gateway would send it; checksums are taken as verified by the port. Room for a tag in front.
 class ExampleFrame {
@@ -285,11 +266,13 @@ absl::StatusOr<ExplainQuestion> ReadExplainQuestion(const json& request) {
   const std::string to = request.value("to", "");
   for (const std::string* text : {&from, &to}) {
     const bool source = text == &from;
-    if (!ReadSocket(*text, source ? &question.source : &question.destination,
-                    source ? &question.source_port : &question.destination_port)) {
+    const std::optional<Endpoint> endpoint = ParseEndpoint(*text);
+    if (!endpoint) {
       return absl::InvalidArgumentError(Concat(
           "\"", *text, "\" is not an address and port; write them like 203.0.113.7:40000 or [2001:db8::7]:40000"));
     }
+    (source ? question.source : question.destination) = endpoint->address;
+    (source ? question.source_port : question.destination_port) = endpoint->port;
   }
   if (question.source.is_v6() != question.destination.is_v6()) {
     return absl::InvalidArgumentError("one address is IPv4 and the other IPv6; give two of one kind");
@@ -325,8 +308,8 @@ NodeSlot DeciderOf(const FlowKey& key, const Snapshot& snapshot) {
 
 ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, const FlowAnswered& flow,
                      const ControllerStatus& status) {
-  ordered_json out = {{"from", SocketText(question.source, question.source_port)},
-                      {"to", SocketText(question.destination, question.destination_port)},
+  ordered_json out = {{"from", ToString(Endpoint{question.source, question.source_port})},
+                      {"to", ToString(Endpoint{question.destination, question.destination_port})},
                       {"protocol", question.protocol == kProtocolTcp ? "tcp" : "udp"}};
   FlowTable table(kFewFlows, /*seed=*/0);
   const std::optional<FlowKey> key = FlowOf(question, snapshot);

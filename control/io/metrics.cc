@@ -12,6 +12,7 @@
 #include "control/io/cluster_metrics.h"
 #include "control/io/fd.h"
 #include "control/io/metric_families.h"
+#include "control/io/names_metrics.h"
 #include "control/io/version.h"
 #include "prometheus/exposer.h"
 #include "proto/reason.h"
@@ -202,6 +203,7 @@ std::vector<MetricFamily> NodeCollector::Collect() const {
   families.Single(MetricType::Gauge, "qure_mbufs_in_use", "Packet buffers that are not in the pool.",
                   static_cast<double>(source_.mbufs_in_use()));
   CollectFrames(source_.workers, &families);
+  CollectNames(source_.names(), &families);
   return families.Take();
 }
 

@@ -21,6 +21,7 @@ struct MetricsSource {
   std::function<NodeStatus()> node;
   std::function<unsigned()> mbufs_in_use;
   WorkerList workers;
+  std::function<nlohmann::ordered_json()> names;  // NameService::Show
 };
 
 // Turns the source into metric families (docs/operations.md lists them).

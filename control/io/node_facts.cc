@@ -49,6 +49,7 @@ absl::StatusOr<NodeFacts> GatherFacts(const NodeConfig& config, const StoredStat
   facts.lan_mode = config.lan_mode;
   facts.vlan = config.vlan;
   facts.address = ClusterAddress(config, lan_interface);
+  facts.addresses = config.addresses;
   facts.priority = config.priority;
   facts.weight = config.weight;
   return facts;

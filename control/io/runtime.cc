@@ -29,6 +29,7 @@ using nlohmann::ordered_json;
 // The gate wants a sign of life every max_control_silence / 4 at the latest.
 constexpr Duration kBeatInterval = Milliseconds(50);
 static_assert(kBeatInterval * 4 <= GateLimits{}.max_control_silence);
+constexpr uint64_t kNobody = 0;  // no ticket of a request
 constexpr Duration kWallClockInterval = Seconds(1);
 constexpr Duration kAwaitWorkers = Milliseconds(5);      // some rounds; well below a lease
 constexpr Duration kGiveUp = kStopTimeout + Seconds(1);  // the controller keeps kStopTimeout by itself
@@ -59,6 +60,14 @@ uint64_t WallMilliseconds() {
   return static_cast<uint64_t>(absl::ToUnixMillis(absl::Now()));
 }
 
+std::vector<IpAddress> AddressesOf(const Snapshot& snapshot) {
+  std::vector<IpAddress> addresses;
+  for (const auto* family : {&snapshot.addresses_v4, &snapshot.addresses_v6}) {
+    for (const ServiceAddress& address : *family) addresses.push_back(address.address);
+  }
+  return addresses;
+}
+
 ordered_json Refusal(const absl::Status& status) {
   return {{"error", std::string(status.message())}};
 }
@@ -78,6 +87,8 @@ Runtime::Runtime(std::string config_path, Config config, const NodeFacts& facts,
       parts_(parts),
       controller_(facts_, parts_.store->state(), random_, Now()),
       writer_([store = parts_.store](std::span<const StoreChange> changes) { return store->Apply(changes); }),
+      loader_(config_path_),
+      names_(random_(), parts_.lan_interface),
       started_(Now()) {
   latest_.name = config_.node.name;
   latest_.started = absl::Now();
@@ -93,6 +104,8 @@ absl::Status Runtime::Watch() {
   watched_[kStored] = {writer_.fd(), POLLIN, 0};
   watched_[kSignals] = {signals_.get(), POLLIN, 0};
   watched_[kProbes] = {prober_.fd(), POLLIN, 0};
+  watched_[kNames] = {names_.fd(), POLLIN, 0};
+  watched_[kLoaded] = {loader_.fd(), POLLIN, 0};
   watched_[kRequests] = {parts_.server->fd(), POLLIN, 0};
   return absl::OkStatus();
 }
@@ -102,6 +115,7 @@ absl::StatusOr<Runtime::Ending> Runtime::Run() {
   BecomePrompt();
   Beat(Now());
   health_.Configure(config_.cluster.services, Now());
+  names_.Configure(config_.cluster);
   Execute(controller_.OnConfig(Now(), config_.cluster));  // publishes the first snapshot, which the workers need
   parts_.dataplane->Start();
   LogLine(LogLevel::kInfo,
@@ -143,11 +157,10 @@ void Runtime::Wait(MonoTime until) {
   if (watched_[kFrames].revents != 0) Hear();
   if (watched_[kStored].revents != 0) OnStored();
   if (watched_[kSignals].revents != 0) OnSignal();
+  if (watched_[kNames].revents != 0) OnNames();
+  if (watched_[kLoaded].revents != 0) OnLoaded();
   if (watched_[kRequests].revents != 0) {
-    parts_.server->Serve([this](const ControlServer::Request& request) -> std::optional<ordered_json> {
-      if (request.command == "explain") return AnswerExplain(request);
-      return Answer(request.command, request.body);
-    });
+    parts_.server->Serve([this](const ControlServer::Request& request) { return AnswerRequest(request); });
   }
 }
 
@@ -237,7 +250,7 @@ void Runtime::OnSignal() {
   signalfd_siginfo info{};
   if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) return;
   if (info.ssi_signo == SIGHUP) {
-    Reload().IgnoreError();  // logged and shown by status
+    loader_.Load(kNobody);  // how it goes is logged and shown by status
     return;
   }
   LogLine(LogLevel::kInfo, info.ssi_signo == SIGTERM ? "SIGTERM: stopping" : "SIGINT: stopping");
@@ -249,27 +262,49 @@ void Runtime::Stop(MonoTime now) {
     ending_ = Ending::kStopped;
     return;
   }
-  give_up_ = now + kGiveUp;
+  give_up_ = now + kLeaveTimeout + kGiveUp;
+  names_.Leave();
+}
+
+void Runtime::Resign(MonoTime now) {
   Actions actions;
   const absl::Status stopping = controller_.OnCommand(now, qure::Stop{}, &actions);
   Execute(actions);
   if (!stopping.ok()) ending_ = Ending::kStopped;
 }
 
-absl::Status Runtime::Reload() {
-  absl::Status result = Replace();
-  latest_.last_reload = {absl::Now(), std::string(result.message())};
-  if (result.ok()) {
-    LogLine(LogLevel::kInfo, absl::StrCat("configuration reloaded from ", config_path_));
-  } else {
-    LogLine(LogLevel::kError, "configuration not reloaded, the old one goes on serving:");
-    LogLines(LogLevel::kError, std::string(result.message()));
+void Runtime::OnLoaded() {
+  for (ConfigLoader::Result& loaded : loader_.TakeResults()) {
+    const absl::Status result = Replace(std::move(loaded.config));
+    latest_.last_reload = {absl::Now(), std::string(result.message())};
+    if (result.ok()) {
+      LogLine(LogLevel::kInfo, absl::StrCat("configuration reloaded from ", config_path_));
+    } else {
+      LogLine(LogLevel::kError, "configuration not reloaded, the old one goes on serving:");
+      LogLines(LogLevel::kError, std::string(result.message()));
+    }
+    const ordered_json answer = result.ok() ? ordered_json{{"reloaded", config_path_}} : Refusal(result);
+    for (const uint64_t ticket : loaded.tickets) {
+      if (ticket != kNobody) parts_.server->Answer(ticket, answer);
+    }
   }
-  return result;
 }
 
-absl::Status Runtime::Replace() {
-  absl::StatusOr<Config> next = LoadConfig(config_path_);
+void Runtime::OnNames() {
+  NameService::News news = names_.Take();
+  if (news.names != nullptr) Execute(controller_.OnNames(Now(), std::move(news.names)));
+  for (const auto& [ticket, answer] : news.answers) parts_.server->Answer(ticket, answer);
+  if (news.left) Resign(Now());
+}
+
+void Runtime::TellNames() {
+  ClusterFacts facts = FactsOf(config_.cluster, latest_.controller, WallMilliseconds() / 1000);
+  if (told_ == facts) return;
+  names_.OnFacts(facts);
+  told_ = std::move(facts);
+}
+
+absl::Status Runtime::Replace(absl::StatusOr<Config> next) {
   if (!next.ok()) return next.status();
   if (absl::Status possible = CheckReload(config_, *next); !possible.ok()) return possible;
   if (next->cluster.gateways != config_.cluster.gateways) {
@@ -282,8 +317,22 @@ absl::Status Runtime::Replace() {
   }
   config_ = *std::move(next);
   health_.Configure(config_.cluster.services, Now());
+  names_.Configure(config_.cluster);
   Execute(controller_.OnConfig(Now(), config_.cluster));
   return absl::OkStatus();
+}
+
+std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request& request) {
+  if (request.command == "explain") return AnswerExplain(request);
+  if (request.command == "reload") {
+    loader_.Load(request.ticket);
+    return std::nullopt;
+  }
+  if (request.command == "dns") {
+    names_.Ask(request.ticket, request.body);
+    return std::nullopt;
+  }
+  return Answer(request.command, request.body);
 }
 
 ordered_json Runtime::Answer(std::string_view command, const json& request) {
@@ -301,15 +350,11 @@ ordered_json Runtime::Answer(std::string_view command, const json& request) {
   if (command == "ports") return PortsJson(dataplane.ports(), workers());
   if (command == "counters") return CountersJson(workers(), dataplane.mbufs_in_use());
   if (command == "config") return ConfigJson(config_);
-  if (command == "reload") {
-    if (const absl::Status result = Reload(); !result.ok()) return Refusal(result);
-    return {{"reloaded", config_path_}};
-  }
   if (std::optional<ordered_json> answer = Obey(request)) return *std::move(answer);
   if (command == "key") return KeysJson(controller_.status(now));
   return {{"error", absl::StrCat("unknown command \"", std::string(command),
                                  "\"; there are status, nodes, term, history, ports, counters, config, reload, "
-                                 "maintenance, handover, key, services, flows, drain, weight, explain")}};
+                                 "maintenance, handover, key, services, flows, drain, weight, explain, dns")}};
 }
 
 ordered_json Runtime::AnswerFlows(const json& request) {
@@ -394,6 +439,7 @@ WorkerList Runtime::workers() const {
 
 void Runtime::Observe(MonoTime now) {
   latest_.controller = controller_.status(now);
+  TellNames();
   if (const auto& last = latest_.controller.last_takeover; last && last->term != counted_) {
     if (last->cause != Cause::kFirst) latest_.takeovers.Add(last->took);  // there was nothing to take over
     counted_ = last->term;
@@ -422,7 +468,10 @@ void Runtime::Do(const SendFrame& action) {
 }
 
 void Runtime::Do(const PublishSnapshot& action) {
+  const bool names_concerned = snapshot_ == nullptr || snapshot_->dns != action.snapshot->dns ||
+                               AddressesOf(*snapshot_) != AddressesOf(*action.snapshot);
   snapshot_ = action.snapshot;
+  if (names_concerned) names_.OnAuthority(snapshot_->dns, AddressesOf(*snapshot_));
   parts_.dataplane->Publish(action.snapshot);
 }
 

@@ -14,8 +14,10 @@
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "control/core/cluster_facts.h"
 #include "control/core/controller.h"
 #include "control/core/health.h"
+#include "control/io/config_loader.h"
 #include "control/io/control_server.h"
 #include "control/io/explain.h"
 #include "control/io/fd.h"
@@ -25,6 +27,7 @@
 #include "control/io/status.h"
 #include "control/io/store.h"
 #include "control/io/store_writer.h"
+#include "control/names/name_service.h"
 #include "dataplane/dataplane.h"
 
 namespace qure {
@@ -41,6 +44,7 @@ class Runtime {
     Dataplane* dataplane = nullptr;
     HostInterface* host = nullptr;
     ControlServer* server = nullptr;
+    std::string lan_interface;  // the kernel's interface to the LAN
   };
   enum class Ending : uint8_t {
     kStopped,      // as told
@@ -56,11 +60,13 @@ class Runtime {
 
   // Any thread.
   NodeStatus status() const;
+  // What the names' own thread says of itself (NameService::Show).
+  nlohmann::ordered_json names() { return names_.Show(); }
   // Each worker's counters, which live as long as the dataplane.
   WorkerList workers() const;
 
  private:
-  enum Watched : size_t { kFrames, kStored, kSignals, kRequests, kProbes, kWatchedCount };
+  enum Watched : size_t { kFrames, kStored, kSignals, kRequests, kProbes, kNames, kLoaded, kWatchedCount };
 
   absl::Status Watch();
   void Round();
@@ -74,10 +80,15 @@ class Runtime {
   void CheckHealth();
   void OnStored();
   void OnSignal();
+  // The names first, while this node still holds the addresses; then Resign.
   void Stop(MonoTime now);
-  // Loads and applies the file again. On an error nothing has changed and the old configuration goes on serving.
-  absl::Status Reload();
-  absl::Status Replace();
+  void Resign(MonoTime now);
+  // The file was read again. On an error nothing has changed and the old configuration goes on serving.
+  void OnLoaded();
+  absl::Status Replace(absl::StatusOr<Config> next);
+  void OnNames();
+  void TellNames();
+  std::optional<nlohmann::ordered_json> AnswerRequest(const ControlServer::Request& request);
   nlohmann::ordered_json Answer(std::string_view command, const nlohmann::json& request);
   nlohmann::ordered_json AnswerFlows(const nlohmann::json& request);
   // Nothing: it waits for another node's answer.
@@ -114,6 +125,9 @@ class Runtime {
   std::map<uint64_t, ExplainQuestion> explaining_;  // by the ticket of the request
   HealthBoard health_;
   HealthProber prober_;
+  ConfigLoader loader_;
+  NameService names_;
+  std::optional<ClusterFacts> told_;  // to the names
   StallReport stalls_;
   std::array<pollfd, kWatchedCount> watched_{};
   Fd signals_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "control/core/timers.h"
+#include "control/io/mdns_config.h"
 #include "control/io/text.h"
 #include "proto/ip.h"
 
@@ -130,6 +131,7 @@ std::optional<ServiceConfig> ReadService(const ClusterConfig& config, LanMode mo
   service.return_path = table->Choice<ReturnPath>("return", service.return_path,
                                                   {{"direct", ReturnPath::kDirect}, {"master", ReturnPath::kMaster}});
   service.delivery = ReadDelivery(config, mode, table);
+  ReadServiceMdns(table, &service);
   if (table->Has("weights")) service.weights = ReadWeights(table->Table("weights"));
   if (table->Has("check")) service.check = ReadCheck(table->Table("check"), service);
   table->RejectUnknownKeys();

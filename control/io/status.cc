@@ -4,6 +4,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "control/core/naming.h"
 #include "control/io/cluster_status.h"
 #include "control/io/version.h"
 #include "proto/dns_name.h"
@@ -77,16 +78,49 @@ ordered_json ServiceJson(const ServiceConfig& service) {
           {"protocol", service.protocol == 6 ? "tcp" : "udp"},
           {"ports", ports},
           {"affinity", NameOf(service.affinity)},
-          {"return", service.return_path == ReturnPath::kDirect ? "direct" : "master"}};
+          {"return", service.return_path == ReturnPath::kDirect ? "direct" : "master"},
+          {"mdns", service.mdns.empty() ? ordered_json(nullptr) : ordered_json(service.mdns)},
+          {"txt", service.txt}};
 }
 
 ordered_json ZoneJson(const ZoneConfig& zone) {
-  const std::string& apex = zone.zone->apex();
-  return {{"name", DnsNameToText({reinterpret_cast<const uint8_t*>(apex.data()), apex.size()})},
+  return {{"name", DnsNameToText(zone.zone->apex())},
           {"file", zone.file.empty() ? ordered_json(nullptr) : ordered_json(zone.file)},
           {"serial", zone.zone->serial()},
           {"names", zone.zone->name_count()},
           {"records", zone.zone->record_count()}};
+}
+
+ordered_json ResolverJson(const ResolverConfig& resolver) {
+  const auto milliseconds = [](Duration span) { return absl::StrCat(span.ns / 1'000'000, "ms"); };
+  ordered_json upstreams = ordered_json::array();
+  for (const Endpoint& at : resolver.upstreams) upstreams.push_back(ToString(at));
+  return {{"upstreams", upstreams},
+          {"forward", resolver.forward},
+          {"clients", Texts(resolver.clients)},
+          {"cache_entries", resolver.cache_entries},
+          {"stale", milliseconds(resolver.stale)},
+          {"timeout", milliseconds(resolver.timeout)}};
+}
+
+// Of the key only what no one can sign with.
+ordered_json RegistrationJson(const RegistrationConfig& registration) {
+  ordered_json echo = ordered_json::array();
+  for (const Endpoint& server : registration.echo) echo.push_back(ToString(server));
+  const bool asks = registration.addresses.empty();
+  return {{"enabled", registration.enabled},
+          {"server", ToString(registration.server)},
+          {"zone", DnsNameToText(registration.zone)},
+          {"name", DnsNameToText(registration.name)},
+          {"shared",
+           registration.shared.empty() ? ordered_json(nullptr) : ordered_json(DnsNameToText(registration.shared))},
+          {"ttl", registration.ttl},
+          {"refresh", absl::StrCat(registration.refresh.ns / 1'000'000, "ms")},
+          {"key_file", registration.key_file},
+          {"key", DnsNameToText(registration.key.name)},
+          {"public", asks ? ordered_json("echo") : Texts(registration.addresses)},
+          {"echo", echo},
+          {"echo_name", asks ? ordered_json(DnsNameToText(registration.echo_name)) : ordered_json(nullptr)}};
 }
 
 template <typename T>
@@ -115,7 +149,14 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
                                    ? ordered_json(absl::StrCat(cluster.drain_deadline->ns / 1'000'000, "ms"))
                                    : ordered_json(nullptr)}}},
           {"service", List(cluster.services, ServiceJson)},
-          {"zone", List(cluster.zones, ZoneJson)}};
+          {"zone", List(cluster.zones, ZoneJson)},
+          {"dns",
+           {{"local_names", AnswersLocalNames(cluster)},
+            {"rate_limit", cluster.dns.limit.rate},
+            {"slip", cluster.dns.limit.slip}}},
+          {"resolver", ResolverJson(cluster.resolver)},
+          {"registration", cluster.registration ? RegistrationJson(*cluster.registration) : ordered_json(nullptr)},
+          {"mdns", {{"enabled", cluster.mdns.enabled}}}};
 }
 
 ordered_json ReloadJson(const ReloadStatus& reload) {

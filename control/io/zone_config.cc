@@ -1,5 +1,6 @@
 #include "control/io/zone_config.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,9 +10,11 @@
 
 #include "control/io/text.h"
 #include "control/io/zone_text.h"
+#include "control/names/ldns_support.h"
 #include "proto/address.h"
 #include "proto/dns.h"
 #include "proto/dns_name.h"
+#include "proto/dns_rdata.h"
 #include "proto/dns_zone_builder.h"
 
 namespace qure {
@@ -21,15 +24,11 @@ constexpr int64_t kMaxTtl = 0x7fffffff;     // RFC 2181 §8; also what serial ar
 constexpr int64_t kMaxSerial = 0xffffffff;  // RFC 1035 §3.3.13
 constexpr size_t kMaxTxtString = 255;       // RFC 1035 §3.3
 constexpr size_t kMaxTxt = 1024;            // so that the answer fits into kDnsEdnsPayload
+// Types of our own: the addresses of another name (often called ALIAS or ANAME), and what the cluster knows.
+constexpr std::string_view kAliasType = "ALIAS";
+constexpr std::string_view kClusterType = "CLUSTER";
+constexpr std::string_view kHealthy = "healthy ";
 constexpr std::string_view kNameRule = "labels of 1 to 63 bytes, 253 in all, like \"www.home.example\"";
-
-std::string ToText(std::string_view wire) {
-  return DnsNameToText({reinterpret_cast<const uint8_t*>(wire.data()), wire.size()});
-}
-
-void AppendBe32(int64_t value, std::string* out) {
-  for (int shift = 24; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
-}
 
 // Whether the text ends with a dot that is not escaped.
 bool IsAbsolute(std::string_view text) {
@@ -50,11 +49,6 @@ std::optional<std::string> ReadName(const Placed<std::string>& text, ConfigError
   return wire;
 }
 
-template <typename Bytes>
-std::string ToRdata(const Bytes& bytes) {
-  return {bytes.begin(), bytes.end()};
-}
-
 // The text in strings of at most 255 bytes (RFC 1035 §3.3.14), one of them even when it is empty.
 std::string TxtRdata(std::string_view text) {
   std::string rdata;
@@ -69,7 +63,8 @@ std::string TxtRdata(std::string_view text) {
 
 class ZoneReader {
  public:
-  ZoneReader(TableReader* table, uint64_t hash_seed) : table_(table), hash_seed_(hash_seed) {}
+  ZoneReader(TableReader* table, const std::vector<ServiceConfig>& services, uint64_t hash_seed)
+      : table_(table), services_(services), hash_seed_(hash_seed) {}
 
   std::optional<ZoneConfig> Read();
 
@@ -80,14 +75,20 @@ class ZoneReader {
   void ReadRecord(TableReader* record);
   std::optional<std::string> OwnerName(const Placed<std::string>& text) const;
   std::optional<std::string> Rdata(uint16_t type, const Placed<std::string>& value) const;
+  void ReadLive(std::string_view type, const std::optional<Placed<std::string>>& name, TableReader* record);
+  bool ReadCluster(std::string_view value, TableReader* record, LiveRecord* out) const;
   void Add(DnsRecord record, const Place& place);
+  std::optional<ZoneConfig> Finish();
 
   TableReader* table_;
+  const std::vector<ServiceConfig>& services_;
   uint64_t hash_seed_;
   uint32_t ttl_ = 60;
   std::string apex_;
   std::optional<DnsZoneBuilder> builder_;
   std::string file_;
+  std::vector<LiveRecord> live_;
+  std::vector<Place> live_places_;
 };
 
 std::optional<ZoneConfig> ZoneReader::Read() {
@@ -105,10 +106,22 @@ std::optional<ZoneConfig> ZoneReader::Read() {
   table_->RejectUnknownKeys();
   if (!builder_) return std::nullopt;
   if (const auto missing = builder_->Missing()) {
-    if (!file_.empty()) table_->Fail("file", Concat(file_, ": the zone ", ToText(apex_), " ", *missing));
+    if (!file_.empty()) table_->Fail("file", Concat(file_, ": the zone ", DnsNameToText(apex_), " ", *missing));
     return std::nullopt;
   }
-  return ZoneConfig{.file = file_, .zone = std::make_shared<const DnsZone>(builder_->Build())};
+  return Finish();
+}
+
+std::optional<ZoneConfig> ZoneReader::Finish() {
+  DnsZoneBuilder base = *builder_;
+  for (size_t i = 0; i < live_.size(); ++i) {
+    if (const auto unfit = builder_->AddFailing(live_[i].name)) {
+      table_->errors()->Add(live_places_[i], Concat("\"", DnsNameToText(live_[i].name), "\" ", *unfit));
+    }
+  }
+  ZoneConfig zone{.file = file_, .zone = std::make_shared<const DnsZone>(builder_->Build()), .live = nullptr};
+  if (!live_.empty()) zone.live = std::make_shared<const LiveZone>(LiveZone{std::move(base), std::move(live_)});
+  return zone;
 }
 
 void ZoneReader::ReadFile() {
@@ -119,7 +132,7 @@ void ZoneReader::ReadFile() {
     return;
   }
   file_ = path->value;
-  const std::vector<std::string> problems = ReadZoneFile(file_, ToText(apex_), ttl_, &*builder_);
+  const std::vector<std::string> problems = ReadZoneFile(file_, DnsNameToText(apex_), ttl_, &*builder_);
   for (const std::string& problem : problems) table_->Fail("file", problem);
   if (!problems.empty()) builder_.reset();
 }
@@ -137,11 +150,11 @@ void ZoneReader::ReadSoa(std::string_view zone_name) {
   }
   std::string soa = SoaName("primary", name_servers.empty() ? zone_name : name_servers[0].value);
   soa += SoaName("contact", Concat("hostmaster.", zone_name));
-  AppendBe32(table_->Integer("serial", 1, 0, kMaxSerial), &soa);
-  AppendBe32(table_->Integer("refresh", 3600, 1, kMaxTtl), &soa);
-  AppendBe32(table_->Integer("retry", 600, 1, kMaxTtl), &soa);
-  AppendBe32(table_->Integer("expire", 86400, 1, kMaxTtl), &soa);
-  AppendBe32(table_->Integer("minimum", 60, 0, kMaxTtl), &soa);
+  AppendNumber(static_cast<uint64_t>(table_->Integer("serial", 1, 0, kMaxSerial)), 4, &soa);
+  AppendNumber(static_cast<uint64_t>(table_->Integer("refresh", 3600, 1, kMaxTtl)), 4, &soa);
+  AppendNumber(static_cast<uint64_t>(table_->Integer("retry", 600, 1, kMaxTtl)), 4, &soa);
+  AppendNumber(static_cast<uint64_t>(table_->Integer("expire", 86400, 1, kMaxTtl)), 4, &soa);
+  AppendNumber(static_cast<uint64_t>(table_->Integer("minimum", 60, 0, kMaxTtl)), 4, &soa);
   Add({apex_, kDnsTypeSoa, ttl_, soa}, table_->place());
   for (const Placed<std::string>& server : name_servers) {
     if (const auto wire = ReadName(server, table_->errors())) Add({apex_, kDnsTypeNs, ttl_, *wire}, server.place);
@@ -151,6 +164,9 @@ void ZoneReader::ReadSoa(std::string_view zone_name) {
 void ZoneReader::ReadRecord(TableReader* record) {
   const auto name = record->RequiredString("name", "write it relative to the zone, \"@\" for the zone itself");
   const auto type_name = record->RequiredString("type", "use \"A\", \"AAAA\", \"CNAME\", \"MX\", \"SRV\" and the like");
+  if (type_name && (type_name->value == kAliasType || type_name->value == kClusterType)) {
+    return ReadLive(type_name->value, name, record);
+  }
   const uint16_t type = type_name ? DnsTypeOf(type_name->value).value_or(0) : uint16_t{0};  // 0 is none
   if (type_name && type == 0) {
     record->Fail("type", Concat("\"", type_name->value,
@@ -167,6 +183,52 @@ void ZoneReader::ReadRecord(TableReader* record) {
   if (owner && rdata) Add({*owner, type, ttl, *rdata}, record->place());
 }
 
+// Names that stand for addresses that change.
+void ZoneReader::ReadLive(std::string_view type, const std::optional<Placed<std::string>>& name, TableReader* record) {
+  LiveRecord live;
+  live.ttl = static_cast<uint32_t>(record->Integer("ttl", ttl_, 0, kMaxTtl));
+  const auto value = record->RequiredString("value", type == kAliasType ? "write the name whose addresses it has"
+                                                                        : "write what it stands for, like \"service\"");
+  const bool healthy = value && value->value.starts_with(kHealthy);
+  live.rotate = record->Choice<bool>("order", healthy, {{"rotated", true}, {"sorted", false}});
+  record->RejectUnknownKeys();
+  if (!builder_ || !name || !value) return;
+  const auto owner = OwnerName(*name);
+  if (type == kAliasType) {
+    const auto target = ReadName(*value, table_->errors());
+    if (!target) return;
+    live.from = LiveRecord::From::kAlias;
+    live.argument = *target;
+  } else if (!ReadCluster(value->value, record, &live)) {
+    return;
+  }
+  if (!owner) return;
+  live.name = *owner;
+  live_.push_back(std::move(live));
+  live_places_.push_back(record->place());
+}
+
+bool ZoneReader::ReadCluster(std::string_view value, TableReader* record, LiveRecord* out) const {
+  using From = LiveRecord::From;
+  static const std::map<std::string_view, From> kWords = {
+      {"service", From::kServiceAddresses}, {"node", From::kThisNode}, {"public", From::kPublic}};
+  if (const auto word = kWords.find(value); word != kWords.end()) {
+    out->from = word->second;
+    return true;
+  }
+  if (!value.starts_with(kHealthy)) {
+    record->Fail("value", Concat("\"", value,
+                                 "\" is nothing that a name can stand for; use \"service\", \"node\", \"public\" or "
+                                 "\"healthy SERVICE\""));
+    return false;
+  }
+  out->from = From::kHealthy;
+  out->argument = value.substr(kHealthy.size());
+  if (std::ranges::find(services_, out->argument, &ServiceConfig::name) != services_.end()) return true;
+  record->Fail("value", Concat("there is no service \"", out->argument, "\"; use the name of a [[cluster.service]]"));
+  return false;
+}
+
 std::optional<std::string> ZoneReader::OwnerName(const Placed<std::string>& text) const {
   const auto fail = [&](std::string_view message) {
     table_->errors()->Add(text.place, Concat("\"", text.value, "\" ", message));
@@ -175,7 +237,7 @@ std::optional<std::string> ZoneReader::OwnerName(const Placed<std::string>& text
   if (text.value == "@") return apex_;
   std::optional<std::string> wire = DnsNameToWire(text.value);
   if (!wire) return fail(Concat("is not a DNS name; use ", kNameRule));
-  const std::string zone = ToText(apex_);
+  const std::string zone = DnsNameToText(apex_);
   if (IsAbsolute(text.value)) {
     if (DnsIsWithin(*wire, apex_)) return wire;
     return fail(Concat("is outside the zone ", zone, "; leave out the final dot, or put it into a zone of its own"));
@@ -195,10 +257,10 @@ std::optional<std::string> ZoneReader::Rdata(uint16_t type, const Placed<std::st
   switch (type) {
     case kDnsTypeA:
       if (!address || !address->is_v4()) return fail("is not an IPv4 address; write it like 198.51.100.50");
-      return ToRdata(address->v4().bytes);
+      return DnsAddressRdata(*address);
     case kDnsTypeAaaa:
       if (!address || !address->is_v6()) return fail("is not an IPv6 address; write it like 2001:db8:2::50");
-      return ToRdata(address->v6().bytes);
+      return DnsAddressRdata(*address);
     case kDnsTypeNs:
     case kDnsTypeCname:
     case kDnsTypePtr:
@@ -210,7 +272,7 @@ std::optional<std::string> ZoneReader::Rdata(uint16_t type, const Placed<std::st
     default:
       break;
   }
-  const absl::StatusOr<std::string> rdata = DnsRdata(type, value.value, ToText(apex_));
+  const absl::StatusOr<std::string> rdata = DnsRdata(type, value.value, DnsNameToText(apex_));
   if (rdata.ok()) return *rdata;
   return fail(Concat("is no data of a ", DnsTypeName(type), " record (", rdata.status().message(),
                      "); write it as in a zone file"));
@@ -218,7 +280,7 @@ std::optional<std::string> ZoneReader::Rdata(uint16_t type, const Placed<std::st
 
 void ZoneReader::Add(DnsRecord record, const Place& place) {
   if (!builder_) return;
-  const std::string name = ToText(record.name);
+  const std::string name = DnsNameToText(record.name);
   const uint16_t type = record.type;
   if (const auto unfit = builder_->Add(std::move(record))) {
     table_->errors()->Add(place, Concat("\"", name, " ", DnsTypeName(type), "\" ", *unfit));
@@ -227,17 +289,17 @@ void ZoneReader::Add(DnsRecord record, const Place& place) {
 
 }  // namespace
 
-std::vector<ZoneConfig> ReadZones(TableReader* cluster) {
+std::vector<ZoneConfig> ReadZones(const std::vector<ServiceConfig>& services, TableReader* cluster) {
   std::vector<ZoneConfig> zones;
   std::map<std::string, uint32_t> lines;  // where a zone was given
   // Names that share a bucket cannot be chosen by whoever does not know the seed.
   const uint64_t hash_seed = uint64_t{std::random_device()()} << 32 | std::random_device()();
   for (TableReader& table : cluster->Tables("zone")) {
-    std::optional<ZoneConfig> zone = ZoneReader(&table, hash_seed).Read();
+    std::optional<ZoneConfig> zone = ZoneReader(&table, services, hash_seed).Read();
     if (!zone) continue;
     const auto [entry, first] = lines.emplace(zone->zone->apex(), table.place().line);
     if (!first) {
-      table.Fail("name", Concat(ToText(zone->zone->apex()), " was given in line ", entry->second,
+      table.Fail("name", Concat(DnsNameToText(zone->zone->apex()), " was given in line ", entry->second,
                                 " already; put all its records there"));
       continue;
     }

@@ -9,6 +9,6 @@
 namespace qure {
 
 // All zones of [cluster]; unsound ones are left out and recorded as errors.
-std::vector<ZoneConfig> ReadZones(TableReader* cluster);
+std::vector<ZoneConfig> ReadZones(const std::vector<ServiceConfig>& services, TableReader* cluster);
 
 }  // namespace qure

@@ -1,13 +1,12 @@
 #include "control/io/zone_text.h"
 
-#include <ldns/ldns.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 
 #include "control/io/text.h"
+#include "control/names/ldns_support.h"
 #include "proto/dns_name.h"
 
 namespace qure {
@@ -15,16 +14,6 @@ namespace {
 
 constexpr size_t kMostProblems = 10;
 
-template <auto free>
-struct FreeWith {
-  template <typename T>
-  void operator()(T* owned) const {
-    free(owned);
-  }
-};
-using Rr = std::unique_ptr<ldns_rr, FreeWith<ldns_rr_free>>;
-using Rdf = std::unique_ptr<ldns_rdf, FreeWith<ldns_rdf_deep_free>>;
-using Buffer = std::unique_ptr<ldns_buffer, FreeWith<ldns_buffer_free>>;
 using File = std::unique_ptr<FILE, FreeWith<std::fclose>>;
 
 ConstBytes BytesOf(const ldns_rdf* name) {
@@ -32,20 +21,20 @@ ConstBytes BytesOf(const ldns_rdf* name) {
 }
 
 absl::StatusOr<std::string> RdataOf(const ldns_rr* rr) {
-  const Buffer buffer(ldns_buffer_new(LDNS_MAX_PACKETLEN));
+  const LdnsBuffer buffer(ldns_buffer_new(LDNS_MAX_PACKETLEN));
   const ldns_status status = ldns_rr_rdata2buffer_wire(buffer.get(), rr);
   if (status != LDNS_STATUS_OK) return absl::InvalidArgumentError(ldns_get_errorstr_by_id(status));
   return std::string(reinterpret_cast<const char*>(ldns_buffer_begin(buffer.get())),
                      ldns_buffer_position(buffer.get()));
 }
 
-absl::StatusOr<Rdf> NameOf(std::string_view text) {
+absl::StatusOr<LdnsData> NameOf(std::string_view text) {
   ldns_rdf* name = nullptr;
   const std::string terminated(text);
   if (ldns_str2rdf_dname(&name, terminated.c_str()) != LDNS_STATUS_OK) {
     return absl::InvalidArgumentError(Concat("\"", text, "\" is not a DNS name"));
   }
-  return Rdf(name);
+  return LdnsData(name);
 }
 
 // One zone file while it is read: ldns keeps TTL, origin and owner from record to record.
@@ -65,7 +54,7 @@ class ZoneFile {
       start_ = line_;
       ldns_rr* read = nullptr;
       const ldns_status status = ldns_rr_new_frm_fp_l(&read, file_, &ttl_, &origin_, &previous_, &line_);
-      const Rr rr(read);
+      const LdnsRecord rr(read);
       switch (status) {
         case LDNS_STATUS_OK:
           Take(rr.get());
@@ -113,25 +102,14 @@ class ZoneFile {
 
 }  // namespace
 
-std::optional<uint16_t> DnsTypeOf(std::string_view name) {
-  const ldns_rr_type type = ldns_get_rr_type_by_name(std::string(name).c_str());
-  if (type == 0) return std::nullopt;
-  return static_cast<uint16_t>(type);
-}
-
-std::string DnsTypeName(uint16_t type) {
-  const std::unique_ptr<char, FreeWith<std::free>> text(ldns_rr_type2str(static_cast<ldns_rr_type>(type)));
-  return text.get();
-}
-
 absl::StatusOr<std::string> DnsRdata(uint16_t type, std::string_view text, std::string_view origin) {
   if (text.find('\n') != std::string_view::npos) return absl::InvalidArgumentError("has several lines; write one");
-  absl::StatusOr<Rdf> below = NameOf(origin);
+  absl::StatusOr<LdnsData> below = NameOf(origin);
   if (!below.ok()) return below.status();
   const std::string line = Concat("@ 0 IN ", DnsTypeName(type), " ", text);
   ldns_rr* read = nullptr;
   const ldns_status status = ldns_rr_new_frm_str(&read, line.c_str(), 0, below->get(), nullptr);
-  const Rr rr(read);
+  const LdnsRecord rr(read);
   if (status != LDNS_STATUS_OK) return absl::InvalidArgumentError(ldns_get_errorstr_by_id(status));
   return RdataOf(rr.get());
 }
@@ -140,7 +118,7 @@ std::vector<std::string> ReadZoneFile(const std::string& path, std::string_view 
                                       DnsZoneBuilder* builder) {
   const File file(std::fopen(path.c_str(), "re"));
   if (file == nullptr) return {Concat(path, ": ", std::strerror(errno), "; check the path and who may read it")};
-  absl::StatusOr<Rdf> below = NameOf(origin);
+  absl::StatusOr<LdnsData> below = NameOf(origin);
   if (!below.ok()) return {std::string(below.status().message())};
   return ZoneFile(path, file.get(), below->release(), ttl, builder).Read();
 }

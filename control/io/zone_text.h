@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,11 +10,6 @@
 #include "proto/dns_zone_builder.h"
 
 namespace qure {
-
-// The number of "MX" or "TYPE257" (RFC 3597 §5).
-std::optional<uint16_t> DnsTypeOf(std::string_view name);
-// The name of the number.
-std::string DnsTypeName(uint16_t type);
 
 // The wire form of rdata as a zone file has it; names that do not end with a dot are below `origin`.
 absl::StatusOr<std::string> DnsRdata(uint16_t type, std::string_view text, std::string_view origin);

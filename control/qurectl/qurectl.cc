@@ -22,6 +22,7 @@
 #include "control/qurectl/balance_tables.h"
 #include "control/qurectl/client.h"
 #include "control/qurectl/cluster_tables.h"
+#include "control/qurectl/dns_tables.h"
 #include "control/qurectl/plot.h"
 #include "control/qurectl/request.h"
 #include "control/qurectl/tables.h"
@@ -51,6 +52,15 @@ constexpr char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
                      most flows in this node's tables
   explain SRC:PORT DST:PORT [tcp|udp]
                      what would become of such a packet from the gateway, step by step
+  dns zones          the zones that are answered for
+  dns lookup NAME [TYPE]
+                     what this node answers to such a query (type A)
+  dns server         what was answered over TCP and beside the packet path
+  dns cache|upstreams|aliases
+                     what other servers said, how they are, and where the aliases lead
+  dns mdns           what is published by Multicast DNS
+  dns registration   the cluster's addresses at the main server: what is there, and what has failed
+  dns reload         the same as reload: zone files are read again too
   drain [NODE] [--deadline SECONDS|none]
                      give NODE (this one) no new flows; it keeps those that it has until they end, or until the
                      deadline: then they are broken
@@ -195,6 +205,7 @@ std::string TextOf(const Arguments& arguments, std::string_view command, const n
   if (command == "services") return ServicesText(answer);
   if (command == "flows") return arguments.top ? TopText(answer.at("top")) : FlowsText(answer);
   if (command == "explain") return ExplainText(answer);
+  if (command == "dns") return DnsText(answer);
   if (command == "drain" || command == "weight") return answer.at("done").get<std::string>() + "\n";
   if (command == "ports") return PortsText(answer);
   if (command == "counters") return CountersText(answer, arguments.all);

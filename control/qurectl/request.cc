@@ -64,6 +64,19 @@ Request BalanceRequest(const Words& words) {
   return request;
 }
 
+constexpr std::array<std::string_view, 7> kDnsParts = {"zones",   "server",       "cache", "upstreams",
+                                                       "aliases", "registration", "mdns"};
+
+// dns PART, dns lookup NAME [TYPE], dns reload
+Request DnsRequest(const Words& words) {
+  if (words.size() == 2 && words[1] == "reload") return json{{"command", "reload"}};
+  const bool part = words.size() == 2 && std::ranges::find(kDnsParts, words[1]) != kDnsParts.end();
+  if (part) return json{{"command", "dns"}, {"what", words[1]}};
+  if (words.size() != 3 && words.size() != 4) return std::nullopt;
+  if (words[1] != "lookup") return std::nullopt;
+  return json{{"command", "dns"}, {"what", "lookup"}, {"name", words[2]}, {"type", words.size() == 4 ? words[3] : "A"}};
+}
+
 }  // namespace
 
 Request RequestFor(const Words& words) {
@@ -75,6 +88,7 @@ Request RequestFor(const Words& words) {
     return json{
         {"command", command}, {"from", words[1]}, {"to", words[2]}, {"protocol", words.size() == 4 ? words[3] : "tcp"}};
   }
+  if (command == "dns") return DnsRequest(words);
   if (command == "handover" && words.size() <= 2) {
     json request = {{"command", "handover"}};
     if (words.size() == 2) request["node"] = words[1];

@@ -150,7 +150,8 @@ Result Run(const Site& site, bool from_host, ConstBytes input) {
            .tailroom = site.tailroom};
   FlowTable table(testing::kFlows, testing::kFlowSeed);
   RequestWatch requests;
-  const Flows flows{.table = &table, .requests = &requests, .now = {}};
+  DnsLimiter answers(testing::kFlowSeed);
+  const Flows flows{.table = &table, .requests = &requests, .answers = &answers, .now = {}};
   if (from_host) {
     ProcessHost(site.snapshot, flows, &batch);
   } else {

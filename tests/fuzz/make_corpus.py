@@ -209,6 +209,45 @@ def dns_name_seeds():
     }
 
 
+def dns_upstream_seeds():
+    """The type that was asked for (see the target), then the message."""
+    here, target, zone = b"\xc0\x0c", name("real.home.example"), b"\xc0\x10"
+
+    def record(owner, kind, ttl, rdata):
+        return owner + struct.pack("!HHIH", kind, 1, ttl, len(rdata)) + rdata
+
+    def answer(kind, answers=(), authorities=(), additional=(), flags=0x8180):
+        head = struct.pack("!HHHHHH", 0x4242, flags, 1, len(answers), len(authorities), len(additional))
+        question = name("www.home.example") + struct.pack("!HH", kind, 1)
+        return head + question + b"".join([*answers, *authorities, *additional])
+
+    address = record(here, 1, 300, ip(CLIENT4))
+    alias = record(here, 5, 60, target)
+    soa = record(zone, 6, 600, zone + zone + struct.pack("!IIIII", 1, 2, 3, 4, 60))
+    foreign_soa = record(name("bank.example"), 6, 600, b"\0\0" + bytes(20))
+    return {
+        "address": b"\0" + answer(1, [address], [], [opt()]),
+        "alias": b"\0" + answer(1, [alias, record(target, 1, 30, ip(CLIENT4))]),
+        "alias-to-itself": b"\0" + answer(1, [record(here, 5, 60, here)]),
+        "alias-of-an-alias": b"\1" + answer(28, [record(target, 28, 30, ip(CLIENT6)), alias]),
+        "others-too": b"\0" + answer(1, [address, record(name("bank.example"), 1, 300, ip(CLIENT4))]),
+        "no-data": b"\0" + answer(1, [], [soa]),
+        "no-data-alias": b"\0" + answer(1, [alias], [soa]),
+        "no-such-name": b"\0" + answer(1, [], [soa], flags=0x8183),
+        "soa-of-others": b"\0" + answer(1, [], [foreign_soa], flags=0x8183),
+        "endless-ttl": b"\0" + answer(1, [record(here, 1, 0x80000001, ip(CLIENT4))]),
+        "mail": b"\3" + answer(15, [record(here, 15, 60, b"\0\5\4mail" + zone), record(here, 15, 30, b"\0\1" + here)]),
+        "soa": b"\5" + answer(6, [record(here, 6, 60, here + zone + bytes(20))]),
+        "server": b"\6" + answer(33, [record(here, 33, 60, bytes(6) + target)]),
+        "text": b"\7" + answer(16, [record(here, 16, 60, b"\2hi\0"), record(here, 16, 60, b"\3you")]),
+        "empty-alias": b"\0" + answer(1, [record(here, 5, 60, b"")]),
+        "empty-soa": b"\0" + answer(1, [], [record(zone, 6, 600, b"")]),
+        "other-class": b"\0" + answer(1, [here + struct.pack("!HHIH", 1, 3, 60, 4) + ip(CLIENT4)]),
+        "refused": b"\0" + answer(1, flags=0x8185),
+        "truncated": b"\0" + answer(1, flags=0x8380),
+    }
+
+
 def dns_zone_seeds():
     """Records (kind, name, target) and questions (kind, name), a name being its length and labels: see the target."""
     a, b, below_a, wildcard = (1, 0), (1, 1), (2, 1), (1, 3)
@@ -404,6 +443,7 @@ SEEDS = {
     "fuzz_address": address_seeds,
     "fuzz_dns": dns_seeds,
     "fuzz_dns_name": dns_name_seeds,
+    "fuzz_dns_upstream": dns_upstream_seeds,
     "fuzz_dns_zone": dns_zone_seeds,
     "fuzz_envelope": envelope_seeds,
     "fuzz_ethernet_arp": arp_seeds,

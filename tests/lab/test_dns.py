@@ -1,9 +1,11 @@
 """Names of the configuration, asked with a real client and with crafted datagrams."""
 
+import re
 import socket
 import unittest
 
 import frames
+from cluster_support import ClusterTest
 from support import SERVICE_V4, SERVICE_V6, LabTest
 from wire import udp_socket
 
@@ -58,6 +60,19 @@ class DnsTests:
         self.assertNotIn("EDNS:", self.ask("+noedns", "www.home.example", "A"))
         self.assertIn("status: BADVERS", self.ask("+edns=1", "+noednsneg", "www.home.example", "A"))
 
+    def test_which_server_it_is(self):
+        self.assertIn('NSID: 6e 31 ("n1")', self.ask("+nsid", "www.home.example", "A"))
+        for name in ("id.server", "hostname.bind"):
+            self.assertEqual(self.ask("+short", "CH", "TXT", name), '"n1"\n')
+
+    def test_cookies(self):
+        first = self.ask("+cookie=0102030405060708", "www.home.example", "A")
+        cookie = re.search(r"COOKIE: (0102030405060708[0-9a-f]{32}) \(good\)", first)
+        self.assertIsNotNone(cookie, first)
+        again = self.ask(f"+cookie={cookie[1]}", "www.home.example", "A")
+        self.assertIn(f"COOKIE: {cookie[1]} (good)", again)
+        self.assertIn("status: FORMERR", self.ask("+ednsopt=10:0102", "+nocookie", "www.home.example", "A"))
+
     def test_unknown_opcode(self):
         self.assertIn("status: NOTIMP", self.ask("+opcode=2", "www.home.example", "A"))
 
@@ -102,3 +117,18 @@ class Dns4(DnsTests, LabTest):
 class Dns6(DnsTests, LabTest):
     server = SERVICE_V6
     family = socket.AF_INET6
+
+
+class Takeover(ClusterTest):
+    def test_cookies_stay_good(self):
+        """All nodes share the secret: what the old master gave, the new one takes."""
+        first = self.dig("+cookie=0102030405060708", "www.home.example", "A")
+        cookie = re.search(r"COOKIE: ([0-9a-f]{48}) \(good\)", first)
+        self.assertIsNotNone(cookie, first)
+        master = next(name for name, status in self.before.items() if status["role"] == "master")
+        self.assertIn("NSID: ", self.dig("+nsid", "www.home.example", "A"))
+        self.lab.node(master).kill()
+        self.whole(*self.others(master))
+        answer = self.dig(f"+cookie={cookie[1]}", "+nsid", "www.home.example", "A")
+        self.assertIn(f"COOKIE: {cookie[1]} (good)", answer)
+        self.assertNotIn(f'("{master}")', answer)

@@ -156,6 +156,137 @@ std::vector<Case> Chains() {
   };
 }
 
+// Names whose answers depend on more than the zone.
+std::vector<Case> Changing() {
+  const Dns unknown{.name = "unknown.home.example", .type = kA};
+  const Dns lame{.name = "lame.home.example", .type = kA};
+  const Dns echo{.name = "AddresS.example", .type = kA};
+  const Dns echo6{.name = "address.example", .type = kAaaa};
+  const auto host = [](uint8_t number) { return Record(kOwner, kA, 60, {198, 51, 100, number}); };
+  const auto turn = [&](uint16_t id, uint8_t first) {
+    const Dns asked{.id = id, .name = "turns.home.example", .type = kA};
+    const auto nth = [&](int n) { return host(static_cast<uint8_t>((first - 1 + n) % 3 + 1)); };
+    return Ask("addresses in turn", Build(asked), Reason::dns_answer,
+               Concat({DnsHeaderBytes(id, kAnswered, 1, 3, 0, 0), Question(asked.name, kA), nth(0), nth(1), nth(2)}));
+  };
+  const Dns by{.id = 1, .name = "by.home.example", .type = kA};
+  const auto target = static_cast<uint16_t>(kOwner + WireName(by.name).size() + 4 + 12);
+  const auto there = [&](uint8_t number) { return Record(target, kA, 60, {198, 51, 100, number}); };
+  return {
+      Ask("what is not known at present", Build(unknown), Reason::dns_failure, Refusal(unknown, 2)),
+      Ask("an alias of what is not known", Build(lame), Reason::dns_failure, Refusal(lame, 2)),
+      turn(3, 1),
+      turn(4, 2),
+      turn(5, 3),
+      Ask("an alias of addresses in turn", Build(by), Reason::dns_answer,
+          Concat({DnsHeaderBytes(1, kAnswered, 1, 4, 0, 0), Question(by.name, kA),
+                  Record(kOwner, kCname, 60, WireName("turns.home.example")), there(2), there(3), there(1)})),
+      Ask("the address of who asks", Build(echo), Reason::dns_answer,
+          Concat({DnsHeaderBytes(echo.id, kAnswered, 1, 1, 0, 0), Question(echo.name, kA),
+                  Record(kOwner, kA, 0, Bytes(kClient4.bytes.begin(), kClient4.bytes.end()))})),
+      Ask("the other family's address of who asks", Build(echo6), Reason::dns_nodata,
+          Concat({DnsHeaderBytes(echo6.id, kAnswered, 1, 0, 0, 0), Question(echo6.name, kAaaa)})),
+  };
+}
+
+// A site whose clients may ask for names of others, one of which is known.
+void Forwarding(Snapshot* snapshot) {
+  const Bytes name = WireName("www.other.example");
+  const Bytes record = Record(kOwner, kA, 60, {192, 0, 2, 9});
+  auto known = std::make_shared<DnsCachedAnswer>();
+  known->name = std::string(name.begin(), name.end());
+  known->type = kA;
+  known->answers = 1;
+  known->bytes = record;
+  known->ttl_at = {6};
+  known->since = kUnixTime - 10;
+  known->until = kUnixTime + 50;
+  auto forwarding = std::make_shared<DnsForwarding>();
+  forwarding->clients = {{.address = IpAddress(kClient4), .length = 24}};
+  forwarding->cache = DnsCacheTable({std::move(known)}, 1);
+  auto authority = std::make_shared<DnsAuthority>(*snapshot->dns);
+  authority->forwarding = std::move(forwarding);
+  snapshot->dns = std::move(authority);
+}
+
+// Names of others, for clients that may ask for them (`Forwarding`).
+std::vector<Case> Others() {
+  const Dns known{.name = "WWW.other.example", .type = kA};
+  const Dns unknown{.name = "new.other.example", .type = kA};
+  const Dns ours{.name = "www.home.example", .type = kA};
+  Dns undesired = known;
+  undesired.flags = 0;
+  std::vector<Case> cases = {
+      Ask("known of another server, TTL counted down", Build(known), Reason::dns_cached,
+          Concat({DnsHeaderBytes(known.id, 0x8180, 1, 1, 0, 0), Question(known.name, kA),
+                  Record(kOwner, kA, 50, {192, 0, 2, 9})})),
+      {"to be asked of another server", Query4(Build(unknown)), Reason::dns_forwarded,
+       ToKernel(Query4(Build(unknown)))},
+      Ask("recursion that nobody desires", Build(undesired), Reason::dns_refused,
+          Concat({DnsHeaderBytes(undesired.id, 0x8085, 1, 0, 0, 0), Question(undesired.name, kA)})),
+      Ask("our own, where recursion is available", Build(ours), Reason::dns_answer,
+          Concat({DnsHeaderBytes(ours.id, kAnswered | 0x80, 1, 1, 0, 0), Question(ours.name, kA),
+                  Record(kOwner, kA, 60, kServiceA)})),
+  };
+  for (Case& one : cases) one.site = Forwarding;
+  Case stranger = Ask("no recursion for a stranger", Build(known), Reason::dns_refused, Refusal(known, 5));
+  stranger.site = [](Snapshot* snapshot) {
+    Forwarding(snapshot);
+    auto authority = std::make_shared<DnsAuthority>(*snapshot->dns);
+    auto forwarding = std::make_shared<DnsForwarding>(*authority->forwarding);
+    forwarding->clients = {{.address = IpAddress(kService4), .length = 24}};
+    authority->forwarding = std::move(forwarding);
+    snapshot->dns = std::move(authority);
+  };
+  cases.push_back(std::move(stranger));
+  return cases;
+}
+
+Bytes Option(uint8_t code, const Bytes& value) {
+  return Concat({{0, code, 0, static_cast<uint8_t>(value.size())}, value});
+}
+
+// What EDNS options and class CHAOS tell of the server and the asker.
+std::vector<Case> Options() {
+  constexpr uint8_t kNsid = 3, kCookie = 10;
+  const auto ask = [](const Bytes& options) {
+    return Build(Dns{.name = "www.home.example", .type = kA, .edns_payload = 1232, .options = options});
+  };
+  const auto answer = [](const Bytes& options) {
+    return Concat({DnsHeaderBytes(0x4242, kAnswered, 1, 1, 0, 1), Question("www.home.example", kA),
+                   Record(kOwner, kA, 60, kServiceA), AnswerOpt(0, false, options)});
+  };
+  const Bytes client = {1, 2, 3, 4, 5, 6, 7, 8};
+  const auto cookie = [&](uint32_t age) {
+    const DnsServerCookie made = MakeDnsCookie(kCookieSecret, client, kClient4, kUnixTime - age);
+    return Concat({client, Bytes(made.begin(), made.end())});
+  };
+  const Bytes fresh = Option(kCookie, cookie(0));
+  const Bytes malformed =
+      Concat({DnsHeaderBytes(0x4242, 0x8101, 1, 0, 0, 1), Question("www.home.example", kA), AnswerOpt()});
+  const Dns id{.name = "ID.server", .type = kTxt, .klass = 3};
+  const Dns other{.name = "nothing.here", .type = kTxt, .klass = 3};
+  return {
+      Ask("NSID", ask(Option(kNsid, {})), Reason::dns_answer, answer(Option(kNsid, {'n', '1'}))),
+      Ask("an unknown option", ask(Option(77, {1, 2})), Reason::dns_answer, answer({})),
+      Ask("an asker without a server cookie gets one", ask(Option(kCookie, client)), Reason::dns_answer, answer(fresh)),
+      Ask("a good cookie comes back", ask(Option(kCookie, cookie(1000))), Reason::dns_answer,
+          answer(Option(kCookie, cookie(1000)))),
+      Ask("an aging cookie is renewed", ask(Option(kCookie, cookie(2000))), Reason::dns_answer, answer(fresh)),
+      Ask("a foreign cookie is replaced", ask(Option(kCookie, Concat({client, Bytes(16)}))), Reason::dns_answer,
+          answer(fresh)),
+      Ask("NSID and cookie", ask(Concat({Option(kNsid, {}), Option(kCookie, client)})), Reason::dns_answer,
+          answer(Concat({Option(kNsid, {'n', '1'}), fresh}))),
+      Ask("a cookie of seven bytes", ask(Option(kCookie, Bytes(7))), Reason::dns_format_error, malformed),
+      Ask("a cookie of 15 bytes", ask(Option(kCookie, Bytes(15))), Reason::dns_format_error, malformed),
+      Ask("an option that does not fit", ask({0, 3, 0, 9, 1}), Reason::dns_format_error, malformed),
+      Ask("which server, class CHAOS", Build(id), Reason::dns_answer,
+          Concat({DnsHeaderBytes(id.id, kAnswered, 1, 1, 0, 0), Question(id.name, kTxt, 3),
+                  Record(kOwner, kTxt, 0, {2, 'n', '1'}, 3)})),
+      Ask("what is not in class CHAOS", Build(other), Reason::dns_refused, Refusal(other, 5)),
+  };
+}
+
 std::vector<Case> Faults() {
   const Dns a{.name = "www.home.example", .type = kA};
   Dns notify = a;
@@ -209,7 +340,7 @@ std::vector<Case> Faults() {
 }  // namespace
 
 std::vector<Case> DnsCases() {
-  return Join({Answers(), Negatives(), Chains(), Faults()});
+  return Join({Answers(), Negatives(), Chains(), Changing(), Others(), Options(), Faults()});
 }
 
 }  // namespace qure::testing

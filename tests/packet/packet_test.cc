@@ -1,8 +1,11 @@
 // The packet tables through the production pipeline, and properties that hold for all of them.
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
+#include <string>
 
+#include "proto/dns_zone_builder.h"
 #include "tests/packet/cases.h"
 
 namespace qure::testing {
@@ -87,14 +90,14 @@ TEST(Packet, EverythingOnAVlan) {
 }
 
 // Every reason has its row in a table, but those that the worker and the control path give, and those that take more
-// than one frame (forwarder_test.cc).
+// than one frame (forwarder_test.cc, dns_limit_test.cc).
 TEST(Packet, EveryReasonHasACase) {
   std::set<Reason> missing;
   for (size_t i = 0; i < kReasonCount; ++i) missing.insert(static_cast<Reason>(i));
-  for (Reason elsewhere :
-       {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
-        Reason::cluster_full, Reason::no_room, Reason::lan_full, Reason::host_full, Reason::forward_flow,
-        Reason::forward_fragment, Reason::other_share, Reason::forward_unanswered}) {
+  for (Reason elsewhere : {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
+                           Reason::cluster_full, Reason::no_room, Reason::lan_full, Reason::host_full,
+                           Reason::forward_flow, Reason::forward_fragment, Reason::other_share,
+                           Reason::forward_unanswered, Reason::dns_slipped, Reason::dns_limited}) {
     missing.erase(elsewhere);
   }
   for (const Case& c : AllCases()) missing.erase(c.reason);
@@ -221,6 +224,61 @@ TEST(Packet, FramesOfABurstDoNotDisturbEachOther) {
       if (cases[start + i].out) {
         EXPECT_EQ(Bytes(out.data, out.data + out.length), *cases[start + i].out);
       }
+    }
+  }
+}
+
+// What is fetched ahead for a burst changes no answer, and whatever stands in a query, nothing beyond it is read.
+TEST(Packet, QueriesOfALargeZone) {
+  const auto wire = [](const std::string& text) {
+    const Bytes name = WireName(text);
+    return std::string(name.begin(), name.end());
+  };
+  DnsZoneBuilder builder(wire("large.example"), 1);
+  builder.Add(
+      {wire("large.example"), kDnsTypeSoa, 60, wire("large.example") + wire("large.example") + std::string(20, '\1')});
+  for (int i = 0; i < 10'000; ++i) {
+    builder.Add({wire("n" + std::to_string(i) + ".large.example"), kDnsTypeA, 60, "\x0a\x01" + std::string(2, '\2')});
+  }
+  Snapshot snapshot = SiteSnapshot();
+  snapshot.dns = std::make_shared<const DnsAuthority>(
+      DnsAuthority{.zones = DnsZones({std::make_shared<const DnsZone>(builder.Build())})});
+  ASSERT_TRUE(snapshot.dns->zones.large());
+
+  std::vector<Bytes> frames;
+  for (size_t i = 0; i < kBurst; ++i) {
+    const char* const zone = i % 8 == 7 ? ".elsewhere.example" : ".large.example";
+    Bytes message = Build(Dns{.name = "n" + std::to_string(i * 300) + zone});
+    if (i % 4 == 1) message.resize(message.size() - i % 32);
+    if (i % 4 == 3) message[12] = static_cast<uint8_t>(63 + i);
+    frames.push_back(Build(Ether{kServiceMac4, kGatewayMac, 0x0800},
+                           Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 17},
+                                 Udp(kClient4, kService4, 40000, 53, message))));
+  }
+  std::vector<std::unique_ptr<uint8_t[]>> buffers;
+  Batch batch;
+  batch.count = kBurst;
+  for (size_t i = 0; i < kBurst; ++i) {
+    const Bytes& in = frames[i];
+    buffers.push_back(std::make_unique<uint8_t[]>(in.size()));  // no room: reading beyond it is seen
+    std::ranges::copy(in, buffers[i].get());
+    batch.frames[i] = {.data = buffers[i].get(), .length = static_cast<uint16_t>(in.size())};
+  }
+  ProcessLan(snapshot, {}, &batch);
+  std::vector<Bytes> roomy(kBurst, Bytes(kRoom));
+  for (size_t i = 0; i < kBurst; ++i) {
+    std::ranges::copy(frames[i], roomy[i].begin());
+    batch.frames[i] = {.data = roomy[i].data(),
+                       .length = static_cast<uint16_t>(frames[i].size()),
+                       .tailroom = static_cast<uint16_t>(kRoom - frames[i].size())};
+  }
+  ProcessLan(snapshot, {}, &batch);
+  for (size_t i = 0; i < kBurst; ++i) {
+    const Outcome alone = Process(snapshot, Direction::kFromLan, frames[i]);
+    EXPECT_EQ(NameOf(batch.reasons[i]), NameOf(alone.reason)) << i;
+    EXPECT_EQ(Bytes(batch.frames[i].data, batch.frames[i].data + batch.frames[i].length), alone.frame) << i;
+    if (i % 2 == 0) {
+      EXPECT_EQ(alone.reason, Reason::dns_answer) << i;
     }
   }
 }

@@ -38,8 +38,22 @@ std::shared_ptr<const DnsAuthority> SiteZone() {
     builder.Add(
         {name("big.home.example"), kDnsTypeTxt, 60, Text(Concat({{250}, Bytes(250, static_cast<uint8_t>('a' + i))}))});
   }
+  builder.AddFailing(name("unknown.home.example"));
+  builder.Add({name("lame.home.example"), kDnsTypeCname, 60, name("unknown.home.example")});
+  for (uint8_t host = 1; host <= 3; ++host) {
+    builder.Add({name("turns.home.example"), kDnsTypeA, 60, Text({198, 51, 100, host})});
+  }
+  builder.Rotate(name("turns.home.example"));
+  builder.Add({name("by.home.example"), kDnsTypeCname, 60, name("turns.home.example")});
+  DnsZoneBuilder about(name("server"), 0, kDnsClassChaos);
+  about.Add({name("server"), kDnsTypeSoa, 0, Text(soa)});
+  about.Add({name("id.server"), kDnsTypeTxt, 0, Text({2, 'n', '1'})});
   return std::make_shared<const DnsAuthority>(
-      DnsAuthority{.zones = DnsZones({std::make_shared<const DnsZone>(builder.Build())})});
+      DnsAuthority{.zones = DnsZones({std::make_shared<const DnsZone>(builder.Build())}),
+                   .about = DnsZones({std::make_shared<const DnsZone>(about.Build())}),
+                   .echo = DnsNameBuffer(std::string_view(name("address.example"))),
+                   .nsid = "n1",
+                   .cookie_secrets = {kCookieSecret}});
 }
 
 }  // namespace
@@ -47,6 +61,7 @@ std::shared_ptr<const DnsAuthority> SiteZone() {
 Snapshot SiteSnapshot() {
   Snapshot snapshot;
   snapshot.revision = 1;
+  snapshot.unix_at_zero = kUnixTime;
   snapshot.lan_mac = kLanMac;
   snapshot.node_mac = kNodeMac;
   snapshot.node_mac_hop1 = kNodeMacHop1;

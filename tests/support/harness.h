@@ -57,6 +57,8 @@ struct Outcome {
 
 enum class Direction { kFromLan, kFromHost };
 
+inline constexpr uint32_t kUnixTime = 1'700'000'000;
+inline constexpr DnsCookieSecret kCookieSecret = {7, 7, 7};
 inline constexpr uint16_t kHeadroom = 128;
 inline constexpr uint16_t kRoom = 2048;
 

@@ -221,24 +221,30 @@ Bytes Build(const Dns& query) {
   if (edns) {
     Append(&out, {0, 0, 41});
     Append16(&out, static_cast<uint16_t>(query.edns_payload));
-    Append(&out, {0, query.edns_version, static_cast<uint8_t>(query.dnssec_ok ? 0x80 : 0), 0, 0, 0});
+    Append(&out, {0, query.edns_version, static_cast<uint8_t>(query.dnssec_ok ? 0x80 : 0), 0});
+    Append16(&out, static_cast<uint16_t>(query.options.size()));
+    Append(&out, query.options);
   }
   return out;
 }
 
-Bytes Record(uint16_t owner, uint16_t type, uint32_t ttl, const Bytes& rdata) {
+Bytes Record(uint16_t owner, uint16_t type, uint32_t ttl, const Bytes& rdata, uint16_t klass) {
   Bytes out;
   Append16(&out, static_cast<uint16_t>(0xc000 | owner));
   Append16(&out, type);
-  Append16(&out, 1);
+  Append16(&out, klass);
   Append32(&out, ttl);
   Append16(&out, static_cast<uint16_t>(rdata.size()));
   Append(&out, rdata);
   return out;
 }
 
-Bytes AnswerOpt(uint8_t extended_rcode, bool dnssec_ok) {
-  return {0, 0, 41, 1232 >> 8, 1232 & 0xff, extended_rcode, 0, static_cast<uint8_t>(dnssec_ok ? 0x80 : 0), 0, 0, 0};
+Bytes AnswerOpt(uint8_t extended_rcode, bool dnssec_ok, const Bytes& options) {
+  const auto flags = static_cast<uint8_t>(dnssec_ok ? 0x80 : 0);
+  Bytes out = {0, 0, 41, 1232 >> 8, 1232 & 0xff, extended_rcode, 0, flags, 0};
+  Append16(&out, static_cast<uint16_t>(options.size()));
+  Append(&out, options);
+  return out;
 }
 
 }  // namespace qure::testing

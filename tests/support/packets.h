@@ -75,13 +75,14 @@ struct Dns {
   int edns_payload = -1;  // -1: no OPT
   uint8_t edns_version = 0;
   bool dnssec_ok = false;
+  Bytes options;  // of the OPT record
 };
 Bytes Build(const Dns& query);
 // One resource record with its owner a pointer to `owner`.
-Bytes Record(uint16_t owner, uint16_t type, uint32_t ttl, const Bytes& rdata);
+Bytes Record(uint16_t owner, uint16_t type, uint32_t ttl, const Bytes& rdata, uint16_t klass = 1);
 Bytes WireName(const std::string& text);
 // The OPT record that an answer carries.
-Bytes AnswerOpt(uint8_t extended_rcode = 0, bool dnssec_ok = false);
+Bytes AnswerOpt(uint8_t extended_rcode = 0, bool dnssec_ok = false, const Bytes& options = {});
 Bytes DnsHeaderBytes(uint16_t id, uint16_t flags, uint16_t questions, uint16_t answers, uint16_t authorities,
                      uint16_t additionals);
 Bytes Question(const std::string& name, uint16_t type, uint16_t klass = 1);

@@ -15,6 +15,11 @@ WALLS = (
     ("proto/", rf"(?:{_SYSTEM}|dataplane/|control/)", "proto is contracts: no DPDK, I/O, clock or other room"),
     ("control/core/", rf"(?:{_SYSTEM}|dataplane/|control/io/)", "the control core has no DPDK, I/O or clock"),
     ("dataplane/", r"control/", "the dataplane does not know the control"),
+    (
+        "control/names/",
+        r"(?:rte_|dataplane/|control/io/(?!log\.h|text\.h|fd\.h))",
+        "the names know the core and how to log, not what runs them",
+    ),
     ("control/io/", r"rte_", "only the dataplane includes DPDK"),
     ("control/qure", r"rte_", "only the dataplane includes DPDK"),
 )

@@ -18,11 +18,11 @@ ZoneConfig MakeZone(std::string_view apex) {
 }
 
 TEST(Naming, NoZonesNoAuthority) {
-  EXPECT_EQ(BuildDnsAuthority({}), nullptr);
+  EXPECT_EQ(BuildDnsAuthority({}, nullptr, "n1", {}), nullptr);
 }
 
 TEST(Naming, EveryZoneIsServed) {
-  const auto authority = BuildDnsAuthority({MakeZone("home.example"), MakeZone("shop.example")});
+  const auto authority = BuildDnsAuthority({MakeZone("home.example"), MakeZone("shop.example")}, nullptr, "n1", {});
   ASSERT_NE(authority, nullptr);
   const auto zone_of = [&](std::string_view name) { return authority->zones.Find(DnsNameBuffer(Wire(name)).view()); };
   ASSERT_NE(zone_of("www.home.example"), nullptr);
@@ -30,6 +30,27 @@ TEST(Naming, EveryZoneIsServed) {
   ASSERT_NE(zone_of("shop.example"), nullptr);
   EXPECT_EQ(zone_of("shop.example")->apex(), Wire("shop.example"));
   EXPECT_EQ(zone_of("www.elsewhere.example"), nullptr);
+}
+
+TEST(Naming, NetworksOfTheLan) {
+  ClusterConfig config;
+  config.addresses = {{.candidates = {*ParsePrefix("198.51.100.50/24"), *ParsePrefix("192.0.2.50/25")}},
+                      {.candidates = {*ParsePrefix("2001:db8:2::50/64")}}};
+  const std::vector<IpPrefix> networks = Networks(config, {*ParsePrefix("198.51.100.11/24")});
+  EXPECT_EQ(networks, (std::vector{*ParsePrefix("fe80::/10"), *ParsePrefix("198.51.100.0/24"),
+                                   *ParsePrefix("192.0.2.0/25"), *ParsePrefix("2001:db8:2::/64")}));
+}
+
+TEST(Naming, TheServerTellsWhoItIs) {
+  const auto authority = BuildDnsAuthority({MakeZone("home.example")}, nullptr, "n1", {DnsCookieSecret{7}});
+  EXPECT_EQ(authority->nsid, "n1");
+  EXPECT_EQ(authority->cookie_secrets, std::vector<DnsCookieSecret>{DnsCookieSecret{7}});
+  for (const char* name : {"id.server", "hostname.bind", "version.server", "version.bind"}) {
+    const DnsNameBuffer asked(Wire(name));
+    const DnsZone* const zone = authority->about.Find(asked.view());
+    ASSERT_NE(zone, nullptr) << name;
+    EXPECT_EQ(zone->Lookup(asked.view(), kDnsTypeTxt).outcome, DnsZone::Outcome::kAnswer) << name;
+  }
 }
 
 }  // namespace

@@ -356,6 +356,45 @@ std::vector<ErrorCase> BalanceCases() {
   };
 }
 
+std::vector<ErrorCase> LiveNameCases() {
+  return {
+      {"NameForAnUnknownService",
+       NODE LAN ADDRESS ZONE RECORD "type = \"CLUSTER\"\nvalue = \"healthy mail\" #!\n",
+       {"cluster.zone.record.value: there is no service \"mail\"; use the name of a [[cluster.service]]"}},
+      {"NameForNothing",
+       NODE LAN ADDRESS ZONE RECORD "type = \"CLUSTER\"\nvalue = \"everything\" #!\n",
+       {"cluster.zone.record.value: \"everything\" is nothing that a name can stand for; use \"service\""}},
+      {"AliasWithoutTarget",
+       NODE LAN ADDRESS ZONE "[[cluster.zone.record]] #!\nname = \"www\"\ntype = \"ALIAS\"\n",
+       {"cluster.zone.record.value: missing; write the name whose addresses it has"}},
+      {"AliasBesideCname",
+       NODE LAN ADDRESS ZONE RECORD
+       "type = \"CNAME\"\nvalue = \"b.example\"\n"
+       "[[cluster.zone.record]] #!\nname = \"www\"\ntype = \"ALIAS\"\nvalue = \"b.example\"\n",
+       {"cluster.zone.record: \"www.a.example.\" stands beside a CNAME, which must be alone"}},
+  };
+}
+
+std::vector<ErrorCase> ResolverCases() {
+  return {
+      {"UpstreamIsNone",
+       NODE LAN ADDRESS "[cluster.resolver]\nupstreams = [\"dns.example\"] #!\n",
+       {"cluster.resolver.upstreams: \"dns.example\" is not a DNS server; write it like \"192.0.2.53\""}},
+      {"UpstreamIsOurself",
+       NODE LAN ADDRESS "[cluster.resolver]\nupstreams = [\"198.51.100.50:53\"] #!\n",
+       {"cluster.resolver.upstreams: \"198.51.100.50:53\" is a service address of this cluster"}},
+      {"NobodyToForwardTo",
+       NODE LAN ADDRESS "[cluster.resolver]\nforward = true #!\n",
+       {"cluster.resolver.forward: there is nobody to ask; name servers in upstreams"}},
+      {"OpenResolver",
+       NODE LAN ADDRESS "[cluster.resolver]\nupstreams = [\"192.0.2.53\"]\nclients = [\"0.0.0.0/0\"] #!\n",
+       {"cluster.resolver.clients: \"0.0.0.0/0\" is everybody: that would be an open resolver"}},
+      {"ClientsAreNoNetwork",
+       NODE LAN ADDRESS "[cluster.resolver]\nclients = [\"lan\"] #!\n",
+       {"cluster.resolver.clients: \"lan\" is not a network; write it like \"192.168.0.0/16\""}},
+  };
+}
+
 std::vector<ErrorCase> ZoneCases() {
   return {
       {"ZoneWithoutName",
@@ -488,6 +527,8 @@ INSTANTIATE_TEST_SUITE_P(Balance, ConfigErrorTest, testing::ValuesIn(BalanceCase
 INSTANTIATE_TEST_SUITE_P(ServiceChoice, ConfigErrorTest, testing::ValuesIn(ServiceChoiceCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Service, ConfigErrorTest, testing::ValuesIn(ServiceCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Zone, ConfigErrorTest, testing::ValuesIn(ZoneCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Resolver, ConfigErrorTest, testing::ValuesIn(ResolverCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(LiveName, ConfigErrorTest, testing::ValuesIn(LiveNameCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Other, ConfigErrorTest, testing::ValuesIn(OtherCases()), NameOfCase);
 
 // Whatever is wrong with it, no digit of the key is shown to whoever reads the log.

@@ -5,6 +5,7 @@
 
 #include "control/io/config_file.h"
 #include "control/io/zone_text.h"
+#include "control/names/ldns_support.h"
 #include "tests/support/dns_reader.h"
 #include "tests/unit/runtime/temporary_directory.h"
 
@@ -117,6 +118,58 @@ record = [
   EXPECT_THAT(Ask(zone, "x.a.example", 731), ElementsAre(ReadRecord{"x.a.example.", 731, 60, "\xab\xcd"}));
   EXPECT_THAT(Ask(zone, "any.apps.a.example", kDnsTypeA), ::testing::SizeIs(1));
   EXPECT_EQ(testing::AskZone(zone, Wire("x.branch.a.example"), kDnsTypeA)->outcome, DnsZone::Outcome::kReferral);
+}
+
+TEST(ZoneConfigTest, TakesNamesThatFollowTheCluster) {
+  const Config config = Parsed(R"(
+[[cluster.service]]
+name = "web"
+protocol = "tcp"
+ports = "80"
+[[cluster.zone]]
+name = "a.example"
+ns = ["ns.a.example"]
+[[cluster.zone.record]]
+name = "@"
+type = "ALIAS"
+value = "CDN.example"
+[[cluster.zone.record]]
+name = "site"
+type = "CLUSTER"
+value = "service"
+ttl = 5
+[[cluster.zone.record]]
+name = "web"
+type = "CLUSTER"
+value = "healthy web"
+[[cluster.zone.record]]
+name = "first"
+type = "CLUSTER"
+value = "healthy web"
+order = "sorted"
+[[cluster.zone]]
+name = "b.example"
+ns = ["ns.b.example"]
+)");
+  ASSERT_EQ(config.cluster.zones.size(), 2u);
+  const ZoneConfig& zone = config.cluster.zones[0];
+  ASSERT_NE(zone.live, nullptr);
+  const std::vector<LiveRecord>& live = zone.live->live;
+  ASSERT_EQ(live.size(), 4u);
+  EXPECT_EQ(live[0].name, Wire("a.example"));
+  EXPECT_EQ(live[0].from, LiveRecord::From::kAlias);
+  EXPECT_EQ(live[0].argument, Wire("cdn.example"));
+  EXPECT_EQ(live[0].ttl, 60u);
+  EXPECT_EQ(live[1].from, LiveRecord::From::kServiceAddresses);
+  EXPECT_EQ(live[1].ttl, 5u);
+  EXPECT_FALSE(live[1].rotate);
+  EXPECT_EQ(live[2].from, LiveRecord::From::kHealthy);
+  EXPECT_EQ(live[2].argument, "web");
+  EXPECT_TRUE(live[2].rotate);
+  EXPECT_FALSE(live[3].rotate);
+  const DnsNameBuffer name(std::string_view(live[1].name));
+  EXPECT_EQ(zone.zone->Lookup(name.view(), kDnsTypeA).outcome, DnsZone::Outcome::kFailure);
+  EXPECT_EQ(config.cluster.zones[1].live, nullptr);
 }
 
 TEST(ZoneConfigTest, SplitsLongTexts) {

@@ -174,5 +174,32 @@ TEST(DnsQuery, CountsBeyondTheMessage) {
   EXPECT_EQ(ErrorOf(EdnsQuery(Hex("00 0029 04d0 00 00 0000 ffff"))), Reason::dns_format_error);
 }
 
+Bytes WithOptions(const Bytes& options) {
+  return EdnsQuery(Hex("00 0029 1000 00 00 0000") + Bytes{0, static_cast<uint8_t>(options.size())} + options);
+}
+
+TEST(DnsQuery, Options) {
+  DnsQuery query;
+  const Bytes message = WithOptions(Hex("0003 0000  004d 0002 abcd  000a 0010 0102030405060708 1112131415161718"));
+  ASSERT_EQ(ParseDnsQuery(message, &query), kSound);
+  EXPECT_TRUE(query.nsid);
+  EXPECT_EQ(Bytes(query.client_cookie.begin(), query.client_cookie.end()), Hex("0102030405060708"));
+  EXPECT_EQ(Bytes(query.server_cookie.begin(), query.server_cookie.end()), Hex("1112131415161718"));
+  const Bytes other = WithOptions(Hex("000a 0008 0102030405060708"));
+  ASSERT_EQ(ParseDnsQuery(other, &query), kSound);
+  EXPECT_FALSE(query.nsid);
+  EXPECT_EQ(query.client_cookie.size(), 8u);
+  EXPECT_TRUE(query.server_cookie.empty());
+}
+
+TEST(DnsQuery, OptionsThatAreUnsound) {
+  for (const char* options : {"00", "000300", "0003 0001", "000a 0000", "000a 0007 01020304050607",
+                              "000a 000f 0102030405060708 11121314151617"}) {
+    EXPECT_EQ(ErrorOf(WithOptions(Hex(options))), Reason::dns_format_error) << options;
+  }
+  EXPECT_EQ(ErrorOf(WithOptions(Hex("000a 0028") + Bytes(40))), kSound);
+  EXPECT_EQ(ErrorOf(WithOptions(Hex("000a 0029") + Bytes(41))), Reason::dns_format_error);
+}
+
 }  // namespace
 }  // namespace qure

@@ -20,13 +20,19 @@ using ::testing::HasSubstr;
 class MetricsTest : public ::testing::Test {
  protected:
   MetricsSource Source() {
-    return {.node = [this] { return node_; }, .mbufs_in_use = [] { return 42u; }, .workers = {&first_, &second_}};
+    return {.node = [this] { return node_; },
+            .mbufs_in_use = [] { return 42u; },
+            .workers = {&first_, &second_},
+            .names = [this] { return names_; }};
   }
   std::string Scrape() { return prometheus::TextSerializer().Serialize(NodeCollector(Source()).Collect()); }
 
   NodeStatus node_ = SampleNode();
   WorkerCounters first_;
   WorkerCounters second_;
+  nlohmann::ordered_json names_ = {
+      {"server", {{"connections", 5}, {"open", 1}, {"cut_off", 2}, {"answers", {{"dns_answer", 7}}}}},
+      {"registration", {{"state", "registered"}, {"retries", 0}, {"repairs", 3}}}};
 };
 
 size_t CountOf(std::string_view needle, std::string_view text) {
@@ -89,6 +95,10 @@ TEST_F(MetricsTest, NodeTellsItsState) {
   EXPECT_THAT(text, HasSubstr("\nqure_gate_open 1\n"));
   EXPECT_THAT(text, HasSubstr("\nqure_snapshot_revision 7\n"));
   EXPECT_THAT(text, HasSubstr("\nqure_mbufs_in_use 42\n"));
+  EXPECT_THAT(text, HasSubstr("\nqure_dns_slow_answers_total{reason=\"dns_answer\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("\nqure_dns_connections_total 5\n"));
+  EXPECT_THAT(text, HasSubstr("\nqure_registered 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nqure_registration_repairs_total 3\n"));
   EXPECT_THAT(text, HasSubstr("\nqure_start_time_seconds 1700000000\n"));
   EXPECT_THAT(text, HasSubstr("\nqure_config_reload_success 1\n"));
   EXPECT_THAT(text, HasSubstr("\nqure_config_last_reload_time_seconds 1700000050\n"));

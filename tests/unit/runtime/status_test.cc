@@ -128,8 +128,10 @@ TEST(ConfigJson, SpeaksTheLanguageOfTheFile) {
   EXPECT_EQ(cluster.at("address"),
             json::parse(R"([{"address": "198.51.100.50/24", "alternatives": ["198.51.100.51/24"]}])"));
   EXPECT_EQ(cluster.at("service"), json::parse(R"([
-    {"name": "web", "protocol": "tcp", "ports": "80", "affinity": "socket", "return": "direct"},
-    {"name": "media", "protocol": "udp", "ports": "8000-8010", "affinity": "socket", "return": "direct"}])"));
+    {"name": "web", "protocol": "tcp", "ports": "80", "affinity": "socket", "return": "direct", "mdns": null,
+     "txt": []},
+    {"name": "media", "protocol": "udp", "ports": "8000-8010", "affinity": "socket", "return": "direct", "mdns": null,
+     "txt": []}])"));
   EXPECT_EQ(cluster.at("balance"), json::parse(R"({"rows": 65537, "crowd": 250, "drain_deadline": null})"));
   EXPECT_EQ(
       cluster.at("zone"),

@@ -1,0 +1,26 @@
+// The cluster's own names as zones: nodes, services, reverse names, what it has lived through. Pure.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/core/cluster_facts.h"
+#include "proto/dns_zone.h"
+
+namespace qure {
+
+// CLUSTER.localcluster    A, AAAA: the service addresses; TXT: era, uptime, master and number of nodes
+// NODE.localcluster       A: its own address, while it is there; TXT: id, role, age, uptime
+// _SERVICE._tcp.localcluster      SRV (RFC 2782) to SERVICE.service.localcluster, the addresses it is served at
+// nodes.SERVICE.service.localcluster  A: the nodes that take its flows, in turn
+// and a zone for the reverse name (RFC 1035 §3.5, RFC 3596 §2.5) of each of these addresses.
+// "service", "address" and "object" are no names of nodes here. `unix_now` in seconds since 1970.
+std::vector<std::shared_ptr<const DnsZone>> MakeClusterZones(const ClusterFacts& facts, uint64_t hash_seed,
+                                                             uint64_t unix_now);
+
+// The reverse name of an address, in lower-case wire form.
+std::string ReverseName(const IpAddress& address);
+
+}  // namespace qure

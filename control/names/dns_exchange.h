@@ -1,0 +1,59 @@
+// One message to a DNS server and its answer: by UDP, and by TCP where the message is long or the answer was cut short.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <asio/io_context.hpp>
+
+#include "control/names/dns_response.h"
+#include "proto/bytes.h"
+#include "proto/endpoint.h"
+#include "proto/time.h"
+
+namespace qure {
+
+// Used in the thread of its loop only; one exchange at a time.
+class DnsExchange {
+ public:
+  enum class Judgement : uint8_t {
+    kTaken,    // this is the answer
+    kIgnored,  // it is not; another may come
+    kCut,      // it is, but there was no room for all: ask again by TCP
+  };
+  using Judge = std::function<Judgement(ConstBytes answer)>;
+  // `error`: empty if `judge` has taken an answer; otherwise what went wrong, in the operator's words.
+  using Done = std::function<void(const std::string& error)>;
+
+  explicit DnsExchange(asio::io_context& io);
+  ~DnsExchange();
+  DnsExchange(const DnsExchange&) = delete;
+  DnsExchange& operator=(const DnsExchange&) = delete;
+
+  // Ends the exchange that is under way, if any. Only datagrams of the server's address and port count. `done` comes
+  // once, in the loop, after `timeout` at the latest; not after Cancel. Both functions may start another exchange.
+  void Start(const Endpoint& server, std::vector<uint8_t> message, Duration timeout, Judge judge, Done done);
+  void Cancel();
+  bool under_way() const { return attempt_ != nullptr; }
+
+ private:
+  struct Attempt;
+
+  void OverUdp(const std::shared_ptr<Attempt>& attempt);
+  void ReceiveUdp(const std::shared_ptr<Attempt>& attempt);
+  void OverTcp(const std::shared_ptr<Attempt>& attempt);
+  void ReceiveTcp(const std::shared_ptr<Attempt>& attempt);
+  void Finish(const std::shared_ptr<Attempt>& attempt, const std::string& error);
+
+  asio::io_context& io_;
+  std::shared_ptr<Attempt> attempt_;
+};
+
+// Not to be guessed by whoever cannot see the question (RFC 5452 §9.2).
+uint16_t RandomDnsId();
+DnsExchange::Judgement JudgementOf(const DnsResponse& response);
+
+}  // namespace qure

@@ -1,0 +1,289 @@
+#include "control/names/dns_server.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <deque>
+#include <utility>
+
+#include <asio/read.hpp>
+#include <asio/write.hpp>
+
+#include "control/io/log.h"
+#include "control/io/text.h"
+#include "control/names/address.h"
+#include "control/names/clock.h"
+
+namespace qure {
+namespace {
+
+using asio::ip::tcp;
+using asio::ip::udp;
+
+constexpr std::chrono::seconds kIdle(10);  // RFC 7766 §6.2.3: some seconds
+constexpr size_t kLengthSize = 2;          // RFC 1035 §4.2.2
+
+// The address may not be there yet: a member gets it before a takeover, or with it.
+asio::error_code SetFreeBind(int socket, bool v6) {
+  const int on = 1;
+  const int failed = v6 ? setsockopt(socket, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on))
+                        : setsockopt(socket, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
+  return failed != 0 ? asio::error_code(errno, asio::error::get_system_category()) : asio::error_code();
+}
+
+template <typename Socket>
+asio::error_code Bind(const asio::ip::address& address, uint16_t port, Socket* socket) {
+  const typename Socket::endpoint_type endpoint(address, port);
+  asio::error_code error;
+  socket->open(endpoint.protocol(), error);
+  if (!error) socket->set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) error = SetFreeBind(socket->native_handle(), address.is_v6());
+  if (!error) socket->bind(endpoint, error);
+  return error;
+}
+
+}  // namespace
+
+// Reads a query while the answers to those before it are being sent (RFC 7766 §6.2.1.1).
+class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(DnsServer* server, tcp::socket socket)
+      : server_(server), socket_(std::move(socket)), idle_(socket_.get_executor()) {
+    asio::error_code error;
+    const tcp::endpoint peer = socket_.remote_endpoint(error);
+    if (!error) asker_ = {.address = FromAsio(peer.address()), .stream = true};
+  }
+
+  void Start(Connections::iterator self) {
+    self_ = self;
+    Touch();
+    ReadLength();
+  }
+
+  void Close() {
+    if (server_ == nullptr) return;
+    DnsServer* const server = std::exchange(server_, nullptr);
+    asio::error_code ignored;
+    idle_.cancel();
+    socket_.close(ignored);
+    --server->counters_.open;
+    server->connections_.erase(self_);
+  }
+
+  // The server is gone.
+  void Abandon() {
+    server_ = nullptr;
+    asio::error_code ignored;
+    socket_.close(ignored);
+  }
+
+  void CutOff() {
+    if (server_ != nullptr) ++server_->counters_.cut_off;
+    Close();
+  }
+
+ private:
+  void Touch() {
+    server_->connections_.splice(server_->connections_.end(), server_->connections_, self_);
+    idle_.expires_after(kIdle);
+    idle_.async_wait([self = shared_from_this()](asio::error_code error) {
+      if (!error) self->CutOff();
+    });
+  }
+
+  void ReadLength() {
+    if (reading_ || ended_ || waiting_.size() + asked_ >= kMostWaiting) return;  // goes on when something was sent
+    reading_ = true;
+    asio::async_read(socket_, asio::buffer(message_, kLengthSize),
+                     [self = shared_from_this()](asio::error_code error, size_t) {
+                       if (error || self->server_ == nullptr) return self->Ended();
+                       self->ReadMessage(static_cast<size_t>(self->message_[0]) << 8 | self->message_[1]);
+                     });
+  }
+
+  void ReadMessage(size_t length) {
+    if (length > kLongestQuery) return CutOff();
+    asio::async_read(socket_, asio::buffer(message_, length),
+                     [self = shared_from_this(), length](asio::error_code error, size_t) {
+                       if (error || self->server_ == nullptr) return self->Ended();
+                       self->reading_ = false;
+                       self->OnQuery(static_cast<uint16_t>(length));
+                     });
+  }
+
+  void OnQuery(uint16_t length) {
+    Touch();
+    ++asked_;
+    asker_.time = static_cast<uint32_t>(UnixNow());
+    server_->Find(asker_, {message_.begin(), message_.begin() + length},
+                  [self = shared_from_this()](ConstBytes answer) { self->OnAnswer(answer); });
+    if (server_ != nullptr) ReadLength();
+  }
+
+  void OnAnswer(ConstBytes answer) {
+    --asked_;
+    if (server_ == nullptr) return;
+    if (answer.empty()) return CutOff();  // no sound query: what follows is none either
+    Send(answer);
+  }
+
+  void Send(ConstBytes answer) {
+    std::vector<uint8_t> framed = {static_cast<uint8_t>(answer.size() >> 8), static_cast<uint8_t>(answer.size())};
+    framed.insert(framed.end(), answer.begin(), answer.end());
+    waiting_.push_back(std::move(framed));
+    if (waiting_.size() == 1) Write();
+  }
+
+  void Write() {
+    asio::async_write(socket_, asio::buffer(waiting_.front()),
+                      [self = shared_from_this()](asio::error_code error, size_t) {
+                        if (error || self->server_ == nullptr) return self->Close();
+                        self->waiting_.pop_front();
+                        if (!self->waiting_.empty()) self->Write();
+                        if (self->ended_ && self->idle()) return self->Close();
+                        self->ReadLength();
+                      });
+  }
+
+  // The client sends nothing more; what it has asked is still answered.
+  void Ended() {
+    ended_ = true;
+    if (idle()) Close();
+  }
+
+  bool idle() const { return waiting_.empty() && asked_ == 0; }
+
+  DnsServer* server_;  // null: closed
+  tcp::socket socket_;
+  asio::steady_timer idle_;
+  Connections::iterator self_;
+  DnsAsker asker_;
+  size_t asked_ = 0;  // queries whose answers are being looked for
+  bool reading_ = false;
+  bool ended_ = false;
+  std::array<uint8_t, kLongestQuery> message_{};
+  std::deque<std::vector<uint8_t>> waiting_;  // the first one is being sent
+};
+
+struct DnsServer::Listener {
+  explicit Listener(asio::io_context& io) : acceptor(io), datagrams(io) {}
+
+  asio::error_code Open(const IpAddress& address, uint16_t port) {
+    asio::error_code error = Bind(ToAsio(address), port, &acceptor);
+    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+    // The port that the kernel has chosen, if it was to.
+    if (!error) error = Bind(ToAsio(address), acceptor.local_endpoint().port(), &datagrams);
+    return error;
+  }
+
+  void Close() {
+    asio::error_code ignored;
+    acceptor.close(ignored);
+    datagrams.close(ignored);
+  }
+
+  tcp::acceptor acceptor;
+  udp::socket datagrams;
+  udp::endpoint asker;
+  std::array<uint8_t, kLongestQuery> message{};
+};
+
+DnsServer::DnsServer(asio::io_context& io, Forward forward, uint16_t port)
+    : io_(io), forward_(std::move(forward)), port_(port) {}
+
+DnsServer::~DnsServer() {
+  for (const auto& [address, listener] : listeners_) listener->Close();
+  for (const auto& connection : connections_) connection->Abandon();
+}
+
+void DnsServer::Serve(std::shared_ptr<const DnsAuthority> authority, const std::vector<IpAddress>& addresses) {
+  authority_ = std::move(authority);
+  std::erase_if(listeners_, [&](const auto& listener) {
+    const bool wanted = authority_ != nullptr && std::ranges::find(addresses, listener.first) != addresses.end();
+    if (!wanted) listener.second->Close();
+    return !wanted;
+  });
+  if (authority_ == nullptr) {
+    while (!connections_.empty()) connections_.front()->Close();
+    return;
+  }
+  for (const IpAddress& address : addresses) {
+    if (!listeners_.contains(address)) Listen(address);
+  }
+}
+
+std::vector<tcp::endpoint> DnsServer::listening() const {
+  std::vector<tcp::endpoint> endpoints;
+  for (const auto& [address, listener] : listeners_) endpoints.push_back(listener->acceptor.local_endpoint());
+  return endpoints;
+}
+
+void DnsServer::Listen(const IpAddress& address) {
+  auto listener = std::make_shared<Listener>(io_);
+  if (const asio::error_code error = listener->Open(address, port_)) {
+    LogLine(LogLevel::kWarning, Concat("DNS: cannot listen at ", ToString(address), " port ", port_, ": ",
+                                       error.message(), "; is another server there?"));
+    return;
+  }
+  listeners_.emplace(address, listener);
+  Accept(listener);
+  Receive(listener);
+}
+
+void DnsServer::Accept(const std::shared_ptr<Listener>& listener) {
+  listener->acceptor.async_accept([this, listener](asio::error_code error, tcp::socket socket) {
+    if (!listener->acceptor.is_open()) return;  // and `this` may be gone
+    if (!error) Take(std::move(socket));
+    Accept(listener);
+  });
+}
+
+void DnsServer::Take(tcp::socket socket) {
+  while (connections_.size() >= kMostConnections) connections_.front()->CutOff();
+  ++counters_.connections;
+  ++counters_.open;
+  connections_.push_back(std::make_shared<Connection>(this, std::move(socket)));
+  connections_.back()->Start(std::prev(connections_.end()));
+}
+
+void DnsServer::Receive(const std::shared_ptr<Listener>& listener) {
+  listener->datagrams.async_receive_from(asio::buffer(listener->message), listener->asker,
+                                         [this, listener](asio::error_code error, size_t length) {
+                                           if (!listener->datagrams.is_open()) return;
+                                           if (!error) Answer(listener, length);
+                                           Receive(listener);
+                                         });
+}
+
+void DnsServer::Answer(const std::shared_ptr<Listener>& listener, size_t length) {
+  const udp::endpoint to = listener->asker;
+  if (to.port() == kDnsPort || to.port() == 0) return;  // it could be a loop
+  const DnsAsker asker = {.address = FromAsio(to.address()), .time = static_cast<uint32_t>(UnixNow())};
+  Find(asker, {listener->message.begin(), listener->message.begin() + static_cast<ptrdiff_t>(length)},
+       [listener, to](ConstBytes answer) {
+         asio::error_code ignored;  // a lost answer is asked for again
+         if (!answer.empty() && listener->datagrams.is_open()) {
+           listener->datagrams.send_to(asio::buffer(answer.data(), answer.size()), to, 0, ignored);
+         }
+       });
+}
+
+void DnsServer::Find(const DnsAsker& asker, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give) {
+  const auto length = static_cast<uint16_t>(query.size());
+  query.resize(kDnsStreamPayload);
+  const DnsReply reply = AnswerDns(*authority_, asker, query.data(), length, kDnsStreamPayload);
+  ++counters_.answers[reply.reason];
+  if (VerdictOf(reply.reason) == Verdict::kAnswer) return give({query.data(), reply.length});
+  DnsQuery asked;
+  if (reply.reason != Reason::dns_forwarded || ParseDnsQuery({query.data(), length}, &asked)) return give({});
+  const DnsQuestion question = {.name = DnsToLower(asked.name), .type = asked.type};
+  forward_(question, [authority = authority_, asker, query = std::move(query), length,
+                      give = std::move(give)](const std::shared_ptr<const DnsCachedAnswer>& answer) mutable {
+    const DnsReply late = AnswerDnsFrom(*answer, *authority, asker, query.data(), length, kDnsStreamPayload);
+    give(VerdictOf(late.reason) == Verdict::kAnswer ? ConstBytes(query.data(), late.length) : ConstBytes());
+  });
+}
+
+}  // namespace qure

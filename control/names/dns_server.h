@@ -1,0 +1,74 @@
+// DNS at the service addresses beside the packet path: TCP (RFC 7766) and the datagrams that the packet path leaves to
+// the kernel, answered from the same tables by the same code.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/ip/udp.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "control/names/dns_response.h"
+#include "proto/address.h"
+#include "proto/dns_answer.h"
+#include "proto/dns_authority.h"
+#include "proto/reason.h"
+
+namespace qure {
+
+class DnsServer {
+ public:
+  static constexpr size_t kMostConnections = 256;  // one more, and the one that was silent longest is closed
+  static constexpr size_t kMostWaiting = 64;       // answers of one connection that are not yet sent: it has to wait
+  static constexpr size_t kLongestQuery = 4096;    // a longer one closes its connection
+
+  // Finds out what another server says; `give` is called once, in the loop.
+  using Give = std::function<void(const std::shared_ptr<const DnsCachedAnswer>& answer)>;
+  using Forward = std::function<void(const DnsQuestion& question, Give give)>;
+
+  // `port` is for tests; 0: one that the kernel chooses.
+  DnsServer(asio::io_context& io, Forward forward, uint16_t port = kDnsPort);
+  ~DnsServer();
+
+  // Listens at `addresses` while there is something to answer: null closes everything.
+  void Serve(std::shared_ptr<const DnsAuthority> authority, const std::vector<IpAddress>& addresses);
+
+  struct Counters {
+    uint64_t connections = 0;  // accepted so far
+    uint64_t open = 0;         // now
+    uint64_t cut_off = 0;      // for a newer one, for silence, for a query too long
+    std::map<Reason, uint64_t> answers;
+  };
+  const Counters& counters() const { return counters_; }
+  // Where it listens; an address that could not be had is tried again by the next call of Serve.
+  std::vector<asio::ip::tcp::endpoint> listening() const;
+
+ private:
+  class Connection;
+  struct Listener;
+  using Connections = std::list<std::shared_ptr<Connection>>;  // the one that was silent longest first
+
+  void Listen(const IpAddress& address);
+  void Accept(const std::shared_ptr<Listener>& listener);
+  void Receive(const std::shared_ptr<Listener>& listener);
+  void Answer(const std::shared_ptr<Listener>& listener, size_t length);
+  // The answer to `query`, in time or later; nothing is said to what deserves no answer.
+  void Find(const DnsAsker& asker, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give);
+  void Take(asio::ip::tcp::socket socket);
+
+  asio::io_context& io_;
+  const Forward forward_;
+  const uint16_t port_;
+  std::shared_ptr<const DnsAuthority> authority_;
+  std::map<IpAddress, std::shared_ptr<Listener>> listeners_;
+  Connections connections_;
+  Counters counters_;
+};
+
+}  // namespace qure

@@ -1,0 +1,17 @@
+// What the server would answer, for an operator.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "nlohmann/json.hpp"
+#include "proto/dns_authority.h"
+
+namespace qure {
+
+// The answer to a query for `name` and `type`, both as text, over TCP from this machine, with the records as in a zone
+// file; "error" if they are no name or type. `unix_now` in seconds since 1970.
+nlohmann::ordered_json LookUp(const DnsAuthority& authority, const std::string& name, const std::string& type,
+                              uint64_t unix_now);
+
+}  // namespace qure

@@ -1,0 +1,20 @@
+// What this node publishes by Multicast DNS and DNS-SD (RFC 6763) for itself and, as the master, for its cluster.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/core/cluster_facts.h"
+#include "control/core/config.h"
+#include "control/names/mdns_responder.h"
+
+namespace qure {
+
+// Each node publishes NODE.local with its own address. The master also publishes CLUSTER.local with the service
+// addresses, and "CLUSTER SERVICE" for each service that has a type. `taken`: lower-case names that other hosts hold;
+// the next free one is used instead (NAME-2 for hosts, "NAME (2)" for services).
+std::vector<MdnsEntry> MakeMdnsPublication(const ClusterFacts& facts, const ClusterConfig& config,
+                                           const std::set<std::string>& taken);
+
+}  // namespace qure

@@ -1,0 +1,214 @@
+#include "control/names/name_service.h"
+
+#include <sys/eventfd.h>
+
+#include <chrono>
+#include <future>
+
+#include <asio/post.hpp>
+
+#include "control/io/text.h"
+#include "control/names/cached_answer.h"
+#include "control/names/clock.h"
+#include "control/names/lookup.h"
+
+namespace qure {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr std::chrono::milliseconds kPatience(200);
+constexpr std::chrono::milliseconds kPublish(100);  // at most so often is the packet path's cache made anew
+constexpr std::chrono::seconds kRemake(LiveZones::kUptimeStep);
+
+ordered_json ShowZone(const DnsZone& zone, std::string_view from) {
+  return {{"zone", DnsNameToText(zone.apex())},
+          {"from", std::string(from)},
+          {"serial", zone.serial()},
+          {"names", zone.name_count()},
+          {"records", zone.record_count()}};
+}
+
+ordered_json ShowServer(const DnsServer::Counters& counters) {
+  ordered_json answers = ordered_json::object();
+  for (const auto& [reason, count] : counters.answers) answers[std::string(NameOf(reason))] = count;
+  return {{"connections", counters.connections},
+          {"open", counters.open},
+          {"cut_off", counters.cut_off},
+          {"answers", answers}};
+}
+
+}  // namespace
+
+NameService::NameService(uint64_t hash_seed, std::string lan_interface)
+    : hash_seed_(hash_seed),
+      wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      work_(asio::make_work_guard(io_)),
+      zones_(hash_seed),
+      resolver_(io_, [this] { OnKept(); }),
+      publish_(io_),
+      aliases_(
+          io_, &resolver_, [this](std::string_view name) { return zones_.IsOurs(name); }, [this] { OnAliases(); }),
+      server_(io_, [this](const DnsQuestion& question, DnsServer::Give give) { Forward(question, std::move(give)); }),
+      registrar_(io_,
+                 [this](const std::vector<IpAddress>& addresses) {
+                   zones_.OnPublic({.known = !addresses.empty(), .addresses = addresses});
+                   Remake();
+                 }),
+      mdns_(io_, std::move(lan_interface), hash_seed),
+      again_(io_),
+      thread_([this] { io_.run(); }) {}
+
+NameService::~NameService() {
+  asio::post(io_, [this] {
+    mdns_.Stop();
+    io_.stop();
+  });
+  thread_.join();
+}
+
+// ------------------------------------------------------------------------------------------------ the control thread's
+
+void NameService::Configure(const ClusterConfig& config) {
+  asio::post(io_, [this, config] {
+    config_ = config;
+    zones_.Configure(config_);
+    resolver_.Configure(config_.resolver);
+    Publish();
+    aliases_.Watch(zones_.targets(), config_.resolver.stale);
+    registrar_.Configure(config_);
+    mdns_.Configure(config_);
+    Remake();
+  });
+}
+
+void NameService::OnFacts(const ClusterFacts& facts) {
+  asio::post(io_, [this, facts] {
+    zones_.OnFacts(facts);
+    registrar_.OnFacts(facts);
+    mdns_.OnFacts(facts);
+    Remake();
+  });
+}
+
+void NameService::OnAuthority(std::shared_ptr<const DnsAuthority> authority, std::vector<IpAddress> addresses) {
+  asio::post(io_, [this, authority = std::move(authority), addresses = std::move(addresses)] {
+    authority_ = authority;
+    server_.Serve(authority_, addresses);
+  });
+}
+
+void NameService::Leave() {
+  asio::post(io_, [this] { registrar_.Leave([this] { Tell([](News* news) { news->left = true; }); }); });
+}
+
+void NameService::Ask(uint64_t ticket, json question) {
+  asio::post(io_, [this, ticket, question = std::move(question)] {
+    ordered_json answer = Answer(question);
+    Tell([&](News* news) { news->answers.emplace_back(ticket, std::move(answer)); });
+  });
+}
+
+NameService::News NameService::Take() {
+  eventfd_t woken = 0;
+  eventfd_read(wake_.get(), &woken);  // first: what comes in between makes it readable again
+  const std::lock_guard lock(mutex_);
+  return std::exchange(news_, {});
+}
+
+// ------------------------------------------------------------------------------------------------- the thread's own
+
+void NameService::Tell(const std::function<void(News* news)>& change) {
+  {
+    const std::lock_guard lock(mutex_);
+    change(&news_);
+  }
+  eventfd_write(wake_.get(), 1);
+}
+
+void NameService::Remake() {
+  if (std::shared_ptr<const LiveNames> names = zones_.Make(UnixNow())) {
+    Tell([&](News* news) { news->names = std::move(names); });
+  }
+  again_.expires_after(kRemake);
+  again_.async_wait([this](asio::error_code error) {
+    if (!error) Remake();
+  });
+}
+
+void NameService::OnAliases() {
+  zones_.OnAliases(aliases_.Addresses());
+  Remake();
+}
+
+void NameService::Forward(const DnsQuestion& question, DnsServer::Give give) {
+  resolver_.Resolve(question, [question, give = std::move(give)](const DnsFinding& finding) {
+    give(MakeCachedAnswer(question, finding, UnixNow()));
+  });
+}
+
+// Something new is in the cache: the packet path has it soon.
+void NameService::OnKept() {
+  if (!config_.resolver.forward || std::exchange(publishing_, true)) return;
+  publish_.expires_after(kPublish);
+  publish_.async_wait([this](asio::error_code error) {
+    if (!error) Publish();
+  });
+}
+
+void NameService::Publish() {
+  publishing_ = false;
+  std::shared_ptr<DnsForwarding> forwarding;
+  if (config_.resolver.forward) {
+    forwarding = std::make_shared<DnsForwarding>();
+    forwarding->clients = config_.resolver.clients;
+    if (forwarding->clients.empty()) forwarding->clients = Networks(config_, {});
+    forwarding->cache = DnsCacheTable(resolver_.cache().Fresh(SteadyNow()), hash_seed_);
+  }
+  zones_.OnForwarding(std::move(forwarding));
+  Remake();
+}
+
+ordered_json NameService::Show() {
+  const auto shown = std::make_shared<std::promise<ordered_json>>();
+  asio::post(io_, [this, shown] { shown->set_value(ShowParts()); });
+  std::future<ordered_json> answer = shown->get_future();
+  return answer.wait_for(kPatience) == std::future_status::ready ? answer.get() : ordered_json::object();
+}
+
+ordered_json NameService::ShowParts() const {
+  return {{"server", ShowServer(server_.counters())}, {"cache", resolver_.ShowCache()},
+          {"upstreams", resolver_.ShowUpstreams()},   {"aliases", aliases_.Show()},
+          {"registration", registrar_.Show()},        {"mdns", mdns_.Show()}};
+}
+
+ordered_json NameService::Answer(const json& question) const {
+  const std::string what = question.value("what", "zones");
+  if (what == "zones") return ShowZones();
+  if (what == "lookup") return Lookup(question);
+  const ordered_json parts = ShowParts();
+  if (parts.contains(what)) return {{what, parts.at(what)}};
+  return {{"error", Concat("there is no `dns ", what, "`; `qurectl help` says what there is")}};
+}
+
+ordered_json NameService::ShowZones() const {
+  ordered_json zones = ordered_json::array();
+  const LiveNames* const live = zones_.latest().get();
+  for (const ZoneConfig& zone : config_.zones) {
+    const auto found = live != nullptr ? live->zones.find(zone.live) : decltype(live->zones.end())();
+    const bool changing = zone.live != nullptr && live != nullptr && found != live->zones.end();
+    zones.push_back(ShowZone(changing ? *found->second : *zone.zone, zone.file.empty() ? "configuration" : zone.file));
+  }
+  if (live != nullptr) {
+    for (const auto& zone : live->own) zones.push_back(ShowZone(*zone, "cluster"));
+  }
+  return {{"zones", zones}};
+}
+
+ordered_json NameService::Lookup(const json& question) const {
+  if (authority_ == nullptr) return {{"error", "no zone is served; configure one as docs/operations.md shows"}};
+  return LookUp(*authority_, question.value("name", ""), question.value("type", "A"), UnixNow());
+}
+
+}  // namespace qure

@@ -1,0 +1,100 @@
+// All of DNS that is no packet path: one thread with one Asio loop, so that nothing here ever delays the control
+// thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "control/core/cluster_facts.h"
+#include "control/core/config.h"
+#include "control/core/naming.h"
+#include "control/io/fd.h"
+#include "control/names/alias_watcher.h"
+#include "control/names/dns_server.h"
+#include "control/names/live_zones.h"
+#include "control/names/mdns_service.h"
+#include "control/names/registrar.h"
+#include "control/names/resolver.h"
+#include "nlohmann/json.hpp"
+#include "proto/dns_authority.h"
+
+namespace qure {
+
+// Its parts live in its thread and have no locks. Public functions are for the control thread and never wait for them.
+class NameService {
+ public:
+  // `hash_seed`: a secret of this node.
+  // `lan_interface`: the kernel's interface to the LAN, for Multicast DNS.
+  NameService(uint64_t hash_seed, std::string lan_interface);
+  ~NameService();
+  NameService(const NameService&) = delete;
+  NameService& operator=(const NameService&) = delete;
+
+  void Configure(const ClusterConfig& config);
+  void OnFacts(const ClusterFacts& facts);
+  // What the packet path answers from, and the service addresses.
+  void OnAuthority(std::shared_ptr<const DnsAuthority> authority, std::vector<IpAddress> addresses);
+  // This node ends gracefully: what has to be taken back elsewhere is, then News::left comes. It takes kLeaveTimeout at
+  // the longest.
+  void Leave();
+  // What all parts say of themselves, for the metrics; empty if the thread does not answer in time. Any thread.
+  nlohmann::ordered_json Show();
+  // A question of an operator (`qurectl dns`), answered under its ticket.
+  void Ask(uint64_t ticket, nlohmann::json question);
+
+  // Readable when there is something to take.
+  int fd() const { return wake_.get(); }
+  struct News {
+    std::shared_ptr<const LiveNames> names;  // null: as before
+    std::vector<std::pair<uint64_t, nlohmann::ordered_json>> answers;
+    bool left = false;
+  };
+  News Take();
+
+ private:
+  void Remake();
+  void OnAliases();
+  void OnKept();
+  void Publish();
+  void Forward(const DnsQuestion& question, DnsServer::Give give);
+  void Tell(const std::function<void(News* news)>& change);
+  nlohmann::ordered_json Answer(const nlohmann::json& question) const;
+  nlohmann::ordered_json ShowParts() const;
+  nlohmann::ordered_json ShowZones() const;
+  nlohmann::ordered_json Lookup(const nlohmann::json& question) const;
+
+  const uint64_t hash_seed_;
+  const Fd wake_;  // eventfd
+  asio::io_context io_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+
+  // The thread's own.
+  ClusterConfig config_;
+  LiveZones zones_;
+  Resolver resolver_;
+  asio::steady_timer publish_;
+  bool publishing_ = false;
+  AliasWatcher aliases_;
+  DnsServer server_;
+  Registrar registrar_;
+  MdnsService mdns_;
+  asio::steady_timer again_;  // the cluster's names tell the time
+  std::shared_ptr<const DnsAuthority> authority_;
+
+  std::mutex mutex_;
+  News news_;  // guarded by mutex_
+
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace qure

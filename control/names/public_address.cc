@@ -1,0 +1,68 @@
+#include "control/names/public_address.h"
+
+#include <algorithm>
+#include <map>
+
+#include "control/io/text.h"
+#include "proto/dns_rdata.h"
+
+namespace qure {
+namespace {
+
+bool CanBePublic(const IpAddress& address) {
+  if (address.is_v4()) {
+    const Ipv4Address v4 = address.v4();
+    // This network, loopback, link-local, multicast and what is reserved above (RFC 6890 §2.2.2).
+    return v4.bytes[0] != 0 && !v4.is_loopback() && !(v4.bytes[0] == 169 && v4.bytes[1] == 254) && v4.bytes[0] < 224;
+  }
+  const Ipv6Address v6 = address.v6();
+  const bool low = std::all_of(v6.bytes.begin(), v6.bytes.begin() + 10, [](uint8_t b) { return b == 0; });
+  return !low && !v6.is_link_local() && !v6.is_multicast();  // low: ::, ::1 and IPv4 in IPv6
+}
+
+std::string Describe(const std::map<IpAddress, size_t>& votes) {
+  std::string text;
+  for (const auto& [address, count] : votes) {
+    text += Concat(text.empty() ? "" : ", ", ToString(address), " (", count, ")");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::optional<IpAddress> EchoIn(const DnsFinding& finding, const Endpoint& server) {
+  if (finding.records.size() != 1) return std::nullopt;
+  const std::optional<IpAddress> address = DnsAddressOf(finding.records[0].rdata);
+  if (!address || address->is_v4() != server.address.is_v4() || !CanBePublic(*address)) return std::nullopt;
+  return address;
+}
+
+void PublicAddresses::OnRound(const std::vector<Echo>& echoes) {
+  echoes_ = echoes;
+  problem_.clear();
+  std::vector<IpAddress> next;
+  for (const bool v6 : {false, true}) {
+    std::map<IpAddress, size_t> votes;
+    for (const Echo& echo : echoes) {
+      if (echo.seen && echo.seen->is_v6() == v6) ++votes[*echo.seen];
+    }
+    const auto fewer = [](const auto& a, const auto& b) { return a.second < b.second; };
+    const auto most = std::max_element(votes.begin(), votes.end(), fewer);
+    const bool one = most != votes.end() &&
+                     std::ranges::count(votes, most->second, &std::pair<const IpAddress, size_t>::second) == 1;
+    if (votes.size() > 1) {
+      problem_ = Concat("the echo servers do not agree: ", Describe(votes), "; see whether all lead by the same way");
+    }
+    if (one) {
+      next.push_back(most->first);
+    } else {
+      std::ranges::copy_if(addresses_, std::back_inserter(next), [v6](const auto& a) { return a.is_v6() == v6; });
+    }
+  }
+  if (std::ranges::none_of(echoes, [](const Echo& echo) { return echo.seen.has_value(); })) {
+    problem_ = "no echo server has told an address; check that they can be reached and serve the name";
+  }
+  addresses_ = std::move(next);
+}
+
+}  // namespace qure

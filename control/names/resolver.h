@@ -1,0 +1,69 @@
+// Asks other servers, remembers what they said, and asks only once for what several want to know.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "control/core/config.h"
+#include "control/names/dns_cache.h"
+#include "control/names/dns_exchange.h"
+#include "control/names/dns_response.h"
+#include "control/names/upstreams.h"
+#include "nlohmann/json.hpp"
+
+namespace qure {
+
+class Resolver {
+ public:
+  static constexpr size_t kMostUnderWay = 1000;                   // one more is answered SERVFAIL
+  static constexpr Duration kStalePatience = Milliseconds(1800);  // then what is too old is given (RFC 8767 §5)
+
+  // `kept` is called when there is something new in the cache.
+  Resolver(asio::io_context& io, std::function<void()> kept);
+  ~Resolver();
+
+  void Configure(const ResolverConfig& config);
+
+  // Comes once, in the loop, maybe before Resolve returns.
+  using Done = std::function<void(const DnsFinding& finding)>;
+  // From the cache, or from the servers. If none can say: what is known from before, or SERVFAIL.
+  void Resolve(const DnsQuestion& question, Done done);
+  // From the servers, unless it was asked for but now.
+  void Fetch(const DnsQuestion& question, Done done);
+
+  const DnsCache& cache() const { return cache_; }
+  nlohmann::ordered_json ShowCache() const;
+  nlohmann::ordered_json ShowUpstreams() const;
+
+ private:
+  struct Search;
+
+  void Next(const std::shared_ptr<Search>& search);
+  void OnTried(const std::shared_ptr<Search>& search, const std::string& error);
+  void GiveStale(const std::shared_ptr<Search>& search);
+  void End(const std::shared_ptr<Search>& search, const DnsFinding& finding);
+
+  asio::io_context& io_;
+  const std::function<void()> kept_;
+  ResolverConfig config_;
+  Upstreams upstreams_;
+  DnsCache cache_;
+  std::map<DnsQuestion, std::shared_ptr<Search>> under_way_;
+  struct {
+    uint64_t hits = 0;
+    uint64_t misses = 0;
+    uint64_t stale = 0;
+    uint64_t prefetches = 0;
+    uint64_t merged = 0;
+    uint64_t failures = 0;
+    uint64_t refused = 0;
+  } counts_;
+};
+
+}  // namespace qure

@@ -1,0 +1,74 @@
+#include "control/qurectl/dns_tables.h"
+
+#include "absl/strings/str_cat.h"
+#include "control/qurectl/tables.h"
+
+namespace qure {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+std::string ZonesText(const ordered_json& zones) {
+  Table table({{"ZONE"}, {"FROM"}, {"SERIAL", Align::kRight}, {"NAMES", Align::kRight}, {"RECORDS", Align::kRight}});
+  for (const ordered_json& zone : zones) {
+    table.Add({zone.at("zone").get<std::string>(), zone.at("from").get<std::string>(),
+               absl::StrCat(zone.at("serial").get<uint64_t>()), absl::StrCat(zone.at("names").get<uint64_t>()),
+               absl::StrCat(zone.at("records").get<uint64_t>())});
+  }
+  return table.empty() ? "no zone is answered for\n" : table.Render();
+}
+
+// The records of each section, as in a zone file.
+std::string LookupText(const ordered_json& answer) {
+  std::string text =
+      absl::StrCat(answer.at("rcode").get<std::string>(), ", ", answer.at("reason").get<std::string>(), "\n");
+  for (const char* section : {"answer", "authority", "additional"}) {
+    if (answer.at(section).empty()) continue;
+    absl::StrAppend(&text, section, ":\n");
+    for (const ordered_json& line : answer.at(section)) absl::StrAppend(&text, "  ", line.get<std::string>(), "\n");
+  }
+  return text;
+}
+
+std::string Joined(const ordered_json& texts) {
+  std::string joined;
+  for (const ordered_json& text : texts) absl::StrAppend(&joined, joined.empty() ? "" : ", ", text.get<std::string>());
+  return joined.empty() ? "none" : joined;
+}
+
+std::string RegistrationText(const ordered_json& shown) {
+  if (shown.is_null()) return "nothing is registered: there is no [cluster.registration]\n";
+  const auto seconds = [&](const char* key) {
+    return shown.at(key).is_null() ? std::string("never") : UptimeText(shown.at(key).get<double>());
+  };
+  const auto or_none = [](const ordered_json& text) { return text.is_null() ? "none" : text.get<std::string>(); };
+  const ordered_json& echo = shown.at("echo");
+  std::string text = absl::StrCat(
+      "state:         ", shown.at("state").get<std::string>(), "\nname:          ", shown.at("name").get<std::string>(),
+      "\nshared name:   ", or_none(shown.at("shared")), "\nserver:        ", shown.at("server").get<std::string>(),
+      "\nkey:           ", shown.at("key").get<std::string>(), "\naddresses:     ", Joined(shown.at("addresses")),
+      "\nregistered:    ", Joined(shown.at("registered")), "\nlast success:  ", seconds("last_success_seconds_ago"),
+      "\nnext attempt:  ", seconds("next_attempt_in_seconds"), "\nrepairs:       ", shown.at("repairs").get<uint64_t>(),
+      "\n");
+  for (const ordered_json& server : echo.at("servers")) {
+    absl::StrAppend(&text, "echo:          ", server.at("server").get<std::string>(), " sees ",
+                    or_none(server.at("seen")), "\n");
+  }
+  if (!echo.at("problem").is_null()) absl::StrAppend(&text, "problem:       ", or_none(echo.at("problem")), "\n");
+  if (!shown.at("error").is_null()) {
+    absl::StrAppend(&text, "error:         ", or_none(shown.at("error")), " (", shown.at("retries").get<uint64_t>(),
+                    " in a row)\n");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string DnsText(const ordered_json& answer) {
+  if (answer.contains("zones")) return ZonesText(answer.at("zones"));
+  if (answer.contains("registration")) return RegistrationText(answer.at("registration"));
+  return answer.contains("rcode") ? LookupText(answer) : answer.dump(2) + "\n";
+}
+
+}  // namespace qure

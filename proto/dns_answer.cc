@@ -1,0 +1,377 @@
+#include "proto/dns_answer.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <span>
+
+#include "proto/dns_cookie.h"
+#include "proto/dns_moves.h"
+
+namespace qure {
+namespace {
+
+// Root owner, type OPT, our payload size, extended rcode and version, flags, length of the options (RFC 6891 §6.1.2).
+constexpr uint16_t kOptLength = 11;
+constexpr uint16_t kOptDnssecOk = 0x8000;
+constexpr uint16_t kOpcodeMask = 0x7800;
+
+// Types that are questions about the server, not records (RFC 6895 §3.1): 128 to 254. ANY is answered.
+bool IsMetaType(uint16_t type) {
+  return type == kDnsTypeOpt || (type >= 128 && type < kDnsTypeAny);
+}
+
+// Appends to a message within a limit.
+class Writer {
+ public:
+  Writer(uint8_t* message, uint16_t at, uint16_t limit) : message_(message), at_(at), limit_(limit) {}
+
+  bool fits(size_t more) const { return at_ + more <= limit_; }
+  uint16_t at() const { return at_; }
+  void Put(ConstBytes bytes) {
+    std::memcpy(message_ + at_, bytes.data(), bytes.size());
+    at_ = static_cast<uint16_t>(at_ + bytes.size());
+  }
+
+ private:
+  uint8_t* message_;
+  uint16_t at_;
+  const uint16_t limit_;
+};
+
+// What the OPT record of the answer says. Made before the answer is written over the query.
+class Options {
+ public:
+  Options(const DnsAuthority& authority, const DnsAsker& asker, const DnsQuery& query) {
+    if (query.nsid && !authority.nsid.empty()) {
+      Put(kDnsOptionNsid, {reinterpret_cast<const uint8_t*>(authority.nsid.data()), authority.nsid.size()});
+    }
+    if (query.client_cookie.empty() || authority.cookie_secrets.empty()) return;
+    const auto state =
+        CheckDnsCookie(authority.cookie_secrets, query.client_cookie, query.server_cookie, asker.address, asker.time);
+    std::array<uint8_t, kDnsClientCookie + kDnsServerCookie> cookie;
+    std::memcpy(cookie.data(), query.client_cookie.data(), kDnsClientCookie);
+    asker_proven_ = state != DnsCookieState::kForeign;
+    if (state == DnsCookieState::kGood) {
+      std::memcpy(&cookie[kDnsClientCookie], query.server_cookie.data(), kDnsServerCookie);
+    } else {
+      const DnsServerCookie fresh =
+          MakeDnsCookie(authority.cookie_secrets.front(), query.client_cookie, asker.address, asker.time);
+      std::memcpy(&cookie[kDnsClientCookie], fresh.data(), fresh.size());
+    }
+    Put(kDnsOptionCookie, cookie);
+  }
+
+  ConstBytes bytes() const { return ConstBytes(bytes_).first(size_); }
+  bool asker_proven() const { return asker_proven_; }
+
+ private:
+  void Put(uint16_t code, ConstBytes value) {
+    const Be16 words[] = {Be16(code), Be16(static_cast<uint16_t>(value.size()))};
+    std::memcpy(&bytes_[size_], words, sizeof(words));
+    std::memcpy(&bytes_[size_ + sizeof(words)], value.data(), value.size());
+    size_ += sizeof(words) + value.size();
+  }
+
+  size_t size_ = 0;
+  bool asker_proven_ = false;
+  std::array<uint8_t, 4 + kDnsMaxNsid + 4 + kDnsClientCookie + kDnsServerCookie> bytes_;
+};
+
+struct Header {
+  uint8_t rcode = kDnsNoError;
+  bool authoritative = false;
+  bool truncated = false;
+  bool recursion_available = false;
+  uint16_t answers = 0;
+  uint16_t authorities = 0;
+  uint16_t additional = 0;
+};
+
+// Header and OPT around what stands between: `writer` is behind the last record.
+DnsReply Finish(Reason reason, const DnsQuery& query, const Options& options, const Header& fields, uint8_t* message,
+                Writer writer) {
+  const uint16_t records_end = writer.at();
+  auto* header = reinterpret_cast<DnsHeader*>(message);
+  if (query.edns) {
+    const uint8_t opt[kOptLength] = {0,
+                                     0,
+                                     kDnsTypeOpt,
+                                     kDnsEdnsPayload >> 8,
+                                     kDnsEdnsPayload & 0xff,
+                                     static_cast<uint8_t>(fields.rcode >> 4),
+                                     0,  // extended rcode, version 0
+                                     static_cast<uint8_t>((query.dnssec_ok ? kOptDnssecOk : 0) >> 8),
+                                     0,  // RFC 3225 §3
+                                     static_cast<uint8_t>(options.bytes().size() >> 8),
+                                     static_cast<uint8_t>(options.bytes().size() & 0xff)};
+    writer.Put(opt);
+    writer.Put(options.bytes());
+  }
+  uint16_t flags = static_cast<uint16_t>(header->flags.value() & (kOpcodeMask | kDnsFlagRecursionDesired));
+  flags |= kDnsFlagResponse | (fields.rcode & 0x0f);
+  if (fields.authoritative) flags |= kDnsFlagAuthoritative;
+  if (fields.truncated) flags |= kDnsFlagTruncated;
+  if (fields.recursion_available) flags |= kDnsFlagRecursionAvailable;
+  header->flags = Be16(flags);
+  header->question_count = Be16(query.question_end != 0 ? 1 : 0);
+  header->answer_count = Be16(fields.answers);
+  header->authority_count = Be16(fields.authorities);
+  header->additional_count = Be16(static_cast<uint16_t>(fields.additional + (query.edns ? 1 : 0)));
+  return {.reason = reason,
+          .length = writer.at(),
+          .records = query.question_end != 0 ? query.question_end : static_cast<uint16_t>(sizeof(DnsHeader)),
+          .opt = static_cast<uint16_t>(writer.at() - records_end),
+          .asker_proven = options.asker_proven()};
+}
+
+uint8_t RcodeOf(Reason error) {
+  switch (error) {
+    case Reason::dns_format_error:
+      return kDnsFormErr;
+    case Reason::dns_not_implemented:
+      return kDnsNotImp;
+    case Reason::dns_bad_version:
+      return kDnsBadVers;
+    case Reason::dns_failure:
+      return kDnsServFail;
+    default:
+      return kDnsRefused;
+  }
+}
+
+// The records of an answer, one name after the other along the aliases.
+class Composer {
+ public:
+  Composer(const DnsZones& zones, uint8_t* message, uint16_t start, uint16_t limit)
+      : zones_(zones), message_(message), at_(start), limit_(limit) {}
+
+  // Follows `place`, the question name. False if the records do not fit.
+  bool Compose(DnsPlace place, uint16_t type) {
+    for (size_t step = 0; step < kMostAliases; ++step) {
+      const DnsNameView name = NameAt(place);
+      const DnsZone* const zone = zones_.Find(name);
+      if (zone == nullptr || WasAt(name, step)) return true;
+      places_[step] = place;
+      const DnsZone::Found found = zone->Lookup(name, type);
+      outcome_ = found.outcome;
+      if (step == 0) subject_ = found.subject;
+      if (outcome_ == DnsZone::Outcome::kFailure) return true;
+      if (outcome_ != DnsZone::Outcome::kAlias) return Put(found, place);
+      const uint16_t at = at_;
+      if (!Put(found, place)) return false;
+      place = {.at = static_cast<uint16_t>(at + kRecordHead), .length = static_cast<uint16_t>(at_ - at - kRecordHead)};
+    }
+    return true;
+  }
+
+  uint16_t at() const { return at_; }
+  const Header& header() const { return header_; }
+  // Of the last name that is ours; none if there is none.
+  std::optional<DnsZone::Outcome> outcome() const { return outcome_; }
+  uint64_t subject() const { return subject_; }  // of the question
+
+ private:
+  static constexpr uint16_t kRecordHead = sizeof(Be16) + sizeof(DnsRecordHeader);
+  static constexpr size_t kMostAliases = 8;
+
+  uint16_t MessageId() const { return reinterpret_cast<const DnsHeader*>(message_)->id.value(); }
+  DnsNameView NameAt(DnsPlace place) const { return {message_ + place.at, place.length}; }
+  bool WasAt(const DnsNameView& name, size_t steps) const {
+    return std::ranges::any_of(std::span(places_).first(steps),
+                               [&](const DnsPlace& place) { return NameAt(place) == name; });
+  }
+
+  bool Put(const DnsZone::Found& found, DnsPlace place) {
+    const DnsRecords& records = found.records;
+    if (at_ + records.length() > limit_) return false;
+    const bool referral = found.outcome == DnsZone::Outcome::kReferral;
+    const bool whole = at_ + records.whole_length() <= limit_;
+    if (referral && !whole) return false;  // glue is not optional (RFC 9471 §3.1)
+    records.Write(message_, at_, place, whole);
+    if (records.rotates()) records.Rotate(message_, at_, MessageId());
+    at_ = static_cast<uint16_t>(at_ + (whole ? records.whole_length() : records.length()));
+    if (whole) header_.additional = records.additional();
+    const bool answer = found.outcome == DnsZone::Outcome::kAnswer || found.outcome == DnsZone::Outcome::kAlias;
+    (answer ? header_.answers : header_.authorities) += records.count();
+    header_.authoritative |= !referral;
+    if (found.outcome == DnsZone::Outcome::kNxDomain) header_.rcode = kDnsNxDomain;
+    return true;
+  }
+
+  const DnsZones& zones_;
+  uint8_t* message_;
+  uint16_t at_;
+  const uint16_t limit_;
+  Header header_;
+  std::optional<DnsZone::Outcome> outcome_;
+  uint64_t subject_ = 0;
+  std::array<DnsPlace, kMostAliases> places_;  // of the names so far
+};
+
+DnsNameView NameIn(const DnsQuery& query) {
+  return {query.name.data(), query.name.size()};
+}
+
+// The asker's own address as the one record, if it is of the type asked for and fits; how many records that makes.
+uint16_t PutEcho(uint16_t type, const IpAddress& asker, Writer* writer) {
+  const uint16_t own = asker.is_v4() ? kDnsTypeA : kDnsTypeAaaa;
+  const Ipv4Address v4 = asker.is_v4() ? asker.v4() : Ipv4Address();
+  const Ipv6Address v6 = asker.is_v4() ? Ipv6Address() : asker.v6();
+  const ConstBytes address = asker.is_v4() ? ConstBytes(v4.bytes) : ConstBytes(v6.bytes);
+  const Be16 owner(kDnsPointer | sizeof(DnsHeader));
+  const DnsRecordHeader record = {.type = Be16(own),
+                                  .klass = Be16(kDnsClassIn),
+                                  .ttl = Be32(0),  // the next one asks from elsewhere
+                                  .rdata_length = Be16(static_cast<uint16_t>(address.size()))};
+  if ((type != own && type != kDnsTypeAny) || !writer->fits(sizeof(owner) + sizeof(record) + address.size())) return 0;
+  writer->Put({reinterpret_cast<const uint8_t*>(&owner), sizeof(owner)});
+  writer->Put({reinterpret_cast<const uint8_t*>(&record), sizeof(record)});
+  writer->Put(address);
+  return 1;
+}
+
+Reason ReasonOf(DnsZone::Outcome outcome) {
+  switch (outcome) {
+    case DnsZone::Outcome::kReferral:
+      return Reason::dns_referral;
+    case DnsZone::Outcome::kNoData:
+      return Reason::dns_nodata;
+    case DnsZone::Outcome::kNxDomain:
+      return Reason::dns_nxdomain;
+    default:
+      return Reason::dns_answer;
+  }
+}
+
+// One query on its way to the answer that is written over it.
+class Answerer {
+ public:
+  Answerer(const DnsAuthority& authority, const DnsAsker& asker, const DnsQuery& query, uint8_t* message,
+           uint16_t capacity)
+      : authority_(authority),
+        asker_(asker),
+        query_(query),
+        message_(message),
+        limit_(std::min(asker.stream ? kDnsStreamPayload : query.payload_limit, capacity)),
+        start_(query.question_end != 0 ? query.question_end : static_cast<uint16_t>(sizeof(DnsHeader))),
+        options_(authority, asker, query),
+        opt_(static_cast<uint16_t>(query.edns ? kOptLength + options_.bytes().size() : 0)) {}
+
+  bool has_room() const { return start_ + opt_ <= limit_; }
+
+  DnsReply Error(Reason reason) { return Finish(reason, {.rcode = RcodeOf(reason)}, start_); }
+
+  DnsReply Answer() {
+    const bool chaos = query_.klass == kDnsClassChaos;
+    if ((!chaos && query_.klass != kDnsClassIn) || IsMetaType(query_.type)) return Error(Reason::dns_refused);
+    if (!chaos && authority_.echo && NameIn(query_) == authority_.echo->view()) return Echo();
+    Composer composer(chaos ? authority_.about : authority_.zones, message_, start_, records_limit());
+    const bool fits = composer.Compose({.length = static_cast<uint16_t>(query_.name.size())}, query_.type);
+    if (!composer.outcome()) return chaos ? Error(Reason::dns_refused) : FromOthers();
+    if (composer.outcome() == DnsZone::Outcome::kFailure) return Error(Reason::dns_failure);
+    DnsReply reply;
+    if (fits) {
+      reply = Finish(ReasonOf(*composer.outcome()), composer.header(), composer.at());
+    } else {
+      const bool referral = composer.outcome() == DnsZone::Outcome::kReferral;
+      reply = Finish(Reason::dns_truncated, {.authoritative = !referral, .truncated = true}, start_);
+    }
+    reply.subject = composer.subject();
+    return reply;
+  }
+
+  // What another server has said, TTLs counted down.
+  DnsReply FromCache(const DnsCachedAnswer& cached) {
+    if (start_ + cached.bytes.size() > records_limit()) {
+      return Finish(Reason::dns_truncated, {.truncated = true}, start_);
+    }
+    Writer writer(message_, start_, limit_);
+    writer.Put(cached.bytes);
+    const uint32_t age = asker_.time - std::min(asker_.time, cached.since);
+    for (const uint16_t at : cached.ttl_at) {
+      uint8_t* const place = message_ + start_ + at;
+      Be32 ttl;
+      std::memcpy(&ttl, place, sizeof(ttl));
+      ttl = Be32(ttl.value() - std::min(ttl.value(), age));
+      std::memcpy(place, &ttl, sizeof(ttl));
+    }
+    const Header header = {.rcode = cached.rcode, .answers = cached.answers, .authorities = cached.authorities};
+    return Finish(Reason::dns_cached, header, writer.at());
+  }
+
+ private:
+  uint16_t records_limit() const { return static_cast<uint16_t>(limit_ - opt_); }
+
+  DnsReply Echo() {
+    Writer writer(message_, start_, records_limit());
+    const uint16_t answers = PutEcho(query_.type, asker_.address, &writer);
+    return Finish(answers != 0 ? Reason::dns_answer : Reason::dns_nodata, {.authoritative = true, .answers = answers},
+                  writer.at());
+  }
+
+  // For whoever asked for recursion and may have it (RFC 5358 §4: nobody else).
+  DnsReply FromOthers() {
+    const bool desired = (query_.header->flags.value() & kDnsFlagRecursionDesired) != 0;
+    if (!desired || !MayRecurse()) return Error(Reason::dns_refused);
+    const DnsCachedAnswer* const cached = authority_.forwarding->cache.Find(NameIn(query_), query_.type, asker_.time);
+    return cached != nullptr ? FromCache(*cached) : DnsReply{.reason = Reason::dns_forwarded};
+  }
+
+  bool MayRecurse() const {
+    return authority_.forwarding != nullptr &&
+           std::ranges::any_of(authority_.forwarding->clients,
+                               [&](const IpPrefix& network) { return Contains(network, asker_.address); });
+  }
+
+  // `end` is behind the last record.
+  DnsReply Finish(Reason reason, Header header, uint16_t end) {
+    header.recursion_available = MayRecurse();
+    return qure::Finish(reason, query_, options_, header, message_, Writer(message_, end, limit_));
+  }
+
+  const DnsAuthority& authority_;
+  const DnsAsker& asker_;
+  const DnsQuery& query_;
+  uint8_t* const message_;
+  const uint16_t limit_;
+  const uint16_t start_;  // of the records
+  const Options options_;
+  const uint16_t opt_;  // bytes of the OPT record
+};
+
+}  // namespace
+
+DnsReply AnswerDns(const DnsAuthority& authority, const DnsAsker& asker, uint8_t* message, uint16_t length,
+                   uint16_t capacity) {
+  DnsQuery query;
+  const ParseError error = ParseDnsQuery({message, length}, &query);
+  if (error && VerdictOf(*error) != Verdict::kAnswer) return {*error};
+  Answerer answerer(authority, asker, query, message, capacity);
+  if (!answerer.has_room()) return {Reason::no_room};
+  return error ? answerer.Error(*error) : answerer.Answer();
+}
+
+DnsReply AnswerDnsFrom(const DnsCachedAnswer& cached, const DnsAuthority& authority, const DnsAsker& asker,
+                       uint8_t* message, uint16_t length, uint16_t capacity) {
+  DnsQuery query;
+  if (ParseDnsQuery({message, length}, &query)) return {Reason::dns_short};
+  Answerer answerer(authority, asker, query, message, capacity);
+  if (!answerer.has_room()) return {Reason::no_room};
+  return answerer.FromCache(cached);
+}
+
+DnsReply TruncateDns(const DnsReply& reply, uint8_t* message) {
+  auto* header = reinterpret_cast<DnsHeader*>(message);
+  header->flags = Be16(header->flags.value() | kDnsFlagTruncated);
+  header->answer_count = Be16();
+  header->authority_count = Be16();
+  header->additional_count = Be16(reply.opt != 0 ? 1 : 0);
+  std::memmove(message + reply.records, message + reply.length - reply.opt, reply.opt);
+  DnsReply truncated = reply;
+  truncated.length = static_cast<uint16_t>(reply.records + reply.opt);
+  return truncated;
+}
+
+}  // namespace qure

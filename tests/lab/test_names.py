@@ -1,0 +1,160 @@
+"""Names that follow the cluster, and DNS beside the packet path."""
+
+import re
+import socket
+import struct
+import tempfile
+from pathlib import Path
+
+import dns_message
+from cluster_support import ClusterTest
+from lab import cluster, netns, topology
+from lab.lab import ROOT
+from support import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6, Request, until
+
+ZONE = """
+[[cluster.zone]]
+name = "live.test"
+ns = ["live.test"]
+ttl = 30
+
+[[cluster.zone.record]]
+name = "@"
+type = "CLUSTER"
+value = "service"
+
+[[cluster.zone.record]]
+name = "me"
+type = "CLUSTER"
+value = "node"
+
+[[cluster.zone.record]]
+name = "web"
+type = "CLUSTER"
+value = "healthy web"
+
+[[cluster.zone.record]]
+name = "public"
+type = "CLUSTER"
+value = "public"
+"""
+LONG = "".join(f'\n[[cluster.zone.record]]\nname = "long"\ntype = "TXT"\nvalue = "{i:0200}"\n' for i in range(20))
+
+
+def node_v4(name):
+    return topology.node_addresses(int(name.removeprefix("n")))[0].partition("/")[0]
+
+
+class Names(ClusterTest):
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.TemporaryDirectory(prefix="qure-names-")
+        cls.addClassCleanup(directory.cleanup)
+        config = Path(directory.name) / "qure.toml"
+        config.write_text((ROOT / "docs/example.toml").read_text() + ZONE + LONG)
+        cls.request = Request(nodes=3, config=str(config))
+        super().setUpClass()
+
+    def short(self, *arguments, server=SERVICE_V4):
+        return sorted(self.dig("+short", *arguments, server=server).split("\n")[:-1])
+
+    def wait_short(self, expected, *arguments):
+        until(lambda: self.short(*arguments) == sorted(expected), 10, lambda: f"{arguments}: {self.short(*arguments)}")
+
+    def test_service_addresses(self):
+        self.wait_short([SERVICE_V4], "live.test", "A")
+        self.wait_short([SERVICE_V6], "live.test", "AAAA")
+
+    def test_a_name_for_whoever_answers(self):
+        master = cluster.master(self.before)
+        self.wait_short([node_v4(master)], "me.live.test")
+        self.control(master, "handover")
+        successor = cluster.master(self.whole())
+        self.assertNotEqual(successor, master)
+        self.wait_short([node_v4(successor)], "me.live.test")
+
+    def test_healthy_nodes_in_turn(self):
+        everyone = [node_v4(name) for name in self.names]
+        self.wait_short(everyone, "web.live.test")
+        first = set()
+        until(lambda: first.add(self.dig("+short", "web.live.test").split()[0]) or first == set(everyone), 20, "turns")
+        drained = self.others(cluster.master(self.before))[0]
+        self.control(drained, "drain")
+        self.addCleanup(self.control, drained, "undrain")
+        self.wait_short([node_v4(name) for name in self.others(drained)], "web.live.test")
+
+    def test_what_is_not_known_fails(self):
+        self.assertIn("status: SERVFAIL", self.dig("public.live.test"))
+
+    def test_cluster_names(self):
+        self.wait_short([SERVICE_V4], "home.localcluster", "A")
+        self.wait_short([SERVICE_V6], "home.localcluster", "AAAA")
+        master = cluster.master(self.before)
+        era = self.before[master]["era"]
+        self.assertRegex(self.dig("+short", "home.localcluster", "TXT"), rf'"era={era}" "uptime=\d+" "master={master}"')
+        for name in self.names:
+            self.wait_short([node_v4(name)], f"{name}.localcluster")
+            role = self.before[name]["role"]
+            until(lambda n=name, r=role: f'"role={r}"' in self.dig("+short", f"{n}.localcluster", "TXT"), 10, role)
+            self.assertEqual(self.dig("+short", "-x", node_v4(name)), f"{name}.localcluster.\n")
+        for address in (SERVICE_V4, SERVICE_V6):
+            self.assertEqual(self.dig("+short", "-x", address), "home.localcluster.\n")
+
+    def test_services_are_found(self):
+        answer = self.dig("_web._tcp.localcluster", "SRV")
+        self.assertIn("SRV\t0 0 80 web.service.localcluster.", answer)
+        additional = answer.partition("ADDITIONAL SECTION:")[2]
+        self.assertIn(f"A\t{SERVICE_V4}", additional)
+        self.assertIn(f"AAAA\t{SERVICE_V6}", additional)
+        self.wait_short([node_v4(name) for name in self.names], "nodes.web.service.localcluster")
+
+    def test_a_dead_node_is_told_of(self):
+        victim = self.others(cluster.master(self.before))[0]
+        self.lab.node(victim).kill()
+        self.wait_short([], f"{victim}.localcluster", "A")
+        self.assertIn('"role=down"', self.dig("+short", f"{victim}.localcluster", "TXT"))
+
+    def test_the_address_of_who_asks(self):
+        self.wait_short([GATEWAY_V4], "address.localcluster", "A")
+        until(
+            lambda: self.short("address.localcluster", "AAAA", server=SERVICE_V6) == [GATEWAY_V6],
+            10,
+            lambda: self.dig("address.localcluster", "AAAA", server=SERVICE_V6),
+        )
+        self.assertEqual(self.short("address.localcluster", "AAAA"), [])
+
+    def test_long_answers_over_tcp(self):
+        for server in (SERVICE_V4, SERVICE_V6):
+            cut = self.dig("+ignore", "long.live.test", "TXT", server=server)
+            self.assertIn("flags: qr aa tc", cut)
+            whole = self.dig("long.live.test", "TXT", server=server)  # dig asks again over TCP
+            self.assertIn("ANSWER: 20", whole)
+            self.assertIn("(TCP)", whole)
+            self.assertIn("status: NXDOMAIN", self.dig("+tcp", "nowhere.live.test", server=server))
+            cookie = self.dig("+tcp", "+cookie=0102030405060708", "live.test", server=server)
+            self.assertIn("COOKIE: 0102030405060708", cookie)
+
+    def test_many_queries_on_one_connection(self):
+        names = ["live.test", "me.live.test", "nowhere.live.test"] * 30
+        with netns.open_socket(topology.namespace("gw"), socket.AF_INET, socket.SOCK_STREAM) as stream:
+            stream.settimeout(10)
+            stream.connect((SERVICE_V4, 53))
+            queries = [dns_message.query(f"{name}.", "A", i + 1) for i, name in enumerate(names)]
+            stream.sendall(b"".join(struct.pack("!H", len(query)) + query for query in queries))
+            stream.shutdown(socket.SHUT_WR)
+            heard = b"".join(iter(lambda: stream.recv(65536), b""))
+        answered = set()
+        while heard:
+            (length,) = struct.unpack_from("!H", heard)
+            answered.add(struct.unpack_from("!H", heard, 2)[0])
+            heard = heard[2 + length :]
+        self.assertEqual(answered, set(range(1, len(names) + 1)))
+
+    def test_what_an_operator_sees(self):
+        master = cluster.master(self.before)
+        zones = self.control(master, "dns", "zones")
+        for apex in ("live.test.", "home.example.", "localcluster."):
+            self.assertRegex(zones, rf"(?m)^{re.escape(apex)} ")
+        self.assertRegex(self.control(master, "dns", "lookup", "live.test"), rf"IN\s+A\s+{re.escape(SERVICE_V4)}")
+        self.assertIn("no type of record", self.control(master, "dns", "lookup", "live.test", "FOO", status=1))
+        self.assertIn("reloaded", self.control(master, "dns", "reload"))

@@ -1,0 +1,178 @@
+// Over sockets of this machine's loopback.
+#include "control/names/dns_server.h"
+
+#include <gtest/gtest.h>
+
+#include <asio/connect.hpp>
+#include <asio/read.hpp>
+#include <asio/write.hpp>
+
+#include "control/names/address.h"
+#include "tests/support/dns_reader.h"
+#include "tests/support/harness.h"
+#include "tests/support/packets.h"
+
+namespace qure::test {
+namespace {
+
+using asio::ip::tcp;
+using asio::ip::udp;
+using testing::Build;
+using testing::Bytes;
+using testing::Dns;
+using testing::ReadDns;
+
+const IpAddress kHere = *ParseIp("127.0.0.1");
+const IpAddress kHere6 = *ParseIp("::1");
+
+class DnsServerTest : public ::testing::Test {
+ protected:
+  DnsServerTest() { server_.Serve(testing::SiteSnapshot().dns, {kHere, kHere6}); }
+
+  tcp::socket Connect(size_t listener = 0) {
+    tcp::socket client(clients_);
+    client.connect(server_.listening().at(listener));
+    ++connections_;
+    RunUntil([&] { return server_.counters().connections == connections_; });
+    return client;
+  }
+
+  // Drives the server until `done`; an error after five seconds.
+  template <typename Condition>
+  void RunUntil(const Condition& done) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!done()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+      io_.run_one_for(std::chrono::milliseconds(10));
+    }
+  }
+
+  static Bytes Framed(const Bytes& message) {
+    Bytes framed = {static_cast<uint8_t>(message.size() >> 8), static_cast<uint8_t>(message.size())};
+    framed.insert(framed.end(), message.begin(), message.end());
+    return framed;
+  }
+
+  // The next whole answer on the connection.
+  Bytes Receive(tcp::socket* client) {
+    const auto whole = [&](size_t bytes) { RunUntil([&] { return client->available() >= bytes; }); };
+    whole(2);
+    uint8_t length[2];
+    asio::read(*client, asio::buffer(length));
+    Bytes message(static_cast<size_t>(length[0]) << 8 | length[1]);
+    whole(message.size());
+    asio::read(*client, asio::buffer(message));
+    return message;
+  }
+
+  bool Closed(tcp::socket* client) {
+    client->non_blocking(true);
+    asio::error_code error;
+    RunUntil([&] {
+      uint8_t byte = 0;
+      error.clear();
+      client->read_some(asio::buffer(&byte, 1), error);
+      return error && error != asio::error::would_block;
+    });
+    return error == asio::error::eof || error == asio::error::connection_reset;
+  }
+
+  asio::io_context io_;
+  asio::io_context clients_;
+  DnsServer server_{io_, [](const DnsQuestion&, const DnsServer::Give&) { FAIL() << "nothing is forwarded here"; }, 0};
+  uint64_t connections_ = 0;
+};
+
+const Dns kWww{.name = "www.home.example", .type = 1};
+
+TEST_F(DnsServerTest, AnswersOverTcpInBothFamilies) {
+  for (const size_t listener : {0, 1}) {
+    tcp::socket client = Connect(listener);
+    asio::write(client, asio::buffer(Framed(Build(kWww))));
+    const auto answer = ReadDns(Receive(&client));
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->question, "www.home.example.");
+    EXPECT_EQ(answer->answers.size(), 1u);
+  }
+}
+
+TEST_F(DnsServerTest, AnswersQueriesThatComeTogetherOrInPieces) {
+  tcp::socket client = Connect();
+  Bytes queries;
+  constexpr uint16_t kCount = 200;  // more than may wait to be sent
+  for (uint16_t id = 0; id < kCount; ++id) {
+    Dns query = kWww;
+    query.id = id;
+    const Bytes framed = Framed(Build(query));
+    queries.insert(queries.end(), framed.begin(), framed.end());
+  }
+  const size_t half = queries.size() / 2 + 1;  // within a message
+  asio::write(client, asio::buffer(queries.data(), half));
+  RunUntil([&] { return client.available() > 0; });
+  asio::write(client, asio::buffer(queries.data() + half, queries.size() - half));
+  for (uint16_t id = 0; id < kCount; ++id) {
+    const Bytes answer = Receive(&client);
+    EXPECT_EQ(answer[0] << 8 | answer[1], id);
+  }
+}
+
+TEST_F(DnsServerTest, AnswersWhatWasAskedBeforeTheEnd) {
+  tcp::socket client = Connect();
+  asio::write(client, asio::buffer(Framed(Build(kWww))));
+  client.shutdown(tcp::socket::shutdown_send);
+  EXPECT_TRUE(ReadDns(Receive(&client)));
+  EXPECT_TRUE(Closed(&client));
+  EXPECT_EQ(server_.counters().open, 0u);
+}
+
+TEST_F(DnsServerTest, ClosesOnNonsense) {
+  const Bytes response = [] {
+    Dns query = kWww;
+    query.flags = 0x8100;
+    return Framed(Build(query));
+  }();
+  for (const Bytes& nonsense : {response, Framed({1, 2, 3}), Bytes{0xff, 0xff, 1}}) {
+    tcp::socket client = Connect();
+    asio::write(client, asio::buffer(nonsense));
+    EXPECT_TRUE(Closed(&client));
+  }
+  EXPECT_EQ(server_.counters().cut_off, 3u);
+}
+
+TEST_F(DnsServerTest, TheOldestConnectionGivesWay) {
+  std::vector<tcp::socket> clients;
+  for (size_t i = 0; i < DnsServer::kMostConnections; ++i) clients.push_back(Connect());
+  asio::write(clients[0], asio::buffer(Framed(Build(kWww))));
+  EXPECT_TRUE(ReadDns(Receive(&clients[0])));  // the second one is the one silent longest, then
+  tcp::socket one_more = Connect();
+  EXPECT_TRUE(Closed(&clients[1]));
+  EXPECT_EQ(server_.counters().open, DnsServer::kMostConnections);
+  asio::write(clients[0], asio::buffer(Framed(Build(kWww))));
+  EXPECT_TRUE(ReadDns(Receive(&clients[0])));
+}
+
+TEST_F(DnsServerTest, AnswersDatagrams) {
+  const tcp::endpoint there = server_.listening().at(0);
+  udp::socket client(clients_, udp::endpoint(there.address(), 0));
+  client.send_to(asio::buffer(Build(kWww)), udp::endpoint(there.address(), there.port()));
+  RunUntil([&] { return client.available() > 0; });
+  Bytes message(client.available());
+  client.receive(asio::buffer(message));
+  const auto answer = ReadDns(message);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->answers.size(), 1u);
+}
+
+TEST_F(DnsServerTest, WithNothingToAnswerItIsGone) {
+  tcp::socket client = Connect();
+  const tcp::endpoint there = server_.listening().at(0);
+  server_.Serve(nullptr, {kHere});
+  EXPECT_TRUE(Closed(&client));
+  asio::error_code refused;
+  tcp::socket another(clients_);
+  another.connect(there, refused);
+  EXPECT_EQ(refused, asio::error::connection_refused);
+}
+
+}  // namespace
+}  // namespace qure::test

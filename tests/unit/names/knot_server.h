@@ -1,0 +1,36 @@
+// A real main server for tests: Knot on loopback, with a zone "example" that keys may update.
+#pragma once
+
+#include <string>
+
+#include "control/core/config.h"
+#include "tests/unit/runtime/temporary_directory.h"
+
+namespace qure::test {
+
+class KnotServer {
+ public:
+  static bool Installed();
+  // Starts it on an address of this machine, and waits until it answers.
+  explicit KnotServer(const IpAddress& address);
+  ~KnotServer();
+  KnotServer(const KnotServer&) = delete;
+  KnotServer& operator=(const KnotServer&) = delete;
+
+  const Endpoint& server() const { return server_; }
+  std::string log() const;
+
+  // Keys that may update: home1 (hmac-sha256), home2 (hmac-sha512), home3 (hmac-sha384), each with its secret; and
+  // "reader", which may not.
+  static TsigKey Key(const std::string& name);
+
+ private:
+  bool Start();
+  void Stop();
+
+  TemporaryDirectory directory_;
+  Endpoint server_;
+  int process_ = -1;
+};
+
+}  // namespace qure::test
