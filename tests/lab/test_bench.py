@@ -1,4 +1,4 @@
-"""scripts/bench port runs to its end; what it measures is not judged here."""
+"""The benches with networks run to their end; what they measure is hardly judged here."""
 
 import json
 import os
@@ -10,11 +10,34 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def run(bench, *arguments):
+    """The report of a bench."""
+    argv = [sys.executable, "-m", bench, "--json", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts/lib")}
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=240)
+
+
+class DnsBench(unittest.TestCase):
+    def test_servers_are_measured_and_a_zone_is_swapped(self):
+        done = run("bench_dns", "--quick")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual([row["names"] for row in report["rows"]], [10, 100_000])
+        for row in report["rows"]:
+            self.assertGreater(row["ns"], row["plain_ns"])
+            self.assertAlmostEqual(row["ratio"], row["ns"] / row["plain_ns"], places=3)
+        self.assertEqual(set(report["veth"]), {"qured", "knot", "nsd"})
+        for name, row in report["veth"].items():
+            self.assertGreater(row["qps"], 100, name)
+            self.assertGreaterEqual(row["lost"], 0, name)
+            self.assertTrue(0 < row["cpu_us"] < 10_000, row)
+        self.assertGreaterEqual(report["swap"]["lost"], 0)
+        self.assertGreater(report["swap"]["p999_ratio"], 0)
+
+
 class PortBench(unittest.TestCase):
     def test_every_kind_of_port_is_measured(self):
-        argv = [sys.executable, "-m", "bench_port", "--json", "--rounds", "1", "--seconds", "0.3"]
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts/lib")}
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=240)
+        done = run("bench_port", "--rounds", "1", "--seconds", "0.3")
         self.assertEqual(done.returncode, 0, done.stderr)
         rows = {row["port"]: row for row in json.loads(done.stdout)["rows"]}
         self.assertEqual(set(rows), {"net_ring", "af_packet", "memif"})
