@@ -2,33 +2,14 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
+#include "proto/counter.h"
+#include "proto/dns_query_log.h"
 #include "proto/flow.h"
 #include "proto/reason.h"
 
 namespace qure {
-
-// A counter with one writer: a plain add, but never torn for readers.
-class Counter {
- public:
-  void Add(uint64_t n) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
-  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_ = 0;
-};
-
-// A value with one writer. Whoever reads it sees what its writer did before.
-class Gauge {
- public:
-  void Set(int64_t value) { value_.store(value, std::memory_order_release); }
-  int64_t value() const { return value_.load(std::memory_order_acquire); }
-
- private:
-  std::atomic<int64_t> value_ = 0;
-};
 
 struct PortCounters {
   Counter rx_frames;
@@ -49,6 +30,7 @@ struct alignas(64) WorkerCounters {
   Counter sleep_ns;
   Counter stalls;
   Counter events_lost;  // the ring to the control thread was full
+  DnsQueryLog dns;      // of the queries that the packet path has dealt with
   Gauge flows;          // in the worker's table; these five are FlowTableCounts, as of the last tick
   Gauge flows_inserted;
   Gauge flows_expired;

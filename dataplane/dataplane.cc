@@ -356,6 +356,15 @@ void Dataplane::LearnFlows(const std::vector<FlowException>& flows) {
   }
 }
 
+std::vector<DnsSample> Dataplane::TakeDnsSamples() {
+  std::vector<DnsSample> samples;
+  for (unsigned worker = 0; worker < impl_->workers.size(); ++worker) {
+    const std::vector<DnsSample> taken = impl_->counters[worker].dns.Take();
+    samples.insert(samples.end(), taken.begin(), taken.end());
+  }
+  return samples;
+}
+
 HeartCounters Dataplane::heart_counters() const {
   return impl_->heart.counters();
 }

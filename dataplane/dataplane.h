@@ -83,6 +83,9 @@ class Dataplane {
   // The remote addresses with the most flows, by worker; nothing if not all workers answer in time.
   std::optional<std::vector<TopRemotes>> FindTop();
 
+  // Takes the samples of DNS queries that wait.
+  std::vector<DnsSample> TakeDnsSamples();
+
   // The heart's of late, from any thread.
   HeartCounters heart_counters() const;
   HeartStatus heart_status() const;

@@ -42,9 +42,13 @@ DnsReply AnswerUdp(const Snapshot& snapshot, const IpAddress& address, const Flo
   const uint16_t length = static_cast<uint16_t>(udp->length.value() - sizeof(UdpHeader));
   const DnsAsker from = {.address = address,
                          .time = static_cast<uint32_t>(snapshot.unix_at_zero + SecondsOf(flows.now))};
-  DnsReply reply = AnswerDns(*snapshot.dns, from, frame->data + start, length, capacity);
-  if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply;
-  reply = Limited(snapshot, address, flows, reply, frame->data + start);
+  const DnsReply answer = AnswerDns(*snapshot.dns, from, frame->data + start, length, capacity);
+  if (VerdictOf(answer.reason) != Verdict::kAnswer) return answer;
+  const DnsReply reply = Limited(snapshot, address, flows, answer, frame->data + start);
+  if (flows.queries != nullptr) {
+    const DnsAsked asked = QuestionIn(answer, frame->data + start);
+    flows.queries->Note(snapshot.dns_log_every, address, asked.name, asked.type, reply.reason);
+  }
   if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply;
 
   std::swap(udp->source_port, udp->destination_port);

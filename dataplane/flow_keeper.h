@@ -38,7 +38,12 @@ class FlowKeeper {
   FlowKeeper(const FlowOptions& options, WorkerCounters* counters);
 
   Flows At(MonoTime now) {
-    return {.table = &table_, .crowds = &crowds_, .requests = &requests_, .answers = &answers_, .now = FlowTimeOf(now)};
+    return {.table = &table_,
+            .crowds = &crowds_,
+            .requests = &requests_,
+            .answers = &answers_,
+            .queries = &counters_->dns,
+            .now = FlowTimeOf(now)};
   }
 
   // Once a round. True if there is something for the control thread.

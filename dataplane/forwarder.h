@@ -17,6 +17,7 @@
 #include "dataplane/flow_table.h"
 #include "dataplane/frame.h"
 #include "dataplane/request_watch.h"
+#include "proto/dns_query_log.h"
 #include "proto/snapshot.h"
 
 namespace qure {
@@ -27,6 +28,7 @@ struct Flows {
   CrowdWatch* crowds = nullptr;      // null: nobody watches
   RequestWatch* requests = nullptr;  // …
   DnsLimiter* answers = nullptr;     // null: DNS is answered without limit
+  DnsQueryLog* queries = nullptr;    // null: nobody counts DNS queries
   FlowTime now;
 };
 

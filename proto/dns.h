@@ -25,6 +25,7 @@ inline constexpr uint16_t kDnsTypeOpt = 41;
 inline constexpr uint16_t kDnsTypeDs = 43;
 inline constexpr uint16_t kDnsTypeRrsig = 46;
 inline constexpr uint16_t kDnsTypeNsec = 47;
+inline constexpr uint16_t kDnsTypeHttps = 65;
 inline constexpr uint16_t kDnsTypeAny = 255;
 inline constexpr uint16_t kDnsClassIn = 1;
 inline constexpr uint16_t kDnsClassAny = 255;

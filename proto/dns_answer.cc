@@ -362,6 +362,14 @@ DnsReply AnswerDnsFrom(const DnsCachedAnswer& cached, const DnsAuthority& author
   return answerer.FromCache(cached);
 }
 
+DnsAsked QuestionIn(const DnsReply& reply, const uint8_t* message) {
+  if (reply.records <= sizeof(DnsHeader)) return {};
+  Be16 type;
+  const size_t name_end = reply.records - 2 * sizeof(type);  // the type and the class
+  std::memcpy(&type, message + name_end, sizeof(type));
+  return {.name = {message + sizeof(DnsHeader), name_end - sizeof(DnsHeader)}, .type = type.value()};
+}
+
 DnsReply TruncateDns(const DnsReply& reply, uint8_t* message) {
   auto* header = reinterpret_cast<DnsHeader*>(message);
   header->flags = Be16(header->flags.value() | kDnsFlagTruncated);

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "proto/address.h"
+#include "proto/bytes.h"
 #include "proto/dns_authority.h"
 #include "proto/reason.h"
 
@@ -33,6 +34,13 @@ DnsReply AnswerDns(const DnsAuthority& authority, const DnsAsker& asker, uint8_t
 // The same to a query that AnswerDns has left to others (dns_forwarded), with what one of them has said.
 DnsReply AnswerDnsFrom(const DnsCachedAnswer& cached, const DnsAuthority& authority, const DnsAsker& asker,
                        uint8_t* message, uint16_t length, uint16_t capacity);
+
+// What was asked, as it stands in an answer.
+struct DnsAsked {
+  ConstBytes name;  // wire form, maybe in mixed case; empty: the question could not be read
+  uint16_t type = 0;
+};
+DnsAsked QuestionIn(const DnsReply& reply, const uint8_t* message);
 
 // Takes the records out of an answer and sets TC: whoever gets it may ask again over TCP. Its OPT record stays (RFC
 // 6891 §7).

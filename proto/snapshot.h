@@ -66,6 +66,7 @@ struct Snapshot {
   DnsRateLimit dns_limit;  // of its answers by UDP …
   // … but to hosts of these networks, the LAN's.
   std::vector<IpPrefix> networks;
+  uint32_t dns_log_every = 0;  // so manieth query is logged; 0: none
 
   const ServiceAddress* Find(const Ipv4Address& address) const {
     for (const ServiceAddress& s : addresses_v4) {

@@ -193,7 +193,8 @@ struct ResolverConfig {
 struct DnsConfig {
   // `.localcluster` and reverse names of the cluster's own addresses are answered; absent: if any zone is.
   std::optional<bool> local_names;
-  DnsRateLimit limit;  // of each worker
+  DnsRateLimit limit;      // of each worker
+  uint32_t log_every = 0;  // so manieth query is logged; 0: none
   friend bool operator==(const DnsConfig&, const DnsConfig&) = default;
 };
 

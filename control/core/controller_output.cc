@@ -281,6 +281,7 @@ void Controller::Publish(MonoTime now, Actions* out) {
   snapshot->unix_at_zero = unix_at_zero_;
   snapshot->dns = dns_;
   snapshot->dns_limit = config_.dns.limit;
+  snapshot->dns_log_every = config_.dns.log_every;
   snapshot->networks = Networks(config_, facts_.addresses);
   out->emplace_back(PublishSnapshot{.snapshot = std::move(snapshot)});
 }

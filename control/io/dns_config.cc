@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kMostRate = 1'000'000;
 constexpr int64_t kMostSlip = 100;
+constexpr int64_t kMostLogEvery = 1'000'000'000;
 constexpr int64_t kMostCache = 1'000'000;
 constexpr Duration kMostStale = Seconds(86'400);
 constexpr size_t kMostUpstreams = 8;
@@ -84,6 +85,7 @@ DnsConfig ReadDns(TableReader dns) {
   DnsConfig config;
   config.limit.rate = static_cast<uint32_t>(dns.Integer("rate_limit", config.limit.rate, 0, kMostRate));
   config.limit.slip = static_cast<uint32_t>(dns.Integer("slip", config.limit.slip, 0, kMostSlip));
+  config.log_every = static_cast<uint32_t>(dns.Integer("log_every", config.log_every, 0, kMostLogEvery));
   if (dns.Has("local_names")) config.local_names = dns.Boolean("local_names", true);
   dns.RejectUnknownKeys();
   return config;

@@ -39,6 +39,16 @@ void CollectFrames(const WorkerList& workers, Families* out) {
   }
 }
 
+void CollectDns(const WorkerList& workers, Families* out) {
+  out->Begin(MetricType::Counter, "qure_dns_queries_total",
+             "DNS queries that the packet path has dealt with, by the type that was asked for.");
+  for (size_t i = 0; i < DnsQueryLog::kCounts; ++i) {
+    uint64_t count = 0;
+    for (const WorkerCounters* const worker : workers) count += worker->dns.count(i);
+    out->Add({{"type", std::string(NameOfDnsCount(i))}}, count);
+  }
+}
+
 void CollectPorts(const WorkerList& workers, Families* out) {
   const PortTraffic lan = SumOf(workers, &WorkerCounters::lan);
   const PortTraffic host = SumOf(workers, &WorkerCounters::host);
@@ -203,6 +213,7 @@ std::vector<MetricFamily> NodeCollector::Collect() const {
   families.Single(MetricType::Gauge, "qure_mbufs_in_use", "Packet buffers that are not in the pool.",
                   static_cast<double>(source_.mbufs_in_use()));
   CollectFrames(source_.workers, &families);
+  CollectDns(source_.workers, &families);
   CollectNames(source_.names(), &families);
   return families.Take();
 }

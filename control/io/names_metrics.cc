@@ -11,6 +11,8 @@ void CollectServer(const ordered_json& server, Families* out) {
              "DNS queries beside the packet path: over TCP, and those that it left to the kernel.");
   for (const auto& [reason, count] : server.at("answers").items())
     out->Add({{"reason", reason}}, count.get<uint64_t>());
+  out->Begin(MetricType::Counter, "qure_dns_slow_queries_total", "The same queries by the type that was asked for.");
+  for (const auto& [type, count] : server.at("types").items()) out->Add({{"type", type}}, count.get<uint64_t>());
   out->Single(MetricType::Counter, "qure_dns_connections_total", "DNS connections accepted.",
               server.at("connections").get<double>());
   out->Gauge("qure_dns_connections_open", "DNS connections that are open.", server.at("open").get<double>());

@@ -170,6 +170,9 @@ void Runtime::Beat(MonoTime now) {
   if (now >= next_wall_clock_) {
     controller_.SetWallClock(now, WallMilliseconds());
     next_wall_clock_ = now + kWallClockInterval;
+    if (std::vector<DnsSample> samples = parts_.dataplane->TakeDnsSamples(); !samples.empty()) {
+      names_.Log(std::move(samples));
+    }
   }
   MakeUpForLostStall();
   if (const auto line = stalls_.Tick(now)) LogLine(LogLevel::kWarning, *line);

@@ -153,7 +153,8 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
           {"dns",
            {{"local_names", AnswersLocalNames(cluster)},
             {"rate_limit", cluster.dns.limit.rate},
-            {"slip", cluster.dns.limit.slip}}},
+            {"slip", cluster.dns.limit.slip},
+            {"log_every", cluster.dns.log_every}}},
           {"resolver", ResolverJson(cluster.resolver)},
           {"registration", cluster.registration ? RegistrationJson(*cluster.registration) : ordered_json(nullptr)},
           {"mdns", {{"enabled", cluster.mdns.enabled}}}};

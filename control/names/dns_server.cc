@@ -275,15 +275,29 @@ void DnsServer::Find(const DnsAsker& asker, std::vector<uint8_t> query, std::fun
   query.resize(kDnsStreamPayload);
   const DnsReply reply = AnswerDns(*authority_, asker, query.data(), length, kDnsStreamPayload);
   ++counters_.answers[reply.reason];
-  if (VerdictOf(reply.reason) == Verdict::kAnswer) return give({query.data(), reply.length});
+  if (VerdictOf(reply.reason) == Verdict::kAnswer) {
+    const DnsAsked question = QuestionIn(reply, query.data());
+    Note(asker, question.name, question.type, reply.reason);
+    return give({query.data(), reply.length});
+  }
   DnsQuery asked;
   if (reply.reason != Reason::dns_forwarded || ParseDnsQuery({query.data(), length}, &asked)) return give({});
+  Note(asker, asked.name, asked.type, reply.reason);
   const DnsQuestion question = {.name = DnsToLower(asked.name), .type = asked.type};
   forward_(question, [authority = authority_, asker, query = std::move(query), length,
                       give = std::move(give)](const std::shared_ptr<const DnsCachedAnswer>& answer) mutable {
     const DnsReply late = AnswerDnsFrom(*answer, *authority, asker, query.data(), length, kDnsStreamPayload);
     give(VerdictOf(late.reason) == Verdict::kAnswer ? ConstBytes(query.data(), late.length) : ConstBytes());
   });
+}
+
+void DnsServer::Note(const DnsAsker& asker, ConstBytes name, uint16_t type, Reason reason) {
+  queries_->Note(log_every_, asker.address, name, type, reason);
+  LogSamples(queries_->Take());
+}
+
+void LogSamples(const std::vector<DnsSample>& samples) {
+  for (const DnsSample& sample : samples) LogLine(LogLevel::kInfo, Concat("dns: ", ToString(sample)));
 }
 
 }  // namespace qure

@@ -18,9 +18,13 @@
 #include "proto/address.h"
 #include "proto/dns_answer.h"
 #include "proto/dns_authority.h"
+#include "proto/dns_query_log.h"
 #include "proto/reason.h"
 
 namespace qure {
+
+// Samples of queries, a line each.
+void LogSamples(const std::vector<DnsSample>& samples);
 
 class DnsServer {
  public:
@@ -39,6 +43,9 @@ class DnsServer {
   // Listens at `addresses` while there is something to answer: null closes everything.
   void Serve(std::shared_ptr<const DnsAuthority> authority, const std::vector<IpAddress>& addresses);
 
+  // So manieth query goes to the log; 0: none.
+  void LogEvery(uint32_t every) { log_every_ = every; }
+
   struct Counters {
     uint64_t connections = 0;  // accepted so far
     uint64_t open = 0;         // now
@@ -46,6 +53,7 @@ class DnsServer {
     std::map<Reason, uint64_t> answers;
   };
   const Counters& counters() const { return counters_; }
+  const DnsQueryLog& queries() const { return *queries_; }
   // Where it listens; an address that could not be had is tried again by the next call of Serve.
   std::vector<asio::ip::tcp::endpoint> listening() const;
 
@@ -59,6 +67,7 @@ class DnsServer {
   void Receive(const std::shared_ptr<Listener>& listener);
   void Answer(const std::shared_ptr<Listener>& listener, size_t length);
   // The answer to `query`, in time or later; nothing is said to what deserves no answer.
+  void Note(const DnsAsker& asker, ConstBytes name, uint16_t type, Reason reason);
   void Find(const DnsAsker& asker, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give);
   void Take(asio::ip::tcp::socket socket);
 
@@ -69,6 +78,8 @@ class DnsServer {
   std::map<IpAddress, std::shared_ptr<Listener>> listeners_;
   Connections connections_;
   Counters counters_;
+  std::unique_ptr<DnsQueryLog> queries_ = std::make_unique<DnsQueryLog>();
+  uint32_t log_every_ = 0;
 };
 
 }  // namespace qure

@@ -30,13 +30,17 @@ ordered_json ShowZone(const DnsZone& zone, std::string_view from) {
           {"records", zone.record_count()}};
 }
 
-ordered_json ShowServer(const DnsServer::Counters& counters) {
+ordered_json ShowServer(const DnsServer& server) {
+  const DnsServer::Counters& counters = server.counters();
   ordered_json answers = ordered_json::object();
   for (const auto& [reason, count] : counters.answers) answers[std::string(NameOf(reason))] = count;
+  ordered_json types = ordered_json::object();
+  for (size_t i = 0; i < DnsQueryLog::kCounts; ++i) types[std::string(NameOfDnsCount(i))] = server.queries().count(i);
   return {{"connections", counters.connections},
           {"open", counters.open},
           {"cut_off", counters.cut_off},
-          {"answers", answers}};
+          {"answers", answers},
+          {"types", types}};
 }
 
 }  // namespace
@@ -79,6 +83,7 @@ void NameService::Configure(const ClusterConfig& config) {
     aliases_.Watch(zones_.targets(), config_.resolver.stale);
     registrar_.Configure(config_);
     mdns_.Configure(config_);
+    server_.LogEvery(config_.dns.log_every);
     Remake();
   });
 }
@@ -97,6 +102,10 @@ void NameService::OnAuthority(std::shared_ptr<const DnsAuthority> authority, std
     authority_ = authority;
     server_.Serve(authority_, addresses);
   });
+}
+
+void NameService::Log(std::vector<DnsSample> samples) {
+  asio::post(io_, [samples = std::move(samples)] { LogSamples(samples); });
 }
 
 void NameService::Leave() {
@@ -178,9 +187,9 @@ ordered_json NameService::Show() {
 }
 
 ordered_json NameService::ShowParts() const {
-  return {{"server", ShowServer(server_.counters())}, {"cache", resolver_.ShowCache()},
-          {"upstreams", resolver_.ShowUpstreams()},   {"aliases", aliases_.Show()},
-          {"registration", registrar_.Show()},        {"mdns", mdns_.Show()}};
+  return {{"server", ShowServer(server_)},          {"cache", resolver_.ShowCache()},
+          {"upstreams", resolver_.ShowUpstreams()}, {"aliases", aliases_.Show()},
+          {"registration", registrar_.Show()},      {"mdns", mdns_.Show()}};
 }
 
 ordered_json NameService::Answer(const json& question) const {

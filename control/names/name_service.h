@@ -27,6 +27,7 @@
 #include "control/names/resolver.h"
 #include "nlohmann/json.hpp"
 #include "proto/dns_authority.h"
+#include "proto/dns_query_log.h"
 
 namespace qure {
 
@@ -44,6 +45,8 @@ class NameService {
   void OnFacts(const ClusterFacts& facts);
   // What the packet path answers from, and the service addresses.
   void OnAuthority(std::shared_ptr<const DnsAuthority> authority, std::vector<IpAddress> addresses);
+  // Writes samples of the packet path's queries to the log, which may take its time.
+  void Log(std::vector<DnsSample> samples);
   // This node ends gracefully: what has to be taken back elsewhere is, then News::left comes. It takes kLeaveTimeout at
   // the longest.
   void Leave();

@@ -39,8 +39,8 @@ class DnsLimitTest : public ::testing::Test {
 
   Outcome Ask(const Bytes& frame) {
     FlowTable table(kFlows, kFlowSeed);
-    return Process(snapshot_, {.table = &table, .answers = &limiter_, .now = FlowTimeOf(now_)}, Direction::kFromLan,
-                   frame);
+    const Flows flows{.table = &table, .answers = &limiter_, .queries = &queries_, .now = FlowTimeOf(now_)};
+    return Process(snapshot_, flows, Direction::kFromLan, frame);
   }
   // What becomes of `count` of the same query.
   std::map<std::string_view, uint32_t> Flood(const Bytes& frame, uint32_t count) {
@@ -51,6 +51,7 @@ class DnsLimitTest : public ::testing::Test {
 
   Snapshot snapshot_;
   DnsLimiter limiter_{kFlowSeed};
+  DnsQueryLog queries_;
   MonoTime now_{Seconds(1000).ns};
 };
 
@@ -78,6 +79,20 @@ TEST_F(DnsLimitTest, WhatSlipsIsEmptyAndTruncatedAndKeepsItsOpt) {
   Flood(Query4(kClient4, plain), kBurst);
   EXPECT_EQ(Ask(Query4(kClient4, plain)).frame,
             Reply4(kClient4, Concat({DnsHeaderBytes(plain.id, 0x8703, 1, 0, 0, 0), Question(plain.name, plain.type)})));
+}
+
+TEST_F(DnsLimitTest, QueriesAreLoggedWithWhatBecameOfThem) {
+  snapshot_.dns_log_every = 1;
+  Flood(Query4(kClient4, kQuestion), kBurst + 2);
+  Ask(Query6(kClient6, {.name = "No.Home.Example", .type = kDnsTypeAaaa}));
+  std::vector<std::string> told;
+  for (const DnsSample& sample : queries_.Take()) told.push_back(ToString(sample));
+  ASSERT_EQ(told.size(), kBurst + 3);
+  const std::string client4 = ToString(IpAddress(kClient4));
+  EXPECT_EQ(told[0], client4 + " www.home.example. A dns_answer");
+  EXPECT_EQ(std::count(told.begin(), told.end(), client4 + " www.home.example. A dns_slipped"), 1);
+  EXPECT_EQ(std::count(told.begin(), told.end(), client4 + " www.home.example. A dns_limited"), 1);
+  EXPECT_EQ(told.back(), ToString(IpAddress(kClient6)) + " No.Home.Example. AAAA dns_nxdomain");
 }
 
 TEST_F(DnsLimitTest, OverIPv6) {

@@ -30,9 +30,10 @@ TEST(DnsConfig, AFloodIsLimitedUnlessToldOtherwise) {
 }
 
 TEST(DnsConfig, AllKeys) {
-  const absl::StatusOr<Config> config = Parse("[cluster.dns]\nrate_limit = 0\nslip = 3\n");
+  const absl::StatusOr<Config> config = Parse("[cluster.dns]\nrate_limit = 0\nslip = 3\nlog_every = 1000\n");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->cluster.dns.limit, (DnsRateLimit{.rate = 0, .slip = 3}));
+  EXPECT_EQ(config->cluster.dns.log_every, 1000U);
 }
 
 TEST(DnsConfig, WhatIsWrongIsToldWithItsPlace) {
