@@ -2,8 +2,10 @@
 
 #include <getopt.h>
 #include <linux/close_range.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -35,6 +37,7 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kBadConfig = 2;  // bad usage too
+constexpr rlim_t kMostFiles = 4096;
 
 constexpr char kUsage[] = R"(usage: qured --config FILE [--check]
        qured --help | --version
@@ -74,6 +77,14 @@ HostInterfaceOptions HostOptionsOf(const Config& config, const PortSpec& lan, ui
   options.node_addresses = config.node.addresses;
   options.gateways = config.cluster.gateways;
   return options;
+}
+
+// Names of others take a socket for each question that is under way, which may be more than a login allows by default.
+void AllowManyFiles() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = std::min(files.rlim_max, std::max(files.rlim_cur, kMostFiles));
+  setrlimit(RLIMIT_NOFILE, &files);
 }
 
 using Ending = Runtime::Ending;
@@ -189,6 +200,7 @@ int Main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   SetLogLevel(config->node.log_level);
+  AllowManyFiles();
   for (const std::string& warning : warnings) LogLine(LogLevel::kWarning, warning);
   const absl::StatusOr<Ending> ending = Serve(arguments.config, *config);
   if (ending.ok()) return *ending == Ending::kNewIdentity ? StartAgain(argv) : EXIT_SUCCESS;

@@ -23,7 +23,7 @@ struct DnsSample {
   Reason reason{};
   uint16_t type = 0;
   uint8_t name_length = 0;
-  std::array<uint8_t, kDnsMaxName> name_bytes;  // as it was asked, maybe in mixed case
+  std::array<uint8_t, kDnsMaxName> name_bytes{};  // as it was asked, maybe in mixed case
 
   ConstBytes name() const { return ConstBytes(name_bytes).first(name_length); }
 };

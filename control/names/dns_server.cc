@@ -24,6 +24,8 @@ using asio::ip::udp;
 
 constexpr std::chrono::seconds kIdle(10);  // RFC 7766 §6.2.3: some seconds
 constexpr size_t kLengthSize = 2;          // RFC 1035 §4.2.2
+// After an error, which may last: out of files, one attempt after the other would take all of the thread's time.
+constexpr std::chrono::milliseconds kAcceptPause(100);
 
 // The address may not be there yet: a member gets it before a takeover, or with it.
 asio::error_code SetFreeBind(int socket, bool v6) {
@@ -168,7 +170,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
 };
 
 struct DnsServer::Listener {
-  explicit Listener(asio::io_context& io) : acceptor(io), datagrams(io) {}
+  explicit Listener(asio::io_context& io) : acceptor(io), pause(io), datagrams(io) {}
 
   asio::error_code Open(const IpAddress& address, uint16_t port) {
     asio::error_code error = Bind(ToAsio(address), port, &acceptor);
@@ -181,10 +183,12 @@ struct DnsServer::Listener {
   void Close() {
     asio::error_code ignored;
     acceptor.close(ignored);
+    pause.cancel();
     datagrams.close(ignored);
   }
 
   tcp::acceptor acceptor;
+  asio::steady_timer pause;
   udp::socket datagrams;
   udp::endpoint asker;
   std::array<uint8_t, kLongestQuery> message{};
@@ -235,8 +239,16 @@ void DnsServer::Listen(const IpAddress& address) {
 void DnsServer::Accept(const std::shared_ptr<Listener>& listener) {
   listener->acceptor.async_accept([this, listener](asio::error_code error, tcp::socket socket) {
     if (!listener->acceptor.is_open()) return;  // and `this` may be gone
-    if (!error) Take(std::move(socket));
+    if (error) return AcceptLater(listener);
+    Take(std::move(socket));
     Accept(listener);
+  });
+}
+
+void DnsServer::AcceptLater(const std::shared_ptr<Listener>& listener) {
+  listener->pause.expires_after(kAcceptPause);
+  listener->pause.async_wait([this, listener](asio::error_code) {
+    if (listener->acceptor.is_open()) Accept(listener);
   });
 }
 

@@ -64,10 +64,11 @@ class DnsServer {
 
   void Listen(const IpAddress& address);
   void Accept(const std::shared_ptr<Listener>& listener);
+  void AcceptLater(const std::shared_ptr<Listener>& listener);
   void Receive(const std::shared_ptr<Listener>& listener);
   void Answer(const std::shared_ptr<Listener>& listener, size_t length);
-  // The answer to `query`, in time or later; nothing is said to what deserves no answer.
   void Note(const DnsAsker& asker, ConstBytes name, uint16_t type, Reason reason);
+  // The answer to `query`, in time or later; nothing is said to what deserves no answer.
   void Find(const DnsAsker& asker, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give);
   void Take(asio::ip::tcp::socket socket);
 

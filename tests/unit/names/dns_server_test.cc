@@ -2,6 +2,7 @@
 #include "control/names/dns_server.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <asio/connect.hpp>
 #include <asio/read.hpp>
@@ -161,6 +162,26 @@ TEST_F(DnsServerTest, AnswersDatagrams) {
   const auto answer = ReadDns(message);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->answers.size(), 1u);
+}
+
+TEST_F(DnsServerTest, OutOfFilesItStaysCalmAndGoesOnLater) {
+  ASSERT_TRUE(ReadDns([&] {
+    tcp::socket client = Connect();
+    asio::write(client, asio::buffer(Framed(Build(kWww))));
+    return Receive(&client);
+  }()));
+  tcp::socket client(clients_);
+  client.connect(server_.listening().at(0));
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const size_t woken = io_.run_for(std::chrono::milliseconds(250));
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(server_.counters().connections, 1u);
+  EXPECT_LT(woken, 20u);
+  asio::write(client, asio::buffer(Framed(Build(kWww))));
+  EXPECT_TRUE(ReadDns(Receive(&client)));
 }
 
 TEST_F(DnsServerTest, WithNothingToAnswerItIsGone) {

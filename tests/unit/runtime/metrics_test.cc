@@ -30,9 +30,13 @@ class MetricsTest : public ::testing::Test {
   NodeStatus node_ = SampleNode();
   WorkerCounters first_;
   WorkerCounters second_;
-  nlohmann::ordered_json names_ = {
-      {"server", {{"connections", 5}, {"open", 1}, {"cut_off", 2}, {"answers", {{"dns_answer", 7}}}}},
-      {"registration", {{"state", "registered"}, {"retries", 0}, {"repairs", 3}}}};
+  nlohmann::ordered_json names_ = {{"server",
+                                    {{"connections", 5},
+                                     {"open", 1},
+                                     {"cut_off", 2},
+                                     {"answers", {{"dns_answer", 7}}},
+                                     {"types", {{"A", 6}, {"other", 1}}}}},
+                                   {"registration", {{"state", "registered"}, {"retries", 0}, {"repairs", 3}}}};
 };
 
 size_t CountOf(std::string_view needle, std::string_view text) {
@@ -59,6 +63,18 @@ TEST_F(MetricsTest, PortsAreSummedOverWorkers) {
   EXPECT_THAT(text, HasSubstr(R"(qure_port_frames_total{port="lan",direction="rx"} 15)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_port_frames_total{port="lan",direction="tx"} 0)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_port_bytes_total{port="host",direction="tx"} 700)"));
+}
+
+TEST_F(MetricsTest, DnsQueriesAreSummedByType) {
+  const IpAddress asker = *ParseIp("192.0.2.9");
+  first_.dns.Note(0, asker, {}, kDnsTypeAaaa, Reason::dns_answer);
+  second_.dns.Note(0, asker, {}, kDnsTypeAaaa, Reason::dns_limited);
+  second_.dns.Note(0, asker, {}, kDnsTypeDs, Reason::dns_nodata);
+  const std::string text = Scrape();
+  EXPECT_THAT(text, HasSubstr(R"(qure_dns_queries_total{type="AAAA"} 2)"));
+  EXPECT_THAT(text, HasSubstr(R"(qure_dns_queries_total{type="other"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(qure_dns_queries_total{type="A"} 0)"));
+  EXPECT_THAT(text, HasSubstr(R"(qure_dns_slow_queries_total{type="A"} 6)"));
 }
 
 TEST_F(MetricsTest, WorkersSpeakInBaseUnits) {
