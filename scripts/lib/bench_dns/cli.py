@@ -85,16 +85,12 @@ def _swap(server, node, zone_file, serial, questions, seconds):
     """A turn with a reload in it: the zone is a new one before it ends."""
     zone.write_zone(zone_file, serial)
     before = _answered(node)
-    process = generator.start(server, questions, seconds, each=True)
-    try:
+    with generator.Generator(server, questions, seconds, each=True) as load:
         until(lambda: _answered(node) > before, 5, "queries come in")
         done = node.control("reload", timeout=30)
         if done.returncode != 0:
             raise RuntimeError(f"reload: {done.stdout}{done.stderr}")
-        turn = generator.finish(process, seconds)
-    finally:
-        process.kill()
-        process.wait()
+        turn = load.finish()
     until(lambda: _serial(node) == serial, 30, f"the zone has serial {serial}")
     return turn
 
