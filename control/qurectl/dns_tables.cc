@@ -1,6 +1,7 @@
 #include "control/qurectl/dns_tables.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "control/qurectl/tables.h"
 
 namespace qure {
@@ -37,6 +38,63 @@ std::string Joined(const ordered_json& texts) {
   return joined.empty() ? "none" : joined;
 }
 
+std::string UpstreamsText(const ordered_json& servers) {
+  Table table({{"SERVER"},
+               {"STATE"},
+               {"ROUND TRIP", Align::kRight},
+               {"ANSWERS", Align::kRight},
+               {"FAILURES", Align::kRight},
+               {"LAST FAILURE"}});
+  for (const ordered_json& row : servers) {
+    table.Add({row.at("server").get<std::string>(), row.at("state").get<std::string>(),
+               absl::StrFormat("%.1f ms", row.at("round_trip_ms").get<double>()),
+               absl::StrCat(row.at("answers").get<uint64_t>()), absl::StrCat(row.at("failures").get<uint64_t>()),
+               row.at("last_failure").get<std::string>()});
+  }
+  return table.empty() ? "nobody is asked: cluster.resolver has no upstreams\n" : table.Render();
+}
+
+std::string AliasesText(const ordered_json& aliases) {
+  Table table({{"TARGET"}, {"STATE"}, {"ADDRESSES"}});
+  for (const ordered_json& row : aliases) {
+    table.Add({row.at("target").get<std::string>(), row.at("state").get<std::string>(), Joined(row.at("addresses"))});
+  }
+  return table.empty() ? "there is no record of type ALIAS\n" : table.Render();
+}
+
+// Names of counts and the counts; those within a value stand below it, indented.
+std::string CountsText(const ordered_json& counts, const std::string& indent = {}) {
+  std::string text;
+  for (const auto& [name, value] : counts.items()) {
+    if (value.is_object()) {
+      absl::StrAppend(&text, indent, name, ":\n", CountsText(value, indent + "  "));
+    } else {
+      absl::StrAppend(&text, absl::StrFormat("%s%-20s %d\n", indent, name, value.get<uint64_t>()));
+    }
+  }
+  return text;
+}
+
+std::string MdnsText(const ordered_json& mdns) {
+  if (!mdns.at("enabled").get<bool>()) return "nothing is published: cluster.mdns.enabled is false\n";
+  std::string text;
+  for (const ordered_json& link : mdns.at("links")) {
+    const bool open = link.at("open").get<bool>();
+    const bool settled = link.at("settled").get<bool>();
+    absl::StrAppend(&text, mdns.at("interface").get<std::string>(), ", ", link.at("family").get<std::string>(), ": ",
+                    !open     ? "not in use"
+                    : settled ? "published"
+                              : "probing",
+                    "\n");
+  }
+  Table table({{"NAME"}, {"TYPE"}, {"TTL", Align::kRight}});
+  for (const ordered_json& row : mdns.at("records")) {
+    table.Add({row.at("name").get<std::string>(), row.at("type").get<std::string>(),
+               absl::StrCat(row.at("ttl").get<uint64_t>())});
+  }
+  return text + table.Render();
+}
+
 std::string RegistrationText(const ordered_json& shown) {
   if (shown.is_null()) return "nothing is registered: there is no [cluster.registration]\n";
   const auto seconds = [&](const char* key) {
@@ -68,7 +126,13 @@ std::string RegistrationText(const ordered_json& shown) {
 std::string DnsText(const ordered_json& answer) {
   if (answer.contains("zones")) return ZonesText(answer.at("zones"));
   if (answer.contains("registration")) return RegistrationText(answer.at("registration"));
-  return answer.contains("rcode") ? LookupText(answer) : answer.dump(2) + "\n";
+  if (answer.contains("upstreams")) return UpstreamsText(answer.at("upstreams"));
+  if (answer.contains("aliases")) return AliasesText(answer.at("aliases"));
+  if (answer.contains("mdns")) return MdnsText(answer.at("mdns"));
+  for (const char* part : {"cache", "server"}) {
+    if (answer.contains(part)) return CountsText(answer.at(part));
+  }
+  return LookupText(answer);
 }
 
 }  // namespace qure
