@@ -1,6 +1,7 @@
-"""Remembers which sources were found clean, so that only what has changed since is looked at again."""
+"""Remembers which sources were found clean, so that only what has changed since is looked at again, in any clone."""
 
 import hashlib
+import os
 import subprocess
 from functools import lru_cache
 from pathlib import Path
@@ -26,12 +27,18 @@ def _inputs(build):
     return inputs
 
 
+def _from_root(path):
+    """The same in every clone."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
 class CleanSources:
     """A folder of empty files: one named by the hash of a source, of all it includes, of its flags and of the rules."""
 
     def __init__(self, build, tool, rules):
-        self.folder = build / tool
-        self.folder.mkdir(exist_ok=True)
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        self.folder = Path(cache) / "qure" / tool
+        self.folder.mkdir(parents=True, exist_ok=True)
         version = subprocess.run([tool, "--version"], capture_output=True, check=True).stdout
         self.common = version + (ROOT / rules).read_bytes()
         self.commands, self.inputs = compile_commands(build), _inputs(build)
@@ -40,9 +47,9 @@ class CleanSources:
         """Where a clean source leaves its mark; None before its first build, when what it includes is not known."""
         if source not in self.inputs or not all(path.exists() for path in self.inputs[source]):
             return None
-        whole = hashlib.sha256(self.common + self.commands[source][1].encode())
+        whole = hashlib.sha256(self.common + self.commands[source][1].replace(f"{ROOT}/", "").encode())
         for path in self.inputs[source]:
-            whole.update(str(path).encode() + _digest(path))
+            whole.update(_from_root(path).encode() + _digest(path))
         return self.folder / whole.hexdigest()
 
     def __contains__(self, source):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import time
 
 from checks import compiler, lengths, rules
@@ -24,16 +25,18 @@ CHECKS = {
 }
 
 
-def run(names, build):
-    """Yields one row per check: {"name", "ok", "seconds", "problems"}."""
+def run(names, build, patience=math.inf):
+    """Yields one row per check: {"name", "ok", "seconds", "problems", "note"}."""
     for name in names:
         _, function, needs_build = CHECKS[name]
         start = time.monotonic()
+        look = compiler.Look(build, patience)
         if needs_build and not (build / "compile_commands.json").exists():
             problems = [f"{build} is not configured: run scripts/build first"]
         else:
-            problems = function(build) if needs_build else function()
-        yield {"name": name, "ok": not problems, "seconds": round(time.monotonic() - start, 1), "problems": problems}
+            problems = function(look) if needs_build else function()
+        seconds = round(time.monotonic() - start, 1)
+        yield {"name": name, "ok": not problems, "seconds": seconds, "problems": problems, "note": look.note}
 
 
 def main():
@@ -51,6 +54,12 @@ def main():
         metavar="DIR",
         help="configured build directory, for headers and tidy (default: build)",
     )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=math.inf,
+        help="how long tidy may take; the sources that changed last come first (default: until all are looked at)",
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("names", nargs="*", metavar="CHECK", help="only these (default: all)")
     arguments = parser.parse_args()
@@ -58,12 +67,12 @@ def main():
     if unknown:
         parser.error(f"no check {', '.join(sorted(unknown))}")
     rows = []
-    for row in run(arguments.names or CHECKS, arguments.build):
+    for row in run(arguments.names or CHECKS, arguments.build, 60 * arguments.minutes):
         rows.append(row)
         if not arguments.json:
             print(f"{row['name']:<{width}}  {'ok' if row['ok'] else 'FAILED'}  {row['seconds']:.1f} s", flush=True)
-            for problem in row["problems"]:
-                print(f"  {problem}")
+            for line in [*row["problems"], *filter(None, [row["note"]])]:
+                print(f"  {line}")
     if arguments.json:
         print(json.dumps({"checks": rows}))
     return 0 if all(row["ok"] for row in rows) else 1

@@ -1,12 +1,25 @@
 """Checks that need the compiler's view: format, tidy, self-contained headers."""
 
+import math
 import re
 import shlex
 import subprocess
 import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
 
 from checks.clean import CleanSources
-from checks.tree import ROOT, compile_commands, cxx_files, in_parallel
+from checks.tree import ROOT, by_last_change, compile_commands, cxx_files, in_parallel
+
+
+@dataclass
+class Look:
+    """What a check that needs a build is given, and what it has to say beside its problems."""
+
+    build: Path
+    patience: float = math.inf  # seconds, after which the rest is left for another time
+    note: str = ""
 
 
 def _first_lines(text, count=12):
@@ -21,15 +34,21 @@ def formatted():
     return in_parallel(one, cxx_files())
 
 
-def tidy(build):
+def tidy(look):
     """clang-tidy over every source of ours that is compiled. Flags that clang does not know are no finding."""
-    sources = [path for path in compile_commands(build) if path in set(cxx_files())]
-    clean = CleanSources(build, "clang-tidy", ".clang-tidy")
+    compiled = compile_commands(look.build)
+    sources = [path for path in by_last_change(cxx_files()) if path in compiled]
+    clean = CleanSources(look.build, "clang-tidy", ".clang-tidy")
+    deadline = time.monotonic() + look.patience
+    left = []
 
     def one(path):
         if path in clean:
             return []
-        argv = ["clang-tidy", "--quiet", "-p", str(build), "--extra-arg=-Wno-unknown-warning-option", path]
+        if time.monotonic() > deadline:
+            left.append(path)
+            return []
+        argv = ["clang-tidy", "--quiet", "-p", str(look.build), "--extra-arg=-Wno-unknown-warning-option", path]
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
         findings = [line for line in done.stdout.splitlines() if re.search(r": (warning|error): ", line)]
         if done.returncode != 0 and not findings:
@@ -38,7 +57,10 @@ def tidy(build):
             clean.add(path)
         return [finding.removeprefix(f"{ROOT}/") for finding in findings]
 
-    return sorted(set(in_parallel(one, sources)))
+    problems = sorted(set(in_parallel(one, sources)))
+    if left:
+        look.note = f"{len(left)} of {len(sources)} sources, those that have not changed for longest, not looked at"
+    return problems
 
 
 def _flags(command):
@@ -59,9 +81,9 @@ def _rooms_flags(path, commands):
     return sorted({(commands[source][0], tuple(_flags(commands[source][1]))) for source in beside})
 
 
-def headers(build):
+def headers(look):
     """Each header compiles alone, and twice, in one of the ways of its room."""
-    commands = compile_commands(build)
+    commands = compile_commands(look.build)
 
     def one(path):
         errors = []

@@ -21,6 +21,19 @@ def cxx_files():
     return [path for path in files(".cc", ".h") if path.startswith(ROOMS)]
 
 
+def by_last_change(paths):
+    """The paths, those that were changed last first."""
+
+    def git(*words):
+        argv = ["git", "-C", str(ROOT), *words]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    order = {}
+    for path in [line[3:] for line in git("status", "--porcelain")] + git("log", "--format=", "--name-only"):
+        order.setdefault(path, len(order))
+    return sorted(paths, key=lambda path: order.get(path, len(order)))
+
+
 def scripts():
     """The programs in scripts/ and .ci/: path to first line."""
     found = {}

@@ -5,10 +5,16 @@ from suites import native
 from suites.outcome import FAILED, PASSED, ROOT, Outcome
 
 
+TIDY_SECONDS = 900
+TIDY_QUICK_SECONDS = 480
+
+
 def check(options):
     failure = native.build("plain")  # generated compile commands must be there and true
     if failure:
         yield failure
         return
-    for row in cli.run([name for name in cli.CHECKS if options.wants(name)], ROOT / "build"):
-        yield Outcome(row["name"], PASSED if row["ok"] else FAILED, row["seconds"], "\n".join(row["problems"]))
+    patience = TIDY_QUICK_SECONDS if options.quick else TIDY_SECONDS
+    for row in cli.run([name for name in cli.CHECKS if options.wants(name)], ROOT / "build", patience):
+        detail = "\n".join([*row["problems"], *filter(None, [row["note"]])])
+        yield Outcome(row["name"], PASSED if row["ok"] else FAILED, row["seconds"], detail)
