@@ -25,6 +25,7 @@ uint64_t NetworkWord(const IpAddress& asker) {
 constexpr uint8_t KindOf(Reason reason) {
   switch (reason) {
     case Reason::dns_answer:
+    case Reason::dns_cached:
     case Reason::dns_truncated:
       return 1;
     case Reason::dns_referral:

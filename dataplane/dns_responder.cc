@@ -32,8 +32,9 @@ DnsReply Limited(const Snapshot& snapshot, const IpAddress& asker, const Flows& 
 
 // Common to both families: silence where a reply could loop, then the answer over the query and the UDP header turned
 // around. The checksum is left zero.
-DnsReply AnswerUdp(const Snapshot& snapshot, const IpAddress& address, const Flows& flows, const Parsed& parsed,
-                   Frame* frame) {
+DnsReply AnswerUdp(const Snapshot& snapshot, const IpAddress& address, const Flows& flows, size_t index, Batch* batch) {
+  Frame* const frame = &batch->frames[index];
+  const Parsed& parsed = batch->parsed[index];
   auto* udp = reinterpret_cast<UdpHeader*>(frame->data + parsed.transport);
   const uint16_t asker = udp->source_port.value();
   if (asker == kDnsPort || asker == 0) return {Reason::dns_reflection};
@@ -42,7 +43,8 @@ DnsReply AnswerUdp(const Snapshot& snapshot, const IpAddress& address, const Flo
   const uint16_t length = static_cast<uint16_t>(udp->length.value() - sizeof(UdpHeader));
   const DnsAsker from = {.address = address,
                          .time = static_cast<uint32_t>(snapshot.unix_at_zero + SecondsOf(flows.now))};
-  const DnsReply answer = AnswerDns(*snapshot.dns, from, frame->data + start, length, capacity);
+  const DnsLookahead ahead = snapshot.dns->zones.large() ? batch->dns[index] : DnsLookahead{};
+  const DnsReply answer = AnswerDns(*snapshot.dns, from, frame->data + start, length, capacity, ahead);
   if (VerdictOf(answer.reason) != Verdict::kAnswer) return answer;
   const DnsReply reply = Limited(snapshot, address, flows, answer, frame->data + start);
   if (flows.queries != nullptr) {
@@ -77,7 +79,7 @@ Reason RespondDns4(const Snapshot& snapshot, const Flows& flows, size_t index, B
       TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
     return Reason::udp_checksum;
   }
-  const DnsReply reply = AnswerUdp(snapshot, IpAddress(ip->source), flows, parsed, &frame);
+  const DnsReply reply = AnswerUdp(snapshot, IpAddress(ip->source), flows, index, batch);
   if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply.reason;
 
   TurnEthernet(snapshot.Find(ip->destination)->mac, &frame);
@@ -101,7 +103,7 @@ Reason RespondDns6(const Snapshot& snapshot, const Flows& flows, size_t index, B
   if (!frame.l4_checksum_good && TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
     return Reason::udp_checksum;
   }
-  const DnsReply reply = AnswerUdp(snapshot, IpAddress(ip->source), flows, parsed, &frame);
+  const DnsReply reply = AnswerUdp(snapshot, IpAddress(ip->source), flows, index, batch);
   if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply.reason;
 
   TurnEthernet(snapshot.Find(ip->destination)->mac, &frame);
@@ -113,23 +115,25 @@ Reason RespondDns6(const Snapshot& snapshot, const Flows& flows, size_t index, B
   return reply.reason;
 }
 
-void PrefetchDns(const DnsZones& zones, const Batch& batch) {
-  struct Ahead {
-    const DnsZone* zone;
-    uint64_t hash;
-  };
-  std::array<Ahead, kBurst> ahead;
+void LookAheadDns(const DnsZones& zones, Batch* batch) {
+  std::array<const DnsLookahead*, kBurst> found;
   size_t count = 0;
-  for (size_t i = 0; i < batch.count; ++i) {
-    if (batch.lanes[i] != Lane::kDns4 && batch.lanes[i] != Lane::kDns6) continue;
-    const size_t start = batch.parsed[i].transport + sizeof(UdpHeader);
-    const ConstBytes name = DnsQuestionName(batch.frames[i].bytes().subspan(start));
+  for (size_t i = 0; i < batch->count; ++i) {
+    if (batch->lanes[i] != Lane::kDns4 && batch->lanes[i] != Lane::kDns6) continue;
+    DnsLookahead* const ahead = &batch->dns[i];
+    *ahead = {};
+    const size_t start = batch->parsed[i].transport + sizeof(UdpHeader);
+    const ConstBytes name = DnsQuestionName(batch->frames[i].bytes().subspan(start));
     if (name.empty()) continue;
+    ahead->name_length = static_cast<uint16_t>(name.size());
     const DnsNameView view(name.data(), name.size());
-    const DnsZone* const zone = zones.Find(view);
-    if (zone != nullptr) ahead[count++] = {.zone = zone, .hash = zone->PrefetchBucket(view)};
+    ahead->zone = zones.Find(view);
+    if (ahead->zone == nullptr) continue;
+    ahead->hash = ahead->zone->Hash(view);
+    ahead->zone->PrefetchBucket(ahead->hash);
+    found[count++] = ahead;
   }
-  for (const Ahead& lookup : std::span(ahead).first(count)) lookup.zone->PrefetchEntry(lookup.hash);
+  for (const DnsLookahead* const ahead : std::span(found).first(count)) ahead->zone->PrefetchEntry(ahead->hash);
 }
 
 }  // namespace qure

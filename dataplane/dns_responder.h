@@ -12,8 +12,8 @@ namespace qure {
 Reason RespondDns4(const Snapshot& snapshot, const Flows& flows, size_t index, Batch* batch);
 Reason RespondDns6(const Snapshot& snapshot, const Flows& flows, size_t index, Batch* batch);
 
-// Brings into the cache what the answers to the DNS queries of a batch are made from. The snapshot has zones. Worth its
-// while where they are large.
-void PrefetchDns(const DnsZones& zones, const Batch& batch);
+// Looks where the answers to the DNS queries of a batch will come from, and brings that into the cache. Worth its
+// while, and done, where zones are large.
+void LookAheadDns(const DnsZones& zones, Batch* batch);
 
 }  // namespace qure

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "proto/bytes.h"
+#include "proto/dns_lookahead.h"
 #include "proto/event.h"
 #include "proto/flow.h"
 #include "proto/reason.h"
@@ -81,7 +82,8 @@ struct Batch {
   size_t count = 0;
   std::array<Frame, kBurst> frames;
   std::array<Parsed, kBurst> parsed;
-  std::array<FlowFacts, kBurst> flows;  // of frames in the lane kFlow
+  std::array<FlowFacts, kBurst> flows;   // of frames in the lane kFlow
+  std::array<DnsLookahead, kBurst> dns;  // of frames in the lanes kDns4 and kDns6, if LookAheadDns was called
   std::array<Lane, kBurst> lanes;
   std::array<Reason, kBurst> reasons;
 

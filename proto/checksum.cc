@@ -36,34 +36,34 @@ Be16 WithPseudoHeader(const Address& source, const Address& destination, uint8_t
 void ChecksumAccumulator::Add(ConstBytes bytes) {
   const uint8_t* p = bytes.data();
   size_t left = bytes.size();
-  // Two sums of 32-bit halves: independent, and without a carry to wait for. Each has room for 2^32 words.
-  uint64_t low = 0;
-  uint64_t high = 0;
-  for (; left >= 8; left -= 8, p += 8) {
-    const auto word = Load<uint64_t>(p);
-    low += word & 0xffffffff;
-    high += word >> 32;
+  __extension__ using Wide = unsigned __int128;
+  Wide sum = 0;  // the upper half counts the carries: an addition and one with carry for each eight bytes
+  for (; left >= 32; left -= 32, p += 32) {
+    sum += Load<uint64_t>(p);
+    sum += Load<uint64_t>(p + 8);
+    sum += Load<uint64_t>(p + 16);
+    sum += Load<uint64_t>(p + 24);
   }
+  for (; left >= 8; left -= 8, p += 8) sum += Load<uint64_t>(p);
   if ((left & 4) != 0) {
-    low += Load<uint32_t>(p);
+    sum += Load<uint32_t>(p);
     p += 4;
   }
   if ((left & 2) != 0) {
-    low += Load<uint16_t>(p);
+    sum += Load<uint16_t>(p);
     p += 2;
   }
-  if ((left & 1) != 0) low += std::bit_cast<uint16_t>(std::array<uint8_t, 2>{*p, 0});  // padded (RFC 1071 §1)
-  low += high;
-  // Folded to 33 bits, so that sum_ never overflows.
-  sum_ += (low & 0xffffffff) + (low >> 32);
+  if ((left & 1) != 0) sum += std::bit_cast<uint16_t>(std::array<uint8_t, 2>{*p, 0});  // padded (RFC 1071 §1)
+  // Folded to 34 bits, so that sum_ never overflows.
+  const auto low = static_cast<uint64_t>(sum);
+  sum_ += (low & 0xffffffff) + (low >> 32) + static_cast<uint64_t>(sum >> 64);
 }
 
 Be16 ChecksumAccumulator::Finish() const {
-  uint64_t sum = (sum_ & 0xffffffff) + (sum_ >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);  // below 2^18
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return FromRaw(static_cast<uint16_t>(~sum));
+  // The upper half of a word and the same word turned around is the sum of both halves, with the carry of the lower
+  // one.
+  const auto half = static_cast<uint32_t>((sum_ + std::rotl(sum_, 32)) >> 32);
+  return FromRaw(static_cast<uint16_t>(~((half + std::rotl(half, 16)) >> 16)));
 }
 
 Be16 InternetChecksum(ConstBytes bytes) {

@@ -1,7 +1,9 @@
 // The Internet checksum: whole (RFC 1071) and incremental (RFC 1624).
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "proto/address.h"
 #include "proto/bytes.h"
@@ -13,6 +15,15 @@ namespace qure {
 class ChecksumAccumulator {
  public:
   void Add(ConstBytes bytes);
+  template <size_t kSize>
+  void Add(const std::array<uint8_t, kSize>& address) {
+    static_assert(kSize % sizeof(uint32_t) == 0);
+    for (size_t i = 0; i < kSize; i += sizeof(uint32_t)) {
+      uint32_t word;
+      std::memcpy(&word, &address[i], sizeof(word));
+      sum_ += word;
+    }
+  }
   void Add(Be16 word) { sum_ += word.raw(); }
   // The checksum field that makes the whole sum to all ones.
   Be16 Finish() const;

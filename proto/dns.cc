@@ -35,8 +35,9 @@ size_t SkipName(ConstBytes message, size_t offset, bool may_be_compressed) {
   return 0;
 }
 
-ParseError ParseQuestion(ConstBytes message, DnsQuery* out) {
-  const ConstBytes name = DnsQuestionName(message);
+ParseError ParseQuestion(ConstBytes message, size_t name_length, DnsQuery* out) {
+  const bool known = name_length != 0 && sizeof(DnsHeader) + name_length <= message.size();
+  const ConstBytes name = known ? message.subspan(sizeof(DnsHeader), name_length) : DnsQuestionName(message);
   if (name.empty()) return Reason::dns_format_error;
   const size_t name_end = sizeof(DnsHeader) + name.size();
   const auto* tail = HeaderAt<QuestionTail>(message, name_end);
@@ -105,7 +106,8 @@ ParseError ReadOpt(const DnsRecordHeader& record, ConstBytes options, bool root_
 // Steps over `count` records of one section. Each takes 11 bytes at least, so the message bounds the loop.
 ParseError WalkSection(ConstBytes message, uint16_t count, bool additional, RecordWalk* walk, DnsQuery* out) {
   for (uint16_t i = 0; i < count; ++i) {
-    const size_t name_end = SkipName(message, walk->offset, true);
+    const bool root = walk->offset < message.size() && message[walk->offset] == 0;  // mostly: of an OPT record
+    const size_t name_end = root ? walk->offset + 1 : SkipName(message, walk->offset, true);
     if (name_end == 0) return Reason::dns_format_error;
     const auto* record = HeaderAt<DnsRecordHeader>(message, name_end);
     if (record == nullptr) return Reason::dns_format_error;
@@ -113,9 +115,8 @@ ParseError WalkSection(ConstBytes message, uint16_t count, bool additional, Reco
     if (record->rdata_length.value() > message.size() - rdata) return Reason::dns_format_error;
     if (record->type.value() == kDnsTypeOpt) {
       if (!additional) return Reason::dns_format_error;  // RFC 6891 §6.1.1
-      const bool root_owner = message[walk->offset] == 0;
       const ConstBytes options = message.subspan(rdata, record->rdata_length.value());
-      if (const ParseError error = ReadOpt(*record, options, root_owner, walk, out)) return error;
+      if (const ParseError error = ReadOpt(*record, options, root, walk, out)) return error;
     }
     walk->offset = rdata + record->rdata_length.value();
   }
@@ -129,7 +130,7 @@ ConstBytes DnsQuestionName(ConstBytes message) {
   return end == 0 ? ConstBytes() : message.subspan(sizeof(DnsHeader), end - sizeof(DnsHeader));
 }
 
-ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out) {
+ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out, size_t name_length) {
   *out = {};
   const auto* header = HeaderAt<DnsHeader>(message, 0);
   if (header == nullptr) return Reason::dns_short;
@@ -137,7 +138,7 @@ ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out) {
   if ((header->flags.value() & kDnsFlagResponse) != 0) return Reason::dns_response;
   if (header->opcode() != kOpcodeQuery) return Reason::dns_not_implemented;
   if (header->question_count.value() != 1) return Reason::dns_format_error;  // RFC 9619 §4
-  if (const ParseError error = ParseQuestion(message, out)) return error;
+  if (const ParseError error = ParseQuestion(message, name_length, out)) return error;
 
   RecordWalk walk{.offset = out->question_end};
   for (const Be16 count : {header->answer_count, header->authority_count}) {

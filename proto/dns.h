@@ -95,6 +95,7 @@ ConstBytes DnsQuestionName(ConstBytes message);
 // not end or are compressed, more than one OPT, OPT with an owner other than the root, options that do not fit, cookies
 // of a wrong length, trailing bytes) and
 // dns_bad_version are to be answered.
-ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out);
+// `name_length`: that of a question name that was found to be sound before; 0: not known.
+ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out, size_t name_length = 0);
 
 }  // namespace qure

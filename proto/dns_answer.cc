@@ -107,7 +107,7 @@ DnsReply Finish(Reason reason, const DnsQuery& query, const Options& options, co
                                      static_cast<uint8_t>(options.bytes().size() >> 8),
                                      static_cast<uint8_t>(options.bytes().size() & 0xff)};
     writer.Put(opt);
-    writer.Put(options.bytes());
+    if (!options.bytes().empty()) writer.Put(options.bytes());
   }
   uint16_t flags = static_cast<uint16_t>(header->flags.value() & (kOpcodeMask | kDnsFlagRecursionDesired));
   flags |= kDnsFlagResponse | (fields.rcode & 0x0f);
@@ -148,13 +148,14 @@ class Composer {
       : zones_(zones), message_(message), at_(start), limit_(limit) {}
 
   // Follows `place`, the question name. False if the records do not fit.
-  bool Compose(DnsPlace place, uint16_t type) {
+  bool Compose(DnsPlace place, uint16_t type, const DnsLookahead& ahead) {
     for (size_t step = 0; step < kMostAliases; ++step) {
       const DnsNameView name = NameAt(place);
-      const DnsZone* const zone = zones_.Find(name);
+      const bool known = step == 0 && ahead.zone != nullptr && type != kDnsTypeDs;
+      const DnsZone* const zone = known ? ahead.zone : Find(name, type);
       if (zone == nullptr || WasAt(name, step)) return true;
       places_[step] = place;
-      const DnsZone::Found found = zone->Lookup(name, type);
+      const DnsZone::Found found = zone->Lookup(name, known ? ahead.hash : zone->Hash(name), type);
       outcome_ = found.outcome;
       if (step == 0) subject_ = found.subject;
       if (outcome_ == DnsZone::Outcome::kFailure) return true;
@@ -175,6 +176,15 @@ class Composer {
  private:
   static constexpr uint16_t kRecordHead = sizeof(Be16) + sizeof(DnsRecordHeader);
   static constexpr size_t kMostAliases = 8;
+
+  // The closest zone; for DS at its apex the one above, where delegations are, if it is served and has the name (RFC
+  // 4035 §3.1.4.1).
+  const DnsZone* Find(const DnsNameView& name, uint16_t type) const {
+    const DnsZone* const zone = zones_.Find(name);
+    if (type != kDnsTypeDs || zone == nullptr || name.length() != zone->apex().size() || name.is_root()) return zone;
+    const DnsZone* const above = zones_.Find(name.parent());
+    return above != nullptr && above->Lookup(name, type).outcome != DnsZone::Outcome::kNxDomain ? above : zone;
+  }
 
   uint16_t MessageId() const { return reinterpret_cast<const DnsHeader*>(message_)->id.value(); }
   DnsNameView NameAt(DnsPlace place) const { return {message_ + place.at, place.length}; }
@@ -214,18 +224,21 @@ DnsNameView NameIn(const DnsQuery& query) {
   return {query.name.data(), query.name.size()};
 }
 
-// The asker's own address as the one record, if it is of the type asked for and fits; how many records that makes.
-uint16_t PutEcho(uint16_t type, const IpAddress& asker, Writer* writer) {
-  const uint16_t own = asker.is_v4() ? kDnsTypeA : kDnsTypeAaaa;
+uint16_t AddressTypeOf(const IpAddress& address) {
+  return address.is_v4() ? kDnsTypeA : kDnsTypeAaaa;
+}
+
+// The asker's own address as the one record, if it fits; how many records that makes.
+uint16_t PutEcho(const IpAddress& asker, Writer* writer) {
   const Ipv4Address v4 = asker.is_v4() ? asker.v4() : Ipv4Address();
   const Ipv6Address v6 = asker.is_v4() ? Ipv6Address() : asker.v6();
   const ConstBytes address = asker.is_v4() ? ConstBytes(v4.bytes) : ConstBytes(v6.bytes);
   const Be16 owner(kDnsPointer | sizeof(DnsHeader));
-  const DnsRecordHeader record = {.type = Be16(own),
+  const DnsRecordHeader record = {.type = Be16(AddressTypeOf(asker)),
                                   .klass = Be16(kDnsClassIn),
                                   .ttl = Be32(0),  // the next one asks from elsewhere
                                   .rdata_length = Be16(static_cast<uint16_t>(address.size()))};
-  if ((type != own && type != kDnsTypeAny) || !writer->fits(sizeof(owner) + sizeof(record) + address.size())) return 0;
+  if (!writer->fits(sizeof(owner) + sizeof(record) + address.size())) return 0;
   writer->Put({reinterpret_cast<const uint8_t*>(&owner), sizeof(owner)});
   writer->Put({reinterpret_cast<const uint8_t*>(&record), sizeof(record)});
   writer->Put(address);
@@ -263,12 +276,13 @@ class Answerer {
 
   DnsReply Error(Reason reason) { return Finish(reason, {.rcode = RcodeOf(reason)}, start_); }
 
-  DnsReply Answer() {
+  DnsReply Answer(const DnsLookahead& ahead) {
     const bool chaos = query_.klass == kDnsClassChaos;
     if ((!chaos && query_.klass != kDnsClassIn) || IsMetaType(query_.type)) return Error(Reason::dns_refused);
-    if (!chaos && authority_.echo && NameIn(query_) == authority_.echo->view()) return Echo();
+    if (!chaos && IsEcho()) return Echo();
     Composer composer(chaos ? authority_.about : authority_.zones, message_, start_, records_limit());
-    const bool fits = composer.Compose({.length = static_cast<uint16_t>(query_.name.size())}, query_.type);
+    const bool fits = composer.Compose({.length = static_cast<uint16_t>(query_.name.size())}, query_.type,
+                                       chaos ? DnsLookahead{} : ahead);
     if (!composer.outcome()) return chaos ? Error(Reason::dns_refused) : FromOthers();
     if (composer.outcome() == DnsZone::Outcome::kFailure) return Error(Reason::dns_failure);
     DnsReply reply;
@@ -276,7 +290,8 @@ class Answerer {
       reply = Finish(ReasonOf(*composer.outcome()), composer.header(), composer.at());
     } else {
       const bool referral = composer.outcome() == DnsZone::Outcome::kReferral;
-      reply = Finish(Reason::dns_truncated, {.authoritative = !referral, .truncated = true}, start_);
+      reply = Finish(Reason::dns_truncated,
+                     {.authoritative = composer.header().authoritative || !referral, .truncated = true}, start_);
     }
     reply.subject = composer.subject();
     return reply;
@@ -298,17 +313,25 @@ class Answerer {
       std::memcpy(place, &ttl, sizeof(ttl));
     }
     const Header header = {.rcode = cached.rcode, .answers = cached.answers, .authorities = cached.authorities};
-    return Finish(Reason::dns_cached, header, writer.at());
+    DnsReply reply = Finish(Reason::dns_cached, header, writer.at());
+    reply.subject = cached.name.view().Hash(0);
+    return reply;
   }
 
  private:
   uint16_t records_limit() const { return static_cast<uint16_t>(limit_ - opt_); }
 
+  // Other types are the zone's, in which the name has no records.
+  bool IsEcho() const {
+    return authority_.echo && (query_.type == AddressTypeOf(asker_.address) || query_.type == kDnsTypeAny) &&
+           NameIn(query_).Matches(authority_.echo->view());
+  }
+
   DnsReply Echo() {
     Writer writer(message_, start_, records_limit());
-    const uint16_t answers = PutEcho(query_.type, asker_.address, &writer);
-    return Finish(answers != 0 ? Reason::dns_answer : Reason::dns_nodata, {.authoritative = true, .answers = answers},
-                  writer.at());
+    const uint16_t answers = PutEcho(asker_.address, &writer);
+    if (answers == 0) return Finish(Reason::dns_truncated, {.authoritative = true, .truncated = true}, start_);
+    return Finish(Reason::dns_answer, {.authoritative = true, .answers = answers}, writer.at());
   }
 
   // For whoever asked for recursion and may have it (RFC 5358 §4: nobody else).
@@ -344,13 +367,13 @@ class Answerer {
 }  // namespace
 
 DnsReply AnswerDns(const DnsAuthority& authority, const DnsAsker& asker, uint8_t* message, uint16_t length,
-                   uint16_t capacity) {
+                   uint16_t capacity, const DnsLookahead& ahead) {
   DnsQuery query;
-  const ParseError error = ParseDnsQuery({message, length}, &query);
+  const ParseError error = ParseDnsQuery({message, length}, &query, ahead.name_length);
   if (error && VerdictOf(*error) != Verdict::kAnswer) return {*error};
   Answerer answerer(authority, asker, query, message, capacity);
   if (!answerer.has_room()) return {Reason::no_room};
-  return error ? answerer.Error(*error) : answerer.Answer();
+  return error ? answerer.Error(*error) : answerer.Answer(ahead);
 }
 
 DnsReply AnswerDnsFrom(const DnsCachedAnswer& cached, const DnsAuthority& authority, const DnsAsker& asker,

@@ -6,6 +6,7 @@
 #include "proto/address.h"
 #include "proto/bytes.h"
 #include "proto/dns_authority.h"
+#include "proto/dns_lookahead.h"
 #include "proto/reason.h"
 
 namespace qure {
@@ -27,9 +28,10 @@ struct DnsReply {
   uint64_t subject = 0;       // what it is about (DnsZone::Found::subject), of the first name of several; 0: of none
 };
 
-// The answer to `message[0, length)` is written over it, within `capacity` bytes.
+// The answer to `message[0, length)` is written over it, within `capacity` bytes. `ahead`: what is known of its
+// question name already.
 DnsReply AnswerDns(const DnsAuthority& authority, const DnsAsker& asker, uint8_t* message, uint16_t length,
-                   uint16_t capacity);
+                   uint16_t capacity, const DnsLookahead& ahead = {});
 
 // The same to a query that AnswerDns has left to others (dns_forwarded), with what one of them has said.
 DnsReply AnswerDnsFrom(const DnsCachedAnswer& cached, const DnsAuthority& authority, const DnsAsker& asker,

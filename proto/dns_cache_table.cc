@@ -11,11 +11,10 @@ DnsCacheTable::DnsCacheTable(std::vector<std::shared_ptr<const DnsCachedAnswer>>
     : hash_seed_(hash_seed), answers_(std::move(answers)), buckets_(std::bit_ceil(2 * answers_.size() + 1)) {
   const size_t mask = buckets_.size() - 1;
   for (const auto& answer : answers_) {
-    const DnsNameBuffer name(std::string_view(answer->name));
-    const uint64_t hash = HashOf(name.view(), answer->type);
+    const uint64_t hash = HashOf(answer->name.view(), answer->type);
     size_t i = hash & mask;
     while (buckets_[i].answer != nullptr) i = (i + 1) & mask;
-    buckets_[i] = {.hash = hash, .name = name, .answer = answer.get()};
+    buckets_[i] = {.hash = hash, .answer = answer.get()};
   }
 }
 
@@ -29,7 +28,7 @@ const DnsCachedAnswer* DnsCacheTable::Find(const DnsNameView& name, uint16_t typ
   const uint64_t hash = HashOf(name, type);
   for (size_t i = hash & mask; buckets_[i].answer != nullptr; i = (i + 1) & mask) {
     const Bucket& bucket = buckets_[i];
-    if (bucket.hash != hash || bucket.answer->type != type || !(bucket.name.view() == name)) continue;
+    if (bucket.hash != hash || bucket.answer->type != type || !name.Matches(bucket.answer->name.view())) continue;
     return time >= bucket.answer->since && time < bucket.answer->until ? bucket.answer : nullptr;
   }
   return nullptr;

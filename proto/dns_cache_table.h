@@ -13,7 +13,7 @@ namespace qure {
 
 // The answer to one question. Times in seconds of Unix time.
 struct DnsCachedAnswer {
-  std::string name;  // lower-case wire form
+  DnsNameBuffer name{std::string_view("\0", 1)};  // in lower case
   uint16_t type = 0;
   uint8_t rcode = 0;
   uint16_t answers = 0;
@@ -37,7 +37,6 @@ class DnsCacheTable {
  private:
   struct Bucket {
     uint64_t hash = 0;
-    DnsNameBuffer name{std::string_view("\0", 1)};
     const DnsCachedAnswer* answer = nullptr;  // null: empty
   };
 

@@ -22,11 +22,14 @@ constexpr uint64_t ToLower(uint64_t word) {
 }
 static_assert(ToLower(0x405a415b617ac1da) == 0x407a615b617ac1da);
 
-// The eight bytes before `end`, in lower case.
-uint64_t LowerBefore(const uint8_t* end) {
+// The eight bytes before `end`.
+uint64_t Before(const uint8_t* end) {
   uint64_t word;
   std::memcpy(&word, end - kWord, kWord);
-  return ToLower(word);
+  return word;
+}
+uint64_t LowerBefore(const uint8_t* end) {
+  return ToLower(Before(end));
 }
 
 // Of such a word the last `count` bytes, 1 to 8.
@@ -115,11 +118,13 @@ std::string DnsToLower(ConstBytes name) {
 
 uint64_t DnsNameView::Hash(uint64_t seed) const {
   constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15;
+  constexpr uint64_t kCaseBits = 0x2020202020202020;  // that other bytes, too, lose this bit only makes names meet
   uint64_t hash = seed ^ length_;
   const uint8_t* end = end_;
   size_t left = length_;
-  for (; left > kWord; end -= kWord, left -= kWord) hash = FoldedMultiply(hash ^ LowerBefore(end), kMultiplier);
-  hash = FoldedMultiply(hash ^ Last(LowerBefore(end), left), kMultiplier);
+  for (; left > kWord; end -= kWord, left -= kWord)
+    hash = FoldedMultiply(hash ^ (Before(end) | kCaseBits), kMultiplier);
+  hash = FoldedMultiply(hash ^ Last(Before(end) | kCaseBits, left), kMultiplier);
   return FoldedMultiply(hash ^ seed, kMultiplier);
 }
 
@@ -132,6 +137,18 @@ bool operator==(const DnsNameView& a, const DnsNameView& b) {
     if (LowerBefore(end_a) != LowerBefore(end_b)) return false;
   }
   return Last(LowerBefore(end_a) ^ LowerBefore(end_b), left) == 0;
+}
+
+bool DnsNameView::Matches(const DnsNameView& lower) const {
+  if (length_ != lower.length_) return false;
+  const auto same = [](uint64_t word, uint64_t known) { return word == known || ToLower(word) == known; };
+  const uint8_t* end = end_;
+  const uint8_t* end_lower = lower.end_;
+  size_t left = length_;
+  for (; left > kWord; end -= kWord, end_lower -= kWord, left -= kWord) {
+    if (!same(Before(end), Before(end_lower))) return false;
+  }
+  return same(Last(Before(end), left), Last(Before(end_lower), left));
 }
 
 DnsNameBuffer::DnsNameBuffer(ConstBytes name, std::string_view prefix)

@@ -55,10 +55,11 @@ class DnsNameView {
     return {end_ - length, length};
   }
 
-  // Of the name in lower case. `seed` should be a secret of the node: whoever knows it can choose names that share a
-  // bucket.
+  // The same in any case. `seed` should be a secret of the node: whoever knows it can choose names that share a bucket.
   uint64_t Hash(uint64_t seed) const;
   friend bool operator==(const DnsNameView& a, const DnsNameView& b);
+  // The same; `lower` is in lower case already, as all names in tables are.
+  bool Matches(const DnsNameView& lower) const;
 
  private:
   const uint8_t* end_;

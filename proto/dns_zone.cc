@@ -54,16 +54,15 @@ void DnsRecords::Rotate(uint8_t* message, uint16_t at, uint16_t turn) const {
   std::rotate(message + at, message + at + turn % count_ * stride, message + at + length_);
 }
 
-DnsZone::Place DnsZone::Find(const DnsNameView& name) const {
+DnsZone::Place DnsZone::Find(const DnsNameView& name, uint64_t hash) const {
   if (name.length() > longest_name_) return {};
-  const uint64_t hash = name.Hash(hash_seed_);
   const size_t mask = buckets_.size() - 1;
   const auto tag = static_cast<uint32_t>(hash >> 32);
   for (size_t i = hash & mask; buckets_[i].entry != 0; i = (i + 1) & mask) {
     if (buckets_[i].tag != tag) continue;
     const uint32_t offset = buckets_[i].entry;
     const auto entry = Load<Entry>(&wire_[offset]);
-    if (DnsNameView(&wire_[offset + sizeof(Entry)], entry.name_length) == name) return {entry, offset, hash};
+    if (name.Matches(DnsNameView(&wire_[offset + sizeof(Entry)], entry.name_length))) return {entry, offset, hash};
   }
   return {};
 }
@@ -101,7 +100,9 @@ DnsZone::Found DnsZone::AnswerOf(const Place& place, uint16_t type) const {
     found.rotates_ = (place.entry.flags & kRotates) != 0 && IsAddress(set.type);
     return found;
   };
-  if ((place.entry.flags & kFailing) != 0) return {.outcome = Outcome::kFailure, .records = {}};
+  if ((place.entry.flags & kFailing) != 0 && (IsAddress(type) || type == kDnsTypeAny)) {
+    return {.outcome = Outcome::kFailure, .records = {}};
+  }
   for (size_t i = 0; i < place.entry.set_count; ++i) {
     const RecordSet set = SetAt(place, i);
     if (set.type == type || type == kDnsTypeAny) return {Outcome::kAnswer, records(set), place.hash};
@@ -123,8 +124,8 @@ DnsZone::Found DnsZone::Referral(const Place& place) const {
   return Negative(Outcome::kNoData);
 }
 
-DnsZone::Found DnsZone::Lookup(const DnsNameView& name, uint16_t type) const {
-  if (const Place place = Find(name)) {
+DnsZone::Found DnsZone::Lookup(const DnsNameView& name, uint64_t hash, uint16_t type) const {
+  if (const Place place = Find(name, hash)) {
     const bool cut = (place.entry.flags & kCut) != 0;
     return cut && type != kDnsTypeDs ? Referral(place) : AnswerOf(place, type);  // RFC 4035 §3.1.4.1
   }

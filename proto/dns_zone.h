@@ -63,7 +63,7 @@ class DnsZone {
     kReferral,  // name servers for the authority section, glue behind them (RFC 1034 §4.3.2 step 3b)
     kNoData,    // the zone's SOA for the authority section, with the TTL of negative answers (RFC 2308 §3)
     kNxDomain,  // the same
-    kFailure,   // no records: what stands at the name is not known at present (DnsZoneBuilder::AddFailing)
+    kFailure,   // no records: the name's addresses are not known at present (DnsZoneBuilder::AddFailing)
   };
   struct Found {
     Outcome outcome = Outcome::kNxDomain;
@@ -72,19 +72,18 @@ class DnsZone {
     uint64_t subject = 0;
   };
 
+  uint64_t Hash(const DnsNameView& name) const { return name.Hash(hash_seed_); }
+
   // `name` is at or below the apex. ANY is answered with one of the record sets (RFC 8482 §4.1). Wildcards and empty
-  // non-terminals are as in RFC 4592.
-  Found Lookup(const DnsNameView& name, uint16_t type) const;
+  // non-terminals are as in RFC 4592. `hash`: Hash(name).
+  Found Lookup(const DnsNameView& name, uint16_t type) const { return Lookup(name, Hash(name), type); }
+  Found Lookup(const DnsNameView& name, uint64_t hash, uint16_t type) const;
 
   // A lookup in a large zone waits for memory, first for the bucket, then for the entry. Whoever has several to make
   // asks for both beforehand, of all names one after the other, so that the waits overlap.
   bool large() const { return wire_.size() > kCached; }
-  uint64_t PrefetchBucket(const DnsNameView& name) const {
-    const uint64_t hash = name.Hash(hash_seed_);
-    __builtin_prefetch(&buckets_[hash & (buckets_.size() - 1)]);
-    return hash;
-  }
-  // `hash`: what PrefetchBucket returned. The first bucket is nearly always the one.
+  void PrefetchBucket(uint64_t hash) const { __builtin_prefetch(&buckets_[hash & (buckets_.size() - 1)]); }
+  // The first bucket is nearly always the one.
   void PrefetchEntry(uint64_t hash) const {
     const uint8_t* const entry = wire_.data() + buckets_[hash & (buckets_.size() - 1)].entry;
     __builtin_prefetch(entry);
@@ -139,7 +138,8 @@ class DnsZone {
     explicit operator bool() const { return offset != 0; }
   };
 
-  Place Find(const DnsNameView& name) const;
+  Place Find(const DnsNameView& name) const { return Find(name, Hash(name)); }
+  Place Find(const DnsNameView& name, uint64_t hash) const;
   Found AnswerOf(const Place& place, uint16_t type) const;
   Found Referral(const Place& place) const;
   Found Negative(Outcome outcome) const { return {outcome, RecordsOf(soa_, apex_.size(), false), apex_hash_}; }

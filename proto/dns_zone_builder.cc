@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <set>
 
 #include "proto/dns_block_writer.h"
 
@@ -83,6 +84,8 @@ std::optional<std::string> DnsZoneBuilder::Add(DnsRecord record) {
     return std::nullopt;
   }
   if (std::optional<std::string> unfit = Unfit(record)) return unfit;
+  bytes_ += record.name.size() + record.rdata.size() + kRecordHead;
+  if (bytes_ > kDnsMaxZone) return "makes the zone larger than 1 GiB; divide it";
   Set& set = names_[std::move(record.name)][record.type];
   set.ttl = std::min(set.ttl, record.ttl);
   set.bytes += record.rdata.size() + kRecordHead;
@@ -156,10 +159,11 @@ DnsZoneBuilder::Flags DnsZoneBuilder::Served() const {
 
 // Adds the addresses of the hosts that the set names; they stand in the zone, glue included.
 void DnsZoneBuilder::AddHosts(uint16_t type, const Set& set, Made* made) const {
+  std::set<std::string> added;
   for (const std::string& rdata : set.rdata) {
     const std::string host = HostOf(type, rdata);
     const auto name = names_.find(host);
-    if (host.empty() || name == names_.end()) continue;
+    if (host.empty() || name == names_.end() || !added.insert(host).second) continue;
     for (const uint16_t address : {kDnsTypeA, kDnsTypeAaaa}) {
       const auto found = name->second.find(address);
       if (found == name->second.end()) continue;

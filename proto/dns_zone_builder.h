@@ -17,6 +17,9 @@ namespace qure {
 
 // The bytes of all records of one name and type, names uncompressed: what one answer can hold.
 inline constexpr size_t kDnsMaxSet = 12'000;
+// The bytes of all names and records of a zone. Beside them stand pointers and additional addresses, and the places of
+// all have 32 bits.
+inline constexpr size_t kDnsMaxZone = size_t{1} << 30;
 
 class DnsZoneBuilder {
  public:
@@ -75,6 +78,7 @@ class DnsZoneBuilder {
   Names names_;
   std::unordered_map<std::string, uint8_t> marks_;  // DnsZone::kFailing, kRotates by name
   size_t record_count_ = 0;
+  size_t bytes_ = 0;  // of all names and records
 };
 
 }  // namespace qure

@@ -28,7 +28,7 @@ const DnsZone* DnsZones::Find(const DnsNameView& name) const {
   for (DnsNameView rest = name;; rest = rest.parent()) {
     if (lengths_.test(rest.length())) {
       for (size_t i = rest.Hash(kHashSeed) & mask; buckets_[i].zone != nullptr; i = (i + 1) & mask) {
-        if (buckets_[i].apex.view() == rest) return buckets_[i].zone;
+        if (rest.Matches(buckets_[i].apex.view())) return buckets_[i].zone;
       }
     }
     if (rest.is_root()) return nullptr;

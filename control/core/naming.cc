@@ -35,6 +35,17 @@ std::shared_ptr<const DnsZone> AboutZone(std::string_view apex_text,
   return std::make_shared<const DnsZone>(builder.Build());
 }
 
+// What a zone is at present. After a reload its live names have not been filled in yet: until then the zone goes on as
+// it was.
+std::shared_ptr<const DnsZone> Present(const ZoneConfig& zone, const LiveNames& live) {
+  if (zone.live == nullptr) return zone.zone;
+  auto now = live.zones.find(zone.live);
+  if (now == live.zones.end()) {
+    now = std::ranges::find_if(live.zones, [&](const auto& made) { return made.second->apex() == zone.zone->apex(); });
+  }
+  return now != live.zones.end() ? now->second : zone.zone;
+}
+
 }  // namespace
 
 std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones, const LiveNames* live,
@@ -44,10 +55,7 @@ std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConf
   if (zones.empty() && live->own.empty() && live->forwarding == nullptr) return nullptr;
   std::vector<std::shared_ptr<const DnsZone>> served;
   served.reserve(zones.size() + live->own.size());
-  for (const ZoneConfig& zone : zones) {
-    const auto now = live->zones.find(zone.live);
-    served.push_back(now != live->zones.end() ? now->second : zone.zone);
-  }
+  for (const ZoneConfig& zone : zones) served.push_back(Present(zone, *live));
   served.insert(served.end(), live->own.begin(), live->own.end());
   const auto bind = AboutZone("bind", {{"hostname", name}, {"version", kDnsVersion}});
   const auto server = AboutZone("server", {{"id", name}, {"version", kDnsVersion}});

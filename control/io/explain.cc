@@ -262,8 +262,12 @@ ordered_json ExplainFrame(const Snapshot& snapshot, const Batch& batch, const Vi
 
 absl::StatusOr<ExplainQuestion> ReadExplainQuestion(const json& request) {
   ExplainQuestion question;
-  const std::string from = request.value("from", "");
-  const std::string to = request.value("to", "");
+  const auto text_of = [&](const char* member, const char* otherwise) {
+    const auto found = request.find(member);
+    return found != request.end() && found->is_string() ? found->get<std::string>() : otherwise;
+  };
+  const std::string from = text_of("from", "");
+  const std::string to = text_of("to", "");
   for (const std::string* text : {&from, &to}) {
     const bool source = text == &from;
     const std::optional<Endpoint> endpoint = ParseEndpoint(*text);
@@ -277,7 +281,7 @@ absl::StatusOr<ExplainQuestion> ReadExplainQuestion(const json& request) {
   if (question.source.is_v6() != question.destination.is_v6()) {
     return absl::InvalidArgumentError("one address is IPv4 and the other IPv6; give two of one kind");
   }
-  const std::string protocol = request.value("protocol", "tcp");
+  const std::string protocol = text_of("protocol", "tcp");
   if (protocol != "tcp" && protocol != "udp") return absl::InvalidArgumentError("the protocol is tcp or udp");
   question.protocol = protocol == "tcp" ? kProtocolTcp : kProtocolUdp;
   return question;

@@ -113,14 +113,15 @@ std::optional<ZoneConfig> ZoneReader::Read() {
 }
 
 std::optional<ZoneConfig> ZoneReader::Finish() {
-  DnsZoneBuilder base = *builder_;
+  std::optional<DnsZoneBuilder> base;
+  if (!live_.empty()) base = *builder_;
   for (size_t i = 0; i < live_.size(); ++i) {
     if (const auto unfit = builder_->AddFailing(live_[i].name)) {
       table_->errors()->Add(live_places_[i], Concat("\"", DnsNameToText(live_[i].name), "\" ", *unfit));
     }
   }
   ZoneConfig zone{.file = file_, .zone = std::make_shared<const DnsZone>(builder_->Build()), .live = nullptr};
-  if (!live_.empty()) zone.live = std::make_shared<const LiveZone>(LiveZone{std::move(base), std::move(live_)});
+  if (base) zone.live = std::make_shared<const LiveZone>(LiveZone{*std::move(base), std::move(live_)});
   return zone;
 }
 

@@ -29,7 +29,7 @@ std::shared_ptr<const DnsCachedAnswer> MakeCachedAnswer(const DnsQuestion& quest
   };
   for (const DnsRecord& record : finding.records) add(record);
   if (finding.soa) add(*finding.soa);
-  answer->name = question.name;
+  answer->name = DnsNameBuffer(std::string_view(question.name));
   answer->type = question.type;
   answer->rcode = finding.rcode;
   answer->answers = static_cast<uint16_t>(finding.records.size());

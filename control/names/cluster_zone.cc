@@ -56,6 +56,7 @@ class ZoneWriter {
   void Add(const std::string& name, const IpAddress& address) {
     Add(name, DnsAddressType(address), DnsAddressRdata(address));
   }
+  void AddName(const std::string& name) { builder_.AddName(name); }
   void Rotate(const std::string& name) { builder_.Rotate(name); }
   std::shared_ptr<const DnsZone> Build() const { return std::make_shared<const DnsZone>(builder_.Build()); }
 
@@ -90,8 +91,8 @@ using Owners = std::map<IpAddress, std::string>;
 void AddNodes(const ClusterFacts& facts, uint64_t unix_now, ZoneWriter* zone, Owners* owners) {
   for (const ClusterFacts::Node& node : facts.nodes) {
     const auto name = Below(node.name);
-    const bool taken = node.name == facts.cluster || std::ranges::find(kReserved, node.name) != kReserved.end();
-    if (!name || taken) continue;
+    const auto is_node = [&](std::string_view other) { return DnsToLower(node.name) == DnsToLower(other); };
+    if (!name || is_node(facts.cluster) || std::ranges::any_of(kReserved, is_node)) continue;
     const uint64_t uptime = node.alive && unix_now > node.booted ? unix_now - node.booted : 0;
     zone->Add(*name, kDnsTypeTxt,
               Facts({{"id", ToHex(node.id)},
@@ -135,6 +136,7 @@ std::vector<std::shared_ptr<const DnsZone>> MakeClusterZones(const ClusterFacts&
     zone.Add(cluster, address);
     owners.emplace(address, cluster);
   }
+  zone.AddName(*Below(kEchoLabel));
   for (const ClusterFacts::Service& service : facts.services) AddService(facts, service, &zone);
   AddNodes(facts, unix_now, &zone, &owners);
 

@@ -42,7 +42,7 @@ std::optional<DnsCache::Hit> DnsCache::Find(MonoTime now, const DnsQuestion& que
     return std::nullopt;
   }
   used_.splice(used_.end(), used_, entry.used);
-  Hit hit{.finding = entry.finding, .fresh = now < entry.until};
+  Hit hit{.finding = entry.finding, .fresh = now < entry.until, .retry_at = entry.retry_at};
   if (hit.fresh) {
     SetTtls(Less, static_cast<uint32_t>((now - entry.since).ns / Seconds(1).ns), &hit.finding);
     hit.fetch = entry.until - now < (entry.until - entry.since) / kPrefetchPart;
@@ -55,7 +55,7 @@ std::optional<DnsCache::Hit> DnsCache::Find(MonoTime now, const DnsQuestion& que
 
 void DnsCache::Keep(MonoTime now, const DnsQuestion& question, DnsFinding finding,
                     std::shared_ptr<const DnsCachedAnswer> ready) {
-  if (finding.ttl == 0 || most_ == 0) return;
+  if (finding.ttl == 0 || most_ == 0 || ready->bytes.size() > kMostBytes) return;
   if (const auto known = entries_.find(question); known != entries_.end()) Drop(known);
   if (entries_.size() >= most_) Drop(entries_.find(used_.front()));
   const MonoTime until = now + Seconds(finding.ttl);
@@ -64,7 +64,13 @@ void DnsCache::Keep(MonoTime now, const DnsQuestion& question, DnsFinding findin
                                    .ready = std::move(ready),
                                    .since = now,
                                    .until = until,
+                                   .retry_at = {},
                                    .used = std::prev(used_.end())});
+}
+
+void DnsCache::OnFailure(MonoTime now, const DnsQuestion& question) {
+  const auto known = entries_.find(question);
+  if (known != entries_.end()) known->second.retry_at = now + kRecheck;
 }
 
 std::vector<std::shared_ptr<const DnsCachedAnswer>> DnsCache::Fresh(MonoTime now) const {

@@ -37,7 +37,6 @@ class DnsExchange {
   // once, in the loop, after `timeout` at the latest; not after Cancel. Both functions may start another exchange.
   void Start(const Endpoint& server, std::vector<uint8_t> message, Duration timeout, Judge judge, Done done);
   void Cancel();
-  bool under_way() const { return attempt_ != nullptr; }
 
  private:
   struct Attempt;

@@ -26,6 +26,8 @@ constexpr std::chrono::seconds kIdle(10);  // RFC 7766 §6.2.3: some seconds
 constexpr size_t kLengthSize = 2;          // RFC 1035 §4.2.2
 // After an error, which may last: out of files, one attempt after the other would take all of the thread's time.
 constexpr std::chrono::milliseconds kAcceptPause(100);
+constexpr std::chrono::seconds kListenPause(5);  // until an address that could not be had is tried again
+constexpr std::chrono::seconds kLogPause(1);
 
 // The address may not be there yet: a member gets it before a takeover, or with it.
 asio::error_code SetFreeBind(int socket, bool v6) {
@@ -195,7 +197,7 @@ struct DnsServer::Listener {
 };
 
 DnsServer::DnsServer(asio::io_context& io, Forward forward, uint16_t port)
-    : io_(io), forward_(std::move(forward)), port_(port) {}
+    : io_(io), forward_(std::move(forward)), port_(port), listen_timer_(io), log_timer_(io) {}
 
 DnsServer::~DnsServer() {
   for (const auto& [address, listener] : listeners_) listener->Close();
@@ -209,6 +211,8 @@ void DnsServer::Serve(std::shared_ptr<const DnsAuthority> authority, const std::
     if (!wanted) listener.second->Close();
     return !wanted;
   });
+  std::erase_if(refused_, [&](const IpAddress& address) { return std::ranges::count(addresses, address) == 0; });
+  listen_timer_.cancel();
   if (authority_ == nullptr) {
     while (!connections_.empty()) connections_.front()->Close();
     return;
@@ -216,6 +220,11 @@ void DnsServer::Serve(std::shared_ptr<const DnsAuthority> authority, const std::
   for (const IpAddress& address : addresses) {
     if (!listeners_.contains(address)) Listen(address);
   }
+  if (refused_.empty()) return;
+  listen_timer_.expires_after(kListenPause);
+  listen_timer_.async_wait([this, addresses](asio::error_code error) {
+    if (!error) Serve(authority_, addresses);
+  });
 }
 
 std::vector<tcp::endpoint> DnsServer::listening() const {
@@ -227,10 +236,12 @@ std::vector<tcp::endpoint> DnsServer::listening() const {
 void DnsServer::Listen(const IpAddress& address) {
   auto listener = std::make_shared<Listener>(io_);
   if (const asio::error_code error = listener->Open(address, port_)) {
+    if (!refused_.insert(address).second) return;  // that is known
     LogLine(LogLevel::kWarning, Concat("DNS: cannot listen at ", ToString(address), " port ", port_, ": ",
                                        error.message(), "; is another server there?"));
     return;
   }
+  refused_.erase(address);
   listeners_.emplace(address, listener);
   Accept(listener);
   Receive(listener);
@@ -282,10 +293,21 @@ void DnsServer::Answer(const std::shared_ptr<Listener>& listener, size_t length)
        });
 }
 
+// Datagrams come here for what is odd about them, past the packet path's rate limit: fragments, IP options. Whoever may
+// be somebody else gets no more than what says "ask by TCP".
+bool DnsServer::MayBeForged(const DnsAsker& asker, const DnsReply& reply) const {
+  const bool of_this_node = listeners_.contains(asker.address);
+  return !asker.stream && !reply.asker_proven && !of_this_node && reply.length > reply.records + reply.opt;
+}
+
 void DnsServer::Find(const DnsAsker& asker, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give) {
   const auto length = static_cast<uint16_t>(query.size());
   query.resize(kDnsStreamPayload);
-  const DnsReply reply = AnswerDns(*authority_, asker, query.data(), length, kDnsStreamPayload);
+  DnsReply reply = AnswerDns(*authority_, asker, query.data(), length, kDnsStreamPayload);
+  if (reply.reason != Reason::dns_cached && MayBeForged(asker, reply)) {
+    reply = TruncateDns(reply, query.data());
+    reply.reason = Reason::dns_truncated;
+  }
   ++counters_.answers[reply.reason];
   if (VerdictOf(reply.reason) == Verdict::kAnswer) {
     const DnsAsked question = QuestionIn(reply, query.data());
@@ -296,8 +318,11 @@ void DnsServer::Find(const DnsAsker& asker, std::vector<uint8_t> query, std::fun
   if (reply.reason != Reason::dns_forwarded || ParseDnsQuery({query.data(), length}, &asked)) return give({});
   Note(asker, asked.name, asked.type, reply.reason);
   const DnsQuestion question = {.name = DnsToLower(asked.name), .type = asked.type};
+  query.resize(length);
+  query.shrink_to_fit();  // many may wait
   forward_(question, [authority = authority_, asker, query = std::move(query), length,
                       give = std::move(give)](const std::shared_ptr<const DnsCachedAnswer>& answer) mutable {
+    query.resize(kDnsStreamPayload);
     const DnsReply late = AnswerDnsFrom(*answer, *authority, asker, query.data(), length, kDnsStreamPayload);
     give(VerdictOf(late.reason) == Verdict::kAnswer ? ConstBytes(query.data(), late.length) : ConstBytes());
   });
@@ -305,7 +330,13 @@ void DnsServer::Find(const DnsAsker& asker, std::vector<uint8_t> query, std::fun
 
 void DnsServer::Note(const DnsAsker& asker, ConstBytes name, uint16_t type, Reason reason) {
   queries_->Note(log_every_, asker.address, name, type, reason);
-  LogSamples(queries_->Take());
+  if (log_every_ == 0 || std::exchange(logging_, true)) return;
+  log_timer_.expires_after(kLogPause);  // what exceeds the samples' room in that time is not logged
+  log_timer_.async_wait([this](asio::error_code error) {
+    if (error) return;
+    logging_ = false;
+    LogSamples(queries_->Take());
+  });
 }
 
 void LogSamples(const std::vector<DnsSample>& samples) {

@@ -7,6 +7,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include <asio/io_context.hpp>
@@ -54,7 +55,7 @@ class DnsServer {
   };
   const Counters& counters() const { return counters_; }
   const DnsQueryLog& queries() const { return *queries_; }
-  // Where it listens; an address that could not be had is tried again by the next call of Serve.
+  // Where it listens; an address that could not be had is tried again after a while.
   std::vector<asio::ip::tcp::endpoint> listening() const;
 
  private:
@@ -68,6 +69,7 @@ class DnsServer {
   void Receive(const std::shared_ptr<Listener>& listener);
   void Answer(const std::shared_ptr<Listener>& listener, size_t length);
   void Note(const DnsAsker& asker, ConstBytes name, uint16_t type, Reason reason);
+  bool MayBeForged(const DnsAsker& asker, const DnsReply& reply) const;
   // The answer to `query`, in time or later; nothing is said to what deserves no answer.
   void Find(const DnsAsker& asker, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give);
   void Take(asio::ip::tcp::socket socket);
@@ -77,10 +79,14 @@ class DnsServer {
   const uint16_t port_;
   std::shared_ptr<const DnsAuthority> authority_;
   std::map<IpAddress, std::shared_ptr<Listener>> listeners_;
+  std::set<IpAddress> refused_;  // by the kernel, when it was last asked for them
+  asio::steady_timer listen_timer_;
   Connections connections_;
   Counters counters_;
   std::unique_ptr<DnsQueryLog> queries_ = std::make_unique<DnsQueryLog>();
   uint32_t log_every_ = 0;
+  asio::steady_timer log_timer_;
+  bool logging_ = false;  // the timer runs
 };
 
 }  // namespace qure

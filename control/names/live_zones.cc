@@ -91,7 +91,10 @@ bool LiveZones::IsOurs(std::string_view name) const {
 LiveAddresses LiveZones::Find(const LiveRecord& record) const {
   if (record.from == LiveRecord::From::kAlias) {
     const auto alias = aliases_.find(record.argument);
-    return alias == aliases_.end() ? LiveAddresses{} : alias->second;
+    if (alias == aliases_.end()) return {};
+    LiveAddresses addresses = alias->second;
+    addresses.ttl = std::min(addresses.ttl, record.ttl);  // what is above it makes no other zone
+    return addresses;
   }
   if (record.from == LiveRecord::From::kPublic) return public_;
   if (!facts_) return {};
@@ -122,7 +125,8 @@ bool LiveZones::MakeZones() {
 
 bool LiveZones::MakeOwn(uint64_t unix_now) {
   if (!facts_ || !local_names_) return !std::exchange(own_, {}).empty();
-  const bool as_before = own_made_of_ == facts_ && unix_now < own_made_at_ + kUptimeStep;
+  const bool timely = unix_now >= own_made_at_ && unix_now < own_made_at_ + kUptimeStep;  // the clock may be set back
+  const bool as_before = own_made_of_ == facts_ && timely;
   if (as_before) return false;
   own_ = MakeClusterZones(*facts_, hash_seed_, unix_now);
   // What the operator has written goes before what we make up.
@@ -143,7 +147,9 @@ std::shared_ptr<const LiveNames> LiveZones::Make(uint64_t unix_now) {
   for (const Zone& zone : zones_) names->zones.emplace(zone.plan, zone.made);
   names->own = own_;
   names->forwarding = forwarding_;
-  if (!own_.empty()) names->echo.emplace(std::string_view(*DnsNameToWire(Concat(kEchoLabel, ".", kClusterDomain))));
+  const std::string echo = *DnsNameToWire(Concat(kEchoLabel, ".", kClusterDomain));
+  const auto answers_it = [&](const std::shared_ptr<const DnsZone>& zone) { return DnsIsWithin(echo, zone->apex()); };
+  if (std::ranges::any_of(own_, answers_it)) names->echo.emplace(std::string_view(echo));
   latest_ = names;
   return latest_;
 }

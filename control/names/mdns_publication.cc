@@ -41,7 +41,7 @@ class Publisher {
     if (!name) return std::nullopt;
     for (const IpAddress& address : addresses) {
       Add(*name, DnsAddressType(address), DnsAddressRdata(address), lasting);
-      if (reverse) Add(ReverseName(address), kDnsTypePtr, *name, lasting);
+      if (reverse && !taken_.contains(ReverseName(address))) Add(ReverseName(address), kDnsTypePtr, *name, lasting);
     }
     return name;
   }
@@ -87,7 +87,7 @@ std::vector<MdnsEntry> MakeMdnsPublication(const ClusterFacts& facts, const Clus
   Publisher publisher(taken, &entries);
   if (!facts.nodes.empty()) {
     const ClusterFacts::Node& self = facts.nodes.front();
-    const bool named = self.name != facts.cluster && !self.address.is_zero();
+    const bool named = DnsToLower(self.name) != DnsToLower(facts.cluster) && !self.address.is_zero();
     if (named) publisher.AddHost(self.name, {IpAddress(self.address)}, false, true);
   }
   if (!facts.master || facts.service_addresses.empty()) return entries;

@@ -22,7 +22,8 @@ constexpr Duration kGap = Seconds(1);  // between multicasts of a record (§6)
 constexpr Duration kDefenceGap = Milliseconds(250);
 constexpr Duration kRemembered = Seconds(10);
 constexpr size_t kMostRemembered = 1000;
-constexpr uint32_t kLegacyTtl = 10;  // §6.7
+constexpr size_t kMostQuestions = 64;  // of a message; who has more may ask again
+constexpr uint32_t kLegacyTtl = 10;    // §6.7
 constexpr size_t kSrvFixed = 6;
 
 bool SameData(const MdnsRecord& a, const MdnsRecord& b) {
@@ -185,7 +186,12 @@ void MdnsResponder::OnQuery(const MdnsMessage& query, const Endpoint& sender, Mo
   const bool legacy = sender.port != kMdnsPort;
   std::vector<Held*> direct;
   std::vector<Held*> spread;
-  for (const MdnsQuestion& question : query.questions) {
+  for (size_t i = 0; i < std::min(query.questions.size(), kMostQuestions); ++i) {
+    const MdnsQuestion& question = query.questions[i];
+    if (std::find(query.questions.begin(), query.questions.begin() + static_cast<ptrdiff_t>(i), question) !=
+        query.questions.begin() + static_cast<ptrdiff_t>(i)) {
+      continue;
+    }
     for (Held* held : Matching(question)) {
       if (IsKnown(*held, query.answers)) continue;
       const bool fresh = held->sent && now - *held->sent < Seconds(held->record.ttl) / 4;  // §5.4
@@ -226,10 +232,14 @@ void MdnsResponder::Reply(const MdnsMessage& query, const Endpoint& sender, cons
   MdnsMessage whole;
   for (const Held* held : answers) whole.answers.push_back(held->record);
   AddAdditional(std::nullopt, &whole);
-  for (const MdnsRecord& record : whole.answers) {
-    if (!add(record, &reply.answers)) reply.flags |= kDnsFlagTruncated;
+  const auto fits = [&](const std::vector<MdnsRecord>& records, std::vector<MdnsRecord>* section) {
+    return std::ranges::all_of(records, [&](const MdnsRecord& record) { return add(record, section); });
+  };
+  if (!fits(whole.answers, &reply.answers)) {
+    reply.flags |= kDnsFlagTruncated;
+  } else {
+    fits(whole.additional, &reply.additional);
   }
-  for (const MdnsRecord& record : whole.additional) add(record, &reply.additional);
   sendings_.push_back({WriteMdns(reply), sender});
 }
 
@@ -291,6 +301,9 @@ void MdnsResponder::OnResponse(const MdnsMessage& response, const Endpoint& send
         if (held.name != name || held.record.type != record.type || held.synthetic) continue;
         if (held.record.rdata != record.rdata) {
           differs = held.record.unique;
+        } else if (!from_us && record.ttl < held.record.ttl / 2) {
+          const MonoTime soon = held.sent ? std::max(now, *held.sent + kGap) : now;
+          if (IsReady(held)) held.due = std::min(held.due, soon);  // or all would forget it too early (§6.6)
         } else if (!from_us && held.announcements == 0 && record.ttl >= held.record.ttl) {
           held.due = kNever;  // another one has answered (§7.4)
         }
@@ -380,7 +393,11 @@ void MdnsResponder::SendDue(MonoTime now) {
   MdnsMessage message = {.flags = kAnswerFlags};
   const auto send = [&] {
     AddAdditional(now - kGap, &message);
-    while (!message.additional.empty() && !Fits(message)) message.additional.pop_back();
+    while (!message.additional.empty() && !Fits(message)) {  // whole sets, as part of one flushes the rest (§10.2)
+      const MdnsRecord last = message.additional.back();
+      std::erase_if(message.additional,
+                    [&](const MdnsRecord& r) { return r.type == last.type && r.name == last.name; });
+    }
     for (Held& held : held_) {
       if (std::ranges::find(message.additional, held.record) != message.additional.end()) held.sent = now;
     }

@@ -1,5 +1,6 @@
 #include "control/names/mdns_service.h"
 
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -66,6 +67,23 @@ Endpoint FromSocket(const sockaddr_storage& storage) {
   return {IpAddress(address), ntohs(v6->sin6_port)};
 }
 
+// Of this machine on the interface, of both families.
+std::vector<IpAddress> AddressesOf(const std::string& interface) {
+  std::vector<IpAddress> addresses;
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return addresses;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || interface != one->ifa_name) continue;
+    if (one->ifa_addr->sa_family != AF_INET && one->ifa_addr->sa_family != AF_INET6) continue;
+    sockaddr_storage storage{};
+    std::memcpy(&storage, one->ifa_addr,
+                one->ifa_addr->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+    addresses.push_back(FromSocket(storage).address);
+  }
+  freeifaddrs(all);
+  return addresses;
+}
+
 socklen_t SizeOf(const sockaddr_storage& storage) {
   return storage.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
 }
@@ -129,7 +147,7 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
   }
 
   void Publish(const std::vector<MdnsEntry>& entries, bool peers_go_on) {
-    responder_.Publish(entries, {IpAddress(own_)}, peers_go_on, SteadyNow());
+    responder_.Publish(entries, AddressesOf(interface_), peers_go_on, SteadyNow());
     Pump();
   }
 
@@ -170,6 +188,7 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
       return;
     }
     index_ = index;
+    interface_ = interface;
     own_ = own;
     socket_.assign(fd.Release());
     responder_ = MdnsResponder(seed_ ^ static_cast<uint64_t>(SteadyNow().ns));
@@ -259,6 +278,7 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
   asio::steady_timer timer_;
   MdnsResponder responder_;
   unsigned index_ = 0;
+  std::string interface_;
   Ipv4Address own_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 
@@ -19,7 +20,8 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds kPatience(200);
-constexpr std::chrono::milliseconds kPublish(100);  // at most so often is the packet path's cache made anew
+constexpr Duration kPublish = Milliseconds(100);  // at most so often is the packet path's cache made anew …
+constexpr int64_t kPublishShare = 20;             // … and not for more than so manieth part of the time
 constexpr std::chrono::seconds kRemake(LiveZones::kUptimeStep);
 
 ordered_json ShowZone(const DnsZone& zone, std::string_view from) {
@@ -28,6 +30,12 @@ ordered_json ShowZone(const DnsZone& zone, std::string_view from) {
           {"serial", zone.serial()},
           {"names", zone.name_count()},
           {"records", zone.record_count()}};
+}
+
+// A member of what an operator asks; what is no text counts as not given.
+std::string TextIn(const json& question, const char* member, const char* otherwise) {
+  const auto found = question.find(member);
+  return found != question.end() && found->is_string() ? found->get<std::string>() : otherwise;
 }
 
 ordered_json ShowServer(const DnsServer& server) {
@@ -160,13 +168,14 @@ void NameService::Forward(const DnsQuestion& question, DnsServer::Give give) {
 // Something new is in the cache: the packet path has it soon.
 void NameService::OnKept() {
   if (!config_.resolver.forward || std::exchange(publishing_, true)) return;
-  publish_.expires_after(kPublish);
+  publish_.expires_after(std::chrono::nanoseconds(std::max(kPublish, publishing_took_ * kPublishShare).ns));
   publish_.async_wait([this](asio::error_code error) {
     if (!error) Publish();
   });
 }
 
 void NameService::Publish() {
+  const MonoTime begun = SteadyNow();
   publishing_ = false;
   std::shared_ptr<DnsForwarding> forwarding;
   if (config_.resolver.forward) {
@@ -175,6 +184,7 @@ void NameService::Publish() {
     if (forwarding->clients.empty()) forwarding->clients = Networks(config_, {});
     forwarding->cache = DnsCacheTable(resolver_.cache().Fresh(SteadyNow()), hash_seed_);
   }
+  publishing_took_ = SteadyNow() - begun;
   zones_.OnForwarding(std::move(forwarding));
   Remake();
 }
@@ -193,7 +203,7 @@ ordered_json NameService::ShowParts() const {
 }
 
 ordered_json NameService::Answer(const json& question) const {
-  const std::string what = question.value("what", "zones");
+  const std::string what = TextIn(question, "what", "zones");
   if (what == "zones") return ShowZones();
   if (what == "lookup") return Lookup(question);
   const ordered_json parts = ShowParts();
@@ -217,7 +227,7 @@ ordered_json NameService::ShowZones() const {
 
 ordered_json NameService::Lookup(const json& question) const {
   if (authority_ == nullptr) return {{"error", "no zone is served; configure one as docs/operations.md shows"}};
-  return LookUp(*authority_, question.value("name", ""), question.value("type", "A"), UnixNow());
+  return LookUp(*authority_, TextIn(question, "name", ""), TextIn(question, "type", "A"), UnixNow());
 }
 
 }  // namespace qure

@@ -87,6 +87,7 @@ class NameService {
   Resolver resolver_;
   asio::steady_timer publish_;
   bool publishing_ = false;
+  Duration publishing_took_;
   AliasWatcher aliases_;
   DnsServer server_;
   Registrar registrar_;

@@ -25,7 +25,8 @@ struct Resolver::Search {
   DnsResponse heard;
   DnsExchange exchange;
   asio::steady_timer timer;  // until what is too old is given
-  bool over = false;         // the resolver is gone
+  bool gave_stale = false;
+  bool over = false;  // the resolver is gone
 };
 
 Resolver::Resolver(asio::io_context& io, std::function<void()> kept) : io_(io), kept_(std::move(kept)) {}
@@ -44,7 +45,8 @@ void Resolver::Configure(const ResolverConfig& config) {
 }
 
 void Resolver::Resolve(const DnsQuestion& question, Done done) {
-  const std::optional<DnsCache::Hit> hit = cache_.Find(SteadyNow(), question);
+  const MonoTime now = SteadyNow();
+  const std::optional<DnsCache::Hit> hit = cache_.Find(now, question);
   if (hit && hit->fresh) {
     ++counts_.hits;
     if (hit->fetch && !under_way_.contains(question)) {
@@ -54,18 +56,31 @@ void Resolver::Resolve(const DnsQuestion& question, Done done) {
     return done(hit->finding);
   }
   ++counts_.misses;
+  if (hit && GivesStaleAtOnce(now, question, *hit)) {
+    ++counts_.stale;
+    return done(hit->finding);
+  }
   Fetch(question, std::move(done));
 }
 
+// Whether it is known that to wait would be in vain (RFC 8767 §5), or there is no room to.
+bool Resolver::GivesStaleAtOnce(MonoTime now, const DnsQuestion& question, const DnsCache::Hit& stale) const {
+  if (now < stale.retry_at || waiting_ >= kMostWaiting) return true;
+  const auto search = under_way_.find(question);
+  return search != under_way_.end() ? search->second->gave_stale : under_way_.size() >= kMostUnderWay;
+}
+
 void Resolver::Fetch(const DnsQuestion& question, Done done) {
-  if (const auto same = under_way_.find(question); same != under_way_.end()) {
+  const auto same = under_way_.find(question);
+  if (waiting_ >= kMostWaiting || (same == under_way_.end() && under_way_.size() >= kMostUnderWay)) {
+    ++counts_.refused;
+    return done({.rcode = kDnsServFail});
+  }
+  ++waiting_;
+  if (same != under_way_.end()) {
     ++counts_.merged;
     same->second->waiting.push_back(std::move(done));
     return;
-  }
-  if (under_way_.size() >= kMostUnderWay) {
-    ++counts_.refused;
-    return done({.rcode = kDnsServFail});
   }
   const auto search = std::make_shared<Search>(io_, question);
   search->waiting.push_back(std::move(done));
@@ -83,6 +98,7 @@ void Resolver::Fetch(const DnsQuestion& question, Done done) {
 void Resolver::Next(const std::shared_ptr<Search>& search) {
   if (search->to_ask.empty()) {
     ++counts_.failures;
+    cache_.OnFailure(SteadyNow(), search->question);
     GiveStale(search);
     return End(search, {.rcode = kDnsServFail});
   }
@@ -119,7 +135,8 @@ void Resolver::OnTried(const std::shared_ptr<Search>& search, const std::string&
 void Resolver::GiveStale(const std::shared_ptr<Search>& search) {
   const std::optional<DnsCache::Hit> hit = cache_.Find(SteadyNow(), search->question);
   if (!hit) return;
-  for (const Done& done : std::exchange(search->waiting, {})) {
+  search->gave_stale = true;
+  for (const Done& done : TakeWaiting(search.get())) {
     ++counts_.stale;
     done(hit->finding);
   }
@@ -128,7 +145,12 @@ void Resolver::GiveStale(const std::shared_ptr<Search>& search) {
 void Resolver::End(const std::shared_ptr<Search>& search, const DnsFinding& finding) {
   search->timer.cancel();
   under_way_.erase(search->question);
-  for (const Done& done : std::exchange(search->waiting, {})) done(finding);
+  for (const Done& done : TakeWaiting(search.get())) done(finding);
+}
+
+std::vector<Resolver::Done> Resolver::TakeWaiting(Search* search) {
+  waiting_ -= search->waiting.size();
+  return std::exchange(search->waiting, {});
 }
 
 nlohmann::ordered_json Resolver::ShowCache() const {

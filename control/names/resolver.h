@@ -21,7 +21,10 @@ namespace qure {
 
 class Resolver {
  public:
-  static constexpr size_t kMostUnderWay = 1000;                   // one more is answered SERVFAIL
+  // Questions that are asked of the servers, and those who wait for their answers. One more gets what is known from
+  // before, or SERVFAIL.
+  static constexpr size_t kMostUnderWay = 1000;
+  static constexpr size_t kMostWaiting = 4000;
   static constexpr Duration kStalePatience = Milliseconds(1800);  // then what is too old is given (RFC 8767 §5)
 
   // `kept` is called when there is something new in the cache.
@@ -44,6 +47,8 @@ class Resolver {
  private:
   struct Search;
 
+  bool GivesStaleAtOnce(MonoTime now, const DnsQuestion& question, const DnsCache::Hit& stale) const;
+  std::vector<Done> TakeWaiting(Search* search);
   void Next(const std::shared_ptr<Search>& search);
   void OnTried(const std::shared_ptr<Search>& search, const std::string& error);
   void GiveStale(const std::shared_ptr<Search>& search);
@@ -55,6 +60,7 @@ class Resolver {
   Upstreams upstreams_;
   DnsCache cache_;
   std::map<DnsQuestion, std::shared_ptr<Search>> under_way_;
+  size_t waiting_ = 0;  // in all searches
   struct {
     uint64_t hits = 0;
     uint64_t misses = 0;

@@ -23,7 +23,6 @@ class Upstreams {
   void OnFailure(MonoTime now, const Endpoint& server, std::string why);
 
   nlohmann::ordered_json Show(MonoTime now) const;
-  bool empty() const { return servers_.empty(); }
 
  private:
   struct Server {

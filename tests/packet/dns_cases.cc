@@ -159,9 +159,10 @@ std::vector<Case> Chains() {
 // Names whose answers depend on more than the zone.
 std::vector<Case> Changing() {
   const Dns unknown{.name = "unknown.home.example", .type = kA};
+  const Dns unknown_text{.name = "unknown.home.example", .type = kTxt};
   const Dns lame{.name = "lame.home.example", .type = kA};
-  const Dns echo{.name = "AddresS.example", .type = kA};
-  const Dns echo6{.name = "address.example", .type = kAaaa};
+  const Dns echo{.name = "AddresS.home.example", .type = kA};
+  const Dns echo6{.name = "address.home.example", .type = kAaaa};
   const auto host = [](uint8_t number) { return Record(kOwner, kA, 60, {198, 51, 100, number}); };
   const auto turn = [&](uint16_t id, uint8_t first) {
     const Dns asked{.id = id, .name = "turns.home.example", .type = kA};
@@ -184,8 +185,9 @@ std::vector<Case> Changing() {
       Ask("the address of who asks", Build(echo), Reason::dns_answer,
           Concat({DnsHeaderBytes(echo.id, kAnswered, 1, 1, 0, 0), Question(echo.name, kA),
                   Record(kOwner, kA, 0, Bytes(kClient4.bytes.begin(), kClient4.bytes.end()))})),
-      Ask("the other family's address of who asks", Build(echo6), Reason::dns_nodata,
-          Concat({DnsHeaderBytes(echo6.id, kAnswered, 1, 0, 0, 0), Question(echo6.name, kAaaa)})),
+      Ask("the other family's address of who asks", Build(echo6), Reason::dns_nodata, Negative(echo6, 0, 8)),
+      Ask("a type that is no address of what is not known", Build(unknown_text), Reason::dns_nodata,
+          Negative(unknown_text, 0, 8)),
   };
 }
 
@@ -194,7 +196,7 @@ void Forwarding(Snapshot* snapshot) {
   const Bytes name = WireName("www.other.example");
   const Bytes record = Record(kOwner, kA, 60, {192, 0, 2, 9});
   auto known = std::make_shared<DnsCachedAnswer>();
-  known->name = std::string(name.begin(), name.end());
+  known->name = DnsNameBuffer(name);
   known->type = kA;
   known->answers = 1;
   known->bytes = record;

@@ -21,9 +21,9 @@ constexpr size_t kRoom = 2048;
 
 std::vector<Bytes> Queries() {
   std::vector<Bytes> queries;
-  for (const char* name :
-       {"www.home.example", "alias.home.example", "any.apps.home.example", "www.branch.home.example",
-        "nowhere.home.example", "turns.home.example", "unknown.home.example", "address.example", "elsewhere.example"}) {
+  for (const char* name : {"www.home.example", "alias.home.example", "any.apps.home.example", "www.branch.home.example",
+                           "nowhere.home.example", "turns.home.example", "unknown.home.example", "address.home.example",
+                           "elsewhere.example"}) {
     for (const uint16_t type : {kDnsTypeA, kDnsTypeTxt, kDnsTypeNs, kDnsTypeAny}) {
       queries.push_back(Build(Dns{.name = name, .type = type}));
       queries.push_back(Build(Dns{.name = name,

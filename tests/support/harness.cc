@@ -45,13 +45,14 @@ std::shared_ptr<const DnsAuthority> SiteZone() {
   }
   builder.Rotate(name("turns.home.example"));
   builder.Add({name("by.home.example"), kDnsTypeCname, 60, name("turns.home.example")});
+  builder.AddName(name("address.home.example"));
   DnsZoneBuilder about(name("server"), 0, kDnsClassChaos);
   about.Add({name("server"), kDnsTypeSoa, 0, Text(soa)});
   about.Add({name("id.server"), kDnsTypeTxt, 0, Text({2, 'n', '1'})});
   return std::make_shared<const DnsAuthority>(
       DnsAuthority{.zones = DnsZones({std::make_shared<const DnsZone>(builder.Build())}),
                    .about = DnsZones({std::make_shared<const DnsZone>(about.Build())}),
-                   .echo = DnsNameBuffer(std::string_view(name("address.example"))),
+                   .echo = DnsNameBuffer(std::string_view(name("address.home.example"))),
                    .nsid = "n1",
                    .cookie_secrets = {kCookieSecret}});
 }

@@ -32,6 +32,30 @@ TEST(Naming, EveryZoneIsServed) {
   EXPECT_EQ(zone_of("www.elsewhere.example"), nullptr);
 }
 
+// Until the names' thread has filled in what a reload brought.
+TEST(Naming, AfterAReloadAZoneGoesOnAsItWas) {
+  const auto with_live_names = [] {
+    ZoneConfig zone = MakeZone("home.example");
+    zone.live = std::make_shared<const LiveZone>(LiveZone{DnsZoneBuilder(Wire("home.example"), 0), {}});
+    return zone;
+  };
+  const auto served = [](const ZoneConfig& zone, const LiveNames& live) {
+    return BuildDnsAuthority({zone}, &live, "n1", {})->zones.Find(DnsNameBuffer(Wire("home.example")).view());
+  };
+  const ZoneConfig before = with_live_names();
+  const ZoneConfig reloaded = with_live_names();
+  const auto filled = MakeZone("home.example").zone;
+  LiveNames live;
+  EXPECT_EQ(served(before, live), before.zone.get());
+  live.zones = {{before.live, filled}};
+  EXPECT_EQ(served(before, live), filled.get());
+  EXPECT_EQ(served(reloaded, live), filled.get());
+  const auto anew = MakeZone("home.example").zone;
+  live.zones = {{reloaded.live, anew}};
+  EXPECT_EQ(served(reloaded, live), anew.get());
+  EXPECT_EQ(served(MakeZone("home.example"), live)->apex(), Wire("home.example"));
+}
+
 TEST(Naming, NetworksOfTheLan) {
   ClusterConfig config;
   config.addresses = {{.candidates = {*ParsePrefix("198.51.100.50/24"), *ParsePrefix("192.0.2.50/25")}},

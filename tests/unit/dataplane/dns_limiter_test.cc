@@ -54,6 +54,13 @@ TEST_F(DnsLimiterTest, ABurstPassesAndAFloodIsCutToTheRate) {
   EXPECT_NEAR(sent, 200, 2);
 }
 
+// Many names of others are not one thing, and no errors.
+TEST_F(DnsLimiterTest, CachedAnswersCountByName) {
+  EXPECT_EQ(Sent(kAsker, 1000, 0, Reason::dns_refused), kBurst);
+  EXPECT_EQ(Sent(kAsker, 1000, 1, Reason::dns_cached), kBurst);
+  EXPECT_EQ(Sent(kAsker, 1000, 2, Reason::dns_cached), kBurst);
+}
+
 TEST_F(DnsLimiterTest, EveryRateIsKept) {
   for (const uint32_t rate : {1U, 3U, 200U, 10'000U}) {
     limit_.rate = rate;

@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include <asio/connect.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 
 #include "control/names/address.h"
+#include "control/names/clock.h"
+#include "proto/dns_cookie.h"
 #include "tests/support/dns_reader.h"
 #include "tests/support/harness.h"
 #include "tests/support/packets.h"
@@ -82,6 +86,7 @@ class DnsServerTest : public ::testing::Test {
   asio::io_context clients_;
   DnsServer server_{io_, [](const DnsQuestion&, const DnsServer::Give&) { FAIL() << "nothing is forwarded here"; }, 0};
   uint64_t connections_ = 0;
+  const DnsCookieSecret server_secret_ = testing::SiteSnapshot().dns->cookie_secrets.at(0);
 };
 
 const Dns kWww{.name = "www.home.example", .type = 1};
@@ -162,6 +167,38 @@ TEST_F(DnsServerTest, AnswersDatagrams) {
   const auto answer = ReadDns(message);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->answers.size(), 1u);
+}
+
+// What comes here by UDP has passed the rate limit by, and its source may be forged.
+TEST_F(DnsServerTest, ADatagramIsToldToComeByTcpUnlessItBringsACookie) {
+  const auto listening = server_.listening();
+  const tcp::endpoint there = *std::ranges::find_if(listening, [](const auto& at) { return at.address().is_v4(); });
+  udp::socket client(clients_, udp::endpoint(asio::ip::make_address("127.0.0.2"), 0));
+  const auto ask = [&](const Dns& query) {
+    client.send_to(asio::buffer(Build(query)), udp::endpoint(there.address(), there.port()));
+    RunUntil([&] { return client.available() > 0; });
+    Bytes message(client.available());
+    client.receive(asio::buffer(message));
+    return message;
+  };
+  const auto cut = ReadDns(ask(kWww));
+  ASSERT_TRUE(cut);
+  EXPECT_TRUE((cut->flags & kDnsFlagTruncated) != 0);
+  EXPECT_TRUE(cut->answers.empty());
+
+  const IpAddress asker = *ParseIp("127.0.0.2");
+  const Bytes client_cookie = {1, 2, 3, 4, 5, 6, 7, 8};
+  const DnsServerCookie server_cookie =
+      MakeDnsCookie(server_secret_, client_cookie, asker, static_cast<uint32_t>(UnixNow()));
+  Bytes option = {0, kDnsOptionCookie, 0, static_cast<uint8_t>(client_cookie.size() + server_cookie.size())};
+  option.insert(option.end(), client_cookie.begin(), client_cookie.end());
+  option.insert(option.end(), server_cookie.begin(), server_cookie.end());
+  Dns proven = kWww;
+  proven.edns_payload = 1232;
+  proven.options = option;
+  const Bytes whole = ask(proven);
+  EXPECT_EQ(whole[7], 1) << "answers";
+  EXPECT_EQ(whole[2] & (kDnsFlagTruncated >> 8), 0);
 }
 
 TEST_F(DnsServerTest, OutOfFilesItStaysCalmAndGoesOnLater) {

@@ -101,6 +101,34 @@ TEST(LiveZones, WhatIsNotKnownYetFails) {
   EXPECT_THAT(names->own, IsEmpty());
 }
 
+TEST(LiveZones, ATtlAboveTheRecordsOwnMakesNoOtherZone) {
+  LiveZones zones(0);
+  zones.Configure(ConfigWith({Live("live.test", From::kAlias, Wire("cdn.test"))}));
+  LiveAddresses addresses = {.known = true, .addresses = {*ParseIp("203.0.113.1")}, .ttl = 100};
+  zones.OnAliases({{Wire("cdn.test"), addresses}});
+  EXPECT_NE(zones.Make(1000), nullptr);
+  addresses.ttl = 90;
+  zones.OnAliases({{Wire("cdn.test"), addresses}});
+  EXPECT_EQ(zones.Make(1000), nullptr);
+  addresses.ttl = 20;
+  zones.OnAliases({{Wire("cdn.test"), addresses}});
+  EXPECT_NE(zones.Make(1000), nullptr);
+}
+
+TEST(LiveZones, TheAddressOfWhoAsksIsPartOfTheClustersNames) {
+  LiveZones zones(0);
+  ClusterConfig config = ConfigWith({Live("live.test", From::kThisNode)});
+  config.dns.local_names = true;
+  zones.Configure(config);
+  zones.OnFacts(Facts());
+  EXPECT_TRUE(zones.Make(1000)->echo);
+  DnsZoneBuilder own(Wire("localcluster"), 0);
+  own.Add({Wire("localcluster"), kDnsTypeSoa, 60, Wire("live.test") + Wire("live.test") + std::string(20, '\1')});
+  config.zones.push_back({.file = {}, .zone = std::make_shared<const DnsZone>(own.Build()), .live = nullptr});
+  zones.Configure(config);
+  EXPECT_FALSE(zones.Make(1001)->echo);
+}
+
 TEST(LiveZones, NamesFollowTheCluster) {
   LiveZones zones(0);
   zones.Configure(

@@ -106,6 +106,32 @@ TEST_F(MdnsResponderTest, ProbesThreeTimesAndAnnouncesTwice) {
   EXPECT_EQ(sent[4].first - sent[3].first, Seconds(1));
 }
 
+// RFC 6762 §6.6: whoever heard another one's goodbye would forget ours.
+TEST_F(MdnsResponderTest, AGoodbyeOfAnotherIsSetRight) {
+  Settle();
+  MdnsRecord goodbye = kPointer;
+  goodbye.ttl = 0;
+  Hear(Response(goodbye));
+  auto sent = Run(Seconds(5));
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_TRUE(Has(sent[0].second.answers, kPointer));
+  goodbye.ttl = kPointer.ttl / 2;
+  Hear(Response(goodbye));
+  EXPECT_TRUE(Run(Seconds(5)).empty());
+}
+
+TEST_F(MdnsResponderTest, AQuestionThatIsRepeatedIsOne) {
+  Settle();
+  MdnsMessage query;
+  query.questions.assign(100, {.name = kHost.name, .type = kDnsTypeA});
+  query.questions.push_back({.name = kTxt.name, .type = kDnsTypeTxt});  // beyond what is looked at
+  Hear(query);
+  const auto sent = Run(Seconds(5));
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_TRUE(Has(sent[0].second.answers, kHost));
+  EXPECT_FALSE(Has(sent[0].second.answers, kTxt));
+}
+
 TEST_F(MdnsResponderTest, AnswersWithWhatIsAskedForNext) {
   Settle();
   Hear(Ask(Wire("_http._tcp.local"), kDnsTypePtr));

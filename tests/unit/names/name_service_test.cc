@@ -61,13 +61,15 @@ TEST_F(NameServiceTest, AnswersEachQuestionUnderItsTicket) {
   service_.Configure(LocalNames());
   service_.Ask(7, {{"what", "cache"}});
   service_.Ask(8, {{"what", "nonsense"}});
+  service_.Ask(9, {{"what", 1}});
   std::map<uint64_t, nlohmann::ordered_json> answers;
   Until([&](const NameService::News& news) {
     answers.insert(news.answers.begin(), news.answers.end());
-    return answers.size() == 2;
+    return answers.size() == 3;
   });
   EXPECT_EQ(answers[7]["cache"]["entries"], 0);
   EXPECT_THAT(answers[8]["error"].get<std::string>(), ::testing::HasSubstr("qurectl help"));
+  EXPECT_TRUE(answers[9].contains("zones"));
 }
 
 TEST_F(NameServiceTest, LeavesWhenNothingIsRegistered) {

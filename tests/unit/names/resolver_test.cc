@@ -159,10 +159,12 @@ DnsFinding Found(uint32_t ttl) {
           .ttl = ttl};
 }
 
+const auto kReady = std::make_shared<const DnsCachedAnswer>();
+
 TEST(DnsCache, CountsDownThenGivesWhatIsStaleThenNothing) {
   DnsCache cache;
   cache.Configure(10, Seconds(100));
-  cache.Keep(kStart, kQuestion, Found(50), nullptr);
+  cache.Keep(kStart, kQuestion, Found(50), kReady);
   auto hit = cache.Find(kStart + Seconds(20), kQuestion);
   ASSERT_TRUE(hit);
   EXPECT_TRUE(hit->fresh);
@@ -182,14 +184,35 @@ TEST(DnsCache, ForgetsWhatWasNotUsed) {
   DnsCache cache;
   cache.Configure(2, Seconds(100));
   const auto question = [](uint16_t type) { return DnsQuestion{.name = kQuestion.name, .type = type}; };
-  cache.Keep(kStart, question(1), Found(50), nullptr);
-  cache.Keep(kStart, question(2), Found(50), nullptr);
+  cache.Keep(kStart, question(1), Found(50), kReady);
+  cache.Keep(kStart, question(2), Found(50), kReady);
   EXPECT_TRUE(cache.Find(kStart, question(1)));
-  cache.Keep(kStart, question(3), Found(50), nullptr);
+  cache.Keep(kStart, question(3), Found(50), kReady);
   EXPECT_TRUE(cache.Find(kStart, question(1)));
   EXPECT_FALSE(cache.Find(kStart, question(2)));
-  cache.Keep(kStart, question(4), Found(0), nullptr);
+  cache.Keep(kStart, question(4), Found(0), kReady);
   EXPECT_FALSE(cache.Find(kStart, question(4)));
+}
+
+TEST(DnsCache, KeepsNothingLong) {
+  DnsCache cache;
+  cache.Configure(10, Seconds(100));
+  DnsCachedAnswer answer;
+  answer.bytes.resize(DnsCache::kMostBytes + 1);
+  cache.Keep(kStart, kQuestion, Found(50), std::make_shared<const DnsCachedAnswer>(answer));
+  EXPECT_EQ(cache.size(), 0u);
+}
+
+TEST(DnsCache, RemembersThatNobodyAnswered) {
+  DnsCache cache;
+  cache.Configure(10, Seconds(100));
+  cache.Keep(kStart, kQuestion, Found(50), kReady);
+  const MonoTime later = kStart + Seconds(60);
+  EXPECT_EQ(cache.Find(later, kQuestion)->retry_at, MonoTime());
+  cache.OnFailure(later, kQuestion);
+  EXPECT_EQ(cache.Find(later, kQuestion)->retry_at, later + DnsCache::kRecheck);
+  cache.Keep(later, kQuestion, Found(50), kReady);
+  EXPECT_EQ(cache.Find(later, kQuestion)->retry_at, MonoTime());
 }
 
 TEST(DnsCacheTable, FindsInAnyCaseWhileItIsGood) {

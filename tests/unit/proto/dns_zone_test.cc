@@ -78,6 +78,31 @@ TEST(DnsZone, AnswersAreWholeRecordsWithTheLowestTtl) {
   EXPECT_EQ(a.length, 2 * 16u) << "the owner is a pointer to the question";
 }
 
+TEST(DnsZone, WhatIsNotKnownAreTheAddresses) {
+  DnsZoneBuilder builder = HomeBuilder();
+  EXPECT_EQ(builder.AddFailing(Wire("home.example")), std::nullopt);
+  const DnsZone zone = builder.Build();
+  const DnsNameBuffer apex(Wire("home.example"));
+  for (const uint16_t type : {kDnsTypeA, kDnsTypeAaaa, kDnsTypeAny}) {
+    EXPECT_EQ(zone.Lookup(apex.view(), type).outcome, Outcome::kFailure) << type;
+  }
+  for (const uint16_t type : {kDnsTypeSoa, kDnsTypeNs, kDnsTypeMx}) {
+    EXPECT_EQ(zone.Lookup(apex.view(), type).outcome, Outcome::kAnswer) << type;
+  }
+  EXPECT_EQ(zone.Lookup(apex.view(), kDnsTypeTxt).outcome, Outcome::kNoData);
+}
+
+TEST(DnsZone, AHostThatIsNamedTwiceIsAddedOnce) {
+  DnsZoneBuilder builder = HomeBuilder();
+  for (const char port : {'\1', '\2'}) {
+    const std::string target = std::string("\0\0\0\0\0", 5) + port + Wire("mail.home.example");
+    EXPECT_EQ(builder.Add({Wire("_sip._udp.home.example"), kDnsTypeSrv, 60, target}), std::nullopt);
+  }
+  const Answer srv = Ask(builder.Build(), "_sip._udp.home.example", kDnsTypeSrv);
+  EXPECT_EQ(srv.records.size(), 2u);
+  EXPECT_EQ(srv.additional.size(), 1u);
+}
+
 TEST(DnsZone, CaseDoesNotMatter) {
   EXPECT_EQ(Ask(HomeZone(), "WwW.hOmE.EXAMPLE", kDnsTypeA).outcome, Outcome::kAnswer);
   // '@' and '[' stand beside the letters and have no case.

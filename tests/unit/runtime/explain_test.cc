@@ -221,6 +221,7 @@ TEST_F(ExplainTest, WhatIsNotBalanced) {
 
 TEST_F(ExplainTest, UnsoundQuestionsAreRefused) {
   EXPECT_THAT(Refused({{"from", "203.0.113.7"}, {"to", "198.51.100.50:80"}}), HasSubstr("\"203.0.113.7\" is not"));
+  EXPECT_THAT(Refused({{"from", 1}, {"to", nullptr}}), HasSubstr("is not an address"));
   EXPECT_THAT(Refused({{"from", "203.0.113.7:0"}, {"to", "198.51.100.50:80"}}), HasSubstr("is not an address"));
   EXPECT_THAT(Refused({{"from", "2001:db8::7:80"}, {"to", "198.51.100.50:80"}}), HasSubstr("is not an address"));
   EXPECT_THAT(Refused({{"from", "203.0.113.7:1"}, {"to", "[2001:db8::1]:80"}}), HasSubstr("one address is IPv4"));
