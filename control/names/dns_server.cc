@@ -185,12 +185,11 @@ struct DnsServer::Listener {
   void Close() {
     asio::error_code ignored;
     acceptor.close(ignored);
-    pause.cancel();
     datagrams.close(ignored);
   }
 
   tcp::acceptor acceptor;
-  asio::steady_timer pause;
+  asio::steady_timer pause;  // its handler sees that the acceptor is closed
   udp::socket datagrams;
   udp::endpoint asker;
   std::array<uint8_t, kLongestQuery> message{};

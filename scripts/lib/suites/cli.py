@@ -15,7 +15,7 @@ SUITES = {
     "sim": ("the cluster under the simulator: 2000 seeds over all scenarios (200 with --quick), broken rules", sim.sim),
     "lab": ("real nodes in network namespaces, real clients", lab_tests.lab),
     "check": ("scripts/check: format, walls, headers, tidy, lengths, commits", form.check),
-    "asan": ("those but for broken rules under AddressSanitizer and UBSan (not the simulator with --quick)", native.asan),
+    "asan": ("those under AddressSanitizer and UBSan, but for broken rules (with --quick, the simulator)", native.asan),
     "tsan": ("those with threads under ThreadSanitizer (those of the dataplane with --quick)", native.tsan),
     "fuzz": ("each fuzz target: its corpus, then a minute of search (not with --quick)", native.fuzz),
 }
