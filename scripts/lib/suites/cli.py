@@ -33,7 +33,7 @@ def parse():
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="flood for seconds instead of a minute, 8 minutes for tidy instead of 15, fewer seeds, no fuzz search",
+        help="flood for seconds instead of a minute, 2 minutes for tidy instead of 15, fewer seeds, no fuzz search",
     )
     parser.add_argument(
         "--only",

@@ -6,7 +6,7 @@ from suites.outcome import FAILED, PASSED, ROOT, Outcome
 
 
 TIDY_SECONDS = 900
-TIDY_QUICK_SECONDS = 480
+TIDY_QUICK_SECONDS = 120
 
 
 def check(options):
