@@ -27,6 +27,7 @@ std::string Wire(std::string_view name) {
 
 constexpr MonoTime kStart{Seconds(1000).ns};
 const DnsQuestion kQuestion = {.name = DnsNameToWire("www.up.test").value(), .type = kDnsTypeA};
+const DnsQuestion kOther = {.name = kQuestion.name, .type = kDnsTypeTxt};
 
 std::string Append(std::string text, std::initializer_list<int> bytes) {
   for (const int byte : bytes) text.push_back(static_cast<char>(byte));
@@ -309,6 +310,8 @@ class Upstream {
   Endpoint at() const { return {*ParseIp("127.0.0.1"), socket_.local_endpoint().port()}; }
   int asked() const { return asked_; }
   void Mute() { mute_ = true; }
+  void Speak() { mute_ = false; }
+  void SetTtl(uint32_t ttl) { ttl_ = ttl; }
   void LoseOne() { lose_ = true; }
 
  private:
@@ -317,7 +320,7 @@ class Upstream {
       if (error) return;
       ++asked_;
       const std::vector<uint8_t> asked(message_.begin(), message_.begin() + static_cast<ptrdiff_t>(size));
-      const auto answer = flags_ == 0x8180 ? Response(asked, flags_, {Record("www.up.test", kDnsTypeA, 300, kAddress)})
+      const auto answer = flags_ == 0x8180 ? Response(asked, flags_, {Record("www.up.test", kDnsTypeA, ttl_, kAddress)})
                                            : Response(asked, flags_, {});
       const bool lost = std::exchange(lose_, false);
       if (!mute_ && !lost) socket_.send_to(asio::buffer(answer), from_);
@@ -330,6 +333,7 @@ class Upstream {
   const int flags_;
   std::array<uint8_t, 512> message_{};
   int asked_ = 0;
+  uint32_t ttl_ = 300;
   bool mute_ = false;
   bool lose_ = false;
 };
@@ -344,9 +348,40 @@ class ResolverTest : public ::testing::Test {
   DnsFinding Resolve() {
     std::optional<DnsFinding> found;
     resolver_.Resolve(kQuestion, [&](const DnsFinding& finding) { found = finding; });
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!found && std::chrono::steady_clock::now() < deadline) io_.run_one_for(std::chrono::milliseconds(50));
+    RunUntil([&] { return found.has_value(); });
     return found.value_or(DnsFinding{.rcode = 99});
+  }
+  // What is said before Resolve returns.
+  std::optional<DnsFinding> ResolveAtOnce(const DnsQuestion& question = kQuestion) {
+    const auto found = std::make_shared<std::optional<DnsFinding>>();
+    resolver_.Resolve(question, [found](const DnsFinding& finding) { *found = finding; });
+    return *found;
+  }
+  // Drives the resolver until `done`; an error after ten seconds.
+  template <typename Condition>
+  void RunUntil(const Condition& done) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!done()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+      io_.run_one_for(std::chrono::milliseconds(50));
+    }
+  }
+  // The upstream's answer is in the cache, and too old.
+  void KnowWhatIsStale(Upstream* upstream) {
+    upstream->SetTtl(1);
+    Configure({upstream->at()});
+    EXPECT_EQ(Resolve().records.size(), 1u);
+    RunUntil([&] { return resolver_.cache().Fresh(SteadyNow()).empty(); });
+    EXPECT_EQ(resolver_.cache().size(), 1u);
+  }
+  // So many that there is no room for one more. Returns how many have been answered.
+  std::shared_ptr<size_t> Crowd(const DnsQuestion& question) {
+    auto answered = std::make_shared<size_t>(0);
+    for (size_t i = 0; i < Resolver::kMostWaiting; ++i) {
+      resolver_.Resolve(question, [answered](const DnsFinding&) { ++*answered; });
+    }
+    EXPECT_EQ(*answered, 0u);
+    return answered;
   }
 
   asio::io_context io_;
@@ -418,6 +453,70 @@ TEST_F(ResolverTest, SaysSoWhenNobodyAnswers) {
   EXPECT_EQ(kept_, 0);
   Configure({});
   EXPECT_EQ(Resolve().rcode, kDnsServFail);
+}
+
+TEST_F(ResolverTest, TooManyWhoWaitAreRefusedAtOnce) {
+  Upstream upstream(io_, 0x8180);
+  Configure({upstream.at()});
+  const auto answered = Crowd(kQuestion);
+  for (const DnsQuestion& question : {kQuestion, kOther}) {
+    const auto refused = ResolveAtOnce(question);
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->rcode, kDnsServFail);
+  }
+  EXPECT_EQ(resolver_.ShowCache().at("refused"), 2);
+  RunUntil([&] { return *answered == Resolver::kMostWaiting; });
+  EXPECT_EQ(upstream.asked(), 1);
+  EXPECT_FALSE(ResolveAtOnce(kOther));  // there is room again: it is asked for
+  RunUntil([&] { return upstream.asked() == 2; });
+  EXPECT_EQ(resolver_.ShowCache().at("refused"), 2);
+}
+
+TEST_F(ResolverTest, WithTooManyWhoWaitWhatIsStaleIsGivenAtOnce) {
+  Upstream upstream(io_, 0x8180);
+  KnowWhatIsStale(&upstream);
+  upstream.Mute();
+  Crowd(kOther);
+  const auto stale = ResolveAtOnce();
+  ASSERT_TRUE(stale);
+  EXPECT_TRUE(stale->stale);
+  EXPECT_EQ(stale->records.size(), 1u);
+  EXPECT_EQ(resolver_.ShowCache().at("refused"), 0);
+}
+
+TEST_F(ResolverTest, AfterSilenceWhatIsStaleIsGivenAtOnceForAWhile) {
+  Upstream upstream(io_, 0x8180);
+  KnowWhatIsStale(&upstream);
+  upstream.Mute();
+  const MonoTime before = SteadyNow();
+  EXPECT_FALSE(ResolveAtOnce());
+  EXPECT_TRUE(Resolve().stale);
+  const int asked = upstream.asked();
+  upstream.Speak();  // which nobody knows
+  std::optional<DnsFinding> found = ResolveAtOnce();
+  ASSERT_TRUE(found);
+  while (found && found->stale && SteadyNow() < before + DnsCache::kRecheck * 2) {
+    EXPECT_EQ(upstream.asked(), asked);
+    io_.run_for(std::chrono::milliseconds(20));
+    found = ResolveAtOnce();
+  }
+  EXPECT_FALSE(found);  // it is asked again
+  EXPECT_GE(SteadyNow(), before + DnsCache::kRecheck);
+  EXPECT_FALSE(Resolve().stale);
+  EXPECT_EQ(upstream.asked(), asked + 1);
+}
+
+TEST_F(ResolverTest, ASlowAnswerIsNotWaitedForWhereOneIsStale) {
+  Upstream upstream(io_, 0x8180);
+  KnowWhatIsStale(&upstream);
+  upstream.Mute();
+  config_.timeout = Seconds(20);
+  resolver_.Configure(config_);
+  const MonoTime before = SteadyNow();
+  EXPECT_TRUE(Resolve().stale);
+  EXPECT_GE(SteadyNow(), before + Resolver::kStalePatience);
+  EXPECT_EQ(resolver_.ShowCache().at("under_way"), 1);
+  EXPECT_TRUE(ResolveAtOnce());  // though the search goes on
 }
 
 TEST(Upstreams, WhoFailsIsAskedLast) {
