@@ -42,10 +42,10 @@ class DnsServerTest : public ::testing::Test {
     return client;
   }
 
-  // Drives the server until `done`; an error after five seconds.
+  // Drives the server until `done`; an error after `patience`.
   template <typename Condition>
-  void RunUntil(const Condition& done) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  void RunUntil(const Condition& done, std::chrono::seconds patience = std::chrono::seconds(5)) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
     while (!done()) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline);
       io_.run_one_for(std::chrono::milliseconds(10));
@@ -219,6 +219,52 @@ TEST_F(DnsServerTest, OutOfFilesItStaysCalmAndGoesOnLater) {
   EXPECT_LT(woken, 20u);
   asio::write(client, asio::buffer(Framed(Build(kWww))));
   EXPECT_TRUE(ReadDns(Receive(&client)));
+}
+
+TEST_F(DnsServerTest, AnAddressThatIsTakenIsTriedAgain) {
+  tcp::acceptor stream(clients_, tcp::endpoint(ToAsio(kHere), 0));
+  const uint16_t port = stream.local_endpoint().port();
+  udp::socket datagrams(clients_, udp::endpoint(ToAsio(kHere6), port));
+  DnsServer server(
+      io_, [](const DnsQuestion&, const DnsServer::Give&) {}, port);
+  const IpAddress free = *ParseIp("127.0.0.2");
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 2; ++i) server.Serve(testing::SiteSnapshot().dns, {kHere, kHere6, free});
+  const std::string logged = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(logged, '\n'), 2) << logged;  // each address is told of once
+  EXPECT_NE(logged.find("cannot listen at 127.0.0.1 port"), std::string::npos) << logged;
+  EXPECT_NE(logged.find("cannot listen at ::1 port"), std::string::npos) << logged;
+  ASSERT_EQ(server.listening().size(), 1u);
+  EXPECT_EQ(server.listening()[0].address(), ToAsio(free));
+
+  stream.close();
+  datagrams.close();
+  RunUntil([&] { return server.listening().size() == 3; }, std::chrono::seconds(20));
+  for (const tcp::endpoint& there : server.listening()) {
+    tcp::socket client(clients_);
+    client.connect(there);
+    asio::write(client, asio::buffer(Framed(Build(kWww))));
+    EXPECT_TRUE(ReadDns(Receive(&client)));
+  }
+}
+
+TEST_F(DnsServerTest, SamplesComeOutWithoutAnyOtherEvent) {
+  server_.LogEvery(1);
+  tcp::socket client = Connect();
+  for (int i = 0; i < 2; ++i) {  // the second time the timer starts anew
+    std::string logged;
+    ::testing::internal::CaptureStderr();
+    asio::write(client, asio::buffer(Framed(Build(kWww))));
+    EXPECT_TRUE(ReadDns(Receive(&client)));
+    RunUntil([&] {
+      logged += ::testing::internal::GetCapturedStderr();
+      ::testing::internal::CaptureStderr();
+      return !logged.empty();
+    });
+    ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::ranges::count(logged, '\n'), 1) << logged;
+    EXPECT_NE(logged.find(" www.home.example. A dns_answer\n"), std::string::npos) << logged;
+  }
 }
 
 TEST_F(DnsServerTest, WithNothingToAnswerItIsGone) {
