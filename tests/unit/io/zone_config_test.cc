@@ -240,6 +240,15 @@ TEST_F(ZoneFileTest, TellsWhereItIsWrong) {
                           HasSubstr("a.zone, line 7: \"ns.a.example. A\" is not of class IN")));
 }
 
+TEST_F(ZoneFileTest, TellsOfTtlsBeyond31Bits) {
+  EXPECT_THAT(Read("most 2147483647 A 198.51.100.1\n"
+                   "more 2147483648 A 198.51.100.1\n"
+                   "$TTL 4294967295\n"
+                   "other A 198.51.100.1\n"),
+              ElementsAre(HasSubstr("a.zone, line 2: \"more.a.example. A\" has a TTL above 2147483647"),
+                          HasSubstr("a.zone, line 4: \"other.a.example. A\" has a TTL above 2147483647")));
+}
+
 TEST_F(ZoneFileTest, StopsAfterTenProblems) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += "www A nowhere\n";
