@@ -44,8 +44,8 @@ std::string HostOf(uint16_t type, std::string_view rdata) {
 
 }  // namespace
 
-DnsZoneBuilder::DnsZoneBuilder(std::string apex, uint64_t hash_seed, uint16_t klass)
-    : apex_(std::move(apex)), hash_seed_(hash_seed), klass_(klass) {}
+DnsZoneBuilder::DnsZoneBuilder(std::string apex, uint64_t hash_seed, uint16_t klass, size_t most_bytes)
+    : apex_(std::move(apex)), hash_seed_(hash_seed), klass_(klass), most_bytes_(most_bytes) {}
 
 std::optional<std::string> DnsZoneBuilder::Unfit(const DnsRecord& record) const {
   if (!DnsIsWithin(record.name, apex_)) return "is outside the zone; put it into a zone of its own";
@@ -84,8 +84,9 @@ std::optional<std::string> DnsZoneBuilder::Add(DnsRecord record) {
     return std::nullopt;
   }
   if (std::optional<std::string> unfit = Unfit(record)) return unfit;
-  bytes_ += record.name.size() + record.rdata.size() + kRecordHead;
-  if (bytes_ > kDnsMaxZone) return "makes the zone larger than 1 GiB; divide it";
+  const size_t bytes = bytes_ + record.name.size() + record.rdata.size() + kRecordHead;
+  if (bytes > most_bytes_) return "makes the zone larger than " + std::to_string(most_bytes_ >> 20) + " MiB; divide it";
+  bytes_ = bytes;
   Set& set = names_[std::move(record.name)][record.type];
   set.ttl = std::min(set.ttl, record.ttl);
   set.bytes += record.rdata.size() + kRecordHead;

@@ -23,8 +23,8 @@ inline constexpr size_t kDnsMaxZone = size_t{1} << 30;
 
 class DnsZoneBuilder {
  public:
-  // `apex` in lower-case wire form.
-  DnsZoneBuilder(std::string apex, uint64_t hash_seed, uint16_t klass = kDnsClassIn);
+  // `apex` in lower-case wire form. `most_bytes`: what the zone may have, up to kDnsMaxZone.
+  DnsZoneBuilder(std::string apex, uint64_t hash_seed, uint16_t klass = kDnsClassIn, size_t most_bytes = kDnsMaxZone);
 
   // What is wrong with the record, for whoever wrote it; nullopt if it was taken. Records of one name and type share
   // the lowest of their TTLs; one that is there already is taken once (RFC 2181 §5).
@@ -75,6 +75,7 @@ class DnsZoneBuilder {
   std::string apex_;
   uint64_t hash_seed_;
   uint16_t klass_;
+  size_t most_bytes_;
   Names names_;
   std::unordered_map<std::string, uint8_t> marks_;  // DnsZone::kFailing, kRotates by name
   size_t record_count_ = 0;

@@ -264,6 +264,18 @@ TEST(DnsZoneBuilder, TellsWhatIsWrong) {
   EXPECT_THAT(empty.Missing().value_or(""), HasSubstr("NS"));
 }
 
+TEST(DnsZoneBuilder, AZoneHasALimit) {
+  DnsZoneBuilder builder(Wire("home.example"), 0x5eed, kDnsClassIn, size_t{1} << 20);
+  const auto add = [&](int number, size_t size) {
+    return builder.Add({Wire("n" + std::to_string(number) + ".home.example"), kDnsTypeTxt, 60, std::string(size, 'x')});
+  };
+  int taken = 0;
+  while (!add(taken, 10'000)) ASSERT_LE(++taken, 104);
+  EXPECT_EQ(taken, 104);  // with names and heads as well, 2^20 / 10,030
+  EXPECT_EQ(add(taken, 10'000), "makes the zone larger than 1 MiB; divide it");
+  EXPECT_EQ(add(taken, 1'000), std::nullopt);  // what was refused does not count
+}
+
 TEST(DnsZone, LongestNames) {
   const std::string label(63, 'l');
   const std::string apex = label + "." + label + "." + label;
