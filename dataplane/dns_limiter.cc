@@ -48,14 +48,21 @@ constexpr auto kKinds = [] {
 
 DnsLimiter::DnsLimiter(uint64_t seed) : seed_(seed), buckets_(kBuckets) {}
 
-DnsLimiter::Fate DnsLimiter::Judge(const DnsRateLimit& limit, const IpAddress& asker, Reason reason, uint64_t subject,
-                                   FlowTime now) {
-  static_assert(std::has_single_bit(kBuckets / kWays));
-  constexpr uint64_t kBurstUnits = static_cast<uint64_t>(kBurst.ns) >> (26 - kUnitBits);
+uint64_t DnsLimiter::HashOf(const IpAddress& asker, Reason reason, uint64_t subject) const {
   constexpr uint64_t kSpread = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
   const uint64_t about = FoldedMultiply(subject ^ seed_, kSpread + kKinds[static_cast<size_t>(reason)]);
-  const uint64_t hash = FoldedMultiply(NetworkWord(asker) ^ seed_, about | 1);
-  Bucket* const set = &buckets_[(hash & (kBuckets / kWays - 1)) * kWays];
+  return FoldedMultiply(NetworkWord(asker) ^ seed_, about | 1);
+}
+
+const void* DnsLimiter::BucketsOf(const IpAddress& asker, Reason reason, uint64_t subject) const {
+  return &buckets_[FirstOf(HashOf(asker, reason, subject))];
+}
+
+DnsLimiter::Fate DnsLimiter::Judge(const DnsRateLimit& limit, const IpAddress& asker, Reason reason, uint64_t subject,
+                                   FlowTime now) {
+  constexpr uint64_t kBurstUnits = static_cast<uint64_t>(kBurst.ns) >> (26 - kUnitBits);
+  const uint64_t hash = HashOf(asker, reason, subject);
+  Bucket* const set = &buckets_[FirstOf(hash)];
   const auto mark = static_cast<uint32_t>(hash >> 32);
 
   // Without branches: which way it is nobody could foretell.

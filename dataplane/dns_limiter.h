@@ -36,6 +36,8 @@ class DnsLimiter {
 
   // An answer of this reason to `asker`; `subject` tells what it is about (DnsReply). `limit.rate` is not 0.
   Fate Judge(const DnsRateLimit& limit, const IpAddress& asker, Reason reason, uint64_t subject, FlowTime now);
+  // Where Judge will look, to be prefetched.
+  const void* BucketsOf(const IpAddress& asker, Reason reason, uint64_t subject) const;
 
  private:
   static constexpr size_t kWays = 2;
@@ -46,6 +48,9 @@ class DnsLimiter {
     uint32_t mark = 0;     // of whom it is: two are taken for one with a chance of 2^-31 per look
     uint32_t over = 0;     // answers beyond the limit
   };
+
+  static size_t FirstOf(uint64_t hash) { return hash % (kBuckets / kWays) * kWays; }  // of its set
+  uint64_t HashOf(const IpAddress& asker, Reason reason, uint64_t subject) const;
 
   const uint64_t seed_;
   std::vector<Bucket> buckets_;

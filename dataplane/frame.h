@@ -83,7 +83,7 @@ struct Batch {
   std::array<Frame, kBurst> frames;
   std::array<Parsed, kBurst> parsed;
   std::array<FlowFacts, kBurst> flows;   // of frames in the lane kFlow
-  std::array<DnsLookahead, kBurst> dns;  // of frames in the lanes kDns4 and kDns6, if LookAheadDns was called
+  std::array<DnsLookahead, kBurst> dns;  // of frames in the lanes kDns4 and kDns6
   std::array<Lane, kBurst> lanes;
   std::array<Reason, kBurst> reasons;
 

@@ -72,7 +72,7 @@ void ProcessLan(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
   batch->event_count = 0;
   Classify(snapshot, batch);
   if (snapshot.balance != nullptr) ForwardFlows(snapshot, flows, batch);
-  if (snapshot.dns != nullptr && snapshot.dns->zones.large()) LookAheadDns(snapshot.dns->zones, batch);
+  if (snapshot.dns != nullptr) LookAheadDns(snapshot, flows, batch);
   for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = RunStage(snapshot, flows, batch->lanes[i], i, batch);
 }
 

@@ -14,6 +14,27 @@ T Load(const uint8_t* p) {
   return word;
 }
 
+constexpr size_t kWord = sizeof(uint64_t);
+
+// A one's-complement sum of eight bytes at a time: its carry goes round (RFC 1071 §2 (C)).
+uint64_t AddWord(uint64_t sum, uint64_t word) {
+  sum += word;
+  return sum + (sum < word ? 1 : 0);
+}
+
+// The last bytes of a word that ends at `end`, as if zeros followed them (RFC 1071 §1).
+uint64_t Last(const uint8_t* end, size_t count) {
+  static_assert(std::endian::native == std::endian::little);
+  return Load<uint64_t>(end - kWord) >> 8 * (kWord - count);
+}
+
+// The same of bytes that no others stand before.
+[[gnu::noinline]] uint64_t Few(const uint8_t* p, size_t count) {
+  uint64_t word = 0;
+  std::memcpy(&word, p, count);
+  return word;
+}
+
 Be16 FromRaw(uint16_t raw) {
   return std::bit_cast<Be16>(raw);
 }
@@ -21,8 +42,8 @@ Be16 FromRaw(uint16_t raw) {
 template <typename Address>
 Be16 WithPseudoHeader(const Address& source, const Address& destination, uint8_t protocol, ConstBytes segment) {
   ChecksumAccumulator sum;
-  sum.Add(source.bytes);
-  sum.Add(destination.bytes);
+  sum.Add(std::span(source.bytes));
+  sum.Add(std::span(destination.bytes));
   // The length has 16 bits in IPv4's pseudo-header and 32 in IPv6's; the zeros around it and the protocol add nothing.
   sum.Add(Be16(static_cast<uint16_t>(segment.size() >> 16)));
   sum.Add(Be16(static_cast<uint16_t>(segment.size())));
@@ -36,34 +57,16 @@ Be16 WithPseudoHeader(const Address& source, const Address& destination, uint8_t
 void ChecksumAccumulator::Add(ConstBytes bytes) {
   const uint8_t* p = bytes.data();
   size_t left = bytes.size();
-  __extension__ using Wide = unsigned __int128;
-  Wide sum = 0;  // the upper half counts the carries: an addition and one with carry for each eight bytes
-  for (; left >= 32; left -= 32, p += 32) {
-    sum += Load<uint64_t>(p);
-    sum += Load<uint64_t>(p + 8);
-    sum += Load<uint64_t>(p + 16);
-    sum += Load<uint64_t>(p + 24);
+  uint64_t sum = 0;
+  for (; left >= 4 * kWord; left -= 4 * kWord, p += 4 * kWord) {
+    sum = AddWord(sum, Load<uint64_t>(p));
+    sum = AddWord(sum, Load<uint64_t>(p + kWord));
+    sum = AddWord(sum, Load<uint64_t>(p + 2 * kWord));
+    sum = AddWord(sum, Load<uint64_t>(p + 3 * kWord));
   }
-  for (; left >= 8; left -= 8, p += 8) sum += Load<uint64_t>(p);
-  if ((left & 4) != 0) {
-    sum += Load<uint32_t>(p);
-    p += 4;
-  }
-  if ((left & 2) != 0) {
-    sum += Load<uint16_t>(p);
-    p += 2;
-  }
-  if ((left & 1) != 0) sum += std::bit_cast<uint16_t>(std::array<uint8_t, 2>{*p, 0});  // padded (RFC 1071 §1)
-  // Folded to 34 bits, so that sum_ never overflows.
-  const auto low = static_cast<uint64_t>(sum);
-  sum_ += (low & 0xffffffff) + (low >> 32) + static_cast<uint64_t>(sum >> 64);
-}
-
-Be16 ChecksumAccumulator::Finish() const {
-  // The upper half of a word and the same word turned around is the sum of both halves, with the carry of the lower
-  // one.
-  const auto half = static_cast<uint32_t>((sum_ + std::rotl(sum_, 32)) >> 32);
-  return FromRaw(static_cast<uint16_t>(~((half + std::rotl(half, 16)) >> 16)));
+  for (; left >= kWord; left -= kWord, p += kWord) sum = AddWord(sum, Load<uint64_t>(p));
+  if (left != 0) sum = AddWord(sum, bytes.size() >= kWord ? Last(p + left, left) : Few(p, left));
+  sum_ += (sum & 0xffffffff) + (sum >> 32);  // 33 bits, so that sum_ never overflows
 }
 
 Be16 InternetChecksum(ConstBytes bytes) {

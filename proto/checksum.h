@@ -1,9 +1,10 @@
 // The Internet checksum: whole (RFC 1071) and incremental (RFC 1624).
 #pragma once
 
-#include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "proto/address.h"
 #include "proto/bytes.h"
@@ -16,17 +17,22 @@ class ChecksumAccumulator {
  public:
   void Add(ConstBytes bytes);
   template <size_t kSize>
-  void Add(const std::array<uint8_t, kSize>& address) {
-    static_assert(kSize % sizeof(uint32_t) == 0);
+  void Add(std::span<const uint8_t, kSize> bytes) {
+    static_assert(kSize != std::dynamic_extent && kSize % sizeof(uint32_t) == 0);
     for (size_t i = 0; i < kSize; i += sizeof(uint32_t)) {
       uint32_t word;
-      std::memcpy(&word, &address[i], sizeof(word));
+      std::memcpy(&word, &bytes[i], sizeof(word));
       sum_ += word;
     }
   }
   void Add(Be16 word) { sum_ += word.raw(); }
   // The checksum field that makes the whole sum to all ones.
-  Be16 Finish() const;
+  Be16 Finish() const {
+    // The upper half of a word and the same word turned around is the sum of both halves, with the carry of the lower
+    // one.
+    const auto half = static_cast<uint32_t>((sum_ + std::rotl(sum_, 32)) >> 32);
+    return std::bit_cast<Be16>(static_cast<uint16_t>(~((half + std::rotl(half, 16)) >> 16)));
+  }
 
  private:
   uint64_t sum_ = 0;
@@ -34,6 +40,15 @@ class ChecksumAccumulator {
 
 // Checksum over `bytes`; 0 when `bytes` contains its own correct checksum.
 Be16 InternetChecksum(ConstBytes bytes);
+
+// The same of an IPv4 header, whose length is nearly always the one without options.
+inline Be16 Ipv4HeaderChecksum(ConstBytes header) {
+  constexpr size_t kPlain = 20;
+  if (header.size() != kPlain) return InternetChecksum(header);
+  ChecksumAccumulator sum;
+  sum.Add(header.first<kPlain>());
+  return sum.Finish();
+}
 
 // Checksum of an upper-layer packet with its pseudo-header (RFC 9293 §3.1 for IPv4, RFC 8200 §8.1 for IPv6); 0 when
 // `segment` contains its own correct checksum.

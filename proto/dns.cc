@@ -49,12 +49,6 @@ ParseError ParseQuestion(ConstBytes message, size_t name_length, DnsQuery* out) 
   return std::nullopt;
 }
 
-// What the records behind the question say together.
-struct RecordWalk {
-  size_t offset;
-  uint8_t edns_version = 0;
-};
-
 struct OptionHeader {
   Be16 code;
   Be16 length;
@@ -93,34 +87,39 @@ ParseError ReadOptions(ConstBytes options, DnsQuery* out) {
 }
 
 // An OPT record (RFC 6891 §6.1.2): its class is the payload size, its TTL begins with extended RCODE and version.
-ParseError ReadOpt(const DnsRecordHeader& record, ConstBytes options, bool root_owner, RecordWalk* walk,
-                   DnsQuery* out) {
-  if (!root_owner || out->edns) return Reason::dns_format_error;  // RFC 6891 §6.1.1
+ParseError ReadOpt(const DnsRecordHeader& record, ConstBytes options, uint8_t* version, DnsQuery* out) {
+  if (out->edns) return Reason::dns_format_error;  // RFC 6891 §6.1.1
   out->edns = true;
   out->payload_limit = std::clamp(record.klass.value(), kDnsPlainPayload, kDnsEdnsPayload);
-  walk->edns_version = static_cast<uint8_t>(record.ttl.value() >> 16);
+  *version = static_cast<uint8_t>(record.ttl.value() >> 16);
   out->dnssec_ok = (record.ttl.value() & 0x8000) != 0;  // RFC 3225 §3
-  return walk->edns_version == 0 ? ReadOptions(options, out) : std::nullopt;
+  return *version == 0 ? ReadOptions(options, out) : std::nullopt;
 }
 
-// Steps over `count` records of one section. Each takes 11 bytes at least, so the message bounds the loop.
-ParseError WalkSection(ConstBytes message, uint16_t count, bool additional, RecordWalk* walk, DnsQuery* out) {
-  for (uint16_t i = 0; i < count; ++i) {
-    const bool root = walk->offset < message.size() && message[walk->offset] == 0;  // mostly: of an OPT record
-    const size_t name_end = root ? walk->offset + 1 : SkipName(message, walk->offset, true);
+// Steps over all records, up to the end of the message. Each takes 11 bytes at least, so the message bounds the loop.
+ParseError WalkRecords(ConstBytes message, DnsQuery* out) {
+  const DnsHeader& header = *out->header;
+  const uint32_t others = uint32_t{header.answer_count.value()} + header.authority_count.value();
+  const uint32_t count = others + header.additional_count.value();
+  size_t offset = out->question_end;
+  uint8_t edns_version = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const bool root = offset < message.size() && message[offset] == 0;  // mostly: of an OPT record
+    const size_t name_end = root ? offset + 1 : SkipName(message, offset, true);
     if (name_end == 0) return Reason::dns_format_error;
     const auto* record = HeaderAt<DnsRecordHeader>(message, name_end);
     if (record == nullptr) return Reason::dns_format_error;
     const size_t rdata = name_end + sizeof(DnsRecordHeader);
-    if (record->rdata_length.value() > message.size() - rdata) return Reason::dns_format_error;
+    const size_t length = record->rdata_length.value();
+    if (length > message.size() - rdata) return Reason::dns_format_error;
     if (record->type.value() == kDnsTypeOpt) {
-      if (!additional) return Reason::dns_format_error;  // RFC 6891 §6.1.1
-      const ConstBytes options = message.subspan(rdata, record->rdata_length.value());
-      if (const ParseError error = ReadOpt(*record, options, root, walk, out)) return error;
+      if (!root || i < others) return Reason::dns_format_error;  // RFC 6891 §6.1.1, §6.1.2
+      if (const ParseError error = ReadOpt(*record, message.subspan(rdata, length), &edns_version, out)) return error;
     }
-    walk->offset = rdata + record->rdata_length.value();
+    offset = rdata + length;
   }
-  return std::nullopt;
+  if (offset != message.size()) return Reason::dns_format_error;
+  return edns_version == 0 ? std::nullopt : ParseError(Reason::dns_bad_version);  // RFC 6891 §6.1.3
 }
 
 }  // namespace
@@ -139,15 +138,7 @@ ParseError ParseDnsQuery(ConstBytes message, DnsQuery* out, size_t name_length) 
   if (header->opcode() != kOpcodeQuery) return Reason::dns_not_implemented;
   if (header->question_count.value() != 1) return Reason::dns_format_error;  // RFC 9619 §4
   if (const ParseError error = ParseQuestion(message, name_length, out)) return error;
-
-  RecordWalk walk{.offset = out->question_end};
-  for (const Be16 count : {header->answer_count, header->authority_count}) {
-    if (const ParseError error = WalkSection(message, count.value(), false, &walk, out)) return error;
-  }
-  if (const ParseError error = WalkSection(message, header->additional_count.value(), true, &walk, out)) return error;
-  if (walk.offset != message.size()) return Reason::dns_format_error;
-  if (walk.edns_version != 0) return Reason::dns_bad_version;  // RFC 6891 §6.1.3
-  return std::nullopt;
+  return WalkRecords(message, out);
 }
 
 }  // namespace qure

@@ -79,52 +79,15 @@ class Options {
   std::array<uint8_t, 4 + kDnsMaxNsid + 4 + kDnsClientCookie + kDnsServerCookie> bytes_;
 };
 
+// What the header of an answer says of its records.
 struct Header {
   uint8_t rcode = kDnsNoError;
   bool authoritative = false;
   bool truncated = false;
-  bool recursion_available = false;
   uint16_t answers = 0;
   uint16_t authorities = 0;
   uint16_t additional = 0;
 };
-
-// Header and OPT around what stands between: `writer` is behind the last record.
-DnsReply Finish(Reason reason, const DnsQuery& query, const Options& options, const Header& fields, uint8_t* message,
-                Writer writer) {
-  const uint16_t records_end = writer.at();
-  auto* header = reinterpret_cast<DnsHeader*>(message);
-  if (query.edns) {
-    const uint8_t opt[kOptLength] = {0,
-                                     0,
-                                     kDnsTypeOpt,
-                                     kDnsEdnsPayload >> 8,
-                                     kDnsEdnsPayload & 0xff,
-                                     static_cast<uint8_t>(fields.rcode >> 4),
-                                     0,  // extended rcode, version 0
-                                     static_cast<uint8_t>((query.dnssec_ok ? kOptDnssecOk : 0) >> 8),
-                                     0,  // RFC 3225 §3
-                                     static_cast<uint8_t>(options.bytes().size() >> 8),
-                                     static_cast<uint8_t>(options.bytes().size() & 0xff)};
-    writer.Put(opt);
-    if (!options.bytes().empty()) writer.Put(options.bytes());
-  }
-  uint16_t flags = static_cast<uint16_t>(header->flags.value() & (kOpcodeMask | kDnsFlagRecursionDesired));
-  flags |= kDnsFlagResponse | (fields.rcode & 0x0f);
-  if (fields.authoritative) flags |= kDnsFlagAuthoritative;
-  if (fields.truncated) flags |= kDnsFlagTruncated;
-  if (fields.recursion_available) flags |= kDnsFlagRecursionAvailable;
-  header->flags = Be16(flags);
-  header->question_count = Be16(query.question_end != 0 ? 1 : 0);
-  header->answer_count = Be16(fields.answers);
-  header->authority_count = Be16(fields.authorities);
-  header->additional_count = Be16(static_cast<uint16_t>(fields.additional + (query.edns ? 1 : 0)));
-  return {.reason = reason,
-          .length = writer.at(),
-          .records = query.question_end != 0 ? query.question_end : static_cast<uint16_t>(sizeof(DnsHeader)),
-          .opt = static_cast<uint16_t>(writer.at() - records_end),
-          .asker_proven = options.asker_proven()};
-}
 
 uint8_t RcodeOf(Reason error) {
   switch (error) {
@@ -281,20 +244,15 @@ class Answerer {
     if ((!chaos && query_.klass != kDnsClassIn) || IsMetaType(query_.type)) return Error(Reason::dns_refused);
     if (!chaos && IsEcho()) return Echo();
     Composer composer(chaos ? authority_.about : authority_.zones, message_, start_, records_limit());
-    const bool fits = composer.Compose({.length = static_cast<uint16_t>(query_.name.size())}, query_.type,
-                                       chaos ? DnsLookahead{} : ahead);
+    static constexpr DnsLookahead kNothing;
+    const bool fits =
+        composer.Compose({.length = static_cast<uint16_t>(query_.name.size())}, query_.type, chaos ? kNothing : ahead);
     if (!composer.outcome()) return chaos ? Error(Reason::dns_refused) : FromOthers();
     if (composer.outcome() == DnsZone::Outcome::kFailure) return Error(Reason::dns_failure);
-    DnsReply reply;
-    if (fits) {
-      reply = Finish(ReasonOf(*composer.outcome()), composer.header(), composer.at());
-    } else {
-      const bool referral = composer.outcome() == DnsZone::Outcome::kReferral;
-      reply = Finish(Reason::dns_truncated,
-                     {.authoritative = composer.header().authoritative || !referral, .truncated = true}, start_);
-    }
-    reply.subject = composer.subject();
-    return reply;
+    if (fits) return Finish(ReasonOf(*composer.outcome()), composer.header(), composer.at(), composer.subject());
+    const bool referral = composer.outcome() == DnsZone::Outcome::kReferral;
+    const Header header = {.authoritative = composer.header().authoritative || !referral, .truncated = true};
+    return Finish(Reason::dns_truncated, header, start_, composer.subject());
   }
 
   // What another server has said, TTLs counted down.
@@ -313,9 +271,7 @@ class Answerer {
       std::memcpy(place, &ttl, sizeof(ttl));
     }
     const Header header = {.rcode = cached.rcode, .answers = cached.answers, .authorities = cached.authorities};
-    DnsReply reply = Finish(Reason::dns_cached, header, writer.at());
-    reply.subject = cached.name.view().Hash(0);
-    return reply;
+    return Finish(Reason::dns_cached, header, writer.at(), cached.name.view().Hash(0));
   }
 
  private:
@@ -348,10 +304,44 @@ class Answerer {
                                [&](const IpPrefix& network) { return Contains(network, asker_.address); });
   }
 
-  // `end` is behind the last record.
-  DnsReply Finish(Reason reason, Header header, uint16_t end) {
-    header.recursion_available = MayRecurse();
-    return qure::Finish(reason, query_, options_, header, message_, Writer(message_, end, limit_));
+  // Header and OPT around what stands between; `end` is behind the last record.
+  DnsReply Finish(Reason reason, const Header& fields, uint16_t end, uint64_t subject = 0) {
+    Writer writer(message_, end, limit_);
+    if (query_.edns) PutOpt(fields.rcode, &writer);
+    auto* header = reinterpret_cast<DnsHeader*>(message_);
+    uint16_t flags = static_cast<uint16_t>(header->flags.value() & (kOpcodeMask | kDnsFlagRecursionDesired));
+    flags |= kDnsFlagResponse | (fields.rcode & 0x0f);
+    if (fields.authoritative) flags |= kDnsFlagAuthoritative;
+    if (fields.truncated) flags |= kDnsFlagTruncated;
+    if (MayRecurse()) flags |= kDnsFlagRecursionAvailable;
+    header->flags = Be16(flags);
+    header->question_count = Be16(query_.question_end != 0 ? 1 : 0);
+    header->answer_count = Be16(fields.answers);
+    header->authority_count = Be16(fields.authorities);
+    header->additional_count = Be16(static_cast<uint16_t>(fields.additional + (query_.edns ? 1 : 0)));
+    return {.reason = reason,
+            .length = writer.at(),
+            .records = start_,
+            .opt = opt_,
+            .asker_proven = options_.asker_proven(),
+            .subject = subject};
+  }
+
+  void PutOpt(uint8_t rcode, Writer* writer) const {
+    const ConstBytes options = options_.bytes();
+    const uint8_t opt[kOptLength] = {0,
+                                     0,
+                                     kDnsTypeOpt,
+                                     kDnsEdnsPayload >> 8,
+                                     kDnsEdnsPayload & 0xff,
+                                     static_cast<uint8_t>(rcode >> 4),
+                                     0,  // extended rcode, version 0
+                                     static_cast<uint8_t>((query_.dnssec_ok ? kOptDnssecOk : 0) >> 8),
+                                     0,  // RFC 3225 §3
+                                     static_cast<uint8_t>(options.size() >> 8),
+                                     static_cast<uint8_t>(options.size() & 0xff)};
+    writer->Put(opt);
+    if (!options.empty()) writer->Put(options);
   }
 
   const DnsAuthority& authority_;

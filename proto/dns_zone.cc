@@ -1,6 +1,7 @@
 #include "proto/dns_zone.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "proto/dns_moves.h"
@@ -54,7 +55,7 @@ void DnsRecords::Rotate(uint8_t* message, uint16_t at, uint16_t turn) const {
   std::rotate(message + at, message + at + turn % count_ * stride, message + at + length_);
 }
 
-DnsZone::Place DnsZone::Find(const DnsNameView& name, uint64_t hash) const {
+inline DnsZone::Place DnsZone::Find(const DnsNameView& name, uint64_t hash) const {
   if (name.length() > longest_name_) return {};
   const size_t mask = buckets_.size() - 1;
   const auto tag = static_cast<uint32_t>(hash >> 32);
@@ -74,11 +75,7 @@ void DnsZone::Insert(uint64_t hash, uint32_t offset) {
   buckets_[i] = {.tag = static_cast<uint32_t>(hash >> 32), .entry = offset};
 }
 
-DnsZone::RecordSet DnsZone::SetAt(const Place& place, size_t index) const {
-  return Load<RecordSet>(&wire_[place.offset + sizeof(Entry) + place.entry.name_length + index * sizeof(RecordSet)]);
-}
-
-DnsRecords DnsZone::RecordsOf(const RecordSet& set, size_t made_for, bool exact) const {
+DnsRecords DnsZone::RecordsOf(const RecordSet& set, size_t made_for, Traits traits) const {
   DnsRecords records;
   records.bytes_ = &wire_[set.offset];
   records.moves_ = records.bytes_ + set.whole_length;
@@ -88,47 +85,53 @@ DnsRecords DnsZone::RecordsOf(const RecordSet& set, size_t made_for, bool exact)
   records.whole_length_ = set.whole_length;
   records.move_count_ = set.move_count;
   records.made_for_ = static_cast<uint8_t>(made_for);
-  records.exact_ = exact;
+  records.exact_ = traits.exact;
+  records.rotates_ = traits.rotates;
   return records;
 }
 
+const uint8_t* DnsZone::SetOf(const Place& place, uint16_t type) const {
+  const uint8_t* set = wire_.data() + place.offset + sizeof(Entry) + place.entry.name_length;
+  static_assert(offsetof(RecordSet, type) == 0);
+  for (size_t i = 0; i < place.entry.set_count; ++i, set += sizeof(RecordSet)) {
+    if (Load<uint16_t>(set) == type || type == kDnsTypeAny) return set;
+  }
+  return nullptr;
+}
+
 DnsZone::Found DnsZone::AnswerOf(const Place& place, uint16_t type) const {
-  const bool wildcard = (place.entry.flags & kWildcard) != 0;
-  const size_t made_for = place.entry.name_length - (wildcard ? kDnsWildcard.size() : 0);
-  const auto records = [&](const RecordSet& set) {
-    DnsRecords found = RecordsOf(set, made_for, !wildcard);
-    found.rotates_ = (place.entry.flags & kRotates) != 0 && IsAddress(set.type);
-    return found;
-  };
-  if ((place.entry.flags & kFailing) != 0 && (IsAddress(type) || type == kDnsTypeAny)) {
+  const uint8_t flags = place.entry.flags;
+  if ((flags & kFailing) != 0 && (IsAddress(type) || type == kDnsTypeAny)) {
     return {.outcome = Outcome::kFailure, .records = {}};
   }
-  for (size_t i = 0; i < place.entry.set_count; ++i) {
-    const RecordSet set = SetAt(place, i);
-    if (set.type == type || type == kDnsTypeAny) return {Outcome::kAnswer, records(set), place.hash};
+  Outcome outcome = Outcome::kAnswer;
+  const uint8_t* at = SetOf(place, type);
+  if (at == nullptr && (flags & kAlias) != 0) {
+    at = SetOf(place, kDnsTypeCname);
+    outcome = Outcome::kAlias;
   }
-  if ((place.entry.flags & kAlias) != 0) {
-    for (size_t i = 0; i < place.entry.set_count; ++i) {
-      if (const RecordSet set = SetAt(place, i); set.type == kDnsTypeCname)
-        return {Outcome::kAlias, records(set), place.hash};
-    }
-  }
-  return Negative(Outcome::kNoData);
+  if (at == nullptr) return Negative(Outcome::kNoData);
+  const bool wildcard = (flags & kWildcard) != 0;
+  const size_t made_for = place.entry.name_length - (wildcard ? kDnsWildcard.size() : 0);
+  const auto set = Load<RecordSet>(at);
+  const bool rotates = (flags & kRotates) != 0 && IsAddress(set.type);
+  return {outcome, RecordsOf(set, made_for, {.exact = !wildcard, .rotates = rotates}), place.hash};
 }
 
 DnsZone::Found DnsZone::Referral(const Place& place) const {
-  for (size_t i = 0; i < place.entry.set_count; ++i) {
-    const RecordSet set = SetAt(place, i);
-    if (set.type == kDnsTypeNs) return {Outcome::kReferral, RecordsOf(set, place.entry.name_length, false), place.hash};
-  }
-  return Negative(Outcome::kNoData);
+  const uint8_t* const set = SetOf(place, kDnsTypeNs);
+  if (set == nullptr) return Negative(Outcome::kNoData);
+  return {Outcome::kReferral, RecordsOf(Load<RecordSet>(set), place.entry.name_length, {}), place.hash};
 }
 
 DnsZone::Found DnsZone::Lookup(const DnsNameView& name, uint64_t hash, uint16_t type) const {
-  if (const Place place = Find(name, hash)) {
-    const bool cut = (place.entry.flags & kCut) != 0;
-    return cut && type != kDnsTypeDs ? Referral(place) : AnswerOf(place, type);  // RFC 4035 §3.1.4.1
-  }
+  const Place place = Find(name, hash);
+  if (!place) return LookupMissing(name, type);
+  const bool cut = (place.entry.flags & kCut) != 0;
+  return cut && type != kDnsTypeDs ? Referral(place) : AnswerOf(place, type);  // RFC 4035 §3.1.4.1
+}
+
+DnsZone::Found DnsZone::LookupMissing(const DnsNameView& name, uint16_t type) const {
   for (DnsNameView rest = name; rest.length() > apex_.size();) {
     rest = rest.parent();
     const Place closest = Find(rest);

@@ -80,15 +80,11 @@ class DnsZone {
   Found Lookup(const DnsNameView& name, uint64_t hash, uint16_t type) const;
 
   // A lookup in a large zone waits for memory, first for the bucket, then for the entry. Whoever has several to make
-  // asks for both beforehand, of all names one after the other, so that the waits overlap.
-  bool large() const { return wire_.size() > kCached; }
-  void PrefetchBucket(uint64_t hash) const { __builtin_prefetch(&buckets_[hash & (buckets_.size() - 1)]); }
-  // The first bucket is nearly always the one.
-  void PrefetchEntry(uint64_t hash) const {
-    const uint8_t* const entry = wire_.data() + buckets_[hash & (buckets_.size() - 1)].entry;
-    __builtin_prefetch(entry);
-    __builtin_prefetch(entry + kCacheLine);
-  }
+  // prefetches both beforehand, of all names one after the other, so that the waits overlap. These only tell where they
+  // are: a call whose only effect is a prefetch has none for the compiler (g++ 12), which leaves it out.
+  const void* BucketOf(uint64_t hash) const { return &buckets_[hash & (buckets_.size() - 1)]; }
+  // Of the first bucket, which is nearly always the one.
+  const uint8_t* EntryOf(uint64_t hash) const { return wire_.data() + buckets_[hash & (buckets_.size() - 1)].entry; }
 
   const std::string& apex() const { return apex_; }  // lower-case wire form
   size_t name_count() const { return name_count_; }
@@ -97,9 +93,6 @@ class DnsZone {
 
  private:
   friend class DnsZoneBuilder;
-
-  static constexpr size_t kCached = 256 << 10;  // stays in a second-level cache
-  static constexpr size_t kCacheLine = 64;
 
   // All that belongs to a name lies together in wire_, so that a lookup misses the cache twice at most, however large
   // the zone: once for the bucket, once for Entry, name, Entry::set_count times RecordSet, records.
@@ -140,11 +133,17 @@ class DnsZone {
 
   Place Find(const DnsNameView& name) const { return Find(name, Hash(name)); }
   Place Find(const DnsNameView& name, uint64_t hash) const;
+  Found LookupMissing(const DnsNameView& name, uint16_t type) const;  // of a name that has no entry
   Found AnswerOf(const Place& place, uint16_t type) const;
   Found Referral(const Place& place) const;
-  Found Negative(Outcome outcome) const { return {outcome, RecordsOf(soa_, apex_.size(), false), apex_hash_}; }
-  RecordSet SetAt(const Place& place, size_t index) const;
-  DnsRecords RecordsOf(const RecordSet& set, size_t made_for, bool exact) const;
+  Found Negative(Outcome outcome) const { return {outcome, RecordsOf(soa_, apex_.size(), {}), apex_hash_}; }
+  // Where the RecordSet is; null: there is none of this type.
+  const uint8_t* SetOf(const Place& place, uint16_t type) const;
+  struct Traits {
+    bool exact = false;
+    bool rotates = false;
+  };
+  DnsRecords RecordsOf(const RecordSet& set, size_t made_for, Traits traits) const;
   void Insert(uint64_t hash, uint32_t offset);
 
   uint64_t hash_seed_ = 0;

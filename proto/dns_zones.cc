@@ -17,16 +17,19 @@ DnsZones::DnsZones(std::vector<std::shared_ptr<const DnsZone>> zones)
       i = (i + 1) & (buckets_.size() - 1);
     if (buckets_[i].zone != nullptr) continue;
     buckets_[i] = {.apex = apex, .zone = zone.get()};
-    large_ |= zone->large();
-    lengths_.set(zone->apex().size());
+    OfLength& same = lengths_[zone->apex().size()];
+    same = {.count = same.count + 1, .bucket = static_cast<uint32_t>(i)};
   }
 }
 
 const DnsZone* DnsZones::Find(const DnsNameView& name) const {
-  if (zones_.empty()) return nullptr;
-  const size_t mask = buckets_.size() - 1;
   for (DnsNameView rest = name;; rest = rest.parent()) {
-    if (lengths_.test(rest.length())) {
+    const OfLength& same = lengths_[rest.length()];
+    if (same.count == 1) {
+      const Bucket& only = buckets_[same.bucket];
+      if (rest.Matches(only.apex.view())) return only.zone;
+    } else if (same.count > 1) {
+      const size_t mask = buckets_.size() - 1;
       for (size_t i = rest.Hash(kHashSeed) & mask; buckets_[i].zone != nullptr; i = (i + 1) & mask) {
         if (rest.Matches(buckets_[i].apex.view())) return buckets_[i].zone;
       }

@@ -1,7 +1,7 @@
 // The zones that a server answers for: which is the closest to a name?
 #pragma once
 
-#include <bitset>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -18,7 +18,6 @@ class DnsZones {
 
   // The zone whose apex is the longest end of `name`; null if there is none.
   const DnsZone* Find(const DnsNameView& name) const;
-  bool large() const { return large_; }  // one of them is
 
  private:
   struct Bucket {
@@ -26,10 +25,15 @@ class DnsZones {
     const DnsZone* zone = nullptr;
   };
 
+  // Of the apexes of one length, as most lengths have one at most: how many there are, and where the last one is.
+  struct OfLength {
+    uint32_t count = 0;
+    uint32_t bucket = 0;
+  };
+
   std::vector<std::shared_ptr<const DnsZone>> zones_;
-  bool large_ = false;
-  std::vector<Bucket> buckets_;           // open addressing by the hash of the apex, a power of two, half full at most
-  std::bitset<kDnsMaxName + 1> lengths_;  // of all apexes
+  std::vector<Bucket> buckets_;  // open addressing by the hash of the apex, a power of two, half full at most
+  std::array<OfLength, kDnsMaxName + 1> lengths_{};
 };
 
 }  // namespace qure

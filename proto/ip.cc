@@ -66,7 +66,7 @@ ParseError ParseIpv4(ConstBytes packet, bool checksum_verified, IpView* out) {
   const uint16_t total_length = ip->total_length.value();
   if (header_length < sizeof(Ipv4Header) || header_length > packet.size()) return Reason::ip4_header_length;
   if (total_length < header_length || total_length > packet.size()) return Reason::ip4_total_length;
-  if (!checksum_verified && InternetChecksum(packet.first(header_length)) != Be16(0)) return Reason::ip4_checksum;
+  if (!checksum_verified && Ipv4HeaderChecksum(packet.first(header_length)) != Be16(0)) return Reason::ip4_checksum;
   // RFC 1122 §3.2.1.3: (c), (g) and class D are never a source; (a) only while a host learns its address.
   if (ip->source.is_zero() || ip->source.is_multicast() || ip->source == kLimitedBroadcast ||
       ip->source.is_loopback()) {

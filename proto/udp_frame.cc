@@ -38,7 +38,7 @@ void WriteUdpFrame(const UdpFields& fields, ConstBytes payload, MutableBytes out
          .checksum = Be16(0),
          .source = fields.source,
          .destination = fields.destination};
-  ip->checksum = InternetChecksum(out.subspan(kIpOffset, sizeof(Ipv4Header)));
+  ip->checksum = Ipv4HeaderChecksum(out.subspan(kIpOffset, sizeof(Ipv4Header)));
 
   const MutableBytes segment = out.subspan(kUdpOffset);
   auto* udp = MutableHeaderAt<UdpHeader>(segment, 0);

@@ -229,26 +229,25 @@ TEST(Packet, FramesOfABurstDoNotDisturbEachOther) {
 }
 
 // What is fetched ahead for a burst changes no answer, and whatever stands in a query, nothing beyond it is read.
-TEST(Packet, QueriesOfALargeZone) {
+TEST(Packet, QueriesLookedUpAhead) {
   const auto wire = [](const std::string& text) {
     const Bytes name = WireName(text);
     return std::string(name.begin(), name.end());
   };
-  DnsZoneBuilder builder(wire("large.example"), 1);
+  DnsZoneBuilder builder(wire("zone.example"), 1);
   builder.Add(
-      {wire("large.example"), kDnsTypeSoa, 60, wire("large.example") + wire("large.example") + std::string(20, '\1')});
-  for (int i = 0; i < 10'000; ++i) {
-    builder.Add({wire("n" + std::to_string(i) + ".large.example"), kDnsTypeA, 60, "\x0a\x01" + std::string(2, '\2')});
+      {wire("zone.example"), kDnsTypeSoa, 60, wire("zone.example") + wire("zone.example") + std::string(20, '\1')});
+  for (int i = 0; i < 1000; ++i) {
+    builder.Add({wire("n" + std::to_string(i) + ".zone.example"), kDnsTypeA, 60, "\x0a\x01" + std::string(2, '\2')});
   }
   Snapshot snapshot = SiteSnapshot();
   snapshot.dns = std::make_shared<const DnsAuthority>(
       DnsAuthority{.zones = DnsZones({std::make_shared<const DnsZone>(builder.Build())})});
-  ASSERT_TRUE(snapshot.dns->zones.large());
 
   std::vector<Bytes> frames;
   for (size_t i = 0; i < kBurst; ++i) {
-    const char* const zone = i % 8 == 7 ? ".elsewhere.example" : ".large.example";
-    Bytes message = Build(Dns{.name = "n" + std::to_string(i * 300) + zone});
+    const char* const zone = i % 8 == 7 ? ".elsewhere.example" : ".zone.example";
+    Bytes message = Build(Dns{.name = "n" + std::to_string(i * 30) + zone});
     if (i % 4 == 1) message.resize(message.size() - i % 32);
     if (i % 4 == 3) message[12] = static_cast<uint8_t>(63 + i);
     frames.push_back(Build(Ether{kServiceMac4, kGatewayMac, 0x0800},
