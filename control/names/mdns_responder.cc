@@ -51,9 +51,7 @@ Duration MdnsResponder::Random(Duration least, Duration most) {
 
 // ------------------------------------------------------------------------------------------------------- publication
 
-void MdnsResponder::Publish(const std::vector<MdnsEntry>& entries, std::vector<IpAddress> own, bool peers_go_on,
-                            MonoTime now) {
-  own_ = std::move(own);
+void MdnsResponder::Publish(const std::vector<MdnsEntry>& entries, bool peers_go_on, MonoTime now) {
   std::vector<Held> before = std::exchange(held_, {});
   std::set<Name> unique;
   const MonoTime start = now + (losses_ >= kManyLosses ? kAfterManyLosses : Random({}, kProbeInterval));

@@ -37,8 +37,10 @@ class MdnsResponder {
   explicit MdnsResponder(uint64_t seed);
 
   // New names are probed and announced; what is gone gets a goodbye, except lasting records if `peers_go_on`.
-  // `own`: addresses of this node; what comes from them is never a conflict.
-  void Publish(const std::vector<MdnsEntry>& entries, std::vector<IpAddress> own, bool peers_go_on, MonoTime now);
+  void Publish(const std::vector<MdnsEntry>& entries, bool peers_go_on, MonoTime now);
+  // The addresses of this node: what comes from them is never a conflict.
+  void SetOwn(std::vector<IpAddress> addresses) { own_ = std::move(addresses); }
+  const std::vector<IpAddress>& own() const { return own_; }
   // A message that does not parse is nothing.
   void OnMessage(ConstBytes message, const Endpoint& sender, MonoTime now);
   // To be called when NextDeadline() has come, and after each of the above.

@@ -137,17 +137,17 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
   Link(asio::io_context& io, MdnsService* service, int family, uint64_t seed)
       : service_(service), family_(family), seed_(seed), socket_(io), timer_(io), responder_(seed) {}
 
-  // Opens the socket, or again when the interface or the node's address is another one.
+  // Opens the socket, or again when the interface or the node's address is another one. Further addresses come and go.
   void Check(const std::string& interface, const Ipv4Address& own) {
     const unsigned index = if_nametoindex(interface.c_str());
-    if (socket_.is_open() && index == index_ && own == own_) return;
+    if (socket_.is_open() && index == index_ && own == own_) return responder_.SetOwn(AddressesOf(interface));
     Close();
     if (index == 0 || (family_ == AF_INET && own.is_zero())) return;
     Open(interface, index, own);
   }
 
   void Publish(const std::vector<MdnsEntry>& entries, bool peers_go_on) {
-    responder_.Publish(entries, AddressesOf(interface_), peers_go_on, SteadyNow());
+    responder_.Publish(entries, peers_go_on, SteadyNow());
     Pump();
   }
 
@@ -170,6 +170,7 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
 
   bool open() const { return socket_.is_open(); }
   bool settled() const { return responder_.settled(); }
+  const std::vector<IpAddress>& addresses() const { return responder_.own(); }
   int family() const { return family_; }
 
  private:
@@ -188,10 +189,10 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
       return;
     }
     index_ = index;
-    interface_ = interface;
     own_ = own;
     socket_.assign(fd.Release());
     responder_ = MdnsResponder(seed_ ^ static_cast<uint64_t>(SteadyNow().ns));
+    responder_.SetOwn(AddressesOf(interface));
     Publish(service_->entries_, false);
     Receive();
   }
@@ -278,7 +279,6 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
   asio::steady_timer timer_;
   MdnsResponder responder_;
   unsigned index_ = 0;
-  std::string interface_;
   Ipv4Address own_;
 };
 
@@ -339,9 +339,12 @@ void MdnsService::Stop() {
 nlohmann::ordered_json MdnsService::Show() const {
   nlohmann::ordered_json links = nlohmann::ordered_json::array();
   for (const auto& link : links_) {
+    nlohmann::ordered_json addresses = nlohmann::ordered_json::array();
+    for (const IpAddress& address : link->addresses()) addresses.push_back(ToString(address));
     links.push_back({{"family", link->family() == AF_INET ? "ipv4" : "ipv6"},
                      {"open", link->open()},
-                     {"settled", link->settled()}});
+                     {"settled", link->settled()},
+                     {"own_addresses", std::move(addresses)}});
   }
   nlohmann::ordered_json names = nlohmann::ordered_json::array();
   for (const MdnsEntry& entry : entries_) {

@@ -47,6 +47,8 @@ bool Has(const std::vector<MdnsRecord>& records, const MdnsRecord& record) {
 
 class MdnsResponderTest : public testing::Test {
  protected:
+  MdnsResponderTest() { responder_.SetOwn({kOwn}); }
+
   // What is sent until `span` has passed, with the times.
   std::vector<std::pair<MonoTime, MdnsMessage>> Run(Duration span) {
     std::vector<std::pair<MonoTime, MdnsMessage>> sent;
@@ -72,7 +74,7 @@ class MdnsResponderTest : public testing::Test {
     responder_.OnMessage(WriteMdns(message), from, now_);
   }
   void Settle(bool lasting = false) {
-    responder_.Publish(Entries(lasting), {kOwn}, false, now_);
+    responder_.Publish(Entries(lasting), false, now_);
     Run(Seconds(10));
     ASSERT_TRUE(responder_.settled());
   }
@@ -89,7 +91,7 @@ class MdnsResponderTest : public testing::Test {
 };
 
 TEST_F(MdnsResponderTest, ProbesThreeTimesAndAnnouncesTwice) {
-  responder_.Publish(Entries(false), {kOwn}, false, now_);
+  responder_.Publish(Entries(false), false, now_);
   const auto sent = Run(Seconds(10));
   ASSERT_EQ(sent.size(), 5u);
   for (int i = 0; i < 3; ++i) {
@@ -246,18 +248,18 @@ TEST_F(MdnsResponderTest, SimpleResolversGetPlainDns) {
 
 TEST_F(MdnsResponderTest, GoodbyeUnlessAPeerGoesOn) {
   Settle(/*lasting=*/true);
-  responder_.Publish({{kHost, true}, {kSrv, true}, {kTxt, true}}, {kOwn}, /*peers_go_on=*/false, now_);
+  responder_.Publish({{kHost, true}, {kSrv, true}, {kTxt, true}}, /*peers_go_on=*/false, now_);
   auto sent = Run(Seconds(3));
   ASSERT_EQ(sent.size(), 1u);
   ASSERT_EQ(sent[0].second.answers.size(), 1u);
   EXPECT_EQ(sent[0].second.answers[0].rdata, kPointer.rdata);
   EXPECT_EQ(sent[0].second.answers[0].ttl, 0u);
-  responder_.Publish({}, {kOwn}, /*peers_go_on=*/true, now_);
+  responder_.Publish({}, /*peers_go_on=*/true, now_);
   EXPECT_TRUE(Run(Seconds(3)).empty());
 }
 
 TEST_F(MdnsResponderTest, ANameThatAnotherHoldsIsLost) {
-  responder_.Publish({{kHost, false}}, {kOwn}, false, now_);
+  responder_.Publish({{kHost, false}}, false, now_);
   const MdnsRecord theirs = With(kHost, "\xc0\2\1\7");
   for (int i = 0; i < 20; ++i) {
     for (const auto& [at, message] : Run(Milliseconds(100))) {
@@ -284,7 +286,7 @@ TEST_F(MdnsResponderTest, EchoesAreNoConflict) {
   Hear(Response(With(kHost, "\xc0\2\1\7")), {kOwn, kMdnsPort});
   EXPECT_TRUE(responder_.settled());
   const MdnsRecord next = With(kHost, "\xc0\2\1\2");
-  responder_.Publish({{next, false}}, {kOwn}, false, now_);
+  responder_.Publish({{next, false}}, false, now_);
   Run(Seconds(2));
   Hear(Response(kHost));  // what it was before
   EXPECT_TRUE(responder_.settled());
@@ -294,7 +296,7 @@ TEST_F(MdnsResponderTest, TheGreaterOfTwoProbesWins) {
   for (const bool greater : {true, false}) {
     MdnsResponder fresh(2);
     responder_ = fresh;
-    responder_.Publish({{kHost, false}}, {kOwn}, false, now_);
+    responder_.Publish({{kHost, false}}, false, now_);
     Run(Milliseconds(300));
     MdnsMessage rival = Ask(Wire("home.local"), kDnsTypeAny);
     rival.authority = {With(kHost, greater ? "\xc0\2\1\xff" : std::string("\xc0\2\1\0", 4))};

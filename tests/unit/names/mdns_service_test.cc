@@ -11,7 +11,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <asio/ip/multicast.hpp>
 #include <asio/ip/udp.hpp>
@@ -85,6 +87,11 @@ bool Settled(const MdnsService& service) {
   return link.at("open") && link.at("settled");
 }
 
+bool Knows(const MdnsService& service, const std::string& own) {
+  const auto addresses = service.Show().at("links").at(1).at("own_addresses").get<std::vector<std::string>>();
+  return std::ranges::count(addresses, own) > 0;
+}
+
 TEST_F(MdnsServiceTest, WhatComesFromAnAddressOfThisNodeIsNoConflict) {
   InNewNetworkNamespace([this] {
     Run("ip link add lan0 type veth peer name far0 && ip link set far0 up && ip link set lan0 up");
@@ -96,14 +103,18 @@ TEST_F(MdnsServiceTest, WhatComesFromAnAddressOfThisNodeIsNoConflict) {
     service.OnFacts(facts);
     service.Configure({.name = "home"});
     Until([&] { return Settled(service); });
+    Run("ip addr add 2001:db8:2::12/64 dev lan0 nodad");  // as addresses come some time after the link is up
+    Until([&] { return Knows(service, "2001:db8:2::12"); });
 
     const MdnsMessage conflict = {.flags = kDnsFlagResponse | kDnsFlagAuthoritative,
                                   .answers = {{kNode, kDnsTypeA, "\xc0\2\1\7", 120, true}}};
     const MdnsMessage query = {.questions = {{.name = kNode, .type = kDnsTypeTxt}}};
     udp::socket self = Host(io_, "2001:db8:2::11");
+    udp::socket later = Host(io_, "2001:db8:2::12");
     udp::socket other = Host(io_, "2001:db8:2::7");
     udp::socket group = Host(io_, "::");
     Send(conflict, &self);
+    Send(conflict, &later);
     Send(query, &other);
     Until([&] { return HearsTypes(&group); });  // only what is ours is answered, and the conflict came first
     EXPECT_TRUE(Settled(service));
