@@ -5,17 +5,12 @@
 #include "control/core/timers.h"
 #include "control/io/cluster_key.h"
 #include "control/io/text.h"
+#include "control/names/request.h"
 
 namespace qure {
 namespace {
 
 using nlohmann::json;
-
-// Null unless the member is there and is a string.
-const std::string* Text(const json& request, std::string_view key) {
-  const auto found = request.find(key);
-  return found == request.end() ? nullptr : found->get_ptr<const std::string*>();
-}
 
 absl::StatusOr<Command> ReadMaintenance(const json& request) {
   const auto on = request.find("on");
@@ -26,7 +21,7 @@ absl::StatusOr<Command> ReadMaintenance(const json& request) {
 // {"node": …}: this one if it is not named.
 absl::StatusOr<NodeId> ReadNode(const json& request, const ControllerStatus& status) {
   if (!request.contains("node")) return status.node_id;
-  const std::string* const node = Text(request, "node");
+  const std::string* const node = TextIn(request, "node");
   if (node == nullptr) return absl::InvalidArgumentError("the node is a name or the beginning of an id");
   return FindNode(*node, status);
 }
@@ -59,7 +54,7 @@ absl::StatusOr<Command> ReadDraining(const json& request, const ControllerStatus
 }
 
 absl::StatusOr<Command> ReadWeight(const json& request, const ControllerStatus& status) {
-  const std::string* const service = Text(request, "service");
+  const std::string* const service = TextIn(request, "service");
   if (service == nullptr) return absl::InvalidArgumentError("weight: name a service; `qurectl services` lists them");
   const absl::StatusOr<NodeId> node = ReadNode(request, status);
   if (!node.ok()) return node.status();
@@ -74,7 +69,7 @@ absl::StatusOr<Command> ReadWeight(const json& request, const ControllerStatus& 
 }
 
 absl::StatusOr<Command> ReadKeyCommand(const json& request) {
-  const std::string* const action = Text(request, "action");
+  const std::string* const action = TextIn(request, "action");
   const auto id = request.find("id");
   if (action == nullptr) return absl::InvalidArgumentError("key: add, use, remove or list");
   // 0 is the key of an open cluster.
@@ -84,7 +79,7 @@ absl::StatusOr<Command> ReadKeyCommand(const json& request) {
   if (*action == "use") return UseKey{.id = number};
   if (*action == "remove") return RemoveKey{.id = number};
   if (*action != "add") return absl::InvalidArgumentError("key: add, use, remove or list");
-  const std::string* const text = Text(request, "key");
+  const std::string* const text = TextIn(request, "key");
   const std::optional<ClusterKey> key = text == nullptr ? std::nullopt : ParseClusterKey(*text);
   if (!key) return absl::InvalidArgumentError("a key is 64 hexadecimal digits; make one with `qurectl key new`");
   return AddKey{.id = number, .key = *key};
@@ -110,14 +105,14 @@ absl::StatusOr<NodeId> FindNode(std::string_view name_or_prefix, const Controlle
 }
 
 std::optional<absl::StatusOr<Command>> ReadCommand(const json& request, const ControllerStatus& status) {
-  const std::string* const command = Text(request, "command");
+  const std::string* const command = TextIn(request, "command");
   if (command == nullptr) return std::nullopt;
   if (*command == "maintenance") return ReadMaintenance(request);
   if (*command == "handover") return ReadHandover(request, status);
   if (*command == "drain") return ReadDraining(request, status);
   if (*command == "weight") return ReadWeight(request, status);
   if (*command == "key") {
-    const std::string* const action = Text(request, "action");
+    const std::string* const action = TextIn(request, "action");
     if (action != nullptr && *action == "list") return std::nullopt;
     return ReadKeyCommand(request);
   }

@@ -11,6 +11,7 @@
 #include "control/core/balancer.h"
 #include "control/core/identity.h"
 #include "control/io/text.h"
+#include "control/names/request.h"
 #include "dataplane/pipeline.h"
 #include "proto/endpoint.h"
 #include "proto/ethernet.h"
@@ -262,12 +263,8 @@ ordered_json ExplainFrame(const Snapshot& snapshot, const Batch& batch, const Vi
 
 absl::StatusOr<ExplainQuestion> ReadExplainQuestion(const json& request) {
   ExplainQuestion question;
-  const auto text_of = [&](const char* member, const char* otherwise) {
-    const auto found = request.find(member);
-    return found != request.end() && found->is_string() ? found->get<std::string>() : otherwise;
-  };
-  const std::string from = text_of("from", "");
-  const std::string to = text_of("to", "");
+  const std::string from = TextIn(request, "from", "");
+  const std::string to = TextIn(request, "to", "");
   for (const std::string* text : {&from, &to}) {
     const bool source = text == &from;
     const std::optional<Endpoint> endpoint = ParseEndpoint(*text);
@@ -281,7 +278,7 @@ absl::StatusOr<ExplainQuestion> ReadExplainQuestion(const json& request) {
   if (question.source.is_v6() != question.destination.is_v6()) {
     return absl::InvalidArgumentError("one address is IPv4 and the other IPv6; give two of one kind");
   }
-  const std::string protocol = text_of("protocol", "tcp");
+  const std::string protocol = TextIn(request, "protocol", "tcp");
   if (protocol != "tcp" && protocol != "udp") return absl::InvalidArgumentError("the protocol is tcp or udp");
   question.protocol = protocol == "tcp" ? kProtocolTcp : kProtocolUdp;
   return question;

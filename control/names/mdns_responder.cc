@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "proto/dns.h"
 #include "proto/dns_name.h"
@@ -186,10 +187,7 @@ void MdnsResponder::OnQuery(const MdnsMessage& query, const Endpoint& sender, Mo
   std::vector<Held*> spread;
   for (size_t i = 0; i < std::min(query.questions.size(), kMostQuestions); ++i) {
     const MdnsQuestion& question = query.questions[i];
-    if (std::find(query.questions.begin(), query.questions.begin() + static_cast<ptrdiff_t>(i), question) !=
-        query.questions.begin() + static_cast<ptrdiff_t>(i)) {
-      continue;
-    }
+    if (std::ranges::count(std::span(query.questions).first(i), question) > 0) continue;
     for (Held* held : Matching(question)) {
       if (IsKnown(*held, query.answers)) continue;
       const bool fresh = held->sent && now - *held->sent < Seconds(held->record.ttl) / 4;  // §5.4

@@ -12,6 +12,7 @@
 #include "control/names/cached_answer.h"
 #include "control/names/clock.h"
 #include "control/names/lookup.h"
+#include "control/names/request.h"
 
 namespace qure {
 namespace {
@@ -30,12 +31,6 @@ ordered_json ShowZone(const DnsZone& zone, std::string_view from) {
           {"serial", zone.serial()},
           {"names", zone.name_count()},
           {"records", zone.record_count()}};
-}
-
-// A member of what an operator asks; what is no text counts as not given.
-std::string TextIn(const json& question, const char* member, const char* otherwise) {
-  const auto found = question.find(member);
-  return found != question.end() && found->is_string() ? found->get<std::string>() : otherwise;
 }
 
 ordered_json ShowServer(const DnsServer& server) {

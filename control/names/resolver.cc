@@ -63,21 +63,24 @@ void Resolver::Resolve(const DnsQuestion& question, Done done) {
   Fetch(question, std::move(done));
 }
 
+bool Resolver::HasRoomFor(const DnsQuestion& question) const {
+  return waiting_ < kMostWaiting && (under_way_.contains(question) || under_way_.size() < kMostUnderWay);
+}
+
 // Whether it is known that to wait would be in vain (RFC 8767 §5), or there is no room to.
 bool Resolver::GivesStaleAtOnce(MonoTime now, const DnsQuestion& question, const DnsCache::Hit& stale) const {
-  if (now < stale.retry_at || waiting_ >= kMostWaiting) return true;
+  if (now < stale.retry_at || !HasRoomFor(question)) return true;
   const auto search = under_way_.find(question);
-  return search != under_way_.end() ? search->second->gave_stale : under_way_.size() >= kMostUnderWay;
+  return search != under_way_.end() && search->second->gave_stale;
 }
 
 void Resolver::Fetch(const DnsQuestion& question, Done done) {
-  const auto same = under_way_.find(question);
-  if (waiting_ >= kMostWaiting || (same == under_way_.end() && under_way_.size() >= kMostUnderWay)) {
+  if (!HasRoomFor(question)) {
     ++counts_.refused;
     return done({.rcode = kDnsServFail});
   }
   ++waiting_;
-  if (same != under_way_.end()) {
+  if (const auto same = under_way_.find(question); same != under_way_.end()) {
     ++counts_.merged;
     same->second->waiting.push_back(std::move(done));
     return;

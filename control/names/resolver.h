@@ -47,6 +47,7 @@ class Resolver {
  private:
   struct Search;
 
+  bool HasRoomFor(const DnsQuestion& question) const;
   bool GivesStaleAtOnce(MonoTime now, const DnsQuestion& question, const DnsCache::Hit& stale) const;
   std::vector<Done> TakeWaiting(Search* search);
   void Next(const std::shared_ptr<Search>& search);
