@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "dataplane/cluster_filter.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/mbuf_frame.h"
-#include "proto/udp_frame.h"
+#include "dataplane/pipeline/cluster_filter.h"
+#include "proto/net/udp_frame.h"
 
 namespace qure {
 namespace {
@@ -40,21 +40,22 @@ std::array<uint8_t, 16> RandomSalt() {
 
 }  // namespace
 
-ClusterWorker::ClusterWorker(const ClusterOptions& options, LeaseGate* gate, Heart::Emit emit, Counter* unsent)
+ClusterWorker::ClusterWorker(const ClusterOptions& options, LeaseGate* gate, Heartbeater::Emit emit, Counter* unsent)
     : options_(options), unsent_(unsent) {
-  if (options.heart == nullptr) return;
-  heart_.emplace(
-      gate, [this](const HeartPlan& plan, ConstBytes datagram) { Send(plan, datagram); }, RandomSalt, std::move(emit));
+  if (options.heartbeater == nullptr) return;
+  heartbeater_.emplace(
+      gate, [this](const HeartbeatPlan& plan, ConstBytes datagram) { Send(plan, datagram); }, RandomSalt,
+      std::move(emit));
 }
 
 void ClusterWorker::Begin(MonoTime now, const Snapshot& snapshot) {
   snapshot_ = &snapshot;
-  awake_ = snapshot.heart != nullptr && snapshot.heart->role != HeartRole::kSilent;
-  if (heart_) heart_->Use(now, snapshot.heart);
+  awake_ = snapshot.heartbeater != nullptr && snapshot.heartbeater->role != HeartbeatRole::kSilent;
+  if (heartbeater_) heartbeater_->Use(now, snapshot.heartbeater);
 }
 
 bool ClusterWorker::Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf) {
-  if (reason == Reason::cluster_heartbeat && heart_) {
+  if (reason == Reason::cluster_heartbeat && heartbeater_) {
     Hear(mbuf, parsed.transport);
     return true;
   }
@@ -63,9 +64,9 @@ bool ClusterWorker::Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf) {
   return ring != nullptr && rte_ring_enqueue(ring, mbuf) == 0;
 }
 
-// The time is read here, after the frame was received: the heart's safety rests on it.
+// The time is read here, after the frame was received: the heartbeater's safety rests on it.
 void ClusterWorker::Hear(rte_mbuf* mbuf, uint16_t transport) {
-  heart_->Receive(Now(), ClusterPayload(BytesOf(mbuf), transport));
+  heartbeater_->Receive(Now(), ClusterPayload(BytesOf(mbuf), transport));
   rte_pktmbuf_free(mbuf);
 }
 
@@ -79,31 +80,31 @@ void ClusterWorker::HearOthers() {
   }
 }
 
-void ClusterWorker::Beat(Duration stall) {
-  if (!heart_) return;
+void ClusterWorker::NoteControlAlive(Duration stall) {
+  if (!heartbeater_) return;
   HearOthers();
   if (!awake_) {
-    if (!std::exchange(reported_, true)) options_.heart->Set(heart_->counters(), heart_->status());
+    if (!std::exchange(reported_, true)) options_.heartbeater->Set(heartbeater_->counters(), heartbeater_->status());
     return;
   }
   const bool drained = Drained();  // before the time is read: what comes in between is not overlooked
   const MonoTime now = Now();
-  heart_->Round(now, snapshot_->heart, stall, drained);
+  heartbeater_->Round(now, snapshot_->heartbeater, stall, drained);
   reported_ = false;
   if (now < next_report_) return;
   next_report_ = now + kReportInterval;
-  options_.heart->Set(heart_->counters(), heart_->status());
+  options_.heartbeater->Set(heartbeater_->counters(), heartbeater_->status());
 }
 
-// All that arrived at any worker before the heart's deadline has been received, and heard.
+// All that arrived at any worker before the heartbeater's deadline has been received, and heard.
 bool ClusterWorker::Drained() const {
-  const int64_t deadline = heart_->NextDeadline().ns;
+  const int64_t deadline = heartbeater_->NextDeadline().ns;
   const auto received = [&](const WorkerCounters& worker) { return worker.received_before_ns.value() >= deadline; };
   if (!std::ranges::all_of(options_.workers, received)) return false;
   return options_.heartbeats == nullptr || rte_ring_empty(options_.heartbeats) == 1;
 }
 
-void ClusterWorker::Send(const HeartPlan& plan, ConstBytes datagram) {
+void ClusterWorker::Send(const HeartbeatPlan& plan, ConstBytes datagram) {
   rte_mbuf* const mbuf = sent_count_ < kMaxSent ? rte_pktmbuf_alloc(options_.pool) : nullptr;
   if (mbuf == nullptr) return unsent_->Add(1);
   const auto length = static_cast<uint16_t>(kUdpFrameHeaders + datagram.size());
@@ -126,7 +127,7 @@ std::span<rte_mbuf*> ClusterWorker::TakeSent() {
 }
 
 MonoTime ClusterWorker::deadline() const {
-  return heart_ ? heart_->NextDeadline() : kNever;
+  return heartbeater_ ? heartbeater_->NextDeadline() : kNever;
 }
 
 std::vector<Datagram> TakeMessages(rte_ring* messages) {

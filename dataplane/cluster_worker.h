@@ -1,4 +1,5 @@
-// A worker's part in the cluster: datagrams go to the control thread, heartbeats to the heart, which lives in worker 0.
+// A worker's part in the cluster: datagrams go to the control thread, heartbeats to the heartbeater, which lives in
+// worker 0.
 #pragma once
 
 #include <array>
@@ -7,12 +8,12 @@
 #include <span>
 #include <vector>
 
-#include "dataplane/counters.h"
-#include "dataplane/frame.h"
-#include "dataplane/heart.h"
-#include "dataplane/heart_report.h"
-#include "dataplane/lease_gate.h"
-#include "proto/datagram.h"
+#include "dataplane/heartbeat_report.h"
+#include "dataplane/lease/heartbeater.h"
+#include "dataplane/lease/lease_gate.h"
+#include "dataplane/pipeline/counters.h"
+#include "dataplane/pipeline/frame.h"
+#include "proto/cluster/datagram.h"
 #include "proto/snapshot.h"
 #include "proto/time.h"
 
@@ -24,17 +25,17 @@ namespace qure {
 
 // The rings are made for several producers and one consumer.
 struct ClusterOptions {
-  rte_mempool* pool = nullptr;              // for what the heart sends
+  rte_mempool* pool = nullptr;              // for what the heartbeater sends
   rte_ring* messages = nullptr;             // mbufs to the control thread
   rte_ring* heartbeats = nullptr;           // mbufs of the other workers to worker 0
-  HeartReport* heart = nullptr;             // what the heart tells of itself; null in all workers but the first
+  HeartbeatReport* heartbeater = nullptr;   // what the heartbeater tells of itself; null in all workers but the first
   std::span<const WorkerCounters> workers;  // all of them
 };
 
 class ClusterWorker {
  public:
-  // `unsent` counts what the heart could not send for want of an mbuf.
-  ClusterWorker(const ClusterOptions& options, LeaseGate* gate, Heart::Emit emit, Counter* unsent);
+  // `unsent` counts what the heartbeater could not send for want of an mbuf.
+  ClusterWorker(const ClusterOptions& options, LeaseGate* gate, Heartbeater::Emit emit, Counter* unsent);
 
   // At the start of a round: what is received from now on is judged by this snapshot.
   void Begin(MonoTime now, const Snapshot& snapshot);
@@ -42,27 +43,27 @@ class ClusterWorker {
   // Takes a frame of verdict kControl. False: no room, the caller still has it.
   bool Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf);
 
-  // After everything was received. Worker 0's heart beats; what it sends has to leave before anything else.
-  void Beat(Duration stall);
+  // After everything was received. Worker 0's heartbeater heartbeats; what it sends has to leave before anything else.
+  void NoteControlAlive(Duration stall);
   std::span<rte_mbuf*> TakeSent();
 
   bool awake() const { return awake_; }  // part of a lease: sleep shortly
-  MonoTime deadline() const;             // the heart's next
+  MonoTime deadline() const;             // the heartbeater's next
 
  private:
   void Hear(rte_mbuf* mbuf, uint16_t transport);
   void HearOthers();
-  void Send(const HeartPlan& plan, ConstBytes datagram);
+  void Send(const HeartbeatPlan& plan, ConstBytes datagram);
   bool Drained() const;
 
   static constexpr size_t kMaxSent = 3 * kBurst;
 
   const ClusterOptions options_;
-  std::optional<Heart> heart_;
+  std::optional<Heartbeater> heartbeater_;
   const Snapshot* snapshot_ = nullptr;  // of this round
   Counter* const unsent_;
   bool awake_ = false;
-  bool reported_ = true;  // what the heart told last
+  bool reported_ = true;  // what the heartbeater told last
   MonoTime next_report_;
   size_t sent_count_ = 0;
   std::array<rte_mbuf*, kMaxSent> sent_;

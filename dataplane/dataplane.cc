@@ -22,7 +22,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/cluster_worker.h"
 #include "dataplane/environment.h"
-#include "dataplane/heart_report.h"
+#include "dataplane/heartbeat_report.h"
 #include "dataplane/publisher.h"
 #include "dataplane/telemetry.h"
 #include "dataplane/worker.h"
@@ -96,14 +96,14 @@ struct Dataplane::Impl {
   explicit Impl(unsigned worker_count)
       : publisher(worker_count),
         counters(std::make_unique<WorkerCounters[]>(worker_count)),
-        questions(std::make_unique<FlowQuestion[]>(worker_count)) {}
+        questions(std::make_unique<FlowLookup[]>(worker_count)) {}
   ~Impl();
 
   absl::Status Open(const DataplaneOptions& options);
   absl::Status OpenRings(unsigned worker_count);
   void MakeWorkers(const DataplaneOptions& options);
   static void Drain(rte_ring* ring);
-  static bool Ask(FlowQuestion::State what, const FlowKey& key, FlowQuestion* question);
+  static bool Ask(FlowLookup::State what, const FlowKey& key, FlowLookup* question);
 
   std::unique_ptr<rte_mempool, Free> pool;
   std::unique_ptr<rte_ring, Free> control;
@@ -118,9 +118,9 @@ struct Dataplane::Impl {
 
   Publisher publisher;
   LeaseGate gate;
-  HeartReport heart;
+  HeartbeatReport heartbeater;
   std::unique_ptr<WorkerCounters[]> counters;
-  std::unique_ptr<FlowQuestion[]> questions;  // one per worker
+  std::unique_ptr<FlowLookup[]> questions;  // one per worker
   std::vector<std::unique_ptr<Worker>> workers;
   std::atomic<bool> stop = false;  // written by the control thread, read by the workers
   bool running = false;
@@ -160,12 +160,11 @@ absl::Status Dataplane::Impl::OpenRings(unsigned worker_count) {
   heartbeats.reset(rte_ring_create("qure_heartbeats", kHeartbeats, SOCKET_ID_ANY, RING_F_SC_DEQ));
   if (heartbeats == nullptr) return NoMemory("heartbeat ring");
   flow_reports.reset(
-      rte_ring_create_elem("qure_flow_reports", sizeof(FlowException), kFlowReports, SOCKET_ID_ANY, RING_F_SC_DEQ));
+      rte_ring_create_elem("qure_flow_reports", sizeof(PinnedFlow), kFlowReports, SOCKET_ID_ANY, RING_F_SC_DEQ));
   if (flow_reports == nullptr) return NoMemory("flow report ring");
   for (unsigned id = 0; id < worker_count; ++id) {
-    flow_lessons.emplace_back(rte_ring_create_elem(absl::StrCat("qure_flow_lessons_", id).c_str(),
-                                                   sizeof(FlowException), kFlowLessons, SOCKET_ID_ANY,
-                                                   RING_F_SP_ENQ | RING_F_SC_DEQ));
+    flow_lessons.emplace_back(rte_ring_create_elem(absl::StrCat("qure_flow_lessons_", id).c_str(), sizeof(PinnedFlow),
+                                                   kFlowLessons, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
     if (flow_lessons.back() == nullptr) return NoMemory("flow lesson ring");
   }
   event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -189,7 +188,7 @@ void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
                                    .cluster = {.pool = pool.get(),
                                                .messages = messages.get(),
                                                .heartbeats = heartbeats.get(),
-                                               .heart = id == 0 ? &heart : nullptr,
+                                               .heartbeater = id == 0 ? &heartbeater : nullptr,
                                                .workers = {counters.get(), count}},
                                    .flows = {.flows = plan.flows,
                                              .seed = uint64_t{random()} << 32 | random(),
@@ -207,7 +206,7 @@ void Dataplane::Impl::Drain(rte_ring* ring) {
 }
 
 // Asks a worker and waits for its answer, some rounds at most.
-bool Dataplane::Impl::Ask(FlowQuestion::State what, const FlowKey& key, FlowQuestion* question) {
+bool Dataplane::Impl::Ask(FlowLookup::State what, const FlowKey& key, FlowLookup* question) {
   if (question->asked()) return false;  // an answer that came too late for the last question is not one to this
   const MonoTime end = Now() + kAwaitAnswer;
   question->key = key;
@@ -216,7 +215,7 @@ bool Dataplane::Impl::Ask(FlowQuestion::State what, const FlowKey& key, FlowQues
     const timespec pause = {.tv_sec = 0, .tv_nsec = kAwaitPause.ns};
     nanosleep(&pause, nullptr);
   }
-  return question->state == FlowQuestion::State::kKnown;
+  return question->state == FlowLookup::State::kKnown;
 }
 
 Dataplane::Impl::~Impl() {
@@ -327,31 +326,31 @@ std::vector<Datagram> Dataplane::TakeMessages() {
   return qure::TakeMessages(impl_->messages.get());
 }
 
-std::vector<FlowException> Dataplane::TakeFlowReports() {
-  std::vector<FlowException> taken(rte_ring_count(impl_->flow_reports.get()));
-  taken.resize(rte_ring_dequeue_burst_elem(impl_->flow_reports.get(), taken.data(), sizeof(FlowException),
+std::vector<PinnedFlow> Dataplane::TakeFlowReports() {
+  std::vector<PinnedFlow> taken(rte_ring_count(impl_->flow_reports.get()));
+  taken.resize(rte_ring_dequeue_burst_elem(impl_->flow_reports.get(), taken.data(), sizeof(PinnedFlow),
                                            static_cast<unsigned>(taken.size()), nullptr));
   return taken;
 }
 std::optional<FlowEntry> Dataplane::FindFlow(const FlowKey& key) {
   for (unsigned id = 0; id < worker_count(); ++id) {
-    FlowQuestion& question = impl_->questions[id];
-    if (Impl::Ask(FlowQuestion::State::kAsked, key, &question)) return question.entry;
+    FlowLookup& question = impl_->questions[id];
+    if (Impl::Ask(FlowLookup::State::kAsked, key, &question)) return question.entry;
   }
   return std::nullopt;
 }
 std::optional<std::vector<TopRemotes>> Dataplane::FindTop() {
   std::vector<TopRemotes> found;
   for (unsigned id = 0; id < worker_count(); ++id) {
-    FlowQuestion& question = impl_->questions[id];
-    if (!Impl::Ask(FlowQuestion::State::kAskedTop, {}, &question)) return std::nullopt;
+    FlowLookup& question = impl_->questions[id];
+    if (!Impl::Ask(FlowLookup::State::kAskedTop, {}, &question)) return std::nullopt;
     found.push_back(question.top);
   }
   return found;
 }
-void Dataplane::LearnFlows(const std::vector<FlowException>& flows) {
+void Dataplane::LearnFlows(const std::vector<PinnedFlow>& flows) {
   for (const auto& ring : impl_->flow_lessons) {
-    rte_ring_enqueue_burst_elem(ring.get(), flows.data(), sizeof(FlowException), static_cast<unsigned>(flows.size()),
+    rte_ring_enqueue_burst_elem(ring.get(), flows.data(), sizeof(PinnedFlow), static_cast<unsigned>(flows.size()),
                                 nullptr);
   }
 }
@@ -365,11 +364,11 @@ std::vector<DnsSample> Dataplane::TakeDnsSamples() {
   return samples;
 }
 
-HeartCounters Dataplane::heart_counters() const {
-  return impl_->heart.counters();
+HeartbeatCounters Dataplane::heartbeat_counters() const {
+  return impl_->heartbeater.counters();
 }
-HeartStatus Dataplane::heart_status() const {
-  return impl_->heart.status();
+HeartbeatStatus Dataplane::heartbeat_status() const {
+  return impl_->heartbeater.status();
 }
 
 unsigned Dataplane::worker_count() const {

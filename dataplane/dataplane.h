@@ -10,16 +10,16 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataplane/counters.h"
-#include "dataplane/flow_keeper.h"
-#include "dataplane/heart.h"
-#include "dataplane/lease_gate.h"
+#include "dataplane/lease/heartbeater.h"
+#include "dataplane/lease/lease_gate.h"
+#include "dataplane/pipeline/counters.h"
+#include "dataplane/pipeline/flow_keeper.h"
 #include "dataplane/port.h"
-#include "dataplane/port_spec.h"
-#include "proto/address.h"
 #include "proto/bytes.h"
-#include "proto/datagram.h"
+#include "proto/cluster/datagram.h"
 #include "proto/event.h"
+#include "proto/net/address.h"
+#include "proto/port_spec.h"
 #include "proto/snapshot.h"
 #include "proto/time.h"
 
@@ -73,10 +73,10 @@ class Dataplane {
   // Takes the cluster's datagrams that wait, but for heartbeats.
   std::vector<Datagram> TakeMessages();
 
-  // Takes what the workers have to tell of flows that this node owns by exception.
-  std::vector<FlowException> TakeFlowReports();
-  // Tells every worker of flows that others own by exception; what finds no room in their rings is lost.
-  void LearnFlows(const std::vector<FlowException>& flows);
+  // Takes what the workers have to tell of flows that this node owns by pinned flow.
+  std::vector<PinnedFlow> TakeFlowReports();
+  // Tells every worker of flows that others own by pinned flow; what finds no room in their rings is lost.
+  void LearnFlows(const std::vector<PinnedFlow>& flows);
 
   // What the workers' tables have for a flow; waits for their answer, some rounds at most.
   std::optional<FlowEntry> FindFlow(const FlowKey& key);
@@ -86,9 +86,9 @@ class Dataplane {
   // Takes the samples of DNS queries that wait.
   std::vector<DnsSample> TakeDnsSamples();
 
-  // The heart's of late, from any thread.
-  HeartCounters heart_counters() const;
-  HeartStatus heart_status() const;
+  // The heartbeater's of late, from any thread.
+  HeartbeatCounters heartbeat_counters() const;
+  HeartbeatStatus heartbeat_status() const;
 
   unsigned worker_count() const;
   const WorkerCounters& counters(unsigned worker) const;

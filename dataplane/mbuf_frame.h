@@ -3,7 +3,7 @@
 
 #include <rte_mbuf.h>
 
-#include "dataplane/frame.h"
+#include "dataplane/pipeline/frame.h"
 
 namespace qure {
 

@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataplane/port_spec.h"
-#include "proto/address.h"
+#include "proto/net/address.h"
+#include "proto/port_spec.h"
 
 struct rte_mempool;
 

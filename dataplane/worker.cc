@@ -17,7 +17,7 @@
 
 #include "dataplane/dataplane.h"
 #include "dataplane/mbuf_frame.h"
-#include "dataplane/pipeline.h"
+#include "dataplane/pipeline/pipeline.h"
 #include "dataplane/port.h"
 
 namespace qure {
@@ -37,7 +37,7 @@ constexpr Duration kEventCost = Milliseconds(1);
 constexpr Duration kEventBurst = Milliseconds(100);
 constexpr Duration kRepeatedCost = Milliseconds(10);  // a hundred a second of each kind that anybody may repeat at will
 
-// Events of the heart and of stalls that wait for room in the ring: more than the control thread ever needs.
+// Events of the heartbeater and of stalls that wait for room in the ring: more than the control thread ever needs.
 constexpr size_t kMaxWaiting = 256;
 
 // An answer waits so long for a lease in doubt: some round trips of a heartbeat. No more of them wait than come in at
@@ -81,10 +81,10 @@ bool RestoreVlan(rte_mbuf* mbuf) {
 }
 
 FlowOptions WithReports(const WorkerOptions& options) {
-  static_assert(sizeof(FlowException) % 4 == 0, "elements of an rte_ring");
+  static_assert(sizeof(PinnedFlow) % 4 == 0, "elements of an rte_ring");
   FlowOptions flows = options.flows;
-  flows.report = [ring = options.flow_reports](const FlowException& flow) {
-    FlowException element = flow;
+  flows.report = [ring = options.flow_reports](const PinnedFlow& flow) {
+    PinnedFlow element = flow;
     return rte_ring_enqueue_elem(ring, &element, sizeof(element)) == 0;
   };
   return flows;
@@ -117,7 +117,7 @@ Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* ga
 
 void Worker::Run(const std::atomic<bool>& stop) {
   prctl(PR_SET_TIMERSLACK, 1'000);  // ns; the default of 50 µs would double the shortest nap
-  // Several nodes may share a core, and a beat that comes late is a lease lost. Where it is not allowed it works
+  // Several nodes may share a core, and a heartbeat that comes late is a lease lost. Where it is not allowed it works
   // without, only less evenly.
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), -20);
   WatchInterrupts();
@@ -140,7 +140,7 @@ size_t Worker::RunOnce() {
   heartbeats_seen_ = 0;
   size_t frames = ReceiveControl(snapshot);
   frames += ReceiveLan(snapshot);
-  Beat(stall);
+  NoteControlAlive(stall);
   frames += ReceiveHost(snapshot);
   FlushLan();
   Transmit(options_.host_port, Reason::host_full, &to_host_, &counters_->host);
@@ -167,9 +167,9 @@ Duration Worker::CheckStall() {
   return stall;
 }
 
-// What the heart has to say leaves before everything else: answers wait for a lease, not the other way round.
-void Worker::Beat(Duration stall) {
-  cluster_.Beat(stall);
+// What the heartbeater has to say leaves before everything else: answers wait for a lease, not the other way round.
+void Worker::NoteControlAlive(Duration stall) {
+  cluster_.NoteControlAlive(stall);
   for (rte_mbuf* mbuf : cluster_.TakeSent()) {
     heartbeats_.mbufs[heartbeats_.count] = mbuf;
     heartbeats_.reasons[heartbeats_.count] = Reason::heartbeat_sent;
@@ -218,14 +218,14 @@ size_t Worker::ReceiveHost(const Snapshot& snapshot) {
 
 void Worker::TendFlows(const Snapshot& snapshot) {
   if (snapshot.balance != nullptr && rte_ring_empty(options_.flow_lessons) == 0) {
-    FlowException lessons[kLessonsPerRound];
+    PinnedFlow lessons[kLessonsPerRound];
     const unsigned count =
-        rte_ring_dequeue_burst_elem(options_.flow_lessons, lessons, sizeof(FlowException), kLessonsPerRound, nullptr);
+        rte_ring_dequeue_burst_elem(options_.flow_lessons, lessons, sizeof(PinnedFlow), kLessonsPerRound, nullptr);
     for (unsigned i = 0; i < count; ++i) flows_.Learn(round_start_, lessons[i]);
   }
   wake_control_ |= flows_.Round(round_start_, snapshot);
-  for (const CrowdSighting& sighting : flows_.TakeSightings()) {
-    const Event event{.kind = EventKind::kCrowd, .many = sighting.many, .ip = AddressOf(sighting.remote)};
+  for (const HeavyHitterSighting& sighting : flows_.TakeSightings()) {
+    const Event event{.kind = EventKind::kHeavyHitter, .many = sighting.many, .ip = AddressOf(sighting.remote)};
     if (!SendEvent(event)) counters_->events_lost.Add(1);
   }
 }
@@ -429,7 +429,7 @@ bool Worker::SendEvent(const Event& event) {
   return true;
 }
 
-// Of the heart and of stalls: each is said once, so none may be lost while the control thread is late.
+// Of the heartbeater and of stalls: each is said once, so none may be lost while the control thread is late.
 void Worker::SendSurely(const Event& event) {
   if (waiting_.empty() && SendEvent(event)) return;
   if (waiting_.size() < kMaxWaiting) {
@@ -452,11 +452,11 @@ void Worker::WatchInterrupts() {
   }
 }
 
-// Sleeps until a frame arrives, or for a nap where a port cannot tell; at most until the heart's next deadline.
+// Sleeps until a frame arrives, or for a nap where a port cannot tell; at most until the heartbeater's next deadline.
 void Worker::Idle() {
   const MonoTime start = Now();
   const Duration left = cluster_.deadline() - start;
-  if (left <= Duration{}) return;  // the heart waits for the queue to be found empty
+  if (left <= Duration{}) return;  // the heartbeater waits for the queue to be found empty
   publisher_->Offline(options_.id);
   const int wait_ms = cluster_.awake() ? kLeaseWaitMs : kInterruptWaitMs;
   if (options_.interrupts && left >= Milliseconds(wait_ms)) {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "dataplane/cluster_worker.h"
-#include "dataplane/counters.h"
-#include "dataplane/flow_keeper.h"
-#include "dataplane/frame.h"
-#include "dataplane/lease_gate.h"
+#include "dataplane/lease/lease_gate.h"
+#include "dataplane/pipeline/counters.h"
+#include "dataplane/pipeline/flow_keeper.h"
+#include "dataplane/pipeline/frame.h"
 #include "dataplane/publisher.h"
 #include "proto/time.h"
 
@@ -31,8 +31,8 @@ struct WorkerOptions {
   int event_fd = -1;            // eventfd that wakes the control thread
   ClusterOptions cluster;
   FlowOptions flows;
-  rte_ring* flow_reports = nullptr;  // FlowException elements to the control thread: flows that this node owns
-  rte_ring* flow_lessons = nullptr;  // FlowException elements from it: flows that others own
+  rte_ring* flow_reports = nullptr;  // PinnedFlow elements to the control thread: flows that this node owns
+  rte_ring* flow_lessons = nullptr;  // PinnedFlow elements from it: flows that others own
 };
 
 // Whether a control frame is sourced from a service MAC: travels in its mbuf through the control ring.
@@ -49,7 +49,7 @@ class Worker {
   // snapshot must have been published, and the reader be online.
   size_t RunOnce();
 
-  // When a sleeper has to be awake for the heart.
+  // When a sleeper has to be awake for the heartbeater.
   MonoTime next_deadline() const { return cluster_.deadline(); }
 
  private:
@@ -85,7 +85,7 @@ class Worker {
   size_t ReceiveControl(const Snapshot& snapshot);
   void NoteReceived(uint16_t count);
   void TendFlows(const Snapshot& snapshot);
-  void Beat(Duration stall);
+  void NoteControlAlive(Duration stall);
   void Load(From from, uint16_t count, Mbufs* mbufs, PortCounters* port);
   void Dispatch(From from, const Mbufs& mbufs);
   void ToCluster(Reason reason, size_t index, rte_mbuf* mbuf);

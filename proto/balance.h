@@ -1,4 +1,4 @@
-// Who gets which flows: the tables of shares of the current and the previous balance epoch, computed by the control
+// Who gets which flows: the Maglev lookup tables of the current and the previous balance epoch, computed by the control
 // thread, read by the workers.
 #pragma once
 
@@ -7,26 +7,26 @@
 #include <memory>
 #include <vector>
 
-#include "proto/address.h"
 #include "proto/flow.h"
+#include "proto/net/address.h"
 #include "proto/services.h"
 
 namespace qure {
 
-// Rows of a table of shares; prime, as Maglev needs it (Eisenbud et al. 2016, §3.4).
-inline constexpr uint32_t kShareRows = 65'537;
+// Rows of a Maglev lookup table; prime, as Maglev needs it (Eisenbud et al. 2016, §3.4).
+inline constexpr uint32_t kLookupTableSize = 65'537;
 
 // Row to owner. Never empty: a service that nobody serves has no table.
-using ShareTable = std::vector<NodeSlot>;
+using LookupTable = std::vector<NodeSlot>;
 
 // Remote addresses that open so many flows that one node is not to serve them all: a university, a carrier's NAT.
 // Sorted.
-using CrowdSet = std::vector<RemoteAddress>;
-inline constexpr size_t kMaxCrowds = 64;
+using HeavyHitterSet = std::vector<RemoteAddress>;
+inline constexpr size_t kMaxHeavyHitters = 64;
 
 struct BalanceNode {
   bool present = false;   // may be sent to
-  bool given_up = false;  // its flows are: its drain's deadline has passed. They go by the table of shares.
+  bool given_up = false;  // its flows are: its drain's deadline has passed. They go by the Maglev lookup table.
   MacAddress hop0;
   MacAddress hop1;
 };
@@ -34,9 +34,9 @@ struct BalanceNode {
 using BalanceSeed = std::array<uint8_t, 16>;  // secret: who knows it can aim at one node
 
 // What one epoch says.
-struct EpochShares {
-  CrowdSet crowds;
-  std::vector<std::shared_ptr<const ShareTable>> services;  // in parallel to ServiceMap::services; null: nobody's
+struct EpochTables {
+  HeavyHitterSet heavy_hitters;
+  std::vector<std::shared_ptr<const LookupTable>> services;  // in parallel to ServiceMap::services; null: nobody's
 };
 
 struct Balance {
@@ -45,14 +45,14 @@ struct Balance {
   std::array<BalanceNode, kMaxNodes> nodes{};
   size_t slots = 1;             // above all that are in use
   NodeSlot master = kSelfSlot;  // where replies return; kSelfSlot: none other
-  EpochShares current;
-  EpochShares previous;
+  EpochTables current;
+  EpochTables previous;
   // Owners tell the master and the deputy of those of their flows that the current table does not give them, once in
   // each of these rounds.
   uint8_t report_round = 0;
-  bool ready = true;     // this node knows enough to decide where packets come to all
-  bool settled = false;  // all nodes go by this epoch, and know each other's exceptions to it
-  uint32_t crowd = 0;    // a remote address that opens so many flows within a while is told of; 0: none is
+  bool ready = true;          // this node knows enough to decide where packets come to all
+  bool settled = false;       // all nodes go by this epoch, and know each other's pinned flows to it
+  uint32_t heavy_hitter = 0;  // a remote address that opens so many flows within a while is told of; 0: none is
 
   bool IsPeer(const MacAddress& hop0) const {
     for (size_t i = 1; i < slots; ++i) {
@@ -63,13 +63,13 @@ struct Balance {
 };
 
 // The row of a flow: the same on every node. `affinity` is not kAdaptive.
-uint32_t ShareRow(const BalanceSeed& seed, Affinity affinity, const FlowKey& key, uint32_t rows);
+uint32_t LookupEntry(const BalanceSeed& seed, Affinity affinity, const FlowKey& key, uint32_t table_size);
 
 // What kAdaptive comes to for this remote address.
-Affinity AffinityFor(const EpochShares& epoch, Affinity affinity, const RemoteAddress& remote);
+Affinity AffinityFor(const EpochTables& epoch, Affinity affinity, const RemoteAddress& remote);
 
 // The owner of a flow of `services[service - 1]` by an epoch's table; kSelfSlot if it has none.
-NodeSlot OwnerIn(const Balance& balance, const EpochShares& epoch, const ServiceMap& services, uint8_t service,
+NodeSlot OwnerIn(const Balance& balance, const EpochTables& epoch, const ServiceMap& services, uint8_t service,
                  const FlowKey& key);
 
 }  // namespace qure

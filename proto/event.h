@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-#include "proto/address.h"
+#include "proto/cluster/node.h"
 #include "proto/flow.h"
-#include "proto/node.h"
+#include "proto/net/address.h"
 #include "proto/time.h"
 
 namespace qure {
@@ -17,19 +17,19 @@ enum class EventKind : uint8_t {
   kNeighbor,        // the gateway `ip` answered a solicitation, or announced itself, from `mac`
   kServiceMacSeen,  // a frame sourced from our service MAC came from the LAN: someone else holds it
   kGroupQuery,      // an IGMP or MLD query for the group `ip` (0: all groups); answer within `span`; `version` of it
-  kCrowd,           // the remote address `ip` opens flows: `many`, or enough to keep a crowd
+  kHeavyHitter,     // the remote address `ip` opens flows: `many`, or enough to keep a heavy hitter
   kUnanswered,      // the remote address `ip` repeats a request that the node `slot` should have answered
   kStalled,         // a worker's loop stood still for `span`; `stalls` is LeaseGate::stalls() with this one
 
-  // The heart's. `term` is the plan's, except where said.
-  kDeputyReady,    // master, offering: the peer acknowledges and is ready
-  kLeaseLost,      // master: 3/4 D without acknowledgement, the gate has shut
-  kLeaseRenewed,   // master: an acknowledgement came after kLeaseLost; the gate is open again
-  kLeaseLapsed,    // master: 7/4 D without acknowledgement
-  kMasterSuspect,  // deputy: no beat for D less kVetoLead: ask the LAN who has the address
-  kMasterBack,     // deputy: a beat came after kMasterSuspect
-  kMasterSilent,   // deputy: no beat for D, our own loop went round, the receive queue is empty
-  kStaleBeat,      // a beat or acknowledgement of the plan's peer names another term: `term`
+  // The heartbeater's. `term` is the plan's, except where said.
+  kDeputyReady,     // master, offering: the peer acknowledges and is ready
+  kLeaseLost,       // master: 3/4 D without acknowledgement, the gate has shut
+  kLeaseRenewed,    // master: an acknowledgement came after kLeaseLost; the gate is open again
+  kLeaseLapsed,     // master: 7/4 D without acknowledgement
+  kMasterSuspect,   // deputy: no heartbeat for D less kVetoLead: ask the LAN who has the address
+  kMasterBack,      // deputy: a heartbeat came after kMasterSuspect
+  kMasterSilent,    // deputy: no heartbeat for D, our own loop went round, the receive queue is empty
+  kStaleHeartbeat,  // a heartbeat or acknowledgement of the plan's peer names another term: `term`
 };
 
 struct Event {

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "proto/address.h"
 #include "proto/endian.h"
+#include "proto/net/address.h"
 #include "proto/time.h"
 
 namespace qure {
@@ -78,7 +78,7 @@ constexpr uint32_t FlowTicks(Duration span) {
   return static_cast<uint32_t>(span.ns >> 26);
 }
 
-// The numbers are also those of FlowTold (proto/cluster.proto).
+// The numbers are also those of FlowReply (proto/cluster/cluster.proto).
 enum class FlowState : uint8_t {
   kFree,         // no entry
   kOpening,      // TCP: a SYN was seen and nothing after it; gives way to any other flow when there is no room
@@ -92,9 +92,9 @@ struct FlowEntry {
   FlowKey key;
   NodeSlot owner = kSelfSlot;
   FlowState state = FlowState::kFree;
-  bool exception = false;  // its owner told us so: not what the table of shares says
-  uint8_t told = 0;        // the round of reports in which this node, its owner, told the master of it
-  FlowTime seen;           // its last frame
+  bool pinned = false;  // its owner told us so: not what the Maglev lookup table says
+  uint8_t told = 0;     // the round of reports in which this node, its owner, told the master of it
+  FlowTime seen;        // its last frame
 };
 static_assert(sizeof(FlowEntry) == 32);
 

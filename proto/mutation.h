@@ -9,12 +9,12 @@ namespace qure {
 enum class Mutation : uint8_t {
   kNone,
 
-  // Gate and heart.
-  kIgnoreStall,            // a worker that stood still goes on as if nothing had happened
-  kDoNotGate,              // an opened gate lets everything through, whatever the lease says
-  kLeaseFromAckTime,       // the lease runs from the arrival of the acknowledgement, not from the sending of the beat
+  // Gate and heartbeater.
+  kIgnoreStall,       // a worker that stood still goes on as if nothing had happened
+  kDoNotGate,         // an opened gate lets everything through, whatever the lease says
+  kLeaseFromAckTime,  // the lease runs from the arrival of the acknowledgement, not from the sending of the heartbeat
   kDeputyIgnoresOwnStall,  // a deputy takes its own pause for the master's silence
-  kDeputyDoesNotDrain,     // a deputy acts on silence while beats may wait in its receive queue
+  kDeputyDoesNotDrain,     // a deputy acts on silence while heartbeats may wait in its receive queue
   kExpiryMovesBack,        // a shorter D takes effect at the deputy at once
 
   // Control core.
@@ -28,12 +28,12 @@ enum class Mutation : uint8_t {
   kClaimWhileListening,
 
   // Balance.
-  kShareUnready,        // a node gets flows before it knows who had them
-  kChangeDoesNotWait,   // an epoch is taken to have settled at once
-  kTakeNewFlowsEarly,   // delivery by multicast: new flows go by an epoch that others may not have yet
-  kTellMasterOnly,      // delivery by multicast: exceptions are told to master and deputy alone
-  kHandOverUninformed,  // the mastership goes to a node that does not know of all exceptions yet
-  kTellNoExceptions,    // owners keep to themselves what they serve though the table names another
+  kShareUnready,         // a node gets flows before it knows who had them
+  kChangeDoesNotWait,    // an epoch is taken to have settled at once
+  kTakeNewFlowsEarly,    // delivery by multicast: new flows go by an epoch that others may not have yet
+  kTellMasterOnly,       // delivery by multicast: pinned flows are told to master and deputy alone
+  kHandOverUninformed,   // the mastership goes to a node that does not know of all pinned flows yet
+  kReportNoPinnedFlows,  // owners keep to themselves what they serve though the table names another
 };
 
 #ifdef QURE_MUTATIONS

@@ -15,7 +15,7 @@ enum class Verdict : uint8_t {
   kHost,     // to the node's kernel through the host port
   kLan,      // to the LAN, sourced from a node MAC or passed on as the kernel made it
   kAnswer,   // back to the LAN from the service MAC: only through the lease gate
-  kControl,  // what nodes of the cluster say to each other: to the control thread or the heart
+  kControl,  // what nodes of the cluster say to each other: to the control thread or the heartbeater
 };
 
 // name, verdict, meaning (help text of the metric and of `qurectl counters`)
@@ -35,7 +35,7 @@ enum class Verdict : uint8_t {
   X(dns_format_error, kAnswer, "malformed DNS query answered FORMERR")                                                 \
   X(dns_not_implemented, kAnswer, "DNS opcode other than QUERY answered NOTIMP")                                       \
   X(dns_bad_version, kAnswer, "DNS query with an unknown EDNS version answered BADVERS (RFC 6891 section 6.1.3)")      \
-  X(dns_truncated, kAnswer, "DNS answer larger than the asker takes, sent with TC")                                    \
+  X(dns_truncated, kAnswer, "DNS answer larger than the client takes, sent with TC")                                   \
   X(dns_slipped, kAnswer, "DNS answer beyond the rate limit, sent empty with TC")                                      \
   X(return_service, kAnswer, "reply of a flow's owner sent to the gateway from the service MAC")                       \
   X(control_announce, kAnswer, "announcement or verification made by the control thread")                              \
@@ -47,16 +47,16 @@ enum class Verdict : uint8_t {
   X(host_second_chance, kHost, "packet of an older flow that a peer handed on to this node, handed to the kernel")     \
   X(host_node, kHost, "frame to the node's own MAC handed to the kernel")                                              \
   X(host_group, kHost, "broadcast or multicast frame handed to the kernel")                                            \
-  /* To the control thread or the heart. */                                                                            \
+  /* To the control thread or the heartbeater. */                                                                      \
   X(cluster_message, kControl, "datagram of the cluster handed to the control thread")                                 \
-  X(cluster_heartbeat, kControl, "heartbeat or its acknowledgement handed to the heart")                               \
+  X(cluster_heartbeat, kControl, "heartbeat or its acknowledgement handed to the heartbeater")                         \
   /* To the LAN. */                                                                                                    \
   X(lan_host, kLan, "frame from the kernel passed to the LAN")                                                         \
   X(lan_arp_anonymous, kLan, "ARP request of the kernel naming a service address as sender, sent without a sender")    \
   X(lan_nd_anonymous, kLan, "neighbor solicitation of the kernel sourced from a service address, sent link-local")     \
   X(forward_flow, kLan, "packet of a known flow sent to its owner")                                                    \
   X(forward_new, kLan, "first packet of a flow sent to the owner that the table of shares names")                      \
-  X(forward_share, kLan, "packet of a flow that is not in the flow table sent to the owner by the table of shares")    \
+  X(forward_table, kLan, "packet of a flow that is not in the flow table sent to the owner by the table of shares")    \
   X(forward_second_chance, kLan, "packet of a flow unknown here sent on to the owner of the previous balance epoch")   \
   X(forward_error, kLan, "ICMP error sent to the owner of the flow that it quotes")                                    \
   X(forward_fragment, kLan, "later fragment sent to where the first one went")                                         \
@@ -64,7 +64,7 @@ enum class Verdict : uint8_t {
     "request to all nodes that was repeated, sent to its owner by the master, and what follows")                       \
   X(return_to_master, kLan, "reply of the kernel sent to the master, for the gateway to get it from the service MAC")  \
   X(control_frame, kLan, "frame of the control thread sourced from the node MAC")                                      \
-  X(heartbeat_sent, kLan, "heartbeat or its acknowledgement sent by the heart")                                        \
+  X(heartbeat_sent, kLan, "heartbeat or its acknowledgement sent by the heartbeater")                                  \
   X(drain_answer, kLan, "ping or DNS query answered from the node MAC while the address is handed over")               \
   /* Dropped: link layer. */                                                                                           \
   X(ethernet_truncated, kDrop, "shorter than an Ethernet header and its VLAN tag")                                     \
@@ -75,7 +75,7 @@ enum class Verdict : uint8_t {
   X(kernel_owned, kDrop, "shared mode: the kernel has received this frame by itself")                                  \
   X(not_service_address, kDrop, "to the service MAC, but not to a service address")                                    \
   X(not_serving, kDrop, "to a service address that this node does not hold now")                                       \
-  X(other_share, kDrop, "to all nodes, and another one's share: that one takes it")                                    \
+  X(other_owner, kDrop, "to all nodes, and another one's share: that one takes it")                                    \
   X(return_unwanted, kDrop, "reply of a peer for the gateway, while this node is not the master or knows no gateway")  \
   X(service_port_closed, kDrop, "to a port without a service while default = \"drop\"")                                \
   /* Dropped: ARP and ND. */                                                                                           \
@@ -114,7 +114,7 @@ enum class Verdict : uint8_t {
   X(dns_limited, kDrop, "DNS answer beyond the rate limit")                                                            \
   /* Dropped: resources and the lease. */                                                                              \
   X(gate_shut, kDrop, "answer withheld: this node has no lease on the service addresses")                              \
-  X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heart takes in")               \
+  X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heartbeater takes in")         \
   X(no_room, kDrop, "frame too large, scattered, or without room for the answer")                                      \
   X(lan_full, kDrop, "LAN port did not take the frame")                                                                \
   X(host_full, kDrop, "host port did not take the frame")

@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "proto/ip.h"
+#include "proto/net/ip.h"
 
 namespace qure {
 
 enum class Affinity : uint8_t {
   kSocket,    // each flow by itself: by remote address and port
   kAddress,   // all flows of a remote address, over all ports of the service
-  kAdaptive,  // kAddress, but kSocket for new flows of a remote address that is a crowd
+  kAdaptive,  // kAddress, but kSocket for new flows of a remote address that is a heavy hitter
 };
 
 constexpr const char* NameOf(Affinity affinity) {

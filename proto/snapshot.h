@@ -6,10 +6,10 @@
 #include <memory>
 #include <vector>
 
-#include "proto/address.h"
 #include "proto/balance.h"
-#include "proto/dns_authority.h"
-#include "proto/heart_plan.h"
+#include "proto/cluster/heartbeat_plan.h"
+#include "proto/dns/authority.h"
+#include "proto/net/address.h"
 #include "proto/services.h"
 
 namespace qure {
@@ -49,7 +49,7 @@ struct Snapshot {
   uint16_t cluster_port = 0;
   Ipv4Address cluster_group;
   Ipv4Address node_address;
-  std::shared_ptr<const HeartPlan> heart;  // null: silent
+  std::shared_ptr<const HeartbeatPlan> heartbeater;  // null: silent
 
   // The address is being handed over: ping and DNS are answered from the node MAC, which needs no lease; ARP and ND not
   // at all. So no frame is lost while the switch still leads here.
@@ -66,7 +66,7 @@ struct Snapshot {
   DnsRateLimit dns_limit;  // of its answers by UDP …
   // … but to hosts of these networks, the LAN's.
   std::vector<IpPrefix> networks;
-  uint32_t dns_log_every = 0;  // so manieth query is logged; 0: none
+  uint32_t dns_log_every = 0;  // log every Nth query: logged; 0: none
 
   const ServiceAddress* Find(const Ipv4Address& address) const {
     for (const ServiceAddress& s : addresses_v4) {

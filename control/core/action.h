@@ -10,9 +10,9 @@
 
 #include "control/core/config.h"
 #include "control/core/stored.h"
-#include "proto/address.h"
+#include "proto/cluster/node.h"
 #include "proto/flow.h"
-#include "proto/node.h"
+#include "proto/net/address.h"
 #include "proto/snapshot.h"
 
 namespace qure {
@@ -29,7 +29,7 @@ struct PublishSnapshot {
 };
 
 // The gate opens, solo (LeaseGate::OpenSolo). `stalls_known`: those that this node had heard of when it began to listen
-// for another master; `opening` counts the openings, and HeartPlan::opening refers to it.
+// for another master; `opening` counts the openings, and HeartbeatPlan::opening refers to it.
 struct OpenGate {
   uint64_t stalls_known = 0;
   uint64_t opening = 0;
@@ -57,7 +57,7 @@ struct SetHostAddresses {
   std::vector<IpPrefix> addresses;
 };
 
-// The workers shall know that these flows are served by others, whatever the table of shares says.
+// The workers shall know that these flows are served by others, whatever the Maglev lookup table says.
 struct LearnFlows {
   struct Lesson {
     FlowKey key;
@@ -68,14 +68,14 @@ struct LearnFlows {
 
 // Look the flow up in the workers' tables, then call Controller::OnFlowFound with this and what they have.
 struct LookUpFlow {
-  NodeId asker{};       // this node or another
-  uint64_t number = 0;  // the asker's, of its question
+  NodeId client{};      // this node or another
+  uint64_t number = 0;  // the client's, of its question
   FlowKey key;
 };
 
-// What AskFlow has come to.
+// What QueryFlow has come to.
 struct FlowAnswered {
-  uint64_t id = 0;                // AskFlow::id
+  uint64_t id = 0;                // QueryFlow::id
   bool answered = false;          // the other node did, or there was none to ask
   std::optional<FlowEntry> flow;  // none: not known; its `seen` means nothing
 };

@@ -32,8 +32,8 @@ ClusterFacts::Service FactOf(const ServiceConfig& service, const ControllerStatu
   const auto row = std::ranges::find(status.services, service.name, &ServiceRow::name);
   for (const NodeRow& node : status.nodes) {
     const bool there = node.state == "self" || node.state == "alive" || node.state == "suspect";
-    const bool ill = row != status.services.end() && row->ill_at.contains(node.node);
-    if (there && !ill && !node.draining) fact.healthy.insert(node.node);
+    const bool unhealthy = row != status.services.end() && row->unhealthy_at.contains(node.node);
+    if (there && !unhealthy && !node.draining) fact.healthy.insert(node.node);
   }
   return fact;
 }

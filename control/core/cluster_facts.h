@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "proto/address.h"
-#include "proto/node.h"
+#include "proto/cluster/node.h"
+#include "proto/net/address.h"
 
 namespace qure {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <variant>
 
-#include "proto/envelope.h"
+#include "proto/cluster/envelope.h"
+#include "proto/cluster/node.h"
 #include "proto/flow.h"
-#include "proto/node.h"
 #include "proto/time.h"
 
 namespace qure {
@@ -42,8 +42,8 @@ struct UseKey {
 struct RemoveKey {
   uint32_t id = 0;
 };
-// What do a node's workers know of this flow? Ends with FlowAnswered, at once or within kFlowAskTries.
-struct AskFlow {
+// What do a node's workers know of this flow? Ends with FlowAnswered, at once or within kFlowQueryTries.
+struct QueryFlow {
   uint64_t id = 0;            // any, to tell the answers apart
   NodeSlot whom = kSelfSlot;  // the node that decides about it
   FlowKey key;
@@ -52,6 +52,6 @@ struct AskFlow {
 struct Stop {};
 
 using Command =
-    std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, AddKey, UseKey, RemoveKey, AskFlow, Stop>;
+    std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, AddKey, UseKey, RemoveKey, QueryFlow, Stop>;
 
 }  // namespace qure

@@ -1,5 +1,5 @@
 // What the operator wants, parsed and checked: plain values with their defaults. How it is written in a file is
-// control/io's affair.
+// the business of control/config.
 #pragma once
 
 #include <array>
@@ -10,12 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "proto/address.h"
 #include "proto/balance.h"
-#include "proto/dns_authority.h"
-#include "proto/dns_zone.h"
-#include "proto/dns_zone_builder.h"
-#include "proto/endpoint.h"
+#include "proto/dns/authority.h"
+#include "proto/dns/tsig.h"
+#include "proto/dns/zone.h"
+#include "proto/dns/zone_builder.h"
+#include "proto/log_level.h"
+#include "proto/net/address.h"
+#include "proto/net/endpoint.h"
 #include "proto/services.h"
 #include "proto/time.h"
 
@@ -30,7 +32,6 @@ enum class ServiceMac : uint8_t {
   kInterface,  // the LAN port's own: for links that refuse other MACs
 };
 enum class DefaultPolicy : uint8_t { kLocal, kDrop };
-enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
 
 // This machine. A change needs a restart, except for log_level.
 struct NodeConfig {
@@ -43,7 +44,7 @@ struct NodeConfig {
   uint32_t weight = 1;              // then this, 1 to 255
   std::vector<IpPrefix> addresses;  // of the node itself on the host port (dedicated mode)
 
-  std::string lan_port;  // "af_packet:eth0" …, see dataplane/port_spec.h
+  std::string lan_port;  // "af_packet:eth0" …, see proto/port_spec.h
   LanMode lan_mode = LanMode::kDedicated;
   uint16_t vlan = 0;
   std::string host_interface = "qure0";
@@ -134,16 +135,6 @@ struct ZoneConfig {
   friend bool operator==(const ZoneConfig&, const ZoneConfig&) = default;
 };
 
-enum class TsigAlgorithm : uint8_t { kHmacSha256, kHmacSha384, kHmacSha512 };
-
-// A secret that is shared with a DNS server (RFC 8945).
-struct TsigKey {
-  std::string name;  // wire form, lower case
-  TsigAlgorithm algorithm = TsigAlgorithm::kHmacSha256;
-  std::string secret;  // its bytes; in no log, answer or error
-  friend bool operator==(const TsigKey&, const TsigKey&) = default;
-};
-
 // Names that lead to the cluster at a main DNS server, kept there by UPDATE (RFC 2136). All names: wire form, lower
 // case.
 struct RegistrationConfig {
@@ -157,7 +148,7 @@ struct RegistrationConfig {
   std::string key_file;
   TsigKey key;
   std::vector<IpAddress> addresses;  // public ones; empty: those that `echo` sees
-  std::vector<Endpoint> echo;        // servers that tell an asker its own address
+  std::vector<Endpoint> echo;        // servers that tell an client its own address
   std::string echo_name;             // the name to ask them for
   friend bool operator==(const RegistrationConfig&, const RegistrationConfig&) = default;
 };
@@ -194,7 +185,7 @@ struct DnsConfig {
   // `.localcluster` and reverse names of the cluster's own addresses are answered; absent: if any zone is.
   std::optional<bool> local_names;
   DnsRateLimit limit;      // of each worker
-  uint32_t log_every = 0;  // so manieth query is logged; 0: none
+  uint32_t log_every = 0;  // log every Nth query: logged; 0: none
   friend bool operator==(const DnsConfig&, const DnsConfig&) = default;
 };
 
@@ -211,8 +202,8 @@ struct ClusterConfig {
   ServiceMac service_mac = ServiceMac::kDerived;
   std::vector<AddressConfig> addresses;
   std::vector<ServiceConfig> services;
-  uint32_t share_rows = kShareRows;        // of the tables of shares; prime
-  uint32_t crowd = 250;                    // new flows of one remote address in kCrowdWindow that make it a crowd
+  uint32_t table_size = kLookupTableSize;  // of the Maglev lookup tables; prime
+  uint32_t heavy_hitter = 250;  // new flows of one remote address in kHeavyHitterWindow that make it a heavy hitter
   std::optional<Duration> drain_deadline;  // of drains that name none; absent: until their flows have ended
   DefaultPolicy default_policy = DefaultPolicy::kLocal;
   std::vector<ZoneConfig> zones;

@@ -8,7 +8,7 @@
 #include "control/core/naming.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
-#include "proto/ip.h"
+#include "proto/net/ip.h"
 
 namespace qure {
 namespace {
@@ -150,7 +150,7 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   if (event.kind == EventKind::kServiceMacSeen) AnnounceSoon(now);
   if (event.kind == EventKind::kNeighbor) NoteGateway(event);
   if (event.kind == EventKind::kUnanswered) members_.Suspect(now, balancing_.balancer().NodeAt(event.slot));
-  if (event.kind == EventKind::kCrowd) balancing_.OnCrowd(now, RemoteOf(event.ip), event.many);
+  if (event.kind == EventKind::kHeavyHitter) balancing_.OnHeavyHitter(now, RemoteOf(event.ip), event.many);
   if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &said);
   return Conclude(now, std::move(said));
 }
@@ -201,7 +201,7 @@ absl::Status Controller::OnCommand(MonoTime now, const Command& command, Actions
       return absl::NotFoundError(absl::StrCat("there is no key ", remove->id));
     }
     result = ChangeKeys(next, &said);
-  } else if (const auto* ask = std::get_if<AskFlow>(&command)) {
+  } else if (const auto* ask = std::get_if<QueryFlow>(&command)) {
     Ask(now, *ask, &said);
   } else if (std::holds_alternative<Stop>(command) && stop_by_ == kNever) {
     stop_by_ = now + kStopTimeout;
@@ -261,7 +261,7 @@ MonoTime Controller::NextDeadline() const {
   MonoTime next = std::min({next_hello_, next_life_save_, life_->deadline(), election_.deadline(), groups_.deadline()});
   if (transport_.enabled()) next = std::min(next, members_.deadline());
   next = std::min({next, stop_by_, announce_again_at_});
-  if (transport_.enabled()) next = std::min({next, balancing_.deadline(), flow_asker_.deadline()});
+  if (transport_.enabled()) next = std::min({next, balancing_.deadline(), flow_querier_.deadline()});
   for (const Claim& claim : claims_) next = std::min(next, claim.deadline());
   return next;
 }
@@ -322,14 +322,14 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out
       return OnPull(now, incoming, out);
     case wire::Message::kChunk:
       return OnChunk(now, incoming, out);
-    case wire::Message::kExceptions:
-      return OnExceptions(incoming, out);
-    case wire::Message::kFlowAsk:
-      return OnFlowAsk(incoming, out);
-    case wire::Message::kFlowTold:
-      return OnFlowTold(message.flow_told(), out);
-    case wire::Message::kOrder:
-      return ObeyOrder(now, message.order(), out);
+    case wire::Message::kPinnedFlows:
+      return OnPinnedFlows(incoming, out);
+    case wire::Message::kFlowQuery:
+      return OnFlowQuery(incoming, out);
+    case wire::Message::kFlowReply:
+      return OnFlowReply(message.flow_reply(), out);
+    case wire::Message::kRemoteCommand:
+      return OnRemoteCommand(now, message.remote_command(), out);
     default:
       election_.OnMessage(now, Input(), incoming, hello, out);
       if (hello != nullptr && election_.master() == incoming.node) FollowAddresses(*hello);
@@ -429,14 +429,14 @@ void Controller::CompareHistory(MonoTime now, const Member& member, const wire::
 
 void Controller::OnPull(MonoTime now, const Incoming& incoming, Actions* out) {
   if (life_->booting()) return;
-  bool asker_has_more = false;
-  for (wire::Chunk& chunk : history_.Answer(incoming.message.pull(), kMaxChunks, &asker_has_more)) {
+  bool querier_has_more = false;
+  for (wire::Chunk& chunk : history_.Answer(incoming.message.pull(), kMaxChunks, &querier_has_more)) {
     wire::Message message;
     message.mutable_chunk()->Swap(&chunk);
     transport_.SendTo(incoming.from, message, out);
   }
   MonoTime& next = next_pull_[incoming.node];
-  if (!asker_has_more || incoming.message.pull().answer() || now < next) return;
+  if (!querier_has_more || incoming.message.pull().answer() || now < next) return;
   next = now + kPullInterval;
   wire::Message message;
   *message.mutable_pull() = history_.MakePull(/*answer=*/true);

@@ -14,21 +14,21 @@
 #include "absl/random/bit_gen_ref.h"
 #include "absl/status/status.h"
 #include "control/core/action.h"
-#include "control/core/balancing.h"
-#include "control/core/claim.h"
+#include "control/core/address/claim.h"
+#include "control/core/address/group_listener.h"
+#include "control/core/balance/balancing.h"
+#include "control/core/balance/flow_querier.h"
+#include "control/core/cluster/election.h"
+#include "control/core/cluster/history.h"
+#include "control/core/cluster/identity.h"
+#include "control/core/cluster/lifetime.h"
+#include "control/core/cluster/membership.h"
+#include "control/core/cluster/transport.h"
 #include "control/core/command.h"
 #include "control/core/config.h"
-#include "control/core/election.h"
-#include "control/core/flow_asker.h"
-#include "control/core/group_listener.h"
-#include "control/core/history.h"
-#include "control/core/identity.h"
-#include "control/core/lifetime.h"
-#include "control/core/membership.h"
 #include "control/core/naming.h"
 #include "control/core/stored.h"
-#include "control/core/transport.h"
-#include "proto/datagram.h"
+#include "proto/cluster/datagram.h"
 #include "proto/event.h"
 #include "proto/snapshot.h"
 #include "proto/time.h"
@@ -73,8 +73,8 @@ struct NodeRow {
 // One row of `qurectl services`.
 struct ServiceRow {
   std::string name;
-  bool ill = false;                    // its check fails here
-  std::set<NodeId> ill_at;             // nodes whose check fails, by their own word
+  bool unhealthy = false;              // its check fails here
+  std::set<NodeId> unhealthy_at;       // nodes whose check fails, by their own word
   uint32_t weight = 1;                 // of this node
   std::map<NodeId, uint32_t> current;  // weights of the balance epochs
   std::map<NodeId, uint32_t> previous;
@@ -91,7 +91,7 @@ struct ControllerStatus {
   bool clustered = false;  // has a key, or is open
   bool open = false;
   bool maintenance = false;
-  bool stands_back = false;  // a clone of this node is about
+  bool ineligible = false;  // a clone of this node is about
   uint32_t era = 0;
   uint64_t lineage = 0;
   uint64_t age = 0;
@@ -111,9 +111,9 @@ struct ControllerStatus {
   uint64_t history_events = 0;
 
   uint64_t balance_epoch = 0;
-  bool balance_settled = false;  // the master knows of this node's exceptions under it
+  bool balance_settled = false;  // the master knows of this node's pinned flows under it
   std::vector<ServiceRow> services;
-  std::vector<IpAddress> crowds;  // remote addresses whose flows are spread, by Affinity::kAdaptive
+  std::vector<IpAddress> heavy_hitters;  // remote addresses whose flows are spread, by Affinity::kAdaptive
 };
 
 class Controller {
@@ -134,13 +134,13 @@ class Controller {
   // Wall-clock milliseconds since 1970 at `now`, every second or so: for the history's times and nothing else.
   void SetWallClock(MonoTime now, uint64_t wall_ms);
 
-  // What the workers tell of flows that this node serves by exception (proto/balance.h); `round`: the round of reports
-  // that all of them have finished.
+  // What the workers tell of flows that this node serves by pinned flow (proto/balance.h); `round`: the round of
+  // reports that all of them have finished.
   Actions OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uint8_t round);
   // LookUpFlow: what the workers have for the flow.
   Actions OnFlowFound(MonoTime now, const LookUpFlow& question, const std::optional<FlowEntry>& found);
   // The services, by name, whose check fails on this node.
-  Actions OnHealth(MonoTime now, std::set<std::string> ill);
+  Actions OnHealth(MonoTime now, std::set<std::string> unhealthy);
 
   // The names that change, as they are now.
   Actions OnNames(MonoTime now, std::shared_ptr<const LiveNames> names);
@@ -187,15 +187,15 @@ class Controller {
   void Note(MonoTime now, HistoryKind kind, Actions* out, const NodeId& subject = {}, std::string text = {});
   void Store(StoreChange change, Actions* out);
 
-  void OnExceptions(const Incoming& incoming, Actions* out);
+  void OnPinnedFlows(const Incoming& incoming, Actions* out);
   std::optional<OwnedFlow> FlowOf(const FlowKey& key) const;
   std::optional<FlowKey> KeyOf(const OwnedFlow& flow) const;
-  void Ask(MonoTime now, const AskFlow& ask, Actions* out);
-  void OnFlowAsk(const Incoming& incoming, Actions* out) const;
-  void OnFlowTold(const wire::FlowTold& told, Actions* out);
+  void Ask(MonoTime now, const QueryFlow& ask, Actions* out);
+  void OnFlowQuery(const Incoming& incoming, Actions* out) const;
+  void OnFlowReply(const wire::FlowReply& told, Actions* out);
   absl::Status OnBalanceCommand(MonoTime now, const Command& command, Actions* out);
-  void ObeyOrder(MonoTime now, const wire::Order& order, Actions* out);
-  void ObeyDrain(MonoTime now, const wire::Order& order, StoreChange* change);
+  void OnRemoteCommand(MonoTime now, const wire::RemoteCommand& command, Actions* out);
+  void OnRemoteDrain(MonoTime now, const wire::RemoteCommand& command, StoreChange* change);
   void TickDrain(MonoTime now, Actions* out);
   void MakeDns();
   BalanceView View(MonoTime now);
@@ -206,7 +206,7 @@ class Controller {
   void Publish(MonoTime now, Actions* out);
   void PublishHostAddresses(Actions* out);
   bool Serves(const Claim& claim) const;
-  std::shared_ptr<const HeartPlan> MakeHeartPlan() const;
+  std::shared_ptr<const HeartbeatPlan> MakeHeartbeatPlan() const;
   void Configure(MonoTime now, Actions* out);
 
   ElectionInput Input() const;
@@ -232,7 +232,7 @@ class Controller {
   std::vector<Claim> claims_;
 
   Balancing balancing_;
-  FlowAsker flow_asker_;
+  FlowQuerier flow_querier_;
 
   std::shared_ptr<const ServiceMap> services_;
   std::map<IpAddress, uint8_t> address_ids_;  // never forgotten: flows are kept under them
@@ -241,7 +241,7 @@ class Controller {
   DnsCookieSecret cookie_secret_{};         // of a node without any key
   std::shared_ptr<const LiveNames> names_;  // null: not known yet
   std::shared_ptr<const DnsAuthority> dns_;
-  std::shared_ptr<const HeartPlan> plan_;
+  std::shared_ptr<const HeartbeatPlan> plan_;
   std::vector<IpPrefix> host_addresses_;
   std::vector<IpPrefix> held_by_master_;  // as it last said
   std::vector<IpAddress> draining_;       // held until the handover under way
@@ -258,7 +258,7 @@ class Controller {
   MonoTime next_hello_ = kNever;
   MonoTime next_clone_log_;
   MonoTime next_life_save_ = kNever;
-  bool clone_ = false;                   // another machine has our identity: we stand back
+  bool clone_ = false;                   // another machine has our identity: we are ineligible
   MonoTime clone_until_{INT64_MIN / 2};  // until it has been silent for so long
   MonoTime stop_by_ = kNever;            // told to stop: at the latest then
   bool finished_ = false;

@@ -42,26 +42,26 @@ Actions Controller::OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uin
   return Conclude(now, std::move(said));
 }
 
-Actions Controller::OnHealth(MonoTime now, std::set<std::string> ill) {
+Actions Controller::OnHealth(MonoTime now, std::set<std::string> unhealthy) {
   Actions said;
-  if (!life_ || finished_ || ill == balancing_.ill()) return said;
+  if (!life_ || finished_ || unhealthy == balancing_.unhealthy()) return said;
   for (const ServiceConfig& service : config_.services) {
-    const bool was = balancing_.ill().contains(service.name);
-    if (was == ill.contains(service.name)) continue;
+    const bool was = balancing_.unhealthy().contains(service.name);
+    if (was == unhealthy.contains(service.name)) continue;
     said.push_back(Log{.level = was ? LogLevel::kInfo : LogLevel::kWarning,
                        .text = absl::StrCat("service \"", service.name, "\" ", was ? "works again" : "fails its check",
                                             " on this node")});
   }
-  balancing_.SetIll(std::move(ill));
+  balancing_.SetUnhealthy(std::move(unhealthy));
   HelloBy(now);
   return Conclude(now, std::move(said));
 }
 
-void Controller::OnExceptions(const Incoming& incoming, Actions* out) {
+void Controller::OnPinnedFlows(const Incoming& incoming, Actions* out) {
   const std::optional<NodeSlot> owner = balancing_.SlotOf(incoming.node);
   if (!owner) return;
   LearnFlows learn;
-  for (const OwnedFlow& flow : ReadExceptions(incoming.message.exceptions())) {
+  for (const OwnedFlow& flow : ReadPinnedFlows(incoming.message.pinned_flows())) {
     if (const std::optional<FlowKey> key = KeyOf(flow)) learn.flows.push_back({.key = *key, .owner = *owner});
   }
   if (!learn.flows.empty()) out->push_back(std::move(learn));
@@ -70,36 +70,36 @@ void Controller::OnExceptions(const Incoming& incoming, Actions* out) {
 // For this node, or told to the one that it is for.
 absl::Status Controller::OnBalanceCommand(MonoTime now, const Command& command, Actions* out) {
   NodeId node{};
-  wire::Order order;
+  wire::RemoteCommand remote;
   if (const auto* drain = std::get_if<SetDraining>(&command)) {
     node = drain->node;
-    order.set_drain(drain->on);
-    if (drain->deadline) order.set_drain_deadline_s(static_cast<uint32_t>(drain->deadline->ns / Seconds(1).ns));
+    remote.set_drain(drain->on);
+    if (drain->deadline) remote.set_drain_deadline_s(static_cast<uint32_t>(drain->deadline->ns / Seconds(1).ns));
   } else if (const auto* weight = std::get_if<SetWeight>(&command)) {
     node = weight->node;
-    order.set_service(weight->service);
-    if (weight->weight) order.set_weight(*weight->weight);
+    remote.set_service(weight->service);
+    if (weight->weight) remote.set_weight(*weight->weight);
     if (std::ranges::find(config_.services, weight->service, &ServiceConfig::name) == config_.services.end()) {
       return absl::NotFoundError(absl::StrCat("no service \"", weight->service, "\"; `qurectl services` lists them"));
     }
   }
   if (node == facts_.node_id) {
-    ObeyOrder(now, order, out);
+    OnRemoteCommand(now, remote, out);
     return absl::OkStatus();
   }
   const Member* const member = members_.Find(node);
   if (member == nullptr || !member->present()) return absl::UnavailableError("that node is not there now");
-  balancing_.Tell(now, node, order);
+  balancing_.Tell(now, node, remote);
   return absl::OkStatus();
 }
 
-void Controller::ObeyOrder(MonoTime now, const wire::Order& order, Actions* out) {
+void Controller::OnRemoteCommand(MonoTime now, const wire::RemoteCommand& command, Actions* out) {
   StoreChange change;
-  if (order.has_drain()) ObeyDrain(now, order, &change);
+  if (command.has_drain()) OnRemoteDrain(now, command, &change);
   std::map<std::string, uint32_t> weights = stored_.weights;
-  if (!order.service().empty()) {
-    weights.erase(order.service());
-    if (order.has_weight()) weights[order.service()] = std::min<uint32_t>(order.weight(), UINT8_MAX);
+  if (!command.service().empty()) {
+    weights.erase(command.service());
+    if (command.has_weight()) weights[command.service()] = std::min<uint32_t>(command.weight(), UINT8_MAX);
   }
   if (weights != stored_.weights) {
     stored_.weights = weights;
@@ -112,12 +112,12 @@ void Controller::ObeyOrder(MonoTime now, const wire::Order& order, Actions* out)
 }
 
 // An order that comes again sets the deadline again: it comes within some 150 ms.
-void Controller::ObeyDrain(MonoTime now, const wire::Order& order, StoreChange* change) {
-  StoredDrain drain{.on = order.drain()};
-  if (drain.on && !order.has_drain_deadline_s()) {
+void Controller::OnRemoteDrain(MonoTime now, const wire::RemoteCommand& command, StoreChange* change) {
+  StoredDrain drain{.on = command.drain()};
+  if (drain.on && !command.has_drain_deadline_s()) {
     drain.deadline = config_.drain_deadline;
-  } else if (drain.on && order.drain_deadline_s() != 0) {
-    drain.deadline = std::min(Seconds(order.drain_deadline_s()), kMostDrainDeadline);
+  } else if (drain.on && command.drain_deadline_s() != 0) {
+    drain.deadline = std::min(Seconds(command.drain_deadline_s()), kMostDrainDeadline);
   }
   if (drain == stored_.drain && !drain.deadline) return;
   balancing_.drain().Set(now, drain);
@@ -141,12 +141,12 @@ std::vector<ServiceRow> Controller::ServiceRows() const {
     const auto found = epoch.weights.find(id);
     return found == epoch.weights.end() ? std::map<NodeId, uint32_t>{} : found->second;
   };
-  const auto ill_at = [this](const ServiceConfig& service) {
+  const auto unhealthy_at = [this](const ServiceConfig& service) {
     std::set<NodeId> nodes;
-    if (balancing_.ill().contains(service.name)) nodes.insert(facts_.node_id);
+    if (balancing_.unhealthy().contains(service.name)) nodes.insert(facts_.node_id);
     for (const auto& [node, member] : members_.all()) {
-      for (const wire::ServiceWord& word : member.hello.services()) {
-        if (word.service() == ServiceIdOf(service.name) && word.ill()) nodes.insert(node);
+      for (const wire::ServiceStatus& word : member.hello.services()) {
+        if (word.service() == ServiceIdOf(service.name) && word.unhealthy()) nodes.insert(node);
       }
     }
     return nodes;
@@ -154,8 +154,8 @@ std::vector<ServiceRow> Controller::ServiceRows() const {
   for (const ServiceConfig& service : config_.services) {
     const ServiceId id = ServiceIdOf(service.name);
     rows.push_back({.name = service.name,
-                    .ill = balancing_.ill().contains(service.name),
-                    .ill_at = ill_at(service),
+                    .unhealthy = balancing_.unhealthy().contains(service.name),
+                    .unhealthy_at = unhealthy_at(service),
                     .weight = balancing_.WeightOf(service),
                     .current = weights(balancing_.balancer().current(), id),
                     .previous = weights(balancing_.balancer().previous(), id)});

@@ -27,7 +27,8 @@ Actions Controller::Conclude(MonoTime now, Actions said) {
   ApplyRole(now, &later);
   std::vector<Saying> sayings = election_.TakeSayings();
   if (const auto epochs = election_.TakeReservation()) Store({.epochs = *epochs}, &out);
-  if (auto plan = MakeHeartPlan(); (plan == nullptr) != (plan_ == nullptr) || (plan != nullptr && *plan != *plan_)) {
+  if (auto plan = MakeHeartbeatPlan();
+      (plan == nullptr) != (plan_ == nullptr) || (plan != nullptr && *plan != *plan_)) {
     plan_ = std::move(plan);
     dirty_ = true;
   }
@@ -35,7 +36,7 @@ Actions Controller::Conclude(MonoTime now, Actions said) {
   const bool shuts = gate_open_ && !opens;
   if (shuts && draining_.empty()) out.push_back(ShutGate{});
   if (transport_.enabled()) dirty_ |= balancing_.Step(View(now), &later);
-  flow_asker_.Tick(now, members_, &transport_, &later);
+  flow_querier_.Tick(now, members_, &transport_, &later);
   if (std::exchange(dirty_, false)) {
     Publish(now, &out);
     PublishHostAddresses(&out);
@@ -176,7 +177,7 @@ wire::Hello Controller::MakeHello(MonoTime now) const {
   hello.set_weight(facts_.weight);
   hello.set_maintenance(stored_.maintenance);
   hello.set_ready(input.living && !claims_.empty());
-  hello.set_stands_back(!input.eligible && !stored_.maintenance);
+  hello.set_ineligible(!input.eligible && !stored_.maintenance);
   hello.set_history_digest(history_.digest());
   hello.set_multicast_missing(members_.MissesMulticast(now));
   balancing_.FillHello(now, config_, &hello);
@@ -201,15 +202,15 @@ ElectionInput Controller::Input() const {
           .informed = balancing_.informed()};
 }
 
-std::shared_ptr<const HeartPlan> Controller::MakeHeartPlan() const {
-  const std::optional<NodeId> peer = election_.heart_peer();
+std::shared_ptr<const HeartbeatPlan> Controller::MakeHeartbeatPlan() const {
+  const std::optional<NodeId> peer = election_.heartbeat_peer();
   const Member* const member = peer ? members_.Find(*peer) : nullptr;
   if (member == nullptr || !transport_.enabled()) return nullptr;
-  auto plan = std::make_shared<HeartPlan>();
-  plan->role = election_.heart_role();
+  auto plan = std::make_shared<HeartbeatPlan>();
+  plan->role = election_.heartbeat_role();
   plan->term = election_.term();
   plan->ready = Input().living;
-  plan->opening = plan->role == HeartRole::kLead ? election_.opening() : 0;
+  plan->opening = plan->role == HeartbeatRole::kLead ? election_.opening() : 0;
   plan->self = facts_.node_id;
   plan->boot = facts_.boot_id;
   plan->send_key = transport_.SendKey();
@@ -269,7 +270,7 @@ void Controller::Publish(MonoTime now, Actions* out) {
     snapshot->cluster_port = config_.network.port;
     snapshot->cluster_group = transport_.config().group;
     snapshot->node_address = OwnAddress();
-    snapshot->heart = plan_;
+    snapshot->heartbeater = plan_;
   }
   snapshot->services = services_;
   if (transport_.enabled()) snapshot->balance = balancing_.Compile(View(now), OwnMac(0), OwnMac(1));
@@ -342,7 +343,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   if (election_.role() == Role::kMaster && status.clustered) status.phase = NameOf(election_.phase());
   status.open = config_.network.security == Security::kOpen;
   status.maintenance = stored_.maintenance;
-  status.stands_back = clone_;
+  status.ineligible = clone_;
   status.era = life_->era();
   status.lineage = life_->lineage();
   status.cluster_uptime_ms = life_->UptimeMs(now);
@@ -361,7 +362,8 @@ ControllerStatus Controller::status(MonoTime now) const {
   for (const auto& [boot, events] : history_.boots()) status.history_events += events.size();
   status.balance_epoch = balancing_.balancer().current().number;
   status.services = ServiceRows();
-  for (const RemoteAddress& crowd : balancing_.balancer().current().crowds) status.crowds.push_back(AddressOf(crowd));
+  for (const RemoteAddress& heavy_hitter : balancing_.balancer().current().heavy_hitters)
+    status.heavy_hitters.push_back(AddressOf(heavy_hitter));
   status.balance_settled = balancing_.settled();
   return status;
 }

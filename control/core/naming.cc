@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "proto/dns_zone_builder.h"
+#include "proto/dns/zone_builder.h"
 
 namespace qure {
 

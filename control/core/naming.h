@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "control/core/config.h"
-#include "proto/dns_authority.h"
+#include "proto/dns/authority.h"
 #include "proto/services.h"
 
 namespace qure {

@@ -1,4 +1,4 @@
-// What a node remembers across restarts: read once by control/io/store, changed through the Persist action.
+// What a node remembers across restarts: read once by control/store/store, changed through the Persist action.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "proto/envelope.h"
-#include "proto/node.h"
+#include "proto/cluster/envelope.h"
+#include "proto/cluster/node.h"
 #include "proto/time.h"
 
 namespace qure {

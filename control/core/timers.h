@@ -39,8 +39,8 @@ inline constexpr Duration kRebootQuiet = Milliseconds(150);  // no machine is up
 inline constexpr Duration kLateFrames = Seconds(1);          // a frame of the boot before may come so late
 inline constexpr Duration kMulticastMissing = Seconds(3);    // heard by broadcast, but not by multicast for so long
 inline constexpr uint64_t kBroadcastEvery = 10;              // HELLOs: one of so many goes by broadcast too
-inline constexpr Duration kCloneMemory = Seconds(10);        // a machine with our identity was heard: stand back for
-inline constexpr size_t kMaxMembers = 256;                   // more are refused and logged
+inline constexpr Duration kCloneMemory = Seconds(10);  // a machine with our identity was heard: are ineligible for
+inline constexpr size_t kMaxMembers = 256;             // more are refused and logged
 
 // Booting: HELLOs at once and then at this interval; silence for kListen means that nobody lives.
 inline constexpr Duration kBootHelloInterval = Milliseconds(100);
@@ -104,16 +104,17 @@ inline constexpr Duration kBalancePull = Milliseconds(50);  // between two pulls
 inline constexpr size_t kBalancePart = 1024;                // bytes
 inline constexpr size_t kMaxBalanceParts = 64;
 inline constexpr Duration kReportAgain =
-    Seconds(120);  // owners tell of all their exceptions anew: IdleLimit of one is 5 min
-inline constexpr Duration kExceptionResend = Milliseconds(50);
-inline constexpr int kExceptionTries = 20;
-inline constexpr size_t kExceptionWindow = 16;               // messages to one node that are not acknowledged
-inline constexpr size_t kMaxExceptionMessages = 4'096;       // waiting for one node; more are left for the next round
-inline constexpr Duration kFlowAskAgain = Milliseconds(50);  // asking another node about a flow, to explain
-inline constexpr int kFlowAskTries = 10;
+    Seconds(120);  // owners tell of all their pinned flows anew: IdleLimit of one is 5 min
+inline constexpr Duration kPinnedFlowResend = Milliseconds(50);
+inline constexpr int kPinnedFlowTries = 20;
+inline constexpr size_t kPinnedFlowWindow = 16;          // messages to one node that are not acknowledged
+inline constexpr size_t kMaxPinnedFlowMessages = 4'096;  // waiting for one node; more are left for the next round
+inline constexpr Duration kFlowQueryInterval = Milliseconds(50);  // asking another node about a flow, to explain
+inline constexpr int kFlowQueryTries = 10;
 inline constexpr Duration kLeastDrainDeadline = Seconds(1);
 inline constexpr Duration kMostDrainDeadline = Seconds(604'800);  // a week
-inline constexpr Duration kCrowdQuiet = Seconds(60);  // an address that opens few flows for so long is no crowd
+inline constexpr Duration kHeavyHitterQuiet =
+    Seconds(60);  // an address that opens few flows for so long is no heavy hitter
 
 // History.
 inline constexpr uint32_t kErasKept = 8;                      // events of older eras become a summary

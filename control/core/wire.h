@@ -1,13 +1,14 @@
-// Between the core's types and those of proto/cluster.proto. Reading checks sizes: what does not fit is nothing.
+// Between the core's types and those of proto/cluster/cluster.proto. Reading checks sizes: what does not fit is
+// nothing.
 #pragma once
 
 #include <algorithm>
 #include <optional>
 #include <string>
 
-#include "proto/address.h"
-#include "proto/cluster.pb.h"
-#include "proto/node.h"
+#include "proto/cluster/cluster.pb.h"
+#include "proto/cluster/node.h"
+#include "proto/net/address.h"
 
 namespace qure {
 

@@ -3,7 +3,7 @@
 
 #include <asio/ip/address.hpp>
 
-#include "proto/address.h"
+#include "proto/net/address.h"
 
 namespace qure {
 

@@ -3,8 +3,8 @@
 #include <chrono>
 #include <utility>
 
-#include "control/names/dns_response.h"
-#include "proto/dns_rdata.h"
+#include "proto/dns/rdata.h"
+#include "proto/dns/response.h"
 
 namespace qure {
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "control/io/log.h"
-#include "control/io/text.h"
+#include "control/base/log.h"
+#include "control/base/text.h"
 #include "control/names/clock.h"
-#include "proto/dns.h"
-#include "proto/dns_name.h"
-#include "proto/dns_rdata.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
+#include "proto/dns/rdata.h"
 
 namespace qure {
 namespace {

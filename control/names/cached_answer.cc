@@ -1,8 +1,8 @@
 #include "control/names/cached_answer.h"
 
 #include "control/names/dns_cache.h"
-#include "proto/dns.h"
-#include "proto/dns_block_writer.h"
+#include "proto/dns/block_writer.h"
+#include "proto/dns/message.h"
 
 namespace qure {
 namespace {

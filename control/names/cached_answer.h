@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "control/names/dns_response.h"
-#include "proto/dns_cache_table.h"
+#include "proto/dns/cache_table.h"
+#include "proto/dns/response.h"
 
 namespace qure {
 

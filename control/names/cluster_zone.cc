@@ -8,11 +8,11 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
-#include "control/io/text.h"
+#include "control/base/text.h"
 #include "control/names/live_zones.h"
-#include "proto/dns.h"
-#include "proto/dns_rdata.h"
-#include "proto/dns_zone_builder.h"
+#include "proto/dns/message.h"
+#include "proto/dns/rdata.h"
+#include "proto/dns/zone_builder.h"
 
 namespace qure {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "control/core/cluster_facts.h"
-#include "proto/dns_zone.h"
+#include "proto/dns/zone.h"
 
 namespace qure {
 

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "control/names/dns_response.h"
-#include "proto/dns_cache_table.h"
+#include "proto/dns/cache_table.h"
+#include "proto/dns/response.h"
 #include "proto/time.h"
 
 namespace qure {

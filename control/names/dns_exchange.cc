@@ -13,9 +13,9 @@
 #include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
 
-#include "control/io/text.h"
+#include "control/base/text.h"
 #include "control/names/address.h"
-#include "proto/dns.h"
+#include "proto/dns/message.h"
 
 namespace qure {
 namespace {

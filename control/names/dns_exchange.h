@@ -9,9 +9,9 @@
 
 #include <asio/io_context.hpp>
 
-#include "control/names/dns_response.h"
 #include "proto/bytes.h"
-#include "proto/endpoint.h"
+#include "proto/dns/response.h"
+#include "proto/net/endpoint.h"
 #include "proto/time.h"
 
 namespace qure {

@@ -11,8 +11,8 @@
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 
-#include "control/io/log.h"
-#include "control/io/text.h"
+#include "control/base/log.h"
+#include "control/base/text.h"
 #include "control/names/address.h"
 #include "control/names/clock.h"
 
@@ -57,7 +57,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
       : server_(server), socket_(std::move(socket)), idle_(socket_.get_executor()) {
     asio::error_code error;
     const tcp::endpoint peer = socket_.remote_endpoint(error);
-    if (!error) asker_ = {.address = FromAsio(peer.address()), .stream = true};
+    if (!error) client_ = {.address = FromAsio(peer.address()), .stream = true};
   }
 
   void Start(Connections::iterator self) {
@@ -120,8 +120,8 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
   void OnQuery(uint16_t length) {
     Touch();
     ++asked_;
-    asker_.time = static_cast<uint32_t>(UnixNow());
-    server_->Find(asker_, {message_.begin(), message_.begin() + length},
+    client_.time = static_cast<uint32_t>(UnixNow());
+    server_->Find(client_, {message_.begin(), message_.begin() + length},
                   [self = shared_from_this()](ConstBytes answer) { self->OnAnswer(answer); });
     if (server_ != nullptr) ReadLength();
   }
@@ -163,7 +163,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
   tcp::socket socket_;
   asio::steady_timer idle_;
   Connections::iterator self_;
-  DnsAsker asker_;
+  DnsClient client_;
   size_t asked_ = 0;  // queries whose answers are being looked for
   bool reading_ = false;
   bool ended_ = false;
@@ -191,7 +191,7 @@ struct DnsServer::Listener {
   tcp::acceptor acceptor;
   asio::steady_timer pause;  // its handler sees that the acceptor is closed
   udp::socket datagrams;
-  udp::endpoint asker;
+  udp::endpoint client;
   std::array<uint8_t, kLongestQuery> message{};
 };
 
@@ -271,7 +271,7 @@ void DnsServer::Take(tcp::socket socket) {
 }
 
 void DnsServer::Receive(const std::shared_ptr<Listener>& listener) {
-  listener->datagrams.async_receive_from(asio::buffer(listener->message), listener->asker,
+  listener->datagrams.async_receive_from(asio::buffer(listener->message), listener->client,
                                          [this, listener](asio::error_code error, size_t length) {
                                            if (!listener->datagrams.is_open()) return;
                                            if (!error) Answer(listener, length);
@@ -280,10 +280,10 @@ void DnsServer::Receive(const std::shared_ptr<Listener>& listener) {
 }
 
 void DnsServer::Answer(const std::shared_ptr<Listener>& listener, size_t length) {
-  const udp::endpoint to = listener->asker;
+  const udp::endpoint to = listener->client;
   if (to.port() == kDnsPort || to.port() == 0) return;  // it could be a loop
-  const DnsAsker asker = {.address = FromAsio(to.address()), .time = static_cast<uint32_t>(UnixNow())};
-  Find(asker, {listener->message.begin(), listener->message.begin() + static_cast<ptrdiff_t>(length)},
+  const DnsClient client = {.address = FromAsio(to.address()), .time = static_cast<uint32_t>(UnixNow())};
+  Find(client, {listener->message.begin(), listener->message.begin() + static_cast<ptrdiff_t>(length)},
        [listener, to](ConstBytes answer) {
          asio::error_code ignored;  // a lost answer is asked for again
          if (!answer.empty() && listener->datagrams.is_open()) {
@@ -294,41 +294,41 @@ void DnsServer::Answer(const std::shared_ptr<Listener>& listener, size_t length)
 
 // Datagrams come here for what is odd about them, past the packet path's rate limit: fragments, IP options. Whoever may
 // be somebody else gets no more than what says "ask by TCP".
-bool DnsServer::MayBeForged(const DnsAsker& asker, const DnsReply& reply) const {
-  const bool of_this_node = listeners_.contains(asker.address);
-  return !asker.stream && !reply.asker_proven && !of_this_node && reply.length > reply.records + reply.opt;
+bool DnsServer::MayBeForged(const DnsClient& client, const DnsReply& reply) const {
+  const bool of_this_node = listeners_.contains(client.address);
+  return !client.stream && !reply.client_proven && !of_this_node && reply.length > reply.records + reply.opt;
 }
 
-void DnsServer::Find(const DnsAsker& asker, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give) {
+void DnsServer::Find(const DnsClient& client, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give) {
   const auto length = static_cast<uint16_t>(query.size());
   query.resize(kDnsStreamPayload);
-  DnsReply reply = AnswerDns(*authority_, asker, query.data(), length, kDnsStreamPayload);
-  if (reply.reason != Reason::dns_cached && MayBeForged(asker, reply)) {
+  DnsReply reply = AnswerDns(*authority_, client, query.data(), length, kDnsStreamPayload);
+  if (reply.reason != Reason::dns_cached && MayBeForged(client, reply)) {
     reply = TruncateDns(reply, query.data());
     reply.reason = Reason::dns_truncated;
   }
   ++counters_.answers[reply.reason];
   if (VerdictOf(reply.reason) == Verdict::kAnswer) {
     const DnsAsked question = QuestionIn(reply, query.data());
-    Note(asker, question.name, question.type, reply.reason);
+    Note(client, question.name, question.type, reply.reason);
     return give({query.data(), reply.length});
   }
   DnsQuery asked;
   if (reply.reason != Reason::dns_forwarded || ParseDnsQuery({query.data(), length}, &asked)) return give({});
-  Note(asker, asked.name, asked.type, reply.reason);
+  Note(client, asked.name, asked.type, reply.reason);
   const DnsQuestion question = {.name = DnsToLower(asked.name), .type = asked.type};
   query.resize(length);
   query.shrink_to_fit();  // many may wait
-  forward_(question, [authority = authority_, asker, query = std::move(query), length,
+  forward_(question, [authority = authority_, client, query = std::move(query), length,
                       give = std::move(give)](const std::shared_ptr<const DnsCachedAnswer>& answer) mutable {
     query.resize(kDnsStreamPayload);
-    const DnsReply late = AnswerDnsFrom(*answer, *authority, asker, query.data(), length, kDnsStreamPayload);
+    const DnsReply late = AnswerDnsFrom(*answer, *authority, client, query.data(), length, kDnsStreamPayload);
     give(VerdictOf(late.reason) == Verdict::kAnswer ? ConstBytes(query.data(), late.length) : ConstBytes());
   });
 }
 
-void DnsServer::Note(const DnsAsker& asker, ConstBytes name, uint16_t type, Reason reason) {
-  queries_->Note(log_every_, asker.address, name, type, reason);
+void DnsServer::Note(const DnsClient& client, ConstBytes name, uint16_t type, Reason reason) {
+  queries_->Note(log_every_, client.address, name, type, reason);
   if (log_every_ == 0 || std::exchange(logging_, true)) return;
   log_timer_.expires_after(kLogPause);  // what exceeds the samples' room in that time is not logged
   log_timer_.async_wait([this](asio::error_code error) {

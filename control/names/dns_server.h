@@ -15,11 +15,11 @@
 #include <asio/ip/udp.hpp>
 #include <asio/steady_timer.hpp>
 
-#include "control/names/dns_response.h"
-#include "proto/address.h"
-#include "proto/dns_answer.h"
-#include "proto/dns_authority.h"
-#include "proto/dns_query_log.h"
+#include "proto/dns/answer.h"
+#include "proto/dns/authority.h"
+#include "proto/dns/query_log.h"
+#include "proto/dns/response.h"
+#include "proto/net/address.h"
 #include "proto/reason.h"
 
 namespace qure {
@@ -68,10 +68,10 @@ class DnsServer {
   void AcceptLater(const std::shared_ptr<Listener>& listener);
   void Receive(const std::shared_ptr<Listener>& listener);
   void Answer(const std::shared_ptr<Listener>& listener, size_t length);
-  void Note(const DnsAsker& asker, ConstBytes name, uint16_t type, Reason reason);
-  bool MayBeForged(const DnsAsker& asker, const DnsReply& reply) const;
+  void Note(const DnsClient& client, ConstBytes name, uint16_t type, Reason reason);
+  bool MayBeForged(const DnsClient& client, const DnsReply& reply) const;
   // The answer to `query`, in time or later; nothing is said to what deserves no answer.
-  void Find(const DnsAsker& asker, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give);
+  void Find(const DnsClient& client, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give);
   void Take(asio::ip::tcp::socket socket);
 
   asio::io_context& io_;

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "control/io/text.h"
+#include "control/base/text.h"
 #include "control/names/cluster_zone.h"
-#include "proto/dns.h"
-#include "proto/dns_rdata.h"
-#include "proto/dns_zone_builder.h"
+#include "proto/dns/message.h"
+#include "proto/dns/rdata.h"
+#include "proto/dns/zone_builder.h"
 
 namespace qure {
 namespace {

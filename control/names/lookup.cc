@@ -3,11 +3,11 @@
 #include <optional>
 #include <vector>
 
-#include "control/io/text.h"
-#include "control/names/dns_response.h"
-#include "control/names/ldns_support.h"
-#include "proto/dns_answer.h"
-#include "proto/dns_name.h"
+#include "control/base/text.h"
+#include "proto/dns/answer.h"
+#include "proto/dns/ldns.h"
+#include "proto/dns/name.h"
+#include "proto/dns/response.h"
 
 namespace qure {
 namespace {
@@ -37,9 +37,9 @@ ordered_json LookUp(const DnsAuthority& authority, const std::string& name, cons
   std::vector<uint8_t> message = WriteDnsQuestion({.name = *wire, .type = *number}, 0);
   const auto length = static_cast<uint16_t>(message.size());
   message.resize(kDnsStreamPayload);
-  const DnsAsker asker = {
+  const DnsClient client = {
       .address = IpAddress(Ipv4Address{{127, 0, 0, 1}}), .time = static_cast<uint32_t>(unix_now), .stream = true};
-  const DnsReply reply = AnswerDns(authority, asker, message.data(), length, kDnsStreamPayload);
+  const DnsReply reply = AnswerDns(authority, client, message.data(), length, kDnsStreamPayload);
 
   ldns_pkt* read = nullptr;
   if (ldns_wire2pkt(&read, message.data(), reply.length) != LDNS_STATUS_OK) {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "nlohmann/json.hpp"
-#include "proto/dns_authority.h"
+#include "proto/dns/authority.h"
 
 namespace qure {
 

@@ -5,11 +5,11 @@
 #include <string_view>
 #include <utility>
 
-#include "control/io/text.h"
+#include "control/base/text.h"
 #include "control/names/cluster_zone.h"
-#include "proto/dns.h"
-#include "proto/dns_name.h"
-#include "proto/dns_rdata.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
+#include "proto/dns/rdata.h"
 
 namespace qure {
 namespace {

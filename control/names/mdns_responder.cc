@@ -4,8 +4,8 @@
 #include <array>
 #include <span>
 
-#include "proto/dns.h"
-#include "proto/dns_name.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
 
 namespace qure {
 namespace {
@@ -178,7 +178,7 @@ bool MdnsResponder::IsKnown(const Held& held, const std::vector<MdnsRecord>& ans
 
 void MdnsResponder::OnQuery(const MdnsMessage& query, const Endpoint& sender, MonoTime now) {
   for (Held& held : held_) {  // more known answers of a query that was cut (§7.2)
-    if (held.announcements == 0 && held.only_asker == sender && IsKnown(held, query.answers)) held.due = kNever;
+    if (held.announcements == 0 && held.only_client == sender && IsKnown(held, query.answers)) held.due = kNever;
   }
   const bool probe = !query.authority.empty();
   if (probe) OnRivals(query, now);
@@ -203,9 +203,9 @@ void MdnsResponder::OnQuery(const MdnsMessage& query, const Endpoint& sender, Mo
   for (Held* held : spread) Schedule(now + delay, probe ? kDefenceGap : kGap, sender, held);
 }
 
-void MdnsResponder::Schedule(MonoTime at, Duration gap, const Endpoint& asker, Held* held) {
+void MdnsResponder::Schedule(MonoTime at, Duration gap, const Endpoint& client, Held* held) {
   if (held->sent) at = std::max(at, *held->sent + gap);
-  held->only_asker = held->due == kNever || held->only_asker == asker ? std::optional(asker) : std::nullopt;
+  held->only_client = held->due == kNever || held->only_client == client ? std::optional(client) : std::nullopt;
   held->due = std::min(held->due, at);
 }
 
@@ -239,7 +239,7 @@ void MdnsResponder::Reply(const MdnsMessage& query, const Endpoint& sender, cons
   sendings_.push_back({WriteMdns(reply), sender});
 }
 
-// What the asker would ask for next (RFC 6763 §12), unless it went out since `not_since`.
+// What the client would ask for next (RFC 6763 §12), unless it went out since `not_since`.
 void MdnsResponder::AddAdditional(std::optional<MonoTime> not_since, MdnsMessage* message) const {
   std::vector<MdnsRecord> all = message->answers;
   for (size_t i = 0; i < all.size(); ++i) {  // which grows
@@ -402,7 +402,7 @@ void MdnsResponder::SendDue(MonoTime now) {
   };
   for (Held* held : due) {
     held->sent = now;
-    held->only_asker.reset();
+    held->only_client.reset();
     if (held->announcements > 0 && --held->announcements > 0) held->due = now + kAnnouncementInterval;
     message.answers.push_back(held->record);
     if (message.answers.size() == 1 || Fits(message)) continue;

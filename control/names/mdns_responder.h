@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "control/names/mdns_message.h"
-#include "proto/address.h"
-#include "proto/endpoint.h"
+#include "proto/dns/mdns.h"
+#include "proto/net/address.h"
+#include "proto/net/endpoint.h"
 #include "proto/time.h"
 
 namespace qure {
@@ -60,9 +60,9 @@ class MdnsResponder {
     bool lasting = false;
     bool synthetic = false;  // NSEC: neither probed nor announced
     MonoTime due = kNever;
-    std::optional<MonoTime> sent;        // by multicast
-    int announcements = 0;               // still to be made
-    std::optional<Endpoint> only_asker;  // who alone waits for it
+    std::optional<MonoTime> sent;         // by multicast
+    int announcements = 0;                // still to be made
+    std::optional<Endpoint> only_client;  // who alone waits for it
   };
   // Of a unique name.
   struct Claim {
@@ -78,7 +78,7 @@ class MdnsResponder {
   std::vector<Held*> Matching(const MdnsQuestion& question);
   void AddNsec();
   void Withdraw(const std::vector<Held>& gone, bool peers_go_on);
-  void Schedule(MonoTime at, Duration gap, const Endpoint& asker, Held* held);
+  void Schedule(MonoTime at, Duration gap, const Endpoint& client, Held* held);
   Duration Random(Duration least, Duration most);
 
   void OnQuery(const MdnsMessage& query, const Endpoint& sender, MonoTime now);

@@ -14,14 +14,14 @@
 
 #include <asio/posix/stream_descriptor.hpp>
 
-#include "control/io/fd.h"
-#include "control/io/log.h"
-#include "control/io/text.h"
+#include "control/base/fd.h"
+#include "control/base/log.h"
+#include "control/base/text.h"
 #include "control/names/clock.h"
-#include "control/names/ldns_support.h"
 #include "control/names/mdns_publication.h"
-#include "proto/dns.h"
-#include "proto/dns_name.h"
+#include "proto/dns/ldns.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
 
 namespace qure {
 namespace {

@@ -8,11 +8,11 @@
 
 #include <asio/post.hpp>
 
-#include "control/io/text.h"
+#include "control/base/request.h"
+#include "control/base/text.h"
 #include "control/names/cached_answer.h"
 #include "control/names/clock.h"
 #include "control/names/lookup.h"
-#include "control/names/request.h"
 
 namespace qure {
 namespace {

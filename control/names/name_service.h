@@ -15,10 +15,10 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 
+#include "control/base/fd.h"
 #include "control/core/cluster_facts.h"
 #include "control/core/config.h"
 #include "control/core/naming.h"
-#include "control/io/fd.h"
 #include "control/names/alias_watcher.h"
 #include "control/names/dns_server.h"
 #include "control/names/live_zones.h"
@@ -26,8 +26,8 @@
 #include "control/names/registrar.h"
 #include "control/names/resolver.h"
 #include "nlohmann/json.hpp"
-#include "proto/dns_authority.h"
-#include "proto/dns_query_log.h"
+#include "proto/dns/authority.h"
+#include "proto/dns/query_log.h"
 
 namespace qure {
 

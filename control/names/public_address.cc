@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "control/io/text.h"
-#include "proto/dns_rdata.h"
+#include "control/base/text.h"
+#include "proto/dns/rdata.h"
 
 namespace qure {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "control/names/dns_response.h"
-#include "proto/address.h"
-#include "proto/endpoint.h"
+#include "proto/dns/response.h"
+#include "proto/net/address.h"
+#include "proto/net/endpoint.h"
 
 namespace qure {
 

@@ -5,11 +5,12 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
-#include "control/io/log.h"
-#include "control/io/text.h"
+#include "control/base/log.h"
+#include "control/base/text.h"
 #include "control/names/clock.h"
-#include "proto/dns.h"
-#include "proto/dns_name.h"
+#include "control/names/update_error.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
 
 namespace qure {
 namespace {

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "absl/random/distributions.h"
-#include "control/io/text.h"
-#include "proto/dns.h"
-#include "proto/dns_name.h"
-#include "proto/dns_rdata.h"
+#include "control/base/text.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
+#include "proto/dns/rdata.h"
 
 namespace qure {
 namespace {
@@ -27,6 +27,13 @@ std::vector<IpAddress> Without(const std::vector<IpAddress>& all, const std::vec
 }
 
 }  // namespace
+
+RegistrationNames NamesOf(const RegistrationConfig& config) {
+  return {.zone = config.zone,
+          .own = config.name,
+          .owner = std::string(kOwnerLabel) + config.name,
+          .shared = config.shared};
+}
 
 void Registration::SetPlan(MonoTime now, std::optional<RegistrationPlan> plan) {
   if (plan == plan_) return;

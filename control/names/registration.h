@@ -18,15 +18,18 @@
 #include <vector>
 
 #include "absl/random/bit_gen_ref.h"
-#include "control/names/dns_response.h"
-#include "control/names/update_message.h"
-#include "proto/address.h"
+#include "control/core/config.h"
+#include "proto/dns/response.h"
+#include "proto/dns/update.h"
+#include "proto/net/address.h"
 #include "proto/time.h"
 
 namespace qure {
 
 inline constexpr Duration kFirstRetry = Seconds(1);  // doubled with each failure in a row
 inline constexpr Duration kLastRetry = Seconds(300);
+
+RegistrationNames NamesOf(const RegistrationConfig& config);
 
 struct RegistrationPlan {
   RegistrationNames names;

@@ -7,7 +7,7 @@
 
 #include "control/names/cached_answer.h"
 #include "control/names/clock.h"
-#include "proto/dns.h"
+#include "proto/dns/message.h"
 
 namespace qure {
 

@@ -13,9 +13,9 @@
 #include "control/core/config.h"
 #include "control/names/dns_cache.h"
 #include "control/names/dns_exchange.h"
-#include "control/names/dns_response.h"
 #include "control/names/upstreams.h"
 #include "nlohmann/json.hpp"
+#include "proto/dns/response.h"
 
 namespace qure {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "control/io/text.h"
-#include "proto/address.h"
+#include "control/base/text.h"
+#include "proto/net/address.h"
 
 namespace qure {
 namespace {

@@ -26,7 +26,7 @@ std::string ServicesText(const ordered_json& services) {
   Table table({{"SERVICE"}, {"HERE"}, {"NODE"}, {"WEIGHT", Align::kRight}, {"SHARE", Align::kRight}});
   for (const ordered_json& service : services.at("services")) {
     std::string name = service.at("name").get<std::string>();
-    std::string here = service.at("healthy").get<bool>() ? "healthy" : "ill";
+    std::string here = service.at("healthy").get<bool>() ? "healthy" : "unhealthy";
     for (const ordered_json& owner : service.at("owners")) {
       table.Add({std::exchange(name, ""), std::exchange(here, ""), owner.at("name").get<std::string>(),
                  absl::StrCat(owner.at("weight").get<uint64_t>()),
@@ -89,7 +89,7 @@ std::string ExplainText(const ordered_json& steps) {
                     flow.is_null()     ? "no"
                     : flow.is_string() ? text(flow)
                                        : absl::StrCat("of ", text(flow.at("owner")), ", ", text(flow.at("state")),
-                                                      flow.at("exception").get<bool>() ? ", by exception" : ""),
+                                                      flow.at("pinned").get<bool>() ? ", by pinned" : ""),
                     "\n");
   }
   if (steps.contains("row")) {

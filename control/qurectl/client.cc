@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "control/io/fd.h"
+#include "control/base/fd.h"
 
 namespace qure {
 namespace {

@@ -1,4 +1,4 @@
-// The cluster as the operator reads it. Each throws nlohmann::json::exception if the answer has another form.
+// The cluster as the operator reads it. Each throws nlohmann::json::pinned flow if the answer has another form.
 #pragma once
 
 #include <string>

@@ -10,7 +10,7 @@
 namespace qure {
 namespace {
 
-constexpr uint64_t kMostRows = 8;
+constexpr uint64_t kMaxTableSize = 8;
 constexpr int kEighths = 8;
 constexpr std::array<const char*, kEighths + 1> kBlocks = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 constexpr size_t kTimeText = 16;  // "2024-01-31 12:34"
@@ -96,7 +96,7 @@ PlotSeries ReadSeries(const nlohmann::ordered_json& history) {
 std::string PlotText(const PlotSeries& series, size_t width) {
   if (series.steps.empty()) return "nothing has happened yet\n";
   const uint64_t most = MostOnline(series);
-  const uint64_t rows = std::min(most, kMostRows);
+  const uint64_t rows = std::min(most, kMaxTableSize);
   const std::vector<Column> columns = ToColumns(series, width);
   const size_t label_width = std::max<size_t>(absl::StrCat(most).size(), 3);
   std::string text = "nodes online\n";
@@ -163,7 +163,7 @@ class SvgChart {
 
   std::string Grid() const {
     std::string svg;
-    const uint64_t step = (most_ + kMostRows - 1) / kMostRows;
+    const uint64_t step = (most_ + kMaxTableSize - 1) / kMaxTableSize;
     for (uint64_t online = 0; online <= most_; online += step) {
       absl::StrAppendFormat(&svg,
                             "<line x1=\"%g\" y1=\"%.1f\" x2=\"%g\" y2=\"%.1f\" stroke=\"#ccc\"/>\n"

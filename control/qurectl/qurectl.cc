@@ -14,11 +14,11 @@
 #include <string_view>
 #include <vector>
 
-#include "control/io/balance_status.h"
-#include "control/io/cluster_key.h"
-#include "control/io/config_file.h"
-#include "control/io/text.h"
-#include "control/io/version.h"
+#include "control/base/text.h"
+#include "control/base/version.h"
+#include "control/config/cluster_key.h"
+#include "control/config/config_file.h"
+#include "control/operator/balance_status.h"
 #include "control/qurectl/balance_tables.h"
 #include "control/qurectl/client.h"
 #include "control/qurectl/cluster_tables.h"

@@ -6,8 +6,8 @@
 #include <iterator>
 
 #include "absl/strings/ascii.h"
-#include "control/io/cluster_key.h"
-#include "control/io/text.h"
+#include "control/base/text.h"
+#include "control/config/cluster_key.h"
 
 namespace qure {
 namespace {

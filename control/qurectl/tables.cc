@@ -44,7 +44,7 @@ std::string RoleText(const ordered_json& status) {
   std::string text = Cell(status.at("role"));
   if (!status.at("phase").is_null()) absl::StrAppend(&text, " (", Cell(status.at("phase")), ")");
   if (status.at("maintenance").get<bool>()) text += ", in maintenance";
-  if (status.at("stands_back").get<bool>()) text += ", stands back: another machine has this identity";
+  if (status.at("ineligible").get<bool>()) text += ", stands back: another machine has this identity";
   return absl::StrCat(text, ", term ", TermText(status.at("term")));
 }
 

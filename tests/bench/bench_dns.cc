@@ -19,11 +19,11 @@
 #include <vector>
 
 #include "dataplane/mbuf_frame.h"
-#include "dataplane/pipeline.h"
-#include "proto/checksum.h"
-#include "proto/dns_zone_builder.h"
-#include "proto/ip.h"
-#include "proto/udp.h"
+#include "dataplane/pipeline/pipeline.h"
+#include "proto/dns/zone_builder.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ip.h"
+#include "proto/net/udp.h"
 #include "tests/bench/bench_support.h"
 #include "tests/support/harness.h"
 

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/flow_table.h"
+#include "dataplane/pipeline/flow_table.h"
 #include "tests/bench/bench_support.h"
 
 namespace qure::testing {

@@ -1,6 +1,6 @@
 // ns and cycles a packet of balanced flows through the production pipeline, beside a plain pass that only swaps the MAC
-// addresses of the same mbufs in the same run; what the tables of shares cost, and how evenly they share. The ratios
-// are the figures: they carry over to other machines, the times do not.
+// addresses of the same mbufs in the same run; what the Maglev lookup tables cost, and how evenly they share. The
+// ratios are the figures: they carry over to other machines, the times do not.
 #include <getopt.h>
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -18,9 +18,9 @@
 #include <string>
 #include <vector>
 
-#include "control/core/maglev.h"
+#include "control/core/balance/maglev.h"
 #include "dataplane/mbuf_frame.h"
-#include "dataplane/pipeline.h"
+#include "dataplane/pipeline/pipeline.h"
 #include "tests/bench/bench_support.h"
 #include "tests/support/harness.h"
 
@@ -67,7 +67,7 @@ Snapshot SiteOf(uint32_t nodes) {
     balance->nodes[i] = {.present = true, .hop0 = {{2, 9, 9, 9, last, 0}}, .hop1 = {{2, 9, 9, 9, last, 1}}};
   }
   const std::vector<uint8_t> rows = BuildMaglev(kSeed, Nodes(nodes));
-  balance->current.services = {std::make_shared<const ShareTable>(rows.begin(), rows.end())};
+  balance->current.services = {std::make_shared<const LookupTable>(rows.begin(), rows.end())};
   balance->previous.services = {nullptr};
   snapshot.balance = std::move(balance);
   return snapshot;
@@ -196,15 +196,15 @@ class Bench {
   Batch batch_;
 };
 
-// Established flows, each with the owner that the table of shares names.
+// Established flows, each with the owner that the Maglev lookup table names.
 void Fill(const Case& c, FlowTable* table) {
   const Snapshot snapshot = SiteOf(c.nodes);
-  const ShareTable& rows = *snapshot.balance->current.services[0];
+  const LookupTable& rows = *snapshot.balance->current.services[0];
   for (size_t i = 0; i < c.flows; ++i) {
     const FlowKey key = KeyOf(c.family, i);
     FlowEntry* const entry = table->Insert(key, table->HashOf(key), kNow);
     if (entry == nullptr) continue;
-    entry->owner = rows[ShareRow(kSeed, Affinity::kSocket, key, kShareRows)];
+    entry->owner = rows[LookupEntry(kSeed, Affinity::kSocket, key, kLookupTableSize)];
     entry->state = FlowState::kEstablished;
   }
 }
@@ -258,7 +258,7 @@ double RebuildMs(uint32_t nodes) {
   for (int i = 0; i < 5; ++i) {
     const uint64_t start = rte_rdtsc_precise();
     const auto table = BuildMaglev(kSeed, Nodes(nodes));
-    if (table.size() != kShareRows) std::exit(1);
+    if (table.size() != kLookupTableSize) std::exit(1);
     times.push_back(static_cast<double>(rte_rdtsc_precise() - start) * 1e3 / static_cast<double>(rte_get_tsc_hz()));
   }
   return Median(times);
@@ -270,7 +270,7 @@ double WorstShare(uint32_t nodes) {
   constexpr uint64_t kRandomFlows = 1'000'000;
   std::vector<uint64_t> flows(nodes);
   for (uint64_t i = 0; i < kRandomFlows; ++i)
-    ++flows[table[ShareRow(kSeed, Affinity::kSocket, KeyOf(4, i), kShareRows)]];
+    ++flows[table[LookupEntry(kSeed, Affinity::kSocket, KeyOf(4, i), kLookupTableSize)]];
   return static_cast<double>(*std::max_element(flows.begin(), flows.end())) * nodes / kRandomFlows;
 }
 

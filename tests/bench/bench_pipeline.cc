@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "dataplane/mbuf_frame.h"
-#include "dataplane/pipeline.h"
-#include "proto/checksum.h"
+#include "dataplane/pipeline/pipeline.h"
+#include "proto/net/checksum.h"
 #include "tests/bench/bench_support.h"
 #include "tests/packet/cases.h"
 

@@ -1,5 +1,5 @@
 // Addresses as text: what parses prints, and what prints parses back to the same.
-#include "proto/address.h"
+#include "proto/net/address.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace qure {

@@ -1,9 +1,9 @@
 // DNS queries: everything found lies inside the message, and names that differ in case alone are the same.
 #include <algorithm>
 
-#include "proto/dns.h"
-#include "proto/dns_zone.h"
-#include "proto/dns_zone_builder.h"
+#include "proto/dns/message.h"
+#include "proto/dns/zone.h"
+#include "proto/dns/zone_builder.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace qure {

@@ -1,5 +1,5 @@
 // DNS names: the input is taken as text, and as wire form.
-#include "proto/dns_name.h"
+#include "proto/dns/name.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace qure {

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "control/names/cached_answer.h"
-#include "control/names/dns_response.h"
-#include "proto/dns.h"
-#include "proto/dns_name.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
+#include "proto/dns/response.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/dns_reader.h"
 
@@ -35,7 +35,7 @@ void CheckFinding(const DnsQuestion& question, const DnsFinding& finding) {
   if (finding.soa) FUZZ_CHECK(finding.soa->type == kDnsTypeSoa && DnsIsWithin(name, finding.soa->name));
 }
 
-// The message that an asker gets, as it would read it.
+// The message that an client gets, as it would read it.
 void CheckAnswer(const DnsQuestion& question, const DnsFinding& finding, const DnsCachedAnswer& answer) {
   FUZZ_CHECK(answer.ttl_at.size() == finding.records.size() + (finding.soa ? 1 : 0));
   std::vector<uint8_t> message = WriteDnsQuestion(question, kId);

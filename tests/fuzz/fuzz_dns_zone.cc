@@ -5,8 +5,8 @@
 #include <set>
 #include <string>
 
-#include "proto/dns_zone.h"
-#include "proto/dns_zone_builder.h"
+#include "proto/dns/zone.h"
+#include "proto/dns/zone_builder.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/dns_reader.h"
 

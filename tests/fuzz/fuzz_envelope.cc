@@ -3,8 +3,8 @@
 //   bit 1: its sender has not proven that it lives
 #include <random>
 
-#include "control/core/transport.h"
-#include "proto/udp_frame.h"
+#include "control/core/cluster/transport.h"
+#include "proto/net/udp_frame.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace qure {

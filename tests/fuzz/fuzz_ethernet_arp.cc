@@ -1,6 +1,6 @@
 // Ethernet and the ARP behind it: offsets inside the frame, built frames equal to what they were built from.
-#include "proto/arp.h"
-#include "proto/ethernet.h"
+#include "proto/net/arp.h"
+#include "proto/net/ethernet.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace qure {

@@ -1,5 +1,5 @@
 // The plain text of a heartbeat: what is read is written again to the same bytes.
-#include "proto/heartbeat.h"
+#include "proto/cluster/heartbeat.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,9 +1,9 @@
 // IGMP and MLD queries. The first input byte chooses (bit 0: checksums are repaired first), the rest is an IP packet.
-#include "proto/checksum.h"
-#include "proto/ethernet.h"
-#include "proto/igmp.h"
-#include "proto/ip.h"
-#include "proto/mld.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/igmp.h"
+#include "proto/net/ip.h"
+#include "proto/net/mld.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace qure {

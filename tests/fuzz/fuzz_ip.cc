@@ -1,6 +1,6 @@
 // IPv4, IPv6 and the checksums.
-#include "proto/checksum.h"
-#include "proto/ip.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ip.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace qure {

@@ -1,7 +1,7 @@
 // Neighbor discovery. The input is an IPv6 header and the ICMPv6 message, however long.
-#include "proto/checksum.h"
-#include "proto/ethernet.h"
-#include "proto/nd.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/nd.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace qure {

@@ -7,15 +7,15 @@
 #include <utility>
 #include <vector>
 
-#include "dataplane/cluster_filter.h"
-#include "dataplane/pipeline.h"
-#include "proto/arp.h"
-#include "proto/checksum.h"
-#include "proto/ethernet.h"
-#include "proto/icmp.h"
-#include "proto/ip.h"
-#include "proto/nd.h"
-#include "proto/udp.h"
+#include "dataplane/pipeline/cluster_filter.h"
+#include "dataplane/pipeline/pipeline.h"
+#include "proto/net/arp.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/icmp.h"
+#include "proto/net/ip.h"
+#include "proto/net/nd.h"
+#include "proto/net/udp.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/harness.h"
 

@@ -1,8 +1,8 @@
 // UDP and TCP headers, and the checksums over them.
-#include "proto/checksum.h"
-#include "proto/ip.h"
-#include "proto/tcp.h"
-#include "proto/udp.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ip.h"
+#include "proto/net/tcp.h"
+#include "proto/net/udp.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace qure {

@@ -60,7 +60,7 @@ class Spread(BalanceTest):
         with self.downloads() as result:
             seen = self.connections("--count", count, timeout=240)
             self.assertEqual(seen["failed"], 0)
-            self.assertEqual(self.services("n1")["crowds"], [GATEWAY_V4])
+            self.assertEqual(self.services("n1")["heavy_hitters"], [GATEWAY_V4])
             self.balanced(*self.names)
         self.assert_broken_only_on(result)
         after = self.connections("--count", 600)

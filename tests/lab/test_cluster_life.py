@@ -94,7 +94,7 @@ class Clone(ClusterTest):
         self.assertEqual(len({status["node_id"] for status in after.values()}), 3)
         self.assertEqual(len({status["node_mac"] for status in after.values()}), 3)
         until(
-            lambda: not any(status["stands_back"] for status in self.whole().values()),
+            lambda: not any(status["ineligible"] for status in self.whole().values()),
             30,
             "nobody stands back any more",
         )

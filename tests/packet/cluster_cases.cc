@@ -1,4 +1,4 @@
-#include "proto/envelope.h"
+#include "proto/cluster/envelope.h"
 #include "tests/packet/cases.h"
 
 namespace qure::testing {
@@ -162,9 +162,9 @@ std::vector<Case> DrainCases() {
     const bool v4 = c.reason == Reason::arp_reply;
     c.reason = probed ? (v4 ? Reason::arp_noted : Reason::nd_noted) : Reason::not_serving;
     if (probed) continue;
-    MacAddress asker;
-    std::copy_n(c.in.begin() + 6, 6, asker.bytes.begin());
-    Event wanted{.kind = EventKind::kAddressWanted, .mac = asker, .ip = kService4};
+    MacAddress client;
+    std::copy_n(c.in.begin() + 6, 6, client.bytes.begin());
+    Event wanted{.kind = EventKind::kAddressWanted, .mac = client, .ip = kService4};
     if (!v4) wanted.ip = kService6;
     c.events.push_back(wanted);
   }

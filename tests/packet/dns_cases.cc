@@ -248,7 +248,7 @@ Bytes Option(uint8_t code, const Bytes& value) {
   return Concat({{0, code, 0, static_cast<uint8_t>(value.size())}, value});
 }
 
-// What EDNS options and class CHAOS tell of the server and the asker.
+// What EDNS options and class CHAOS tell of the server and the client.
 std::vector<Case> Options() {
   constexpr uint8_t kNsid = 3, kCookie = 10;
   const auto ask = [](const Bytes& options) {
@@ -271,7 +271,8 @@ std::vector<Case> Options() {
   return {
       Ask("NSID", ask(Option(kNsid, {})), Reason::dns_answer, answer(Option(kNsid, {'n', '1'}))),
       Ask("an unknown option", ask(Option(77, {1, 2})), Reason::dns_answer, answer({})),
-      Ask("an asker without a server cookie gets one", ask(Option(kCookie, client)), Reason::dns_answer, answer(fresh)),
+      Ask("an client without a server cookie gets one", ask(Option(kCookie, client)), Reason::dns_answer,
+          answer(fresh)),
       Ask("a good cookie comes back", ask(Option(kCookie, cookie(1000))), Reason::dns_answer,
           answer(Option(kCookie, cookie(1000)))),
       Ask("an aging cookie is renewed", ask(Option(kCookie, cookie(2000))), Reason::dns_answer, answer(fresh)),

@@ -4,8 +4,8 @@
 #include <map>
 #include <optional>
 
-#include "proto/dns.h"
-#include "proto/dns_cookie.h"
+#include "proto/dns/cookie.h"
+#include "proto/dns/message.h"
 #include "tests/support/harness.h"
 
 namespace qure::testing {

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <random>
 
-#include "proto/dns.h"
-#include "proto/dns_answer.h"
+#include "proto/dns/answer.h"
+#include "proto/dns/message.h"
 #include "tests/support/dns_reader.h"
 #include "tests/support/harness.h"
 #include "tests/support/packets.h"
@@ -74,16 +74,16 @@ TEST(DnsMutation, WhateverComesInWhatGoesOutIsSound) {
     const bool response = query.size() >= sizeof(DnsHeader) && (query[2] & 0x80) != 0;
     std::array<uint8_t, kRoom> message{};
     std::copy(query.begin(), query.end(), message.begin());
-    const DnsAsker asker = {.address = IpAddress(kClient4), .time = kUnixTime, .stream = i % 8 == 0};
-    const DnsReply reply =
-        AnswerDns(*authority, asker, message.data(), static_cast<uint16_t>(query.size()), static_cast<uint16_t>(kRoom));
+    const DnsClient client = {.address = IpAddress(kClient4), .time = kUnixTime, .stream = i % 8 == 0};
+    const DnsReply reply = AnswerDns(*authority, client, message.data(), static_cast<uint16_t>(query.size()),
+                                     static_cast<uint16_t>(kRoom));
     if (VerdictOf(reply.reason) != Verdict::kAnswer) continue;
     ++answered;
     ASSERT_FALSE(response) << "query " << i;
     ASSERT_EQ(std::memcmp(message.data(), query.data(), 2), 0) << "query " << i << ": the id";
     DnsQuery asked;
     static_cast<void>(ParseDnsQuery(query, &asked));
-    ASSERT_LE(reply.length, asker.stream ? kRoom : asked.payload_limit) << "query " << i;
+    ASSERT_LE(reply.length, client.stream ? kRoom : asked.payload_limit) << "query " << i;
     if (i % kReadEvery != 0) continue;
     const Bytes answer(message.begin(), message.begin() + reply.length);
     ASSERT_TRUE(ReadDns(answer)) << "query " << i;

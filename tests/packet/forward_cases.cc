@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "proto/checksum.h"
+#include "proto/net/checksum.h"
 #include "tests/packet/cases.h"
 
 namespace qure::testing {
@@ -118,7 +118,7 @@ std::vector<Case> MasterCases() {
       On("new flow of a peer over IPv6", syn6, Reason::forward_new, ToPeer(syn6, kPeer1Hop0), Owners(kPeer1, kPeer2)),
       On("new flow with extension headers", options6, Reason::forward_new, ToPeer(options6, kPeer1Hop0),
          Owners(kPeer1, kPeer2)),
-      On("flow not in the table, of a peer", ack, Reason::forward_share, ToPeer(ack, kPeer1Hop0),
+      On("flow not in the table, of a peer", ack, Reason::forward_table, ToPeer(ack, kPeer1Hop0),
          Owners(kPeer1, kPeer2)),
       On("flow not in the table, ours now and a peer's before", ack, Reason::forward_second_chance,
          ToPeer(ack, kPeer2Hop1), Owners(kSelfSlot, kPeer2)),

@@ -113,14 +113,14 @@ TEST_F(ForwarderTest, AFlowWhoseOwnerIsGoneGoesByTheTable) {
   Tcp4(kSyn);
   Use(kPeer2, kPeer1);
   Lose(kPeer1);
-  EXPECT_WAY(Tcp4(kAck), Reason::forward_share, kPeer2Hop0);
+  EXPECT_WAY(Tcp4(kAck), Reason::forward_table, kPeer2Hop0);
 }
 
 TEST_F(ForwarderTest, AFlowThatIsGivenUpGoesByTheTable) {
   Tcp4(kSyn);
   Use(kPeer2, kPeer1);
   GiveUp(kPeer1);
-  EXPECT_WAY(Tcp4(kAck), Reason::forward_share, kPeer2Hop0);
+  EXPECT_WAY(Tcp4(kAck), Reason::forward_table, kPeer2Hop0);
 }
 
 TEST_F(ForwarderTest, OurOwnFlowThatIsGivenUpToo) {
@@ -128,7 +128,7 @@ TEST_F(ForwarderTest, OurOwnFlowThatIsGivenUpToo) {
   Tcp4(kSyn);
   Use(kPeer2, kSelfSlot);
   GiveUp(kSelfSlot);
-  EXPECT_WAY(Tcp4(kAck), Reason::forward_share, kPeer2Hop0);
+  EXPECT_WAY(Tcp4(kAck), Reason::forward_table, kPeer2Hop0);
 }
 
 TEST_F(ForwarderTest, WhoGetsAFlowThatIsGivenUpKeepsItForItsKernelToReset) {
@@ -180,7 +180,7 @@ TEST_F(ForwarderTest, SilentFlowsAreForgotten) {
   Wait(Seconds(200));
   EXPECT_WAY(Tcp4(kAck), Reason::forward_flow, kPeer2Hop0);
   Wait(Seconds(310));
-  EXPECT_WAY(Tcp4(kAck), Reason::forward_share, kPeer1Hop0);
+  EXPECT_WAY(Tcp4(kAck), Reason::forward_table, kPeer1Hop0);
 }
 
 TEST_F(ForwarderTest, AnOwnerKeepsWhatItHasTaken) {
@@ -201,7 +201,7 @@ TEST_F(ForwarderTest, TheTableOfSharesIsNotBelievedWhereTheOwnerIsKnown) {
   FlowEntry* const entry = table_.Insert(key, table_.HashOf(key), FlowTimeOf(now_));
   entry->owner = kPeer2;
   entry->state = FlowState::kEstablished;
-  entry->exception = true;
+  entry->pinned = true;
   EXPECT_WAY(Tcp4(kAck), Reason::forward_flow, kPeer2Hop0);
   EXPECT_WAY(Tcp4(kAck, kNodeMac), Reason::forward_second_chance, kPeer2Hop1);
   Lose(kPeer2);
@@ -215,7 +215,7 @@ TEST_F(ForwarderTest, AResetOfTheKernelEndsTheFlow) {
   EXPECT_WAY(KernelSends(kRst), Reason::lan_host, kGatewayMac);
   Wait(Seconds(21));
   Use(kPeer1, kPeer1);
-  EXPECT_WAY(Tcp4(kAck), Reason::forward_share, kPeer1Hop0);
+  EXPECT_WAY(Tcp4(kAck), Reason::forward_table, kPeer1Hop0);
 }
 
 TEST_F(ForwarderTest, FragmentsFollowTheFirst) {
@@ -246,18 +246,18 @@ TEST_F(ForwarderTest, WhoLagsAnEpochBehindPassesOnWhatItDoesNotKnow) {
   EXPECT_EQ(Tcp4(kSyn, kNodeMac, 40001).reason, Reason::host_owner);
 }
 
-// A crowd's connections of before stay where they are: the second chance is by the address alone.
-TEST_F(ForwarderTest, ACrowdIsSpreadAndItsOldFlowsStay) {
+// A heavy hitter's connections of before stay where they are: the second chance is by the address alone.
+TEST_F(ForwarderTest, AHeavyHitterIsSpreadAndItsOldFlowsStay) {
   auto services = std::make_shared<ServiceMap>(*snapshot_.services);
   services->services[0].affinity = Affinity::kAdaptive;
   snapshot_.services = services;
   auto balance = std::make_shared<Balance>(*snapshot_.balance);
-  auto rows = std::make_shared<ShareTable>(kShareRows);
-  for (size_t row = 0; row < kShareRows; ++row) (*rows)[row] = row % 2 == 0 ? kPeer1 : kPeer2;
+  auto rows = std::make_shared<LookupTable>(kLookupTableSize);
+  for (size_t row = 0; row < kLookupTableSize; ++row) (*rows)[row] = row % 2 == 0 ? kPeer1 : kPeer2;
   balance->current.services[0] = rows;
   balance->previous.services[0] = rows;
   snapshot_.balance = balance;
-  CrowdWatch watch(kFlowSeed);
+  HeavyHitterDetector watch(kFlowSeed);
   watch.SetThreshold(50);
   const auto targets = [&] {
     std::map<MacAddress, int> counts;
@@ -266,8 +266,8 @@ TEST_F(ForwarderTest, ACrowdIsSpreadAndItsOldFlowsStay) {
       const Bytes syn = Build(Ether{kServiceMac4, kGatewayMac, 0x0800},
                               Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 6},
                                     Tcp(kClient4, kService4, port, 80, kSyn, {})));
-      const Outcome out =
-          Process(snapshot_, {.table = &empty, .crowds = &watch, .now = FlowTimeOf(now_)}, Direction::kFromLan, syn);
+      const Outcome out = Process(snapshot_, {.table = &empty, .heavy_hitters = &watch, .now = FlowTimeOf(now_)},
+                                  Direction::kFromLan, syn);
       ++counts[Target(out)];
     }
     return counts;
@@ -276,22 +276,22 @@ TEST_F(ForwarderTest, ACrowdIsSpreadAndItsOldFlowsStay) {
   EXPECT_EQ(watch.Take().size(), 1U);
 
   auto promoted = std::make_shared<Balance>(*balance);
-  promoted->current.crowds = {MappedAddress(kClient4)};
+  promoted->current.heavy_hitters = {MappedAddress(kClient4)};
   snapshot_.balance = promoted;
   for (const auto& [mac, count] : targets()) EXPECT_NEAR(count, 50, 25);
 
   // At an owner by the socket that does not know the flow: to the one by the address.
   const NodeSlot old = OwnerIn(*promoted, promoted->previous, *services, 1, KeyOfClient(7));
   auto ours = std::make_shared<Balance>(*promoted);
-  ours->current.services[0] = std::make_shared<const ShareTable>(kShareRows, kSelfSlot);
+  ours->current.services[0] = std::make_shared<const LookupTable>(kLookupTableSize, kSelfSlot);
   snapshot_.balance = ours;
   EXPECT_EQ(Target(Tcp4(kAck, kNodeMac, 7)), old == kPeer1 ? kPeer1Hop1 : kPeer2Hop1);
 }
 
 TEST_F(ForwarderTest, FlowsSpreadByTheTable) {
   auto balance = std::make_shared<Balance>(*snapshot_.balance);
-  auto rows = std::make_shared<ShareTable>(kShareRows);
-  for (size_t row = 0; row < kShareRows; ++row) (*rows)[row] = static_cast<NodeSlot>(row % 3);
+  auto rows = std::make_shared<LookupTable>(kLookupTableSize);
+  for (size_t row = 0; row < kLookupTableSize; ++row) (*rows)[row] = static_cast<NodeSlot>(row % 3);
   balance->current.services[0] = rows;
   snapshot_.balance = balance;
   int ours = 0;
@@ -324,12 +324,12 @@ class GroupTest : public ForwarderTest {
     snapshot_.balance = balance;
   }
   Outcome ToAll(uint8_t flags, uint16_t from_port = 40000) { return Tcp4(flags, GroupMac(kServiceMac4), from_port); }
-  void Know(NodeSlot owner, bool exception) {
+  void Know(NodeSlot owner, bool pinned) {
     const FlowKey key = KeyOfClient(40000);
     FlowEntry* const entry = table_.Insert(key, table_.HashOf(key), FlowTimeOf(now_));
     entry->owner = owner;
     entry->state = FlowState::kEstablished;
-    entry->exception = exception;
+    entry->pinned = pinned;
   }
 };
 
@@ -338,11 +338,11 @@ TEST_F(GroupTest, EachTakesItsShareAndNobodyElses) {
   EXPECT_WAY(ToAll(kSyn), Reason::host_owner, kNodeMac);
   EXPECT_WAY(ToAll(kAck), Reason::host_owner, kNodeMac);
   Use(kPeer1, kPeer1);
-  EXPECT_EQ(ToAll(kSyn, 40001).reason, Reason::other_share);
-  EXPECT_EQ(ToAll(kAck, 40001).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kSyn, 40001).reason, Reason::other_owner);
+  EXPECT_EQ(ToAll(kAck, 40001).reason, Reason::other_owner);
   Lead();
-  EXPECT_EQ(ToAll(kSyn, 40002).reason, Reason::other_share);
-  EXPECT_EQ(ToAll(kAck, 40002).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kSyn, 40002).reason, Reason::other_owner);
+  EXPECT_EQ(ToAll(kAck, 40002).reason, Reason::other_owner);
 }
 
 TEST_F(GroupTest, UntilAllGoByTheEpochNewFlowsGoToThePreviousOwner) {
@@ -366,22 +366,22 @@ TEST_F(GroupTest, ThePreviousOwnerKeepsItsFlowsButLeavesThemToTheNewOne) {
   ToAll(kSyn);
   ToAll(kAck);
   Use(kPeer1, kSelfSlot);
-  EXPECT_EQ(ToAll(kAck).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kAck).reason, Reason::other_owner);
   EXPECT_WAY(Tcp4(kAck, kNodeMacHop1), Reason::host_second_chance, kNodeMac);
   EXPECT_WAY(Tcp4(kSyn, kNodeMacHop1, 40001), Reason::host_second_chance, kNodeMac);
 }
 
-TEST_F(GroupTest, AnExceptionGoesToItsOwner) {
-  Know(kPeer2, /*exception=*/true);
+TEST_F(GroupTest, AnPinnedFlowGoesToItsOwner) {
+  Know(kPeer2, /*pinned=*/true);
   Use(kSelfSlot, kSelfSlot);
   EXPECT_WAY(ToAll(kAck), Reason::forward_second_chance, kPeer2Hop1);
   EXPECT_WAY(ToAll(kSyn), Reason::forward_second_chance, kPeer2Hop1);  // late, of the same flow
   Lose(kPeer2);
   EXPECT_WAY(ToAll(kAck), Reason::host_owner, kNodeMac);
-  Know(kPeer2, /*exception=*/true);
+  Know(kPeer2, /*pinned=*/true);
   Use(kPeer1, kPeer1);
   Lead();
-  EXPECT_EQ(ToAll(kAck).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kAck).reason, Reason::other_owner);
 }
 
 TEST_F(GroupTest, WhatIsNotAnsweredIsTold) {
@@ -390,7 +390,7 @@ TEST_F(GroupTest, WhatIsNotAnsweredIsTold) {
   EXPECT_TRUE(ToAll(kSyn).events.empty());  // the network's duplicate
   Wait(Seconds(1));
   const Outcome again = ToAll(kSyn);
-  EXPECT_EQ(again.reason, Reason::other_share);
+  EXPECT_EQ(again.reason, Reason::other_owner);
   ASSERT_EQ(again.events.size(), 1U);
   EXPECT_EQ(again.events[0].kind, EventKind::kUnanswered);
   EXPECT_EQ(again.events[0].slot, kPeer1);
@@ -407,12 +407,12 @@ TEST_F(GroupTest, TheMasterSendsWhatIsNotAnsweredByItself) {
   Wait(Seconds(1));
   EXPECT_WAY(ToAll(kSyn), Reason::forward_unanswered, kPeer1Hop0);
   EXPECT_WAY(ToAll(kAck), Reason::forward_unanswered, kPeer1Hop0);
-  EXPECT_EQ(ToAll(kAck, 40001).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kAck, 40001).reason, Reason::other_owner);
   // The next flow of the same socket is its owner's again.
   ToAll(kRst);
   Wait(Seconds(9));
-  EXPECT_EQ(ToAll(kSyn).reason, Reason::other_share);
-  EXPECT_EQ(ToAll(kAck).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kSyn).reason, Reason::other_owner);
+  EXPECT_EQ(ToAll(kAck).reason, Reason::other_owner);
 }
 
 // An IPv4 packet has an identification even if it is no fragment.
@@ -440,7 +440,7 @@ TEST_F(GroupTest, WhoIsNotReadyTakesNothing) {
   auto balance = std::make_shared<Balance>(*snapshot_.balance);
   balance->ready = false;
   snapshot_.balance = balance;
-  EXPECT_EQ(ToAll(kSyn).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kSyn).reason, Reason::other_owner);
   EXPECT_WAY(Tcp4(kAck, kNodeMacHop1), Reason::host_second_chance, kNodeMac);
 }
 
@@ -448,7 +448,7 @@ TEST_F(GroupTest, OtherServicesAndPortsAreTheMasters) {
   auto services = std::make_shared<ServiceMap>(*snapshot_.services);
   services->services[0].multicast = false;
   snapshot_.services = services;
-  EXPECT_EQ(ToAll(kSyn).reason, Reason::other_share);
+  EXPECT_EQ(ToAll(kSyn).reason, Reason::other_owner);
   const auto to_ssh = [&] {
     return FromLan(Build(Ether{GroupMac(kServiceMac4), kGatewayMac, 0x0800},
                          Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 6},
@@ -503,8 +503,8 @@ TEST_F(GroupTest, LaterFragmentsAreTakenWhereTheFirstOneWas) {
   services->services[1].multicast = true;
   snapshot_.services = services;
   const MacAddress group = GroupMac(kServiceMac4);
-  EXPECT_EQ(Fragment(true, 7, group).reason, Reason::other_share);
-  EXPECT_EQ(Fragment(false, 7, group).reason, Reason::other_share);
+  EXPECT_EQ(Fragment(true, 7, group).reason, Reason::other_owner);
+  EXPECT_EQ(Fragment(false, 7, group).reason, Reason::other_owner);
   Use(kSelfSlot, kSelfSlot);
   EXPECT_EQ(Fragment(true, 8, group).reason, Reason::host_owner);
   EXPECT_EQ(Fragment(false, 8, group).reason, Reason::host_fragment);

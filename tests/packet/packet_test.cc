@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "proto/dns_zone_builder.h"
+#include "proto/dns/zone_builder.h"
 #include "tests/packet/cases.h"
 
 namespace qure::testing {
@@ -96,7 +96,7 @@ TEST(Packet, EveryReasonHasACase) {
   for (size_t i = 0; i < kReasonCount; ++i) missing.insert(static_cast<Reason>(i));
   for (Reason elsewhere : {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
                            Reason::cluster_full, Reason::no_room, Reason::lan_full, Reason::host_full,
-                           Reason::forward_flow, Reason::forward_fragment, Reason::other_share,
+                           Reason::forward_flow, Reason::forward_fragment, Reason::other_owner,
                            Reason::forward_unanswered, Reason::dns_slipped, Reason::dns_limited}) {
     missing.erase(elsewhere);
   }

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "proto/checksum.h"
-#include "proto/ethernet.h"
-#include "proto/ip.h"
-#include "proto/tcp.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/ip.h"
+#include "proto/net/tcp.h"
 #include "tests/sim/monitor.h"
 #include "tests/sim/node.h"
 

@@ -1,5 +1,5 @@
-// A node's store as the simulator has it: what control/io/store does, on a disk that may be slow, full, damaged, lost
-// or set back.
+// A node's store as the simulator has it: what control/store/store does, on a disk that may be slow, full, damaged,
+// lost or set back.
 #pragma once
 
 #include <deque>
@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "control/core/stored.h"
-#include "proto/address.h"
+#include "proto/net/address.h"
 #include "proto/time.h"
 #include "tests/sim/random.h"
 

@@ -1,6 +1,6 @@
 // Stands in for libsodium's XChaCha20-Poly1305 in the simulator, by link order: tag and cipher depend on key, nonce,
 // additional data and text, so that a flipped bit or another key is found, but nothing is secret. It costs a tenth. The
-// envelope around it (proto/envelope.cc) is the production code; the primitive itself is proven elsewhere.
+// envelope around it (proto/cluster/envelope.cc) is the production code; the primitive itself is proven elsewhere.
 #include <sodium.h>
 
 #include <cstdint>

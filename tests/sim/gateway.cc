@@ -2,10 +2,10 @@
 
 #include <cstring>
 
-#include "proto/checksum.h"
-#include "proto/ethernet.h"
-#include "proto/icmp.h"
-#include "proto/ip.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/icmp.h"
+#include "proto/net/ip.h"
 
 namespace qure::sim {
 namespace {

@@ -8,8 +8,8 @@
 #include <span>
 #include <string_view>
 
-#include "proto/address.h"
-#include "proto/arp.h"
+#include "proto/net/address.h"
+#include "proto/net/arp.h"
 #include "tests/sim/event_queue.h"
 #include "tests/sim/frame_pool.h"
 #include "tests/sim/lan.h"

@@ -1,9 +1,9 @@
 #include "tests/sim/lan.h"
 
-#include "proto/envelope.h"
-#include "proto/ethernet.h"
-#include "proto/ip.h"
-#include "proto/udp_frame.h"
+#include "proto/cluster/envelope.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/ip.h"
+#include "proto/net/udp_frame.h"
 
 namespace qure::sim {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "proto/address.h"
+#include "proto/net/address.h"
 #include "tests/sim/event_queue.h"
 #include "tests/sim/frame_pool.h"
 #include "tests/sim/random.h"

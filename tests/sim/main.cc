@@ -19,7 +19,7 @@ namespace {
 constexpr char kHelp[] =
     "Usage: qure-sim [--seed S] [--seeds COUNT] [--nodes N] [--scenario all|NAME] [--hours H] [--jobs J]\n"
     "                [--mutate NAME] [--each] [--json] [--trace] [--list]\n"
-    "Runs the production control core, heart, gate and packet path of N nodes in a simulated LAN and checks the\n"
+    "Runs the production control core, heartbeater, gate and packet path of N nodes in a simulated LAN and checks the\n"
     "invariants at every frame. One seed is one run and replays to the byte.\n"
     "  --seed S       the first seed (1)\n"
     "  --seeds COUNT  so many from there on (1); with --scenario all each stands for one scenario in turn\n"

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "control/core/identity.h"
+#include "control/core/cluster/identity.h"
 
 namespace qure::sim {
 namespace {
@@ -103,12 +103,12 @@ void Monitor::OnTrapped(MonoTime now, const Node& node) {
 }
 
 void Monitor::OnPublish(MonoTime now, const Node& node) {
-  const auto& heart = node.snapshot()->heart;
+  const auto& heartbeater = node.snapshot()->heartbeater;
   NodeView& view = views_[node.index()];
   if (!std::exchange(view.draining, node.snapshot()->draining) && view.draining && !view.open) {
     Violate(now, Invariant::kServed, absl::StrCat(Name(node.index()), " drains only after its gate has shut"));
   }
-  if (heart != nullptr && heart->role == HeartRole::kFollow) view.follows = heart->peer.node;
+  if (heartbeater != nullptr && heartbeater->role == HeartbeatRole::kFollow) view.follows = heartbeater->peer.node;
   const auto& balance = node.snapshot()->balance;
   if (balance != nullptr && std::exchange(view.balance_epoch, balance->epoch) != balance->epoch) {
     Trace(now, absl::StrCat(Name(node.index()), ": balance epoch ", balance->epoch));
@@ -169,14 +169,14 @@ void Monitor::OnRound(MonoTime now, const Node& node, Duration gap) {
   NodeView& view = views_[node.index()];
   const GateMode mode = node.gate().mode();
   if (mode == GateMode::kShut) {
-    const Duration lease = node.heart().status().lease;
+    const Duration lease = node.heartbeater().status().lease;
     if (lease == Duration{} || gap <= lease / 3 + Microseconds(500)) return;
     view.own_stall = now;
     view.own_lease = lease;
     return;
   }
   const Duration limit =
-      mode == GateMode::kLeased ? node.heart().status().lease / 2 + Milliseconds(2) : Milliseconds(101);
+      mode == GateMode::kLeased ? node.heartbeater().status().lease / 2 + Milliseconds(2) : Milliseconds(101);
   if (gap <= limit) return;
   view.stalled = true;
   view.stall_seen = now;
@@ -193,7 +193,8 @@ void Monitor::OnMasterSilent(MonoTime now, const Node& node) {
   NodeView& view = views_[node.index()];
   Trace(now, absl::StrCat(Name(node.index()), ": the master is silent"));
   if (!view.follows || !expect.check_silent) return;
-  const Duration lease = std::min(view.own_lease, node.heart().status().lease);  // what waited may have shortened it
+  const Duration lease =
+      std::min(view.own_lease, node.heartbeater().status().lease);  // what waited may have shortened it
   if (now - view.own_stall < lease - Milliseconds(1)) {
     Violate(now, Invariant::kNoTakeover,
             absl::StrCat(Name(node.index()), " acts on silence ", Ms(now - view.own_stall),

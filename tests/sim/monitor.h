@@ -13,8 +13,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "control/core/action.h"
 #include "control/core/controller.h"
-#include "proto/envelope.h"
-#include "proto/node.h"
+#include "proto/cluster/envelope.h"
+#include "proto/cluster/node.h"
 #include "tests/sim/frame_pool.h"
 #include "tests/sim/lan.h"
 #include "tests/sim/node.h"
@@ -53,7 +53,7 @@ struct Expectations {
   Duration overlap = kCrossing;                // I1: more than none, where links lose what would end it
   bool check_served = true;
   bool check_rate = true;
-  bool check_silent = true;  // I5: off where beats arrive that cannot be believed
+  bool check_silent = true;  // I5: off where heartbeats arrive that cannot be believed
   bool can_learn = true;     // I2: off where a node forgot and nobody is there to tell it
 };
 

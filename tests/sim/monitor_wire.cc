@@ -3,10 +3,10 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "proto/arp.h"
-#include "proto/ethernet.h"
-#include "proto/ip.h"
-#include "proto/udp_frame.h"
+#include "proto/net/arp.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/ip.h"
+#include "proto/net/udp_frame.h"
 #include "tests/sim/monitor.h"
 
 #include "tests/sim/random.h"

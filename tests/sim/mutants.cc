@@ -25,7 +25,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kTakeNewFlowsEarly, "take_new_flows_early", "flows_late"},
     {Mutation::kTellMasterOnly, "tell_master_only", "flows_changes"},
     {Mutation::kHandOverUninformed, "hand_over_uninformed", "flows_changes"},
-    {Mutation::kTellNoExceptions, "tell_no_exceptions", "flows_changes"},
+    {Mutation::kReportNoPinnedFlows, "report_no_pinned_flows", "flows_changes"},
 };
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace qure::sim {
 namespace {
 
-constexpr Duration kBeatInterval = Milliseconds(50);  // as control/io/runtime has it
+constexpr Duration kLivenessInterval = Milliseconds(50);  // as control/qured/runtime has it
 constexpr Duration kWallInterval = Seconds(1);
 constexpr Duration kTimerSlack = Microseconds(60);
 constexpr Duration kOverdueNap = Microseconds(50);
@@ -25,8 +25,8 @@ constexpr uint64_t kRestart = 1;  // OnTimer
 Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now)
     : random(seed),
       guard(&gate),
-      heart(
-          &gate, [node](const HeartPlan& plan, ConstBytes datagram) { node->SendHeartbeat(plan, datagram); },
+      heartbeater(
+          &gate, [node](const HeartbeatPlan& plan, ConstBytes datagram) { node->SendHeartbeat(plan, datagram); },
           [this] { return random.Id(); },
           [node](const Event& event) {
             if (event.kind == EventKind::kMasterSilent) node->parts_.monitor->OnMasterSilent(node->last_round_, *node);
@@ -35,7 +35,7 @@ Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, ui
       flows({.flows = kFlows,
              .seed = seed,
              .report =
-                 [this](const FlowException& flow) {
+                 [this](const PinnedFlow& flow) {
                    reports.push_back(flow.key);
                    return true;
                  }},
@@ -76,8 +76,8 @@ void Node::Boot(MonoTime now) {
   process_ = std::make_unique<Process>(this, facts, std::move(stored), random_.Fork(), local);
   process_->next_wall = local + kWallInterval;
   process_->controller.SetWallClock(local, clocks_.WallMs(now));
-  process_->gate.Beat(local);
-  process_->next_beat = local + kBeatInterval;
+  process_->gate.NoteControlAlive(local);
+  process_->next_heartbeat = local + kLivenessInterval;
   Execute(now, process_->controller.OnConfig(local, setup_.config));
   if (!process_) return;
   WakeWorker(now + Microseconds(50));
@@ -189,7 +189,7 @@ void Node::WakeControl(MonoTime now) {
 
 // The earliest of what a thread waits for by the clock. An appointment that is too early is kept: it looks again.
 void Node::PlanRound(MonoTime now) {
-  const MonoTime due = clocks_.WorldAt(now, process_->heart.NextDeadline());
+  const MonoTime due = clocks_.WorldAt(now, process_->heartbeater.NextDeadline());
   // What has passed waits for the receive queue to be found empty: the next nap will do.
   const Duration slack = due <= now ? kOverdueNap : Duration{static_cast<int64_t>(random_.Below(kTimerSlack.ns))};
   const MonoTime round =
@@ -198,7 +198,7 @@ void Node::PlanRound(MonoTime now) {
 }
 
 void Node::PlanControl(MonoTime now) {
-  const MonoTime due = clocks_.WorldAt(now, std::min(process_->next_beat, process_->controller.NextDeadline()));
+  const MonoTime due = clocks_.WorldAt(now, std::min(process_->next_heartbeat, process_->controller.NextDeadline()));
   const Duration slack{static_cast<int64_t>(random_.Below(kTimerSlack.ns)) + 1};
   const MonoTime wake = std::max(std::max(due, now) + slack, control_held_until_);
   if (wake < control_timer_.at) Appoint(wake, Happening::kControl, &control_timer_);
@@ -221,14 +221,14 @@ void Node::RunControl(MonoTime now) {
   control_ran_ = now;
   const MonoTime local = clocks_.Monotonic(now);
   // A thread that comes back hears what happened meanwhile before the gate believes that it lives.
-  if (local - process_->next_beat > kBeatInterval * 2) {
+  if (local - process_->next_heartbeat > kLivenessInterval * 2) {
     Hear(now);
     if (process_) Execute(now, process_->controller.Tick(local));
     if (!process_) return;
   }
-  if (local >= process_->next_beat) {
-    process_->gate.Beat(local);
-    process_->next_beat = local + kBeatInterval;
+  if (local >= process_->next_heartbeat) {
+    process_->gate.NoteControlAlive(local);
+    process_->next_heartbeat = local + kLivenessInterval;
   }
   if (local >= process_->next_wall) {
     process_->controller.SetWallClock(local, clocks_.WallMs(now));
@@ -243,7 +243,7 @@ void Node::RunControl(MonoTime now) {
   }
 }
 
-// In the order that control/io/runtime has.
+// In the order that control/qured/runtime has.
 void Node::Hear(MonoTime now) {
   const MonoTime local = clocks_.Monotonic(now);
   while (process_ && !process_->datagrams.empty()) {

@@ -1,6 +1,6 @@
-// One machine of the cluster: the production control core, gate, heart and packet path, driven with this machine's
-// clocks. What is modelled here is what control/io/runtime and dataplane/worker do around them: threads that wake late
-// or not at all, a bounded receive ring, a disk.
+// One machine of the cluster: the production control core, gate, heartbeater and packet path, driven with this
+// machine's clocks. What is modelled here is what control/qured/runtime and dataplane/worker do around them: threads
+// that wake late or not at all, a bounded receive ring, a disk.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "control/core/controller.h"
-#include "dataplane/flow_keeper.h"
-#include "dataplane/heart.h"
-#include "dataplane/lease_gate.h"
-#include "dataplane/pipeline.h"
+#include "dataplane/lease/heartbeater.h"
+#include "dataplane/lease/lease_gate.h"
+#include "dataplane/pipeline/flow_keeper.h"
+#include "dataplane/pipeline/pipeline.h"
 #include "tests/sim/clocks.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/event_queue.h"
@@ -100,7 +100,7 @@ class Node : public Device {
   const Controller* controller() const { return process_ ? &process_->controller : nullptr; }
   ControllerStatus Status(MonoTime now) const { return process_->controller.status(clocks_.Monotonic(now)); }
   const LeaseGate& gate() const { return process_->gate; }
-  const Heart& heart() const { return process_->heart; }
+  const Heartbeater& heartbeater() const { return process_->heartbeater; }
   const Snapshot* snapshot() const { return process_ ? process_->snapshot.get() : nullptr; }
   // Whether a frame from the service MAC could leave at this instant.
   bool MayAnswer(MonoTime now) const;
@@ -118,7 +118,7 @@ class Node : public Device {
     Random random;
     LeaseGate gate;
     StallGuard guard;
-    Heart heart;
+    Heartbeater heartbeater;
     std::vector<FlowKey> reports;  // of the flow keeper to the control thread …
     uint8_t report_round = 0;      // … and what that heard last
     WorkerCounters counters;
@@ -131,7 +131,7 @@ class Node : public Device {
     std::deque<Request> requests;
     std::deque<Stored> storing;    // by the disk, in order
     std::deque<SendFrame> outbox;  // to the worker
-    MonoTime next_beat;
+    MonoTime next_heartbeat;
     MonoTime next_wall;
     MonoTime event_credit;
   };
@@ -172,7 +172,7 @@ class Node : public Device {
   void Transmit(MonoTime now, bool open, bool held);
   void ReportEvents(MonoTime now);
   void Tell(MonoTime now, const Event& event);
-  void SendHeartbeat(const HeartPlan& plan, ConstBytes datagram);
+  void SendHeartbeat(const HeartbeatPlan& plan, ConstBytes datagram);
 
   // Control thread.
   void RunControl(MonoTime now);

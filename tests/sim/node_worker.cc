@@ -1,9 +1,9 @@
-// The worker's half of a machine: what dataplane/worker.cc does around pipeline, gate and heart, without DPDK.
+// The worker's half of a machine: what dataplane/worker.cc does around pipeline, gate and heartbeater, without DPDK.
 #include <algorithm>
 #include <cstring>
 
-#include "dataplane/cluster_filter.h"
-#include "proto/udp_frame.h"
+#include "dataplane/pipeline/cluster_filter.h"
+#include "proto/net/udp_frame.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/monitor.h"
 #include "tests/sim/node.h"
@@ -20,7 +20,7 @@ constexpr Duration kEventBurst = Milliseconds(100);
 constexpr size_t kInboxRoom = 1024;
 
 bool IsSilent(const Snapshot& snapshot) {
-  return snapshot.heart == nullptr || snapshot.heart->role == HeartRole::kSilent;
+  return snapshot.heartbeater == nullptr || snapshot.heartbeater->role == HeartbeatRole::kSilent;
 }
 
 }  // namespace
@@ -55,12 +55,12 @@ void Node::OnWorkerDue(MonoTime now, uint64_t value) {
 void Node::CatchUp(MonoTime now) {
   if (!process_ || process_->snapshot == nullptr || WorkerHeld(last_round_ + kNap)) return;
   const bool silent = IsSilent(*process_->snapshot);
-  const MonoTime due = clocks_.WorldAt(last_round_, process_->heart.NextDeadline());
+  const MonoTime due = clocks_.WorldAt(last_round_, process_->heartbeater.NextDeadline());
   while (last_round_ + kNap < now && last_round_ + kNap < due) {
     last_round_ = last_round_ + kNap;
     const MonoTime local = clocks_.Monotonic(last_round_);
     process_->guard.Round(local, clocks_.Tsc(last_round_));
-    if (!silent) process_->heart.Round(local, process_->snapshot->heart, Duration{}, true);
+    if (!silent) process_->heartbeater.Round(local, process_->snapshot->heartbeater, Duration{}, true);
   }
 }
 
@@ -75,11 +75,11 @@ void Node::Round(MonoTime now) {
   if (stall > Duration{}) Tell(now, {.kind = EventKind::kStalled, .span = stall, .stalls = p.gate.stalls()});
   const std::shared_ptr<const Snapshot> snapshot = p.snapshot;
   if (snapshot == nullptr) return;
-  p.heart.Use(local, snapshot->heart);
+  p.heartbeater.Use(local, snapshot->heartbeater);
   QueueControlFrames(*snapshot);
   const size_t received = Receive(now, *snapshot);
   if (p.flows.Round(local, *snapshot)) WakeControl(now);
-  if (!IsSilent(*snapshot)) p.heart.Round(local, snapshot->heart, stall, received < kBurst);
+  if (!IsSilent(*snapshot)) p.heartbeater.Round(local, snapshot->heartbeater, stall, received < kBurst);
   if (!ring_.empty() || !p.outbox.empty()) WakeWorker(now + setup_.busy_round);
   if (!Trapped(now, Where::kBeforeGate)) Flush(now);
 }
@@ -123,7 +123,7 @@ void Node::Dispatch(MonoTime now, size_t index) {
       break;
   }
   if (reason == Reason::cluster_heartbeat) {
-    process_->heart.Receive(clocks_.Monotonic(now), ClusterPayload(frame, parsed.transport));
+    process_->heartbeater.Receive(clocks_.Monotonic(now), ClusterPayload(frame, parsed.transport));
     return;
   }
   if (process_->datagrams.size() >= kInboxRoom) return;
@@ -154,7 +154,7 @@ void Node::Queue(ConstBytes bytes, bool answer) {
   out_.push_back({.begin = begin, .end = static_cast<uint32_t>(out_bytes_.size()), .answer = answer});
 }
 
-void Node::SendHeartbeat(const HeartPlan& plan, ConstBytes datagram) {
+void Node::SendHeartbeat(const HeartbeatPlan& plan, ConstBytes datagram) {
   std::array<uint8_t, 256> frame;
   const size_t length = kUdpFrameHeaders + datagram.size();
   WriteUdpFrame({.ethernet_source = plan.mac,

@@ -15,7 +15,7 @@ void Balance(World& world) {
   const bool takes_group = world.gateway().temperament() != Temperament::kBinds;  // answers come from another MAC
   if (takes_group && world.random().Chance(0.5)) web.delivery = ServiceDelivery::kMulticast;
   world.config.services = {web};
-  world.config.share_rows = kFewRows;
+  world.config.table_size = kFewRows;
   world.expect().served_within = Milliseconds(1500);
   world.clients().Open(kConnections);
 }

@@ -182,7 +182,7 @@ void Late(World& world) {
   }
 }
 
-// The lease has grown with the jitter and shrinks when that is over. Just then beats come late.
+// The lease has grown with the jitter and shrinks when that is over. Just then heartbeats come late.
 void LeaseShrinks(World& world) {
   world.expect().served_within = Milliseconds(2500);
   world.gateway().SetInterval(Milliseconds(2));
@@ -200,7 +200,7 @@ void LeaseShrinks(World& world) {
     world.Quietly(at, [&world, longest, sprung, after] {
       const size_t master = world.Master();
       if (*sprung || !world.node(master).running()) return;
-      const Duration lease = world.node(master).heart().status().lease;
+      const Duration lease = world.node(master).heartbeater().status().lease;
       *longest = std::max(*longest, lease);
       if (lease * 2 > *longest || lease == Duration{}) return;
       *sprung = true;
@@ -224,7 +224,7 @@ void DeafMember(World& world) {
   world.At(when + world.random().Between(Milliseconds(300), Seconds(3)), [&world] { world.Mend(); });
 }
 
-// More frames than the deputy's worker can take: beats wait behind them.
+// More frames than the deputy's worker can take: heartbeats wait behind them.
 void FloodedDeputy(World& world) {
   world.expect().served_within = Milliseconds(600);
   Duration when = Soon(world);
@@ -266,7 +266,7 @@ void IsolatedClaims(World& world) {
 
 constexpr Scenario kTable[] = {
     {"late_frames", "a node's frames come later than a lease lasts", Late, 3},
-    {"lease_shrinks", "beats come late just when the lease has become shorter", LeaseShrinks, 3},
+    {"lease_shrinks", "heartbeats come late just when the lease has become shorter", LeaseShrinks, 3},
     {"deaf_member", "a member hears nothing of the cluster, but all else", DeafMember, 3},
     {"flooded_deputy", "the deputy gets more frames than it can take", FloodedDeputy, 3},
     {"isolated_claims", "a node claims where nobody hears it, and starts again", IsolatedClaims, 2},

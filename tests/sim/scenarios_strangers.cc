@@ -136,7 +136,7 @@ void HalfRotated(World& world) {
 
 void Clone(World& world) {
   world.expect().served_within = Seconds(3);
-  world.expect().check_silent = false;  // the original's beats may be for its copy
+  world.expect().check_silent = false;  // the original's heartbeats may be for its copy
   world.boots_itself = false;
   const size_t original = world.random().Below(world.size() - 1);
   const size_t copy = world.size() - 1;

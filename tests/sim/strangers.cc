@@ -3,10 +3,10 @@
 #include <cstring>
 #include <utility>
 
-#include "proto/arp.h"
-#include "proto/ethernet.h"
-#include "proto/ip.h"
-#include "proto/udp_frame.h"
+#include "proto/net/arp.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/ip.h"
+#include "proto/net/udp_frame.h"
 
 namespace qure::sim {
 namespace {
@@ -156,7 +156,7 @@ void Speaker::OnTimer(MonoTime now, uint64_t) {
   parts_.queue->Add(now + kSpeakPause, Happening::kDevice, port_, 0);
 }
 
-// What a living node of that cluster would say; of another cluster: that it is master of a term above all others.
+// What a active node of that cluster would say; of another cluster: that it is master of a term above all others.
 wire::Message Speaker::MakeHello() const {
   wire::Message message;
   wire::Hello* hello = message.mutable_hello();

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "control/core/action.h"
-#include "control/core/transport.h"
-#include "proto/address.h"
+#include "control/core/cluster/transport.h"
+#include "proto/net/address.h"
 #include "tests/sim/event_queue.h"
 #include "tests/sim/frame_pool.h"
 #include "tests/sim/lan.h"

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "control/core/identity.h"
-#include "proto/heartbeat.h"
-#include "proto/udp_frame.h"
+#include "control/core/cluster/identity.h"
+#include "proto/cluster/heartbeat.h"
+#include "proto/net/udp_frame.h"
 
 namespace qure::sim {
 namespace {

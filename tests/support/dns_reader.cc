@@ -1,6 +1,6 @@
 #include "tests/support/dns_reader.h"
 
-#include "proto/dns.h"
+#include "proto/dns/message.h"
 
 namespace qure::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "proto/bytes.h"
-#include "proto/dns_zone.h"
+#include "proto/dns/zone.h"
 
 namespace qure::testing {
 

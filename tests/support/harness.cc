@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proto/dns_zone_builder.h"
+#include "proto/dns/zone_builder.h"
 
 namespace qure::testing {
 
@@ -84,7 +84,7 @@ std::shared_ptr<const Balance> OneOwner(NodeSlot current, NodeSlot previous, siz
   balance->nodes[kPeer1] = {.present = true, .hop0 = kPeer1Hop0, .hop1 = kPeer1Hop1};
   balance->nodes[kPeer2] = {.present = true, .hop0 = kPeer2Hop0, .hop1 = kPeer2Hop1};
   balance->report_round = 1;
-  const auto all = [](NodeSlot node) { return std::make_shared<const ShareTable>(kShareRows, node); };
+  const auto all = [](NodeSlot node) { return std::make_shared<const LookupTable>(kLookupTableSize, node); };
   balance->current.services.assign(services, all(current));
   balance->previous.services.assign(services, all(previous));
   return balance;

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "dataplane/pipeline.h"
+#include "dataplane/pipeline/pipeline.h"
 #include "proto/snapshot.h"
 #include "tests/support/packets.h"
 

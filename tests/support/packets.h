@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "proto/address.h"
+#include "proto/net/address.h"
 
 namespace qure::testing {
 

@@ -12,16 +12,29 @@ _SYSTEM = (
 )
 # Room, what it must not include, and why.
 WALLS = (
-    ("proto/", rf"(?:{_SYSTEM}|dataplane/|control/)", "proto is contracts: no DPDK, I/O, clock or other room"),
-    ("control/core/", rf"(?:{_SYSTEM}|dataplane/|control/io/)", "the control core has no DPDK, I/O or clock"),
+    ("proto/", rf"(?:{_SYSTEM}|dataplane/|control/)", "proto is contracts: no DPDK, I/O, clock or other layer"),
+    ("proto/net/", r"proto/(?:cluster|dns)/", "packet formats know neither the cluster nor DNS"),
     ("dataplane/", r"control/", "the dataplane does not know the control"),
+    ("dataplane/pipeline/", rf"(?:{_SYSTEM}|dataplane/(?!pipeline/))", "the packet path is pure: no DPDK, I/O or clock"),
+    ("dataplane/lease/", rf"(?:{_SYSTEM}|dataplane/(?!lease/))", "the lease is pure: no DPDK, I/O or clock"),
+    ("control/", r"rte_", "only the dataplane includes DPDK"),
+    ("control/base/", r"(?:dataplane/|control/(?!base/))", "what every folder may use knows none of them"),
+    ("control/core/", rf"(?:{_SYSTEM}|dataplane/|control/(?!core/))", "the control core has no DPDK, I/O or clock"),
+    ("control/config/", r"(?:dataplane/|control/(?!base/|core/|config/))", "config knows base and core"),
+    ("control/store/", r"(?:dataplane/|control/(?!base/|core/|store/))", "store knows base and core"),
+    ("control/kernel/", r"(?:dataplane/|control/(?!base/|core/|kernel/))", "kernel knows base and core"),
+    ("control/names/", r"(?:dataplane/|control/(?!base/|core/|names/))", "the names know base and core, not what runs them"),
     (
-        "control/names/",
-        r"(?:rte_|dataplane/|control/io/(?!log\.h|text\.h|fd\.h))",
-        "the names know the core and how to log, not what runs them",
+        "control/operator/",
+        r"control/(?!base/|core/|config/|operator/)",
+        "operator shows the planes, and does not know what runs them",
     ),
-    ("control/io/", r"rte_", "only the dataplane includes DPDK"),
-    ("control/qure", r"rte_", "only the dataplane includes DPDK"),
+    (
+        "control/qurectl/",
+        r"(?:dataplane/|control/(?!base/|core/|config/|operator/|qurectl/))",
+        "the command line speaks to qured by its socket alone",
+    ),
+    ("control/qured/", r"control/qurectl/", "the appliance does not know the command line"),
 )
 _CLOCKS = re.compile(r"absl::Now\(|steady_clock|system_clock|clock_gettime|std::this_thread|random_device")
 _WORDS = re.compile(

@@ -80,7 +80,7 @@ def print_status(status):
 
 
 def build_if_missing(lab):
-    if lab.build == ROOT / "build" and not (lab.build / "control/qured").exists():
+    if lab.build == ROOT / "build" and not (lab.build / "control/qured/qured").exists():
         if subprocess.run([ROOT / "scripts/build"]).returncode != 0:
             raise LabError("the build failed")
 

@@ -83,7 +83,7 @@ class Request:
 
     def fingerprint(self, build):
         """Changes with the request, the configuration file and the program."""
-        binary = build / "control/qured"
+        binary = build / "control/qured/qured"
         digest = hashlib.sha256(Path(self.config).read_bytes()).hexdigest()
         return dict(
             dataclasses.asdict(self), config_sha256=digest, build=str(build), built_at=binary.stat().st_mtime_ns
@@ -145,7 +145,7 @@ class Lab:
         for program in ("ip", "bridge", "ethtool", "mount", "nft"):
             if not shutil.which(program):
                 raise LabError(f"{program} is missing: run scripts/setup lab")
-        if not (self.build / "control/qured").exists():
+        if not (self.build / "control/qured/qured").exists():
             raise LabError(f"{self.build} holds no qured: run scripts/build")
 
     @staticmethod

@@ -88,7 +88,7 @@ class Node:
             "-c",
             launch,
             "sh",
-            str(self.build / "control/qured"),
+            str(self.build / "control/qured/qured"),
             "--config",
             str(self.config_path),
         )

@@ -12,7 +12,7 @@
 namespace qure::testing {
 namespace {
 
-constexpr int kBeatMs = 100;
+constexpr int kLivenessMs = 100;
 
 int Main(int argc, char** argv) {
   if (argc != 4) {
@@ -39,7 +39,7 @@ int Main(int argc, char** argv) {
   (*dataplane)->Start();
   std::printf("ready\n");
   std::fflush(stdout);
-  for (pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0}; poll(&input, 1, kBeatMs) == 0;) {
+  for (pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0}; poll(&input, 1, kLivenessMs) == 0;) {
     KeepOpen(&(*dataplane)->gate());
     (*dataplane)->TakeEvents();
   }

@@ -77,7 +77,7 @@ class Appliance {
     publisher_.Publish(PeerSite());
     const auto ring = [](const char* name) { return rte_ring_create(name, kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ); };
     const auto flows = [](const char* name) {
-      return rte_ring_create_elem(name, sizeof(FlowException), kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ);
+      return rte_ring_create_elem(name, sizeof(PinnedFlow), kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ);
     };
     const WorkerOptions options = {
         .lan_port = lan,
@@ -89,7 +89,7 @@ class Appliance {
         .cluster = {.pool = pool,
                     .messages = ring("bench_messages"),
                     .heartbeats = ring("bench_heartbeats"),
-                    .heart = &heart_,
+                    .heartbeater = &heartbeater_,
                     .workers = {&counters_, 1}},
         .flows = {.seed = 1},
         .flow_reports = flows("bench_reports"),
@@ -105,7 +105,7 @@ class Appliance {
   std::unique_ptr<Port> host_;
   Publisher publisher_{1};
   LeaseGate gate_;
-  HeartReport heart_;
+  HeartbeatReport heartbeater_;
   WorkerCounters counters_;
   std::unique_ptr<Worker> worker_;
 };

@@ -50,7 +50,7 @@ std::shared_ptr<const Snapshot> PeerSite() {
 
 void KeepOpen(LeaseGate* gate) {
   gate->OpenSolo(gate->stalls(), 1);
-  gate->Beat(Now());
+  gate->NoteControlAlive(Now());
 }
 
 nlohmann::json ReasonsOf(const WorkerCounters& counters) {

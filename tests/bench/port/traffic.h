@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/counters.h"
-#include "dataplane/lease_gate.h"
+#include "dataplane/lease/lease_gate.h"
+#include "dataplane/pipeline/counters.h"
 #include "proto/snapshot.h"
 
 struct rte_mbuf;

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <random>
 
-#include "control/core/balancer.h"
-#include "control/core/crowds.h"
-#include "control/core/exceptions.h"
-#include "control/core/maglev.h"
+#include "control/core/balance/balancer.h"
+#include "control/core/balance/heavy_hitters.h"
+#include "control/core/balance/maglev.h"
+#include "control/core/balance/pinned_flows.h"
 #include "control/core/timers.h"
 
 namespace qure::test {
@@ -62,7 +62,7 @@ class BalancerTest : public ::testing::Test {
     return balancer_.Decide(now_,
                             {.config = &config_,
                              .present = present,
-                             .crowds = crowds_,
+                             .heavy_hitters = heavy_hitters_,
                              .in_force = in_force_ || settled,
                              .settled = settled},
                             random_);
@@ -72,7 +72,7 @@ class BalancerTest : public ::testing::Test {
   std::mt19937_64 random_{7};
   MonoTime now_{Seconds(100).ns};
   ClusterConfig config_ = With({Web()});
-  std::set<RemoteAddress> crowds_;
+  std::set<RemoteAddress> heavy_hitters_;
   bool in_force_ = false;
   Balancer balancer_{Id(0)};
 };
@@ -93,7 +93,7 @@ TEST(Maglev, WeightsAreExactToOneRow) {
   for (uint32_t i = 0; i < nodes.size(); ++i) total += nodes[i].weight = i * i * 10;  // 0, 10, 40, 90, 160
   const auto rows = Rows(BuildMaglev(kSeed, nodes), nodes.size());
   for (uint32_t i = 0; i < nodes.size(); ++i) {
-    EXPECT_NEAR(rows[i], double{kShareRows} * nodes[i].weight / total, 1.0) << "node " << i;
+    EXPECT_NEAR(rows[i], double{kLookupTableSize} * nodes[i].weight / total, 1.0) << "node " << i;
   }
 }
 
@@ -128,7 +128,7 @@ TEST(Maglev, RemovingANodeHardlyMovesTheOthersRows) {
         EXPECT_NE(after[row], gone);
         moved += before[row] != gone && before[row] != after[row] ? 1 : 0;
       }
-      EXPECT_LE(moved, kShareRows * (1.0 / count + 0.01)) << count << " nodes without " << gone;
+      EXPECT_LE(moved, kLookupTableSize * (1.0 / count + 0.01)) << count << " nodes without " << gone;
     }
   }
 }
@@ -194,14 +194,14 @@ TEST_F(BalancerTest, WhereTheLastOwnerDiesItsSuccessorsDoNotWait) {
 TEST_F(BalancerTest, DrainingAndIllNodesGetNothing) {
   std::vector<Capacity> nodes = Present({0, 1, 2});
   nodes[1].draining = true;
-  nodes[2].ill[ServiceIdOf("web")] = true;
+  nodes[2].unhealthy[ServiceIdOf("web")] = true;
   EXPECT_TRUE(Decide(nodes));
   EXPECT_EQ(Owners(balancer_.current()), (std::vector<NodeId>{Id(0)}));
 }
 
 TEST_F(BalancerTest, IllEverywhereIsIllNowhere) {
   std::vector<Capacity> nodes = Present({0, 1});
-  for (Capacity& node : nodes) node.ill[ServiceIdOf("web")] = true;
+  for (Capacity& node : nodes) node.unhealthy[ServiceIdOf("web")] = true;
   Decide(nodes);
   EXPECT_EQ(Owners(balancer_.current()).size(), 2U);
   for (Capacity& node : nodes) node.draining = true;
@@ -228,7 +228,7 @@ TEST_F(BalancerTest, FollowersComputeTheSame) {
   const auto ours = balancer_.Compile(config_, at_hand, Id(0), {.report_round = 1});
   const auto theirs = follower.Compile(config_, at_hand, Id(0), {.report_round = 1});
   ASSERT_EQ(ours->current.services.size(), 1U);
-  for (uint32_t row = 0; row < kShareRows; ++row) {
+  for (uint32_t row = 0; row < kLookupTableSize; ++row) {
     ASSERT_EQ(balancer_.KnownSlot(Id(0)) == (*ours->current.services[0])[row],
               follower.KnownSlot(Id(0)) == (*theirs->current.services[0])[row]);
   }
@@ -287,87 +287,87 @@ TEST_F(BalancerTest, TablesAreMadeOnceForEqualWeights) {
   EXPECT_EQ(first->current.services[0], second->current.services[0]);
 }
 
-TEST_F(BalancerTest, CrowdsArePartOfTheEpoch) {
-  const RemoteAddress crowd = MappedAddress({{203, 0, 113, 9}});
+TEST_F(BalancerTest, HeavyHittersArePartOfTheEpoch) {
+  const RemoteAddress heavy_hitter = MappedAddress({{203, 0, 113, 9}});
   config_.services[0].affinity = Affinity::kAdaptive;
   Decide(Present({0, 1}));
   const auto before = balancer_.Compile(config_, {}, std::nullopt, {.report_round = 1});
-  EXPECT_EQ(before->crowd, config_.crowd);
-  crowds_ = {crowd};
+  EXPECT_EQ(before->heavy_hitter, config_.heavy_hitter);
+  heavy_hitters_ = {heavy_hitter};
   Wait(kEpochSettled);
   EXPECT_TRUE(Decide(Present({0, 1})));
   Balancer follower{Id(1)};
   ASSERT_TRUE(follower.Follow(now_, balancer_.ToWire()));
   const auto after = follower.Compile(config_, {}, std::nullopt, {.report_round = 1});
-  EXPECT_EQ(AffinityFor(after->current, Affinity::kAdaptive, crowd), Affinity::kSocket);
-  EXPECT_EQ(AffinityFor(after->previous, Affinity::kAdaptive, crowd), Affinity::kAddress);
+  EXPECT_EQ(AffinityFor(after->current, Affinity::kAdaptive, heavy_hitter), Affinity::kSocket);
+  EXPECT_EQ(AffinityFor(after->previous, Affinity::kAdaptive, heavy_hitter), Affinity::kAddress);
   EXPECT_EQ(AffinityFor(after->current, Affinity::kAdaptive, MappedAddress({{203, 0, 113, 8}})), Affinity::kAddress);
 }
 
-TEST_F(BalancerTest, ALossIsNotMadeToWaitByACrowdOrNewRows) {
+TEST_F(BalancerTest, ALossIsNotMadeToWaitByAHeavyHitterOrNewRows) {
   Decide(Present({0, 1, 2}));
-  crowds_ = {MappedAddress({{203, 0, 113, 9}})};
-  config_.share_rows = 1009;
+  heavy_hitters_ = {MappedAddress({{203, 0, 113, 9}})};
+  config_.table_size = 1009;
   EXPECT_TRUE(Decide(Present({0, 1}), false));
-  EXPECT_TRUE(balancer_.current().crowds.empty());
+  EXPECT_TRUE(balancer_.current().heavy_hitters.empty());
   Wait(kEpochSettled);
   EXPECT_TRUE(Decide(Present({0, 1}), false));
-  EXPECT_EQ(balancer_.current().crowds, crowds_);
+  EXPECT_EQ(balancer_.current().heavy_hitters, heavy_hitters_);
   const auto balance = balancer_.Compile(config_, {}, std::nullopt, {.report_round = 1});
   EXPECT_EQ(balance->current.services[0]->size(), 1009U);
-  EXPECT_EQ(balance->previous.services[0]->size(), kShareRows);  // as it was when its flows were given away
+  EXPECT_EQ(balance->previous.services[0]->size(), kLookupTableSize);  // as it was when its flows were given away
 }
 
-TEST(Crowds, OneBecomesACrowdAtOnceAndStaysUntilItIsQuiet) {
-  const RemoteAddress crowd = MappedAddress({{203, 0, 113, 9}});
+TEST(HeavyHitters, OneBecomesAHeavyHitterAtOnceAndStaysUntilItIsQuiet) {
+  const RemoteAddress heavy_hitter = MappedAddress({{203, 0, 113, 9}});
   const RemoteAddress other = MappedAddress({{203, 0, 113, 8}});
   MonoTime now{Seconds(100).ns};
-  Crowds crowds;
-  crowds.OnSighting(now, other, false);
-  EXPECT_TRUE(crowds.At(now).empty());
-  EXPECT_EQ(crowds.deadline(), kNever);
-  crowds.OnSighting(now, crowd, true);
-  EXPECT_EQ(crowds.At(now), std::set<RemoteAddress>{crowd});
-  now = now + kCrowdQuiet - Seconds(1);
-  crowds.OnSighting(now, crowd, false);  // fewer, but enough
-  now = now + kCrowdQuiet - Seconds(1);
-  EXPECT_EQ(crowds.At(now).size(), 1U);
-  now = crowds.deadline();
-  EXPECT_TRUE(crowds.At(now).empty());
-  crowds.OnSighting(now, crowd, false);
-  EXPECT_TRUE(crowds.At(now).empty());
+  HeavyHitters heavy_hitters;
+  heavy_hitters.OnSighting(now, other, false);
+  EXPECT_TRUE(heavy_hitters.At(now).empty());
+  EXPECT_EQ(heavy_hitters.deadline(), kNever);
+  heavy_hitters.OnSighting(now, heavy_hitter, true);
+  EXPECT_EQ(heavy_hitters.At(now), std::set<RemoteAddress>{heavy_hitter});
+  now = now + kHeavyHitterQuiet - Seconds(1);
+  heavy_hitters.OnSighting(now, heavy_hitter, false);  // fewer, but enough
+  now = now + kHeavyHitterQuiet - Seconds(1);
+  EXPECT_EQ(heavy_hitters.At(now).size(), 1U);
+  now = heavy_hitters.deadline();
+  EXPECT_TRUE(heavy_hitters.At(now).empty());
+  heavy_hitters.OnSighting(now, heavy_hitter, false);
+  EXPECT_TRUE(heavy_hitters.At(now).empty());
 }
 
-TEST(Crowds, ANewMasterGoesOnWithThoseOfTheEpochAndThereIsAMost) {
+TEST(HeavyHitters, ANewMasterGoesOnWithThoseOfTheEpochAndThereIsAMost) {
   const MonoTime now{Seconds(100).ns};
-  Crowds crowds;
-  crowds.Adopt(now, {MappedAddress({{203, 0, 113, 9}})});
-  EXPECT_EQ(crowds.At(now).size(), 1U);
-  for (uint8_t i = 0; i < 200; ++i) crowds.OnSighting(now, MappedAddress({{198, 18, 0, i}}), true);
-  EXPECT_EQ(crowds.At(now).size(), kMaxCrowds);
+  HeavyHitters heavy_hitters;
+  heavy_hitters.Adopt(now, {MappedAddress({{203, 0, 113, 9}})});
+  EXPECT_EQ(heavy_hitters.At(now).size(), 1U);
+  for (uint8_t i = 0; i < 200; ++i) heavy_hitters.OnSighting(now, MappedAddress({{198, 18, 0, i}}), true);
+  EXPECT_EQ(heavy_hitters.At(now).size(), kMaxHeavyHitters);
 }
 
-TEST(Exceptions, ReadWhatIsSoundAndNothingElse) {
-  wire::Exceptions message;
+TEST(PinnedFlows, ReadWhatIsSoundAndNothingElse) {
+  wire::PinnedFlows message;
   wire::FlowGroup* group = message.add_groups();
   group->set_address(std::string("\xc6\x33\x64\x32", 4));
   group->set_protocol(6);
   group->set_port(80);
   group->set_sockets(std::string(36, 'a'));
-  EXPECT_EQ(ReadExceptions(message).size(), 2U);
+  EXPECT_EQ(ReadPinnedFlows(message).size(), 2U);
   group->set_sockets(std::string(37, 'a'));
-  EXPECT_TRUE(ReadExceptions(message).empty());
+  EXPECT_TRUE(ReadPinnedFlows(message).empty());
   group->set_sockets(std::string(18, 'a'));
   group->set_protocol(1);
-  EXPECT_TRUE(ReadExceptions(message).empty());
+  EXPECT_TRUE(ReadPinnedFlows(message).empty());
   group->set_protocol(17);
   group->set_port(70000);
-  EXPECT_TRUE(ReadExceptions(message).empty());
+  EXPECT_TRUE(ReadPinnedFlows(message).empty());
   group->set_port(53);
-  ASSERT_EQ(ReadExceptions(message).size(), 1U);
-  EXPECT_EQ(ToString(ReadExceptions(message)[0].local), "198.51.100.50");
+  ASSERT_EQ(ReadPinnedFlows(message).size(), 1U);
+  EXPECT_EQ(ToString(ReadPinnedFlows(message)[0].local), "198.51.100.50");
   group->set_address("abc");
-  EXPECT_TRUE(ReadExceptions(message).empty());
+  EXPECT_TRUE(ReadPinnedFlows(message).empty());
 }
 
 }  // namespace qure::test

@@ -1,5 +1,5 @@
 // A claim on its way: probing, taken, alternatives, held, announced. Both address families alike.
-#include "control/core/claim.h"
+#include "control/core/address/claim.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

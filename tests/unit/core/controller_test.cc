@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "control/core/timers.h"
-#include "proto/dns_zone_builder.h"
+#include "proto/dns/zone_builder.h"
 #include "tests/unit/core/support.h"
 
 namespace qure::test {

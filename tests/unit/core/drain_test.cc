@@ -1,5 +1,5 @@
 // Drains with and without a deadline, and what a restart makes of them.
-#include "control/core/drain.h"
+#include "control/core/balance/drain.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The rules of mastership, one by one: what a node hears and what it does. How they stand together under faults is the
 // simulator's affair (tests/sim).
-#include "control/core/election.h"
+#include "control/core/cluster/election.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -122,7 +122,7 @@ TEST_F(ElectionTest, WhoeverHearsAMasterFollowsIt) {
   election_.OnEra(now_, input_, true, &out_);
   Hear(kWorse, kWorse, TermOf(kWorse, 4));
   EXPECT_EQ(election_.role(), Role::kMember) << "the incumbent stays, whatever its rank";
-  EXPECT_EQ(election_.heart_role(), HeartRole::kFollow);
+  EXPECT_EQ(election_.heartbeat_role(), HeartbeatRole::kFollow);
   RunFor(Milliseconds(500));
   EXPECT_EQ(election_.role(), Role::kMember);
 }
@@ -350,10 +350,10 @@ TEST_F(ElectionTest, AnotherSuccessorThanTheDeputyIsBoundFirst) {
   LeadWithDeputy();
   Hear(kBetter, kSelf, election_.term());
   EXPECT_EQ(election_.HandOver(now_, input_, kBetter, &out_), "");
-  EXPECT_EQ(election_.heart_role(), HeartRole::kOffer);
-  EXPECT_EQ(election_.heart_peer(), kWorse) << "released first";
+  EXPECT_EQ(election_.heartbeat_role(), HeartbeatRole::kOffer);
+  EXPECT_EQ(election_.heartbeat_peer(), kWorse) << "released first";
   Tell(EventKind::kDeputyReady);
-  EXPECT_EQ(election_.heart_peer(), kBetter);
+  EXPECT_EQ(election_.heartbeat_peer(), kBetter);
   EXPECT_EQ(election_.phase(), MasterPhase::kOffering);
 }
 

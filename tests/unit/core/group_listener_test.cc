@@ -1,4 +1,4 @@
-#include "control/core/group_listener.h"
+#include "control/core/address/group_listener.h"
 
 #include <gtest/gtest.h>
 
@@ -9,10 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "control/core/timers.h"
-#include "proto/ethernet.h"
-#include "proto/igmp.h"
-#include "proto/ip.h"
-#include "proto/mld.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/igmp.h"
+#include "proto/net/ip.h"
+#include "proto/net/mld.h"
 #include "tests/unit/core/support.h"
 
 namespace qure::test {

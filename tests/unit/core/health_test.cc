@@ -1,4 +1,4 @@
-#include "control/core/health.h"
+#include "control/core/balance/health.h"
 
 #include <gtest/gtest.h>
 
@@ -82,22 +82,22 @@ TEST(HealthBoard, ChecksWhatIsDueAndKeepsItsState) {
   HealthBoard board;
   MonoTime now{Seconds(5).ns};
   board.Configure({web, plain}, now);
-  EXPECT_EQ(board.ill(), std::set<std::string>{"web"});
+  EXPECT_EQ(board.unhealthy(), std::set<std::string>{"web"});
   ASSERT_EQ(board.TakeDue(now).size(), 1U);
   EXPECT_TRUE(board.TakeDue(now).empty());
   EXPECT_EQ(board.deadline(), now + Seconds(1));
   board.OnResult(now, "web", true);
   board.OnResult(now, "nothing", true);
-  EXPECT_TRUE(board.ill().empty());
+  EXPECT_TRUE(board.unhealthy().empty());
   board.Configure({plain, web}, now);
-  EXPECT_TRUE(board.ill().empty());
+  EXPECT_TRUE(board.unhealthy().empty());
   web.weights["n1"] = 3;
   web.affinity = Affinity::kAddress;
   board.Configure({web}, now);
-  EXPECT_TRUE(board.ill().empty());
+  EXPECT_TRUE(board.unhealthy().empty());
   web.check.port = 8080;
   board.Configure({web}, now);
-  EXPECT_EQ(board.ill(), std::set<std::string>{"web"});
+  EXPECT_EQ(board.unhealthy(), std::set<std::string>{"web"});
   board.Configure({plain}, now);
   EXPECT_EQ(board.deadline(), kNever);
 }

@@ -1,4 +1,4 @@
-#include "control/core/history.h"
+#include "control/core/cluster/history.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
-#include "proto/envelope.h"
+#include "proto/cluster/envelope.h"
 
 namespace qure {
 namespace {
@@ -116,12 +116,12 @@ void Answer(Peer* from, const wire::Pull& pull, Peer* to, const Lost& lost) {
 
 // Returns false if there was nothing to do.
 template <typename Lost>
-bool Exchange(Peer* asker, Peer* asked, const Lost& lost) {
-  if (asker->history.digest() == asked->history.digest()) return false;
+bool Exchange(Peer* client, Peer* asked, const Lost& lost) {
+  if (client->history.digest() == asked->history.digest()) return false;
   wire::Message message;
-  *message.mutable_pull() = asker->history.MakePull(/*answer=*/false);
+  *message.mutable_pull() = client->history.MakePull(/*answer=*/false);
   EXPECT_LE(SealedSize(message), kMaxDatagram);
-  if (!lost()) Answer(asked, message.pull(), asker, lost);
+  if (!lost()) Answer(asked, message.pull(), client, lost);
   return true;
 }
 
@@ -144,9 +144,9 @@ void Converge(std::vector<Peer>* peers, std::mt19937_64* random, unsigned loss_p
   };
   int rounds = 0;
   for (; rounds < limit && !equal(); ++rounds) {
-    Peer& asker = (*peers)[(*random)() % peers->size()];
+    Peer& client = (*peers)[(*random)() % peers->size()];
     Peer& asked = (*peers)[(*random)() % peers->size()];
-    if (&asker != &asked) Exchange(&asker, &asked, lost);
+    if (&client != &asked) Exchange(&client, &asked, lost);
   }
   EXPECT_LT(rounds, limit) << "no convergence";
   for (const Peer& peer : *peers) ExpectEqual((*peers)[0], peer);

@@ -1,4 +1,4 @@
-#include "control/core/identity.h"
+#include "control/core/cluster/identity.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "control/core/lifetime.h"
+#include "control/core/cluster/lifetime.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "control/core/membership.h"
+#include "control/core/cluster/membership.h"
 
 #include <gtest/gtest.h>
 

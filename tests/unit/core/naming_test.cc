@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "proto/dns_zone_builder.h"
+#include "proto/dns/zone_builder.h"
 
 namespace qure {
 namespace {

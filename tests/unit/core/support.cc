@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "proto/checksum.h"
-#include "proto/ip.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ip.h"
 
 namespace qure::test {
 namespace {

@@ -1,5 +1,5 @@
 // Two and more transports that hear each other, and somebody who records what they say.
-#include "control/core/transport.h"
+#include "control/core/cluster/transport.h"
 
 #include <gtest/gtest.h>
 
@@ -8,11 +8,11 @@
 #include <set>
 
 #include "control/core/timers.h"
-#include "proto/checksum.h"
-#include "proto/ethernet.h"
-#include "proto/ip.h"
-#include "proto/udp.h"
-#include "proto/udp_frame.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/ip.h"
+#include "proto/net/udp.h"
+#include "proto/net/udp_frame.h"
 
 namespace qure {
 namespace {

@@ -1,5 +1,5 @@
 // A flood of one answer is cut to the rate; everybody else is left alone.
-#include "dataplane/dns_limiter.h"
+#include "dataplane/pipeline/dns_limiter.h"
 
 #include <gtest/gtest.h>
 
@@ -19,24 +19,24 @@ using Fate = DnsLimiter::Fate;
 
 class DnsLimiterTest : public ::testing::Test {
  protected:
-  Fate Ask(const IpAddress& asker, uint64_t subject = kSubject, Reason reason = Reason::dns_answer) {
-    return limiter_->Judge(limit_, asker, reason, subject, FlowTimeOf(now_));
+  Fate Ask(const IpAddress& client, uint64_t subject = kSubject, Reason reason = Reason::dns_answer) {
+    return limiter_->Judge(limit_, client, reason, subject, FlowTimeOf(now_));
   }
   // How many of `count` answers at one instant are sent.
-  uint32_t Sent(const IpAddress& asker, uint32_t count, uint64_t subject = kSubject,
+  uint32_t Sent(const IpAddress& client, uint32_t count, uint64_t subject = kSubject,
                 Reason reason = Reason::dns_answer) {
     uint32_t sent = 0;
-    for (uint32_t i = 0; i < count; ++i) sent += Ask(asker, subject, reason) == Fate::kSend ? 1 : 0;
+    for (uint32_t i = 0; i < count; ++i) sent += Ask(client, subject, reason) == Fate::kSend ? 1 : 0;
     return sent;
   }
   // `count` fates, a letter each.
   std::string Pattern(uint32_t count) {
     std::string pattern;
-    for (uint32_t i = 0; i < count; ++i) pattern += "stx"[static_cast<size_t>(Ask(kAsker))];
+    for (uint32_t i = 0; i < count; ++i) pattern += "stx"[static_cast<size_t>(Ask(kClient))];
     return pattern;
   }
 
-  const IpAddress kAsker = Ip4("203.0.113.7");
+  const IpAddress kClient = Ip4("203.0.113.7");
   DnsRateLimit limit_ = kLimit;
   std::optional<DnsLimiter> limiter_{kSeed};
   MonoTime now_{Seconds(100'000).ns};
@@ -45,57 +45,57 @@ class DnsLimiterTest : public ::testing::Test {
 }  // namespace
 
 TEST_F(DnsLimiterTest, ABurstPassesAndAFloodIsCutToTheRate) {
-  EXPECT_EQ(Sent(kAsker, 1000), kBurst);
+  EXPECT_EQ(Sent(kClient, 1000), kBurst);
   uint32_t sent = 0;
   for (int step = 0; step < 100; ++step) {  // 10 s at 1,000 a second
     now_ = now_ + Milliseconds(100);
-    sent += Sent(kAsker, 100);
+    sent += Sent(kClient, 100);
   }
   EXPECT_NEAR(sent, 200, 2);
 }
 
 // Many names of others are not one thing, and no errors.
 TEST_F(DnsLimiterTest, CachedAnswersCountByName) {
-  EXPECT_EQ(Sent(kAsker, 1000, 0, Reason::dns_refused), kBurst);
-  EXPECT_EQ(Sent(kAsker, 1000, 1, Reason::dns_cached), kBurst);
-  EXPECT_EQ(Sent(kAsker, 1000, 2, Reason::dns_cached), kBurst);
+  EXPECT_EQ(Sent(kClient, 1000, 0, Reason::dns_refused), kBurst);
+  EXPECT_EQ(Sent(kClient, 1000, 1, Reason::dns_cached), kBurst);
+  EXPECT_EQ(Sent(kClient, 1000, 2, Reason::dns_cached), kBurst);
 }
 
 TEST_F(DnsLimiterTest, EveryRateIsKept) {
   for (const uint32_t rate : {1U, 3U, 200U, 10'000U}) {
     limit_.rate = rate;
     now_ = now_ + Seconds(60);
-    EXPECT_NEAR(Sent(kAsker, 3 * rate), 2 * rate, 1 + rate / 1000) << rate;
+    EXPECT_NEAR(Sent(kClient, 3 * rate), 2 * rate, 1 + rate / 1000) << rate;
     now_ = now_ + Seconds(1);
-    EXPECT_NEAR(Sent(kAsker, 3 * rate), rate, 1 + rate / 10) << rate;  // a tick is 67 ms
+    EXPECT_NEAR(Sent(kClient, 3 * rate), rate, 1 + rate / 10) << rate;  // a tick is 67 ms
   }
 }
 
 TEST_F(DnsLimiterTest, WhoStaysWithinTheRateIsNeverLimited) {
   for (int i = 0; i < 2000; ++i) {
-    ASSERT_EQ(Ask(kAsker), Fate::kSend) << i;
+    ASSERT_EQ(Ask(kClient), Fate::kSend) << i;
     now_ = now_ + Milliseconds(51);
   }
 }
 
 TEST_F(DnsLimiterTest, ABucketFillsAgain) {
-  EXPECT_EQ(Sent(kAsker, 1000), kBurst);
+  EXPECT_EQ(Sent(kClient, 1000), kBurst);
   now_ = now_ + Seconds(3);
-  EXPECT_EQ(Sent(kAsker, 1000), kBurst) << "and no further";
+  EXPECT_EQ(Sent(kClient, 1000), kBurst) << "and no further";
 }
 
 TEST_F(DnsLimiterTest, SomeOfTheAnswersBeyondTheLimitSlip) {
-  EXPECT_EQ(Sent(kAsker, kBurst), kBurst);
+  EXPECT_EQ(Sent(kClient, kBurst), kBurst);
   EXPECT_EQ(Pattern(4), "xxxx");
   limit_.slip = 1;
   EXPECT_EQ(Pattern(4), "tttt");
   limiter_.emplace(kSeed);
   limit_.slip = 2;
-  EXPECT_EQ(Sent(kAsker, kBurst), kBurst);
-  EXPECT_EQ(Pattern(6), "txtxtx") << "the first one slips: an honest asker need not wait";
+  EXPECT_EQ(Sent(kClient, kBurst), kBurst);
+  EXPECT_EQ(Pattern(6), "txtxtx") << "the first one slips: an honest client need not wait";
   limiter_.emplace(kSeed);
   limit_.slip = 3;
-  EXPECT_EQ(Sent(kAsker, kBurst), kBurst);
+  EXPECT_EQ(Sent(kClient, kBurst), kBurst);
   EXPECT_EQ(Pattern(7), "txxtxxt");
 }
 
@@ -112,36 +112,36 @@ TEST_F(DnsLimiterTest, ANetworkIsCountedTogether) {
 // Behind one address are many users: together they ask for many names.
 TEST_F(DnsLimiterTest, ManyNamesFromOneAddressAreNoFlood) {
   for (uint64_t name = 1; name <= 5000; ++name) {
-    ASSERT_EQ(Ask(kAsker, name * 0x9e3779b97f4a7c15), Fate::kSend) << name;
+    ASSERT_EQ(Ask(kClient, name * 0x9e3779b97f4a7c15), Fate::kSend) << name;
     if (name % 100 == 0) now_ = now_ + Milliseconds(10);
   }
 }
 
 TEST_F(DnsLimiterTest, KindsOfAnswersAreCountedApart) {
-  EXPECT_EQ(Sent(kAsker, 1000, kSubject, Reason::dns_nxdomain), kBurst);
-  EXPECT_EQ(Ask(kAsker, kSubject, Reason::dns_nodata), Fate::kDrop) << "what a zone does not have is one thing";
-  EXPECT_EQ(Sent(kAsker, 1000, kSubject, Reason::dns_answer), kBurst);
-  EXPECT_EQ(Ask(kAsker, kSubject, Reason::dns_truncated), Fate::kDrop) << "the same records";
-  EXPECT_EQ(Sent(kAsker, 1000, kSubject, Reason::dns_referral), kBurst);
-  EXPECT_EQ(Sent(kAsker, 1000, 0, Reason::dns_refused), kBurst);
-  EXPECT_EQ(Ask(kAsker, 0, Reason::dns_format_error), Fate::kDrop) << "an error is an error";
+  EXPECT_EQ(Sent(kClient, 1000, kSubject, Reason::dns_nxdomain), kBurst);
+  EXPECT_EQ(Ask(kClient, kSubject, Reason::dns_nodata), Fate::kDrop) << "what a zone does not have is one thing";
+  EXPECT_EQ(Sent(kClient, 1000, kSubject, Reason::dns_answer), kBurst);
+  EXPECT_EQ(Ask(kClient, kSubject, Reason::dns_truncated), Fate::kDrop) << "the same records";
+  EXPECT_EQ(Sent(kClient, 1000, kSubject, Reason::dns_referral), kBurst);
+  EXPECT_EQ(Sent(kClient, 1000, 0, Reason::dns_refused), kBurst);
+  EXPECT_EQ(Ask(kClient, 0, Reason::dns_format_error), Fate::kDrop) << "an error is an error";
 }
 
 // Whoever forges sources fills the table, but neither loses itself the limit nor anybody else an answer.
 TEST_F(DnsLimiterTest, AMillionNetworksDoNotHideAFlood) {
-  EXPECT_EQ(Sent(kAsker, 1000), kBurst);
+  EXPECT_EQ(Sent(kClient, 1000), kBurst);
   for (uint32_t i = 0; i < 1'000'000; ++i) {
     const Ipv4Address other{
         {static_cast<uint8_t>(11 + (i >> 16)), static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i), 1}};
     ASSERT_EQ(Ask(other), Fate::kSend) << i;
   }
-  EXPECT_EQ(Ask(kAsker), Fate::kDrop);
+  EXPECT_EQ(Ask(kClient), Fate::kDrop);
 }
 
 TEST_F(DnsLimiterTest, ALongSilenceIsNoDebt) {
-  EXPECT_EQ(Sent(kAsker, 1000), kBurst);
+  EXPECT_EQ(Sent(kClient, 1000), kBurst);
   now_ = MonoTime{Seconds(8LL * 365 * 86'400).ns};
-  EXPECT_EQ(Sent(kAsker, 1000), kBurst);
+  EXPECT_EQ(Sent(kClient, 1000), kBurst);
 }
 
 }  // namespace qure::testing

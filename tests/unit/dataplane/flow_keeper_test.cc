@@ -1,5 +1,5 @@
 // What a worker tells of its flows, learns of others', and forgets.
-#include "dataplane/flow_keeper.h"
+#include "dataplane/pipeline/flow_keeper.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ namespace {
 class FlowKeeperTest : public ::testing::Test {
  protected:
   FlowKeeperTest() {
-    snapshot_.balance = OneOwner(kPeer1, kPeer2);  // so whatever is ours is an exception
+    snapshot_.balance = OneOwner(kPeer1, kPeer2);  // so whatever is ours is a pinned flow
   }
 
   static FlowKey Key(uint16_t port) {
@@ -43,7 +43,7 @@ class FlowKeeperTest : public ::testing::Test {
     return {.flows = 1000,
             .seed = kFlowSeed,
             .report =
-                [this](const FlowException& flow) {
+                [this](const PinnedFlow& flow) {
                   if (reports_.size() == room_) return false;
                   reports_.push_back(flow);
                   return true;
@@ -53,9 +53,9 @@ class FlowKeeperTest : public ::testing::Test {
 
   Snapshot snapshot_ = SiteSnapshot();
   MonoTime now_{Seconds(100).ns};
-  std::vector<FlowException> reports_;
+  std::vector<PinnedFlow> reports_;
   size_t room_ = 100;
-  FlowQuestion question_;
+  FlowLookup question_;
   std::unique_ptr<WorkerCounters> counters_ = std::make_unique<WorkerCounters>();
   FlowKeeper keeper_{Options(), counters_.get()};
 };
@@ -108,7 +108,7 @@ TEST_F(FlowKeeperTest, LearnsButBelievesWhatItHasSeen) {
   keeper_.Learn(now_, {.key = Key(1), .owner = kPeer2});
   ASSERT_NE(Find(1), nullptr);
   EXPECT_EQ(Find(1)->owner, kPeer2);
-  EXPECT_TRUE(Find(1)->exception);
+  EXPECT_TRUE(Find(1)->pinned);
   Enter(2, kPeer1);
   keeper_.Learn(now_, {.key = Key(2), .owner = kPeer2});
   EXPECT_EQ(Find(2)->owner, kPeer1);
@@ -117,14 +117,14 @@ TEST_F(FlowKeeperTest, LearnsButBelievesWhatItHasSeen) {
 TEST_F(FlowKeeperTest, AnswersQuestions) {
   Enter(1, kPeer2);
   question_.key = Key(1);
-  question_.state = FlowQuestion::State::kAsked;
+  question_.state = FlowLookup::State::kAsked;
   Round(Milliseconds(1));
-  ASSERT_EQ(question_.state, FlowQuestion::State::kKnown);
+  ASSERT_EQ(question_.state, FlowLookup::State::kKnown);
   EXPECT_EQ(question_.entry.owner, kPeer2);
   question_.key = Key(2);
-  question_.state = FlowQuestion::State::kAsked;
+  question_.state = FlowLookup::State::kAsked;
   Round(Milliseconds(1));
-  EXPECT_EQ(question_.state, FlowQuestion::State::kUnknown);
+  EXPECT_EQ(question_.state, FlowLookup::State::kUnknown);
 }
 
 TEST_F(FlowKeeperTest, AnswersWhoHasTheMostAsOfTheLastWholePass) {
@@ -133,9 +133,9 @@ TEST_F(FlowKeeperTest, AnswersWhoHasTheMostAsOfTheLastWholePass) {
   Enter(3, kPeer1, FlowState::kOpening);
   for (int i = 0; i < 300; ++i) Round(Milliseconds(100));  // some passes
   Enter(4, kPeer1);
-  question_.state = FlowQuestion::State::kAskedTop;
+  question_.state = FlowLookup::State::kAskedTop;
   Round(Milliseconds(1));
-  ASSERT_EQ(question_.state, FlowQuestion::State::kKnown);
+  ASSERT_EQ(question_.state, FlowLookup::State::kKnown);
   ASSERT_EQ(question_.top.count, 1U);
   const TopRemote& top = question_.top.remotes[0];
   EXPECT_EQ(top.remote, MappedAddress(kClient4));
@@ -166,17 +166,17 @@ TEST_F(FlowKeeperTest, ForgetsIdleFlows) {
   EXPECT_EQ(counters_->flows_expired.value(), 1);
 }
 
-TEST_F(FlowKeeperTest, WatchesForCrowdsWithItsPartOfTheThreshold) {
+TEST_F(FlowKeeperTest, WatchesForHeavyHittersWithItsPartOfTheThreshold) {
   auto balance = std::make_shared<Balance>(*snapshot_.balance);
-  balance->crowd = 10;
+  balance->heavy_hitter = 10;
   snapshot_.balance = balance;
   FlowOptions options = Options();
   options.workers = 2;
   FlowKeeper keeper(options, counters_.get());
   keeper.Round(now_, snapshot_);
-  for (int i = 0; i < 4; ++i) keeper.At(now_).crowds->Note(MappedAddress(kClient4));
+  for (int i = 0; i < 4; ++i) keeper.At(now_).heavy_hitters->Note(MappedAddress(kClient4));
   EXPECT_TRUE(keeper.TakeSightings().empty());
-  keeper.At(now_).crowds->Note(MappedAddress(kClient4));
+  keeper.At(now_).heavy_hitters->Note(MappedAddress(kClient4));
   EXPECT_EQ(keeper.TakeSightings().size(), 1U);
 }
 

@@ -1,4 +1,4 @@
-#include "dataplane/flow_table.h"
+#include "dataplane/pipeline/flow_table.h"
 
 #include <gtest/gtest.h>
 
@@ -137,7 +137,7 @@ TEST(FlowTableTest, ForgetsWhenIdleAsTheStateAllows) {
   const struct {
     FlowState state;
     NodeSlot owner;
-    bool exception;
+    bool pinned;
     Duration limit;
   } rows[] = {
       {FlowState::kOpening, kSelfSlot, false, Seconds(10)},
@@ -154,7 +154,7 @@ TEST(FlowTableTest, ForgetsWhenIdleAsTheStateAllows) {
     FlowTable table(100, kSeed);
     FlowEntry* entry = InsertAs(&table, V4Key(1), row.state);
     entry->owner = row.owner;
-    entry->exception = row.exception;
+    entry->pinned = row.pinned;
     EXPECT_EQ(IdleLimit(*entry), row.limit);
     const FlowTime last{After(row.limit)};
     EXPECT_EQ(Find(&table, V4Key(1), last), entry);
@@ -395,7 +395,7 @@ class Model {
                                 FlowState::kDatagrams};
     entry->state = states[bits % 4];
     entry->owner = static_cast<NodeSlot>(bits >> 8 & 1);
-    entry->exception = entry->owner != kSelfSlot && (bits >> 9 & 1) != 0;
+    entry->pinned = entry->owner != kSelfSlot && (bits >> 9 & 1) != 0;
     flows_[WordsOf(key)] = *entry;
   }
   void RemoveFlow(const FlowKey& key) {

@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "dataplane/flow_keeper.h"
+#include "dataplane/pipeline/flow_keeper.h"
 
 namespace qure::testing {
 namespace {
@@ -73,8 +73,8 @@ RingWorld Make() {
   world.heartbeats = Ring("test_heartbeats", kPortRing);
   world.events = EventRing("test_events", 1024);
   world.few_events = EventRing("test_few_events", 4);
-  world.flow_reports = rte_ring_create_elem("test_flow_reports", sizeof(FlowException), 64, SOCKET_ID_ANY, 0);
-  world.flow_lessons = rte_ring_create_elem("test_flow_lessons", sizeof(FlowException), 64, SOCKET_ID_ANY, 0);
+  world.flow_reports = rte_ring_create_elem("test_flow_reports", sizeof(PinnedFlow), 64, SOCKET_ID_ANY, 0);
+  world.flow_lessons = rte_ring_create_elem("test_flow_lessons", sizeof(PinnedFlow), 64, SOCKET_ID_ANY, 0);
   Require(world.flow_reports != nullptr && world.flow_lessons != nullptr, "flow rings");
   world.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   return world;

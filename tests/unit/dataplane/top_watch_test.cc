@@ -1,5 +1,5 @@
 // The addresses with the most flows are found, and what is said of them is true.
-#include "dataplane/top_watch.h"
+#include "dataplane/pipeline/top_watch.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <random>
 #include <span>
 
-#include "proto/ip.h"
+#include "proto/net/ip.h"
 
 namespace qure {
 namespace {

@@ -1,12 +1,13 @@
-// The worker's part in the cluster: what goes to the control thread, what to the heart, what the heart sends.
+// The worker's part in the cluster: what goes to the control thread, what to the heartbeater, what the heartbeater
+// sends.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 
-#include "proto/envelope.h"
-#include "proto/heartbeat.h"
-#include "proto/udp_frame.h"
+#include "proto/cluster/envelope.h"
+#include "proto/cluster/heartbeat.h"
+#include "proto/net/udp_frame.h"
 #include "tests/unit/dataplane/worker_fixture.h"
 
 namespace qure {
@@ -32,11 +33,11 @@ class WorkerClusterTest : public WorkerTest {
  protected:
   void SetUp() override {
     WorkerTest::SetUp();
-    Follow(HeartRole::kSilent);
+    Follow(HeartbeatRole::kSilent);
   }
 
-  HeartPlan Plan(HeartRole role) const {
-    HeartPlan plan;
+  HeartbeatPlan Plan(HeartbeatRole role) const {
+    HeartbeatPlan plan;
     plan.role = role;
     plan.term = kTerm;
     plan.opening = kOpening;
@@ -52,13 +53,13 @@ class WorkerClusterTest : public WorkerTest {
                  .keys = {{.id = 1, .key = SessionKey{2}}}};
     return plan;
   }
-  void Follow(HeartRole role, uint16_t vlan = 0) {
+  void Follow(HeartbeatRole role, uint16_t vlan = 0) {
     Snapshot snapshot = SiteSnapshot();
     snapshot.vlan = vlan;
     snapshot.cluster_port = kDefaultClusterPort;
     snapshot.cluster_group = kGroup;
     snapshot.node_address = kNode4;
-    snapshot.heart = std::make_shared<const HeartPlan>(Plan(role));
+    snapshot.heartbeater = std::make_shared<const HeartbeatPlan>(Plan(role));
     Publish(std::move(snapshot));
   }
 
@@ -75,13 +76,13 @@ class WorkerClusterTest : public WorkerTest {
   }
   Bytes PeersHeartbeat(HeartbeatKind kind, uint64_t sequence = 1, MonoTime sent_at = {}) {
     const Heartbeat heartbeat{.kind = kind,
-                              .binding = kind == HeartbeatKind::kBeat,
+                              .binding = kind == HeartbeatKind::kRequest,
                               .to = BootId{11},
                               .term = kTerm,
                               .sequence = sequence,
                               .sent_at = sent_at,
                               .lease = Milliseconds(15),
-                              .control_beats = 1};
+                              .control_liveness = 1};
     std::array<uint8_t, kHeartbeatSize> plain;
     WriteHeartbeat(heartbeat, plain);
     Bytes sealed;
@@ -97,7 +98,7 @@ class WorkerClusterTest : public WorkerTest {
          plain, &sealed);
     return FromPeer(kNode4, sealed);
   }
-  // The heartbeat in a frame that the heart has sent.
+  // The heartbeat in a frame that the heartbeater has sent.
   static Heartbeat Sent(const Bytes& frame) {
     std::array<uint8_t, kHeartbeatSize> plain{};
     EXPECT_EQ(frame.size(), kUdpFrameHeaders + kEnvelopeOverhead + kHeartbeatSize);
@@ -136,7 +137,7 @@ TEST_F(WorkerClusterTest, HandsMessagesToTheControlThread) {
 }
 
 TEST_F(WorkerClusterTest, ReadsMessagesBehindATag) {
-  Follow(HeartRole::kSilent, 7);
+  Follow(HeartbeatRole::kSilent, 7);
   Bytes frame = FromPeer(kNode4, {9, 8});
   const Bytes tag = {0x81, 0, 0, 7};
   frame.insert(frame.begin() + 12, tag.begin(), tag.end());
@@ -160,9 +161,9 @@ TEST_F(WorkerClusterTest, CountsAndFreesMessagesBeyondTheRing) {
 
 TEST_F(WorkerClusterTest, AcknowledgesABeatInTheSameRoundAndBeforeTheRest) {
   gate_.Shut();
-  Follow(HeartRole::kFollow);
+  Follow(HeartbeatRole::kFollow);
   FromHost(TcpSyn(kGatewayMac, kNodeMac, kNode4, kClient4));
-  FromLan(PeersHeartbeat(HeartbeatKind::kBeat));
+  FromLan(PeersHeartbeat(HeartbeatKind::kRequest));
   EXPECT_EQ(worker_.RunOnce(), 1U) << "a heartbeat alone keeps no worker awake";
   const std::vector<Bytes> frames = world_.lan.Take();
   ASSERT_THAT(frames, SizeIs(2));
@@ -177,16 +178,16 @@ TEST_F(WorkerClusterTest, AcknowledgesABeatInTheSameRoundAndBeforeTheRest) {
 
 TEST_F(WorkerClusterTest, HearsWhatOtherWorkersReceive) {
   gate_.Shut();
-  Follow(HeartRole::kFollow);
+  Follow(HeartbeatRole::kFollow);
   WorkerOptions options = Options();
   options.id = 1;
-  options.cluster.heart = nullptr;
+  options.cluster.heartbeater = nullptr;
   Publisher publisher(2);
   publisher.Publish(std::shared_ptr<const Snapshot>(publisher_.current(), [](const Snapshot*) {}));
   publisher.Online(1);
   WorkerCounters counters;
   Worker other(options, &publisher, &gate_, &counters);
-  FromLan(PeersHeartbeat(HeartbeatKind::kBeat));
+  FromLan(PeersHeartbeat(HeartbeatKind::kRequest));
   other.RunOnce();
   EXPECT_THAT(world_.lan.Take(), IsEmpty());
   EXPECT_EQ(counters.lan_reasons[static_cast<size_t>(Reason::cluster_heartbeat)].value(), 1U);
@@ -196,34 +197,34 @@ TEST_F(WorkerClusterTest, HearsWhatOtherWorkersReceive) {
 }
 
 TEST_F(WorkerClusterTest, MasterBeatsAndKeepsItsLease) {
-  Follow(HeartRole::kLead, 7);
+  Follow(HeartbeatRole::kLead, 7);
   worker_.RunOnce();
   EXPECT_EQ(gate_.mode(), GateMode::kLeased);
   std::vector<Bytes> frames = world_.lan.Take();
   ASSERT_THAT(frames, SizeIs(1));
   EXPECT_EQ(Bytes(frames[0].begin() + 12, frames[0].begin() + 16), (Bytes{0x81, 0, 0, 7}));
   frames[0].erase(frames[0].begin() + 12, frames[0].begin() + 16);
-  const Heartbeat beat = Sent(frames[0]);
-  EXPECT_TRUE(beat.binding);
-  EXPECT_EQ(beat.control_beats, 1U);
-  EXPECT_GE(worker_.next_deadline(), beat.sent_at);
+  const Heartbeat heartbeat = Sent(frames[0]);
+  EXPECT_TRUE(heartbeat.binding);
+  EXPECT_EQ(heartbeat.control_liveness, 1U);
+  EXPECT_GE(worker_.next_deadline(), heartbeat.sent_at);
 }
 
 // A plan is judged by from the first frame of the round on: here the answer would otherwise go to the master of before.
 TEST_F(WorkerClusterTest, ANewPlanIsTakenUpBeforeTheRoundReceives) {
   gate_.Shut();
-  Follow(HeartRole::kFollow);
+  Follow(HeartbeatRole::kFollow);
   worker_.RunOnce();
-  Follow(HeartRole::kSilent);
-  FromLan(PeersHeartbeat(HeartbeatKind::kBeat));
+  Follow(HeartbeatRole::kSilent);
+  FromLan(PeersHeartbeat(HeartbeatKind::kRequest));
   worker_.RunOnce();
   EXPECT_THAT(world_.lan.Take(), IsEmpty());
 }
 
 TEST_F(WorkerClusterTest, TheDeputySaysWhenTheMasterFallsSilent) {
   gate_.Shut();
-  Follow(HeartRole::kFollow);
-  FromLan(PeersHeartbeat(HeartbeatKind::kBeat));
+  Follow(HeartbeatRole::kFollow);
+  FromLan(PeersHeartbeat(HeartbeatKind::kRequest));
   std::vector<EventKind> kinds;
   for (const MonoTime end = Now() + Seconds(10); Now() < end;) {
     worker_.RunOnce();
@@ -234,9 +235,9 @@ TEST_F(WorkerClusterTest, TheDeputySaysWhenTheMasterFallsSilent) {
   EXPECT_TRUE(ControlWoken());
 }
 
-TEST_F(WorkerClusterTest, WhatTheHeartTellsIsNotLostWhenTheRingIsFull) {
+TEST_F(WorkerClusterTest, WhatTheHeartbeatTellsIsNotLostWhenTheRingIsFull) {
   gate_.Shut();
-  Follow(HeartRole::kFollow);
+  Follow(HeartbeatRole::kFollow);
   WorkerOptions options = Options();
   options.events = world_.few_events;
   Worker worker(options, &publisher_, &gate_, &counters_);
@@ -244,7 +245,7 @@ TEST_F(WorkerClusterTest, WhatTheHeartTellsIsNotLostWhenTheRingIsFull) {
   for (int i = 0; i < 3; ++i) {
     ASSERT_EQ(rte_ring_enqueue_elem(world_.few_events, &filler, sizeof(filler)), 0);
   }
-  FromLan(PeersHeartbeat(HeartbeatKind::kBeat));
+  FromLan(PeersHeartbeat(HeartbeatKind::kRequest));
   for (const MonoTime end = Now() + Seconds(10); Now() < end && worker.next_deadline() == kNever;) worker.RunOnce();
   for (const MonoTime end = Now() + Seconds(10); Now() < end && worker.next_deadline() != kNever;) worker.RunOnce();
   EXPECT_THAT(TakeEventKinds(), SizeIs(3));
@@ -253,20 +254,20 @@ TEST_F(WorkerClusterTest, WhatTheHeartTellsIsNotLostWhenTheRingIsFull) {
   EXPECT_EQ(counters_.events_lost.value(), 0U);
 }
 
-TEST_F(WorkerClusterTest, ReportsWhatTheHeartCounts) {
+TEST_F(WorkerClusterTest, ReportsWhatTheHeartbeatCounts) {
   gate_.Shut();
-  Follow(HeartRole::kFollow);
-  Bytes forged = PeersHeartbeat(HeartbeatKind::kBeat);
+  Follow(HeartbeatRole::kFollow);
+  Bytes forged = PeersHeartbeat(HeartbeatKind::kRequest);
   forged.back() ^= 1;
   FromLan(forged);
-  FromLan(PeersHeartbeat(HeartbeatKind::kBeat));
+  FromLan(PeersHeartbeat(HeartbeatKind::kRequest));
   worker_.RunOnce();
-  Follow(HeartRole::kSilent);
+  Follow(HeartbeatRole::kSilent);
   worker_.RunOnce();
-  const HeartCounters counters = heart_.counters();
-  EXPECT_EQ(counters.beats_received, 1U);
+  const HeartbeatCounters counters = heartbeater_.counters();
+  EXPECT_EQ(counters.heartbeats_received, 1U);
   EXPECT_EQ(counters.acks_sent, 1U);
-  EXPECT_EQ(counters.rejected[static_cast<size_t>(HeartReject::kUnauthentic)], 1U);
+  EXPECT_EQ(counters.rejected[static_cast<size_t>(HeartbeatReject::kUnauthentic)], 1U);
 }
 
 TEST_F(WorkerClusterTest, KindsThatAnybodyRepeatsHaveTheirOwnBudget) {

@@ -26,7 +26,7 @@ class WorkerTest : public ::testing::Test {
   void SetUp() override {
     Publish(SiteSnapshot());
     publisher_.Online(0);
-    gate_.Beat(Now());
+    gate_.NoteControlAlive(Now());
     gate_.OpenSolo(0, 1);
   }
 
@@ -50,7 +50,7 @@ class WorkerTest : public ::testing::Test {
             .cluster = {.pool = world_.pool,
                         .messages = world_.messages,
                         .heartbeats = world_.heartbeats,
-                        .heart = &heart_,
+                        .heartbeater = &heartbeater_,
                         .workers = {&counters_, 1}},
             .flows = {.flows = kFlows, .seed = kFlowSeed},
             .flow_reports = world_.flow_reports,
@@ -81,7 +81,7 @@ class WorkerTest : public ::testing::Test {
   RingWorld& world_ = RingWorld::Get();
   Publisher publisher_{1};
   LeaseGate gate_;
-  HeartReport heart_;
+  HeartbeatReport heartbeater_;
   WorkerCounters counters_;
   Worker worker_{Options(), &publisher_, &gate_, &counters_};
 };

@@ -12,7 +12,7 @@
 
 #include "control/names/address.h"
 #include "control/names/clock.h"
-#include "proto/dns_cookie.h"
+#include "proto/dns/cookie.h"
 #include "tests/support/dns_reader.h"
 #include "tests/support/harness.h"
 #include "tests/support/packets.h"
@@ -186,10 +186,10 @@ TEST_F(DnsServerTest, ADatagramIsToldToComeByTcpUnlessItBringsACookie) {
   EXPECT_TRUE((cut->flags & kDnsFlagTruncated) != 0);
   EXPECT_TRUE(cut->answers.empty());
 
-  const IpAddress asker = *ParseIp("127.0.0.2");
+  const IpAddress own = *ParseIp("127.0.0.2");
   const Bytes client_cookie = {1, 2, 3, 4, 5, 6, 7, 8};
   const DnsServerCookie server_cookie =
-      MakeDnsCookie(server_secret_, client_cookie, asker, static_cast<uint32_t>(UnixNow()));
+      MakeDnsCookie(server_secret_, client_cookie, own, static_cast<uint32_t>(UnixNow()));
   Bytes option = {0, kDnsOptionCookie, 0, static_cast<uint8_t>(client_cookie.size() + server_cookie.size())};
   option.insert(option.end(), client_cookie.begin(), client_cookie.end());
   option.insert(option.end(), server_cookie.begin(), server_cookie.end());

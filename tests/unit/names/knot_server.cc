@@ -12,12 +12,12 @@
 #include <sstream>
 
 #include "absl/strings/escaping.h"
-#include "control/io/text.h"
+#include "control/base/text.h"
 #include "control/names/clock.h"
 #include "control/names/dns_exchange.h"
-#include "control/names/tsig.h"
-#include "proto/dns.h"
-#include "proto/dns_name.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
+#include "proto/dns/tsig.h"
 
 namespace qure::test {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "control/core/config.h"
-#include "tests/unit/runtime/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace qure::test {
 

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "proto/dns.h"
-#include "proto/dns_zones.h"
+#include "proto/dns/message.h"
+#include "proto/dns/zones.h"
 #include "tests/support/dns_reader.h"
 
 namespace qure::test {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <map>
 
-#include "proto/dns.h"
-#include "proto/dns_name.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
 
 namespace qure {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "proto/dns.h"
-#include "proto/dns_name.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
 
 namespace qure {
 namespace {

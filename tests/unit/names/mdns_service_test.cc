@@ -20,8 +20,8 @@
 
 #include "control/names/address.h"
 #include "control/names/clock.h"
-#include "proto/dns.h"
-#include "proto/dns_name.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
 
 namespace qure::test {
 namespace {

@@ -9,7 +9,7 @@
 #include <functional>
 
 #include "control/names/clock.h"
-#include "proto/dns_name.h"
+#include "proto/dns/name.h"
 
 namespace qure::test {
 namespace {

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "proto/dns_name.h"
-#include "proto/dns_rdata.h"
+#include "proto/dns/name.h"
+#include "proto/dns/rdata.h"
 
 namespace qure::test {
 namespace {

@@ -9,9 +9,9 @@
 #include <functional>
 
 #include "control/names/clock.h"
-#include "proto/dns.h"
-#include "proto/dns_name.h"
-#include "proto/dns_rdata.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
+#include "proto/dns/rdata.h"
 #include "tests/unit/names/knot_server.h"
 
 namespace qure::test {
@@ -208,19 +208,19 @@ TEST_P(AtKnot, AnotherZoneIsNotTheirs) {
 // So many clusters that the set does not fit a datagram.
 TEST_P(AtKnot, LargeSetsComeByTcp) {
   Registrar one(io_);
-  std::vector<std::unique_ptr<Registrar>> crowd;
+  std::vector<std::unique_ptr<Registrar>> heavy_hitter;
   for (int i = 0; i < 12; ++i) {
     std::vector<IpAddress> addresses(kMaxPublicAddresses);
     for (size_t j = 0; j < addresses.size(); ++j) {
       addresses[j] = *ParseIp("2001:db8:" + std::to_string(i) + "::" + std::to_string(j));
     }
     ClusterConfig config = Config(knot_->server(), "home1", addresses);
-    config.name = "crowd-" + std::to_string(i);
-    config.registration->name = Wire("crowd" + std::to_string(i) + ".example");
-    crowd.push_back(std::make_unique<Registrar>(io_));
-    Lead(crowd.back().get(), config);
+    config.name = "heavy_hitter-" + std::to_string(i);
+    config.registration->name = Wire("heavy_hitter" + std::to_string(i) + ".example");
+    heavy_hitter.push_back(std::make_unique<Registrar>(io_));
+    Lead(heavy_hitter.back().get(), config);
   }
-  for (const auto& member : crowd) UntilState(*member, "registered");
+  for (const auto& member : heavy_hitter) UntilState(*member, "registered");
   Lead(&one, Config(knot_->server(), "home1", {kA, kV6}));
   UntilState(one, "registered");
   EXPECT_EQ(one.Show()["retries"], 0);

@@ -7,9 +7,9 @@
 #include <random>
 #include <set>
 
-#include "proto/dns.h"
-#include "proto/dns_name.h"
-#include "proto/dns_rdata.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
+#include "proto/dns/rdata.h"
 
 namespace qure::test {
 namespace {

@@ -9,9 +9,9 @@
 #include "control/names/alias_watcher.h"
 #include "control/names/cached_answer.h"
 #include "control/names/clock.h"
-#include "proto/dns.h"
-#include "proto/dns_answer.h"
-#include "proto/dns_name.h"
+#include "proto/dns/answer.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
 #include "tests/support/dns_reader.h"
 
 namespace qure::test {
@@ -241,12 +241,12 @@ TEST(Forwarding, ClientsGetWhatIsCachedOthersAreRefused) {
   forwarding->cache = DnsCacheTable({MakeCachedAnswer(kQuestion, finding, 5000)}, 3);
   DnsAuthority authority;
   authority.forwarding = forwarding;
-  const auto ask = [&](std::string_view asker, uint16_t type, std::vector<uint8_t>* message) {
+  const auto ask = [&](std::string_view client, uint16_t type, std::vector<uint8_t>* message) {
     *message = WriteDnsQuestion({.name = kQuestion.name, .type = type}, 9);
     const auto length = static_cast<uint16_t>(message->size());
     message->resize(1500);
     const DnsReply reply =
-        AnswerDns(authority, {.address = *ParseIp(asker), .time = 5040}, message->data(), length, 1500);
+        AnswerDns(authority, {.address = *ParseIp(client), .time = 5040}, message->data(), length, 1500);
     message->resize(reply.length);
     return reply.reason;
   };
@@ -375,7 +375,7 @@ class ResolverTest : public ::testing::Test {
     EXPECT_EQ(resolver_.cache().size(), 1u);
   }
   // So many that there is no room for one more. Returns how many have been answered.
-  std::shared_ptr<size_t> Crowd(const DnsQuestion& question) {
+  std::shared_ptr<size_t> HeavyHitter(const DnsQuestion& question) {
     auto answered = std::make_shared<size_t>(0);
     for (size_t i = 0; i < Resolver::kMostWaiting; ++i) {
       resolver_.Resolve(question, [answered](const DnsFinding&) { ++*answered; });
@@ -458,7 +458,7 @@ TEST_F(ResolverTest, SaysSoWhenNobodyAnswers) {
 TEST_F(ResolverTest, TooManyWhoWaitAreRefusedAtOnce) {
   Upstream upstream(io_, 0x8180);
   Configure({upstream.at()});
-  const auto answered = Crowd(kQuestion);
+  const auto answered = HeavyHitter(kQuestion);
   for (const DnsQuestion& question : {kQuestion, kOther}) {
     const auto refused = ResolveAtOnce(question);
     ASSERT_TRUE(refused);
@@ -476,7 +476,7 @@ TEST_F(ResolverTest, WithTooManyWhoWaitWhatIsStaleIsGivenAtOnce) {
   Upstream upstream(io_, 0x8180);
   KnowWhatIsStale(&upstream);
   upstream.Mute();
-  Crowd(kOther);
+  HeavyHitter(kOther);
   const auto stale = ResolveAtOnce();
   ASSERT_TRUE(stale);
   EXPECT_TRUE(stale->stale);

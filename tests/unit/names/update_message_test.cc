@@ -1,11 +1,13 @@
-#include "control/names/update_message.h"
+#include "proto/dns/update.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "control/names/dns_response.h"
-#include "proto/dns.h"
-#include "proto/dns_name.h"
+#include "control/names/registration.h"
+#include "control/names/update_error.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
+#include "proto/dns/response.h"
 
 namespace qure::test {
 namespace {

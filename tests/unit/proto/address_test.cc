@@ -1,4 +1,4 @@
-#include "proto/address.h"
+#include "proto/net/address.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "proto/arp.h"
+#include "proto/net/arp.h"
 
 #include <gtest/gtest.h>
 

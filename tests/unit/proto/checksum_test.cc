@@ -1,10 +1,10 @@
-#include "proto/checksum.h"
+#include "proto/net/checksum.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "proto/ip.h"
+#include "proto/net/ip.h"
 #include "tests/unit/proto/wire.h"
 
 namespace qure {

@@ -1,4 +1,4 @@
-#include "proto/dns_answer.h"
+#include "proto/dns/answer.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "proto/dns.h"
-#include "proto/dns_zone_builder.h"
+#include "proto/dns/message.h"
+#include "proto/dns/zone_builder.h"
 #include "tests/support/dns_reader.h"
 
 namespace qure {
@@ -35,8 +35,8 @@ testing::ReadMessage Ask(const DnsAuthority& authority, std::string_view name, u
   message.insert(message.end(), {static_cast<uint8_t>(type >> 8), static_cast<uint8_t>(type), 0, kDnsClassIn});
   const auto length = static_cast<uint16_t>(message.size());
   message.resize(kDnsPlainPayload);
-  const DnsAsker asker = {.address = *ParseIp("192.0.2.9")};
-  const DnsReply reply = AnswerDns(authority, asker, message.data(), length, kDnsPlainPayload);
+  const DnsClient client = {.address = *ParseIp("192.0.2.9")};
+  const DnsReply reply = AnswerDns(authority, client, message.data(), length, kDnsPlainPayload);
   message.resize(reply.length);
   const auto read = testing::ReadDns(message);
   EXPECT_TRUE(read) << name;

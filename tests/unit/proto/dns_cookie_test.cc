@@ -1,4 +1,4 @@
-#include "proto/dns_cookie.h"
+#include "proto/dns/cookie.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "proto/dns_name.h"
+#include "proto/dns/name.h"
 #include "tests/unit/proto/wire.h"
 
 namespace qure {

@@ -1,4 +1,4 @@
-#include "proto/dns_query_log.h"
+#include "proto/dns/query_log.h"
 
 #include <gtest/gtest.h>
 
@@ -7,13 +7,13 @@
 namespace qure::test {
 namespace {
 
-const IpAddress kAsker = *ParseIp("192.0.2.9");
+const IpAddress kClient = *ParseIp("192.0.2.9");
 const std::string kName = DnsNameToWire("www.home.example").value();
 
 TEST(DnsQueryLog, CountsTypes) {
   DnsQueryLog log;
   for (const uint16_t type : {kDnsTypeA, kDnsTypeHttps, uint16_t{731}, uint16_t{732}}) {
-    log.Note(0, kAsker, AsBytes(kName), type, Reason::dns_answer);
+    log.Note(0, kClient, AsBytes(kName), type, Reason::dns_answer);
   }
   uint64_t sum = 0;
   for (size_t i = 0; i < DnsQueryLog::kCounts; ++i) {
@@ -27,7 +27,7 @@ TEST(DnsQueryLog, CountsTypes) {
 
 TEST(DnsQueryLog, KeepsSoManiethQuery) {
   DnsQueryLog log;
-  for (uint16_t type = 1; type <= 10; ++type) log.Note(3, kAsker, AsBytes(kName), type, Reason::dns_nodata);
+  for (uint16_t type = 1; type <= 10; ++type) log.Note(3, kClient, AsBytes(kName), type, Reason::dns_nodata);
   const std::vector<DnsSample> samples = log.Take();
   ASSERT_EQ(samples.size(), 3U);
   EXPECT_EQ(samples[0].type, 3);
@@ -38,17 +38,17 @@ TEST(DnsQueryLog, KeepsSoManiethQuery) {
 
 TEST(DnsQueryLog, AQuestionThatCouldNotBeReadHasNoName) {
   DnsQueryLog log;
-  log.Note(1, kAsker, {}, 0, Reason::dns_format_error);
+  log.Note(1, kClient, {}, 0, Reason::dns_format_error);
   EXPECT_EQ(ToString(log.Take().at(0)), "192.0.2.9 . TYPE0 dns_format_error");
 }
 
 TEST(DnsQueryLog, WithoutAReaderTheFirstOnesAreKept) {
   DnsQueryLog log;
-  for (uint16_t type = 0; type < 1000; ++type) log.Note(1, kAsker, AsBytes(kName), type, Reason::dns_answer);
+  for (uint16_t type = 0; type < 1000; ++type) log.Note(1, kClient, AsBytes(kName), type, Reason::dns_answer);
   const std::vector<DnsSample> samples = log.Take();
   ASSERT_EQ(samples.size(), DnsQueryLog::kMostWaiting);
   EXPECT_EQ(samples.back().type, DnsQueryLog::kMostWaiting - 1);
-  log.Note(1, kAsker, AsBytes(kName), kDnsTypeTxt, Reason::dns_answer);
+  log.Note(1, kClient, AsBytes(kName), kDnsTypeTxt, Reason::dns_answer);
   ASSERT_EQ(log.Take().size(), 1U);
 }
 
@@ -56,7 +56,7 @@ TEST(DnsQueryLog, WithoutAReaderTheFirstOnesAreKept) {
 TEST(DnsQueryLog, IsReadWhileItIsWritten) {
   DnsQueryLog log;
   std::thread writer([&] {
-    for (uint16_t type = 1; type < 20'000; ++type) log.Note(1, kAsker, AsBytes(kName), type, Reason::dns_answer);
+    for (uint16_t type = 1; type < 20'000; ++type) log.Note(1, kClient, AsBytes(kName), type, Reason::dns_answer);
   });
   uint16_t last = 0;
   const auto read = [&] {

@@ -1,7 +1,7 @@
 // Queries as a responder reads them.
 #include <gtest/gtest.h>
 
-#include "proto/dns.h"
+#include "proto/dns/message.h"
 #include "tests/unit/proto/wire.h"
 
 namespace qure {

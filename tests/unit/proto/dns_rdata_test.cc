@@ -1,8 +1,8 @@
-#include "proto/dns_rdata.h"
+#include "proto/dns/rdata.h"
 
 #include <gtest/gtest.h>
 
-#include "proto/dns.h"
+#include "proto/dns/message.h"
 
 namespace qure::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "proto/dns_zone.h"
+#include "proto/dns/zone.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,8 +6,8 @@
 #include <map>
 #include <random>
 
-#include "proto/dns_zone_builder.h"
-#include "proto/dns_zones.h"
+#include "proto/dns/zone_builder.h"
+#include "proto/dns/zones.h"
 #include "tests/support/dns_reader.h"
 #include "tests/unit/proto/wire.h"
 

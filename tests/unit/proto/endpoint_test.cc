@@ -1,4 +1,4 @@
-#include "proto/endpoint.h"
+#include "proto/net/endpoint.h"
 
 #include <gtest/gtest.h>
 

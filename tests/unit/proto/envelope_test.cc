@@ -1,4 +1,4 @@
-#include "proto/envelope.h"
+#include "proto/cluster/envelope.h"
 
 #include <gtest/gtest.h>
 

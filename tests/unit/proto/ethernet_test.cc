@@ -1,4 +1,4 @@
-#include "proto/ethernet.h"
+#include "proto/net/ethernet.h"
 
 #include <gtest/gtest.h>
 

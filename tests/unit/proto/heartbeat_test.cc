@@ -1,4 +1,4 @@
-#include "proto/heartbeat.h"
+#include "proto/cluster/heartbeat.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ Heartbeat Sample() {
           .sequence = 0x2122232425262728,
           .sent_at = {0x3132333435363738},
           .lease = Milliseconds(15),
-          .control_beats = 0x4142434445464748,
+          .control_liveness = 0x4142434445464748,
           .wanted_lease = Milliseconds(20)};
 }
 
@@ -41,7 +41,7 @@ TEST(Heartbeat, LayoutDoesNotChange) {
 TEST(Heartbeat, ReadsWhatWasWritten) {
   for (const bool binding : {false, true}) {
     for (const bool ready : {false, true}) {
-      for (const HeartbeatKind kind : {HeartbeatKind::kBeat, HeartbeatKind::kAck}) {
+      for (const HeartbeatKind kind : {HeartbeatKind::kRequest, HeartbeatKind::kAck}) {
         Heartbeat written = Sample();
         written.kind = kind;
         written.binding = binding;
@@ -75,7 +75,7 @@ TEST(Heartbeat, RefusesWhatCannotBe) {
   EXPECT_TRUE(ReadWith(lease, Hex("00000002540be400")));  // 10 s
   EXPECT_FALSE(ReadWith(lease, Hex("00000002540be401")));
   EXPECT_FALSE(ReadWith(lease, Hex("ffffffffffffffff")));
-  EXPECT_TRUE(ReadWith(wanted, Hex("0000000000000000")));  // beats want nothing
+  EXPECT_TRUE(ReadWith(wanted, Hex("0000000000000000")));  // heartbeats want nothing
   EXPECT_FALSE(ReadWith(wanted, Hex("00000002540be401")));
   EXPECT_FALSE(ReadWith(wanted, Hex("ffffffffffffffff")));
   // Arithmetic with a time near the end would overflow.

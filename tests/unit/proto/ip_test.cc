@@ -1,8 +1,8 @@
-#include "proto/ip.h"
+#include "proto/net/ip.h"
 
 #include <gtest/gtest.h>
 
-#include "proto/checksum.h"
+#include "proto/net/checksum.h"
 #include "tests/unit/proto/wire.h"
 
 namespace qure {

@@ -2,10 +2,10 @@
 // code.
 #include <gtest/gtest.h>
 
-#include "proto/checksum.h"
-#include "proto/igmp.h"
-#include "proto/ip.h"
-#include "proto/mld.h"
+#include "proto/net/checksum.h"
+#include "proto/net/igmp.h"
+#include "proto/net/ip.h"
+#include "proto/net/mld.h"
 #include "tests/unit/proto/wire.h"
 
 namespace qure {

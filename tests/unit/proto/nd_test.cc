@@ -1,9 +1,9 @@
-#include "proto/nd.h"
+#include "proto/net/nd.h"
 
 #include <gtest/gtest.h>
 
-#include "proto/checksum.h"
-#include "proto/ethernet.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ethernet.h"
 #include "tests/unit/proto/wire.h"
 
 namespace qure {

@@ -1,8 +1,8 @@
 // UDP and TCP: the fixed headers.
 #include <gtest/gtest.h>
 
-#include "proto/tcp.h"
-#include "proto/udp.h"
+#include "proto/net/tcp.h"
+#include "proto/net/udp.h"
 #include "tests/unit/proto/wire.h"
 
 namespace qure {

@@ -1,11 +1,11 @@
-#include "proto/udp_frame.h"
+#include "proto/net/udp_frame.h"
 
 #include <gtest/gtest.h>
 
-#include "proto/checksum.h"
-#include "proto/ethernet.h"
-#include "proto/ip.h"
-#include "proto/udp.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/ip.h"
+#include "proto/net/udp.h"
 #include "tests/unit/proto/wire.h"
 
 namespace qure {

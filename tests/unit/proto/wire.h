@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "proto/address.h"
 #include "proto/bytes.h"
+#include "proto/net/address.h"
 #include "proto/reason.h"
 
 namespace qure {

@@ -1,0 +1,174 @@
+#include "control/config/address_config.h"
+
+#include <algorithm>
+
+#include "control/base/text.h"
+#include "proto/snapshot.h"
+
+namespace qure {
+namespace {
+
+constexpr std::string_view kAddressExamples = "198.51.100.50/24 or 2001:db8:2::50/64";
+
+std::string_view FamilyName(const IpAddress& address) {
+  return address.is_v4() ? "IPv4" : "IPv6";
+}
+
+// Why no host can have this address; empty if one can.
+std::string_view NotForHosts(const IpAddress& address) {
+  if (address.is_v4()) {
+    const Ipv4Address v4 = address.v4();
+    if (v4.bytes[0] == 0) return "is in 0.0.0.0/8, \"this network\"";  // RFC 1122 §3.2.1.3 (a), (b)
+    if (v4.is_loopback()) return "is a loopback address";
+    if (v4.is_multicast()) return "is a multicast address";
+    if (v4.bytes[0] >= 240) return "is in the reserved range 240.0.0.0/4";  // RFC 1112 §4
+    return "";
+  }
+  const Ipv6Address v6 = address.v6();
+  if (v6.is_zero()) return "is the unspecified address";
+  if (v6 == Ipv6Address{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}) return "is the loopback address";
+  if (v6.is_multicast()) return "is a multicast address";
+  return "";
+}
+
+// The highest address of an IPv4 network.
+IpAddress BroadcastOf(const IpPrefix& prefix) {
+  Ipv4Address address = prefix.address.v4();
+  for (unsigned bit = prefix.length; bit < 32; ++bit) {
+    address.bytes[bit / 8] = static_cast<uint8_t>(address.bytes[bit / 8] | (0x80 >> (bit % 8)));
+  }
+  return address;
+}
+
+// Why the address is not a host's within its own prefix; empty if it is.
+std::string WrongInPrefix(const IpPrefix& prefix) {
+  if (prefix.length == 0) return "has a prefix of length 0; give the on-link prefix, such as /24 or /64";
+  const unsigned bits = prefix.address.is_v4() ? 32 : 128;
+  if (prefix.length >= bits - 1) return "";  // RFC 3021, RFC 6164: both addresses are hosts
+  if (NetworkOf(prefix).address == prefix.address) {
+    return prefix.address.is_v4() ? "is the network itself; use an address within it"
+                                  : "is the subnet-router anycast address (RFC 4291 §2.6.1); use another within it";
+  }
+  if (prefix.address.is_v4() && BroadcastOf(prefix) == prefix.address) {
+    return "is the broadcast address of its network; use another within it";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::optional<IpPrefix> AddressReader::HostAddress(const Placed<std::string>& text) {
+  const auto fail = [&](std::string_view message) {
+    errors_->Add(text.place, Concat("\"", text.value, "\" ", message));
+    links_known_ = false;
+    return std::nullopt;
+  };
+  const std::optional<IpPrefix> prefix = ParsePrefix(text.value);
+  if (!prefix) {
+    const std::optional<IpAddress> bare = ParseIp(text.value);
+    if (!bare) return fail(Concat("is not ADDRESS/PREFIX-LENGTH; write it like ", kAddressExamples));
+    return fail(
+        Concat("lacks the length of the on-link prefix; write it like ", text.value, bare->is_v4() ? "/24" : "/64"));
+  }
+  if (const std::string_view why = NotForHosts(prefix->address); !why.empty()) {
+    return fail(Concat(why, "; use one that a host can have, like ", kAddressExamples));
+  }
+  if (prefix->address.is_v6() && prefix->address.v6().is_link_local()) {
+    return fail(Concat("is a link-local address; use one that others can reach, like ", kAddressExamples));
+  }
+  if (const std::string why = WrongInPrefix(*prefix); !why.empty()) return fail(why);
+  const auto [entry, first] = lines_.emplace(prefix->address, text.place.line);
+  if (!first) return fail(Concat("was given in line ", entry->second, " already; give every address once"));
+  links_.push_back(*prefix);
+  return prefix;
+}
+
+std::vector<IpPrefix> AddressReader::NodeAddresses(TableReader* node) {
+  std::vector<IpPrefix> result;
+  for (const Placed<std::string>& text : node->Strings("addresses")) {
+    if (const auto address = HostAddress(text)) result.push_back(*address);
+  }
+  return result;
+}
+
+std::optional<AddressConfig> AddressReader::ServiceAddress(TableReader* entry) {
+  AddressConfig config;
+  const auto text = entry->RequiredString("address", Concat("write it like ", kAddressExamples));
+  if (text) {
+    if (const auto address = HostAddress(*text)) config.candidates.push_back(*address);
+  }
+  for (const Placed<std::string>& alternative : entry->Strings("alternatives")) {
+    const auto address = HostAddress(alternative);
+    if (!address) continue;
+    if (!config.candidates.empty() && config.candidates[0].address.is_v4() != address->address.is_v4()) {
+      errors_->Add(alternative.place,
+                   Concat("\"", alternative.value, "\" is ", FamilyName(address->address), " but the address is ",
+                          FamilyName(config.candidates[0].address), "; give it a [[cluster.address]] of its own"));
+      continue;
+    }
+    config.candidates.push_back(*address);
+  }
+  entry->RejectUnknownKeys();
+  if (config.candidates.empty()) return std::nullopt;
+  return config;
+}
+
+std::vector<AddressConfig> AddressReader::ServiceAddresses(TableReader* cluster) {
+  std::vector<AddressConfig> result;
+  size_t of_family[2] = {0, 0};
+  std::vector<TableReader> entries = cluster->Tables("address");
+  for (TableReader& entry : entries) {
+    auto config = ServiceAddress(&entry);
+    if (!config) continue;
+    const IpAddress& address = config->candidates[0].address;
+    if (++of_family[address.is_v6()] == kMaxServiceAddresses + 1) {
+      errors_->Add(entry.place(), Concat("more than ", kMaxServiceAddresses, " ", FamilyName(address),
+                                         " service addresses; remove the others"));
+    }
+    result.push_back(*std::move(config));
+  }
+  if (entries.empty()) cluster->Fail("address", "missing; add a section [[cluster.address]] with the service address");
+  return result;
+}
+
+void AddressReader::CheckGateway(const IpAddress& gateway, const Place& place) const {
+  const std::string text = ToString(gateway);
+  if (const auto found = lines_.find(gateway); found != lines_.end()) {
+    errors_->Add(place, Concat(text, " is an address of ours (line ", found->second, "); give the router's address"));
+    return;
+  }
+  if (const std::string_view why = NotForHosts(gateway); !why.empty()) {
+    errors_->Add(place, Concat(text, " ", why, "; give the router's address"));
+    return;
+  }
+  if (gateway.is_v6() && gateway.v6().is_link_local()) return;  // on every link
+  const auto reaches = [&](const IpPrefix& link) { return Contains(link, gateway); };
+  if (links_known_ && std::none_of(links_.begin(), links_.end(), reaches)) {
+    errors_->Add(place, Concat(text, " is not in the prefix of any ", FamilyName(gateway),
+                               " address; give the router on the link, or correct the prefix lengths"));
+  }
+}
+
+std::vector<IpAddress> AddressReader::Gateways(TableReader* cluster) {
+  std::vector<IpAddress> result;
+  for (const Placed<std::string>& text : cluster->Strings("gateway")) {
+    const std::optional<IpAddress> gateway = ParseIp(text.value);
+    if (!gateway) {
+      errors_->Add(text.place, Concat("\"", text.value,
+                                      "\" is not an address; write it without prefix length, like "
+                                      "198.51.100.1 or 2001:db8:2::1"));
+      continue;
+    }
+    const auto same_family = [&](const IpAddress& other) { return other.is_v4() == gateway->is_v4(); };
+    if (std::any_of(result.begin(), result.end(), same_family)) {
+      errors_->Add(text.place,
+                   Concat(text.value, " is a second ", FamilyName(*gateway), " gateway; give one of each family"));
+      continue;
+    }
+    CheckGateway(*gateway, text.place);
+    result.push_back(*gateway);
+  }
+  return result;
+}
+
+}  // namespace qure

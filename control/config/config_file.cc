@@ -1,0 +1,327 @@
+#include "control/config/config_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+
+#include "absl/strings/str_join.h"
+#include "control/base/fd.h"
+#include "control/base/text.h"
+#include "control/config/address_config.h"
+#include "control/config/cluster_key.h"
+#include "control/config/config_reader.h"
+#include "control/config/dns_config.h"
+#include "control/config/mdns_config.h"
+#include "control/config/registration_config.h"
+#include "control/config/service_config.h"
+#include "control/config/zone_config.h"
+#include "proto/net/address.h"
+#include "proto/net/endpoint.h"
+#include "proto/net/ip.h"
+#include "proto/port_spec.h"
+
+namespace qure {
+namespace {
+
+constexpr size_t kMaxSocketPath = 107;  // sun_path, with its final zero
+constexpr int64_t kMaxWorkers = 64;
+constexpr int64_t kMaxCore = 1023;
+constexpr int64_t kMaxFlows = 67'108'864;
+constexpr int64_t kMaxPriority = 1000;
+constexpr int64_t kMaxWeight = 255;
+
+std::string AbsolutePath(TableReader* table, std::string_view key, std::string_view fallback, size_t most) {
+  const Placed<std::string> path = table->String(key, fallback);
+  if (!path.value.starts_with('/')) {
+    table->Fail(key, Concat("\"", path.value, "\" is not an absolute path; begin it with \"/\" like ", fallback));
+  } else if (path.value.size() > most) {
+    table->Fail(key, Concat("is ", path.value.size(), " bytes long; use at most ", most));
+  }
+  return path.value;
+}
+
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
+}
+
+std::string ListenAddress(TableReader* table, std::string_view key, std::string_view fallback) {
+  const Placed<std::string> text = table->String(key, fallback);
+  if (!text.value.empty() && !ParseEndpoint(text.value)) {
+    table->Fail(key, Concat("\"", text.value, "\" is not ADDRESS:PORT; write it like ", fallback,
+                            " or [::1]:9464, or \"\" for none"));
+  }
+  return text.value;
+}
+
+// What [node] says about the LAN and others have to respect.
+struct LanFacts {
+  std::optional<PortSpec> port;
+  LanMode mode = LanMode::kDedicated;
+};
+
+void ReadInterface(TableReader* lan, const LanFacts& facts, NodeConfig* config) {
+  config->host_interface = lan->String("host_interface", config->host_interface).value;
+  const std::string& name = config->host_interface;
+  if (!IsInterfaceName(name)) {
+    lan->Fail("host_interface",
+              Concat("\"", name, "\" is not an interface name; use 1 to 15 letters or digits, like qure0"));
+  } else if (facts.port && (facts.port->interface() == name || facts.port->argument == name)) {
+    lan->Fail("host_interface",
+              Concat("\"", name, "\" is the LAN port itself; choose the name of a new interface, like qure0"));
+  }
+}
+
+LanFacts ReadLan(TableReader lan, NodeConfig* config) {
+  LanFacts facts;
+  if (const auto port = lan.RequiredString("port", "write the port on the LAN like \"af_packet:eth0\"")) {
+    config->lan_port = port->value;
+    if (auto spec = ParsePortSpec(port->value); spec.ok()) {
+      facts.port = *std::move(spec);
+    } else {
+      lan.Fail("port", Concat("not a port; ", spec.status().message()));
+    }
+  }
+  facts.mode = config->lan_mode =
+      lan.Choice<LanMode>("mode", config->lan_mode, {{"dedicated", LanMode::kDedicated}, {"shared", LanMode::kShared}});
+  config->vlan =
+      static_cast<uint16_t>(lan.Integer("vlan", config->vlan, 0, 4094));  // IEEE 802.1Q §9.6: 4095 is reserved
+  if (facts.mode == LanMode::kShared && facts.port) {
+    if (facts.port->kind == PortKind::kAfXdp) {
+      lan.Fail("mode",
+               "\"shared\" cannot be with af_xdp, which takes every frame away from the kernel; use af_packet or "
+               "\"dedicated\"");
+    } else if (facts.port->kind != PortKind::kAfPacket) {
+      lan.Fail("mode", "\"shared\" needs an interface that the kernel keeps; use af_packet or \"dedicated\"");
+    }
+  }
+  ReadInterface(&lan, facts, config);
+  lan.RejectUnknownKeys();
+  return facts;
+}
+
+void ReadDpdk(TableReader dpdk, NodeConfig* config) {
+  config->workers = static_cast<unsigned>(dpdk.Integer("workers", config->workers, 1, kMaxWorkers));
+  for (const Placed<int64_t>& core : dpdk.Integers("cores", 0, kMaxCore)) {
+    config->cores.push_back(static_cast<unsigned>(core.value));
+  }
+  if (!config->cores.empty() && config->cores.size() != config->workers) {
+    dpdk.Fail("cores", Concat(config->cores.size(), " cores for workers = ", config->workers,
+                              "; give one for each worker, or [] to pin none"));
+  }
+  config->huge_pages = dpdk.Boolean("huge_pages", config->huge_pages);
+  config->memory_mib = static_cast<unsigned>(dpdk.Integer("memory_mib", config->memory_mib, 32, 65536));
+  config->flows = static_cast<uint32_t>(dpdk.Integer("flows", config->flows, 1024, kMaxFlows));
+  // A name that is unsound has had its error already.
+  const std::string prefix =
+      IsPlainName(config->name) ? Concat("qure-", config->name).substr(0, kMaxNameLength) : "qure";
+  config->file_prefix = PlainName(&dpdk, "file_prefix", prefix);
+  dpdk.RejectUnknownKeys();
+}
+
+LanFacts ReadNode(TableReader node, AddressReader* addresses, NodeConfig* config) {
+  config->name = PlainName(&node, "name", HostName());
+  config->data_directory = AbsolutePath(&node, "data_directory", config->data_directory, 4095);
+  config->control_socket = AbsolutePath(&node, "control_socket", config->control_socket, kMaxSocketPath);
+  config->metrics = ListenAddress(&node, "metrics", config->metrics);
+  config->log_level = node.Choice<LogLevel>("log_level", config->log_level,
+                                            {{"debug", LogLevel::kDebug},
+                                             {"info", LogLevel::kInfo},
+                                             {"warning", LogLevel::kWarning},
+                                             {"error", LogLevel::kError}});
+  config->priority = static_cast<int32_t>(node.Integer("priority", config->priority, -kMaxPriority, kMaxPriority));
+  config->weight = static_cast<uint32_t>(node.Integer("weight", config->weight, 1, kMaxWeight));
+  config->addresses = addresses->NodeAddresses(&node);
+  LanFacts facts = ReadLan(node.Table("lan"), config);
+  if (facts.mode == LanMode::kShared && !config->addresses.empty()) {
+    node.Fail("addresses",
+              "only for mode = \"dedicated\"; the kernel's interface has the node's addresses, leave them out here");
+  }
+  ReadDpdk(node.Table("dpdk"), config);
+  node.RejectUnknownKeys();
+  return facts;
+}
+
+std::optional<ClusterKey> ReadKey(TableReader* cluster) {
+  const auto text = cluster->OptionalString("key");
+  if (!text) return std::nullopt;
+  std::optional<ClusterKey> key = ParseClusterKey(text->value);  // its text is in no message: it may be nearly right
+  if (!key) {
+    cluster->Fail("key", Concat("is not a key of ", kClusterKeyDigits,
+                                " hexadecimal digits that are not all zero; make one with `qurectl key new`"));
+  }
+  return key;
+}
+
+std::optional<Ipv4Address> ReadGroup(TableReader* cluster) {
+  const auto text = cluster->OptionalString("group");
+  if (!text) return std::nullopt;
+  const std::optional<IpAddress> group = ParseIp(text->value);
+  if (group && group->is_v4() && group->v4().bytes[0] == 239) return group->v4();  // RFC 2365 §6
+  cluster->Fail("group", Concat("\"", text->value,
+                                "\" is not a group of administrative scope; use one in 239.0.0.0/8, like 239.192.0.73, "
+                                "or leave it out"));
+  return std::nullopt;
+}
+
+void ReadNetwork(TableReader* cluster, ClusterNetwork* network) {
+  network->security = cluster->Choice<Security>("security", network->security,
+                                                {{"sealed", Security::kSealed}, {"open", Security::kOpen}});
+  network->key = ReadKey(cluster);
+  if (network->key && network->security == Security::kOpen) {
+    cluster->Fail("key", "is never used with security = \"open\"; leave one of the two out");
+  }
+  network->port = static_cast<uint16_t>(cluster->Integer("port", network->port, 1, 65535));
+  network->group = ReadGroup(cluster);
+  network->preempt = cluster->Boolean("preempt", network->preempt);
+}
+
+void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addresses, ClusterConfig* config) {
+  config->name = PlainName(&cluster, "name", config->name);
+  config->service_mac = cluster.Choice<ServiceMac>(
+      "service_mac", config->service_mac, {{"derived", ServiceMac::kDerived}, {"interface", ServiceMac::kInterface}});
+  if (lan.mode == LanMode::kShared && config->service_mac == ServiceMac::kInterface) {
+    cluster.Fail("service_mac",
+                 "\"interface\" cannot be with node.lan.mode = \"shared\": the kernel would answer as well; "
+                 "use \"derived\", or mode = \"dedicated\"");
+  }
+  config->default_policy = cluster.Choice<DefaultPolicy>(
+      "default", config->default_policy, {{"local", DefaultPolicy::kLocal}, {"drop", DefaultPolicy::kDrop}});
+  // RFC 5227 §1.1: PROBE_MAX is 2 s.
+  config->probe_interval = cluster.Interval("probe_interval", config->probe_interval, Milliseconds(10), Seconds(2));
+  ReadNetwork(&cluster, &config->network);
+  config->addresses = addresses->ServiceAddresses(&cluster);
+  config->gateways = addresses->Gateways(&cluster);
+  config->services = ReadServices(*config, lan.mode, &cluster);
+  if (cluster.Has("balance")) ReadBalance(cluster.Table("balance"), config);
+  config->zones = ReadZones(config->services, &cluster);
+  config->dns = ReadDns(cluster.Table("dns"));
+  config->resolver = ReadResolver(config->addresses, cluster.Table("resolver"));
+  config->registration = ReadRegistration(&cluster);
+  config->mdns = ReadMdns(cluster.Table("mdns"));
+  cluster.RejectUnknownKeys();
+}
+
+absl::StatusOr<toml::table> ParseToml(std::string_view text, std::string_view name) {
+  try {
+    return toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    ConfigErrors errors(name);
+    errors.Add({std::max<uint32_t>(error.source().begin.line, 1), "syntax"},
+               Concat(WithoutKeys(error.description()),
+                      "; write TOML (https://toml.io): key = value, one a line, strings in quotes"));
+    return errors.status();
+  }
+}
+
+bool IsReadableByOthers(const std::string& path) {
+  struct stat file = {};
+  if (stat(path.c_str(), &file) != 0) return false;
+  return (file.st_mode & S_IROTH) != 0 || ((file.st_mode & S_IRGRP) != 0 && file.st_gid != 0);
+}
+
+struct Field {
+  std::string_view key;
+  bool (*same)(const Config& a, const Config& b);
+};
+
+template <auto kMember>
+bool Same(const Config& a, const Config& b) {
+  return a.node.*kMember == b.node.*kMember;
+}
+template <auto kMember>
+bool SameNetwork(const Config& a, const Config& b) {
+  return a.cluster.network.*kMember == b.cluster.network.*kMember;
+}
+
+// Another key in the file is none of a running node's business: keys come and go by `qurectl key`.
+bool BothOrNeitherHasAKey(const Config& a, const Config& b) {
+  return a.cluster.network.key.has_value() == b.cluster.network.key.has_value();
+}
+
+// What is fixed while a process runs: all of the node but log_level, and how nodes find and believe each other.
+constexpr Field kFixedFields[] = {
+    {"node.name", Same<&NodeConfig::name>},
+    {"node.data_directory", Same<&NodeConfig::data_directory>},
+    {"node.control_socket", Same<&NodeConfig::control_socket>},
+    {"node.metrics", Same<&NodeConfig::metrics>},
+    {"node.priority", Same<&NodeConfig::priority>},
+    {"node.weight", Same<&NodeConfig::weight>},
+    {"node.addresses", Same<&NodeConfig::addresses>},
+    {"node.lan.port", Same<&NodeConfig::lan_port>},
+    {"node.lan.mode", Same<&NodeConfig::lan_mode>},
+    {"node.lan.vlan", Same<&NodeConfig::vlan>},
+    {"node.lan.host_interface", Same<&NodeConfig::host_interface>},
+    {"node.dpdk.workers", Same<&NodeConfig::workers>},
+    {"node.dpdk.cores", Same<&NodeConfig::cores>},
+    {"node.dpdk.huge_pages", Same<&NodeConfig::huge_pages>},
+    {"node.dpdk.memory_mib", Same<&NodeConfig::memory_mib>},
+    {"node.dpdk.flows", Same<&NodeConfig::flows>},
+    {"node.dpdk.file_prefix", Same<&NodeConfig::file_prefix>},
+    {"cluster.security", SameNetwork<&ClusterNetwork::security>},
+    {"cluster.key", BothOrNeitherHasAKey},
+    {"cluster.port", SameNetwork<&ClusterNetwork::port>},
+    {"cluster.group", SameNetwork<&ClusterNetwork::group>},
+};
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name) {
+  const absl::StatusOr<toml::table> root = ParseToml(toml, name);
+  if (!root.ok()) return root.status();
+  ConfigErrors errors(name);
+  AddressReader addresses(&errors);
+  TableReader file(*root, Place{}, &errors);
+  Config config;
+  const LanFacts lan = ReadNode(file.Table("node"), &addresses, &config.node);
+  ReadCluster(file.Table("cluster"), lan, &addresses, &config.cluster);
+  file.RejectUnknownKeys();
+  if (absl::Status status = errors.status(); !status.ok()) return status;
+  return config;
+}
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  ssize_t length = file.valid() ? 1 : -1;
+  while (length > 0) {
+    char chunk[16384];
+    length = read(file.get(), chunk, sizeof(chunk));
+    if (length > 0) text.append(chunk, static_cast<size_t>(length));
+  }
+  if (length == 0) return ParseConfig(text, path);
+  return absl::ErrnoToStatus(
+      errno, Concat(path, ": cannot be read; write the node's configuration there, as docs/example.toml shows"));
+}
+
+std::vector<std::string> ConfigWarnings(const std::string& path, const Config& config) {
+  std::vector<std::string> warnings;
+  if (config.cluster.network.key && IsReadableByOthers(path)) {
+    warnings.push_back(
+        Concat(path, ": cluster.key: others than root can read it; chmod 600 the file, and rotate the key"));
+  }
+  if (config.cluster.registration && IsReadableByOthers(config.cluster.registration->key_file)) {
+    warnings.push_back(Concat(path, ": cluster.registration.key_file: others than root can read ",
+                              config.cluster.registration->key_file, "; chmod 600 it, and make a new key"));
+  }
+  return warnings;
+}
+
+absl::Status CheckReload(const Config& current, const Config& next) {
+  std::vector<std::string> refused;
+  for (const Field& field : kFixedFields) {
+    if (field.same(current, next)) continue;
+    refused.push_back(Concat(field.key, ": cannot change while qured runs; restart it, or put the old value back"));
+  }
+  if (refused.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrJoin(refused, "\n"));
+}
+
+}  // namespace qure

@@ -1,0 +1,14 @@
+// [cluster.registration] and the key that it names.
+#pragma once
+
+#include <optional>
+
+#include "control/config/config_reader.h"
+#include "control/core/config.h"
+
+namespace qure {
+
+// Nothing if it is not there or unsound; then errors are recorded.
+std::optional<RegistrationConfig> ReadRegistration(TableReader* cluster);
+
+}  // namespace qure

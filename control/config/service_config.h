@@ -1,0 +1,17 @@
+// The services of a configuration: [[cluster.service]].
+#pragma once
+
+#include <vector>
+
+#include "control/config/config_reader.h"
+#include "control/core/config.h"
+
+namespace qure {
+
+// [cluster.balance]: what holds for all services.
+void ReadBalance(TableReader balance, ClusterConfig* config);
+
+// Of `config`, service_mac and addresses are already read. Checks that no two services share a port of one address.
+std::vector<ServiceConfig> ReadServices(const ClusterConfig& config, LanMode mode, TableReader* cluster);
+
+}  // namespace qure

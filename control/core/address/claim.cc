@@ -1,0 +1,368 @@
+#include "control/core/address/claim.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/random/distributions.h"
+#include "absl/strings/str_cat.h"
+#include "control/core/timers.h"
+#include "proto/net/arp.h"
+#include "proto/net/nd.h"
+
+namespace qure {
+namespace {
+
+MacAddress MacFor(const ClaimContext& context, const IpAddress& address) {
+  return context.service_mac == ServiceMac::kInterface ? context.lan_mac : ServiceMacFor(context.cluster, address);
+}
+
+// Of a service address: the source of its frames, and where it is by ARP and ND.
+struct Macs {
+  MacAddress source;
+  MacAddress link;
+};
+
+Macs MacsOf(const ClaimStatus& status) {
+  return {.source = status.mac, .link = status.to_all ? GroupMac(status.mac) : status.mac};
+}
+
+SendFrame FromArp(const ArpFields& fields, bool answer) {
+  const ArpFrame frame = BuildArp(fields);
+  return {.bytes = {frame.begin(), frame.end()}, .answer = answer};
+}
+
+SendFrame FromSolicitation(const NeighborFields& fields, bool answer) {
+  NeighborFrame frame;
+  const size_t length = BuildNeighborSolicitation(fields, &frame);
+  return {.bytes = {frame.begin(), frame.begin() + static_cast<ptrdiff_t>(length)}, .answer = answer};
+}
+
+SendFrame FromAdvertisement(const NeighborFields& fields) {
+  NeighborFrame frame;
+  const size_t length = BuildNeighborAdvertisement(fields, &frame);
+  return {.bytes = {frame.begin(), frame.begin() + static_cast<ptrdiff_t>(length)}, .answer = true};
+}
+
+// "`address` is at `link`": the ARP Announcement of RFC 5227 §2.3; RFC 4861 §7.2.6 for IPv6.
+SendFrame Announcement(const Macs& macs, const IpAddress& address) {
+  if (address.is_v4()) {
+    const Ipv4Address ip = address.v4();
+    return FromArp({.ethernet_source = macs.source, .sender_mac = macs.link, .sender_ip = ip, .target_ip = ip}, true);
+  }
+  return FromAdvertisement({.ethernet_source = macs.source,
+                            .ethernet_destination = MulticastMac(kAllNodes),
+                            .source = address.v6(),
+                            .destination = kAllNodes,
+                            .target = address.v6(),
+                            .flags = kNaOverride,
+                            .link_layer = macs.link});
+}
+
+// The reply form, for caches that learn from replies only; target MAC as RFC 5944 §4.6 has it.
+SendFrame GratuitousReply(const Macs& macs, const Ipv4Address& ip) {
+  return FromArp({.operation = kArpReply,
+                  .ethernet_source = macs.source,
+                  .sender_mac = macs.link,
+                  .sender_ip = ip,
+                  .target_mac = macs.link,
+                  .target_ip = ip},
+                 true);
+}
+
+// "Where is `gateway`?", asked by `address`, to all until it is known where.
+SendFrame GatewayQuestion(const Macs& macs, const IpAddress& address, const IpAddress& gateway,
+                          const std::optional<MacAddress>& gateway_mac) {
+  if (address.is_v4()) {
+    return FromArp({.ethernet_source = macs.source,
+                    .ethernet_destination = gateway_mac.value_or(kBroadcastMac),
+                    .sender_mac = macs.link,
+                    .sender_ip = address.v4(),
+                    .target_mac = gateway_mac.value_or(MacAddress{}),
+                    .target_ip = gateway.v4()},
+                   true);
+  }
+  const Ipv6Address group = SolicitedNode(gateway.v6());
+  return FromSolicitation({.ethernet_source = macs.source,
+                           .ethernet_destination = gateway_mac.value_or(MulticastMac(group)),
+                           .source = address.v6(),
+                           .destination = gateway_mac ? gateway.v6() : group,
+                           .target = gateway.v6(),
+                           .link_layer = macs.link},
+                          true);
+}
+
+template <typename... Parts>
+Log MakeLog(LogLevel level, const Parts&... parts) {
+  return {.level = level, .text = absl::StrCat(parts...)};
+}
+
+}  // namespace
+
+SendFrame AskWhoHas(const MacAddress& node_mac, const IpAddress& address) {
+  if (address.is_v4()) {
+    return FromArp({.ethernet_source = node_mac, .sender_mac = node_mac, .target_ip = address.v4()}, false);
+  }
+  const Ipv6Address group = SolicitedNode(address.v6());
+  return FromSolicitation({.ethernet_source = node_mac,
+                           .ethernet_destination = MulticastMac(group),
+                           .destination = group,
+                           .target = address.v6()},
+                          false);
+}
+
+std::string_view NameOf(ClaimState state) {
+  switch (state) {
+    case ClaimState::kStandby:
+      return "standby";
+    case ClaimState::kProbing:
+      return "probing";
+    case ClaimState::kHeld:
+      return "held";
+    case ClaimState::kTaken:
+      return "taken";
+  }
+  return "";
+}
+
+Claim::Claim(const AddressConfig& config, const ClaimContext& context, absl::BitGenRef random)
+    : config_(config), context_(context), random_(random), holders_(config.candidates.size()) {
+  Aim(0);
+}
+
+void Claim::Take(MonoTime now, bool warm, Actions* out) {
+  if (status_.state != ClaimState::kStandby) return;
+  if (warm && now - foreign_seen_ > kForeignMemory) return Hold(now, out);
+  StartProbing(now, candidate_);
+}
+
+void Claim::Release() {
+  status_.state = ClaimState::kStandby;
+  status_.holder.reset();
+  ForgetVerification();
+}
+
+bool Claim::Follow(const IpPrefix& held) {
+  if (status_.state != ClaimState::kStandby || held == status_.address) return false;
+  const auto candidate = std::ranges::find(config_.candidates, held);
+  if (candidate == config_.candidates.end()) return false;
+  Aim(static_cast<size_t>(candidate - config_.candidates.begin()));
+  return true;
+}
+
+void Claim::AnnounceAgain(MonoTime now, Actions* out) {
+  if (status_.state != ClaimState::kHeld) return;
+  held_since_ = now;
+  announced_ = 0;
+  Announce(now, out);
+}
+
+void Claim::Ask(Actions* out) const {
+  out->push_back(AskWhoHas(context_.node_mac, address()));
+}
+
+bool Claim::CanContinue(const AddressConfig& config, const ClaimContext& context) const {
+  if (context.node_mac != context_.node_mac || MacFor(context, address()) != status_.mac) return false;
+  if (config == config_) return true;
+  return status_.state == ClaimState::kHeld &&
+         std::ranges::find(config.candidates, status_.address) != config.candidates.end();
+}
+
+void Claim::Continue(MonoTime now, const AddressConfig& config, const ClaimContext& context, Actions* out) {
+  if (config != config_) {
+    config_ = config;
+    holders_.assign(config.candidates.size(), std::nullopt);
+    const auto current = std::ranges::find(config.candidates, status_.address);
+    candidate_ = static_cast<size_t>(current - config.candidates.begin());
+  }
+  const bool new_gateway = context.gateway != context_.gateway;
+  context_ = context;
+  if (std::exchange(status_.to_all, context.to_all) != context.to_all) AnnounceAgain(now, out);
+  if (!new_gateway) return;
+  gateway_mac_.reset();
+  ForgetVerification();
+  if (status_.state == ClaimState::kHeld) Verify(now, out);
+}
+
+MonoTime Claim::deadline() const {
+  if (status_.state == ClaimState::kStandby) return kNever;
+  return status_.state == ClaimState::kHeld ? std::min(next_announce_, next_verify_) : next_step_;
+}
+
+bool Claim::Tick(MonoTime now, Actions* out) {
+  if (now < deadline()) return false;
+  switch (status_.state) {
+    case ClaimState::kStandby:
+      return false;
+    case ClaimState::kProbing:
+      return TickProbing(now, out);
+    case ClaimState::kHeld:
+      TickHeld(now, out);
+      return false;
+    case ClaimState::kTaken:
+      taken_in_a_row_ = 0;
+      StartProbing(now, 0);
+      return true;
+  }
+  return false;
+}
+
+bool Claim::OnEvent(MonoTime now, const Event& event, Actions* out) {
+  if (event.kind == EventKind::kNeighbor) {
+    if (event.ip == context_.gateway) OnGateway(event, out);
+    return false;
+  }
+  if (event.kind != EventKind::kAddressUsed && event.kind != EventKind::kAddressProbed) return false;
+  if (event.ip != address()) return false;
+  if (event.mac == context_.node_mac || event.mac == context_.lan_mac) return false;  // an echo of our own frames
+  switch (status_.state) {
+    case ClaimState::kStandby:
+      if (event.kind == EventKind::kAddressUsed && !IsOwnMac(event.mac)) foreign_seen_ = now;
+      return false;
+    case ClaimState::kProbing:
+      return Lose(now, event, out);  // RFC 5227 §2.1.1: used or probed by another, both are a conflict
+    case ClaimState::kHeld:
+      return event.kind == EventKind::kAddressUsed && !IsOwnMac(event.mac) && OnConflict(now, event, out);
+    case ClaimState::kTaken:
+      return false;
+  }
+  return false;
+}
+
+void Claim::Aim(size_t candidate) {
+  candidate_ = candidate;
+  status_.address = config_.candidates[candidate];
+  status_.mac = MacFor(context_, address());
+  status_.to_all = context_.to_all;
+}
+
+void Claim::StartProbing(MonoTime now, size_t candidate) {
+  Aim(candidate);
+  status_.state = ClaimState::kProbing;
+  status_.holder.reset();
+  probes_sent_ = 0;
+  next_step_ = now + Duration{absl::Uniform<int64_t>(absl::IntervalClosed, random_, 0, kProbeWaitMax.ns)};
+}
+
+bool Claim::TickProbing(MonoTime now, Actions* out) {
+  if (probes_sent_ < kProbeCount) {
+    out->push_back(AskWhoHas(context_.node_mac, address()));
+    ++probes_sent_;
+    next_step_ = probes_sent_ < kProbeCount ? Jittered(now, context_.probe_interval)
+                                            : now + context_.probe_interval * kAnnounceWaitIntervals;
+    return false;
+  }
+  // Silence counts only for a node that was awake to hear it.
+  if (now - next_step_ > context_.probe_interval) {
+    StartProbing(now, candidate_);
+    return false;
+  }
+  Hold(now, out);
+  return true;
+}
+
+void Claim::Hold(MonoTime now, Actions* out) {
+  status_.state = ClaimState::kHeld;
+  taken_in_a_row_ = 0;
+  holders_.assign(holders_.size(), std::nullopt);
+  last_conflict_.reset();
+  held_since_ = now;
+  announced_ = 0;
+  out->push_back(
+      MakeLog(LogLevel::kInfo, ToString(address()), " is free; held now, at ", ToString(MacsOf(status_).link)));
+  Announce(now, out);
+  Verify(now, out);
+}
+
+bool Claim::Lose(MonoTime now, const Event& event, Actions* out) {
+  const std::string who = absl::StrCat(
+      ToString(address()), event.kind == EventKind::kAddressUsed ? " is held by " : " is being claimed by ",
+      ToString(event.mac), IsOwnMac(event.mac) ? " (another node of the cluster)" : "");
+  const bool known = std::exchange(holders_[candidate_], event.mac) == event.mac;
+  const LogLevel level = known ? LogLevel::kDebug : LogLevel::kWarning;
+
+  ForgetVerification();
+  if (++taken_in_a_row_ < config_.candidates.size()) {
+    StartProbing(now, (candidate_ + 1) % config_.candidates.size());
+    out->push_back(MakeLog(level, who, "; trying ", ToString(address())));
+    return true;
+  }
+  status_.state = ClaimState::kTaken;
+  status_.holder = event.mac;
+  next_step_ = Jittered(now, kRetryTaken);
+  out->push_back(MakeLog(level, who, "; trying again in ", kRetryTaken.ns / Seconds(1).ns, " s"));
+  return true;
+}
+
+// RFC 5227 §2.4 (b): one defense in kDefendInterval, then the address is the other's.
+bool Claim::OnConflict(MonoTime now, const Event& event, Actions* out) {
+  ++status_.conflicts;
+  if (last_conflict_ && now - *last_conflict_ <= kDefendInterval) return Lose(now, event, out);
+  last_conflict_ = now;
+  ++status_.defenses;
+  // One frame only: two would be two conflicts to the other side, and both might yield.
+  out->push_back(Announcement(MacsOf(status_), address()));
+  out->push_back(MakeLog(LogLevel::kWarning, ToString(address()), " is ours, but used by ", ToString(event.mac),
+                         " too; defended"));
+  return false;
+}
+
+void Claim::TickHeld(MonoTime now, Actions* out) {
+  if (now >= next_announce_) {
+    const bool refresh = announced_ == kAnnounceAt.size();
+    Announce(now, out);
+    if (refresh && next_verify_ == kNever) Verify(now, out);
+  }
+  if (now >= next_verify_) {
+    CountUnanswered(out);
+    Verify(now, out);
+  }
+}
+
+void Claim::Announce(MonoTime now, Actions* out) {
+  out->push_back(Announcement(MacsOf(status_), address()));
+  if (address().is_v4()) out->push_back(GratuitousReply(MacsOf(status_), address().v4()));
+
+  while (announced_ < kAnnounceAt.size() && held_since_ + kAnnounceAt[announced_] <= now) ++announced_;
+  next_announce_ = announced_ < kAnnounceAt.size() ? held_since_ + kAnnounceAt[announced_] : now + kAnnounceRefresh;
+}
+
+void Claim::Verify(MonoTime now, Actions* out) {
+  if (!context_.gateway) return;
+  out->push_back(GatewayQuestion(MacsOf(status_), address(), *context_.gateway, gateway_mac_));
+  next_verify_ = now + kVerifyRetry;
+}
+
+void Claim::CountUnanswered(Actions* out) {
+  ++status_.verify_failures;
+  gateway_mac_.reset();  // the gateway may have been replaced: ask everyone
+  if (++unanswered_in_a_row_ < kVerifyAlarm || status_.alarm) return;
+  status_.alarm = true;
+  status_.verified = false;
+  out->push_back(MakeLog(LogLevel::kWarning, "gateway ", ToString(*context_.gateway), " does not answer to ",
+                         ToString(address()), " at ", ToString(MacsOf(status_).link),
+                         ": it is away, or it or a switch refuses this MAC"));
+}
+
+void Claim::OnGateway(const Event& event, Actions* out) {
+  gateway_mac_ = event.mac;
+  if (!event.to_service_mac || status_.state != ClaimState::kHeld) return;
+  if (status_.alarm) {
+    out->push_back(MakeLog(LogLevel::kInfo, "gateway ", ToString(event.ip), " answers to ", ToString(address())));
+  }
+  ForgetVerification();
+  status_.verified = true;
+}
+
+void Claim::ForgetVerification() {
+  status_.verified = false;
+  status_.alarm = false;
+  unanswered_in_a_row_ = 0;
+  next_verify_ = kNever;
+}
+
+MonoTime Claim::Jittered(MonoTime now, Duration span) {
+  return now + Duration{absl::Uniform<int64_t>(absl::IntervalClosed, random_, span.ns * 4 / 5, span.ns * 6 / 5)};
+}
+
+}  // namespace qure

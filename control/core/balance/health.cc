@@ -1,0 +1,87 @@
+#include "control/core/balance/health.h"
+
+#include <algorithm>
+
+namespace qure {
+namespace {
+
+// Whether a check of either asks the same server for the same.
+bool SameCheck(const ServiceConfig& a, const ServiceConfig& b) {
+  const auto port = [](const ServiceConfig& s) { return s.check.port != 0 ? s.check.port : s.first_port; };
+  return a.check == b.check && a.address == b.address && port(a) == port(b);
+}
+
+}  // namespace
+
+uint32_t Health::NeededToRise(MonoTime now) const {
+  uint64_t needed = check_.rise;
+  uint64_t damping = 1;
+  for (const MonoTime fall : falls_) {
+    if (now - fall < kFlapMemory) damping = std::min<uint64_t>(damping * 2, uint64_t{2} * kMostDamping);
+  }
+  // The first fall is no flapping yet.
+  return static_cast<uint32_t>(needed * std::max<uint64_t>(damping / 2, 1));
+}
+
+void Health::OnResult(MonoTime now, bool good) {
+  const bool first = !heard_;
+  heard_ = true;
+  if (good == healthy_) {
+    in_a_row_ = 0;
+    return;
+  }
+  ++in_a_row_;
+  const bool enough = healthy_ ? in_a_row_ >= check_.fall : first || in_a_row_ >= NeededToRise(now);
+  if (!enough) return;
+  in_a_row_ = 0;
+  healthy_ = good;
+  if (good) return;
+  std::erase_if(falls_, [&](MonoTime fall) { return now - fall >= kFlapMemory; });
+  falls_.push_back(now);
+}
+
+void HealthBoard::Configure(const std::vector<ServiceConfig>& services, MonoTime now) {
+  std::map<std::string, Entry> next;
+  for (const ServiceConfig& service : services) {
+    if (service.check.kind == HealthCheck::Kind::kNone) continue;
+    const auto before = entries_.find(service.name);
+    if (before != entries_.end() && SameCheck(before->second.service, service)) {
+      before->second.service = service;
+      next.insert(std::move(*before));
+    } else {
+      next.emplace(service.name, Entry{.service = service, .health = Health(service.check), .next = now});
+    }
+  }
+  entries_ = std::move(next);
+}
+
+std::vector<const ServiceConfig*> HealthBoard::TakeDue(MonoTime now) {
+  std::vector<const ServiceConfig*> due;
+  for (auto& [name, entry] : entries_) {
+    if (now < entry.next) continue;
+    due.push_back(&entry.service);
+    entry.next = now + entry.service.check.interval;
+  }
+  return due;
+}
+
+void HealthBoard::OnResult(MonoTime now, const std::string& service, bool good) {
+  const auto entry = entries_.find(service);
+  if (entry != entries_.end()) entry->second.health.OnResult(now, good);
+}
+
+std::set<std::string> HealthBoard::unhealthy() const {
+  std::set<std::string> unhealthy;
+  for (const auto& [name, entry] : entries_) {
+    if (!entry.health.healthy()) unhealthy.insert(name);
+  }
+  return unhealthy;
+}
+
+MonoTime HealthBoard::deadline() const {
+  MonoTime next = kNever;
+  for (const auto& [name, entry] : entries_) next = std::min(next, entry.next);
+  return next;
+}
+
+}  // namespace qure

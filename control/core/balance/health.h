@@ -1,0 +1,60 @@
+// Whether this node's part of each service works: from the results of checks, damped both ways. Pure: somebody else
+// makes the checks.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/core/config.h"
+#include "proto/time.h"
+
+namespace qure {
+
+// A service that has failed lately has to succeed for longer until it is believed again: twice as often in a row for
+// each failure of the last kFlapMemory but one, up to kMostDamping times.
+inline constexpr Duration kFlapMemory = Seconds(60);
+inline constexpr uint32_t kMostDamping = 16;
+
+// One check. Until the first result the service is taken not to work.
+class Health {
+ public:
+  explicit Health(const HealthCheck& check) : check_(check) {}
+
+  void OnResult(MonoTime now, bool good);
+  bool healthy() const { return check_.kind == HealthCheck::Kind::kNone || healthy_; }
+  const HealthCheck& check() const { return check_; }
+  // Good results in a row that it takes now.
+  uint32_t NeededToRise(MonoTime now) const;
+
+ private:
+  HealthCheck check_;
+  bool healthy_ = false;
+  bool heard_ = false;
+  uint32_t in_a_row_ = 0;  // results against the present verdict
+  std::vector<MonoTime> falls_;
+};
+
+// All services of this node.
+class HealthBoard {
+ public:
+  // Services that are checked as before keep their state, whatever else has changed about them.
+  void Configure(const std::vector<ServiceConfig>& services, MonoTime now);
+  // The services that are to be checked now; each is due again an interval later.
+  std::vector<const ServiceConfig*> TakeDue(MonoTime now);
+  void OnResult(MonoTime now, const std::string& service, bool good);
+  std::set<std::string> unhealthy() const;
+  MonoTime deadline() const;
+
+ private:
+  struct Entry {
+    ServiceConfig service;
+    Health health;
+    MonoTime next;
+  };
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace qure

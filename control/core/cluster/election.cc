@@ -1,0 +1,737 @@
+#include "control/core/cluster/election.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "control/core/cluster/identity.h"
+#include "control/core/timers.h"
+#include "control/core/wire.h"
+#include "proto/mutation.h"
+
+namespace qure {
+namespace {
+
+constexpr MonoTime kLongAgo{INT64_MIN / 2};
+
+template <typename... Parts>
+Log MakeLog(LogLevel level, const Parts&... parts) {
+  return {.level = level, .text = absl::StrCat(parts...)};
+}
+
+std::string Name(const Term& term) {
+  return absl::StrCat(term.era, ".", term.epoch);
+}
+
+std::string Short(const NodeId& node) {
+  return ToHex(node).substr(0, 8);
+}
+
+}  // namespace
+
+std::string_view NameOf(Role role) {
+  switch (role) {
+    case Role::kIdle:
+      return "idle";
+    case Role::kMember:
+      return "member";
+    case Role::kCandidate:
+      return "candidate";
+    case Role::kMaster:
+      return "master";
+  }
+  return "";
+}
+
+std::string_view NameOf(MasterPhase phase) {
+  switch (phase) {
+    case MasterPhase::kSolo:
+      return "solo";
+    case MasterPhase::kOffering:
+      return "offering";
+    case MasterPhase::kLeased:
+      return "leased";
+    case MasterPhase::kLost:
+      return "lost";
+    case MasterPhase::kRejoining:
+      return "rejoining";
+    case MasterPhase::kPreparing:
+      return "preparing";
+  }
+  return "";
+}
+
+std::string_view NameOf(Cause cause) {
+  switch (cause) {
+    case Cause::kFirst:
+      return "first";
+    case Cause::kSilence:
+      return "silence";
+    case Cause::kElected:
+      return "elected";
+    case Cause::kHandover:
+      return "handover";
+    case Cause::kLapse:
+      return "lapse";
+    case Cause::kRejoin:
+      return "rejoin";
+  }
+  return "";
+}
+
+Election::Election(const NodeId& self, const StoredEpochs& stored, const Membership* members)
+    : self_(self), members_(members), used_(stored), reserved_(stored) {}
+
+std::optional<NodeId> Election::heartbeat_peer() const {
+  switch (heartbeat_role_) {
+    case HeartbeatRole::kSilent:
+      return std::nullopt;
+    case HeartbeatRole::kFollow:
+      return master();
+    case HeartbeatRole::kOffer:
+    case HeartbeatRole::kLead:
+      return deputy_;
+  }
+  return std::nullopt;
+}
+
+MasterPhase Election::phase() const {
+  return handover_ && handover_->asked ? MasterPhase::kPreparing : phase_;
+}
+
+// ---------------------------------------------------------------------------------------------------- what is heard
+
+void Election::OnMessage(MonoTime now, const ElectionInput& input, const Incoming& incoming, const wire::Hello* hello,
+                         Actions* out) {
+  if (hello != nullptr) OnHello(now, input, incoming.node, *hello, out);
+  const wire::Message& message = incoming.message;
+  switch (message.body_case()) {
+    case wire::Message::kQuery:
+      return OnQuery(now, input, incoming.node);
+    case wire::Message::kYield:
+      return OnYield(now, input, incoming.node, message.yield(), out);
+    case wire::Message::kPrepare:
+      if (master_ && master_->node == incoming.node && master_->term == ReadTerm(message.prepare().term()) &&
+          input.eligible) {
+        Say(Saying::What::kPrepared, incoming.node);
+      }
+      return;
+    case wire::Message::kPrepared:
+      return OnPrepared(now, incoming.node, message.prepared(), out);
+    default:
+      return;
+  }
+}
+
+void Election::OnHello(MonoTime now, const ElectionInput& input, const NodeId& from, const wire::Hello& hello,
+                       Actions* out) {
+  highest_ = std::max(highest_, ReadTerm(hello.highest_term()));
+  const Term term = ReadTerm(hello.master_term());
+  highest_ = std::max(highest_, term);
+  if (!input.living || hello.booting()) return;
+  const std::optional<NodeId> master = ReadId(hello.master());
+  if (!master) {
+    if (role_ == Role::kMember && master_->node == from) LoseMaster(now, input);
+    return;
+  }
+  if (term.era != input.era || term.holder != HolderOf(*master)) return;  // another era: Lifetime decides first
+  const bool direct = *master == from;
+  if (role_ == Role::kMaster) return OnRival(now, from, *master, term, out);
+  if (*master == self_) return Say(Saying::What::kHello, from);  // not any more
+  if (!master_ || term > master_->term) return Follow(now, *master, term, out);
+  if (term == master_->term) {
+    master_->named = now;
+    if (direct) deputy_ = ReadId(hello.deputy());
+  } else if (direct) {
+    Say(Saying::What::kHello, from);  // it does not know of its successor
+  }
+}
+
+// As master, hearing of a master.
+void Election::OnRival(MonoTime now, const NodeId& from, const NodeId& master, const Term& term, Actions* out) {
+  if (master == self_) return;
+  if (term > master_->term && !Mutated(Mutation::kIgnoreHigherTerm)) {
+    out->push_back(MakeLog(LogLevel::kWarning, "node ", Short(master), " is master of term ", Name(term),
+                           ", above ours, ", Name(master_->term), ": stepping down"));
+    StepDown(out);
+    return Follow(now, master, term, out);
+  }
+  if (now - last_hello_ < kRivalInterval) return;
+  last_hello_ = now;
+  Say(Saying::What::kHello, from);
+  if (master != from) return;
+  Say(Saying::What::kHello);
+}
+
+void Election::OnQuery(MonoTime now, const ElectionInput& input, const NodeId& from) {
+  if (role_ == Role::kMaster && gate_open_ && phase_ != MasterPhase::kLost) return Say(Saying::What::kHello, from);
+  if (role_ == Role::kMember) {
+    const Member* master = members_->Find(master_->node);
+    if (master != nullptr && master->state == MemberState::kAlive && master_->node != from) {
+      Say(Saying::What::kHello, from);
+    }
+    return;
+  }
+  // Another candidate: the better one goes on.
+  const Member* other = members_->Find(from);
+  if (role_ != Role::kCandidate || other == nullptr || !CanLead(*other, input) || other->rank() < input.rank) return;
+  role_ = Role::kIdle;
+  elect_at_ = now + kCandidateListen + kElectStep;
+}
+
+void Election::OnYield(MonoTime now, const ElectionInput& input, const NodeId& from, const wire::Yield& yield,
+                       Actions* out) {
+  if (role_ != Role::kMember || master_->node != from || master_->term != ReadTerm(yield.term())) return;
+  const std::optional<NodeId> successor = ReadId(yield.successor());
+  LoseMaster(now, input);
+  if (successor == self_ && input.eligible && now >= distrust_until_) {
+    return BecomeMaster(now, input, Cause::kHandover, out);
+  }
+  if (successor) elect_at_ = elect_at_ + kYieldTimeout;
+}
+
+void Election::OnPrepared(MonoTime now, const NodeId& from, const wire::Prepared& prepared, Actions* out) {
+  if (role_ != Role::kMaster || !handover_ || !handover_->asked || handover_->successor != from) return;
+  if (ReadTerm(prepared.term()) != master_->term) return;
+  const NodeId successor = handover_->successor;
+  out->push_back(MakeLog(LogLevel::kInfo, "handing the mastership over to node ", Short(successor)));
+  StepDown(out);
+  if (Mutated(Mutation::kNoYieldShut)) gate_open_ = true;
+  yielded_term_ = term();
+  master_.reset();
+  role_ = Role::kIdle;
+  drain_until_ = now + kDrain;
+  elect_at_ = now + kYieldTimeout;
+  missing_since_ = now;
+  yielded_to_ = successor;
+  yields_left_ = kYields;
+  next_yield_ = now;
+  TickHandover(now, out);
+}
+
+// ------------------------------------------------------------------------------------------------ what workers tell
+
+void Election::OnEvent(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
+  switch (event.kind) {
+    case EventKind::kNeighbor:
+      gateway_seen_ = now;
+      return;
+    case EventKind::kAddressUsed:
+      if (role_ != Role::kMaster || phase_ == MasterPhase::kRejoining) holder_seen_ = now;
+      return;
+    case EventKind::kAddressWanted:
+      return OnWanted(now);
+    case EventKind::kServiceMacSeen:
+      if (role_ != Role::kMaster || now - last_hello_ < kRivalInterval) return;
+      last_hello_ = now;
+      Say(Saying::What::kHello);
+      return Say(Saying::What::kQuery);
+    case EventKind::kStalled:
+      return OnStalled(now, event, out);
+    case EventKind::kStaleHeartbeat:
+      if (const std::optional<NodeId> peer = heartbeat_peer()) Say(Saying::What::kQuery, *peer);
+      return;
+    default:
+      if (master_ && event.term == master_->term) OnHeartbeater(now, input, event, out);
+      return;
+  }
+}
+
+void Election::OnHeartbeater(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
+  const bool leads = role_ == Role::kMaster;
+  switch (event.kind) {
+    case EventKind::kDeputyReady:
+      if (leads) OnDeputyReady(now, out);
+      return;
+    case EventKind::kLeaseLost:
+      if (!leads || phase_ != MasterPhase::kLeased) return;
+      phase_ = MasterPhase::kLost;
+      lost_at_ = missing_since_ = now;
+      return Say(Saying::What::kAskLan);
+    case EventKind::kLeaseRenewed:
+      if (leads && phase_ == MasterPhase::kLost) phase_ = MasterPhase::kLeased;
+      return;
+    case EventKind::kLeaseLapsed:
+      if (leads && (phase_ == MasterPhase::kLost || phase_ == MasterPhase::kLeased)) OnLapsed(now, input, out);
+      return;
+    case EventKind::kMasterSuspect:
+      if (leads) return;
+      suspect_at_ = missing_since_ = now;
+      return Say(Saying::What::kAskLan);
+    case EventKind::kMasterBack:
+      suspect_at_ = kNever;
+      return;
+    case EventKind::kMasterSilent:
+      if (role_ == Role::kMember) OnMasterSilent(now, input, event, out);
+      return;
+    default:
+      return;
+  }
+}
+
+// The deputy's case: the master may not transmit any more, and no heartbeat waits in our queue.
+void Election::OnMasterSilent(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
+  const MonoTime since = suspect_at_ == kNever ? now : suspect_at_;
+  const bool veto = holder_seen_ >= since && !Mutated(Mutation::kSkipVeto);
+  const MonoTime missing = missing_since_;
+  const Term term = master_->term;
+  LoseMaster(now, input);
+  missing_since_ = missing;
+  if (!input.eligible) return;
+  // Heard late: the master may have gone on under another term since, and its word of that may wait behind this event.
+  if (now < distrust_until_ || now - event.at > event.span / 2) return BeginCandidate(now);
+  if (!veto && GatewayAnswers(input, since)) return BecomeMaster(now, input, Cause::kSilence, out);
+  out->push_back(MakeLog(LogLevel::kInfo, "master of term ", Name(term), " is silent, but ",
+                         veto ? "someone answers for the address" : "the gateway has not answered yet", ": asking on"));
+  BeginCandidate(now);
+}
+
+void Election::OnStalled(MonoTime now, const Event& event, Actions* out) {
+  stalls_seen_ = std::max(stalls_seen_, event.stalls);
+  last_stall_ = now;
+  suspect_at_ = kNever;
+  if (role_ == Role::kCandidate) return BeginCandidate(now);
+  if (role_ != Role::kMaster) return;
+  if (phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost) return Say(Saying::What::kQuery);
+  if (phase_ == MasterPhase::kRejoining) return BeginRejoin(now);
+  out->push_back(MakeLog(LogLevel::kWarning, "stood still for ", event.span.ns / Milliseconds(1).ns,
+                         " ms without a deputy: silent until it is clear that nobody took over"));
+  BeginRejoin(now);
+}
+
+void Election::OnDeputyReady(MonoTime now, Actions* out) {
+  if (phase_ != MasterPhase::kOffering && !unbinding_) return;
+  if (unbinding_) {  // the old deputy is free: solo, and on to the one that is wanted
+    unbinding_ = false;
+    GoSolo(stalls_seen_);
+    if (handover_) Offer(now, handover_->successor);
+    return;
+  }
+  phase_ = MasterPhase::kLeased;
+  heartbeat_role_ = HeartbeatRole::kLead;
+  offer_until_ = kNever;
+  out->push_back(MakeLog(LogLevel::kInfo, "node ", Short(*deputy_), " is deputy"));
+  Say(Saying::What::kHello);  // tells all who is deputy
+}
+
+// The deputy does not acknowledge: it is dead, cut off, or has taken over.
+void Election::OnLapsed(MonoTime now, const ElectionInput& input, Actions* out) {
+  out->push_back(MakeLog(LogLevel::kWarning, "deputy ", deputy_ ? Short(*deputy_) : "", " does not answer any more"));
+  if (deputy_) cooldown_[*deputy_] = now + kDeputyCooldown;
+  handover_.reset();
+  unbinding_ = false;
+  if (now - last_stall_ < kCandidateListen || now < distrust_until_ || !GatewayAnswers(input, lost_at_)) {
+    return BeginRejoin(now);
+  }
+  BecomeMaster(now, input, Cause::kLapse, out);
+}
+
+void Election::OnWanted(MonoTime now) {
+  if (role_ != Role::kMember) return;
+  if (now - wanted_since_ > kWantedWithin) {
+    wanted_since_ = now;
+    wanted_ = 0;
+  }
+  if (++wanted_ < kWantedCount) return;
+  wanted_since_ = kLongAgo;
+  Say(Saying::What::kSuspect, master_->node);
+}
+
+void Election::OnMemberChange(MonoTime now, const ElectionInput& input, const MemberChange& change, Actions* out) {
+  using Kind = MemberChange::Kind;
+  const bool gone = change.kind == Kind::kDown || change.kind == Kind::kLeft || change.kind == Kind::kRebooted;
+  if (!gone) return;
+  if (role_ == Role::kMember && master_->node == change.node) {
+    out->push_back(MakeLog(LogLevel::kWarning, "master ", Short(change.node), " is gone"));
+    return LoseMaster(now, input);
+  }
+  if (role_ != Role::kMaster || deputy_ != change.node) return;
+  // Who says goodbye does not act any more: no need to wait for the lease to lapse. The others are waited for.
+  if (change.kind == Kind::kLeft && (phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost)) {
+    missing_since_ = now;
+    return BecomeMaster(now, input, Cause::kLapse, out);
+  }
+  if (phase_ == MasterPhase::kOffering) GoSolo(stalls_known_);
+}
+
+void Election::OnHeld(MonoTime now, Actions* out) {
+  distrust_until_ = now + kCandidateListen;
+  suspect_at_ = kNever;
+  if (role_ == Role::kCandidate) return BeginCandidate(now);
+  if (role_ != Role::kMaster || phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost) return;
+  out->push_back(MakeLog(LogLevel::kWarning,
+                         "the control thread was held without a deputy: "
+                         "silent until it is clear that nobody took over"));
+  BeginRejoin(now);
+}
+
+void Election::OnEpochsStored(const StoredEpochs& epochs, bool ok) {
+  reserving_ = false;
+  store_fails_ = !ok;
+  if (ok) reserved_ = epochs;
+}
+
+void Election::OnEra(MonoTime now, const ElectionInput& input, bool founded, Actions* out) {
+  if (role_ == Role::kMaster) {  // a merge: the term must be of the new era, and others may lead there
+    StepDown(out);
+    role_ = Role::kIdle;
+    master_.reset();
+    missing_since_ = now;
+    return BeginCandidate(now);
+  }
+  had_master_ = false;
+  master_.reset();
+  deputy_.reset();
+  heartbeat_role_ = HeartbeatRole::kSilent;
+  role_ = Role::kIdle;
+  missing_since_ = now;
+  if (founded && input.eligible) return BeginCandidate(now);
+  elect_at_ = now + kElectFirst + kElectStep * (1 + BetterRanked(input));
+}
+
+// ------------------------------------------------------------------------------------------------------ transitions
+
+void Election::Follow(MonoTime now, const NodeId& node, const Term& term, Actions* out) {
+  out->push_back(MakeLog(LogLevel::kInfo, "node ", Short(node), " is master of term ", Name(term)));
+  role_ = Role::kMember;
+  had_master_ = true;
+  master_ = {.node = node, .term = term, .named = now};
+  highest_ = std::max(highest_, term);
+  deputy_.reset();
+  heartbeat_role_ = HeartbeatRole::kFollow;
+  elect_at_ = listen_until_ = next_ask_ = suspect_at_ = kNever;
+  yielded_to_.reset();
+  next_yield_ = kNever;
+  wanted_since_ = kLongAgo;
+}
+
+// As a member: there is no master any more. Ours to stand for election when the turn comes.
+void Election::LoseMaster(MonoTime now, const ElectionInput& input) {
+  const bool deputy = deputy_ == self_;
+  role_ = Role::kIdle;
+  master_.reset();
+  deputy_.reset();
+  heartbeat_role_ = HeartbeatRole::kSilent;
+  suspect_at_ = kNever;
+  missing_since_ = now;
+  elect_at_ = deputy ? now : now + kElectFirst + kElectStep * BetterRanked(input);
+}
+
+// As master: not any more. The caller says what next.
+void Election::StepDown(Actions* out) {
+  out->push_back(MakeLog(LogLevel::kInfo, "no longer master of term ", Name(master_->term)));
+  gate_open_ = false;
+  heartbeat_role_ = HeartbeatRole::kSilent;
+  deputy_.reset();
+  handover_.reset();
+  unbinding_ = false;
+  cooldown_.clear();
+  offer_until_ = listen_until_ = next_ask_ = kNever;
+}
+
+void Election::BeginCandidate(MonoTime now) {
+  role_ = Role::kCandidate;
+  elect_at_ = kNever;
+  asking_since_ = now;
+  listen_until_ = now + kCandidateListen;
+  Ask(now);
+}
+
+void Election::BeginRejoin(MonoTime now) {
+  phase_ = MasterPhase::kRejoining;
+  gate_open_ = false;
+  heartbeat_role_ = HeartbeatRole::kSilent;
+  deputy_.reset();
+  handover_.reset();
+  unbinding_ = false;
+  offer_until_ = kNever;
+  asking_since_ = missing_since_ = now;
+  listen_until_ = now + kCandidateListen;
+  Ask(now);
+}
+
+void Election::Ask(MonoTime now) {
+  const bool listening = now < listen_until_;
+  const Duration pause = listening ? kCandidateAsk : now - asking_since_ < Seconds(1) ? kGatewayAsk : kGatewayAskSlow;
+  next_ask_ = listening ? std::min(now + pause, listen_until_) : now + pause;
+  if (listening) Say(Saying::What::kQuery);
+  Say(Saying::What::kAskLan);
+}
+
+bool Election::GatewayAnswers(const ElectionInput& input, MonoTime since) const {
+  return !input.needs_gateway || gateway_seen_ >= since || Mutated(Mutation::kClaimWithoutGateway);
+}
+
+// A gateway that answers only long after the listening was over: this node was cut off meanwhile, and those who can
+// answer now did not hear its question.
+bool Election::HeardLongAgo(MonoTime now, const ElectionInput& input) const {
+  return input.needs_gateway && !input.alone && !reserving_ && !store_fails_ && now - listen_until_ > kCandidateListen;
+}
+
+uint64_t Election::NextEpoch(uint32_t era) const {
+  uint64_t epoch = highest_.era == era ? highest_.epoch + 1 : 1;
+  if (used_.era == era && !Mutated(Mutation::kReuseTerm)) epoch = std::max(epoch, used_.epoch);
+  return epoch;
+}
+
+// Whether `epoch` is durably ours to use. If not, asks for it; the claim is made when the store has answered. A store
+// that fails does not keep the address down: the holder's name in the term still keeps it apart from other nodes'.
+bool Election::ReserveFor(const ElectionInput& input, uint64_t epoch) {
+  const bool reserved = reserved_.era == input.era && epoch < reserved_.epoch;
+  const bool plenty = reserved && epoch + kEpochLow < reserved_.epoch;
+  if (!plenty && !reserving_ && !store_fails_) {
+    reserving_ = true;
+    reservation_ = StoredEpochs{.era = input.era, .epoch = epoch + kEpochBlock};
+  }
+  return reserved || store_fails_ || input.alone;
+}
+
+void Election::BecomeMaster(MonoTime now, const ElectionInput& input, Cause cause, Actions* out) {
+  const uint64_t epoch = NextEpoch(input.era);
+  if (!ReserveFor(input, epoch)) {  // Tick comes back when it is reserved
+    if (role_ != Role::kMaster) {
+      role_ = Role::kCandidate;
+      elect_at_ = kNever;
+      asking_since_ = now;
+    } else {
+      phase_ = MasterPhase::kRejoining;
+    }
+    if (listen_until_ == kNever) listen_until_ = now;
+    next_ask_ = now + kCandidateAsk;
+    return;
+  }
+  warm_ = had_master_;
+  had_master_ = true;
+  role_ = Role::kMaster;
+  master_ = {.node = self_, .term = {.era = input.era, .epoch = epoch, .holder = HolderOf(self_)}, .named = now};
+  highest_ = std::max(highest_, master_->term);
+  elect_at_ = listen_until_ = next_ask_ = suspect_at_ = next_yield_ = drain_until_ = kNever;
+  yielded_to_.reset();
+  handover_.reset();
+  GoSolo(stalls_seen_);
+  ++takeovers_[static_cast<size_t>(cause)];
+  last_takeover_ = {.term = master_->term, .cause = cause, .at = now, .took = now - missing_since_};
+  if (!input.alone) {
+    out->push_back(
+        MakeLog(LogLevel::kInfo, "master of term ", Name(master_->term), ", cause: ", std::string(NameOf(cause))));
+  }
+  Say(Saying::What::kClaim);
+}
+
+// The gate opens without a lease. Only when no deputy can act any more.
+void Election::GoSolo(uint64_t stalls_known) {
+  phase_ = MasterPhase::kSolo;
+  heartbeat_role_ = HeartbeatRole::kSilent;
+  deputy_.reset();
+  unbinding_ = false;
+  offer_until_ = kNever;
+  gate_open_ = true;
+  ++opening_;
+  stalls_known_ = stalls_known;
+}
+
+// ------------------------------------------------------------------------------------------------------------- time
+
+void Election::Tick(MonoTime now, const ElectionInput& input, Actions* out) {
+  if (now >= drain_until_) drain_until_ = kNever;
+  if (now >= next_yield_) TickHandover(now, out);
+  if (!input.living) return;
+  if (role_ != Role::kMaster) ReserveFor(input, NextEpoch(input.era));
+  switch (role_) {
+    case Role::kIdle:
+      if (!input.eligible) {
+        elect_at_ = kNever;
+        return;
+      }
+      if (elect_at_ == kNever) elect_at_ = now + kElectFirst + kElectStep * BetterRanked(input);
+      if (input.alone || now >= elect_at_) BeginCandidate(now);
+      if (!input.alone) return;
+      [[fallthrough]];
+    case Role::kCandidate:
+      return TickCandidate(now, input, out);
+    case Role::kMember:
+      // Known by hearsay only, and nobody speaks of it any more.
+      if (const Member* member = members_->Find(master_->node);
+          (member == nullptr || !member->present()) && now - master_->named >= kHearsay) {
+        LoseMaster(now, input);
+      }
+      return;
+    case Role::kMaster:
+      return TickMaster(now, input, out);
+  }
+}
+
+void Election::TickCandidate(MonoTime now, const ElectionInput& input, Actions* out) {
+  if (!input.eligible) {
+    role_ = Role::kIdle;
+    listen_until_ = next_ask_ = kNever;
+    return;
+  }
+  // A node of the cluster answers for the address, but no message of a master comes through: it serves, so be it.
+  if (holder_seen_ >= asking_since_ && !Mutated(Mutation::kSkipVeto)) {
+    asking_since_ = now;
+    listen_until_ = now + kCandidateListen;
+  }
+  // The gateway's answer after the listening: our worker was awake to hear, and all that came before it was heard.
+  const bool may = input.alone || Mutated(Mutation::kClaimWhileListening) ||
+                   (now >= listen_until_ && GatewayAnswers(input, listen_until_));
+  if (may && HeardLongAgo(now, input)) return BeginCandidate(now);
+  if (may) BecomeMaster(now, input, had_master_ ? Cause::kElected : Cause::kFirst, out);
+  if (role_ == Role::kCandidate && now >= next_ask_) Ask(now);
+}
+
+void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out) {
+  if (phase_ == MasterPhase::kRejoining) {
+    if (holder_seen_ >= asking_since_ && !Mutated(Mutation::kSkipVeto)) {
+      asking_since_ = now;
+      listen_until_ = now + kCandidateListen;
+    }
+    if (now >= listen_until_ && GatewayAnswers(input, listen_until_)) {
+      return HeardLongAgo(now, input) ? BeginRejoin(now) : BecomeMaster(now, input, Cause::kRejoin, out);
+    }
+    if (now >= next_ask_) Ask(now);
+    return;
+  }
+  ReserveFor(input, NextEpoch(input.era));
+  if (handover_) Prepare(now, input, out);
+  if (now >= offer_until_) {
+    if (unbinding_) return BeginRejoin(now);  // the deputy has not agreed to are ineligible: it may act
+    cooldown_[*deputy_] = now + kDeputyCooldown;
+    GoSolo(stalls_known_);
+  }
+  if (phase_ == MasterPhase::kSolo) ChooseDeputy(now, input);
+  if (handover_ || unbinding_ || phase_ != MasterPhase::kLeased) return;
+  const std::optional<NodeId> best = BestFollower(now, input);
+  if (!best) return;
+  const Member* deputy = members_->Find(*deputy_);
+  if (deputy != nullptr && deputy->present() && !CanLead(*deputy, input)) return ReleaseDeputy(now);
+  const bool outranked = input.preempt && members_->Find(*best)->hello.priority() > input.rank.priority;
+  if (outranked || !input.eligible) HandOver(now, input, best, out);
+}
+
+// A successor that has been deputy for a moment only does not know of all flows yet.
+void Election::Prepare(MonoTime now, const ElectionInput& input, Actions* out) {
+  const bool late = now >= handover_->until;
+  const bool is_deputy = phase_ == MasterPhase::kLeased && deputy_ == handover_->successor;
+  const bool informed = input.informed == handover_->successor || Mutated(Mutation::kHandOverUninformed);
+  if (!handover_->asked && is_deputy && (informed || late)) {
+    *handover_ = {.successor = handover_->successor, .until = now + kPrepareTimeout, .asked = true};
+    Say(Saying::What::kPrepare, handover_->successor);
+  } else if (late) {
+    out->push_back(MakeLog(LogLevel::kWarning, "handover to node ", Short(handover_->successor),
+                           " failed: it did not say that it is ready"));
+    handover_.reset();
+  }
+}
+
+void Election::TickHandover(MonoTime, Actions*) {
+  Saying yield{.what = Saying::What::kYield, .node = yielded_to_, .term = yielded_term_};
+  sayings_.push_back(yield);
+  next_yield_ = --yields_left_ > 0 ? next_yield_ + kYieldInterval : kNever;
+}
+
+MonoTime Election::deadline() const {
+  MonoTime next = std::min({elect_at_, next_yield_, drain_until_});
+  if (role_ == Role::kCandidate) next = std::min(next, next_ask_);
+  if (role_ == Role::kMember) {
+    const Member* member = members_->Find(master_->node);
+    if (member == nullptr || !member->present()) next = std::min(next, master_->named + kHearsay);
+  }
+  if (role_ != Role::kMaster) return next;
+  if (phase_ == MasterPhase::kRejoining) next = std::min(next, next_ask_);
+  if (handover_) next = std::min(next, handover_->until);
+  next = std::min(next, offer_until_);
+  if (phase_ == MasterPhase::kSolo) {
+    for (const auto& [node, until] : cooldown_) next = std::min(next, until);
+  }
+  return next;
+}
+
+// ------------------------------------------------------------------------------------------------ deputy and handover
+
+bool Election::FollowsUs(const Member& member) const {
+  return ReadId(member.hello.master()) == self_ && ReadTerm(member.hello.master_term()) == master_->term;
+}
+
+bool Election::CanLead(const Member& member, const ElectionInput& input) const {
+  const wire::Hello& hello = member.hello;
+  return member.state == MemberState::kAlive && !hello.booting() && hello.era() == input.era && hello.ready() &&
+         !hello.maintenance() && !hello.ineligible();
+}
+
+int Election::BetterRanked(const ElectionInput& input) const {
+  return static_cast<int>(std::ranges::count_if(members_->all(), [&](const auto& entry) {
+    return CanLead(entry.second, input) && input.rank < entry.second.rank();
+  }));
+}
+
+std::optional<NodeId> Election::BestFollower(MonoTime now, const ElectionInput& input) const {
+  const Member* best = nullptr;
+  for (const auto& [node, member] : members_->all()) {
+    const auto cooling = cooldown_.find(node);
+    if (cooling != cooldown_.end() && now < cooling->second) continue;
+    if (!CanLead(member, input) || !FollowsUs(member)) continue;
+    if (best == nullptr || best->rank() < member.rank()) best = &member;
+  }
+  return best == nullptr ? std::nullopt : std::optional(best->node);
+}
+
+void Election::ChooseDeputy(MonoTime now, const ElectionInput& input) {
+  std::erase_if(cooldown_, [now](const auto& entry) { return now >= entry.second; });
+  if (handover_) return Offer(now, handover_->successor);
+  if (const std::optional<NodeId> best = BestFollower(now, input)) Offer(now, *best);
+}
+
+void Election::Offer(MonoTime now, const NodeId& node) {
+  deputy_ = node;
+  phase_ = MasterPhase::kOffering;
+  heartbeat_role_ = HeartbeatRole::kOffer;
+  offer_until_ = now + kOfferTimeout;
+}
+
+// The deputy may act on our silence until it has acknowledged an offer, which binds to nothing.
+void Election::ReleaseDeputy(MonoTime now) {
+  unbinding_ = true;
+  heartbeat_role_ = HeartbeatRole::kOffer;
+  offer_until_ = now + kOfferTimeout;
+}
+
+std::string Election::HandOver(MonoTime now, const ElectionInput& input, std::optional<NodeId> successor,
+                               Actions* out) {
+  if (role_ != Role::kMaster) return "this node is not master; ask the master";
+  if (phase_ == MasterPhase::kLost || phase_ == MasterPhase::kRejoining) {
+    return absl::StrCat("the mastership is in doubt (", std::string(NameOf(phase_)), "); try again in a second");
+  }
+  if (successor == self_) return "this node is master already";
+  if (successor) {
+    const Member* member = members_->Find(*successor);
+    if (member == nullptr || !CanLead(*member, input)) {
+      return absl::StrCat("node ", Short(*successor), " cannot lead: it is not alive, not ready or in maintenance");
+    }
+  } else {
+    successor = phase_ == MasterPhase::kLeased ? deputy_ : BestFollower(now, input);
+  }
+  if (!successor) return "no other node can lead now";
+  handover_ = Handover{.successor = *successor, .until = now + kInformTimeout};
+  if (phase_ == MasterPhase::kLeased && deputy_ != successor) {
+    ReleaseDeputy(now);
+  } else if (phase_ == MasterPhase::kOffering && deputy_ != successor) {
+    Offer(now, *successor);
+  }
+  TickMaster(now, input, out);
+  return "";
+}
+
+void Election::Resign(Actions* out) {
+  if (role_ == Role::kMaster) StepDown(out);
+  role_ = Role::kIdle;
+  master_.reset();
+  deputy_.reset();
+  heartbeat_role_ = HeartbeatRole::kSilent;
+  elect_at_ = kNever;
+}
+
+void Election::Say(Saying::What what, std::optional<NodeId> node) {
+  sayings_.push_back({.what = what, .node = node, .term = term()});
+}
+
+}  // namespace qure

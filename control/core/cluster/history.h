@@ -1,0 +1,134 @@
+// The shared history: a grow-only union of numbered events, repaired by set difference in both directions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "control/core/stored.h"
+#include "proto/cluster/cluster.pb.h"
+#include "proto/cluster/node.h"
+#include "proto/time.h"
+
+namespace qure {
+
+std::string_view NameOf(HistoryKind kind);
+
+// A step of "nodes online over time".
+struct OnlineStep {
+  uint64_t time = 0;  // hybrid logical
+  uint32_t era = 0;
+  uint64_t lineage = 0;
+  uint32_t online = 0;
+};
+
+class History {
+ public:
+  // `events` and `summaries` as stored, in any order.
+  History(const NodeId& self, uint64_t age, std::vector<HistoryEvent> events, const std::vector<EraSummary>& summaries);
+
+  // Wall-clock milliseconds at `now`, as the host believes. It may jump: hybrid logical time does not go back.
+  void SetWallClock(MonoTime now, uint64_t wall_ms);
+
+  // Adds an event of this node; seq, time and age are filled in. Returns it as it shall be stored and sent.
+  const HistoryEvent& Add(MonoTime now, HistoryEvent event);
+  // Adds events of others. Returns those that were new; a gap in the seqs of a boot is not taken (it comes again), nor
+  // are events of eras that are summarised. `new_summaries` gets those that are new or more complete now.
+  std::vector<HistoryEvent> Merge(const wire::Chunk& chunk, std::vector<EraSummary>* new_summaries);
+  // Others have events under this boot's age that it has not made: the age was used before (rolled-back store).
+  bool own_age_is_foreign() const { return own_age_is_foreign_; }
+  // Our events of this boot move to `age`, above all known ones. Returns them.
+  std::vector<HistoryEvent> Rekey(uint64_t age);
+
+  // Equal digests: equal histories, that is equal summaries and equal events of all eras from the floor on.
+  uint64_t digest() const { return events_digest_ + summaries_digest_; }
+  // Events of eras below are dropped and summarised. It is the era after the newest summary's, so it spreads with the
+  // summaries: the history is a union of events and a join of summaries, and who has dropped an era takes none of its
+  // events back.
+  uint32_t floor() const { return floor_; }
+  // What we have, to be compared. Too much for a datagram: what the last Answer found the other to have more of, the
+  // newest boots, and one part of all boots after the other.
+  wire::Pull MakePull(bool answer);
+  // What the client lacks, in at most `limit` chunks that fit a datagram; `querier_has_more`: ask back.
+  std::vector<wire::Chunk> Answer(const wire::Pull& pull, size_t limit, bool* querier_has_more);
+  // One event alone, to tell all at once.
+  static wire::Chunk ChunkOf(const HistoryEvent& event);
+
+  // Folds what was written before the last kErasKept eras into summaries. True if there is something to store.
+  bool Summarise(StoreChange* change);
+
+  uint32_t highest_era() const;
+  uint64_t age_of(const NodeId& node) const;  // the highest known; 0: unknown
+  const std::map<std::pair<NodeId, uint64_t>, std::vector<HistoryEvent>>& boots() const { return boots_; }
+  const std::vector<EraSummary>& summaries() const { return summaries_; }
+  std::vector<HistoryEvent> Timeline() const;  // all, by time
+  std::vector<OnlineStep> Online() const;
+  // Boots of any node since `revision` first ran.
+  uint64_t RebootsSince(std::string_view revision) const;
+
+ private:
+  using BootKey = std::pair<NodeId, uint64_t>;
+  struct Have {  // of one boot, as a Pull says it
+    uint32_t count = 0;
+    uint32_t digest = 0;
+  };
+  struct Segment {  // events of one boot, from this index on
+    BootKey boot;
+    size_t from = 0;
+    bool whole = false;  // what came before is summarised
+  };
+  struct Difference {
+    std::vector<Segment> theirs;  // what the client lacks
+    std::vector<BootKey> ours;    // what the client has more of
+  };
+
+  static uint64_t HashOf(const HistoryEvent& event);
+  static uint64_t HashOf(const EraSummary& summary);
+  bool Take(const HistoryEvent& event, bool first);
+  void Append(const HistoryEvent& event);
+  void Replace(size_t index, const HistoryEvent& event);
+  void Drop(const BootKey& boot, size_t count);  // its first events
+  void Follow(uint64_t time);
+
+  uint32_t OldestKept() const;
+  bool TakeSummary(const EraSummary& summary, uint32_t oldest_kept);
+  const EraSummary* FindSummary(const EraSummary& like) const;
+  void RaiseFloor(uint32_t floor, std::vector<EraSummary>* changed);
+
+  Have HaveOf(const BootKey& boot, uint64_t until, size_t from) const;
+  std::vector<BootKey> Named() const;
+  bool AddTo(wire::Pull* pull, const BootKey& boot, size_t* room) const;
+  void AddPart(wire::Pull* pull, size_t room);
+  Difference Compare(const wire::Pull& pull) const;
+  void CompareBoot(const BootKey& boot, const Have& theirs, const wire::Pull& pull, Difference* out) const;
+  std::vector<wire::Chunk> ChunksOf(const std::vector<Segment>& segments, size_t limit) const;
+  std::vector<wire::Chunk> ChunksOfSummaries(size_t limit) const;
+
+  NodeId self_;
+  uint64_t age_;
+  uint32_t own_seq_ = 0;  // of our last event
+  HistoryEvent added_;    // that event
+  bool own_age_is_foreign_ = false;
+  std::optional<uint64_t> wall_ms_;  // at wall_at_
+  MonoTime wall_at_;
+  uint64_t last_time_ = 0;  // the greatest hybrid logical time made or followed
+
+  std::map<BootKey, std::vector<HistoryEvent>> boots_;  // never empty ones; seqs without gaps, eras from the floor on
+  std::map<BootKey, std::vector<uint64_t>> hashes_;     // of the same events
+  size_t events_ = 0;
+  uint64_t events_digest_ = 0;         // sums of hashes: the order does not matter
+  std::vector<EraSummary> summaries_;  // by era, then lineage
+  uint64_t summaries_digest_ = 0;
+  uint32_t floor_ = 0;
+  bool drop_due_ = false;  // the store still has events below the floor
+
+  std::vector<BootKey> wanted_;    // that others were seen to have more of
+  std::optional<BootKey> pulled_;  // where the next part of all boots begins
+  uint64_t rounds_ = 0;            // of pulls and answers
+};
+
+}  // namespace qure

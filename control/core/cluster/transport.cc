@@ -1,0 +1,272 @@
+#include "control/core/cluster/transport.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "absl/random/distributions.h"
+#include "control/core/timers.h"
+#include "proto/mutation.h"
+#include "proto/net/udp_frame.h"
+
+namespace qure {
+namespace {
+
+std::string_view AsText(const std::array<uint8_t, 16>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+std::string_view NameOf(Reject reject) {
+  switch (reject) {
+    case Reject::kMalformed:
+      return "malformed";
+    case Reject::kUnknownKey:
+      return "unknown_key";
+    case Reject::kUnauthentic:
+      return "unauthentic";
+    case Reject::kReplayed:
+      return "replayed";
+    case Reject::kUnknownBoot:
+      return "unknown_boot";
+    case Reject::kOwn:
+      return "own";
+    case Reject::kTooMany:
+      return "too_many";
+  }
+  return "?";
+}
+
+void Transport::Patience::Answered(MonoTime now) {
+  next_ = now + kChallengeInterval * pause_;
+  pause_ = std::min(pause_ * 2, kChallengeBackoff);
+}
+
+bool Transport::Allowance::Take(MonoTime now) {
+  const MonoTime full_at = std::max(full_at_.value_or(now), now) + kChallengeInterval;
+  if (full_at - now > kChallengeInterval * kChallengeBurst) return false;
+  full_at_ = full_at;
+  return true;
+}
+
+Transport::Transport(const NodeId& node, const BootId& boot, absl::BitGenRef random)
+    : node_(node), boot_(boot), random_(random) {}
+
+void Transport::Configure(const TransportConfig& config) {
+  // What was proven in another cluster is nothing here. Within one, a boot's counters go on under all of its keys.
+  if (config.cluster != config_.cluster || config.open != config_.open) sessions_.clear();
+  config_ = config;
+  if (config_.open) config_.keyring = {.keys = {StoredKey{}}, .use = StoredKey{}.id};
+  for (auto& [id, session] : sessions_) session.key.reset();
+  send_key_.reset();
+  if (const StoredKey* key = FindKey(config_.keyring.use)) send_key_ = Derive(*key, {node_, boot_});
+}
+
+bool Transport::enabled() const {
+  return send_key_.has_value();
+}
+
+void Transport::SendToAll(const wire::Message& message, Actions* out) {
+  if (!enabled()) return;
+  const std::string plain = message.SerializeAsString();
+  if (message.has_hello()) last_hello_ = plain;
+  if (message.has_goodbye()) last_hello_.clear();
+  // Sealed apart: the second of two equal frames would be a replay, and who hears only one must be noticed.
+  for (const auto& [way, address] : {std::pair{Way::kMulticast, config_.group}, {Way::kBroadcast, kLimitedBroadcast}}) {
+    if (way_ == way || way_ == Way::kBoth) Send(DestinationMac(address), address, plain, out);
+  }
+}
+
+void Transport::SendTo(const PeerAddress& to, const wire::Message& message, Actions* out) {
+  // A machine with a copy of our identity has our MAC, too: no switch leads there.
+  const bool copy = to.mac == config_.mac;
+  Send(copy ? kBroadcastMac : to.mac, copy ? kLimitedBroadcast : to.address, message.SerializeAsString(), out);
+}
+
+std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagram, Actions* out) {
+  if (!enabled()) return std::nullopt;
+  const EnvelopeHeader* header = PeekEnvelope(datagram.payload);
+  if (header == nullptr || header->channel != static_cast<uint8_t>(Channel::kControl) ||
+      datagram.payload.size() > kMaxDatagram) {
+    return Refuse(Reject::kMalformed);
+  }
+  if (header->sender == node_ && header->boot == boot_) return Refuse(Reject::kOwn);
+  const StoredKey* key = FindKey(header->key_id.value());
+  if (key == nullptr) return Refuse(Reject::kUnknownKey);
+
+  const SessionId id{header->sender, header->boot};
+  const auto found = sessions_.find(id);
+  Session* session = found == sessions_.end() ? nullptr : &found->second;
+  std::vector<uint8_t> plain;
+  if (!Unlock(datagram, *key, id, session, &plain)) return Refuse(Reject::kUnauthentic);
+  if (Mutated(Mutation::kNoChallenge)) {
+    session = &SessionOf(now, id);
+    session->proven = true;
+  }
+  const bool proven = session != nullptr && session->proven;
+  const uint64_t counter = header->counter.value();
+  if (proven && !session->window.Accept(counter) && !Mutated(Mutation::kAcceptReplay)) {
+    return Refuse(Reject::kReplayed);
+  }
+
+  Incoming incoming{.node = id.first,
+                    .boot = id.second,
+                    .from = {datagram.mac, datagram.address},
+                    .delivery = datagram.delivery,
+                    .message = {}};
+  const bool parsed = incoming.message.ParseFromArray(plain.data(), static_cast<int>(plain.size()));
+  if (!parsed || incoming.message.body_case() == wire::Message::BODY_NOT_SET) return Refuse(Reject::kMalformed);
+  if (!proven) return OnUnproven(now, id, counter, incoming.from, incoming.message, out);
+
+  session->heard = now;
+  if (incoming.message.has_challenge()) Echo(incoming.from, incoming.message.challenge().nonce(), out);
+  if (incoming.message.has_challenge() || incoming.message.has_challenge_echo()) return std::nullopt;
+  return incoming;
+}
+
+void Transport::Forget(const NodeId& node, const BootId& boot) {
+  sessions_.erase({node, boot});
+}
+
+HeartbeatKey Transport::SendKey() const {
+  return send_key_.value_or(HeartbeatKey{});
+}
+
+std::vector<HeartbeatKey> Transport::KeysOf(const NodeId& node, const BootId& boot) const {
+  std::vector<HeartbeatKey> keys;
+  for (const StoredKey& key : config_.keyring.keys) keys.push_back(Derive(key, {node, boot}));
+  return keys;
+}
+
+const StoredKey* Transport::FindKey(uint32_t id) const {
+  const auto found = std::ranges::find(config_.keyring.keys, id, &StoredKey::id);
+  return found == config_.keyring.keys.end() ? nullptr : &*found;
+}
+
+HeartbeatKey Transport::Derive(const StoredKey& key, const SessionId& id) const {
+  return {key.id, DeriveSessionKey(key.key, config_.cluster, id.first, id.second)};
+}
+
+std::array<uint8_t, 16> Transport::Draw() {
+  const std::array<uint64_t, 2> words{absl::Uniform<uint64_t>(random_), absl::Uniform<uint64_t>(random_)};
+  return std::bit_cast<std::array<uint8_t, 16>>(words);
+}
+
+Transport::Session& Transport::SessionOf(MonoTime now, const SessionId& id) {
+  if (!sessions_.contains(id)) {
+    if (sessions_.size() >= kMaxSessions) EvictOne();
+    sessions_[id].heard = now;
+  }
+  return sessions_[id];
+}
+
+// The one heard longest ago of those that have proven nothing, or of all.
+void Transport::EvictOne() {
+  const auto rank = [](const auto& entry) { return std::pair{entry.second.proven, entry.second.heard}; };
+  sessions_.erase(std::ranges::min_element(sessions_, {}, rank));
+}
+
+void Transport::Send(const MacAddress& mac, const Ipv4Address& address, const std::string& plain, Actions* out) {
+  if (!enabled()) return;
+  if (plain.size() > kMaxMessage) {
+    ++oversized_;
+    return;
+  }
+  const EnvelopeHeader header{.magic = Be16(kEnvelopeMagic),
+                              .version = kEnvelopeVersion,
+                              .channel = static_cast<uint8_t>(Channel::kControl),
+                              .key_id = Be32(send_key_->id),
+                              .sender = node_,
+                              .boot = boot_,
+                              .counter = Be64(++counter_),
+                              .salt = Draw()};
+  std::vector<uint8_t> sealed;
+  Seal(send_key_->key, header, {reinterpret_cast<const uint8_t*>(plain.data()), plain.size()}, &sealed);
+  SendFrame frame{.bytes = std::vector<uint8_t>(kUdpFrameHeaders + sealed.size())};
+  WriteUdpFrame({.ethernet_source = config_.mac,
+                 .ethernet_destination = mac,
+                 .source = config_.address,
+                 .destination = address,
+                 .source_port = config_.port,
+                 .destination_port = config_.port},
+                sealed, frame.bytes);
+  out->push_back(std::move(frame));
+}
+
+// One derivation at most and one decryption, whoever sent it.
+bool Transport::Unlock(const Datagram& datagram, const StoredKey& key, const SessionId& id, Session* session,
+                       std::vector<uint8_t>* plain) const {
+  const bool remembered = session != nullptr && session->key && session->key->id == key.id;
+  const HeartbeatKey session_key = remembered ? *session->key : Derive(key, id);
+  plain->resize(datagram.payload.size() - kEnvelopeOverhead);
+  if (!Unseal(session_key.key, datagram.payload, *plain)) return false;
+  if (session != nullptr) session->key = session_key;
+  return true;
+}
+
+std::nullopt_t Transport::Refuse(Reject reject) {
+  ++rejected_[static_cast<size_t>(reject)];
+  return std::nullopt;
+}
+
+// `message` is authentic but may be a recording: it is no reason for more than an echo and a challenge, both limited.
+std::nullopt_t Transport::OnUnproven(MonoTime now, const SessionId& id, uint64_t counter, const PeerAddress& from,
+                                     const wire::Message& message, Actions* out) {
+  if (message.has_challenge_echo()) {
+    return Proves(now, id, counter, message.challenge_echo().nonce()) ? std::nullopt : Refuse(Reject::kUnknownBoot);
+  }
+  Session& session = SessionOf(now, id);
+  session.heard = now;
+  bool refused = false;
+  if (message.has_challenge() && session.echoes.Due(now)) {
+    refused = !allowance_.Take(now);
+    if (!refused) {
+      session.echoes.Answered(now);
+      Echo(from, message.challenge().nonce(), out);
+    }
+  }
+  if (session.challenges.Due(now) && !refused) {
+    refused = !allowance_.Take(now);
+    if (!refused) {
+      session.challenges.Answered(now);
+      Challenge(now, &session, from, out);
+    }
+  }
+  return Refuse(refused ? Reject::kTooMany : Reject::kUnknownBoot);
+}
+
+// Whether this echo proves that the boot lives. What it sent before may have been recorded and is void.
+bool Transport::Proves(MonoTime now, const SessionId& id, uint64_t counter, const std::string& nonce) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return false;
+  Session& session = found->second;
+  if (!session.nonce_drawn || now - *session.nonce_drawn > kChallengeLife || nonce != AsText(session.nonce)) {
+    return false;
+  }
+  session.proven = true;
+  session.heard = now;
+  session.nonce_drawn.reset();
+  session.window.StartAfter(counter);
+  return true;
+}
+
+// Challenges that follow each other closely carry the same nonce: the echo of the first may be on its way.
+void Transport::Challenge(MonoTime now, Session* session, const PeerAddress& to, Actions* out) {
+  if (!session->nonce_drawn || now - *session->nonce_drawn > kChallengeLife / 2) {
+    session->nonce = Draw();
+    session->nonce_drawn = now;
+  }
+  wire::Message message;
+  message.mutable_challenge()->set_nonce(std::string(AsText(session->nonce)));
+  SendTo(to, message, out);
+}
+
+void Transport::Echo(const PeerAddress& to, const std::string& nonce, Actions* out) {
+  if (nonce.size() != sizeof(Session::nonce)) return;
+  wire::Message message;
+  message.mutable_challenge_echo()->set_nonce(nonce);
+  SendTo(to, message, out);
+  if (!last_hello_.empty()) Send(to.mac, to.address, last_hello_, out);
+}
+
+}  // namespace qure

@@ -1,0 +1,162 @@
+// From messages to frames and back: seals, authenticates, tells fresh from replayed and active boots from recordings.
+// Nothing that comes out of Receive is forged, replayed or of another cluster.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/random/bit_gen_ref.h"
+#include "control/core/action.h"
+#include "control/core/cluster/identity.h"
+#include "control/core/stored.h"
+#include "proto/cluster/cluster.pb.h"
+#include "proto/cluster/datagram.h"
+#include "proto/cluster/envelope.h"
+#include "proto/cluster/heartbeat_plan.h"
+#include "proto/cluster/node.h"
+#include "proto/time.h"
+
+namespace qure {
+
+// Why a datagram was not believed: the metric's label.
+enum class Reject : uint8_t {
+  kMalformed,    // not an envelope of ours, or its plain text is no message
+  kUnknownKey,   // sealed with a key that we do not have
+  kUnauthentic,  // of another cluster, or changed on the way
+  kReplayed,     // counter seen before, or too old
+  kUnknownBoot,  // authentic, but this boot has not answered a challenge yet
+  kOwn,          // our own frame came back
+  kTooMany,      // challenge limits reached
+};
+inline constexpr size_t kRejectCount = 7;
+std::string_view NameOf(Reject reject);
+
+// The largest message that is sent, as protobuf: the caller sizes what can grow by it (history chunks).
+inline constexpr size_t kMaxMessage = kMaxDatagram - kEnvelopeOverhead;
+
+struct TransportConfig {
+  ClusterId cluster{};
+  bool open = false;  // security = "open": a key that everyone knows
+  Keyring keyring;
+  uint16_t port = kDefaultClusterPort;
+  Ipv4Address group;
+  Ipv4Address address;  // ours; source of cluster frames
+  MacAddress mac;       // our hop 0
+};
+
+// Where a node is reached.
+struct PeerAddress {
+  MacAddress mac;
+  Ipv4Address address;
+};
+
+struct Incoming {
+  NodeId node{};
+  BootId boot{};
+  PeerAddress from;
+  Delivery delivery = Delivery::kUnicast;
+  wire::Message message;
+};
+
+class Transport {
+ public:
+  // `random` outlives the transport.
+  Transport(const NodeId& node, const BootId& boot, absl::BitGenRef random);
+
+  void Configure(const TransportConfig& config);
+  const TransportConfig& config() const { return config_; }
+  // False: no key and not open. Nothing is sent or received then.
+  bool enabled() const;
+
+  void SendToAll(const wire::Message& message, Actions* out);
+  void SendTo(const PeerAddress& to, const wire::Message& message, Actions* out);
+  // SendToAll goes to the group, to the limited broadcast address, or to both.
+  enum class Way : uint8_t { kMulticast, kBroadcast, kBoth };
+  void UseWay(Way way) { way_ = way; }
+
+  // Authenticated, fresh, of a boot that has proven that it lives; or nothing. Challenges unknown boots and answers
+  // challenges by itself.
+  std::optional<Incoming> Receive(MonoTime now, const Datagram& datagram, Actions* out);
+
+  // A boot that seems to be over: its frames are refused until it proves anew that it lives, as a clone's twin does.
+  void Forget(const NodeId& node, const BootId& boot);
+
+  // For the heartbeater: what we seal with, and what a peer's heartbeats may be sealed with.
+  HeartbeatKey SendKey() const;
+  std::vector<HeartbeatKey> KeysOf(const NodeId& node, const BootId& boot) const;
+
+  const std::array<uint64_t, kRejectCount>& rejected() const { return rejected_; }
+  // Messages that were not sent because they are longer than kMaxMessage.
+  uint64_t oversized() const { return oversized_; }
+
+ private:
+  // When the next answer to a boot that has not proven that it lives is due.
+  class Patience {
+   public:
+    bool Due(MonoTime now) const { return !next_ || now >= *next_; }
+    void Answered(MonoTime now);
+
+   private:
+    std::optional<MonoTime> next_;
+    int pause_ = 1;  // in kChallengeInterval
+  };
+  // Answers to all such boots together: kChallengeBurst at once, one per kChallengeInterval in the long run.
+  class Allowance {
+   public:
+    bool Take(MonoTime now);
+
+   private:
+    std::optional<MonoTime> full_at_;  // when the whole burst is there again
+  };
+
+  struct Session {  // one boot of one node
+    bool proven = false;
+    ReplayWindow window;              // in use once it is proven
+    std::optional<HeartbeatKey> key;  // the one it last sealed with
+    std::array<uint8_t, 16> nonce{};  // of the challenge under way
+    std::optional<MonoTime> nonce_drawn;
+    Patience challenges;
+    Patience echoes;
+    MonoTime heard;
+  };
+  using SessionId = std::pair<NodeId, BootId>;
+
+  const StoredKey* FindKey(uint32_t id) const;
+  HeartbeatKey Derive(const StoredKey& key, const SessionId& id) const;
+  std::array<uint8_t, 16> Draw();
+  Session& SessionOf(MonoTime now, const SessionId& id);
+  void EvictOne();
+
+  // Seals and frames one serialized message.
+  void Send(const MacAddress& mac, const Ipv4Address& address, const std::string& plain, Actions* out);
+  bool Unlock(const Datagram& datagram, const StoredKey& key, const SessionId& id, Session* session,
+              std::vector<uint8_t>* plain) const;
+  std::nullopt_t Refuse(Reject reject);
+  std::nullopt_t OnUnproven(MonoTime now, const SessionId& id, uint64_t counter, const PeerAddress& from,
+                            const wire::Message& message, Actions* out);
+  bool Proves(MonoTime now, const SessionId& id, uint64_t counter, const std::string& nonce);
+  void Challenge(MonoTime now, Session* session, const PeerAddress& to, Actions* out);
+  void Echo(const PeerAddress& to, const std::string& nonce, Actions* out);
+
+  NodeId node_;
+  BootId boot_;
+  absl::BitGenRef random_;
+  TransportConfig config_;
+  std::optional<HeartbeatKey> send_key_;
+  Way way_ = Way::kMulticast;
+  uint64_t counter_ = 0;
+  // Said to all, serialized: follows each echo, so that the challenger need not wait for the next.
+  std::string last_hello_;
+  std::map<SessionId, Session> sessions_;
+  Allowance allowance_;
+  std::array<uint64_t, kRejectCount> rejected_{};
+  uint64_t oversized_ = 0;
+};
+
+}  // namespace qure

@@ -1,0 +1,284 @@
+#include "control/kernel/host_interface.h"
+
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "control/base/log.h"
+#include "control/base/text.h"
+#include "control/kernel/netlink.h"
+#include "control/kernel/sysctl.h"
+
+namespace qure {
+namespace {
+
+struct Setting {
+  std::string_view family;
+  std::string_view key;
+  std::string_view value;
+};
+
+// Documentation/networking/ip-sysctl.rst of the kernel.
+constexpr Setting kHostSettings[] = {
+    {"ipv4", "arp_ignore", "1"},    // answer ARP only for addresses of this interface
+    {"ipv4", "arp_announce", "2"},  // ask from an address of the target's subnet
+    {"ipv4", "rp_filter", "2"},     // replies may take another way (direct return)
+    {"ipv6", "disable_ipv6", "0"},
+    {"ipv6", "addr_gen_mode", "0"},  // the link-local address is the EUI-64 of the MAC: the dataplane relies on it
+    {"ipv6", "accept_dad", "0"},     // the claims have made sure of the addresses
+    {"ipv6", "dad_transmits", "0"},
+};
+// Shared mode: the LAN interface has the routers, the host port has only the service addresses.
+constexpr Setting kSharedHostSettings[] = {{"ipv6", "accept_ra", "0"}};
+// Shared mode: the kernel speaks ARP on the LAN interface only for that interface's own addresses.
+constexpr Setting kSharedLanSettings[] = {{"ipv4", "arp_ignore", "1"}, {"ipv4", "arp_announce", "2"}};
+// Dedicated mode: the kernel still gets a copy of every frame to the interface's own MAC. Strict reverse path filtering
+// drops what is IPv4, because no route leads back through an interface without an address; otherwise such packets would
+// be taken twice.
+constexpr Setting kDedicatedLanSettings[] = {{"ipv4", "rp_filter", "1"}, {"ipv6", "disable_ipv6", "1"}};
+
+constexpr IpPrefix kDefaultV4{Ipv4Address{}, 0};
+constexpr IpPrefix kDefaultV6{Ipv6Address{}, 0};
+constexpr IpPrefix kLinkLocalV6{Ipv6Address{{0xfe, 0x80}}, 64};
+
+uint8_t FullLength(const IpAddress& address) {
+  return address.is_v4() ? 32 : 128;
+}
+
+const IpPrefix& DefaultOf(const IpAddress& address) {
+  return address.is_v4() ? kDefaultV4 : kDefaultV6;
+}
+
+// Makes `have` into `want`: removes first, in order, then adds in reverse order, so that a default route comes after
+// the route to its gateway; stops at the first error.
+template <typename T, typename Add>
+absl::Status Reconcile(Netlink* netlink, const absl::StatusOr<std::set<T>>& have, const std::set<T>& want, Add add) {
+  if (!have.ok()) return have.status();
+  for (const T& object : *have) {
+    if (want.contains(object)) continue;
+    if (absl::Status status = netlink->Remove(object); !status.ok()) return status;
+  }
+  for (auto object = want.rbegin(); object != want.rend(); ++object) {
+    if (have->contains(*object)) continue;
+    if (absl::Status status = add(*object); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+struct HostInterface::Impl {
+  HostInterfaceOptions options;
+  std::unique_ptr<Netlink> netlink;
+  KernelLink host;
+  std::vector<IpPrefix> services;
+  std::optional<KernelLink> silenced_lan;                        // dedicated mode: to be given its voice back
+  std::vector<std::pair<std::string, std::string>> lan_sysctls;  // path and value to restore
+
+  bool told_of_other_default = false;
+
+  absl::Status SetUp();
+  absl::Status SetUpHost();
+  absl::Status SetUpLan();
+  absl::Status SilenceLan(const KernelLink& lan);
+  absl::Status SetLanSysctl(const Setting& setting, std::string_view restore_from);
+  void Restore();
+
+  absl::Status Apply();
+  std::set<KernelAddress> WantedAddresses() const;
+  std::set<KernelRoute> WantedRoutes() const;
+  std::set<KernelRule> WantedRules() const;
+  absl::Status AddAddress(const KernelAddress& address);
+  absl::Status AddRoute(const KernelRoute& route);
+  bool IsNodeAddress(const IpPrefix& address) const;
+  std::optional<IpAddress> NodeSourceFor(const IpAddress& gateway) const;
+};
+
+absl::Status HostInterface::Impl::SetUp() {
+  auto connected = Netlink::Connect(kRouteProtocol);
+  if (!connected.ok()) return connected.status();
+  netlink = *std::move(connected);
+  if (absl::Status status = SetUpHost(); !status.ok()) return status;
+  if (absl::Status status = SetUpLan(); !status.ok()) return status;
+  return Apply();  // also removes what a killed predecessor left behind
+}
+
+absl::Status HostInterface::Impl::SetUpHost() {
+  const absl::StatusOr<KernelLink> link = netlink->FindLink(options.interface);
+  if (!link.ok()) return link.status();
+  host = *link;
+  const auto set = [this](const Setting& setting) {
+    return WriteSysctl(InterfaceSysctl(setting.family, options.interface, setting.key), setting.value);
+  };
+  for (const Setting& setting : kHostSettings) {
+    if (absl::Status status = set(setting); !status.ok()) return status;
+  }
+  if (options.mode == LanMode::kShared) {
+    for (const Setting& setting : kSharedHostSettings) {
+      if (absl::Status status = set(setting); !status.ok()) return status;
+    }
+  }
+  if (absl::Status status = netlink->SetLinkMtu(host, options.mtu); !status.ok()) return status;
+  return netlink->ChangeLinkFlags(host, IFF_UP, 0);
+}
+
+absl::Status HostInterface::Impl::SetUpLan() {
+  if (options.lan_interface.empty()) return absl::OkStatus();
+  const absl::StatusOr<KernelLink> lan = netlink->FindLink(options.lan_interface);
+  if (!lan.ok()) return lan.status();
+  if (options.mode == LanMode::kDedicated) return SilenceLan(*lan);
+  for (const Setting& setting : kSharedLanSettings) {
+    if (absl::Status status = SetLanSysctl(setting, options.lan_interface); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HostInterface::Impl::SilenceLan(const KernelLink& lan) {
+  const absl::StatusOr<std::set<KernelAddress>> addresses = netlink->Addresses(lan.index);
+  if (!addresses.ok()) return addresses.status();
+  for (const KernelAddress& address : *addresses) {
+    LogLine(LogLevel::kWarning,
+            Concat(options.lan_interface, " has the address ", ToString(address.address),
+                   ", which leads nowhere in dedicated mode: move it to node.addresses, or use mode = \"shared\""));
+  }
+  // A killed predecessor has silenced it already: then its settings are no longer the operator's.
+  const bool left_behind = (lan.flags & IFF_NOARP) != 0;
+  silenced_lan = lan;
+  for (const Setting& setting : kDedicatedLanSettings) {
+    absl::Status status = SetLanSysctl(setting, left_behind ? "default" : options.lan_interface);
+    if (!status.ok()) return status;
+  }
+  return netlink->ChangeLinkFlags(lan, IFF_UP | IFF_NOARP, 0);
+}
+
+absl::Status HostInterface::Impl::SetLanSysctl(const Setting& setting, std::string_view restore_from) {
+  const std::string path = InterfaceSysctl(setting.family, options.lan_interface, setting.key);
+  if (auto before = ReadSysctl(InterfaceSysctl(setting.family, restore_from, setting.key))) {
+    lan_sysctls.emplace_back(path, *std::move(before));
+  }
+  return WriteSysctl(path, setting.value);
+}
+
+void HostInterface::Impl::Restore() {
+  if (netlink == nullptr) return;
+  const auto warn = [](const absl::Status& status) {
+    if (!status.ok()) LogLine(LogLevel::kWarning, std::string(status.message()));
+  };
+  options.node_addresses.clear();
+  options.gateways.clear();
+  services.clear();
+  warn(Apply());
+  if (silenced_lan) warn(netlink->ChangeLinkFlags(*silenced_lan, 0, IFF_NOARP));
+  for (const auto& [path, value] : lan_sysctls) warn(WriteSysctl(path, value));
+}
+
+bool HostInterface::Impl::IsNodeAddress(const IpPrefix& address) const {
+  return std::find(options.node_addresses.begin(), options.node_addresses.end(), address) !=
+         options.node_addresses.end();
+}
+
+std::set<KernelAddress> HostInterface::Impl::WantedAddresses() const {
+  std::set<KernelAddress> wanted;
+  for (const IpPrefix& address : options.node_addresses) wanted.insert({host.index, address});
+  for (const IpPrefix& service : services) {
+    wanted.insert({host.index, {service.address, FullLength(service.address)}});
+  }
+  return wanted;
+}
+
+// The node address to use as source towards `gateway`: on its link if there is one.
+std::optional<IpAddress> HostInterface::Impl::NodeSourceFor(const IpAddress& gateway) const {
+  std::optional<IpAddress> source;
+  for (const IpPrefix& address : options.node_addresses) {
+    if (address.address.is_v4() != gateway.is_v4()) continue;
+    if (Contains(address, gateway)) return address.address;
+    if (!source) source = address.address;
+  }
+  return source;
+}
+
+std::set<KernelRoute> HostInterface::Impl::WantedRoutes() const {
+  std::set<KernelRoute> wanted;
+  bool family[2] = {false, false};
+  for (const IpPrefix& service : services) {
+    family[service.address.is_v6()] = true;
+    if (service.length < FullLength(service.address)) {
+      wanted.insert({kRouteTable, NetworkOf(service), host.index, std::nullopt, std::nullopt});
+    }
+    if (service.address.is_v6()) wanted.insert({kRouteTable, kLinkLocalV6, host.index, std::nullopt, std::nullopt});
+  }
+  for (const IpAddress& gateway : options.gateways) {
+    if (family[gateway.is_v6()]) {
+      wanted.insert({kRouteTable, {gateway, FullLength(gateway)}, host.index, std::nullopt, std::nullopt});
+      wanted.insert({kRouteTable, DefaultOf(gateway), host.index, gateway, std::nullopt});
+    }
+    // With the node's address as source, so that the kernel never chooses a service address.
+    if (const std::optional<IpAddress> source = NodeSourceFor(gateway)) {
+      wanted.insert({RT_TABLE_MAIN, DefaultOf(gateway), host.index, gateway, source});
+    }
+  }
+  return wanted;
+}
+
+std::set<KernelRule> HostInterface::Impl::WantedRules() const {
+  std::set<KernelRule> wanted;
+  for (const IpPrefix& service : services) {
+    wanted.insert({{service.address, FullLength(service.address)}, kRulePriority, kRouteTable});
+  }
+  return wanted;
+}
+
+absl::Status HostInterface::Impl::AddAddress(const KernelAddress& address) {
+  return netlink->Add(address, IsNodeAddress(address.address) ? Preference::kNormal : Preference::kAvoided);
+}
+
+absl::Status HostInterface::Impl::AddRoute(const KernelRoute& route) {
+  absl::Status status = netlink->Add(route);
+  if (!absl::IsAlreadyExists(status) || route.table != RT_TABLE_MAIN) return status;
+  if (!std::exchange(told_of_other_default, true)) {
+    LogLine(LogLevel::kWarning, Concat("the node has another default route, which stays: ", status.message()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HostInterface::Impl::Apply() {
+  const auto add_address = [this](const KernelAddress& address) { return AddAddress(address); };
+  const auto add_route = [this](const KernelRoute& route) { return AddRoute(route); };
+  const auto add_rule = [this](const KernelRule& rule) { return netlink->Add(rule); };
+  absl::Status status = Reconcile(netlink.get(), netlink->Addresses(host.index), WantedAddresses(), add_address);
+  if (status.ok()) status = Reconcile(netlink.get(), netlink->Routes(), WantedRoutes(), add_route);
+  if (status.ok()) status = Reconcile(netlink.get(), netlink->Rules(), WantedRules(), add_rule);
+  if (status.ok()) return status;
+  return {status.code(), Concat(options.interface, ": ", status.message())};
+}
+
+HostInterface::HostInterface(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+HostInterface::~HostInterface() {
+  impl_->Restore();
+}
+
+absl::StatusOr<std::unique_ptr<HostInterface>> HostInterface::Create(const HostInterfaceOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->options = options;
+  if (options.mode == LanMode::kShared) impl->options.node_addresses.clear();  // they are on the LAN interface
+  std::unique_ptr<HostInterface> interface(new HostInterface(std::move(impl)));
+  if (absl::Status status = interface->impl_->SetUp(); !status.ok()) return status;
+  return interface;
+}
+
+absl::Status HostInterface::SetServiceAddresses(const std::vector<IpPrefix>& addresses) {
+  impl_->services = addresses;
+  return impl_->Apply();
+}
+
+absl::Status HostInterface::SetGateways(const std::vector<IpAddress>& gateways) {
+  impl_->options.gateways = gateways;
+  return impl_->Apply();
+}
+
+}  // namespace qure

@@ -1,0 +1,98 @@
+#include "control/operator/cluster_metrics.h"
+
+#include <array>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace qure {
+namespace {
+
+using prometheus::MetricType;
+
+constexpr std::array<std::string_view, 6> kRoles = {"master", "deputy", "member", "candidate", "idle", "standby"};
+// By HeartbeatReject, which begins with "none".
+constexpr std::array<std::string_view, 6> kHeartbeatRejects = {"none",     "unexpected", "unauthentic",
+                                                               "replayed", "malformed",  "other_term"};
+static_assert(kHeartbeatRejects.size() == std::tuple_size_v<decltype(HeartbeatCounters::rejected)>);
+
+double OneIf(bool condition) {
+  return condition ? 1.0 : 0.0;
+}
+
+void CollectMembers(const ControllerStatus& core, Families* out) {
+  out->Begin(MetricType::Gauge, "qure_role", "1 for the role that this node has.");
+  for (const std::string_view role : kRoles) out->Add({{"role", std::string(role)}}, OneIf(core.role == role));
+  std::map<std::string, uint64_t> members;
+  for (const MemberState state : {MemberState::kAlive, MemberState::kSuspect, MemberState::kDown, MemberState::kLeft}) {
+    members.emplace(NameOf(state), 0);
+  }
+  for (const NodeRow& row : core.nodes) ++members[row.state == "self" ? std::string("alive") : row.state];
+  out->Begin(MetricType::Gauge, "qure_members", "Nodes that this node knows of, itself included, by state.");
+  for (const auto& [state, count] : members) out->Add({{"state", state}}, count);
+  out->Gauge("qure_clustered", "1 if this node speaks to others: it has a key, or the cluster is open.",
+             OneIf(core.clustered));
+  out->Gauge("qure_maintenance", "1 if this node is not to lead.", OneIf(core.maintenance));
+  out->Gauge("qure_stands_back", "1 if another machine has this node's identity.", OneIf(core.ineligible));
+  out->Gauge("qure_multicast_works", "1 if multicast reaches this node from all others, 0 if only broadcast does.",
+             OneIf(core.multicast_works));
+}
+
+void CollectLife(const ControllerStatus& core, Families* out) {
+  out->Gauge("qure_era", "Number of the cluster's present life.", core.era);
+  out->Gauge("qure_age", "Boots of this node, this one included.", static_cast<double>(core.age));
+  out->Gauge("qure_cluster_uptime_seconds", "How long the cluster has lived, over all eras of its lineage.",
+             static_cast<double>(core.cluster_uptime_ms) / 1e3);
+  out->Gauge("qure_history_events", "Events in the shared history.", static_cast<double>(core.history_events));
+  out->Gauge("qure_term_era", "Era of the present master's term; 0: no master is known.", core.term.era);
+  out->Gauge("qure_term_epoch", "Epoch of the present master's term within its era.",
+             static_cast<double>(core.term.epoch));
+}
+
+void CollectTakeovers(const NodeStatus& node, Families* out) {
+  out->Begin(MetricType::Counter, "qure_takeovers_total", "Times that this node became master, by cause.");
+  for (size_t i = 0; i < kCauseCount; ++i) {
+    out->Add({{"cause", std::string(NameOf(static_cast<Cause>(i)))}}, node.controller.takeovers[i]);
+  }
+  out->Histogram("qure_takeover_duration_seconds",
+                 "From the first sign that a master is missing to the claim of this node.", node.takeovers);
+}
+
+void CollectHeartbeater(const NodeStatus& node, Families* out) {
+  const HeartbeatCounters& heartbeater = node.heartbeater;
+  out->Gauge("qure_lease_seconds", "The lease in force between master and deputy; 0: none.",
+             ToSeconds(node.lease.lease));
+  out->Gauge("qure_lease_longest_gap_seconds", "Longest gap between two heartbeats of late: jitter of the network.",
+             ToSeconds(node.lease.longest_gap));
+  out->Gauge("qure_lease_round_trip_seconds", "Round trip of the last heartbeat that was acknowledged.",
+             ToSeconds(node.lease.round_trip));
+  out->Begin(MetricType::Counter, "qure_heartbeats_total", "Heartbeats by direction and kind.");
+  out->Add({{"direction", "sent"}, {"kind", "heartbeat"}}, heartbeater.heartbeats_sent);
+  out->Add({{"direction", "sent"}, {"kind", "ack"}}, heartbeater.acks_sent);
+  out->Add({{"direction", "received"}, {"kind", "heartbeat"}}, heartbeater.heartbeats_received);
+  out->Add({{"direction", "received"}, {"kind", "ack"}}, heartbeater.acks_received);
+  out->Begin(MetricType::Counter, "qure_heartbeats_rejected_total", "Heartbeats that were not accepted, by reason.");
+  for (size_t i = 1; i < kHeartbeatRejects.size(); ++i) {
+    out->Add({{"reason", std::string(kHeartbeatRejects[i])}}, heartbeater.rejected[i]);
+  }
+}
+
+}  // namespace
+
+void CollectCluster(const NodeStatus& node, Families* out) {
+  const ControllerStatus& core = node.controller;
+  CollectMembers(core, out);
+  CollectLife(core, out);
+  CollectTakeovers(node, out);
+  CollectHeartbeater(node, out);
+  out->Begin(MetricType::Counter, "qure_datagrams_rejected_total", "Cluster datagrams not believed, by reason.");
+  for (size_t i = 0; i < kRejectCount; ++i) {
+    out->Add({{"reason", std::string(NameOf(static_cast<Reject>(i)))}}, core.rejected[i]);
+  }
+  out->Gauge("qure_persist_failures", "Changes in a row that could not be made durable.",
+             static_cast<double>(core.persist_failures));
+  out->Gauge("qure_store_alarm", "1 if what this node learns is forgotten when it stops.",
+             OneIf(!node.store_alarm.empty()));
+}
+
+}  // namespace qure

@@ -1,0 +1,32 @@
+// What a node shows of its cluster: who is there, who leads, what has happened.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "control/core/cluster/history.h"
+#include "control/core/controller.h"
+#include "nlohmann/json.hpp"
+
+namespace qure {
+
+// The answers of the control socket. What is unknown is null; ids and lineages are hexadecimal.
+nlohmann::ordered_json TermJson(const Term& term);  // {"era", "epoch", "holder"}; null for nobody's
+nlohmann::ordered_json NodesJson(const ControllerStatus& status);
+nlohmann::ordered_json TermAnswer(const ControllerStatus& status);
+nlohmann::ordered_json KeysJson(const ControllerStatus& status);
+
+inline constexpr size_t kDefaultHistory = 100;  // events of an answer
+inline constexpr size_t kMostHistory = 2000;
+
+// The newest `limit` events, oldest first; the summaries of older eras; the steps of "nodes online". `now_ms`: wall
+// clock.
+nlohmann::ordered_json HistoryJson(const History& history, const ControllerStatus& status, size_t limit,
+                                   uint64_t now_ms);
+
+// How the last takeover of this node went, `now`; null if it never took over.
+nlohmann::ordered_json TakeoverJson(const std::optional<TakeoverRecord>& takeover, MonoTime now);
+
+}  // namespace qure

@@ -1,0 +1,122 @@
+#include "control/operator/commands.h"
+
+#include <string>
+
+#include "control/base/request.h"
+#include "control/base/text.h"
+#include "control/config/cluster_key.h"
+#include "control/core/timers.h"
+
+namespace qure {
+namespace {
+
+using nlohmann::json;
+
+absl::StatusOr<Command> ReadMaintenance(const json& request) {
+  const auto on = request.find("on");
+  if (on == request.end() || !on->is_boolean()) return absl::InvalidArgumentError("maintenance is on or off");
+  return SetMaintenance{.on = on->get<bool>()};
+}
+
+// {"node": …}: this one if it is not named.
+absl::StatusOr<NodeId> ReadNode(const json& request, const ControllerStatus& status) {
+  if (!request.contains("node")) return status.node_id;
+  const std::string* const node = TextIn(request, "node");
+  if (node == nullptr) return absl::InvalidArgumentError("the node is a name or the beginning of an id");
+  return FindNode(*node, status);
+}
+
+absl::StatusOr<Command> ReadHandover(const json& request, const ControllerStatus& status) {
+  if (!request.contains("node")) return HandOver{};
+  const absl::StatusOr<NodeId> node = ReadNode(request, status);
+  if (!node.ok()) return node.status();
+  return HandOver{.successor = *node};
+}
+
+absl::StatusOr<Command> ReadDraining(const json& request, const ControllerStatus& status) {
+  const auto on = request.find("on");
+  if (on == request.end() || !on->is_boolean()) return absl::InvalidArgumentError("drain: on is true or false");
+  const absl::StatusOr<NodeId> node = ReadNode(request, status);
+  if (!node.ok()) return node.status();
+  SetDraining command{.node = *node, .on = on->get<bool>(), .deadline = std::nullopt};
+  if (const auto deadline = request.find("deadline"); deadline != request.end()) {
+    constexpr uint64_t kLeast = kLeastDrainDeadline.ns / Seconds(1).ns;
+    constexpr uint64_t kMost = kMostDrainDeadline.ns / Seconds(1).ns;
+    const bool none = deadline->is_null();
+    const bool sound = deadline->is_number_unsigned() && *deadline >= kLeast && *deadline <= kMost;
+    if (!command.on || (!none && !sound)) {
+      return absl::InvalidArgumentError(
+          Concat("drain: the deadline is none, or a number of seconds from ", kLeast, " to ", kMost));
+    }
+    command.deadline = none ? Duration{} : Seconds(deadline->get<int64_t>());
+  }
+  return command;
+}
+
+absl::StatusOr<Command> ReadWeight(const json& request, const ControllerStatus& status) {
+  const std::string* const service = TextIn(request, "service");
+  if (service == nullptr) return absl::InvalidArgumentError("weight: name a service; `qurectl services` lists them");
+  const absl::StatusOr<NodeId> node = ReadNode(request, status);
+  if (!node.ok()) return node.status();
+  SetWeight command{.node = *node, .service = *service, .weight = std::nullopt};
+  if (const auto weight = request.find("weight"); weight != request.end()) {
+    if (!weight->is_number_unsigned() || weight->get<uint64_t>() > UINT8_MAX) {
+      return absl::InvalidArgumentError("a weight is a number from 0 to 255");
+    }
+    command.weight = weight->get<uint32_t>();
+  }
+  return command;
+}
+
+absl::StatusOr<Command> ReadKeyCommand(const json& request) {
+  const std::string* const action = TextIn(request, "action");
+  const auto id = request.find("id");
+  if (action == nullptr) return absl::InvalidArgumentError("key: add, use, remove or list");
+  // 0 is the key of an open cluster.
+  if (id == request.end() || !id->is_number_unsigned() || id->get<uint64_t>() == 0 || id->get<uint64_t>() > UINT32_MAX)
+    return absl::InvalidArgumentError("a key's id is a number from 1 to 4294967295");
+  const auto number = id->get<uint32_t>();
+  if (*action == "use") return UseKey{.id = number};
+  if (*action == "remove") return RemoveKey{.id = number};
+  if (*action != "add") return absl::InvalidArgumentError("key: add, use, remove or list");
+  const std::string* const text = TextIn(request, "key");
+  const std::optional<ClusterKey> key = text == nullptr ? std::nullopt : ParseClusterKey(*text);
+  if (!key) return absl::InvalidArgumentError("a key is 64 hexadecimal digits; make one with `qurectl key new`");
+  return AddKey{.id = number, .key = *key};
+}
+
+}  // namespace
+
+absl::StatusOr<NodeId> FindNode(std::string_view name_or_prefix, const ControllerStatus& status) {
+  std::vector<const NodeRow*> named;
+  std::vector<const NodeRow*> begun;
+  for (const NodeRow& row : status.nodes) {
+    if (row.name == name_or_prefix) named.push_back(&row);
+    if (!name_or_prefix.empty() && ToHex(row.node).starts_with(name_or_prefix)) begun.push_back(&row);
+  }
+  const std::vector<const NodeRow*>& found = named.empty() ? begun : named;
+  if (found.size() == 1) return found.front()->node;
+  if (found.empty()) {
+    return absl::NotFoundError(Concat("no node \"", name_or_prefix, "\"; `qurectl nodes` lists them"));
+  }
+  std::string ids;
+  for (const NodeRow* row : found) ids += " " + ToHex(row->node);
+  return absl::InvalidArgumentError(Concat("\"", name_or_prefix, "\" is more than one node:", ids));
+}
+
+std::optional<absl::StatusOr<Command>> ReadCommand(const json& request, const ControllerStatus& status) {
+  const std::string* const command = TextIn(request, "command");
+  if (command == nullptr) return std::nullopt;
+  if (*command == "maintenance") return ReadMaintenance(request);
+  if (*command == "handover") return ReadHandover(request, status);
+  if (*command == "drain") return ReadDraining(request, status);
+  if (*command == "weight") return ReadWeight(request, status);
+  if (*command == "key") {
+    const std::string* const action = TextIn(request, "action");
+    if (action != nullptr && *action == "list") return std::nullopt;
+    return ReadKeyCommand(request);
+  }
+  return std::nullopt;
+}
+
+}  // namespace qure

@@ -1,0 +1,246 @@
+#include "control/operator/metrics.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <exception>
+#include <future>
+
+#include "absl/strings/str_cat.h"
+#include "control/base/fd.h"
+#include "control/base/version.h"
+#include "control/operator/cluster_metrics.h"
+#include "control/operator/metric_families.h"
+#include "control/operator/names_metrics.h"
+#include "prometheus/exposer.h"
+#include "proto/reason.h"
+
+namespace qure {
+namespace {
+
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+void CollectFrames(const WorkerList& workers, Families* out) {
+  out->Begin(MetricType::Counter, "qure_frames_total", "Frames by the port they came in, and what became of them.");
+  for (size_t worker = 0; worker < workers.size(); ++worker) {
+    for (size_t i = 0; i < kReasonCount; ++i) {
+      const auto labels = [&](const char* port) {
+        return MetricLabels{{"port", port},
+                            {"worker", absl::StrCat(worker)},
+                            {"verdict", std::string(NameOf(kReasons[i].verdict))},
+                            {"reason", std::string(kReasons[i].name)}};
+      };
+      out->Add(labels("lan"), workers[worker]->lan_reasons[i].value());
+      out->Add(labels("host"), workers[worker]->host_reasons[i].value());
+    }
+  }
+}
+
+void CollectDns(const WorkerList& workers, Families* out) {
+  out->Begin(MetricType::Counter, "qure_dns_queries_total",
+             "DNS queries that the packet path has dealt with, by the type that was asked for.");
+  for (size_t i = 0; i < DnsQueryLog::kCounts; ++i) {
+    uint64_t count = 0;
+    for (const WorkerCounters* const worker : workers) count += worker->dns.count(i);
+    out->Add({{"type", std::string(NameOfDnsCount(i))}}, count);
+  }
+}
+
+void CollectPorts(const WorkerList& workers, Families* out) {
+  const PortTraffic lan = SumOf(workers, &WorkerCounters::lan);
+  const PortTraffic host = SumOf(workers, &WorkerCounters::host);
+  out->Begin(MetricType::Counter, "qure_port_frames_total", "Frames received from and sent to a port.");
+  out->Add({{"port", "lan"}, {"direction", "rx"}}, lan.rx_frames);
+  out->Add({{"port", "lan"}, {"direction", "tx"}}, lan.tx_frames);
+  out->Add({{"port", "host"}, {"direction", "rx"}}, host.rx_frames);
+  out->Add({{"port", "host"}, {"direction", "tx"}}, host.tx_frames);
+  out->Begin(MetricType::Counter, "qure_port_bytes_total", "Bytes received from and sent to a port.");
+  out->Add({{"port", "lan"}, {"direction", "rx"}}, lan.rx_bytes);
+  out->Add({{"port", "lan"}, {"direction", "tx"}}, lan.tx_bytes);
+  out->Add({{"port", "host"}, {"direction", "rx"}}, host.rx_bytes);
+  out->Add({{"port", "host"}, {"direction", "tx"}}, host.tx_bytes);
+}
+
+void CollectWorkers(const WorkerList& workers, Families* out) {
+  struct Row {
+    const char* name;
+    const char* help;
+    Counter WorkerCounters::*counter;
+    double unit;
+  };
+  static constexpr std::array kRows = {
+      Row{"qure_worker_rounds_total", "Turns of the worker's loop.", &WorkerCounters::rounds, 1},
+      Row{"qure_worker_busy_rounds_total", "Turns of the loop that found a frame.", &WorkerCounters::busy_rounds, 1},
+      Row{"qure_worker_sleeps_total", "Times the worker slept for want of frames.", &WorkerCounters::sleeps, 1},
+      Row{"qure_worker_sleep_seconds_total", "Time the worker slept.", &WorkerCounters::sleep_ns, 1e-9},
+      Row{"qure_worker_stalls_total", "Times the worker was found to have stood still.", &WorkerCounters::stalls, 1},
+      Row{"qure_events_lost_total", "Events that found the ring to the control thread full.",
+          &WorkerCounters::events_lost, 1},
+  };
+  for (const Row& row : kRows) {
+    out->Begin(MetricType::Counter, row.name, row.help);
+    for (size_t worker = 0; worker < workers.size(); ++worker) {
+      const double value = static_cast<double>((workers[worker]->*row.counter).value());
+      out->Add({{"worker", absl::StrCat(worker)}}, value * row.unit);
+    }
+  }
+}
+
+void CollectFlows(const WorkerList& workers, Families* out) {
+  struct Row {
+    MetricType type;
+    const char* name;
+    const char* help;
+    Gauge WorkerCounters::*gauge;
+  };
+  static constexpr std::array kRows = {
+      Row{MetricType::Gauge, "qure_flows", "Flows in the worker's table.", &WorkerCounters::flows},
+      Row{MetricType::Counter, "qure_flows_inserted_total", "Flows entered into the table.",
+          &WorkerCounters::flows_inserted},
+      Row{MetricType::Counter, "qure_flows_expired_total", "Flows forgotten because they were idle.",
+          &WorkerCounters::flows_expired},
+      Row{MetricType::Counter, "qure_flows_displaced_total", "Opening flows that gave way for want of room.",
+          &WorkerCounters::flows_displaced},
+      Row{MetricType::Counter, "qure_flows_refused_total",
+          "Flows that found no room and are forwarded by the table of shares alone.", &WorkerCounters::flows_refused},
+  };
+  for (const Row& row : kRows) {
+    out->Begin(row.type, row.name, row.help);
+    for (size_t worker = 0; worker < workers.size(); ++worker) {
+      out->Add({{"worker", absl::StrCat(worker)}}, static_cast<double>((workers[worker]->*row.gauge).value()));
+    }
+  }
+}
+
+void CollectBalance(const NodeStatus& node, const WorkerList& workers, Families* out) {
+  const ControllerStatus& core = node.controller;
+  out->Single(MetricType::Gauge, "qure_balance_epoch", "Number of the balance epoch in use.",
+              static_cast<double>(core.balance_epoch));
+  out->Begin(MetricType::Gauge, "qure_service_healthy", "1 if this node's part of the service works.");
+  for (const ServiceRow& row : core.services) out->Add({{"service", row.name}}, row.unhealthy ? 0.0 : 1.0);
+  out->Begin(MetricType::Gauge, "qure_service_weight", "Weight of a node in the current balance epoch.");
+  for (const ServiceRow& service : core.services) {
+    for (const NodeRow& row : core.nodes) {
+      const auto weight = service.current.find(row.node);
+      const double value = weight == service.current.end() ? 0.0 : static_cast<double>(weight->second);
+      out->Add({{"service", service.name}, {"node", row.name}}, value);
+    }
+  }
+  out->Begin(MetricType::Gauge, "qure_flows_owned", "Flows in this node's tables, by the node that owns them.");
+  for (const NodeRow& row : core.nodes) {
+    if (!row.slot) continue;
+    int64_t flows = 0;
+    for (const WorkerCounters* worker : workers) flows += worker->flows_by_owner[*row.slot].value();
+    out->Add({{"node", row.name}}, static_cast<double>(flows));
+  }
+}
+
+void CollectClaims(const std::vector<ClaimStatus>& claims, Families* out) {
+  const auto each = [&](MetricType type, const char* name, const char* help, auto value) {
+    out->Begin(type, name, help);
+    for (const ClaimStatus& claim : claims) {
+      out->Add({{"address", ToString(claim.address.address)}}, static_cast<double>(value(claim)));
+    }
+  };
+  out->Begin(MetricType::Gauge, "qure_claim_state", "1 for the state that the claim to the service address is in.");
+  for (const ClaimStatus& claim : claims) {
+    for (const ClaimState state : {ClaimState::kStandby, ClaimState::kProbing, ClaimState::kHeld, ClaimState::kTaken}) {
+      out->Add({{"address", ToString(claim.address.address)}, {"state", std::string(NameOf(state))}},
+               claim.state == state ? 1.0 : 0.0);
+    }
+  }
+  each(MetricType::Gauge, "qure_claim_verified", "1 if the gateway has answered to the service MAC.",
+       [](const ClaimStatus& claim) { return claim.verified; });
+  each(MetricType::Gauge, "qure_claim_verify_alarm",
+       "1 if the gateway does not answer to the service MAC again and again.",
+       [](const ClaimStatus& claim) { return claim.alarm; });
+  each(MetricType::Counter, "qure_claim_conflicts_total", "Claims of others to the service address.",
+       [](const ClaimStatus& claim) { return claim.conflicts; });
+  each(MetricType::Counter, "qure_claim_defenses_total", "Announcements made in defense (RFC 5227 section 2.4).",
+       [](const ClaimStatus& claim) { return claim.defenses; });
+  each(MetricType::Counter, "qure_claim_verify_failures_total", "Verifications that the gateway left unanswered.",
+       [](const ClaimStatus& claim) { return claim.verify_failures; });
+}
+
+void CollectNode(const NodeStatus& node, Families* out) {
+  out->Begin(MetricType::Gauge, "qure_build_info", "1, with version and revision as labels.");
+  out->Add({{"version", std::string(Version())}, {"revision", std::string(Revision())}}, 1.0);
+  out->Single(MetricType::Gauge, "qure_start_time_seconds", "When the process started, in Unix time.",
+              absl::ToDoubleSeconds(node.started - absl::UnixEpoch()));
+  out->Single(MetricType::Gauge, "qure_gate_open", "1 if answers from the service addresses may leave.",
+              node.gate_open ? 1.0 : 0.0);
+  out->Single(MetricType::Gauge, "qure_snapshot_revision", "Revision of the forwarding state of the workers.",
+              static_cast<double>(node.controller.snapshot_revision));
+  out->Single(MetricType::Gauge, "qure_config_reload_success", "1 if the last configuration that was read was applied.",
+              node.last_reload.error.empty() ? 1.0 : 0.0);
+  out->Single(MetricType::Gauge, "qure_config_last_reload_time_seconds",
+              "When the configuration was last read, in Unix time.",
+              absl::ToDoubleSeconds(node.last_reload.time - absl::UnixEpoch()));
+}
+
+// Connects to `address` (HOST:PORT) and goes away again.
+void Knock(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return;
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found) != 0) return;
+  const Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  // Whether it worked shows in whether the listener stops.
+  (void)connect(socket.get(), found->ai_addr, found->ai_addrlen);
+  freeaddrinfo(found);
+}
+
+}  // namespace
+
+std::vector<MetricFamily> NodeCollector::Collect() const {
+  const NodeStatus node = source_.node();
+  Families families;
+  CollectNode(node, &families);
+  CollectCluster(node, &families);
+  CollectClaims(node.controller.claims, &families);
+  CollectBalance(node, source_.workers, &families);
+  CollectFlows(source_.workers, &families);
+  CollectPorts(source_.workers, &families);
+  CollectWorkers(source_.workers, &families);
+  families.Single(MetricType::Gauge, "qure_mbufs_in_use", "Packet buffers that are not in the pool.",
+                  static_cast<double>(source_.mbufs_in_use()));
+  CollectFrames(source_.workers, &families);
+  CollectDns(source_.workers, &families);
+  CollectNames(source_.names(), &families);
+  return families.Take();
+}
+
+absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Listen(const std::string& address, MetricsSource source) {
+  constexpr size_t kThreads = 2;
+  auto collector = std::make_shared<NodeCollector>(std::move(source));
+  try {
+    auto exposer = std::make_unique<prometheus::Exposer>(address, kThreads);
+    exposer->RegisterCollectable(collector);
+    return std::unique_ptr<MetricsServer>(new MetricsServer(address, std::move(exposer), std::move(collector)));
+  } catch (const std::exception&) {
+    return absl::UnavailableError(
+        absl::StrCat("node.metrics: cannot listen on ", address,
+                     "; it must be HOST:PORT, an address of this machine, a port that is free"));
+  }
+}
+
+MetricsServer::MetricsServer(std::string address, std::unique_ptr<prometheus::Exposer> exposer,
+                             std::shared_ptr<NodeCollector> collector)
+    : address_(std::move(address)), collector_(std::move(collector)), exposer_(std::move(exposer)) {}
+
+MetricsServer::~MetricsServer() {
+  // The listening thread beneath looks whether it shall stop only every 2 s, or when somebody connects: so somebody
+  // does.
+  const auto stopped = std::async(std::launch::async, [this] { exposer_.reset(); });
+  while (stopped.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready) Knock(address_);
+}
+
+}  // namespace qure

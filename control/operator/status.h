@@ -1,0 +1,60 @@
+// What a node shows of itself, gathered once for the control socket and the metrics.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "control/core/cluster/identity.h"
+#include "control/core/config.h"
+#include "control/core/controller.h"
+#include "control/operator/histogram.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/lease/heartbeater.h"
+#include "dataplane/pipeline/counters.h"
+#include "nlohmann/json.hpp"
+
+namespace qure {
+
+// The last time that the configuration was read: at the start or by a reload.
+struct ReloadStatus {
+  absl::Time time;
+  std::string error;  // lines; empty: applied
+};
+
+struct NodeStatus {
+  std::string name;
+  absl::Time started;
+  absl::Duration uptime;
+  MonoTime now;
+  bool gate_open = false;
+  std::string store_alarm;  // why nothing is remembered; empty: all is well
+  ReloadStatus last_reload;
+  ControllerStatus controller;
+  DurationHistogram takeovers;  // of this node
+  HeartbeatCounters heartbeater;
+  HeartbeatStatus lease;
+};
+
+// The counters of all workers, each written by its own; they outlive whoever reads them here.
+using WorkerList = std::vector<const WorkerCounters*>;
+
+// Where a sum over workers is shown: rx and tx of one port.
+struct PortTraffic {
+  uint64_t rx_frames = 0;
+  uint64_t rx_bytes = 0;
+  uint64_t tx_frames = 0;
+  uint64_t tx_bytes = 0;
+};
+PortTraffic SumOf(const WorkerList& workers, PortCounters WorkerCounters::*port);
+
+// The answers of the control socket. Times are RFC 3339 in UTC; what is unknown is null.
+nlohmann::ordered_json StatusJson(const NodeStatus& status);
+nlohmann::ordered_json PortsJson(const std::vector<PortStatus>& ports, const WorkerList& workers);
+nlohmann::ordered_json CountersJson(const WorkerList& workers, unsigned mbufs_in_use);
+// With the keys of the file (docs/operations.md), defaults included; of the records of a zone only their number, of the
+// cluster's key only whether there is one.
+nlohmann::ordered_json ConfigJson(const Config& config);
+
+}  // namespace qure

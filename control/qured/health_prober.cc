@@ -1,0 +1,167 @@
+#include "control/qured/health_prober.h"
+
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/numbers.h"
+#include "control/base/text.h"
+
+namespace qure {
+namespace {
+
+constexpr size_t kMaxStatusLine = 1024;
+constexpr size_t kMaxParting = 65'536;  // bytes read only to part in peace
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+  const sockaddr* name() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+SocketAddress Target(const IpAddress& address, uint16_t port) {
+  SocketAddress target;
+  if (address.is_v4()) {
+    auto* const v4 = reinterpret_cast<sockaddr_in*>(&target.storage);
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    std::memcpy(&v4->sin_addr, address.v4().bytes.data(), sizeof(v4->sin_addr));
+    target.length = sizeof(*v4);
+  } else {
+    auto* const v6 = reinterpret_cast<sockaddr_in6*>(&target.storage);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    std::memcpy(&v6->sin6_addr, address.v6().bytes.data(), sizeof(v6->sin6_addr));
+    target.length = sizeof(*v6);
+  }
+  return target;
+}
+
+// "HTTP/1.1 200 OK" (RFC 9112 §4).
+bool HasStatus(std::string_view answer, uint16_t wanted) {
+  const size_t blank = answer.find(' ');
+  if (!answer.starts_with("HTTP/") || blank == std::string_view::npos || answer.size() < blank + 4) return false;
+  const std::string_view digits = answer.substr(blank + 1, 3);
+  if (answer.size() > blank + 4 && answer[blank + 4] != ' ' && answer[blank + 4] != '\r') return false;
+  uint32_t status = 0;
+  return absl::SimpleAtoi(absl::string_view(digits.data(), digits.size()), &status) && status == wanted;
+}
+
+// A port of the kernel's choice can be the very port that is asked: then, if nobody listens, TCP connects the socket to
+// itself (RFC 9293 §3.5, simultaneous open).
+bool IsItself(int socket, const sockaddr_storage& peer) {
+  sockaddr_storage self{};
+  socklen_t length = sizeof(self);
+  return getsockname(socket, reinterpret_cast<sockaddr*>(&self), &length) == 0 &&
+         std::memcmp(&self, &peer, sizeof(self)) == 0;
+}
+
+}  // namespace
+
+HealthProber::HealthProber() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
+
+void HealthProber::Start(MonoTime now, const ServiceConfig& service, const IpAddress& address) {
+  const HealthCheck& check = service.check;
+  const uint16_t port = check.port != 0 ? check.port : service.first_port;
+  Probe probe{.socket = Fd(socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+              .http = check.kind == HealthCheck::Kind::kHttp,
+              .status = check.status,
+              .until = now + check.timeout};
+  if (probe.http) {
+    const std::string host = address.is_v6() ? "[" + ToString(address) + "]" : ToString(address);
+    probe.request = Concat("GET ", check.path, " HTTP/1.0\r\nHost: ", host, "\r\nUser-Agent: qured\r\n\r\n");
+  }
+  const SocketAddress target = Target(address, port);
+  const SocketAddress source = Target(address, 0);
+  // From the very address: one that is not on this machine yet would be asked of the LAN, and another node answer.
+  const bool ours = probe.socket.valid() && bind(probe.socket.get(), source.name(), source.length) == 0;
+  if (!ours && errno == EADDRNOTAVAIL) return;
+  const bool refused =
+      !ours || (connect(probe.socket.get(), target.name(), target.length) != 0 && errno != EINPROGRESS);
+  if (refused) {
+    probe.refused = true;
+    probe.until = now;  // so that Collect comes at once
+  } else {
+    epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {}};
+    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, probe.socket.get(), &event);
+  }
+  probes_.insert_or_assign(service.name, std::move(probe));
+}
+
+HealthProber::State HealthProber::Advance(Probe* probe) {
+  const int socket = probe->socket.get();
+  if (!probe->connected) {
+    int error = 0;
+    socklen_t length = sizeof(error);
+    sockaddr_storage peer{};
+    socklen_t peer_length = sizeof(peer);
+    if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0) return State::kBad;
+    if (getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &peer_length) != 0) return State::kUnderWay;
+    if (IsItself(socket, peer)) return State::kBad;
+    probe->connected = true;
+  }
+  if (!probe->http) return State::kGood;
+  while (!probe->request.empty()) {
+    const ssize_t sent = send(socket, probe->request.data(), probe->request.size(), MSG_NOSIGNAL);
+    if (sent < 0) return errno == EAGAIN ? State::kUnderWay : State::kBad;
+    probe->request.erase(0, static_cast<size_t>(sent));
+  }
+  for (;;) {
+    std::array<char, 256> piece;
+    const ssize_t got = recv(socket, piece.data(), piece.size(), 0);
+    if (got < 0) return errno == EAGAIN ? State::kUnderWay : State::kBad;
+    probe->answer.append(piece.data(), static_cast<size_t>(got));
+    const size_t end = probe->answer.find('\n');
+    if (end != std::string::npos) {
+      return HasStatus(std::string_view(probe->answer).substr(0, end), probe->status) ? State::kGood : State::kBad;
+    }
+    if (got == 0 || probe->answer.size() > kMaxStatusLine) return State::kBad;
+  }
+}
+
+bool HealthProber::HasParted(Parting* parting) {
+  std::array<char, 4096> piece;
+  while (parting->read < kMaxParting) {
+    const ssize_t got = recv(parting->socket.get(), piece.data(), piece.size(), 0);
+    if (got <= 0) return got == 0 || errno != EAGAIN;
+    parting->read += static_cast<size_t>(got);
+  }
+  return true;
+}
+
+std::vector<ProbeResult> HealthProber::Collect(MonoTime now) {
+  std::array<epoll_event, 16> events;
+  while (epoll_wait(epoll_.get(), events.data(), events.size(), 0) == static_cast<int>(events.size())) {
+  }
+  std::vector<ProbeResult> results;
+  for (auto& [service, probe] : probes_) {
+    // What has come counts even after the timeout: it is we who are late then.
+    State state = probe.refused ? State::kBad : Advance(&probe);
+    if (state == State::kUnderWay && now >= probe.until) state = State::kBad;
+    if (state != State::kUnderWay) results.push_back({.service = service, .good = state == State::kGood});
+  }
+  std::erase_if(partings_, [now](Parting& parting) { return HasParted(&parting) || now >= parting.until; });
+  for (const ProbeResult& result : results) {
+    Probe& probe = probes_.at(result.service);
+    if (probe.connected && now < probe.until) {
+      shutdown(probe.socket.get(), SHUT_WR);
+      Parting parting{.socket = std::move(probe.socket), .until = probe.until};
+      if (!HasParted(&parting)) partings_.push_back(std::move(parting));
+    }
+    probes_.erase(result.service);
+  }
+  return results;
+}
+
+MonoTime HealthProber::deadline() const {
+  MonoTime next = kNever;
+  for (const auto& [service, probe] : probes_) next = std::min(next, probe.until);
+  return next;
+}
+
+}  // namespace qure

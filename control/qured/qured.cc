@@ -1,0 +1,216 @@
+// The appliance: reads its configuration, builds the parts, joins them, runs.
+
+#include <getopt.h>
+#include <linux/close_range.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/base/log.h"
+#include "control/base/ownership.h"
+#include "control/base/version.h"
+#include "control/config/config_file.h"
+#include "control/core/cluster/identity.h"
+#include "control/kernel/host_interface.h"
+#include "control/operator/control_server.h"
+#include "control/operator/metrics.h"
+#include "control/qured/node_facts.h"
+#include "control/qured/runtime.h"
+#include "control/store/store.h"
+#include "dataplane/dataplane.h"
+#include "proto/port_spec.h"
+
+namespace qure {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kBadConfig = 2;  // bad usage too
+constexpr rlim_t kMostFiles = 4096;
+
+constexpr char kUsage[] = R"(usage: qured --config FILE [--check]
+       qured --help | --version
+
+Holds the service addresses that FILE names and answers for them.
+
+  -c, --config FILE   the node's configuration (TOML; docs/operations.md lists every key)
+      --check         say whether FILE is valid, and do nothing else
+  -h, --help          this text
+  -V, --version       the version
+
+SIGHUP or `qurectl reload` reads FILE again; SIGTERM or SIGINT hands over and ends, a second one ends at once.
+Exit status: 0 stopped as told or FILE is valid, 1 failed, 2 wrong usage or invalid FILE.
+)";
+
+DataplaneOptions DataplaneOptionsOf(const Config& config, PortSpec lan, const NodeId& node_id) {
+  const NodeConfig& node = config.node;
+  DataplaneOptions options;
+  options.lan = std::move(lan);
+  options.workers = node.workers;
+  options.cores = node.cores;
+  options.huge_pages = node.huge_pages;
+  options.memory_mib = node.memory_mib;
+  options.flows = node.flows;
+  options.file_prefix = node.file_prefix;
+  options.host_interface = node.host_interface;
+  if (config.cluster.service_mac == ServiceMac::kDerived) options.host_mac = NodeMac(node_id, /*hop=*/0);
+  return options;
+}
+
+HostInterfaceOptions HostOptionsOf(const Config& config, const PortSpec& lan, uint16_t mtu) {
+  HostInterfaceOptions options;
+  options.interface = config.node.host_interface;
+  options.lan_interface = lan.interface();
+  options.mode = config.node.lan_mode;
+  options.mtu = mtu;
+  options.node_addresses = config.node.addresses;
+  options.gateways = config.cluster.gateways;
+  return options;
+}
+
+// Names of others take a socket for each question that is under way, which may be more than a login allows by default.
+void AllowManyFiles() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = std::min(files.rlim_max, std::max(files.rlim_cur, kMostFiles));
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+using Ending = Runtime::Ending;
+
+absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config, const NodeFacts& facts,
+                           const Runtime::Parts& parts) {
+  Runtime runtime(config_path, config, facts, parts);
+  std::unique_ptr<MetricsServer> metrics;
+  if (!config.node.metrics.empty()) {
+    const MetricsSource source = {.node = [&runtime] { return runtime.status(); },
+                                  .mbufs_in_use = [&parts] { return parts.dataplane->mbufs_in_use(); },
+                                  .workers = runtime.workers(),
+                                  .names = [&runtime] { return runtime.names(); }};
+    absl::StatusOr<std::unique_ptr<MetricsServer>> listening = MetricsServer::Listen(config.node.metrics, source);
+    if (!listening.ok()) return listening.status();
+    metrics = *std::move(listening);
+  }
+  return runtime.Run();
+}
+
+// Everything, in the order in which it must exist; it ends in the reverse order.
+absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& config) {
+  const absl::StatusOr<PortSpec> lan = ParsePortSpec(config.node.lan_port);
+  if (!lan.ok()) return lan.status();
+  BlockSignals();  // before the environment starts its threads
+  const absl::StatusOr<std::unique_ptr<ControlServer>> server = ControlServer::Listen(config.node.control_socket);
+  if (!server.ok()) return server.status();
+  const absl::StatusOr<Fd> data_directory = OwnDirectory(config.node.data_directory);
+  if (!data_directory.ok()) return data_directory.status();
+  const absl::StatusOr<Fd> network = OwnNetworkNamespace();
+  if (!network.ok()) return network.status();
+  const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(config.node.data_directory, Revision());
+  if (!store.ok()) return store.status();
+  const absl::StatusOr<std::unique_ptr<Dataplane>> dataplane =
+      Dataplane::Create(DataplaneOptionsOf(config, *lan, (*store)->state().node_id));
+  if (!dataplane.ok()) return dataplane.status();
+  (*store)->SetHardware((*dataplane)->lan_mac());
+  const absl::StatusOr<NodeFacts> facts =
+      GatherFacts(config.node, (*store)->state(), (*dataplane)->lan_mac(), lan->interface());
+  if (!facts.ok()) return facts.status();
+  const absl::StatusOr<std::unique_ptr<HostInterface>> host =
+      HostInterface::Create(HostOptionsOf(config, *lan, (*dataplane)->lan_mtu()));
+  if (!host.ok()) return host.status();
+
+  const bool shared = config.node.lan_mode == LanMode::kShared;
+  const std::string lan_interface = shared ? lan->interface() : config.node.host_interface;
+  absl::StatusOr<Ending> ending =
+      Run(config_path, config, *facts, {store->get(), dataplane->get(), host->get(), server->get(), lan_interface});
+  if (ending.ok() && *ending == Ending::kNewIdentity) {
+    if (absl::Status taken = (*store)->TakeNewIdentity(); !taken.ok()) return taken;
+  }
+  return ending;
+}
+
+// This program anew, in this process, with the same arguments. Returns only if that fails.
+int StartAgain(char** argv) {
+  // DPDK leaves files open, with locks that would keep the new program from starting.
+  close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  execv("/proc/self/exe", argv);
+  LogLine(LogLevel::kError, std::string("cannot start again: ") + std::strerror(errno));
+  return kFailed;
+}
+
+struct Arguments {
+  std::string config;
+  bool check = false;
+};
+
+// The exit status if there is nothing more to do.
+std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
+  static constexpr std::array<option, 5> kOptions = {{{"config", required_argument, nullptr, 'c'},
+                                                      {"check", no_argument, nullptr, 'k'},
+                                                      {"help", no_argument, nullptr, 'h'},
+                                                      {"version", no_argument, nullptr, 'V'},
+                                                      {nullptr, 0, nullptr, 0}}};
+  int option = 0;
+  while ((option = getopt_long(argc, argv, "c:hV", kOptions.data(), nullptr)) != -1) {
+    switch (option) {
+      case 'c':
+        out->config = optarg;
+        break;
+      case 'k':
+        out->check = true;
+        break;
+      case 'h':
+        std::fputs(kUsage, stdout);
+        return EXIT_SUCCESS;
+      case 'V':
+        std::printf("qured %s\n", FullVersion().c_str());
+        return EXIT_SUCCESS;
+      default:
+        std::fputs(kUsage, stderr);
+        return kBadConfig;
+    }
+  }
+  if (!out->config.empty() && optind == argc) return std::nullopt;
+  std::fputs(kUsage, stderr);
+  return kBadConfig;
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  if (const std::optional<int> done = ParseArguments(argc, argv, &arguments)) return *done;
+  const absl::StatusOr<Config> config = LoadConfig(arguments.config);
+  if (!config.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
+    return kBadConfig;
+  }
+  const std::vector<std::string> warnings = ConfigWarnings(arguments.config, *config);
+  if (arguments.check) {
+    for (const std::string& warning : warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    std::printf("%s: valid\n", arguments.config.c_str());
+    return EXIT_SUCCESS;
+  }
+  SetLogLevel(config->node.log_level);
+  AllowManyFiles();
+  for (const std::string& warning : warnings) LogLine(LogLevel::kWarning, warning);
+  const absl::StatusOr<Ending> ending = Serve(arguments.config, *config);
+  if (ending.ok()) return *ending == Ending::kNewIdentity ? StartAgain(argv) : EXIT_SUCCESS;
+  LogLine(LogLevel::kError, std::string(ending.status().message()));
+  return kFailed;
+}
+
+}  // namespace
+}  // namespace qure
+
+int main(int argc, char** argv) {
+  return qure::Main(argc, argv);
+}

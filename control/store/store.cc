@@ -1,0 +1,217 @@
+#include "control/store/store.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/cleanup/cleanup.h"
+#include "control/base/fd.h"
+#include "control/base/log.h"
+#include "control/base/ownership.h"
+#include "control/base/text.h"
+#include "control/store/store_rows.h"
+
+namespace qure {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMostDamaged = 999;
+
+// With the mode of its owner only, before anything is in it: SQLite gives its journal the mode of the file.
+absl::Status CreateFile(const std::string& path, bool* created) {
+  const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  *created = file.valid();
+  if (file.valid() || errno == EEXIST) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, Concat(path, ": cannot be created; make its directory writable for qured"));
+}
+
+// A new name in a directory is durable only with the directory.
+void SyncDirectory(const std::string& path) {
+  const Fd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.valid()) fsync(directory.get());
+}
+
+std::string DamagedName(const std::string& path, int number) {
+  return Concat(path, ".damaged-", number);
+}
+
+bool Exists(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+absl::StatusOr<NodeId> DrawNodeId() {
+  NodeId id{};
+  if (getrandom(id.data(), id.size(), 0) == static_cast<ssize_t>(id.size())) return id;
+  return absl::ErrnoToStatus(errno, "no random numbers from the kernel");
+}
+
+absl::Status DrawIdentity(Database* db) {
+  const absl::StatusOr<NodeId> id = DrawNodeId();
+  if (!id.ok()) return id.status();
+  IdentityRow row;
+  row.node_id = *id;
+  return WriteIdentity(db, row);
+}
+
+// Where nothing can be written: read-only, full, or failing.
+bool IsUnwritable(const absl::Status& status) {
+  return absl::IsPermissionDenied(status) || absl::IsResourceExhausted(status) || absl::IsUnavailable(status);
+}
+
+// A directory in memory for a copy of the store; empty if there is none.
+std::string MakeMemoryDirectory() {
+  for (const char* const base : {"/dev/shm", "/run", "/tmp"}) {
+    std::string path = Concat(base, "/qure-store-XXXXXX");
+    if (mkdtemp(path.data()) != nullptr) return path;
+  }
+  return "";
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& directory, std::string_view revision) {
+  if (absl::Status made = MakePrivateDirectory(directory); !made.ok()) return made;
+  std::unique_ptr<Store> store(new Store(directory, revision));
+  absl::Status status = store->Boot();
+  if (absl::IsDataLoss(status)) {
+    status = store->MoveAside(status);
+    if (status.ok()) status = store->Boot();
+  }
+  if (IsUnwritable(status)) status = store->ServeFromMemory(status);
+  if (!status.ok()) return status;
+  return store;
+}
+
+absl::Status Store::Boot() {
+  bool created = false;
+  if (absl::Status status = CreateFile(path_, &created); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<Database>> db = Database::Open(path_);
+  absl::Status status = db.status();
+  if (status.ok()) {
+    db_ = *std::move(db);
+    status = db_->Transaction([this, created] {
+      absl::Status done = Load(db_.get(), created);
+      return done.ok() ? SaveBoot() : done;
+    });
+  }
+  boot_saved_ = status.ok();
+  if (status.ok() && created) SyncDirectory(directory_);
+  if (!status.ok()) {
+    db_.reset();
+    if (created) unlink(path_.c_str());
+  }
+  return status;
+}
+
+absl::Status Store::Load(Database* db, bool created) {
+  state_ = {};
+  IdentityRow row;
+  bool was_empty = false;
+  absl::Status status = CheckIntegrity(db);
+  if (status.ok()) status = UpgradeSchema(db, &was_empty);
+  if (status.ok() && was_empty) status = DrawIdentity(db);
+  if (status.ok()) status = ReadIdentity(db, &row);
+  if (status.ok()) status = ReadState(db, &state_);
+  if (!status.ok()) return status;
+  state_.node_id = row.node_id;
+  state_.age = row.age + 1;
+  state_.revision = row.revision;
+  state_.age_at_revision = row.revision == revision_ ? row.age_at_revision : state_.age;
+  state_.lost = was_empty && (!created || Exists(DamagedName(path_, 1)));
+  age_at_revision_ = state_.age_at_revision;
+  hardware_ = row.lan_mac;
+  return absl::OkStatus();
+}
+
+absl::Status Store::SaveBoot() {
+  return WriteIdentity(db_.get(), {state_.node_id, state_.age, hardware_, revision_, age_at_revision_});
+}
+
+absl::Status Store::MoveAside(const absl::Status& why) {
+  int number = 1;
+  while (number < kMostDamaged && Exists(DamagedName(path_, number))) ++number;
+  const std::string aside = DamagedName(path_, number);
+  std::error_code error;
+  // The log first: beside a new database it would be taken for its own.
+  for (const char* const suffix : {"-wal", "-shm", ""}) {
+    const std::string part = path_ + suffix;
+    if (Exists(part)) fs::rename(part, aside + suffix, error);
+    if (error) {
+      return absl::ErrnoToStatus(error.value(), Concat(why.message(), "; and it cannot be moved to ", aside));
+    }
+  }
+  LogLine(LogLevel::kError, Concat(why.message(), "; kept as ", aside));
+  LogLine(LogLevel::kError,
+          "the store is made anew: this node has a new identity, and learns the cluster's history from the others");
+  return absl::OkStatus();
+}
+
+absl::Status Store::ServeFromMemory(const absl::Status& why) {
+  const std::string directory = MakeMemoryDirectory();
+  if (directory.empty()) return why;
+  const auto remove = absl::MakeCleanup([&directory] {
+    std::error_code ignored;
+    fs::remove_all(directory, ignored);
+  });
+  const std::string copy = directory + "/qure.db";
+  std::error_code error;
+  fs::copy_file(path_, copy, error);
+  if (!error && Exists(path_ + "-wal")) fs::copy_file(path_ + "-wal", copy + "-wal", error);
+  if (error) return why;
+  const absl::StatusOr<std::unique_ptr<Database>> db = Database::Open(copy);
+  if (!db.ok()) return why;
+  const absl::Status loaded = (*db)->Transaction([this, &db] { return Load(db->get(), /*created=*/true); });
+  if (!loaded.ok() || state_.age <= 1) return why;  // an identity that was never saved is none
+  alarm_ = Concat(why.message(), "; serving from memory, what is new is forgotten at the next start");
+  return absl::OkStatus();
+}
+
+void Store::SetHardware(const MacAddress& lan_mac) {
+  state_.hardware_changed = hardware_ && *hardware_ != lan_mac;
+  if (hardware_) return;
+  hardware_ = lan_mac;
+  boot_saved_ = false;
+  if (const absl::Status saved = Apply({}); !saved.ok()) {
+    LogLine(LogLevel::kWarning, "the LAN port's address is not remembered yet: " + std::string(saved.message()));
+  }
+}
+
+absl::Status Store::Apply(std::span<const StoreChange> changes) {
+  if (db_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<Database>> db = Database::Open(path_);
+    if (!db.ok()) return db.status();
+    db_ = *std::move(db);
+  }
+  absl::Status status = db_->Transaction([this, changes] {
+    absl::Status done;
+    bool was_empty = false;
+    if (!boot_saved_) done = UpgradeSchema(db_.get(), &was_empty);
+    if (done.ok() && !boot_saved_) done = SaveBoot();
+    for (const StoreChange& change : changes) {
+      if (done.ok()) done = WriteChange(db_.get(), change);
+    }
+    return done;
+  });
+  if (status.ok()) boot_saved_ = true;
+  return status;
+}
+
+absl::Status Store::TakeNewIdentity() {
+  const absl::StatusOr<NodeId> id = DrawNodeId();
+  if (!id.ok()) return id.status();
+  if (absl::Status saved = Apply({}); !saved.ok()) return saved;
+  return db_->Transaction([this, &id] {
+    // What this boot has said is the other's to say; its next boot is the first of another node.
+    const absl::Status forgotten = ForgetBoot(db_.get(), state_.node_id, state_.age);
+    return forgotten.ok() ? WriteIdentity(db_.get(), {*id, 0, std::nullopt, "", 1}) : forgotten;
+  });
+}
+
+}  // namespace qure

@@ -1,0 +1,307 @@
+#include "control/store/store_rows.h"
+
+#include "absl/strings/str_replace.h"
+#include "control/base/text.h"
+
+namespace qure {
+namespace {
+
+constexpr uint64_t kSchemaVersion = 4;
+
+// Version 1. One row: who this node is, and how often it has booted.
+constexpr char kSchema1[] =
+    "CREATE TABLE identity ("
+    "  id INTEGER PRIMARY KEY CHECK (id = 1),"
+    "  node_id BLOB NOT NULL CHECK (length(node_id) = 16),"
+    "  age INTEGER NOT NULL CHECK (age >= 0)) STRICT;"
+    "PRAGMA user_version = 1";
+
+// Version 2. What a member of a cluster has to remember. Unsigned numbers of 64 bits are kept as the signed ones of
+// the same bits; nothing here is compared by order but eras and ages.
+constexpr char kSchema2[] =
+    "ALTER TABLE identity ADD COLUMN lan_mac BLOB CHECK (length(lan_mac) = 6);"
+    "ALTER TABLE identity ADD COLUMN revision TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE identity ADD COLUMN age_at_revision INTEGER NOT NULL DEFAULT 1;"
+    "CREATE TABLE cluster ("
+    "  id INTEGER PRIMARY KEY CHECK (id = 1),"
+    "  era INTEGER NOT NULL DEFAULT 0,"
+    "  lineage INTEGER NOT NULL DEFAULT 0,"
+    "  uptime_ms INTEGER NOT NULL DEFAULT 0,"
+    "  epoch_era INTEGER NOT NULL DEFAULT 0,"
+    "  epoch INTEGER NOT NULL DEFAULT 0,"
+    "  key_in_use INTEGER NOT NULL DEFAULT 0,"
+    "  maintenance INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "INSERT INTO cluster (id) VALUES (1);"
+    "CREATE TABLE keys ("
+    "  id INTEGER PRIMARY KEY,"
+    "  key BLOB NOT NULL CHECK (length(key) = 32)) STRICT;"
+    "CREATE TABLE events ("
+    "  node BLOB NOT NULL CHECK (length(node) = 16),"
+    "  age INTEGER NOT NULL,"
+    "  seq INTEGER NOT NULL,"
+    "  era INTEGER NOT NULL,"
+    "  lineage INTEGER NOT NULL,"
+    "  term_era INTEGER NOT NULL,"
+    "  term_epoch INTEGER NOT NULL,"
+    "  term_holder INTEGER NOT NULL,"
+    "  kind INTEGER NOT NULL,"
+    "  time INTEGER NOT NULL,"
+    "  subject BLOB NOT NULL CHECK (length(subject) = 16),"
+    "  text TEXT NOT NULL,"
+    "  PRIMARY KEY (node, age, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE summaries ("
+    "  era INTEGER NOT NULL,"
+    "  lineage INTEGER NOT NULL,"
+    "  began INTEGER NOT NULL,"
+    "  ended INTEGER NOT NULL,"
+    "  boots INTEGER NOT NULL,"
+    "  takeovers INTEGER NOT NULL,"
+    "  most_online INTEGER NOT NULL,"
+    "  founder BLOB NOT NULL CHECK (length(founder) = 16),"
+    "  PRIMARY KEY (era, lineage)) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 2";
+
+// Version 3. What the operator has said of this node's share of the services.
+constexpr char kSchema3[] =
+    "ALTER TABLE cluster ADD COLUMN draining INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE weights ("
+    "  service TEXT PRIMARY KEY,"
+    "  weight INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 3";
+
+// Version 4. When a drain ends what is left.
+constexpr char kSchema4[] =
+    "ALTER TABLE cluster ADD COLUMN drain_deadline_ms INTEGER NOT NULL DEFAULT -1;"  // -1: none
+    "PRAGMA user_version = 4";
+
+absl::Status Damaged(const Database& db, std::string_view what) {
+  return absl::DataLossError(Concat(db.path(), ": damaged (", what, ")"));
+}
+
+absl::Status EndOf(const Database& db, const Statement& query) {
+  return query.failed() ? db.Error() : absl::OkStatus();
+}
+
+uint32_t Number32(const Statement& query, int column) {
+  return static_cast<uint32_t>(query.Number(column));
+}
+
+absl::Status ReadKeys(Database* db, Keyring* out) {
+  Statement query(db, "SELECT id, key FROM keys ORDER BY id");
+  while (query.Row()) {
+    StoredKey key;
+    key.id = Number32(query, 0);
+    if (!query.Bytes(1, key.key)) return Damaged(*db, "a key of wrong length");
+    out->keys.push_back(key);
+  }
+  return EndOf(*db, query);
+}
+
+absl::Status ReadEvents(Database* db, std::vector<HistoryEvent>* out) {
+  Statement query(db,
+                  "SELECT node, age, seq, era, lineage, term_era, term_epoch, term_holder, kind, time, subject, text "
+                  "FROM events");
+  while (query.Row()) {
+    HistoryEvent event;
+    event.age = query.Number(1);
+    event.seq = Number32(query, 2);
+    event.era = Number32(query, 3);
+    event.lineage = query.Number(4);
+    event.term = {Number32(query, 5), query.Number(6), query.Number(7)};
+    event.kind = static_cast<HistoryKind>(query.Number(8));
+    event.time = query.Number(9);
+    event.text = query.Text(11);
+    if (!query.Bytes(0, event.node) || !query.Bytes(10, event.subject)) return Damaged(*db, "an event of nobody");
+    out->push_back(std::move(event));
+  }
+  return EndOf(*db, query);
+}
+
+absl::Status ReadSummaries(Database* db, std::vector<EraSummary>* out) {
+  Statement query(db, "SELECT era, lineage, began, ended, boots, takeovers, most_online, founder FROM summaries");
+  while (query.Row()) {
+    EraSummary summary;
+    summary.era = Number32(query, 0);
+    summary.lineage = query.Number(1);
+    summary.began = query.Number(2);
+    summary.ended = query.Number(3);
+    summary.boots = Number32(query, 4);
+    summary.takeovers = Number32(query, 5);
+    summary.most_online = Number32(query, 6);
+    if (!query.Bytes(7, summary.founder)) return Damaged(*db, "an era of nobody");
+    out->push_back(summary);
+  }
+  return EndOf(*db, query);
+}
+
+absl::Status WriteKeys(Database* db, const Keyring& keyring) {
+  if (absl::Status deleted = db->Execute("DELETE FROM keys"); !deleted.ok()) return deleted;
+  Statement insert(db, "INSERT OR REPLACE INTO keys VALUES (?, ?)");
+  for (const StoredKey& key : keyring.keys) {
+    if (absl::Status added = insert.Bind(key.id).Bind(key.key).Run(); !added.ok()) return added;
+  }
+  return Statement(db, "UPDATE cluster SET key_in_use = ?").Bind(keyring.use).Run();
+}
+
+absl::Status WriteEvents(Database* db, const std::vector<HistoryEvent>& events) {
+  Statement insert(db, "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  for (const HistoryEvent& event : events) {
+    insert.Bind(event.node).Bind(event.age).Bind(event.seq).Bind(event.era).Bind(event.lineage);
+    insert.Bind(event.term.era).Bind(event.term.epoch).Bind(event.term.holder);
+    insert.Bind(static_cast<uint64_t>(event.kind)).Bind(event.time).Bind(event.subject);
+    if (absl::Status added = insert.Bind(std::string_view(event.text)).Run(); !added.ok()) return added;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteSummaries(Database* db, const std::vector<EraSummary>& summaries) {
+  Statement insert(db, "INSERT OR REPLACE INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+  for (const EraSummary& summary : summaries) {
+    insert.Bind(summary.era).Bind(summary.lineage).Bind(summary.began).Bind(summary.ended).Bind(summary.boots);
+    insert.Bind(summary.takeovers).Bind(summary.most_online);
+    if (absl::Status added = insert.Bind(summary.founder).Run(); !added.ok()) return added;
+  }
+  return absl::OkStatus();
+}
+
+// This boot gets another age: what it has said as its old one belongs to an incarnation that the others know better.
+absl::Status WriteAge(Database* db, uint64_t age) {
+  IdentityRow row;
+  absl::Status status = ReadIdentity(db, &row);
+  if (status.ok() && row.age != age) status = ForgetBoot(db, row.node_id, row.age);
+  if (!status.ok()) return status;
+  if (row.age_at_revision == row.age) row.age_at_revision = age;
+  row.age = age;
+  return WriteIdentity(db, row);
+}
+
+absl::Status WriteClusterRow(Database* db, const StoreChange& change) {
+  absl::Status status;
+  if (change.life) {
+    const StoredLife& life = *change.life;
+    Statement update(db, "UPDATE cluster SET era = ?, lineage = ?, uptime_ms = ?");
+    status = update.Bind(life.era).Bind(life.lineage).Bind(life.uptime_ms).Run();
+  }
+  if (status.ok() && change.epochs) {
+    Statement update(db, "UPDATE cluster SET epoch_era = ?, epoch = ?");
+    status = update.Bind(change.epochs->era).Bind(change.epochs->epoch).Run();
+  }
+  if (status.ok() && change.maintenance) {
+    status = Statement(db, "UPDATE cluster SET maintenance = ?").Bind(uint64_t{*change.maintenance}).Run();
+  }
+  if (status.ok() && change.drain) {
+    const auto& deadline = change.drain->deadline;
+    Statement update(db, "UPDATE cluster SET draining = ?, drain_deadline_ms = ?");
+    update.Bind(uint64_t{change.drain->on});
+    status = update.Bind(static_cast<uint64_t>(deadline ? deadline->ns / Milliseconds(1).ns : -1)).Run();
+  }
+  return status;
+}
+
+absl::Status WriteWeights(Database* db, const std::map<std::string, uint32_t>& weights) {
+  absl::Status status = db->Execute("DELETE FROM weights");
+  for (const auto& [service, weight] : weights) {
+    if (!status.ok()) break;
+    status = Statement(db, "INSERT INTO weights VALUES (?, ?)").Bind(std::string_view(service)).Bind(weight).Run();
+  }
+  return status;
+}
+
+absl::Status ReadWeights(Database* db, std::map<std::string, uint32_t>* out) {
+  Statement query(db, "SELECT service, weight FROM weights");
+  while (query.Row()) (*out)[query.Text(0)] = Number32(query, 1);
+  return EndOf(*db, query);
+}
+
+}  // namespace
+
+absl::Status CheckIntegrity(Database* db) {
+  Statement check(db, "PRAGMA quick_check(1)");
+  if (!check.Row()) return db->Error();
+  const std::string result = check.Text(0);
+  return result == "ok" ? absl::OkStatus() : Damaged(*db, absl::StrReplaceAll(result, {{"\n", " "}}));
+}
+
+absl::Status UpgradeSchema(Database* db, bool* was_empty) {
+  uint64_t version = 0;
+  uint64_t tables = 0;
+  {
+    Statement query(db, "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version");
+    if (!query.Row()) return db->Error();
+    version = query.Number(0);
+    tables = query.Number(1);
+  }
+  if (version > kSchemaVersion) {
+    return absl::FailedPreconditionError(Concat(db->path(), ": has schema version ", version, ", this qured knows ",
+                                                kSchemaVersion, "; it was written by a newer qured: run that one"));
+  }
+  *was_empty = version == 0;
+  if (version == 0 && tables > 0) return Damaged(*db, "a database of something else");
+  absl::Status status;
+  if (version < 1) status = db->Execute(kSchema1);
+  if (status.ok() && version < 2) status = db->Execute(kSchema2);
+  if (status.ok() && version < 3) status = db->Execute(kSchema3);
+  if (status.ok() && version < 4) status = db->Execute(kSchema4);
+  return status;
+}
+
+absl::Status ReadIdentity(Database* db, IdentityRow* out) {
+  Statement query(db, "SELECT node_id, age, lan_mac, revision, age_at_revision FROM identity");
+  if (!query.Row()) return query.failed() ? db->Error() : Damaged(*db, "no identity");
+  MacAddress mac;
+  if (!query.Bytes(0, out->node_id)) return Damaged(*db, "an identity of wrong length");
+  out->age = query.Number(1);
+  if (query.Bytes(2, mac.bytes)) out->lan_mac = mac;
+  out->revision = query.Text(3);
+  out->age_at_revision = query.Number(4);
+  return absl::OkStatus();
+}
+
+absl::Status WriteIdentity(Database* db, const IdentityRow& row) {
+  Statement write(db, "INSERT OR REPLACE INTO identity VALUES (1, ?, ?, ?, ?, ?)");
+  write.Bind(row.node_id).Bind(row.age);
+  // No bytes at all are NULL (sqlite3_bind_blob).
+  write.Bind(row.lan_mac ? std::span<const uint8_t>(row.lan_mac->bytes) : std::span<const uint8_t>());
+  return write.Bind(std::string_view(row.revision)).Bind(row.age_at_revision).Run();
+}
+
+absl::Status ReadState(Database* db, StoredState* out) {
+  {
+    Statement query(db,
+                    "SELECT era, lineage, uptime_ms, epoch_era, epoch, key_in_use, maintenance, draining, "
+                    "drain_deadline_ms FROM cluster");
+    if (!query.Row()) return query.failed() ? db->Error() : Damaged(*db, "no cluster row");
+    out->life = {Number32(query, 0), query.Number(1), query.Number(2)};
+    out->epochs = {Number32(query, 3), query.Number(4)};
+    out->keyring.use = Number32(query, 5);
+    out->maintenance = query.Number(6) != 0;
+    out->drain.on = query.Number(7) != 0;
+    const auto deadline = static_cast<int64_t>(query.Number(8));
+    if (deadline >= 0) out->drain.deadline = Milliseconds(deadline);
+  }
+  absl::Status status = ReadKeys(db, &out->keyring);
+  if (status.ok()) status = ReadWeights(db, &out->weights);
+  if (status.ok()) status = ReadEvents(db, &out->events);
+  if (status.ok()) status = ReadSummaries(db, &out->summaries);
+  return status;
+}
+
+absl::Status WriteChange(Database* db, const StoreChange& change) {
+  absl::Status status;
+  if (change.age) status = WriteAge(db, *change.age);
+  if (status.ok()) status = WriteClusterRow(db, change);
+  if (status.ok() && change.keyring) status = WriteKeys(db, *change.keyring);
+  if (status.ok() && change.weights) status = WriteWeights(db, *change.weights);
+  if (status.ok()) status = WriteEvents(db, change.events);
+  if (status.ok() && change.drop_events_before_era) {
+    status = Statement(db, "DELETE FROM events WHERE era < ?").Bind(*change.drop_events_before_era).Run();
+  }
+  if (status.ok()) status = WriteSummaries(db, change.summaries);
+  return status;
+}
+
+absl::Status ForgetBoot(Database* db, const NodeId& node, uint64_t age) {
+  return Statement(db, "DELETE FROM events WHERE node = ? AND age = ?").Bind(node).Bind(age).Run();
+}
+
+}  // namespace qure

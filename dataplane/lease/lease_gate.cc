@@ -1,0 +1,94 @@
+#include "dataplane/lease/lease_gate.h"
+
+#include <algorithm>
+
+#include "proto/mutation.h"
+
+namespace qure {
+
+void LeaseGate::OpenSolo(uint64_t stalls_known, uint64_t opening) {
+  state_.store(StateOf(opening, GateMode::kSolo), std::memory_order_release);
+  LiftStalls(
+      stalls_known);  // last: a stall that is lifted for the new opening must not open what is left of the old one
+}
+
+void LeaseGate::Shut() {
+  const uint64_t opening = state_.load(std::memory_order_relaxed) >> 2;
+  state_.store(StateOf(opening, GateMode::kShut), std::memory_order_release);
+}
+
+void LeaseGate::NoteControlAlive(MonoTime now) {
+  control_alive_ns_.store(now.ns, std::memory_order_release);
+  control_liveness_.store(control_liveness_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+bool LeaseGate::Bind(uint64_t opening, MonoTime until, Duration lease) {
+  // Before the mode: whoever sees the lease sees its end. While the gate is not under lease nobody looks at them.
+  if (mode() == GateMode::kLeased) return false;
+  until_ns_.store(until.ns, std::memory_order_release);
+  lease_ns_.store(lease.ns, std::memory_order_release);
+  uint64_t expected = StateOf(opening, GateMode::kSolo);
+  return state_.compare_exchange_strong(expected, StateOf(opening, GateMode::kLeased), std::memory_order_acq_rel);
+}
+
+bool LeaseGate::Leased(uint64_t opening) const {
+  return state_.load(std::memory_order_acquire) == StateOf(opening, GateMode::kLeased);
+}
+
+void LeaseGate::Extend(MonoTime until, Duration lease, uint64_t stalls_known) {
+  if (mode() != GateMode::kLeased) return;
+  until_ns_.store(std::max(until.ns, until_ns_.load(std::memory_order_relaxed)), std::memory_order_release);
+  lease_ns_.store(lease.ns, std::memory_order_release);
+  LiftStalls(stalls_known);
+}
+
+// A stall stays lifted: that the lease, or a listen, was good after it does not become untrue.
+void LeaseGate::LiftStalls(uint64_t known) {
+  uint64_t lifted = stalls_lifted_.load(std::memory_order_relaxed);
+  while (lifted < known && !stalls_lifted_.compare_exchange_weak(lifted, known, std::memory_order_acq_rel)) {
+  }
+}
+
+bool LeaseGate::MayTransmit(MonoTime now) const {
+  const GateMode mode_now = mode();
+  if (mode_now == GateMode::kShut) return false;
+  if (Mutated(Mutation::kDoNotGate)) return true;
+  if (stalls_lifted_.load(std::memory_order_acquire) != stalls()) return false;
+  if (mode_now == GateMode::kLeased && now.ns >= until_ns_.load(std::memory_order_acquire)) return false;
+  return now.ns - control_alive_ns_.load(std::memory_order_acquire) <= limits_.max_control_silence.ns;
+}
+
+Duration LeaseGate::MaxGap() const {
+  if (mode() != GateMode::kLeased) return limits_.max_gap;
+  return std::min(limits_.max_gap, Duration{lease_ns_.load(std::memory_order_acquire)} / 2);
+}
+
+Duration StallGuard::Gap(MonoTime clock, MonoTime tsc) const {
+  return std::max(clock - last_clock_, tsc - last_tsc_);
+}
+
+bool StallGuard::IsStall(MonoTime clock, MonoTime tsc) const {
+  const Duration max_gap = gate_->MaxGap();
+  if (Gap(clock, tsc) > max_gap) return true;
+  // What the clock has not seen prolongs the lease unnoticed. Between its 3/4 D and the deputy's D there is room for
+  // this much (D/8), drift included, and no more.
+  const Duration hidden = (tsc - last_tsc_) - (clock - last_clock_);
+  return hidden > max_gap / 4;
+}
+
+Duration StallGuard::Round(MonoTime clock, MonoTime tsc) {
+  const bool stall = started_ && IsStall(clock, tsc) && !Mutated(Mutation::kIgnoreStall);
+  const Duration gap = stall ? Gap(clock, tsc) : Duration{};
+  started_ = true;
+  last_clock_ = clock;
+  last_tsc_ = tsc;
+  if (stall) gate_->stalls_.fetch_add(1, std::memory_order_acq_rel);
+  return gap;
+}
+
+bool StallGuard::MayTransmit(MonoTime clock, MonoTime tsc) const {
+  const bool ignore = Mutated(Mutation::kIgnoreStall) || Mutated(Mutation::kDoNotGate);
+  return (ignore || !IsStall(clock, tsc)) && gate_->MayTransmit(clock);
+}
+
+}  // namespace qure

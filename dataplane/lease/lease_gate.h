@@ -1,0 +1,99 @@
+// The lease gate: whether a frame may leave from a service MAC at this instant. Asked just before transmit, for every
+// such frame. No DPDK, no clock: the simulator runs this very code.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "proto/time.h"
+
+namespace qure {
+
+enum class GateMode : uint8_t {
+  kShut,
+  kSolo,    // master without a deputy: nobody acts on this node's silence before a second has passed
+  kLeased,  // master with a deputy: only until the lease ends, see Heartbeater
+};
+
+struct GateLimits {
+  // A round of a worker that comes later than this is a stall. Under lease: half of D instead.
+  Duration max_gap = Milliseconds(100);
+  // A control thread that has not reported to be alive for longer has lost the role. A deputy waits longer than this
+  // before it acts on a hung control thread: Heartbeater's kControlDeath.
+  Duration max_control_silence = Seconds(1);
+};
+
+// Shared by the control thread and all workers.
+//
+// A stall, found by any worker, shuts the gate. Under lease it opens again by itself with the acknowledgement of a
+// heartbeat that was sent after the stall; solo only with the control thread's next OpenSolo, which names the stalls it
+// knew of when it began to listen for another master.
+class LeaseGate {
+ public:
+  explicit LeaseGate(GateLimits limits = {}) : limits_(limits) {}
+
+  // Control thread.
+  void OpenSolo(uint64_t stalls_known, uint64_t opening);
+  void Shut();
+  void NoteControlAlive(MonoTime now);  // "the control thread is alive"; at least every max_control_silence / 4
+
+  // The worker that runs the heartbeater.
+  // Solo → leased; false unless `opening` is the present one and solo.
+  bool Bind(uint64_t opening, MonoTime until, Duration lease);
+  bool Leased(uint64_t opening) const;  // `opening` is the present one and under lease
+  // Never shortens; lifts stalls that are known. Nothing unless under lease.
+  void Extend(MonoTime until, Duration lease, uint64_t stalls_known);
+
+  // Any thread.
+  GateMode mode() const { return ModeOf(state_.load(std::memory_order_acquire)); }
+  uint64_t stalls() const { return stalls_.load(std::memory_order_acquire); }
+  uint64_t control_liveness() const {
+    return control_liveness_.load(std::memory_order_acquire);
+  }  // number of Beat calls so far
+  bool MayTransmit(MonoTime now) const;
+
+ private:
+  friend class StallGuard;
+
+  // Opening and mode are one word: a Bind that comes late cannot catch a later opening.
+  static constexpr uint64_t StateOf(uint64_t opening, GateMode mode) {
+    return opening << 2 | static_cast<uint64_t>(mode);
+  }
+  static constexpr GateMode ModeOf(uint64_t state) { return static_cast<GateMode>(state & 3); }
+
+  void LiftStalls(uint64_t known);
+  Duration MaxGap() const;
+
+  const GateLimits limits_;
+  std::atomic<uint64_t> state_ = 0;    // written by the control thread; solo → leased by the heartbeater's worker
+  std::atomic<int64_t> until_ns_ = 0;  // end of the lease; written by the heartbeater's worker
+  std::atomic<int64_t> lease_ns_ = 0;  // D; written by the heartbeater's worker
+  std::atomic<int64_t> control_alive_ns_ = 0;   // written by the control thread
+  std::atomic<uint64_t> control_liveness_ = 0;  // written by the control thread
+  std::atomic<uint64_t> stalls_ = 0;            // counted by whichever worker stalled
+  std::atomic<uint64_t> stalls_lifted_ = 0;     // open only while equal to stalls_; written by both, only ever raised
+};
+
+// One per worker: watches that its loop goes round. Takes two clocks, because a hypervisor hides a pause from one of
+// them.
+class StallGuard {
+ public:
+  explicit StallGuard(LeaseGate* gate) : gate_(gate) {}
+
+  // Called at the start of each round. Returns the length of the stall that it found, or zero; a stall shuts the gate.
+  Duration Round(MonoTime clock, MonoTime tsc);
+
+  // Just before transmit: the gate is open and this round has not itself stood still.
+  bool MayTransmit(MonoTime clock, MonoTime tsc) const;
+
+ private:
+  Duration Gap(MonoTime clock, MonoTime tsc) const;
+  bool IsStall(MonoTime clock, MonoTime tsc) const;
+
+  LeaseGate* gate_;
+  bool started_ = false;
+  MonoTime last_clock_;
+  MonoTime last_tsc_;
+};
+
+}  // namespace qure

@@ -1,0 +1,59 @@
+#include "dataplane/pipeline/arp_responder.h"
+
+#include <algorithm>
+
+#include "dataplane/pipeline/host_delivery.h"
+#include "proto/net/arp.h"
+#include "proto/net/ethernet.h"
+
+namespace qure {
+
+namespace {
+
+Reason Reply(const ServiceAddress& service, ArpPacket* arp, EthernetHeader* ethernet) {
+  arp->operation = Be16(kArpReply);
+  arp->target_mac = arp->sender_mac;
+  arp->target_ip = arp->sender_ip;
+  arp->sender_mac = service.link_mac();
+  arp->sender_ip = service.address.v4();
+  ethernet->destination = arp->target_mac;
+  ethernet->source = service.mac;
+  return Reason::arp_reply;
+}
+
+}  // namespace
+
+Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
+  Frame& frame = batch->frames[index];
+  auto* ethernet = reinterpret_cast<EthernetHeader*>(frame.data);
+  auto* arp = reinterpret_cast<ArpPacket*>(frame.data + batch->parsed[index].network);
+
+  // RFC 1812 §3.3.2: a group address is nobody's link-layer address. But those of our services are.
+  if (arp->sender_mac.is_multicast() && !snapshot.IsServiceMac(arp->sender_mac)) return Reason::arp_sender_mismatch;
+  if (snapshot.Find(arp->sender_ip) !=
+      nullptr) {  // someone speaks as a service address: request, reply or announcement
+    batch->Emit({.kind = EventKind::kAddressUsed, .mac = arp->sender_mac, .ip = arp->sender_ip});
+    return Reason::arp_noted;
+  }
+  const ServiceAddress* asked = snapshot.Find(arp->target_ip);
+  const bool from_gateway = std::ranges::find(snapshot.gateways, IpAddress(arp->sender_ip)) != snapshot.gateways.end();
+  if (from_gateway) {
+    batch->Emit({.kind = EventKind::kNeighbor,
+                 .mac = arp->sender_mac,
+                 .to_service_mac = snapshot.IsServiceMac(ethernet->destination),
+                 .ip = arp->sender_ip});
+  }
+  if (asked != nullptr) {
+    if (!arp->is_request()) return Reason::arp_noted;
+    if (arp->is_probe()) {
+      batch->Emit({.kind = EventKind::kAddressProbed, .mac = arp->sender_mac, .ip = arp->target_ip});
+    }
+    if (asked->serving && !snapshot.draining) return Reply(*asked, arp, ethernet);
+    if (arp->is_probe()) return Reason::arp_noted;
+    batch->EmitOnce({.kind = EventKind::kAddressWanted, .mac = arp->sender_mac, .ip = arp->target_ip});
+    return Reason::not_serving;
+  }
+  return DeliverByMac(snapshot, index, batch);
+}
+
+}  // namespace qure

@@ -1,0 +1,249 @@
+#include "dataplane/pipeline/classifier.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "dataplane/pipeline/cluster_filter.h"
+#include "dataplane/pipeline/flow_classifier.h"
+#include "dataplane/pipeline/host_delivery.h"
+#include "dataplane/pipeline/return_path.h"
+#include "proto/dns/message.h"
+#include "proto/net/arp.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/icmp.h"
+#include "proto/net/ip.h"
+#include "proto/net/nd.h"
+#include "proto/net/tcp.h"
+#include "proto/net/udp.h"
+
+namespace qure {
+
+namespace {
+
+// Frames ahead whose first cache line is fetched: one line holds Ethernet, tag, IPv4 and the ports of TCP and UDP
+// (14 + 4 + 20 + 4 = 42 bytes), or Ethernet, tag and all of an IPv6 header (58 bytes).
+constexpr size_t kPrefetchAhead = 4;
+// From the UDP header into the second cache line, where the question of a DNS query goes on.
+constexpr size_t kToQuestion = 32;
+
+// Lane and reason in one word: two bytes side by side are stored one by one and read back together, which stalls.
+class Verdicts {
+ public:
+  constexpr Verdicts(Lane lane, Reason reason)
+      : packed_(static_cast<uint32_t>(lane) << 8 | static_cast<uint32_t>(reason)) {}
+  Lane lane() const { return static_cast<Lane>(packed_ >> 8); }
+  Reason reason() const { return static_cast<Reason>(packed_ & 0xff); }
+
+ private:
+  uint32_t packed_;
+};
+static_assert(kReasonCount <= 256);
+constexpr Verdicts Done(Reason reason) {
+  return {Lane::kDone, reason};
+}
+
+const ServiceAddress* FindByMac(const std::vector<ServiceAddress>& addresses, const MacAddress& mac) {
+  const auto found = std::ranges::find(addresses, mac, &ServiceAddress::mac);
+  return found == addresses.end() ? nullptr : &*found;
+}
+
+// Whether a frame from the LAN is sourced from one of our MACs. A service MAC is ours while we hold its address; from
+// the LAN it always tells that someone acts as its holder.
+bool IsOwnSource(const Snapshot& snapshot, const MacAddress& mac, Batch* batch) {
+  if (mac == snapshot.node_mac || mac == snapshot.node_mac_hop1 || mac == snapshot.lan_mac) return true;
+  const ServiceAddress* service = FindByMac(snapshot.addresses_v4, mac);
+  if (service == nullptr) service = FindByMac(snapshot.addresses_v6, mac);
+  if (service == nullptr) return false;
+  batch->EmitOnce({.kind = EventKind::kServiceMacSeen, .mac = mac, .ip = service->address});
+  return service->serving && !snapshot.draining;
+}
+
+// Ping and DNS from the gateway: answered in the fast path, or unsound.
+std::optional<Verdicts> ClassifyAnswerable(const Snapshot& snapshot, ConstBytes segment, uint8_t protocol, bool is_v6) {
+  if (protocol == (is_v6 ? kProtocolIcmpv6 : kProtocolIcmp)) {
+    const IcmpHeader* icmp = HeaderAt<IcmpHeader>(segment, 0);
+    if (icmp == nullptr) return Done(Reason::icmp_truncated);
+    const bool request = icmp->type == (is_v6 ? kIcmpv6EchoRequest : kIcmpEchoRequest) && icmp->code == 0;
+    if (request) return Verdicts{is_v6 ? Lane::kEcho6 : Lane::kEcho4, Reason::echo_reply};
+  }
+  if (protocol == kProtocolUdp && snapshot.dns != nullptr) {
+    const UdpHeader* udp = nullptr;
+    if (ParseError error = ParseUdp(segment, &udp)) return Done(*error);
+    if (udp->destination_port.value() == kDnsPort) {
+      __builtin_prefetch(segment.data() + kToQuestion);
+      return Verdicts{is_v6 ? Lane::kDns6 : Lane::kDns4, Reason::dns_answer};
+    }
+  }
+  return std::nullopt;
+}
+
+// What this node's kernel gets, unless its port is closed or its header unsound.
+Verdicts ClassifyLocal(const Snapshot& snapshot, ConstBytes segment, const IpView& view, bool is_v6) {
+  const Verdicts kernel{Lane::kHost, Reason::host_service};
+  uint16_t port = 0;
+  if (view.fragment) return kernel;  // the kernel reassembles
+  if (view.protocol == kProtocolUdp) {
+    const UdpHeader* udp = nullptr;
+    if (ParseError error = ParseUdp(segment, &udp)) return Done(*error);
+    port = udp->destination_port.value();
+  } else if (view.protocol == kProtocolTcp) {
+    const TcpHeader* tcp = nullptr;
+    if (ParseError error = ParseTcp(segment, &tcp)) return Done(*error);
+    port = tcp->destination_port.value();
+  } else {
+    const bool icmp = view.protocol == (is_v6 ? kProtocolIcmpv6 : kProtocolIcmp);
+    return icmp && segment.size() < sizeof(IcmpHeader) ? Done(Reason::icmp_truncated) : kernel;
+  }
+  if (snapshot.dns != nullptr && port == kDnsPort) return kernel;  // over TCP, in fragments: this node answers as well
+  const ServiceMap* services = snapshot.services.get();
+  const bool closed = services != nullptr && services->drop_others && services->Find(view.protocol, port, 0) == 0;
+  return closed ? Done(Reason::service_port_closed) : kernel;
+}
+
+// A packet to a service address.
+Verdicts ClassifyService(const Snapshot& snapshot, const ServiceAddress& service, const IpView& view, Entrance entrance,
+                         size_t index, Batch* batch) {
+  const bool is_v6 = service.address.is_v6();
+  const ConstBytes frame = batch->frames[index].bytes();
+  const ConstBytes segment = frame.subspan(view.transport, view.end - view.transport);
+  const bool held = entrance == Entrance::kService || entrance == Entrance::kGroupHeld;
+  if (held && !view.fragment && !view.options) {
+    if (const auto answer = ClassifyAnswerable(snapshot, segment, view.protocol, is_v6)) return *answer;
+  }
+  if (snapshot.balance != nullptr) {
+    ParseError error;
+    if (ClassifyFlow(snapshot, service, view, entrance, index, batch, &error))
+      return {Lane::kFlow, Reason::forward_flow};
+    if (error) return Done(*error);
+  }
+  return service.serving ? ClassifyLocal(snapshot, segment, view, is_v6) : Done(Reason::not_serving);
+}
+
+// By which of our MACs a packet to the service address came. Where all of them are the port's own, those who do not
+// hold the address can only have it from a peer, and keep it.
+Entrance EntranceOf(const Snapshot& snapshot, const ServiceAddress& service, const MacAddress& destination) {
+  if (destination.is_multicast()) return service.serving ? Entrance::kGroupHeld : Entrance::kGroup;
+  if (destination == service.mac && (service.serving || destination != snapshot.node_mac)) return Entrance::kService;
+  return destination == snapshot.node_mac_hop1 ? Entrance::kHop1 : Entrance::kHop0;
+}
+
+bool IsNeighborDiscovery(ConstBytes frame, const IpView& view) {
+  if (view.protocol != kProtocolIcmpv6 || view.fragment) return false;
+  const IcmpHeader* icmp = HeaderAt<IcmpHeader>(frame.first(view.end), view.transport);
+  return icmp != nullptr && (icmp->type == kNeighborSolicitation || icmp->type == kNeighborAdvertisement);
+}
+
+void Store(const IpView& view, Parsed* parsed) {
+  parsed->transport = view.transport;
+  parsed->end = view.end;
+}
+
+struct Destination {
+  MacAddress mac;
+  bool group = false;
+  bool service_mac = false;
+};
+
+// A packet whose frame is addressed to us alone.
+Verdicts ClassifyUnicast(const Snapshot& snapshot, size_t index, const IpView& view, bool is_v6, const Destination& to,
+                         Batch* batch) {
+  const uint8_t* header = batch->frames[index].data + batch->parsed[index].network;
+  const auto* ip4 = reinterpret_cast<const Ipv4Header*>(header);
+  const auto* ip6 = reinterpret_cast<const Ipv6Header*>(header);
+  const ServiceAddress* service = is_v6 ? snapshot.Find(ip6->destination) : snapshot.Find(ip4->destination);
+  if (service != nullptr) {
+    const Entrance entrance = EntranceOf(snapshot, *service, to.mac);
+    if (!service->serving && entrance == Entrance::kService) return Done(Reason::not_serving);
+    if (is_v6 && ip6->source.is_zero()) return Done(Reason::ip6_source);  // nobody to answer (RFC 4291 §2.5.2)
+    return ClassifyService(snapshot, *service, view, entrance, index, batch);
+  }
+  if (snapshot.balance != nullptr && snapshot.services->any_return_by_master && to.mac == snapshot.node_mac) {
+    const auto* ethernet = reinterpret_cast<const EthernetHeader*>(batch->frames[index].data);
+    IpView here = view;  // counted from the packet
+    here.end = static_cast<uint16_t>(view.end - batch->parsed[index].network);
+    if (view.transport != 0) here.transport = static_cast<uint16_t>(view.transport - batch->parsed[index].network);
+    const ConstBytes packet = batch->frames[index].bytes().subspan(batch->parsed[index].network);
+    const bool peer = snapshot.balance->IsPeer(ethernet->source);
+    if (peer && ReturnsByMaster(snapshot, packet, here, is_v6)) return {Lane::kReturn, Reason::return_service};
+  }
+  if (to.mac.is_multicast()) return Done(Reason::not_service_address);
+  return {Lane::kHost, Reason::host_node};  // refined by destination MAC in the lane
+}
+
+// An IP packet whose frame is addressed to us or to a group. `network` is the offset of its header; views count from
+// the frame.
+Verdicts ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const Destination& to, Batch* batch) {
+  const Frame& frame = batch->frames[index];
+  Parsed* parsed = &batch->parsed[index];
+  const ConstBytes packet = frame.bytes().subspan(parsed->network);
+  IpView view;
+  const ParseError error = is_v6 ? ParseIpv6(packet, &view) : ParseIpv4(packet, frame.ip_checksum_good, &view);
+  // 0.0.0.0 asks for an address (RFC 2131 §4.1): the kernel's affair, unless it comes to a service address.
+  if (error && (error != Reason::ip4_source || to.service_mac)) return Done(*error);
+  if (view.transport != 0) view.transport = static_cast<uint16_t>(view.transport + parsed->network);
+  view.end = static_cast<uint16_t>(view.end + parsed->network);
+  Store(view, parsed);
+
+  if (is_v6 && IsNeighborDiscovery(frame.bytes(), view)) return {Lane::kNeighbor, Reason::nd_noted};
+  if (!is_v6 && IsClusterDatagram(snapshot, frame, *parsed, view)) {
+    return {Lane::kCluster, Reason::cluster_message};
+  }
+  if (!to.group) return ClassifyUnicast(snapshot, index, view, is_v6, to, batch);
+  NoteGroupQuery(snapshot, index, is_v6, view, batch);
+  return {Lane::kHost, Reason::host_node};  // refined by destination MAC in the lane
+}
+
+Verdicts ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
+  const Frame& frame = batch->frames[index];
+  Parsed* parsed = &batch->parsed[index];
+  EthernetView ethernet;
+  if (ParseError error = ParseEthernet(frame.bytes(), &ethernet)) return Done(*error);
+  parsed->network = ethernet.length;
+  parsed->tagged = ethernet.tagged;
+  if (ethernet.vlan != snapshot.vlan || ethernet.ether_type == kEtherTypeVlan) return Done(Reason::vlan_foreign);
+  const MacAddress& destination = ethernet.header->destination;
+  Destination to{.mac = destination, .group = destination.is_multicast()};
+  if (IsOwnSource(snapshot, ethernet.header->source, batch)) {
+    // A machine with a copy of this node's identity has its MAC, and is to be heard: the boot ids differ.
+    const bool ip4 = to.group && ethernet.ether_type == kEtherTypeIpv4;
+    const bool cluster = ip4 && ClassifyIp(snapshot, index, false, to, batch).lane() == Lane::kCluster;
+    return cluster ? Verdicts{Lane::kCluster, Reason::cluster_message} : Done(Reason::own_frame);
+  }
+  to.service_mac = snapshot.IsServiceMac(destination);
+  if (to.service_mac) to.group = false;  // to all nodes, each by itself
+  const bool node_mac = destination == snapshot.node_mac || destination == snapshot.node_mac_hop1;
+  if (!to.group && !to.service_mac && !node_mac) {
+    const bool kernel = !snapshot.dedicated && destination == snapshot.lan_mac;
+    return Done(kernel ? Reason::kernel_owned : Reason::other_mac);
+  }
+
+  switch (ethernet.ether_type) {
+    case kEtherTypeArp: {
+      const ArpPacket* arp = nullptr;
+      if (ParseError error = ParseArp(frame.bytes().subspan(parsed->network), &arp)) return Done(*error);
+      return {Lane::kArp, Reason::arp_noted};
+    }
+    case kEtherTypeIpv4:
+      return ClassifyIp(snapshot, index, false, to, batch);
+    case kEtherTypeIpv6:
+      return ClassifyIp(snapshot, index, true, to, batch);
+    default:
+      return {Lane::kHost, Reason::host_node};
+  }
+}
+
+}  // namespace
+
+void Classify(const Snapshot& snapshot, Batch* batch) {
+  const size_t count = batch->count;
+  for (size_t i = 0; i < count && i < kPrefetchAhead; ++i) __builtin_prefetch(batch->frames[i].data);
+  for (size_t i = 0; i < count; ++i) {
+    if (i + kPrefetchAhead < count) __builtin_prefetch(batch->frames[i + kPrefetchAhead].data);
+    batch->parsed[i] = {};
+    const Verdicts verdicts = ClassifyFrame(snapshot, i, batch);
+    batch->lanes[i] = verdicts.lane();
+    batch->reasons[i] = verdicts.reason();
+  }
+}
+
+}  // namespace qure

@@ -1,0 +1,13 @@
+// Decides for each frame from the LAN whose it is and which stage works on it. The only place where frames are parsed
+// from the outside in; a stage uses the offsets found here.
+#pragma once
+
+#include "dataplane/pipeline/frame.h"
+#include "proto/snapshot.h"
+
+namespace qure {
+
+// Fills parsed, lanes and, where nothing is left to do, reasons of the whole batch.
+void Classify(const Snapshot& snapshot, Batch* batch);
+
+}  // namespace qure

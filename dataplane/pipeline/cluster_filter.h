@@ -1,0 +1,28 @@
+// Which frames are the cluster's own talk, and whose they are. Nothing in them is believed here: an envelope is opened
+// by the heartbeater or the control core.
+#pragma once
+
+#include "dataplane/pipeline/frame.h"
+#include "proto/cluster/datagram.h"
+#include "proto/net/ip.h"
+#include "proto/snapshot.h"
+
+namespace qure {
+
+// The IPv4 packet at `parsed.network` is UDP to the cluster's port and to the group, the broadcast address or this
+// node; `view` as the parser made it, with offsets in the frame.
+bool IsClusterDatagram(const Snapshot& snapshot, const Frame& frame, const Parsed& parsed, const IpView& view);
+
+// cluster_heartbeat or cluster_message. The UDP checksum is not looked at: the envelope's tag covers more.
+Reason SortClusterDatagram(const Frame& frame, const Parsed& parsed);
+
+// The UDP payload of a cluster datagram.
+ConstBytes ClusterPayload(ConstBytes frame, uint16_t transport);
+
+// What the control thread is told of a cluster message; offsets as the parser made them.
+Datagram ClusterDatagram(ConstBytes frame, uint16_t network, uint16_t transport);
+
+// Tells the control thread of an IGMP or MLD query.
+void NoteGroupQuery(const Snapshot& snapshot, size_t index, bool is_v6, const IpView& view, Batch* batch);
+
+}  // namespace qure

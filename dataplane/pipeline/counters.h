@@ -1,0 +1,45 @@
+// What a worker has done. Written by its worker alone, read by anyone at any time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "proto/counter.h"
+#include "proto/dns/query_log.h"
+#include "proto/flow.h"
+#include "proto/reason.h"
+
+namespace qure {
+
+struct PortCounters {
+  Counter rx_frames;
+  Counter rx_bytes;
+  Counter tx_frames;
+  Counter tx_bytes;
+};
+
+struct alignas(64) WorkerCounters {
+  // Where a frame came in, by reason; control frames are counted with the LAN.
+  std::array<Counter, kReasonCount> lan_reasons;
+  std::array<Counter, kReasonCount> host_reasons;
+  PortCounters lan;
+  PortCounters host;
+  Counter rounds;       // turns of the loop
+  Counter busy_rounds;  // with at least one frame
+  Counter sleeps;
+  Counter sleep_ns;
+  Counter stalls;
+  Counter events_lost;  // the ring to the control thread was full
+  DnsQueryLog dns;      // of the queries that the packet path has dealt with
+  Gauge flows;          // in the worker's table; these five are FlowTableCounts, as of the last tick
+  Gauge flows_inserted;
+  Gauge flows_expired;
+  Gauge flows_displaced;
+  Gauge flows_refused;
+  Gauge flow_round;                             // Balance::report_round up to which every flow of ours was looked at
+  std::array<Gauge, kMaxNodes> flows_by_owner;  // as of the last pass over the table
+  // All that arrived in this worker's receive queue before this time has been received.
+  Gauge received_before_ns;
+};
+
+}  // namespace qure

@@ -1,0 +1,166 @@
+#include "dataplane/pipeline/dns_responder.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "dataplane/pipeline/answer.h"
+#include "proto/dns/answer.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ip.h"
+#include "proto/net/udp.h"
+
+namespace qure {
+
+namespace {
+
+constexpr size_t kCacheLine = 64;
+constexpr size_t kEntryLines = 3;  // of a name with few records
+
+// What becomes of an answer under the rate limit. Clients that are known to be who they say are spared: those with a
+// cookie, and those whose answers do not leave the LAN.
+void Limit(const Snapshot& snapshot, const IpAddress& client, const Flows& flows, uint8_t* message, DnsReply* reply) {
+  const DnsRateLimit& limit = snapshot.dns_limit;
+  if (flows.answers == nullptr || limit.rate == 0 || reply->client_proven) return;
+  const DnsLimiter::Fate fate = flows.answers->Judge(limit, client, reply->reason, reply->subject, flows.now);
+  if (fate == DnsLimiter::Fate::kSend) return;
+  if (std::ranges::any_of(snapshot.networks, [&](const IpPrefix& lan) { return Contains(lan, client); })) return;
+  if (fate == DnsLimiter::Fate::kDrop) {
+    reply->reason = Reason::dns_limited;
+  } else if (reply->length != reply->records + reply->opt) {  // an error is empty already: there is nothing to take
+    *reply = TruncateDns(*reply, message);
+    reply->reason = Reason::dns_slipped;
+  }
+}
+
+// Common to both families: silence where a reply could loop, then the answer over the query and the UDP header turned
+// around. The checksum is left zero.
+Reason AnswerUdp(const Snapshot& snapshot, const DnsClient& client, const Flows& flows, size_t index, Batch* batch) {
+  Frame* const frame = &batch->frames[index];
+  const Parsed& parsed = batch->parsed[index];
+  auto* udp = reinterpret_cast<UdpHeader*>(frame->data + parsed.transport);
+  const uint16_t port = udp->source_port.value();
+  if (port == kDnsPort || port == 0) return Reason::dns_reflection;
+  const uint16_t start = static_cast<uint16_t>(parsed.transport + sizeof(UdpHeader));
+  uint8_t* const message = frame->data + start;
+  const uint16_t capacity = static_cast<uint16_t>(frame->length + frame->tailroom - start);
+  const uint16_t length = static_cast<uint16_t>(udp->length.value() - sizeof(UdpHeader));
+  DnsReply reply = AnswerDns(*snapshot.dns, client, message, length, capacity, batch->dns[index]);
+  if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply.reason;
+  Limit(snapshot, client.address, flows, message, &reply);
+  if (flows.queries != nullptr) {
+    const DnsAsked asked = QuestionIn(reply, message);
+    flows.queries->Note(snapshot.dns_log_every, client.address, asked.name, asked.type, reply.reason);
+  }
+  if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply.reason;
+
+  std::swap(udp->source_port, udp->destination_port);
+  udp->length = Be16(static_cast<uint16_t>(sizeof(UdpHeader) + reply.length));
+  udp->checksum = Be16();
+  const uint16_t end = static_cast<uint16_t>(start + reply.length);
+  frame->tailroom = static_cast<uint16_t>(frame->length + frame->tailroom - end);
+  frame->length = end;
+  return reply.reason;
+}
+
+uint32_t UnixTime(const Snapshot& snapshot, FlowTime now) {
+  return static_cast<uint32_t>(snapshot.unix_at_zero + SecondsOf(now));
+}
+
+IpAddress SourceOf(const Batch& batch, size_t index) {
+  const uint8_t* const ip = batch.frames[index].data + batch.parsed[index].network;
+  if (batch.lanes[index] == Lane::kDns4) return reinterpret_cast<const Ipv4Header*>(ip)->source;
+  return reinterpret_cast<const Ipv6Header*>(ip)->source;
+}
+
+// Up to the bucket of the name, whose entry is looked at when the buckets of all others are on their way, too.
+DnsLookahead LookAhead(const DnsZones& zones, ConstBytes message) {
+  const ConstBytes name = DnsQuestionName(message);
+  if (name.empty()) return {};
+  DnsLookahead ahead = {.name_length = static_cast<uint16_t>(name.size())};
+  const DnsNameView view(name.data(), name.size());
+  ahead.zone = zones.Find(view);
+  if (ahead.zone == nullptr) return ahead;
+  ahead.hash = ahead.zone->Hash(view);
+  __builtin_prefetch(ahead.zone->BucketOf(ahead.hash));
+  return ahead;
+}
+
+// A computed checksum of zero is sent as all ones (RFC 768).
+Be16 UdpChecksum(Be16 computed) {
+  return computed == Be16() ? Be16(0xffff) : computed;
+}
+
+}  // namespace
+
+Reason RespondDns4(const Snapshot& snapshot, const Flows& flows, size_t index, Batch* batch) {
+  Frame& frame = batch->frames[index];
+  const Parsed& parsed = batch->parsed[index];
+  auto* ip = reinterpret_cast<Ipv4Header*>(frame.data + parsed.network);
+  auto* udp = reinterpret_cast<UdpHeader*>(frame.data + parsed.transport);
+  const ConstBytes query(frame.data + parsed.transport, udp->length.value());
+  if (!frame.l4_checksum_good && udp->checksum != Be16() &&  // zero: the sender made none (RFC 768)
+      TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
+    return Reason::udp_checksum;
+  }
+  const DnsClient client = {.address = ip->source, .time = UnixTime(snapshot, flows.now)};
+  const Reason reason = AnswerUdp(snapshot, client, flows, index, batch);
+  if (VerdictOf(reason) != Verdict::kAnswer) return reason;
+
+  TurnEthernet(snapshot.Find(ip->destination)->mac, &frame);
+  std::swap(ip->source, ip->destination);
+  ip->total_length = Be16(static_cast<uint16_t>(frame.length - parsed.network));
+  ip->time_to_live = kAnswerHops;
+  ip->checksum = Be16();
+  ip->checksum = Ipv4HeaderChecksum({frame.data + parsed.network, ip->header_length()});
+  const ConstBytes segment(frame.data + parsed.transport, udp->length.value());
+  udp->checksum = UdpChecksum(TransportChecksum(ip->source, ip->destination, kProtocolUdp, segment));
+  return reason;
+}
+
+Reason RespondDns6(const Snapshot& snapshot, const Flows& flows, size_t index, Batch* batch) {
+  Frame& frame = batch->frames[index];
+  const Parsed& parsed = batch->parsed[index];
+  auto* ip = reinterpret_cast<Ipv6Header*>(frame.data + parsed.network);
+  auto* udp = reinterpret_cast<UdpHeader*>(frame.data + parsed.transport);
+  const ConstBytes query(frame.data + parsed.transport, udp->length.value());
+  if (udp->checksum == Be16()) return Reason::udp_checksum;  // not optional over IPv6 (RFC 8200 §8.1)
+  if (!frame.l4_checksum_good && TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
+    return Reason::udp_checksum;
+  }
+  const DnsClient client = {.address = ip->source, .time = UnixTime(snapshot, flows.now)};
+  const Reason reason = AnswerUdp(snapshot, client, flows, index, batch);
+  if (VerdictOf(reason) != Verdict::kAnswer) return reason;
+
+  TurnEthernet(snapshot.Find(ip->destination)->mac, &frame);
+  std::swap(ip->source, ip->destination);
+  ip->payload_length = udp->length;
+  ip->hop_limit = kAnswerHops;
+  const ConstBytes segment(frame.data + parsed.transport, udp->length.value());
+  udp->checksum = UdpChecksum(TransportChecksum(ip->source, ip->destination, kProtocolUdp, segment));
+  return reason;
+}
+
+void LookAheadDns(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
+  std::array<uint8_t, kBurst> queries;
+  size_t count = 0;
+  for (size_t i = 0; i < batch->count; ++i) {
+    if (batch->lanes[i] != Lane::kDns4 && batch->lanes[i] != Lane::kDns6) continue;
+    const size_t message = batch->parsed[i].transport + sizeof(UdpHeader);
+    batch->dns[i] = LookAhead(snapshot.dns->zones, batch->frames[i].bytes().subspan(message));
+    if (batch->dns[i].zone != nullptr) queries[count++] = static_cast<uint8_t>(i);
+  }
+  const auto found = std::span(queries).first(count);
+  if (flows.answers != nullptr) {
+    for (const uint8_t i : found) {  // mostly there is an answer, and it is the name's own
+      __builtin_prefetch(flows.answers->BucketsOf(SourceOf(*batch, i), Reason::dns_answer, batch->dns[i].hash));
+    }
+  }
+  // Nothing else is between these: as many as possible are to wait at the same time.
+  for (const uint8_t i : found) {
+    const uint8_t* const entry = batch->dns[i].zone->EntryOf(batch->dns[i].hash);
+    for (size_t line = 0; line < kEntryLines; ++line) __builtin_prefetch(entry + line * kCacheLine);
+  }
+}
+
+}  // namespace qure

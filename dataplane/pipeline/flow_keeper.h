@@ -1,0 +1,78 @@
+// What a worker does for its flow table beside forwarding: forgets idle flows, tells the control thread of those that
+// this node owns though the Maglev lookup table names another, learns such flows of others, watches for heavy hitters,
+// and counts who has the most. It also keeps what is to be remembered of packets that are of no flow.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "dataplane/pipeline/counters.h"
+#include "dataplane/pipeline/flow_lookup.h"
+#include "dataplane/pipeline/flow_table.h"
+#include "dataplane/pipeline/forwarder.h"
+#include "dataplane/pipeline/heavy_hitter_detector.h"
+#include "dataplane/pipeline/top_watch.h"
+#include "proto/flow.h"
+#include "proto/snapshot.h"
+
+namespace qure {
+
+// A pinned flow: a active flow whose owner is not the one that the current Maglev lookup table names.
+struct PinnedFlow {
+  FlowKey key;
+  uint32_t owner = kSelfSlot;  // a NodeSlot
+};
+
+struct FlowOptions {
+  size_t flows = 262'144;  // room in the table
+  uint64_t seed = 0;       // of its hash
+  uint32_t workers = 1;    // that the flows of one remote address are spread over
+  // To the control thread: a flow that this node owns. False: no room, tell it again.
+  std::function<bool(const PinnedFlow&)> report;
+  FlowLookup* question = nullptr;
+};
+
+class FlowKeeper {
+ public:
+  FlowKeeper(const FlowOptions& options, WorkerCounters* counters);
+
+  Flows At(MonoTime now) {
+    return {.table = &table_,
+            .heavy_hitters = &heavy_hitters_,
+            .requests = &requests_,
+            .answers = &answers_,
+            .queries = &counters_->dns,
+            .now = FlowTimeOf(now)};
+  }
+
+  // Once a round. True if there is something for the control thread.
+  bool Round(MonoTime now, const Snapshot& snapshot);
+  // The control thread says which flow another node owns.
+  void Learn(MonoTime now, const PinnedFlow& lesson);
+  // HeavyHitters that were seen since the last call; valid until the next one.
+  const std::vector<HeavyHitterSighting>& TakeSightings() { return heavy_hitters_.Take(); }
+
+ private:
+  void Answer(FlowTime now);
+  bool Sweep(FlowTime now, const Snapshot& snapshot);
+  void Visit(const Snapshot& snapshot, FlowEntry* entry);
+  void CountUp();
+
+  const FlowOptions options_;
+  WorkerCounters* const counters_;
+  FlowTable table_;
+  HeavyHitterDetector heavy_hitters_;
+  RequestWatch requests_;
+  DnsLimiter answers_;
+  TopWatch top_;
+  FlowTime swept_;
+  size_t due_ = 0;         // buckets to sweep
+  uint8_t round_ = 0;      // of reports
+  size_t left_ = 0;        // buckets to look at until all were, in this round, and nothing was left out
+  bool reported_ = false;  // something, since the last look
+  bool refused_ = false;   // a report, for want of room, since the last look
+  std::array<uint32_t, kMaxNodes> tally_{};  // flows by owner in the pass under way
+};
+
+}  // namespace qure

@@ -1,0 +1,107 @@
+// A frame in a contiguous buffer, as the packet path sees it: an mbuf in the appliance, plain memory in tests, fuzzers
+// and `explain`.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "proto/bytes.h"
+#include "proto/dns/lookahead.h"
+#include "proto/event.h"
+#include "proto/flow.h"
+#include "proto/reason.h"
+
+namespace qure {
+
+struct Frame {
+  uint8_t* data = nullptr;
+  uint16_t length = 0;
+  uint16_t headroom = 0;          // bytes before data that may be used
+  uint16_t tailroom = 0;          // bytes behind data + length that may be used
+  bool ip_checksum_good = false;  // the port has verified the IPv4 header checksum
+  bool l4_checksum_good = false;  // the port has verified the UDP or TCP checksum
+
+  ConstBytes bytes() const { return {data, length}; }
+  MutableBytes mutable_bytes() { return {data, length}; }
+
+  // Removes or inserts the 802.1Q tag behind the MAC addresses. Push returns false without headroom. Pop needs a tagged
+  // frame.
+  bool PushVlan(uint16_t id);
+  void PopVlan();
+};
+
+// Where things are in a frame of one of our addresses: found once by the classifier, used by the stages.
+struct Parsed {
+  uint16_t network = 0;    // offset of the ARP, IPv4 or IPv6 header
+  uint16_t transport = 0;  // offset of the ICMP, UDP or TCP header; 0 if there is none (ARP, later fragments)
+  uint16_t end = 0;        // offset behind the IP packet; link-layer padding follows
+  bool tagged = false;
+};
+
+// How a frame to a service came.
+enum class Entrance : uint8_t {
+  kService,    // from the gateway, to the holder of the address
+  kGroup,      // from the gateway, to all nodes
+  kGroupHeld,  // the same, at the holder of the address
+  kHop0,       // from a peer
+  kHop1,       // from a peer, and not to be passed on
+};
+constexpr bool IsGroup(Entrance entrance) {
+  return entrance == Entrance::kGroup || entrance == Entrance::kGroupHeld;
+}
+
+// What a packet says about its flow.
+enum class FlowSign : uint8_t {
+  kOpens,          // TCP SYN, or UDP, which may always be the first
+  kGoesOn,         // TCP
+  kEnds,           // TCP FIN or RST
+  kError,          // an ICMP error about it
+  kLaterFragment,  // no ports: the key is that of the fragmented datagram
+};
+
+// A packet of a service on its way to the flow's owner.
+struct FlowFacts {
+  FlowKey key;
+  Entrance entrance = Entrance::kService;
+  FlowSign sign = FlowSign::kOpens;
+  uint8_t service = 0;  // number in ServiceMap
+  bool first_fragment = false;
+  // Of a fragment: the datagram's. Otherwise, at a group entrance: of a request that is repeated until it is answered,
+  // the sequence number of a SYN, or that of a DNS query; 0: of no such request.
+  uint32_t id = 0;
+};
+
+// What a stage has to do with a frame. kDone: the reason is already final.
+enum class Lane : uint8_t { kDone, kArp, kNeighbor, kEcho4, kEcho6, kDns4, kDns6, kCluster, kFlow, kReturn, kHost };
+
+inline constexpr size_t kBurst = 32;
+
+// A burst on its way through the pipeline. The arrays run in parallel.
+struct Batch {
+  size_t count = 0;
+  std::array<Frame, kBurst> frames;
+  std::array<Parsed, kBurst> parsed;
+  std::array<FlowFacts, kBurst> flows;   // of frames in the lane kFlow
+  std::array<DnsLookahead, kBurst> dns;  // of frames in the lanes kDns4 and kDns6
+  std::array<Lane, kBurst> lanes;
+  std::array<Reason, kBurst> reasons;
+
+  // For the control thread. More than fit in one burst are lost: whatever they tell is repeated on the wire.
+  static constexpr size_t kMaxEvents = 8;
+  size_t event_count = 0;
+  std::array<Event, kMaxEvents> events;
+
+  void Emit(const Event& event) {
+    if (event_count < kMaxEvents) events[event_count++] = event;
+  }
+  // Of what others may repeat at will: once per burst, so that it does not heavy hitter out the rest.
+  void EmitOnce(const Event& event) {
+    for (size_t i = 0; i < event_count; ++i) {
+      if (events[i].kind == event.kind && events[i].ip == event.ip) return;
+    }
+    Emit(event);
+  }
+};
+
+}  // namespace qure

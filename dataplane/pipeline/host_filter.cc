@@ -1,0 +1,77 @@
+#include "dataplane/pipeline/host_filter.h"
+
+#include "dataplane/pipeline/return_path.h"
+#include "proto/net/arp.h"
+#include "proto/net/checksum.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/ip.h"
+#include "proto/net/nd.h"
+
+namespace qure {
+
+namespace {
+
+Reason FilterArp(const Snapshot& snapshot, Frame* frame) {
+  const ArpPacket* sound = nullptr;
+  if (ParseError error = ParseArp(frame->bytes().subspan(sizeof(EthernetHeader)), &sound)) return *error;
+  auto* arp = const_cast<ArpPacket*>(sound);
+  // A probe or announcement for a service address is the dataplane's to make.
+  if (arp->is_probe() && snapshot.Find(arp->target_ip) != nullptr) return Reason::host_arp_blocked;
+  if (snapshot.Find(arp->sender_ip) == nullptr) return Reason::lan_host;
+  // A request for another service address would become a probe for it.
+  if (!arp->is_request() || snapshot.Find(arp->target_ip) != nullptr) return Reason::host_arp_blocked;
+  arp->sender_ip = {};
+  return Reason::lan_arp_anonymous;
+}
+
+Reason FilterNeighbor(const Snapshot& snapshot, uint16_t transport, uint16_t end, Frame* frame) {
+  auto* ip = reinterpret_cast<Ipv6Header*>(frame->data + sizeof(EthernetHeader));
+  NeighborView view;
+  if (ParseError error = ParseNeighbor(*ip, {frame->data + transport, frame->data + end}, &view)) return *error;
+  const bool from_service = snapshot.Find(ip->source) != nullptr;
+  const bool about_service = snapshot.Find(view.message->target) != nullptr;
+  if (view.message->type == kNeighborAdvertisement) {
+    return from_service || about_service ? Reason::host_nd_blocked : Reason::lan_host;
+  }
+  if (view.dad && about_service) return Reason::host_nd_blocked;
+  if (!from_service) return Reason::lan_host;
+  const Ipv6Address link_local = LinkLocalFromMac(snapshot.node_mac);
+  auto* message = reinterpret_cast<NeighborMessage*>(frame->data + transport);
+  message->checksum = UpdateChecksum(message->checksum, ip->source.bytes, link_local.bytes);
+  ip->source = link_local;
+  return Reason::lan_nd_anonymous;
+}
+
+Reason FilterIpv6(const Snapshot& snapshot, const Flows& flows, Frame* frame) {
+  IpView view;
+  if (ParseError error = ParseIpv6(frame->bytes().subspan(sizeof(EthernetHeader)), &view)) return *error;
+  if (view.protocol != kProtocolIcmpv6 || view.fragment) return SendReply(snapshot, flows, /*is_v6=*/true, frame);
+  const auto transport = static_cast<uint16_t>(sizeof(EthernetHeader) + view.transport);
+  const auto end = static_cast<uint16_t>(sizeof(EthernetHeader) + view.end);
+  if (transport >= end) return Reason::lan_host;
+  const uint8_t type = frame->data[transport];
+  if (type != kNeighborSolicitation && type != kNeighborAdvertisement) {
+    return SendReply(snapshot, flows, /*is_v6=*/true, frame);
+  }
+  return FilterNeighbor(snapshot, transport, end, frame);
+}
+
+}  // namespace
+
+Reason FilterHostFrame(const Snapshot& snapshot, const Flows& flows, Frame* frame) {
+  EthernetView ethernet;
+  if (ParseError error = ParseEthernet(frame->bytes(), &ethernet)) return *error;
+  if (ethernet.tagged) return Reason::vlan_foreign;  // the LAN's tag is ours to add
+  const MacAddress& source = ethernet.header->source;
+  if (source != snapshot.node_mac && snapshot.IsServiceMac(source)) return Reason::host_source_mac;
+
+  Reason reason = Reason::lan_host;
+  if (ethernet.ether_type == kEtherTypeArp) reason = FilterArp(snapshot, frame);
+  if (ethernet.ether_type == kEtherTypeIpv4) reason = SendReply(snapshot, flows, /*is_v6=*/false, frame);
+  if (ethernet.ether_type == kEtherTypeIpv6) reason = FilterIpv6(snapshot, flows, frame);
+  const bool leaves = VerdictOf(reason) == Verdict::kLan || VerdictOf(reason) == Verdict::kAnswer;
+  if (leaves && snapshot.vlan != 0 && !frame->PushVlan(snapshot.vlan)) return Reason::no_room;
+  return reason;
+}
+
+}  // namespace qure

@@ -1,0 +1,89 @@
+#include "dataplane/pipeline/pipeline.h"
+
+#include "dataplane/pipeline/arp_responder.h"
+#include "dataplane/pipeline/classifier.h"
+#include "dataplane/pipeline/cluster_filter.h"
+#include "dataplane/pipeline/dns_responder.h"
+#include "dataplane/pipeline/host_delivery.h"
+#include "dataplane/pipeline/host_filter.h"
+#include "dataplane/pipeline/icmp_responder.h"
+#include "dataplane/pipeline/nd_responder.h"
+#include "dataplane/pipeline/return_path.h"
+#include "proto/net/ethernet.h"
+
+namespace qure {
+
+namespace {
+
+// A packet to a held service address keeps its reason; any other frame goes where its destination MAC says.
+Reason Deliver(const Snapshot& snapshot, size_t index, Batch* batch) {
+  if (batch->reasons[index] == Reason::host_service) return DeliverToHost(snapshot, index, Reason::host_service, batch);
+  return DeliverByMac(snapshot, index, batch);
+}
+
+// An answer made in place while the address is being handed over: from the node MAC, which needs no lease and does not
+// pull the switch's entry back.
+Reason AnswerFrom(const Snapshot& snapshot, Reason reason, Frame* frame) {
+  if (!snapshot.draining || VerdictOf(reason) != Verdict::kAnswer) return reason;
+  reinterpret_cast<EthernetHeader*>(frame->data)->source = snapshot.node_mac;
+  return Reason::drain_answer;
+}
+
+// A DNS query that was answered in place, or that this node has to ask another server.
+Reason FinishDns(const Snapshot& snapshot, Reason reason, size_t index, Batch* batch) {
+  if (reason == Reason::dns_forwarded) return DeliverToHost(snapshot, index, reason, batch);
+  return AnswerFrom(snapshot, reason, &batch->frames[index]);
+}
+
+Reason RunStage(const Snapshot& snapshot, const Flows& flows, Lane lane, size_t index, Batch* batch) {
+  switch (lane) {
+    case Lane::kDone:
+      break;
+    case Lane::kArp:
+      return RespondArp(snapshot, index, batch);
+    case Lane::kNeighbor:
+      return RespondNeighbor(snapshot, index, batch);
+    case Lane::kEcho4:
+      return AnswerFrom(snapshot, RespondEcho4(snapshot, index, batch), &batch->frames[index]);
+    case Lane::kEcho6:
+      return AnswerFrom(snapshot, RespondEcho6(snapshot, index, batch), &batch->frames[index]);
+    case Lane::kDns4:
+      return FinishDns(snapshot, RespondDns4(snapshot, flows, index, batch), index, batch);
+    case Lane::kDns6:
+      return FinishDns(snapshot, RespondDns6(snapshot, flows, index, batch), index, batch);
+    case Lane::kCluster:
+      return SortClusterDatagram(batch->frames[index], batch->parsed[index]);
+    case Lane::kFlow:  // all of them were forwarded before
+      break;
+    case Lane::kReturn: {
+      Frame* const frame = &batch->frames[index];
+      const uint16_t network = batch->parsed[index].network;
+      return ReturnToGateway(snapshot, frame->data[network] >> 4 == 6, network, frame);
+    }
+    case Lane::kHost:
+      return Deliver(snapshot, index, batch);
+  }
+  return batch->reasons[index];
+}
+
+}  // namespace
+
+void ProcessLan(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
+  batch->event_count = 0;
+  Classify(snapshot, batch);
+  if (snapshot.balance != nullptr) ForwardFlows(snapshot, flows, batch);
+  if (snapshot.dns != nullptr) LookAheadDns(snapshot, flows, batch);
+  for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = RunStage(snapshot, flows, batch->lanes[i], i, batch);
+}
+
+void ProcessHost(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
+  batch->event_count = 0;
+  for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = FilterHostFrame(snapshot, flows, &batch->frames[i]);
+}
+
+Reason ProcessControl(const Snapshot& snapshot, bool answer, Frame* frame) {
+  if (snapshot.vlan != 0 && !frame->PushVlan(snapshot.vlan)) return Reason::no_room;
+  return answer ? Reason::control_announce : Reason::control_frame;
+}
+
+}  // namespace qure

@@ -1,0 +1,20 @@
+// A cluster datagram as a worker received it, before anything in it is believed.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "proto/net/address.h"
+
+namespace qure {
+
+enum class Delivery : uint8_t { kUnicast, kMulticast, kBroadcast };
+
+struct Datagram {
+  MacAddress mac;       // source of the frame
+  Ipv4Address address;  // source of the packet
+  Delivery delivery = Delivery::kUnicast;
+  std::vector<uint8_t> payload;  // of UDP: an envelope
+};
+
+}  // namespace qure

@@ -1,0 +1,143 @@
+#include "proto/net/mld.h"
+
+#include <array>
+
+#include "proto/net/checksum.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/ip.h"
+
+namespace qure {
+namespace {
+
+constexpr uint8_t kHopByHop = 0;
+constexpr uint8_t kHopLimit = 1;
+constexpr uint8_t kPad1 = 0;         // RFC 8200 §4.2
+constexpr uint8_t kRouterAlert = 5;  // RFC 2711 §2.1
+
+// Router alert with the value for MLD, and two bytes of padding.
+struct AlertHeader {
+  uint8_t next_header;
+  uint8_t length;  // in units of 8 bytes, not counting the first
+  std::array<uint8_t, 6> options;
+};
+static_assert(sizeof(AlertHeader) == 8);
+constexpr std::array<uint8_t, 6> kAlertOptions{kRouterAlert, 2, 0, 0, 1, 0};
+
+// A query of version 1, and how one of version 2 begins (RFC 3810 §5.1).
+struct Query {
+  uint8_t type;
+  uint8_t code;
+  Be16 checksum;
+  Be16 max_response_code;
+  Be16 reserved;
+  Ipv6Address group;
+};
+static_assert(sizeof(Query) == 24);
+
+struct QueryTail {
+  uint8_t flags;
+  uint8_t interval_code;
+  Be16 source_count;
+};
+static_assert(sizeof(QueryTail) == 4);
+
+// RFC 3810 §5.2
+struct ReportHeader {
+  uint8_t type;
+  uint8_t reserved;
+  Be16 checksum;
+  Be16 reserved2;
+  Be16 record_count;
+};
+static_assert(sizeof(ReportHeader) == 8);
+
+struct Record {
+  uint8_t type;
+  uint8_t auxiliary_length;
+  Be16 source_count;
+  Ipv6Address group;
+};
+static_assert(sizeof(Record) == 20);
+
+// Whether the hop-by-hop header at the front of `payload` has a router alert for MLD.
+bool HasRouterAlert(ConstBytes payload) {
+  if (payload.size() < 8) return false;
+  const size_t end = 8 + payload[1] * size_t{8};
+  if (end > payload.size()) return false;
+  const ConstBytes options = payload.first(end);
+  for (size_t at = 2; at < end;) {
+    if (options[at] == kPad1) {
+      ++at;
+      continue;
+    }
+    if (end - at < 2 || end - at - 2 < options[at + 1]) return false;
+    const ConstBytes value = options.subspan(at + 2, options[at + 1]);
+    if (options[at] == kRouterAlert) return value.size() == 2 && value[0] == 0 && value[1] == 0;
+    at += 2 + value.size();
+  }
+  return false;
+}
+
+// The ICMPv6 message in `packet`, if it may be one of MLD to us (RFC 3810 §6.2).
+ConstBytes IcmpOf(ConstBytes packet) {
+  IpView view;
+  if (ParseIpv6(packet, &view) || view.protocol != kProtocolIcmpv6 || view.fragment) return {};
+  const auto& ip = *HeaderAt<Ipv6Header>(packet, 0);
+  if (ip.hop_limit != kHopLimit || !ip.source.is_link_local() || ip.next_header != kHopByHop) return {};
+  if (!HasRouterAlert(packet.first(view.end).subspan(sizeof(Ipv6Header)))) return {};
+  const ConstBytes icmp = packet.first(view.end).subspan(view.transport);
+  const bool sound = TransportChecksum(ip.source, ip.destination, kProtocolIcmpv6, icmp) == Be16(0);
+  return sound ? icmp : ConstBytes{};
+}
+
+}  // namespace
+
+std::optional<GroupQuery> ParseMldQuery(ConstBytes packet) {
+  const ConstBytes icmp = IcmpOf(packet);
+  const auto* message = HeaderAt<Query>(icmp, 0);
+  if (message == nullptr || message->type != kIcmpv6ListenerQuery || message->code != 0) return std::nullopt;
+  if (!message->group.is_zero() && !message->group.is_multicast()) return std::nullopt;
+  GroupQuery query{.group = message->group};
+  // RFC 3810 §8.1: the length tells the version.
+  if (icmp.size() == sizeof(Query)) {
+    query.version = 1;
+    query.max_response = Milliseconds(message->max_response_code.value());
+    return query;
+  }
+  const auto* tail = HeaderAt<QueryTail>(icmp, sizeof(Query));
+  if (tail == nullptr) return std::nullopt;
+  const size_t sources = tail->source_count.value() * sizeof(Ipv6Address);
+  if (sources > icmp.size() - sizeof(Query) - sizeof(QueryTail)) return std::nullopt;
+  query.version = 2;
+  query.max_response = Milliseconds(DecodeResponseCode(message->max_response_code.value(), 12));
+  return query;
+}
+
+std::vector<uint8_t> BuildMldReport(const MacAddress& mac, const Ipv6Address& source,
+                                    std::span<const GroupRecord> records) {
+  constexpr size_t kAlertOffset = sizeof(EthernetHeader) + sizeof(Ipv6Header);
+  constexpr size_t kIcmpOffset = kAlertOffset + sizeof(AlertHeader);
+  const size_t length = sizeof(ReportHeader) + records.size() * sizeof(Record);
+  std::vector<uint8_t> frame(kIcmpOffset + length);
+  *MutableHeaderAt<EthernetHeader>(frame, 0) = {MulticastMac(kMldRouters), mac, Be16(kEtherTypeIpv6)};
+  *MutableHeaderAt<Ipv6Header>(frame, sizeof(EthernetHeader)) = {
+      .version_class_flow = Be32(uint32_t{6} << 28),
+      .payload_length = Be16(static_cast<uint16_t>(sizeof(AlertHeader) + length)),
+      .next_header = kHopByHop,
+      .hop_limit = kHopLimit,
+      .source = source,
+      .destination = kMldRouters};
+  *MutableHeaderAt<AlertHeader>(frame, kAlertOffset) = {kProtocolIcmpv6, 0, kAlertOptions};
+  auto* header = MutableHeaderAt<ReportHeader>(frame, kIcmpOffset);
+  *header = {kIcmpv6ListenerReport2, 0, Be16(0), Be16(0), Be16(static_cast<uint16_t>(records.size()))};
+  size_t offset = kIcmpOffset + sizeof(ReportHeader);
+  for (const GroupRecord& record : records) {
+    *MutableHeaderAt<Record>(frame, offset) = {static_cast<uint8_t>(record.change), 0, Be16(0), record.group.v6()};
+    offset += sizeof(Record);
+  }
+  const ConstBytes icmp = ConstBytes(frame).subspan(kIcmpOffset);
+  header->checksum = TransportChecksum(source, kMldRouters, kProtocolIcmpv6, icmp);
+  return frame;
+}
+
+}  // namespace qure

@@ -1,0 +1,28 @@
+// Multicast listener discovery for hosts: reports of version 2 (RFC 3810), queries of versions 1 (RFC 2710) and 2.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "proto/bytes.h"
+#include "proto/net/address.h"
+#include "proto/net/group_query.h"
+
+namespace qure {
+
+inline constexpr uint8_t kIcmpv6ListenerQuery = 130;
+inline constexpr uint8_t kIcmpv6ListenerReport2 = 143;
+// ff02::16, where version 2 reports
+inline constexpr Ipv6Address kMldRouters{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16}};
+
+// The query in an IPv6 packet, checksum verified; nothing if it is not one, or not from a router of this link
+// (RFC 3810 §6.2: link-local source, hop limit 1, router alert).
+std::optional<GroupQuery> ParseMldQuery(ConstBytes packet);
+
+// A whole untagged frame with the router alert option (RFC 2711). At most kMaxGroupRecords, all IPv6.
+std::vector<uint8_t> BuildMldReport(const MacAddress& mac, const Ipv6Address& source,
+                                    std::span<const GroupRecord> records);
+
+}  // namespace qure

@@ -1,0 +1,576 @@
+// Unsound configurations and what the operator reads about them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/config/config_file.h"
+
+namespace qure {
+namespace {
+
+// Each line of `toml` with an error ends in "#!", with one more "!" for each further error in it.
+struct ErrorCase {
+  const char* name;
+  const char* toml;
+  std::vector<std::string> errors;  // without FILE:LINE
+};
+void PrintTo(const ErrorCase& test, std::ostream* out) {
+  *out << test.toml;
+}
+
+#define NODE "[node]\nname = \"n1\"\n"
+#define LAN "[node.lan]\nport = \"af_packet:eth0\"\n"
+#define ADDRESS "[[cluster.address]]\naddress = \"198.51.100.50/24\"\n"
+#define ZONE "[[cluster.zone]]\nname = \"a.example\"\nns = [\"ns.a.example\"]\n"
+#define RECORD "[[cluster.zone.record]]\nname = \"www\"\n"
+
+std::vector<ErrorCase> NodeCases() {
+  return {
+      {"UnknownKeyWithSuggestion",
+       NODE "log_levl = \"info\" #!\n" LAN ADDRESS,
+       {"node.log_levl: unknown key; did you mean \"log_level\"?"}},
+      {"UnknownKeyWithoutSuggestion",
+       NODE LAN "speed_of_light = 299792458 #!\n" ADDRESS,
+       {"node.lan.speed_of_light: unknown key; known here: host_interface, mode, port, vlan"}},
+      {"UnknownSection", NODE LAN ADDRESS "[clutser] #!\n", {"clutser: unknown key; did you mean \"cluster\"?"}},
+      {"NameOfWrongType",
+       "[node]\nname = 5 #!\n" LAN ADDRESS,
+       {"node.name: is a whole number; write a string in quotes"}},
+      {"NameWithSlash",
+       "[node]\nname = \"a/b\" #!\n" LAN ADDRESS,
+       {"node.name: \"a/b\" does not do as a name; use 1 to 63 letters, digits, \"-\", \"_\" or \".\""}},
+      {"RelativeDirectory",
+       NODE "data_directory = \"var\" #!\n" LAN ADDRESS,
+       {"node.data_directory: \"var\" is not an absolute path; begin it with \"/\" like /var/lib/qure"}},
+      {"LogLevel",
+       NODE "log_level = \"loud\" #!\n" LAN ADDRESS,
+       {"node.log_level: \"loud\" is unknown; use \"debug\", \"info\", \"warning\" or \"error\""}},
+      {"EmptyLogLevel", NODE "log_level = \"\" #!\n" LAN ADDRESS, {"node.log_level: \"\" is unknown; use"}},
+      {"MetricsWithoutPort",
+       NODE "metrics = \"127.0.0.1\" #!\n" LAN ADDRESS,
+       {"node.metrics: \"127.0.0.1\" is not ADDRESS:PORT; write it like 127.0.0.1:9464 or [::1]:9464, or \"\" for "
+        "none"}},
+      {"MetricsWithBarePort",
+       NODE "metrics = \":9464\" #!\n" LAN ADDRESS,
+       {"node.metrics: \":9464\" is not ADDRESS:PORT"}},
+      {"MetricsPortZero", NODE "metrics = \"127.0.0.1:0\" #!\n" LAN ADDRESS, {"node.metrics: \"127.0.0.1:0\" is not"}},
+      {"MetricsWithoutBrackets", NODE "metrics = \"::1:9464\" #!\n" LAN ADDRESS, {"node.metrics: \"::1:9464\" is not"}},
+      {"PriorityOutOfRange",
+       NODE "priority = 1001 #!\n" LAN ADDRESS,
+       {"node.priority: 1001 is out of range; use -1000 to 1000"}},
+      {"WeightZero", NODE "weight = 0 #!\n" LAN ADDRESS, {"node.weight: 0 is out of range; use 1 to 255"}},
+      {"WeightTooGreat", NODE "weight = 256 #!\n" LAN ADDRESS, {"node.weight: 256 is out of range; use 1 to 255"}},
+      {"NodeAddressesNotAList",
+       NODE "addresses = \"198.51.100.11/24\" #!\n" LAN ADDRESS,
+       {"node.addresses: is a string; write a list of strings"}},
+  };
+}
+
+std::vector<ErrorCase> LanCases() {
+  return {
+      {"PortMissing",
+       NODE "[node.lan] #!\n" ADDRESS,
+       {"node.lan.port: missing; write the port on the LAN like \"af_packet:eth0\""}},
+      {"LanMissing", "[node] #!\nname = \"n1\"\n" ADDRESS, {"node.lan.port: missing; "}},
+      {"LanNotASection",
+       NODE "lan = 1 #!!\n" ADDRESS,
+       {"node.lan: is a whole number; write a section [node.lan]", "node.lan.port: missing"}},
+      {"PortKind", NODE "[node.lan]\nport = \"eth0\" #!\n" ADDRESS, {"node.lan.port: not a port; "}},
+      {"Mode",
+       NODE LAN "mode = \"mixed\" #!\n" ADDRESS,
+       {"node.lan.mode: \"mixed\" is unknown; use \"dedicated\" or \"shared\""}},
+      {"SharedTap",
+       NODE "[node.lan]\nport = \"tap:lan0\"\nmode = \"shared\" #!\n" ADDRESS,
+       {"node.lan.mode: \"shared\" needs an interface that the kernel keeps; use af_packet or \"dedicated\""}},
+      {"SharedXdp",
+       NODE "[node.lan]\nport = \"af_xdp:eth0\"\nmode = \"shared\" #!\n" ADDRESS,
+       {"node.lan.mode: \"shared\" cannot be with af_xdp, which takes every frame away from the kernel; use af_packet "
+        "or "
+        "\"dedicated\""}},
+      {"SharedWithNodeAddresses",
+       NODE "addresses = [\"198.51.100.11/24\"] #!\n" LAN "mode = \"shared\"\n" ADDRESS,
+       {"node.addresses: only for mode = \"dedicated\"; "}},
+      {"SharedWithInterfaceMac",
+       NODE LAN "mode = \"shared\"\n[cluster]\nservice_mac = \"interface\" #!\n" ADDRESS,
+       {"cluster.service_mac: \"interface\" cannot be with node.lan.mode = \"shared\": the kernel would answer as "
+        "well; "}},
+      {"VlanTooHigh", NODE LAN "vlan = 4095 #!\n" ADDRESS, {"node.lan.vlan: 4095 is out of range; use 0 to 4094"}},
+      {"VlanOfWrongType",
+       NODE LAN "vlan = \"7\" #!\n" ADDRESS,
+       {"node.lan.vlan: is a string; write a whole number without quotes"}},
+      {"HostInterfaceTooLong",
+       NODE LAN "host_interface = \"sixteen_letters_\" #!\n" ADDRESS,
+       {"node.lan.host_interface: \"sixteen_letters_\" is not an interface name; "}},
+      {"HostInterfaceIsTheLan",
+       NODE LAN "host_interface = \"eth0\" #!\n" ADDRESS,
+       {"node.lan.host_interface: \"eth0\" is the LAN port itself; "}},
+  };
+}
+
+std::vector<ErrorCase> DpdkCases() {
+  return {
+      {"NoWorkers",
+       NODE LAN "[node.dpdk]\nworkers = 0 #!\n" ADDRESS,
+       {"node.dpdk.workers: 0 is out of range; use 1 to 64"}},
+      {"CoresForOtherWorkers",
+       NODE LAN "[node.dpdk]\nworkers = 2\ncores = [1] #!\n" ADDRESS,
+       {"node.dpdk.cores: 1 cores for workers = 2; give one for each worker, or [] to pin none"}},
+      {"CoreNegative",
+       NODE LAN "[node.dpdk]\ncores = [-1] #!\n" ADDRESS,
+       {"node.dpdk.cores: -1 is out of range; use 0 to 1023"}},
+      {"CoreOfWrongType",
+       NODE LAN "[node.dpdk]\nworkers = 2\ncores = [0,\n  1,\n \"2\" #!\n]\n" ADDRESS,
+       {"node.dpdk.cores: is a string; write a whole number without quotes"}},
+      {"HugePagesInQuotes",
+       NODE LAN "[node.dpdk]\nhuge_pages = \"yes\" #!\n" ADDRESS,
+       {"node.dpdk.huge_pages: is a string; write true or false without quotes"}},
+  };
+}
+
+std::vector<ErrorCase> AddressCases() {
+  return {
+      {"AddressMissing",
+       NODE LAN "[cluster] #!\nname = \"c\"\n",
+       {"cluster.address: missing; add a section [[cluster.address]] with the service address"}},
+      {"AddressAsPlainSection",
+       NODE LAN "[cluster.address] #!!\naddress = \"198.51.100.50/24\"\n",
+       {"cluster.address: is a section; write sections [[cluster.address]]", "cluster.address: missing; "}},
+      {"AddressWithoutAddress",
+       NODE LAN "[[cluster.address]] #!\n",
+       {"cluster.address.address: missing; write it like 198.51.100.50/24 or 2001:db8:2::50/64"}},
+      {"AddressWithoutLength",
+       NODE LAN "[[cluster.address]]\naddress = \"198.51.100.50\" #!\n",
+       {"cluster.address.address: \"198.51.100.50\" lacks the length of the on-link prefix; write it like "
+        "198.51.100.50/24"}},
+      {"AddressUnsound",
+       NODE LAN "[[cluster.address]]\naddress = \"198.51.100.500/24\" #!\n",
+       {"cluster.address.address: \"198.51.100.500/24\" is not ADDRESS/PREFIX-LENGTH; "}},
+      {"AddressIsNetwork",
+       NODE LAN "[[cluster.address]]\naddress = \"198.51.100.0/24\" #!\n",
+       {"cluster.address.address: \"198.51.100.0/24\" is the network itself; "}},
+      {"AddressIsBroadcast",
+       NODE LAN "[[cluster.address]]\naddress = \"198.51.100.63/26\" #!\n",
+       {"cluster.address.address: \"198.51.100.63/26\" is the broadcast address of its network; "}},
+      {"AddressIsAnycast",
+       NODE LAN "[[cluster.address]]\naddress = \"2001:db8:2::/64\" #!\n",
+       {"cluster.address.address: \"2001:db8:2::/64\" is the subnet-router anycast address"}},
+      {"AddressIsMulticast",
+       NODE LAN "[[cluster.address]]\naddress = \"224.0.0.18/24\" #!\n",
+       {"cluster.address.address: \"224.0.0.18/24\" is a multicast address; "}},
+      {"AddressIsLoopback",
+       NODE LAN "[[cluster.address]]\naddress = \"::1/128\" #!\n",
+       {"cluster.address.address: \"::1/128\" is the loopback address; "}},
+      {"AddressIsLinkLocal",
+       NODE LAN "[[cluster.address]]\naddress = \"fe80::1/64\" #!\n",
+       {"cluster.address.address: \"fe80::1/64\" is a link-local address; "}},
+      {"AddressWithLengthZero",
+       NODE LAN "[[cluster.address]]\naddress = \"198.51.100.50/0\" #!\n",
+       {"cluster.address.address: \"198.51.100.50/0\" has a prefix of length 0; "}},
+      {"AddressTwice",
+       NODE LAN ADDRESS "[[cluster.address]]\naddress = \"198.51.100.50/25\" #!\n",
+       {"cluster.address.address: \"198.51.100.50/25\" was given in line 6 already; give every address once"}},
+      {"AddressOfTheNode",
+       NODE "addresses = [\"198.51.100.50/24\"]\n" LAN "[[cluster.address]]\naddress = \"198.51.100.50/24\" #!\n",
+       {"cluster.address.address: \"198.51.100.50/24\" was given in line 3 already; give every address once"}},
+      {"AlternativeOfOtherFamily",
+       NODE LAN ADDRESS "alternatives = [\n\"198.51.100.51/24\",\n\"2001:db8::1/64\" #!\n]\n",
+       {"cluster.address.alternatives: \"2001:db8::1/64\" is IPv6 but the address is IPv4; "}},
+  };
+}
+
+std::vector<ErrorCase> ClusterCases() {
+  return {
+      {"GatewayWithLength",
+       NODE LAN "[cluster]\ngateway = [\"198.51.100.1/24\"] #!\n" ADDRESS,
+       {"cluster.gateway: \"198.51.100.1/24\" is not an address; write it without prefix length, like 198.51.100.1"}},
+      {"GatewayElsewhere",
+       NODE LAN "[cluster]\ngateway = [\"192.0.2.1\"] #!\n" ADDRESS,
+       {"cluster.gateway: 192.0.2.1 is not in the prefix of any IPv4 address; "}},
+      {"GatewayOfOtherFamily",
+       NODE LAN "[cluster]\ngateway = [\"2001:db8::1\"] #!\n" ADDRESS,
+       {"cluster.gateway: 2001:db8::1 is not in the prefix of any IPv6 address; "}},
+      {"TwoGateways",
+       NODE LAN "[cluster]\ngateway = [\"198.51.100.1\", \"198.51.100.2\"] #!\n" ADDRESS,
+       {"cluster.gateway: 198.51.100.2 is a second IPv4 gateway; give one of each family"}},
+      {"GatewayIsOurs",
+       NODE LAN "[cluster]\ngateway = [\"198.51.100.50\"] #!\n" ADDRESS,
+       {"cluster.gateway: 198.51.100.50 is an address of ours (line 8); give the router's address"}},
+      {"ServiceMac",
+       NODE LAN "[cluster]\nservice_mac = \"mine\" #!\n" ADDRESS,
+       {"cluster.service_mac: \"mine\" is unknown; use \"derived\" or \"interface\""}},
+      {"DefaultPolicy",
+       NODE LAN "[cluster]\ndefault = true #!\n" ADDRESS,
+       {"cluster.default: is true or false; write a string in quotes"}},
+      {"ProbeIntervalWithoutUnit",
+       NODE LAN "[cluster]\nprobe_interval = \"150\" #!\n" ADDRESS,
+       {"cluster.probe_interval: \"150\" is not a time from 10ms to 2s; write it like \"150ms\""}},
+      {"ProbeIntervalTooLong",
+       NODE LAN "[cluster]\nprobe_interval = \"3s\" #!\n" ADDRESS,
+       {"cluster.probe_interval: \"3s\" is not a time from 10ms to 2s"}},
+  };
+}
+
+#define KEY15 "00112233445566778899aabbccddee"
+
+std::vector<ErrorCase> NetworkCases() {
+  return {
+      {"KeyTooShort",
+       NODE LAN "[cluster]\nkey = \"" KEY15 "\" #!\n" ADDRESS,
+       {"cluster.key: is not a key of 64 hexadecimal digits that are not all zero; make one with `qurectl key new`"}},
+      {"KeyTooLong",
+       NODE LAN "[cluster]\nkey = \"" KEY15 KEY15 "001122\" #!\n" ADDRESS,
+       {"cluster.key: is not a key of 64 hexadecimal digits"}},
+      {"KeyWithOtherDigits",
+       NODE LAN "[cluster]\nkey = \"" KEY15 KEY15 "00g1\" #!\n" ADDRESS,
+       {"cluster.key: is not a key of 64 hexadecimal digits"}},
+      {"KeyOfZeros",
+       NODE LAN "[cluster]\nkey = \"0000000000000000000000000000000000000000000000000000000000000000\" #!\n" ADDRESS,
+       {"cluster.key: is not a key of 64 hexadecimal digits that are not all zero"}},
+      {"KeyOfWrongType",
+       NODE LAN "[cluster]\nkey = 12345 #!\n" ADDRESS,
+       {"cluster.key: is a whole number; write a string in quotes"}},
+      {"KeyWithoutQuotes", NODE LAN "[cluster]\nkey = 1234567890123456789012345678901234567890 #!\n", {"syntax: "}},
+      {"KeyInAnOpenCluster",
+       NODE LAN "[cluster]\nsecurity = \"open\"\nkey = \"" KEY15 KEY15 "0011\" #!\n" ADDRESS,
+       {"cluster.key: is never used with security = \"open\"; leave one of the two out"}},
+      {"Security",
+       NODE LAN "[cluster]\nsecurity = \"none\" #!\n" ADDRESS,
+       {"cluster.security: \"none\" is unknown; use \"sealed\" or \"open\""}},
+      {"ClusterPort", NODE LAN "[cluster]\nport = 0 #!\n" ADDRESS, {"cluster.port: 0 is out of range; use 1 to 65535"}},
+      {"GroupElsewhere",
+       NODE LAN "[cluster]\ngroup = \"224.0.0.18\" #!\n" ADDRESS,
+       {"cluster.group: \"224.0.0.18\" is not a group of administrative scope; use one in 239.0.0.0/8, "}},
+      {"GroupOfIpv6",
+       NODE LAN "[cluster]\ngroup = \"ff18::1\" #!\n" ADDRESS,
+       {"cluster.group: \"ff18::1\" is not a group of administrative scope; "}},
+      {"Preempt",
+       NODE LAN "[cluster]\npreempt = \"yes\" #!\n" ADDRESS,
+       {"cluster.preempt: is a string; write true or false without quotes"}},
+  };
+}
+
+std::vector<ErrorCase> ServiceCases() {
+  return {
+      {"ServiceWithoutAnything",
+       NODE LAN ADDRESS "[[cluster.service]] #!!!\n",
+       {"cluster.service.name: missing; ", "cluster.service.protocol: missing; use \"tcp\" or \"udp\"",
+        "cluster.service.ports: missing; write a port \"80\" or a range \"8000-8010\""}},
+      {"ServiceProtocol",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"sctp\" #!\nports = \"80\"\n",
+       {"cluster.service.protocol: \"sctp\" is unknown; use \"tcp\" or \"udp\""}},
+      {"ServicePortsAsNumber",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = 80 #!\n",
+       {"cluster.service.ports: is a whole number; write a string in quotes"}},
+      {"ServicePortZero",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"0\" #!\n",
+       {"cluster.service.ports: \"0\" is not a port or range; write 1 to 65535 like \"80\" or \"8000-8010\""}},
+      {"ServiceRangeReversed",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"90-80\" #!\n",
+       {"cluster.service.ports: \"90-80\" is not a port or range"}},
+      {"ServicesOverlap",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80-90\"\n"
+                        "[[cluster.service]]\nname = \"b\"\nprotocol = \"udp\"\nports = \"90\"\n"
+                        "[[cluster.service]]\nname = \"c\"\nprotocol = \"tcp\"\nports = \"90-91\" #!\n",
+       {"cluster.service.ports: overlaps with service \"a\"; give each port to one service"}},
+      {"ServiceNameTwice",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\n"
+                        "[[cluster.service]]\nname = \"a\" #!\nprotocol = \"tcp\"\nports = \"81\"\n",
+       {"cluster.service.name: a second service \"a\"; give each a name of its own"}},
+      {"ServiceAddress",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naddress = \"198.51.100.77\" #!\n",
+       {"cluster.service.address: 198.51.100.77 is no address of [[cluster.address]]; "}},
+      {"ServiceAddressWithLength",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naddress = \"198.51.100.50/24\" #!\n",
+       {"cluster.service.address: \"198.51.100.50/24\" is not an address; write it without a prefix length"}},
+      {"ServiceCheckWithoutType",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { port = 80 } #!\n",
+       {"cluster.service.check.type: missing; use \"tcp\" or \"http\""}},
+      {"ServiceCheckPath",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { type = "
+                        "\"http\", path = \"up\" } #!\n",
+       {"cluster.service.check.path: \"up\" is not a path; "}},
+      {"ServiceCheckPathOverTcp",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { type = "
+                        "\"tcp\", path = \"/\" } #!\n",
+       {"cluster.service.check.path: only for type = \"http\"; "}},
+      {"ServiceCheckTimeout",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { type = "
+                        "\"tcp\", interval = \"1s\", timeout = \"2s\" } #!\n",
+       {"cluster.service.check.timeout: longer than the interval; "}},
+      {"ServiceCheckOverUdpWithoutPort",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"udp\"\nports = \"80\"\ncheck = { type = \"tcp\" } #!\n",
+       {"cluster.service.check.port: missing; "}},
+  };
+}
+
+std::vector<ErrorCase> ServiceChoiceCases() {
+  return {
+      {"ServiceAffinity",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naffinity = \"client\" #!\n",
+       {"cluster.service.affinity: \"client\" is unknown; use \"socket\", \"address\" or \"adaptive\""}},
+      {"ServiceReturn",
+       NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nreturn = \"nat\" #!\n",
+       {"cluster.service.return: \"nat\" is unknown; use \"direct\" or \"master\""}},
+      {"ServiceDelivery",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ndelivery = \"all\" #!\n",
+       {"cluster.service.delivery: \"all\" is unknown; use \"unicast\" or \"multicast\""}},
+      {"ServiceDeliveryShared",
+       NODE LAN "mode = \"shared\"\n" ADDRESS
+                "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ndelivery = \"multicast\" #!\n",
+       {"cluster.service.delivery: \"multicast\" cannot be with node.lan.mode = \"shared\": the kernel would get the "
+        "packets as well; use \"unicast\", or mode = \"dedicated\""}},
+      {"ServiceDeliveryInterface",
+       NODE LAN "[cluster]\nservice_mac = \"interface\"\n" ADDRESS
+                "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ndelivery = \"multicast\" #!\n",
+       {"cluster.service.delivery: \"multicast\" cannot be with service_mac = \"interface\": the nodes have no address "
+        "in common then; use \"unicast\", or service_mac = \"derived\""}},
+      {"ServiceWeight",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nweights = { n1 = 256 } #!\n",
+       {"cluster.service.weights.n1: 256 is out of range; use 0 to 255"}},
+  };
+}
+
+std::vector<ErrorCase> BalanceCases() {
+  return {
+      {"BalanceRowsNotPrime",
+       NODE LAN ADDRESS "[cluster.balance]\nrows = 65536 #!\n",
+       {"cluster.balance.rows: 65536 is not a prime number, as Maglev needs it; write 65537"}},
+      {"BalanceHeavyHitter",
+       NODE LAN ADDRESS "[cluster.balance]\ncrowd = 0 #!\n",
+       {"cluster.balance.heavy_hitter: 0 is out of range; use 1 to 1000000"}},
+      {"BalanceDrainDeadline",
+       NODE LAN ADDRESS "[cluster.balance]\ndrain_deadline = \"500ms\" #!\n",
+       {"cluster.balance.drain_deadline: \"500ms\" is not a time from 1s to 604800s; write it like \"600s\""}},
+  };
+}
+
+std::vector<ErrorCase> LiveNameCases() {
+  return {
+      {"NameForAnUnknownService",
+       NODE LAN ADDRESS ZONE RECORD "type = \"CLUSTER\"\nvalue = \"healthy mail\" #!\n",
+       {"cluster.zone.record.value: there is no service \"mail\"; use the name of a [[cluster.service]]"}},
+      {"NameForNothing",
+       NODE LAN ADDRESS ZONE RECORD "type = \"CLUSTER\"\nvalue = \"everything\" #!\n",
+       {"cluster.zone.record.value: \"everything\" is nothing that a name can stand for; use \"service\""}},
+      {"AliasWithoutTarget",
+       NODE LAN ADDRESS ZONE "[[cluster.zone.record]] #!\nname = \"www\"\ntype = \"ALIAS\"\n",
+       {"cluster.zone.record.value: missing; write the name whose addresses it has"}},
+      {"AliasBesideCname",
+       NODE LAN ADDRESS ZONE RECORD
+       "type = \"CNAME\"\nvalue = \"b.example\"\n"
+       "[[cluster.zone.record]] #!\nname = \"www\"\ntype = \"ALIAS\"\nvalue = \"b.example\"\n",
+       {"cluster.zone.record: \"www.a.example.\" stands beside a CNAME, which must be alone"}},
+  };
+}
+
+std::vector<ErrorCase> ResolverCases() {
+  return {
+      {"UpstreamIsNone",
+       NODE LAN ADDRESS "[cluster.resolver]\nupstreams = [\"dns.example\"] #!\n",
+       {"cluster.resolver.upstreams: \"dns.example\" is not a DNS server; write it like \"192.0.2.53\""}},
+      {"UpstreamIsOurself",
+       NODE LAN ADDRESS "[cluster.resolver]\nupstreams = [\"198.51.100.50:53\"] #!\n",
+       {"cluster.resolver.upstreams: \"198.51.100.50:53\" is a service address of this cluster"}},
+      {"NobodyToForwardTo",
+       NODE LAN ADDRESS "[cluster.resolver]\nforward = true #!\n",
+       {"cluster.resolver.forward: there is nobody to ask; name servers in upstreams"}},
+      {"OpenResolver",
+       NODE LAN ADDRESS "[cluster.resolver]\nupstreams = [\"192.0.2.53\"]\nclients = [\"0.0.0.0/0\"] #!\n",
+       {"cluster.resolver.clients: \"0.0.0.0/0\" is everybody: that would be an open resolver"}},
+      {"ClientsAreNoNetwork",
+       NODE LAN ADDRESS "[cluster.resolver]\nclients = [\"lan\"] #!\n",
+       {"cluster.resolver.clients: \"lan\" is not a network; write it like \"192.168.0.0/16\""}},
+  };
+}
+
+std::vector<ErrorCase> ZoneCases() {
+  return {
+      {"ZoneWithoutName",
+       NODE LAN ADDRESS "[[cluster.zone]] #!\nns = [\"ns.a.example\"]\n",
+       {"cluster.zone.name: missing; write the zone's name like \"home.example\""}},
+      {"ZoneWithoutServers",
+       NODE LAN ADDRESS "[[cluster.zone]] #!\nname = \"a.example\"\n",
+       {"cluster.zone.ns: missing; a zone has at least one name server: "}},
+      {"ZoneName",
+       NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a..example\" #!\nns = [\"ns.a.example\"]\n",
+       {"cluster.zone.name: \"a..example\" is not a DNS name; use labels of 1 to 63 bytes, 253 in all"}},
+      {"ZoneTwice",
+       NODE LAN ADDRESS ZONE "[[cluster.zone]]\nname = \"A.Example.\" #!\nns = [\"ns.a.example\"]\n",
+       {"cluster.zone.name: a.example. was given in line 7 already; put all its records there"}},
+      {"Contact",
+       NODE LAN ADDRESS ZONE "contact = \"me@a.example\" #!\n",
+       {"cluster.zone.contact: \"me@a.example\" is a mail address; write a dot for the @"}},
+      {"Serial",
+       NODE LAN ADDRESS ZONE "serial = 4294967296 #!\n",
+       {"cluster.zone.serial: 4294967296 is out of range; use 0 to 4294967295"}},
+      {"Ttl",
+       NODE LAN ADDRESS ZONE "ttl = 2147483648 #!\n",
+       {"cluster.zone.ttl: 2147483648 is out of range; use 0 to 2147483647"}},
+      {"RecordTtl",
+       NODE LAN ADDRESS ZONE RECORD "type = \"A\"\nvalue = \"198.51.100.50\"\nttl = -1 #!\n",
+       {"cluster.zone.record.ttl: -1 is out of range; use 0 to 2147483647"}},
+      {"RecordUnknownKey",
+       NODE LAN ADDRESS ZONE RECORD "type = \"A\"\nvalue = \"198.51.100.50\"\ntll = 1 #!\n",
+       {"cluster.zone.record.tll: unknown key; did you mean \"ttl\"?"}},
+      {"RecordType",
+       NODE LAN ADDRESS ZONE RECORD "type = \"ADDRESS\" #!\nvalue = \"198.51.100.50\"\n",
+       {"cluster.zone.record.type: \"ADDRESS\" is no type of record; use \"A\", \"AAAA\", \"CNAME\""}},
+      {"RecordWithoutValue",
+       NODE LAN ADDRESS ZONE "[[cluster.zone.record]] #!\nname = \"www\"\ntype = \"A\"\n",
+       {"cluster.zone.record.value: missing; "}},
+      {"RecordValueA",
+       NODE LAN ADDRESS ZONE RECORD "type = \"A\"\nvalue = \"2001:db8::1\" #!\n",
+       {"cluster.zone.record.value: \"2001:db8::1\" is not an IPv4 address; write it like 198.51.100.50"}},
+      {"RecordValueAaaa",
+       NODE LAN ADDRESS ZONE RECORD "type = \"AAAA\"\nvalue = \"198.51.100.50\" #!\n",
+       {"cluster.zone.record.value: \"198.51.100.50\" is not an IPv6 address; write it like 2001:db8:2::50"}},
+      {"RecordOutsideTheZone",
+       NODE LAN ADDRESS ZONE
+       "[[cluster.zone.record]]\nname = \"www.b.example.\" #!\ntype = \"A\"\nvalue = \"198.51.100.50\"\n",
+       {"cluster.zone.record.name: \"www.b.example.\" is outside the zone a.example.; "}},
+      {"RecordOfLookalikeZone",
+       NODE LAN ADDRESS ZONE
+       "[[cluster.zone.record]]\nname = \"ba.example.\" #!\ntype = \"A\"\nvalue = \"198.51.100.50\"\n",
+       {"cluster.zone.record.name: \"ba.example.\" is outside the zone a.example.; "}},
+      {"RecordOfBadData",
+       NODE LAN ADDRESS ZONE RECORD "type = \"MX\"\nvalue = \"mail.a.example\" #!\n",
+       {"cluster.zone.record.value: \"mail.a.example\" is no data of a MX record ("}},
+      {"RecordBesideAnAlias",
+       NODE LAN ADDRESS ZONE RECORD
+       "type = \"A\"\nvalue = \"198.51.100.50\"\n"
+       "[[cluster.zone.record]] #!\nname = \"WWW\"\ntype = \"CNAME\"\nvalue = \"a.example\"\n",
+       {"cluster.zone.record: \"www.a.example. CNAME\" is a CNAME beside other records"}},
+      {"ZoneFileOfRelativePath",
+       NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a.example\"\nfile = \"a.zone\" #!\n",
+       {"cluster.zone.file: \"a.zone\" is not an absolute path; "}},
+      {"ZoneFileThatIsMissing",
+       NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a.example\"\nfile = \"/nowhere/a.zone\" #!\n",
+       {"cluster.zone.file: /nowhere/a.zone: No such file or directory"}},
+      {"ZoneFileAndServers",
+       NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a.example\"\nfile = \"/dev/null\" #!\nns = [\"ns.a.example\"] #!\n",
+       {"cluster.zone.file: /dev/null: the zone a.example. has no SOA record", "cluster.zone.ns: unknown key"}},
+  };
+}
+
+std::vector<ErrorCase> OtherCases() {
+  return {
+      {"Syntax", "[node]\nname = #!\n", {"syntax: "}},
+      {"KeyTwice", "[node]\nname = \"a\"\nname = \"b\" #!\n", {"syntax: "}},
+      {"SeveralAtOnce",
+       NODE "log_level = 3 #!\n[node.lan]\nport = \"af_packet:eth0\"\nvlan = 5000 #!\n" ADDRESS
+            "[cluster]\nname = \"\" #!\ngatway = [] #!\n",
+       {"node.log_level: is a whole number; ", "node.lan.vlan: 5000 is out of range; ",
+        "cluster.name: \"\" does not do as a name; ", "cluster.gatway: unknown key; did you mean \"gateway\"?"}},
+  };
+}
+
+std::vector<std::string> Lines(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+// The numbers of the marked lines, each as often as it has errors.
+std::vector<size_t> MarkedLines(std::string_view toml) {
+  std::vector<size_t> marked;
+  const std::vector<std::string> lines = Lines(toml);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const size_t mark = lines[i].find("#!");
+    if (mark != std::string::npos) marked.insert(marked.end(), lines[i].size() - mark - 1, i + 1);
+  }
+  return marked;
+}
+
+class ConfigErrorTest : public testing::TestWithParam<ErrorCase> {};
+
+TEST_P(ConfigErrorTest, NamesFileLineKeyReasonAndRemedy) {
+  const ErrorCase& test = GetParam();
+  const absl::Status status = ParseConfig(test.toml, "qure.toml").status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  const std::vector<std::string> errors = Lines(std::string(status.message()));
+  const std::vector<size_t> lines = MarkedLines(test.toml);
+  ASSERT_EQ(lines.size(), test.errors.size());
+  ASSERT_EQ(errors.size(), test.errors.size()) << status;
+  for (size_t i = 0; i < errors.size(); ++i) {
+    EXPECT_THAT(errors[i], testing::StartsWith("qure.toml:" + std::to_string(lines[i]) + ": " + test.errors[i]));
+    EXPECT_THAT(errors[i], testing::HasSubstr("; ")) << "no remedy";
+  }
+}
+
+std::string NameOfCase(const testing::TestParamInfo<ErrorCase>& info) {
+  return info.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Node, ConfigErrorTest, testing::ValuesIn(NodeCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Lan, ConfigErrorTest, testing::ValuesIn(LanCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Dpdk, ConfigErrorTest, testing::ValuesIn(DpdkCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Address, ConfigErrorTest, testing::ValuesIn(AddressCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Cluster, ConfigErrorTest, testing::ValuesIn(ClusterCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Network, ConfigErrorTest, testing::ValuesIn(NetworkCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Balance, ConfigErrorTest, testing::ValuesIn(BalanceCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(ServiceChoice, ConfigErrorTest, testing::ValuesIn(ServiceChoiceCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Service, ConfigErrorTest, testing::ValuesIn(ServiceCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Zone, ConfigErrorTest, testing::ValuesIn(ZoneCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Resolver, ConfigErrorTest, testing::ValuesIn(ResolverCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(LiveName, ConfigErrorTest, testing::ValuesIn(LiveNameCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(Other, ConfigErrorTest, testing::ValuesIn(OtherCases()), NameOfCase);
+
+// Whatever is wrong with it, no digit of the key is shown to whoever reads the log.
+TEST(ConfigSecretTest, NoErrorShowsAKey) {
+  const std::string digits = "1234567890123456789012345678901234567890";
+  for (const std::string& key :
+       {"\"" + digits + "\"", digits, "[\"" + digits + "\"]", "\"" + digits, digits + "abcd"}) {
+    const absl::Status status = ParseConfig(NODE LAN ADDRESS "[cluster]\nkey = " + key + "\n", "qure.toml").status();
+    EXPECT_FALSE(status.ok()) << key;
+    EXPECT_THAT(std::string(status.message()), testing::Not(testing::HasSubstr("12345678"))) << key;
+  }
+}
+
+std::string WithServiceAddresses(int count) {
+  std::string toml = NODE LAN;
+  for (int i = 1; i <= count; ++i)
+    toml += "[[cluster.address]]\naddress = \"198.51.100." + std::to_string(i) + "/24\"\n";
+  return toml;
+}
+
+TEST(ConfigLimitTest, TakesTheMostServiceAddressesAndNoMore) {
+  EXPECT_TRUE(ParseConfig(WithServiceAddresses(32), "qure.toml").ok());
+  EXPECT_EQ(ParseConfig(WithServiceAddresses(33), "qure.toml").status().message(),
+            "qure.toml:69: cluster.address: more than 32 IPv4 service addresses; remove the others");
+}
+
+TEST(ConfigLimitTest, RefusesATextThatNoAnswerHolds) {
+  const std::string toml =
+      std::string(NODE LAN ADDRESS ZONE RECORD) + "type = \"TXT\"\nvalue = \"" + std::string(1025, 'x') + "\"\n";
+  EXPECT_EQ(ParseConfig(toml, "qure.toml").status().message(),
+            "qure.toml:13: cluster.zone.record.value: is 1025 bytes long; use at most 1024");
+}
+
+TEST(ConfigLimitTest, RefusesANameThatIsTooLongTogetherWithItsZone) {
+  const std::string label(63, 'x');
+  const std::string name = label + "." + label + "." + label + "." + std::string(55, 'y');
+  const std::string toml = std::string(NODE LAN ADDRESS ZONE "[[cluster.zone.record]]\nname = \"") + name +
+                           "\"\ntype = \"A\"\nvalue = \"198.51.100.50\"\n";
+  EXPECT_THAT(std::string(ParseConfig(toml, "qure.toml").status().message()),
+              testing::AllOf(testing::StartsWith("qure.toml:11: cluster.zone.record.name: "),
+                             testing::HasSubstr("is too long")));
+}
+
+}  // namespace
+}  // namespace qure

@@ -1,0 +1,269 @@
+// What the workers of another node know of a flow: asking by itself, and two controllers that hear each other.
+#include "control/core/balance/flow_querier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <random>
+
+#include "control/core/timers.h"
+#include "control/core/wire.h"
+#include "proto/net/udp.h"
+#include "tests/unit/core/support.h"
+
+namespace qure::test {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr std::string_view kA = "198.51.100.50/24";
+constexpr std::string_view kB = "198.51.100.51/24";
+
+// Of a cluster's frame.
+std::optional<Datagram> DatagramOf(const SendFrame& frame) {
+  EthernetView ethernet;
+  IpView view;
+  if (ParseEthernet(frame.bytes, &ethernet) || ethernet.ether_type != kEtherTypeIpv4) return std::nullopt;
+  const ConstBytes packet = ConstBytes(frame.bytes).subspan(ethernet.length);
+  if (ParseIpv4(packet, false, &view) || view.protocol != kProtocolUdp) return std::nullopt;
+  const ConstBytes payload = packet.subspan(view.transport + sizeof(UdpHeader));
+  const bool group = ethernet.header->destination.is_multicast();
+  return Datagram{.mac = ethernet.header->source,
+                  .address = HeaderAt<Ipv4Header>(packet, 0)->source,
+                  .delivery = group ? Delivery::kMulticast : Delivery::kUnicast,
+                  .payload = {payload.begin(), payload.end()}};
+}
+
+// A controller, what it wants looked up, and what it was answered.
+struct Side {
+  Side(uint8_t number, const std::vector<std::vector<std::string_view>>& addresses)
+      : id{number},
+        random(number),
+        controller({.node_id = id,
+                    .boot_id = {number},
+                    .name = {},
+                    .revision = {},
+                    .lan_mac = {{2, 0, 0, 0, 1, number}},
+                    .address = {{198, 51, 100, number}}},
+                   {.node_id = id, .age = 1}, random, kStart) {
+    ClusterConfig config = MakeConfig(addresses);
+    config.network.security = Security::kOpen;
+    config.services = {{.name = "web", .protocol = kProtocolTcp, .first_port = 80, .last_port = 80}};
+    Do(kStart, controller.OnConfig(kStart, config));
+  }
+
+  void Do(MonoTime now, const Actions& actions) {
+    for (const Action& action : actions) {
+      if (const auto* frame = std::get_if<SendFrame>(&action)) {
+        if (auto datagram = DatagramOf(*frame)) said.push_back(*std::move(datagram));
+      } else if (const auto* persist = std::get_if<Persist>(&action)) {
+        Do(now, controller.OnPersisted(now, persist->ticket, true));
+      } else if (const auto* lookup = std::get_if<LookUpFlow>(&action)) {
+        lookups.push_back(*lookup);
+      } else if (const auto* answer = std::get_if<FlowAnswered>(&action)) {
+        answers.push_back(*answer);
+      } else if (const auto* publish = std::get_if<PublishSnapshot>(&action)) {
+        snapshot = publish->snapshot;
+      }
+    }
+  }
+  void Ask(MonoTime now, uint64_t id_of_question, const FlowKey& key, NodeSlot whom = kSelfSlot) {
+    Actions actions;
+    ASSERT_TRUE(controller.OnCommand(now, QueryFlow{.id = id_of_question, .whom = whom, .key = key}, &actions).ok());
+    Do(now, actions);
+  }
+  uint8_t IdOf(std::string_view prefix) const { return snapshot->Find(Prefix(prefix).address.v4())->id; }
+  std::optional<NodeSlot> SlotOf(MonoTime now, const NodeId& node) const {
+    const ControllerStatus status = controller.status(now);
+    return std::ranges::find(status.nodes, node, &NodeRow::node)->slot;
+  }
+
+  NodeId id;
+  std::mt19937_64 random;
+  std::deque<Datagram> said;
+  std::vector<LookUpFlow> lookups;
+  std::vector<FlowAnswered> answers;
+  std::shared_ptr<const Snapshot> snapshot;
+  Controller controller;
+};
+
+FlowKey Key(uint8_t local_address) {
+  FlowKey key;
+  key.remote = MappedAddress({{203, 0, 113, 7}});
+  key.remote_port = Be16(40000);
+  key.local_port = Be16(80);
+  key.local_address = local_address;
+  key.protocol = kProtocolTcp;
+  return key;
+}
+
+// Two nodes that number their addresses differently; one leads.
+class FlowQuerierTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    RunUntil([&] { return Leads(first_) ? Follows(second_, first_) : Leads(second_) && Follows(first_, second_); });
+    master_ = Leads(first_) ? &first_ : &second_;
+    member_ = Leads(first_) ? &second_ : &first_;
+    RunUntil([&] { return member_->SlotOf(now_, master_->id) && master_->SlotOf(now_, member_->id); });
+    ASSERT_NE(master_->IdOf(kA), member_->IdOf(kA));
+  }
+
+  bool Leads(const Side& side) const { return side.controller.status(now_).master == side.id; }
+  bool Follows(const Side& side, const Side& master) const { return side.controller.status(now_).master == master.id; }
+
+  void Step() {
+    now_ = now_ + Milliseconds(1);
+    for (Side* side : {&first_, &second_}) {
+      if (now_ >= side->controller.NextDeadline()) side->Do(now_, side->controller.Tick(now_));
+    }
+    for (Side* side : {&first_, &second_}) {
+      Side& other = side == &first_ ? second_ : first_;
+      std::deque<Datagram> said = std::exchange(side->said, {});
+      for (const Datagram& datagram : said) {
+        if (!cut_) other.Do(now_, other.controller.OnDatagram(now_, datagram));
+      }
+    }
+  }
+  template <typename Condition>
+  void RunUntil(Condition done) {
+    const MonoTime end = now_ + Seconds(20);
+    while (!done() && now_ < end) Step();
+    ASSERT_TRUE(done());
+  }
+  void Run(Duration span) {
+    for (const MonoTime end = now_ + span; now_ < end;) Step();
+  }
+  void AskMaster(uint64_t id, const FlowKey& key) { member_->Ask(now_, id, key, *member_->SlotOf(now_, master_->id)); }
+  void Find(Side* side, const std::optional<FlowEntry>& found) {
+    for (const LookUpFlow& lookup : std::exchange(side->lookups, {})) {
+      side->Do(now_, side->controller.OnFlowFound(now_, lookup, found));
+    }
+  }
+
+  MonoTime now_ = kStart;
+  bool cut_ = false;
+  Side first_{1, {{kA}, {kB}}};
+  Side second_{2, {{kB}, {kA}}};
+  Side* master_ = nullptr;
+  Side* member_ = nullptr;
+};
+
+}  // namespace
+
+TEST_F(FlowQuerierTest, TheMastersWorkersAreAskedInItsOwnNumbers) {
+  AskMaster(5, Key(member_->IdOf(kA)));
+  RunUntil([&] { return !master_->lookups.empty(); });
+  EXPECT_THAT(member_->lookups, IsEmpty());
+  EXPECT_EQ(master_->lookups[0].client, member_->id);
+  EXPECT_EQ(master_->lookups[0].key, Key(master_->IdOf(kA)));
+  Find(master_, FlowEntry{.key = Key(master_->IdOf(kA)),
+                          .owner = *master_->SlotOf(now_, member_->id),
+                          .state = FlowState::kEstablished,
+                          .pinned = true,
+                          .seen = {77}});
+  RunUntil([&] { return !member_->answers.empty(); });
+  const FlowAnswered& answer = member_->answers[0];
+  EXPECT_EQ(answer.id, 5);
+  EXPECT_TRUE(answer.answered);
+  ASSERT_TRUE(answer.flow);
+  EXPECT_EQ(answer.flow->key, Key(member_->IdOf(kA)));
+  EXPECT_EQ(answer.flow->owner, kSelfSlot);
+  EXPECT_EQ(answer.flow->state, FlowState::kEstablished);
+  EXPECT_TRUE(answer.flow->pinned);
+}
+
+TEST_F(FlowQuerierTest, AFlowOfTheMasterAndOneThatNobodyKnows) {
+  AskMaster(1, Key(member_->IdOf(kB)));
+  RunUntil([&] { return !master_->lookups.empty(); });
+  Find(master_, FlowEntry{.owner = kSelfSlot, .state = FlowState::kDatagrams});
+  RunUntil([&] { return !member_->answers.empty(); });
+  EXPECT_EQ(member_->answers[0].flow->owner, *member_->SlotOf(now_, master_->id));
+  EXPECT_EQ(member_->answers[0].flow->state, FlowState::kDatagrams);
+  EXPECT_FALSE(member_->answers[0].flow->pinned);
+
+  member_->answers.clear();
+  AskMaster(2, Key(member_->IdOf(kB)));
+  RunUntil([&] { return !master_->lookups.empty(); });
+  Find(master_, std::nullopt);
+  RunUntil([&] { return !member_->answers.empty(); });
+  EXPECT_EQ(member_->answers[0].id, 2);
+  EXPECT_TRUE(member_->answers[0].answered);
+  EXPECT_FALSE(member_->answers[0].flow);
+}
+
+TEST_F(FlowQuerierTest, TheMasterAsksItsOwnWorkers) {
+  master_->Ask(now_, 9, Key(master_->IdOf(kA)));
+  ASSERT_THAT(master_->lookups, SizeIs(1));
+  EXPECT_EQ(master_->lookups[0].key, Key(master_->IdOf(kA)));
+  Find(master_, FlowEntry{.owner = 1, .state = FlowState::kClosing});
+  ASSERT_THAT(master_->answers, SizeIs(1));
+  EXPECT_EQ(master_->answers[0].id, 9);
+  EXPECT_EQ(master_->answers[0].flow->owner, 1);
+  Run(kFlowQueryInterval * (kFlowQueryTries + 1));
+  EXPECT_THAT(member_->lookups, IsEmpty());
+}
+
+TEST_F(FlowQuerierTest, AWordThatIsLostIsSaidAgainAndAnsweredOnce) {
+  cut_ = true;
+  AskMaster(3, Key(member_->IdOf(kA)));
+  Run(Milliseconds(5));
+  cut_ = false;
+  RunUntil([&] { return !master_->lookups.empty(); });
+  Run(kFlowQueryInterval);
+  EXPECT_THAT(master_->lookups, SizeIs(2));
+  Find(master_, std::nullopt);
+  Run(kFlowQueryInterval * (kFlowQueryTries + 1));
+  EXPECT_THAT(master_->lookups, IsEmpty());
+  ASSERT_THAT(member_->answers, SizeIs(1));
+  EXPECT_TRUE(member_->answers[0].answered);
+}
+
+TEST_F(FlowQuerierTest, AMasterThatDoesNotAnswerIsGivenUp) {
+  const MonoTime asked = now_;
+  AskMaster(4, Key(member_->IdOf(kA)));
+  RunUntil([&] { return !member_->answers.empty(); });
+  EXPECT_EQ(member_->answers[0].id, 4);
+  EXPECT_FALSE(member_->answers[0].answered);
+  EXPECT_FALSE(member_->answers[0].flow);
+  EXPECT_GE(now_, asked + kFlowQueryInterval * kFlowQueryTries);
+  EXPECT_LT(now_, asked + kFlowQueryInterval * (kFlowQueryTries + 1));
+  EXPECT_THAT(master_->lookups, SizeIs(kFlowQueryTries));
+  Find(master_, std::nullopt);  // too late
+  Run(Milliseconds(5));
+  EXPECT_THAT(member_->answers, SizeIs(1));
+}
+
+TEST_F(FlowQuerierTest, AnAddressThatTheMasterDoesNotHaveHasNoFlows) {
+  ClusterConfig config = member_->controller.config();
+  config.addresses.push_back({.candidates = {Prefix("198.51.100.52/24")}});
+  member_->Do(now_, member_->controller.OnConfig(now_, config));
+  AskMaster(6, Key(member_->IdOf("198.51.100.52/24")));
+  RunUntil([&] { return !master_->lookups.empty(); });
+  EXPECT_EQ(master_->lookups[0].key, Key(0));
+}
+
+TEST_F(FlowQuerierTest, WhoLeavesRequestsUnansweredIsAskedForASignOfLife) {
+  const auto state = [&] {
+    const ControllerStatus status = member_->controller.status(now_);
+    return std::ranges::find(status.nodes, master_->id, &NodeRow::node)->state;
+  };
+  ASSERT_EQ(state(), "alive");
+  const Event event{.kind = EventKind::kUnanswered, .slot = *member_->SlotOf(now_, master_->id)};
+  member_->Do(now_, member_->controller.OnEvent(now_, event));
+  EXPECT_EQ(state(), "suspect");
+  RunUntil([&] { return state() == "alive"; });
+}
+
+TEST_F(FlowQuerierTest, ANodeAloneAsksItsOwnWorkers) {
+  Side alone(3, {{kA}});
+  ClusterConfig config = alone.controller.config();
+  config.network.security = Security::kSealed;
+  alone.Do(now_, alone.controller.OnConfig(now_, config));
+  alone.Ask(now_, 8, Key(alone.IdOf(kA)));
+  EXPECT_THAT(alone.lookups, SizeIs(1));
+}
+
+}  // namespace qure::test

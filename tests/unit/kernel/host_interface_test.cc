@@ -1,0 +1,436 @@
+// Against a real kernel, in a network namespace of the test's own: a veth pair stands for the host port and one for the
+// LAN.
+#include "control/kernel/host_interface.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "control/base/text.h"
+#include "nlohmann/json.hpp"
+
+namespace qure {
+namespace {
+
+using nlohmann::json;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Not;
+using testing::UnorderedElementsAre;
+
+IpPrefix Prefix(std::string_view text) {
+  return ParsePrefix(text).value();
+}
+IpAddress Ip(std::string_view text) {
+  return ParseIp(text).value();
+}
+
+std::string Output(const std::string& command) {
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return "";
+  std::string output;
+  char chunk[4096];
+  for (size_t length; (length = fread(chunk, 1, sizeof(chunk), pipe)) > 0;) output.append(chunk, length);
+  EXPECT_EQ(pclose(pipe), 0) << command;
+  return output;
+}
+
+json IpJson(const std::string& arguments) {
+  const std::string output = Output("ip -j " + arguments);
+  return output.empty() ? json::array() : json::parse(output);
+}
+
+json AddressInfos(const std::string& interface) {
+  return IpJson("addr show dev " + interface).at(0).at("addr_info");
+}
+
+// "ADDRESS/LENGTH" of all addresses of `interface` but IPv6 link-local ones.
+std::vector<std::string> Addresses(const std::string& interface) {
+  std::vector<std::string> result;
+  for (const json& info : AddressInfos(interface)) {
+    if (info.at("scope") == "link") continue;
+    result.push_back(info.at("local").get<std::string>() + "/" + std::to_string(info.at("prefixlen").get<int>()));
+  }
+  return result;
+}
+
+json AddressInfo(const std::string& address) {
+  for (const json& info : AddressInfos("qure0")) {
+    if (info.at("local") == address) return info;
+  }
+  ADD_FAILURE() << address << " is not there";
+  return json::object();
+}
+
+// "from SOURCE lookup TABLE priority PRIORITY" of the rules that are ours.
+std::vector<std::string> Rules(const std::string& family) {
+  std::vector<std::string> result;
+  for (const json& rule : IpJson("-N " + family + " rule show")) {
+    if (rule.value("protocol", "") != "81") continue;
+    result.push_back("from " + rule.at("src").get<std::string>() + " lookup " + rule.at("table").get<std::string>() +
+                     " priority " + std::to_string(rule.at("priority").get<int>()));
+  }
+  return result;
+}
+
+// "DESTINATION [via GATEWAY] [src SOURCE] dev DEVICE" of our routes in a table.
+std::vector<std::string> Routes(const std::string& family, const std::string& table) {
+  std::vector<std::string> result;
+  for (const json& route :
+       IpJson(Concat("-N ", family, " route show proto 81 table ", table, " 2>/dev/null || true"))) {
+    std::string text = route.at("dst").get<std::string>();
+    if (route.contains("gateway")) text += " via " + route.at("gateway").get<std::string>();
+    if (route.contains("prefsrc")) text += " src " + route.at("prefsrc").get<std::string>();
+    result.push_back(text + " dev " + route.at("dev").get<std::string>());
+  }
+  return result;
+}
+
+std::string Sysctl(const std::string& path) {
+  std::ifstream file("/proc/sys/net/" + path);
+  std::string value;
+  std::getline(file, value);
+  return value;
+}
+
+bool HasFlag(const std::string& interface, const std::string& flag) {
+  const json flags = IpJson("link show dev " + interface).at(0).at("flags");
+  return std::find(flags.begin(), flags.end(), flag) != flags.end();
+}
+
+class HostInterfaceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "no network namespace of its own: " << std::strerror(errno);
+    Run("ip link set lo up");
+    Run("ip link add qure0 type veth peer name far0");
+    Run("ip link set far0 up");
+    Run("ip link add lan0 type veth peer name wire0");
+    Run("ip link set wire0 up");
+    Run("ip link set lan0 up");
+    options_.lan_interface = "lan0";
+    options_.mtu = 1400;
+    options_.node_addresses = {Prefix("198.51.100.11/24"), Prefix("2001:db8:2::11/64")};
+    options_.gateways = {Ip("198.51.100.1"), Ip("2001:db8:2::1")};
+  }
+
+  static void Run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
+
+  std::unique_ptr<HostInterface> Create() const {
+    auto host = HostInterface::Create(options_);
+    EXPECT_TRUE(host.ok()) << host.status();
+    return host.ok() ? *std::move(host) : nullptr;
+  }
+
+  static void Set(HostInterface* host, const std::vector<IpPrefix>& addresses) {
+    const absl::Status status = host->SetServiceAddresses(addresses);
+    EXPECT_TRUE(status.ok()) << status;
+  }
+
+  HostInterfaceOptions options_;
+  const std::vector<IpPrefix> both_ = {Prefix("198.51.100.50/24"), Prefix("2001:db8:2::50/64")};
+};
+
+TEST_F(HostInterfaceTest, BringsUpTheInterface) {
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  EXPECT_TRUE(HasFlag("qure0", "UP"));
+  EXPECT_EQ(IpJson("link show dev qure0").at(0).at("mtu"), 1400);
+  EXPECT_THAT(Addresses("qure0"), UnorderedElementsAre("198.51.100.11/24", "2001:db8:2::11/64"));
+  EXPECT_EQ(Sysctl("ipv4/conf/qure0/arp_ignore"), "1");
+  EXPECT_EQ(Sysctl("ipv4/conf/qure0/arp_announce"), "2");
+  EXPECT_EQ(Sysctl("ipv4/conf/qure0/rp_filter"), "2");
+  EXPECT_EQ(Sysctl("ipv6/conf/qure0/addr_gen_mode"), "0");
+  EXPECT_EQ(Sysctl("ipv6/conf/qure0/accept_dad"), "0");
+}
+
+TEST_F(HostInterfaceTest, DefaultRoutesSpeakFromTheNodeAddress) {
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  EXPECT_THAT(Routes("-4", "main"), ElementsAre("default via 198.51.100.1 src 198.51.100.11 dev qure0"));
+  EXPECT_THAT(Routes("-6", "main"), ElementsAre("default via 2001:db8:2::1 src 2001:db8:2::11 dev qure0"));
+}
+
+TEST_F(HostInterfaceTest, SetsServiceAddressesWithRulesAndRoutes) {
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  EXPECT_THAT(Addresses("qure0"),
+              UnorderedElementsAre("198.51.100.11/24", "198.51.100.50/32", "2001:db8:2::11/64", "2001:db8:2::50/128"));
+  EXPECT_THAT(Rules("-4"), ElementsAre("from 198.51.100.50 lookup 5351 priority 5351"));
+  EXPECT_THAT(Rules("-6"), ElementsAre("from 2001:db8:2::50 lookup 5351 priority 5351"));
+  EXPECT_THAT(Routes("-4", "5351"), UnorderedElementsAre("default via 198.51.100.1 dev qure0", "198.51.100.1 dev qure0",
+                                                         "198.51.100.0/24 dev qure0"));
+  EXPECT_THAT(Routes("-6", "5351"),
+              UnorderedElementsAre("default via 2001:db8:2::1 dev qure0", "2001:db8:2::1 dev qure0",
+                                   "2001:db8:2::/64 dev qure0", "fe80::/64 dev qure0"));
+}
+
+TEST_F(HostInterfaceTest, ServiceAddressesAreUsableAtOnce) {
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  const json info = AddressInfo("2001:db8:2::50");
+  EXPECT_FALSE(info.contains("tentative")) << info;
+  EXPECT_TRUE(info.value("nodad", false)) << info;
+}
+
+TEST_F(HostInterfaceTest, KernelNeverChoosesAServiceAddressAsSource) {
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  EXPECT_TRUE(AddressInfo("2001:db8:2::50").value("deprecated", false));
+  for (const char* target : {"198.51.100.77", "192.0.2.1"}) {
+    EXPECT_EQ(IpJson(std::string("route get ") + target).at(0).at("prefsrc"), "198.51.100.11") << target;
+  }
+  for (const char* target : {"2001:db8:2::77", "2001:db8:ffff::1"}) {
+    EXPECT_EQ(IpJson(std::string("-6 route get ") + target).at(0).at("prefsrc"), "2001:db8:2::11") << target;
+  }
+}
+
+TEST_F(HostInterfaceTest, AnswersFromServiceAddressesLeaveThroughTheHostPort) {
+  options_.mode = LanMode::kShared;
+  options_.node_addresses.clear();
+  Run("ip addr add 198.51.100.11/24 dev lan0 && ip route add default via 198.51.100.1 dev lan0");
+  Run("ip addr add 2001:db8:2::11/64 dev lan0 nodad && ip route add default via 2001:db8:2::1 dev lan0");
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  const json answer = IpJson("route get 192.0.2.1 from 198.51.100.50").at(0);
+  EXPECT_EQ(answer.at("dev"), "qure0");
+  EXPECT_EQ(answer.at("gateway"), "198.51.100.1");
+  const json answer6 = IpJson("-6 route get 2001:db8:ffff::1 from 2001:db8:2::50").at(0);
+  EXPECT_EQ(answer6.at("dev"), "qure0");
+  EXPECT_EQ(answer6.at("gateway"), "2001:db8:2::1");
+  EXPECT_EQ(IpJson("route get 192.0.2.1").at(0).at("dev"), "lan0");
+  EXPECT_EQ(IpJson("-6 route get 2001:db8:ffff::1").at(0).at("dev"), "lan0");
+  EXPECT_EQ(IpJson("route get 198.51.100.77").at(0).at("prefsrc"), "198.51.100.11");
+}
+
+TEST_F(HostInterfaceTest, RemovesWhatIsNoLongerWanted) {
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  Set(host.get(), {Prefix("198.51.100.51/24")});
+  EXPECT_THAT(Addresses("qure0"), UnorderedElementsAre("198.51.100.11/24", "198.51.100.51/32", "2001:db8:2::11/64"));
+  EXPECT_THAT(Rules("-4"), ElementsAre("from 198.51.100.51 lookup 5351 priority 5351"));
+  EXPECT_THAT(Rules("-6"), IsEmpty());
+  EXPECT_THAT(Routes("-6", "5351"), IsEmpty());
+  Set(host.get(), {});
+  EXPECT_THAT(Addresses("qure0"), UnorderedElementsAre("198.51.100.11/24", "2001:db8:2::11/64"));
+  EXPECT_THAT(Rules("-4"), IsEmpty());
+  EXPECT_THAT(Routes("-4", "5351"), IsEmpty());
+}
+
+// Retries until `condition` holds, for 5 s at most.
+template <typename Condition>
+void WaitFor(Condition condition, const std::string& what) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (!condition()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << what;
+    std::this_thread::yield();
+  }
+}
+
+// The kernel has done all that it does by itself when an interface comes up.
+void WaitForLinkLocal() {
+  const auto settled = [] {
+    for (const json& info : AddressInfos("qure0")) {
+      if (info.at("scope") == "link" && !info.contains("tentative")) return true;
+    }
+    return false;
+  };
+  WaitFor(settled, "link-local address of qure0");
+}
+
+// What the kernel reports about qure0, lan0 and rules while `change` runs.
+template <typename Change>
+std::string Monitored(Change change) {
+  WaitForLinkLocal();
+  const std::string file = testing::TempDir() + "/qure-monitor-" + std::to_string(getpid());
+  const std::string pid = Output("exec ip monitor address route rule >" + file + " & echo $!");
+  const auto events = [&file] {
+    std::ifstream stream(file);
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  };
+  // Routes as marks: the monitor is there when it has seen the first, and has seen all before the second.
+  const auto mark = [&events](const std::string& address) {
+    WaitFor(
+        [&] {
+          EXPECT_EQ(
+              std::system(("ip route replace blackhole " + address + " && ip route del blackhole " + address).c_str()),
+              0);
+          return events().find(address) != std::string::npos;
+        },
+        address);
+  };
+  mark("192.0.2.101");
+  change();
+  mark("192.0.2.102");
+  EXPECT_EQ(std::system(("kill " + pid).c_str()), 0);
+  std::string ours;
+  std::ifstream stream(file);
+  for (std::string line; std::getline(stream, line);) {
+    const auto names = [&line](const char* word) { return line.find(word) != std::string::npos; };
+    if (names("qure0") || names("lan0") || names("lookup")) ours += line + "\n";
+  }
+  std::remove(file.c_str());
+  return ours;
+}
+
+TEST_F(HostInterfaceTest, RepetitionChangesNothing) {
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  EXPECT_EQ(Monitored([&] {
+              Set(host.get(), both_);
+              EXPECT_TRUE(host->SetGateways(options_.gateways).ok());
+            }),
+            "");
+}
+
+TEST_F(HostInterfaceTest, TouchesNoAddressThatStays) {
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  const std::string events = Monitored([&] { Set(host.get(), {both_[0], Prefix("198.51.100.51/24")}); });
+  EXPECT_THAT(events, testing::HasSubstr("198.51.100.51"));
+  EXPECT_THAT(events, Not(testing::HasSubstr("198.51.100.50")));
+}
+
+TEST_F(HostInterfaceTest, NewGatewaysTakeEffectAtOnce) {
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  EXPECT_TRUE(host->SetGateways({Ip("198.51.100.254"), Ip("fe80::1")}).ok());
+  EXPECT_THAT(Routes("-4", "5351"), UnorderedElementsAre("default via 198.51.100.254 dev qure0",
+                                                         "198.51.100.254 dev qure0", "198.51.100.0/24 dev qure0"));
+  EXPECT_THAT(Routes("-4", "main"), ElementsAre("default via 198.51.100.254 src 198.51.100.11 dev qure0"));
+  EXPECT_THAT(Routes("-6", "5351"), Contains("default via fe80::1 dev qure0"));
+  EXPECT_TRUE(host->SetGateways({}).ok());
+  EXPECT_THAT(Routes("-4", "main"), IsEmpty());
+}
+
+TEST_F(HostInterfaceTest, TakesAGatewayOutsideOfEveryPrefix) {
+  options_.node_addresses = {Prefix("198.51.100.11/32")};
+  options_.gateways = {Ip("203.0.113.1")};
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), {Prefix("198.51.100.50/32")});
+  EXPECT_THAT(Routes("-4", "5351"), UnorderedElementsAre("default via 203.0.113.1 dev qure0", "203.0.113.1 dev qure0"));
+}
+
+TEST_F(HostInterfaceTest, RemovesWhatAKilledPredecessorLeft) {
+  Run("ip link set qure0 up");
+  Run("ip addr add 198.51.100.99/32 dev qure0");
+  Run("ip rule add from 198.51.100.99 lookup 5351 priority 5351 proto 81");
+  Run("ip route add 203.0.113.0/24 dev qure0 table 5351 proto 81");
+  Run("ip route add default via 198.51.100.9 onlink dev qure0 proto 81");
+  Run("ip -6 rule add from 2001:db8:2::99 lookup 5351 priority 5351 proto 81");
+  Run("ip rule add from 192.0.2.7 lookup 77 priority 77");
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  EXPECT_THAT(Addresses("qure0"), Not(Contains("198.51.100.99/32")));
+  EXPECT_THAT(Rules("-4"), IsEmpty());
+  EXPECT_THAT(Rules("-6"), IsEmpty());
+  EXPECT_THAT(Routes("-4", "5351"), IsEmpty());
+  EXPECT_THAT(Routes("-4", "main"), ElementsAre("default via 198.51.100.1 src 198.51.100.11 dev qure0"));
+  EXPECT_THAT(Output("ip rule show"), testing::HasSubstr("from 192.0.2.7")) << "someone else's rule";
+}
+
+TEST_F(HostInterfaceTest, LeavesNothingBehind) {
+  auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  host.reset();
+  EXPECT_THAT(Addresses("qure0"), IsEmpty());
+  for (const char* family : {"-4", "-6"}) {
+    EXPECT_THAT(Rules(family), IsEmpty());
+    EXPECT_THAT(Routes(family, "5351"), IsEmpty());
+    EXPECT_THAT(Routes(family, "main"), IsEmpty());
+  }
+}
+
+TEST_F(HostInterfaceTest, RemovesItsRulesWhenTheInterfaceIsGone) {
+  auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  Run("ip link del qure0");
+  host.reset();
+  EXPECT_THAT(Rules("-4"), IsEmpty());
+  EXPECT_THAT(Rules("-6"), IsEmpty());
+}
+
+TEST_F(HostInterfaceTest, SilencesTheLanInDedicatedModeAndGivesItsVoiceBack) {
+  const std::string rp_filter = Sysctl("ipv4/conf/lan0/rp_filter");
+  auto host = Create();
+  ASSERT_NE(host, nullptr);
+  EXPECT_TRUE(HasFlag("lan0", "NOARP"));
+  EXPECT_EQ(Sysctl("ipv6/conf/lan0/disable_ipv6"), "1");
+  EXPECT_EQ(Sysctl("ipv4/conf/lan0/rp_filter"), "1");
+  host.reset();
+  EXPECT_FALSE(HasFlag("lan0", "NOARP"));
+  EXPECT_TRUE(HasFlag("lan0", "UP"));
+  EXPECT_EQ(Sysctl("ipv6/conf/lan0/disable_ipv6"), "0");
+  EXPECT_EQ(Sysctl("ipv4/conf/lan0/rp_filter"), rp_filter);
+}
+
+TEST_F(HostInterfaceTest, GivesTheLanItsVoiceBackAfterAKilledPredecessor) {
+  Run("ip link set lan0 arp off && echo 1 > /proc/sys/net/ipv6/conf/lan0/disable_ipv6");
+  Create().reset();
+  EXPECT_FALSE(HasFlag("lan0", "NOARP"));
+  EXPECT_EQ(Sysctl("ipv6/conf/lan0/disable_ipv6"), "0");
+}
+
+TEST_F(HostInterfaceTest, LeavesTheLanToTheKernelInSharedMode) {
+  options_.mode = LanMode::kShared;
+  auto host = Create();
+  ASSERT_NE(host, nullptr);
+  EXPECT_FALSE(HasFlag("lan0", "NOARP"));
+  EXPECT_EQ(Sysctl("ipv6/conf/lan0/disable_ipv6"), "0");
+  EXPECT_EQ(Sysctl("ipv4/conf/lan0/arp_ignore"), "1");
+  EXPECT_EQ(Sysctl("ipv4/conf/lan0/arp_announce"), "2");
+  EXPECT_EQ(Sysctl("ipv6/conf/qure0/accept_ra"), "0");
+  EXPECT_THAT(Addresses("qure0"), IsEmpty());
+  EXPECT_THAT(Routes("-4", "main"), IsEmpty());
+  host.reset();
+  EXPECT_EQ(Sysctl("ipv4/conf/lan0/arp_ignore"), "0");
+  EXPECT_EQ(Sysctl("ipv4/conf/lan0/arp_announce"), "0");
+}
+
+TEST_F(HostInterfaceTest, SharedModeWorksWithoutALanInterface) {
+  options_.lan_interface = "";
+  EXPECT_NE(Create(), nullptr);
+}
+
+TEST_F(HostInterfaceTest, LeavesAnotherDefaultRouteInPlace) {
+  Run("ip addr add 192.0.2.2/24 dev far0 && ip route add default via 192.0.2.1 dev far0");
+  const auto host = Create();
+  ASSERT_NE(host, nullptr);
+  Set(host.get(), both_);
+  EXPECT_EQ(IpJson("route show default").at(0).at("gateway"), "192.0.2.1");
+  EXPECT_THAT(Rules("-4"), ElementsAre("from 198.51.100.50 lookup 5351 priority 5351"));
+}
+
+TEST_F(HostInterfaceTest, NamesAnInterfaceThatIsMissing) {
+  options_.interface = "qure9";
+  const absl::Status status = HostInterface::Create(options_).status();
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("interface qure9"));
+}
+
+}  // namespace
+}  // namespace qure

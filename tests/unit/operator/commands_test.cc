@@ -1,0 +1,144 @@
+#include "control/operator/commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "control/config/cluster_key.h"
+#include "tests/support/sample_node.h"
+
+namespace qure {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kDigits[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+class CommandsTest : public testing::Test {
+ protected:
+  // As it comes in: numbers without a sign are unsigned then.
+  static json Received(const json& request) { return json::parse(request.dump()); }
+  // The command, which must be one and sound.
+  template <typename T>
+  T Read(const json& request) {
+    const auto command = ReadCommand(Received(request), status_);
+    if (!command || !command->ok() || !std::holds_alternative<T>(**command)) {
+      ADD_FAILURE() << request << (command ? command->status() : absl::UnknownError("no command"));
+      return {};
+    }
+    return std::get<T>(**command);
+  }
+  std::string Error(const json& request) {
+    const auto command = ReadCommand(Received(request), status_);
+    if (!command || command->ok()) {
+      ADD_FAILURE() << request;
+      return "";
+    }
+    return std::string(command->status().message());
+  }
+
+  ControllerStatus status_ = SampleMaster().controller;
+};
+
+TEST_F(CommandsTest, Maintenance) {
+  EXPECT_TRUE(Read<SetMaintenance>({{"command", "maintenance"}, {"on", true}}).on);
+  EXPECT_FALSE(Read<SetMaintenance>({{"command", "maintenance"}, {"on", false}}).on);
+  EXPECT_THAT(Error({{"command", "maintenance"}}), HasSubstr("on or off"));
+  EXPECT_THAT(Error({{"command", "maintenance"}, {"on", 1}}), HasSubstr("on or off"));
+}
+
+TEST_F(CommandsTest, Handover) {
+  EXPECT_EQ(Read<HandOver>({{"command", "handover"}}).successor, std::nullopt);
+  EXPECT_EQ(Read<HandOver>({{"command", "handover"}, {"node", "n2"}}).successor, kSampleDeputy);
+  EXPECT_THAT(Error({{"command", "handover"}, {"node", "n9"}}), HasSubstr("no node \"n9\""));
+  EXPECT_THAT(Error({{"command", "handover"}, {"node", 2}}), HasSubstr("a name or the beginning of an id"));
+}
+
+TEST_F(CommandsTest, Draining) {
+  const auto here = Read<SetDraining>({{"command", "drain"}, {"on", true}});
+  EXPECT_EQ(here.node, status_.node_id);
+  EXPECT_TRUE(here.on);
+  EXPECT_EQ(Read<SetDraining>({{"command", "drain"}, {"on", false}, {"node", "n2"}}).node, kSampleDeputy);
+  EXPECT_THAT(Error({{"command", "drain"}}), HasSubstr("true or false"));
+  EXPECT_THAT(Error({{"command", "drain"}, {"on", true}, {"node", "n9"}}), HasSubstr("no node \"n9\""));
+}
+
+TEST_F(CommandsTest, DrainDeadline) {
+  const json drain = {{"command", "drain"}, {"on", true}};
+  const auto with = [&](const json& deadline, bool on = true) {
+    json request = drain;
+    request["on"] = on;
+    request["deadline"] = deadline;
+    return request;
+  };
+  EXPECT_EQ(Read<SetDraining>(drain).deadline, std::nullopt);
+  EXPECT_EQ(Read<SetDraining>(with(90)).deadline, Seconds(90));
+  EXPECT_EQ(Read<SetDraining>(with(nullptr)).deadline, Duration{});
+  for (const json& wrong : {json(0), json(604801), json(-1), json("90"), json(1.5)}) {
+    EXPECT_THAT(Error(with(wrong)), HasSubstr("none, or a number of seconds from 1 to 604800")) << wrong;
+  }
+  EXPECT_THAT(Error(with(90, false)), HasSubstr("the deadline")) << "an undrain has none";
+}
+
+TEST_F(CommandsTest, Weight) {
+  const auto weight = Read<SetWeight>({{"command", "weight"}, {"node", "n2"}, {"service", "web"}, {"weight", 3}});
+  EXPECT_EQ(weight.node, kSampleDeputy);
+  EXPECT_EQ(weight.service, "web");
+  EXPECT_EQ(weight.weight, 3u);
+  EXPECT_EQ(Read<SetWeight>({{"command", "weight"}, {"node", "n2"}, {"service", "web"}}).weight, std::nullopt);
+  EXPECT_THAT(Error({{"command", "weight"}, {"node", "n2"}, {"service", "web"}, {"weight", 256}}),
+              HasSubstr("0 to 255"));
+  EXPECT_THAT(Error({{"command", "weight"}, {"node", "n2"}, {"weight", 1}}), HasSubstr("name a service"));
+}
+
+TEST_F(CommandsTest, Keys) {
+  const AddKey add = Read<AddKey>({{"command", "key"}, {"action", "add"}, {"id", 2}, {"key", kDigits}});
+  EXPECT_EQ(add.id, 2u);
+  EXPECT_EQ(ClusterKeyText(add.key), kDigits);
+  EXPECT_EQ(Read<UseKey>({{"command", "key"}, {"action", "use"}, {"id", 2}}).id, 2u);
+  EXPECT_EQ(Read<RemoveKey>({{"command", "key"}, {"action", "remove"}, {"id", 4294967295}}).id, 4294967295u);
+}
+
+TEST_F(CommandsTest, UnsoundKeysAreRefusedWithoutShowingThem) {
+  const std::string nearly = std::string(kDigits, 63) + "x";
+  EXPECT_THAT(Error({{"command", "key"}, {"action", "add"}, {"id", 2}, {"key", nearly}}),
+              AllOf(HasSubstr("64 hexadecimal digits"), Not(HasSubstr("0102"))));
+  EXPECT_THAT(Error({{"command", "key"}, {"action", "add"}, {"id", 2}}), HasSubstr("64 hexadecimal digits"));
+  EXPECT_THAT(Error({{"command", "key"}, {"action", "add"}, {"id", 2}, {"key", 7}}), HasSubstr("64 hexadecimal"));
+  for (const json& id : {json(0), json(-1), json(4294967296), json("2"), json(nullptr), json(1.5)}) {
+    EXPECT_THAT(Error({{"command", "key"}, {"action", "use"}, {"id", id}}), HasSubstr("1 to 4294967295")) << id;
+  }
+  EXPECT_THAT(Error({{"command", "key"}, {"action", "forge"}, {"id", 1}}), HasSubstr("add, use, remove or list"));
+  EXPECT_THAT(Error({{"command", "key"}}), HasSubstr("add, use, remove or list"));
+}
+
+TEST_F(CommandsTest, WhatAsksOnlyIsNoCommand) {
+  for (const json& request : {json{{"command", "status"}}, json{{"command", "key"}, {"action", "list"}},
+                              json{{"command", 7}}, json::object()}) {
+    EXPECT_FALSE(ReadCommand(request, status_).has_value()) << request;
+  }
+}
+
+TEST_F(CommandsTest, FindsNodesByNameOrPrefix) {
+  EXPECT_EQ(FindNode("n1", status_).value(), kSampleSelf);
+  EXPECT_EQ(FindNode("abcd", status_).value(), kSampleSelf);
+  EXPECT_EQ(FindNode("ab1", status_).value(), kSampleDeputy);
+  EXPECT_EQ(FindNode(ToHex(kSampleDown), status_).value(), kSampleDown);
+  EXPECT_EQ(FindNode("", status_).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(FindNode("n", status_).status().code(), absl::StatusCode::kNotFound);
+  const absl::Status both = FindNode("ab", status_).status();
+  EXPECT_EQ(both.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(both.message()), AllOf(HasSubstr(ToHex(kSampleSelf)), HasSubstr(ToHex(kSampleDeputy))));
+}
+
+TEST_F(CommandsTest, ANameGoesBeforeAPrefix) {
+  status_.nodes[2].name = "ab";
+  EXPECT_EQ(FindNode("ab", status_).value(), kSampleDown);
+  status_.nodes[1].name = "ab";
+  EXPECT_EQ(FindNode("ab", status_).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace qure

@@ -1,0 +1,104 @@
+#include "control/qurectl/request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/support/temporary_directory.h"
+
+namespace qure {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+using Words = std::vector<std::string_view>;
+
+constexpr char kDigits[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+json Request(const Words& words) {
+  const auto request = RequestFor(words);
+  return request && request->ok() ? **request : json(nullptr);
+}
+
+TEST(RequestFor, PutsWordsIntoRequests) {
+  const std::vector<std::pair<Words, const char*>> cases = {
+      {{"status"}, R"({"command": "status"})"},
+      {{"nodes"}, R"({"command": "nodes"})"},
+      {{"term"}, R"({"command": "term"})"},
+      {{"history"}, R"({"command": "history"})"},
+      {{"config", "show"}, R"({"command": "config"})"},
+      {{"maintenance", "on"}, R"({"command": "maintenance", "on": true})"},
+      {{"maintenance", "off"}, R"({"command": "maintenance", "on": false})"},
+      {{"handover"}, R"({"command": "handover"})"},
+      {{"handover", "n2"}, R"({"command": "handover", "node": "n2"})"},
+      {{"services"}, R"({"command": "services"})"},
+      {{"flows"}, R"({"command": "flows"})"},
+      {{"drain"}, R"({"command": "drain", "on": true})"},
+      {{"drain", "n2"}, R"({"command": "drain", "on": true, "node": "n2"})"},
+      {{"undrain", "n2"}, R"({"command": "drain", "on": false, "node": "n2"})"},
+      {{"weight", "n2", "web", "3"}, R"({"command": "weight", "node": "n2", "service": "web", "weight": 3})"},
+      {{"weight", "n2", "web", "default"}, R"({"command": "weight", "node": "n2", "service": "web"})"},
+      {{"explain", "a:1", "b:2"}, R"({"command": "explain", "from": "a:1", "to": "b:2", "protocol": "tcp"})"},
+      {{"explain", "a:1", "b:2", "udp"}, R"({"command": "explain", "from": "a:1", "to": "b:2", "protocol": "udp"})"},
+      {{"dns", "zones"}, R"({"command": "dns", "what": "zones"})"},
+      {{"dns", "registration"}, R"({"command": "dns", "what": "registration"})"},
+      {{"dns", "lookup", "a.test"}, R"({"command": "dns", "what": "lookup", "name": "a.test", "type": "A"})"},
+      {{"dns", "lookup", "a.test", "MX"}, R"({"command": "dns", "what": "lookup", "name": "a.test", "type": "MX"})"},
+      {{"dns", "reload"}, R"({"command": "reload"})"},
+      {{"key", "list"}, R"({"command": "key", "action": "list"})"},
+      {{"key", "use", "2"}, R"({"command": "key", "action": "use", "id": 2})"},
+      {{"key", "remove", "1"}, R"({"command": "key", "action": "remove", "id": 1})"},
+  };
+  for (const auto& [words, request] : cases) EXPECT_EQ(Request(words), json::parse(request)) << request;
+}
+
+TEST(RequestFor, RefusesWhatIsNoCommand) {
+  for (const Words& words : std::vector<Words>{{},
+                                               {"stauts"},
+                                               {"status", "now"},
+                                               {"config"},
+                                               {"config", "hide"},
+                                               {"maintenance"},
+                                               {"maintenance", "maybe"},
+                                               {"handover", "n2", "n3"},
+                                               {"drain", "n2", "n3"},
+                                               {"weight", "n2", "web"},
+                                               {"dns"},
+                                               {"dns", "lookup"},
+                                               {"dns", "everything"},
+                                               {"weight", "n2", "web", "much"},
+                                               {"explain", "a:1"},
+                                               {"key"},
+                                               {"key", "use"},
+                                               {"key", "use", "two"},
+                                               {"key", "add", "2"},
+                                               {"key", "drop", "2"}}) {
+    EXPECT_FALSE(RequestFor(words).has_value()) << testing::PrintToString(words);
+  }
+}
+
+TEST(RequestFor, TakesAKeyAsItIsOrFromAFile) {
+  const TemporaryDirectory directory;
+  const std::string file = directory / "key";
+  std::ofstream(file) << kDigits << "\n";
+  const json expected = {{"command", "key"}, {"action", "add"}, {"id", 2}, {"key", kDigits}};
+  EXPECT_EQ(Request({"key", "add", "2", kDigits}), expected);
+  EXPECT_EQ(Request({"key", "add", "2", file}), expected);
+}
+
+TEST(RequestFor, NamesAFileWithoutAKey) {
+  const auto missing = RequestFor({"key", "add", "2", "/nowhere/key"});
+  ASSERT_TRUE(missing.has_value());
+  EXPECT_THAT(std::string(missing->status().message()), HasSubstr("/nowhere/key: neither a key"));
+}
+
+TEST(RequestFor, DoesNotShowAKeyThatIsNearlyRight) {
+  const auto wrong = RequestFor({"key", "add", "2", std::string_view(kDigits).substr(1)});
+  ASSERT_TRUE(wrong.has_value());
+  EXPECT_THAT(std::string(wrong->status().message()), Not(HasSubstr("0102")));
+}
+
+}  // namespace
+}  // namespace qure

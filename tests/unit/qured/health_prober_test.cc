@@ -1,0 +1,158 @@
+// Checks against small servers on this machine.
+#include "control/qured/health_prober.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <thread>
+
+namespace qure::test {
+namespace {
+
+const IpAddress kHere = *ParseIp("127.0.0.1");
+
+MonoTime Now() {
+  return {std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count()};
+}
+
+// Accepts one connection, reads what is asked and says `answer`; with nothing to say it stays silent.
+class Server {
+ public:
+  explicit Server(std::string answer) : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(listen(listener_.get(), 4), 0);
+    socklen_t length = sizeof(address);
+    getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &length);
+    port_ = ntohs(address.sin_port);
+  }
+  ~Server() {
+    shutdown(listener_.get(), SHUT_RDWR);
+    if (thread_.joinable()) thread_.join();
+  }
+  uint16_t port() const { return port_; }
+  void Serve() {
+    thread_ = std::thread([this] {
+      const Fd connection(accept(listener_.get(), nullptr, nullptr));
+      if (!connection.valid()) return;
+      char asked[512];
+      const ssize_t got = recv(connection.get(), asked, sizeof(asked), 0);
+      if (got > 0) asked_.assign(asked, static_cast<size_t>(got));
+      (void)send(connection.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
+    });
+  }
+  std::string asked() {
+    thread_.join();
+    return asked_;
+  }
+
+ private:
+  std::string answer_;
+  std::string asked_;
+  Fd listener_;
+  uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+ServiceConfig Service(HealthCheck::Kind kind, uint16_t port) {
+  ServiceConfig service{.name = "web", .first_port = port, .last_port = port};
+  service.check = {.kind = kind, .path = "/health", .timeout = Milliseconds(300)};
+  return service;
+}
+
+// Waits, as the control thread does, for the one result.
+bool Check(const ServiceConfig& service, const IpAddress& address = kHere) {
+  HealthProber prober;
+  prober.Start(Now(), service, address);
+  for (int i = 0; i < 1000; ++i) {
+    const auto results = prober.Collect(Now());
+    if (!results.empty()) {
+      EXPECT_EQ(results.size(), 1U);
+      EXPECT_EQ(results[0].service, "web");
+      EXPECT_EQ(prober.deadline(), kNever);
+      return results[0].good;
+    }
+    const auto left = std::max<int64_t>((prober.deadline() - Now()).ns / 1'000'000, 0);
+    pollfd wait{prober.fd(), POLLIN, 0};
+    poll(&wait, 1, static_cast<int>(left) + 1);
+  }
+  ADD_FAILURE() << "no result";
+  return false;
+}
+
+bool HttpCheck(const std::string& answer, std::string* asked = nullptr) {
+  Server server(answer);
+  server.Serve();
+  const bool good = Check(Service(HealthCheck::Kind::kHttp, server.port()));
+  if (asked != nullptr) *asked = server.asked();
+  return good;
+}
+
+}  // namespace
+
+TEST(HealthProber, TcpIsWellWhenItIsAccepted) {
+  Server server("");
+  EXPECT_TRUE(Check(Service(HealthCheck::Kind::kTcp, server.port())));
+}
+
+TEST(HealthProber, TcpIsIllWhenNobodyListens) {
+  uint16_t port = 0;
+  {
+    const Server server("");
+    port = server.port();
+  }
+  EXPECT_FALSE(Check(Service(HealthCheck::Kind::kTcp, port)));
+}
+
+TEST(HealthProber, AnAddressOfAnotherMachineIsNotAsked) {
+  HealthProber prober;
+  prober.Start(Now(), Service(HealthCheck::Kind::kTcp, 80), *ParseIp("198.51.100.50"));
+  EXPECT_TRUE(prober.Collect(Now() + Seconds(1)).empty());
+  EXPECT_EQ(prober.deadline(), kNever);
+}
+
+TEST(HealthProber, HttpAsksForThePath) {
+  std::string asked;
+  EXPECT_TRUE(HttpCheck("HTTP/1.1 200 OK\r\n\r\n", &asked));
+  EXPECT_TRUE(asked.starts_with("GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\n")) << asked;
+  EXPECT_TRUE(asked.ends_with("\r\n\r\n")) << asked;
+}
+
+TEST(HealthProber, HttpWantsItsStatus) {
+  EXPECT_FALSE(HttpCheck("HTTP/1.1 503 Service Unavailable\r\n\r\n"));
+  EXPECT_FALSE(HttpCheck("HTTP/1.1 20"));
+  EXPECT_FALSE(HttpCheck("HTTP/1.1 2000 Many\r\n"));
+  EXPECT_TRUE(HttpCheck("HTTP/1.1 200\r\n"));
+  EXPECT_FALSE(HttpCheck("SSH-2.0-OpenSSH 200\r\n"));
+  EXPECT_FALSE(HttpCheck("\r\n\r\n"));
+  EXPECT_FALSE(HttpCheck(std::string(4096, 'x')));
+}
+
+TEST(HealthProber, ASilentServerIsIllAfterTheTimeout) {
+  const Server server("");  // the kernel accepts, nobody answers
+  EXPECT_FALSE(Check(Service(HealthCheck::Kind::kHttp, server.port())));
+}
+
+TEST(HealthProber, ANewCheckReplacesOneUnderWay) {
+  const Server silent("");
+  Server good("HTTP/1.1 200 OK\r\n");
+  good.Serve();
+  HealthProber prober;
+  prober.Start(Now(), Service(HealthCheck::Kind::kHttp, silent.port()), kHere);
+  prober.Start(Now(), Service(HealthCheck::Kind::kHttp, good.port()), kHere);
+  std::vector<ProbeResult> results;
+  while (results.empty() && prober.deadline() != kNever) {
+    pollfd wait{prober.fd(), POLLIN, 0};
+    poll(&wait, 1, 10);
+    results = prober.Collect(Now());
+  }
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_TRUE(results[0].good);
+}
+
+}  // namespace qure::test
