@@ -80,7 +80,7 @@ void ClusterWorker::HearOthers() {
   }
 }
 
-void ClusterWorker::NoteControlAlive(Duration stall) {
+void ClusterWorker::RunHeartbeater(Duration stall) {
   if (!heartbeater_) return;
   HearOthers();
   if (!awake_) {

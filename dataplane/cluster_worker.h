@@ -43,8 +43,8 @@ class ClusterWorker {
   // Takes a frame of verdict kControl. False: no room, the caller still has it.
   bool Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf);
 
-  // After everything was received. Worker 0's heartbeater heartbeats; what it sends has to leave before anything else.
-  void NoteControlAlive(Duration stall);
+  // After everything was received. Worker 0 runs its heartbeater; what that sends has to leave before anything else.
+  void RunHeartbeater(Duration stall);
   std::span<rte_mbuf*> TakeSent();
 
   bool awake() const { return awake_; }  // part of a lease: sleep shortly

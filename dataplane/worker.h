@@ -4,14 +4,17 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <vector>
 
 #include "dataplane/cluster_worker.h"
+#include "dataplane/event_sender.h"
+#include "dataplane/held_answers.h"
+#include "dataplane/idle_sleep.h"
 #include "dataplane/lease/lease_gate.h"
 #include "dataplane/pipeline/counters.h"
 #include "dataplane/pipeline/flow_keeper.h"
 #include "dataplane/pipeline/frame.h"
 #include "dataplane/publisher.h"
+#include "dataplane/transmit_queue.h"
 #include "proto/time.h"
 
 struct rte_mbuf;
@@ -53,30 +56,6 @@ class Worker {
   MonoTime next_deadline() const { return cluster_.deadline(); }
 
  private:
-  enum class From : uint8_t { kLan, kHost };
-
-  // Events are paid for with the time that has passed since; a burst of them with time saved up.
-  struct Budget {
-    Duration cost;
-    Duration saved;  // at most
-    MonoTime spent_until;
-    bool Take(MonoTime now);
-  };
-
-  // Gathers frames for one port, to be sent together: at most a burst from each of LAN, host and control.
-  struct TxQueue {
-    static constexpr uint16_t kCapacity = 3 * kBurst;
-    uint16_t count = 0;
-    std::array<rte_mbuf*, kCapacity> mbufs;
-    std::array<Reason, kCapacity> reasons;
-    std::array<From, kCapacity> from;
-  };
-  // An answer that met a lease in doubt, and waits for it to be renewed.
-  struct Held {
-    rte_mbuf* mbuf;
-    Reason reason;
-    From from;
-  };
   using Mbufs = std::array<rte_mbuf*, kBurst>;
 
   Duration CheckStall();
@@ -84,58 +63,33 @@ class Worker {
   size_t ReceiveHost(const Snapshot& snapshot);
   size_t ReceiveControl(const Snapshot& snapshot);
   void NoteReceived(uint16_t count);
+  void RunHeartbeater(Duration stall);
   void TendFlows(const Snapshot& snapshot);
-  void NoteControlAlive(Duration stall);
-  void Load(From from, uint16_t count, Mbufs* mbufs, PortCounters* port);
-  void Dispatch(From from, const Mbufs& mbufs);
+  void Load(Side from, uint16_t count, Mbufs* mbufs, PortCounters* port);
+  void Dispatch(Side from, const Mbufs& mbufs);
   void ToCluster(Reason reason, size_t index, rte_mbuf* mbuf);
   void FlushLan();
-  bool MayTransmit() const;
-  void WithholdAnswers();
-  void HoldOrDrop(const Held& answer);
-  void ReleaseHeld();
-  void DropHeld();
-  void Transmit(uint16_t port, Reason full, TxQueue* queue, PortCounters* port_counters);
-  void Finish(From from, Reason reason);
-
   void ReportEvents();
-  bool SendEvent(const Event& event);
-  void SendSurely(const Event& event);
-  void SendWaiting();
-  Budget* BudgetOf(EventKind kind);
-
-  void WatchInterrupts();
-  void Idle();
-  void AwaitInterrupt(int wait_ms);
 
   const WorkerOptions options_;
   Publisher* const publisher_;
-  LeaseGate* const gate_;
-  StallGuard stall_guard_;
+  const LeaseGate* const gate_;
   WorkerCounters* const counters_;
+  StallGuard stall_guard_;
+  EventSender events_;
   ClusterWorker cluster_;
   FlowKeeper flows_;
   Batch batch_;
-  TxQueue heartbeats_;  // leave before to_lan_
-  std::vector<Held> held_;
-  MonoTime held_since_;
-  TxQueue to_lan_;
-  TxQueue to_host_;
+  TransmitQueue heartbeats_;  // leave before to_lan_
+  HeldAnswers held_;
+  TransmitQueue to_lan_;
+  TransmitQueue to_host_;
+  IdleSleep sleep_;
 
   MonoTime round_start_;
   MonoTime full_since_;         // since then every burst from the LAN was a full one …
   uint32_t full_frames_ = 0;    // … of so many frames together
   size_t heartbeats_seen_ = 0;  // in this round
-  Budget events_budget_;
-  // Of what anybody may repeat at will, each kind has its own.
-  Budget wanted_budget_;
-  Budget service_mac_budget_;
-  Budget unanswered_budget_;
-  Budget group_query_budget_;
-  std::vector<Event> waiting_;  // must not be lost, and found no room in the ring
-  bool wake_control_ = false;   // an event was sent in this round
-  uint32_t empty_rounds_ = 0;
-  int64_t nap_ns_ = 0;  // the next nap; grows while idle
 };
 
 }  // namespace qure

@@ -11,6 +11,9 @@
 
 namespace qure {
 
+// Where a frame came in. Control frames count as of the LAN.
+enum class Side : uint8_t { kLan, kHost };
+
 struct PortCounters {
   Counter rx_frames;
   Counter rx_bytes;
@@ -19,7 +22,7 @@ struct PortCounters {
 };
 
 struct alignas(64) WorkerCounters {
-  // Where a frame came in, by reason; control frames are counted with the LAN.
+  // What became of frames, by where they came in. Each frame is counted once, at the end of its way.
   std::array<Counter, kReasonCount> lan_reasons;
   std::array<Counter, kReasonCount> host_reasons;
   PortCounters lan;
@@ -40,6 +43,10 @@ struct alignas(64) WorkerCounters {
   std::array<Gauge, kMaxNodes> flows_by_owner;  // as of the last pass over the table
   // All that arrived in this worker's receive queue before this time has been received.
   Gauge received_before_ns;
+
+  void Count(Side from, Reason reason) {
+    (from == Side::kLan ? lan_reasons : host_reasons)[static_cast<size_t>(reason)].Add(1);
+  }
 };
 
 }  // namespace qure
