@@ -62,6 +62,7 @@ Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* ga
           options.cluster, gate, [this](const Event& event) { events_.SendSurely(event); },
           &counters->lan_reasons[static_cast<size_t>(Reason::no_room)]),
       flows_(WithReports(options), counters),
+      dns_(options.flows.seed, counters),
       heartbeats_(ToLan(options), counters, &counters->lan),
       held_(ToLan(options), gate, &stall_guard_, counters),
       to_lan_(ToLan(options), counters, &counters->lan),
@@ -147,7 +148,7 @@ size_t Worker::ReceiveLan(const Snapshot& snapshot) {
   const uint16_t count = rte_eth_rx_burst(options_.lan_port, options_.queue, mbufs.data(), kBurst);
   if (count > 0) {
     Load(Side::kLan, count, &mbufs, &counters_->lan);
-    ProcessLan(snapshot, flows_.At(round_start_), &batch_);
+    ProcessLan(snapshot, memory(), &batch_);
     Dispatch(Side::kLan, mbufs);
     ReportEvents();
   }
@@ -160,7 +161,7 @@ size_t Worker::ReceiveHost(const Snapshot& snapshot) {
   const uint16_t count = rte_eth_rx_burst(options_.host_port, options_.queue, mbufs.data(), kBurst);
   if (count == 0) return 0;
   Load(Side::kHost, count, &mbufs, &counters_->host);
-  ProcessHost(snapshot, flows_.At(round_start_), &batch_);
+  ProcessHost(snapshot, memory(), &batch_);
   Dispatch(Side::kHost, mbufs);
   ReportEvents();
   return count;

@@ -11,6 +11,7 @@
 #include "dataplane/idle_sleep.h"
 #include "dataplane/lease/lease_gate.h"
 #include "dataplane/pipeline/counters.h"
+#include "dataplane/pipeline/dns_keeper.h"
 #include "dataplane/pipeline/flow_keeper.h"
 #include "dataplane/pipeline/frame.h"
 #include "dataplane/publisher.h"
@@ -58,6 +59,7 @@ class Worker {
  private:
   using Mbufs = std::array<rte_mbuf*, kBurst>;
 
+  WorkerMemory memory() { return {.flows = flows_.memory(), .dns = dns_.memory(), .now = FlowTimeOf(round_start_)}; }
   Duration CheckStall();
   size_t ReceiveLan(const Snapshot& snapshot);
   size_t ReceiveHost(const Snapshot& snapshot);
@@ -79,6 +81,7 @@ class Worker {
   EventSender events_;
   ClusterWorker cluster_;
   FlowKeeper flows_;
+  DnsKeeper dns_;
   Batch batch_;
   TransmitQueue heartbeats_;  // leave before to_lan_
   HeldAnswers held_;

@@ -19,10 +19,11 @@ constexpr size_t kEntryLines = 3;  // of a name with few records
 
 // What becomes of an answer under the rate limit. Clients that are known to be who they say are spared: those with a
 // cookie, and those whose answers do not leave the LAN.
-void Limit(const Snapshot& snapshot, const IpAddress& client, const Flows& flows, uint8_t* message, DnsReply* reply) {
+void Limit(const Snapshot& snapshot, const IpAddress& client, const WorkerMemory& memory, uint8_t* message,
+           DnsReply* reply) {
   const DnsRateLimit& limit = snapshot.dns_limit;
-  if (flows.answers == nullptr || limit.rate == 0 || reply->client_proven) return;
-  const DnsLimiter::Fate fate = flows.answers->Judge(limit, client, reply->reason, reply->subject, flows.now);
+  if (memory.dns.limiter == nullptr || limit.rate == 0 || reply->client_proven) return;
+  const DnsLimiter::Fate fate = memory.dns.limiter->Judge(limit, client, reply->reason, reply->subject, memory.now);
   if (fate == DnsLimiter::Fate::kSend) return;
   if (std::ranges::any_of(snapshot.networks, [&](const IpPrefix& lan) { return Contains(lan, client); })) return;
   if (fate == DnsLimiter::Fate::kDrop) {
@@ -35,7 +36,8 @@ void Limit(const Snapshot& snapshot, const IpAddress& client, const Flows& flows
 
 // Common to both families: silence where a reply could loop, then the answer over the query and the UDP header turned
 // around. The checksum is left zero.
-Reason AnswerUdp(const Snapshot& snapshot, const DnsClient& client, const Flows& flows, size_t index, Batch* batch) {
+Reason AnswerUdp(const Snapshot& snapshot, const DnsClient& client, const WorkerMemory& memory, size_t index,
+                 Batch* batch) {
   Frame* const frame = &batch->frames[index];
   const Parsed& parsed = batch->parsed[index];
   auto* udp = reinterpret_cast<UdpHeader*>(frame->data + parsed.transport);
@@ -47,10 +49,10 @@ Reason AnswerUdp(const Snapshot& snapshot, const DnsClient& client, const Flows&
   const uint16_t length = static_cast<uint16_t>(udp->length.value() - sizeof(UdpHeader));
   DnsReply reply = AnswerDns(*snapshot.dns, client, message, length, capacity, batch->dns[index]);
   if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply.reason;
-  Limit(snapshot, client.address, flows, message, &reply);
-  if (flows.queries != nullptr) {
+  Limit(snapshot, client.address, memory, message, &reply);
+  if (memory.dns.queries != nullptr) {
     const DnsAsked asked = QuestionIn(reply, message);
-    flows.queries->Note(snapshot.dns_log_every, client.address, asked.name, asked.type, reply.reason);
+    memory.dns.queries->Note(snapshot.dns_log_every, client.address, asked.name, asked.type, reply.reason);
   }
   if (VerdictOf(reply.reason) != Verdict::kAnswer) return reply.reason;
 
@@ -93,7 +95,7 @@ Be16 UdpChecksum(Be16 computed) {
 
 }  // namespace
 
-Reason RespondDns4(const Snapshot& snapshot, const Flows& flows, size_t index, Batch* batch) {
+Reason RespondDns4(const Snapshot& snapshot, const WorkerMemory& memory, size_t index, Batch* batch) {
   Frame& frame = batch->frames[index];
   const Parsed& parsed = batch->parsed[index];
   auto* ip = reinterpret_cast<Ipv4Header*>(frame.data + parsed.network);
@@ -103,8 +105,8 @@ Reason RespondDns4(const Snapshot& snapshot, const Flows& flows, size_t index, B
       TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
     return Reason::udp_checksum;
   }
-  const DnsClient client = {.address = ip->source, .time = UnixTime(snapshot, flows.now)};
-  const Reason reason = AnswerUdp(snapshot, client, flows, index, batch);
+  const DnsClient client = {.address = ip->source, .time = UnixTime(snapshot, memory.now)};
+  const Reason reason = AnswerUdp(snapshot, client, memory, index, batch);
   if (VerdictOf(reason) != Verdict::kAnswer) return reason;
 
   TurnEthernet(snapshot.Find(ip->destination)->mac, &frame);
@@ -118,7 +120,7 @@ Reason RespondDns4(const Snapshot& snapshot, const Flows& flows, size_t index, B
   return reason;
 }
 
-Reason RespondDns6(const Snapshot& snapshot, const Flows& flows, size_t index, Batch* batch) {
+Reason RespondDns6(const Snapshot& snapshot, const WorkerMemory& memory, size_t index, Batch* batch) {
   Frame& frame = batch->frames[index];
   const Parsed& parsed = batch->parsed[index];
   auto* ip = reinterpret_cast<Ipv6Header*>(frame.data + parsed.network);
@@ -128,8 +130,8 @@ Reason RespondDns6(const Snapshot& snapshot, const Flows& flows, size_t index, B
   if (!frame.l4_checksum_good && TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
     return Reason::udp_checksum;
   }
-  const DnsClient client = {.address = ip->source, .time = UnixTime(snapshot, flows.now)};
-  const Reason reason = AnswerUdp(snapshot, client, flows, index, batch);
+  const DnsClient client = {.address = ip->source, .time = UnixTime(snapshot, memory.now)};
+  const Reason reason = AnswerUdp(snapshot, client, memory, index, batch);
   if (VerdictOf(reason) != Verdict::kAnswer) return reason;
 
   TurnEthernet(snapshot.Find(ip->destination)->mac, &frame);
@@ -141,7 +143,7 @@ Reason RespondDns6(const Snapshot& snapshot, const Flows& flows, size_t index, B
   return reason;
 }
 
-void LookAheadDns(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
+void LookAheadDns(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch) {
   std::array<uint8_t, kBurst> queries;
   size_t count = 0;
   for (size_t i = 0; i < batch->count; ++i) {
@@ -151,9 +153,9 @@ void LookAheadDns(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
     if (batch->dns[i].zone != nullptr) queries[count++] = static_cast<uint8_t>(i);
   }
   const auto found = std::span(queries).first(count);
-  if (flows.answers != nullptr) {
+  if (memory.dns.limiter != nullptr) {
     for (const uint8_t i : found) {  // mostly there is an answer, and it is the name's own
-      __builtin_prefetch(flows.answers->BucketsOf(SourceOf(*batch, i), Reason::dns_answer, batch->dns[i].hash));
+      __builtin_prefetch(memory.dns.limiter->BucketsOf(SourceOf(*batch, i), Reason::dns_answer, batch->dns[i].hash));
     }
   }
   // Nothing else is between these: as many as possible are to wait at the same time.

@@ -19,7 +19,6 @@ FlowKeeper::FlowKeeper(const FlowOptions& options, WorkerCounters* counters)
       counters_(counters),
       table_(options.flows, options.seed),
       heavy_hitters_(options.seed),
-      answers_(options.seed),
       top_(options.seed) {
   table_.Populate();
 }

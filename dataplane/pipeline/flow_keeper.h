@@ -10,9 +10,10 @@
 #include "dataplane/pipeline/counters.h"
 #include "dataplane/pipeline/flow_lookup.h"
 #include "dataplane/pipeline/flow_table.h"
-#include "dataplane/pipeline/forwarder.h"
 #include "dataplane/pipeline/heavy_hitter_detector.h"
+#include "dataplane/pipeline/request_watch.h"
 #include "dataplane/pipeline/top_watch.h"
+#include "dataplane/pipeline/worker_memory.h"
 #include "proto/flow.h"
 #include "proto/snapshot.h"
 
@@ -37,14 +38,7 @@ class FlowKeeper {
  public:
   FlowKeeper(const FlowOptions& options, WorkerCounters* counters);
 
-  Flows At(MonoTime now) {
-    return {.table = &table_,
-            .heavy_hitters = &heavy_hitters_,
-            .requests = &requests_,
-            .answers = &answers_,
-            .queries = &counters_->dns,
-            .now = FlowTimeOf(now)};
-  }
+  FlowMemory memory() { return {.table = &table_, .heavy_hitters = &heavy_hitters_, .requests = &requests_}; }
 
   // Once a round. True if there is something for the control thread.
   bool Round(MonoTime now, const Snapshot& snapshot);
@@ -64,7 +58,6 @@ class FlowKeeper {
   FlowTable table_;
   HeavyHitterDetector heavy_hitters_;
   RequestWatch requests_;
-  DnsLimiter answers_;
   TopWatch top_;
   FlowTime swept_;
   size_t due_ = 0;         // buckets to sweep

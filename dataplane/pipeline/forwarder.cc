@@ -18,8 +18,12 @@ constexpr Choice kOthers{.reason = Reason::other_owner};
 
 class Forwarder {
  public:
-  Forwarder(const Snapshot& snapshot, const Flows& flows)
-      : snapshot_(snapshot), balance_(*snapshot.balance), flows_(flows), table_(flows.table), now_(flows.now) {}
+  Forwarder(const Snapshot& snapshot, const WorkerMemory& memory)
+      : snapshot_(snapshot),
+        balance_(*snapshot.balance),
+        flows_(memory.flows),
+        table_(memory.flows.table),
+        now_(memory.now) {}
 
   Choice Choose(const FlowFacts& facts, uint64_t hash) const {
     FlowEntry* const entry = table_->Find(facts.key, hash, now_);
@@ -201,7 +205,7 @@ class Forwarder {
 
   const Snapshot& snapshot_;
   const Balance& balance_;
-  const Flows& flows_;
+  const FlowMemory& flows_;
   FlowTable* const table_;
   const FlowTime now_;
 };
@@ -216,19 +220,20 @@ Reason SendToPeer(const Snapshot& snapshot, const Choice& choice, FlowSign sign,
 
 }  // namespace
 
-void ForwardFlows(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
+void ForwardFlows(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch) {
   std::array<uint8_t, kBurst> indexes;
   std::array<uint64_t, kBurst> hashes;
   size_t count = 0;
+  const FlowTable& table = *memory.flows.table;
   for (size_t i = 0; i < batch->count; ++i) {
     if (batch->lanes[i] != Lane::kFlow) continue;
-    hashes[count] = flows.table->HashOf(batch->flows[i].key);
-    flows.table->PrefetchTags(hashes[count]);
+    hashes[count] = table.HashOf(batch->flows[i].key);
+    table.PrefetchTags(hashes[count]);
     indexes[count++] = static_cast<uint8_t>(i);
   }
-  for (size_t i = 0; i < count; ++i) flows.table->PrefetchEntry(hashes[i]);
+  for (size_t i = 0; i < count; ++i) table.PrefetchEntry(hashes[i]);
 
-  const Forwarder forwarder(snapshot, flows);
+  const Forwarder forwarder(snapshot, memory);
   for (size_t i = 0; i < count; ++i) {
     const size_t index = indexes[i];
     const FlowFacts& facts = batch->flows[index];

@@ -12,27 +12,13 @@
 // leaves unanswered its client sends again: all nodes notice, and the master sends it to the owner by itself.
 #pragma once
 
-#include "dataplane/pipeline/dns_limiter.h"
-#include "dataplane/pipeline/flow_table.h"
 #include "dataplane/pipeline/frame.h"
-#include "dataplane/pipeline/heavy_hitter_detector.h"
-#include "dataplane/pipeline/request_watch.h"
-#include "proto/dns/query_log.h"
+#include "dataplane/pipeline/worker_memory.h"
 #include "proto/snapshot.h"
 
 namespace qure {
 
-// What a worker remembers, and when it is.
-struct Flows {
-  FlowTable* table = nullptr;
-  HeavyHitterDetector* heavy_hitters = nullptr;  // null: nobody watches
-  RequestWatch* requests = nullptr;              // …
-  DnsLimiter* answers = nullptr;                 // null: DNS is answered without limit
-  DnsQueryLog* queries = nullptr;                // null: nobody counts DNS queries
-  FlowTime now;
-};
-
 // Sets the reasons of all frames in the lane kFlow. `snapshot` has services and a balance.
-void ForwardFlows(const Snapshot& snapshot, const Flows& flows, Batch* batch);
+void ForwardFlows(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch);
 
 }  // namespace qure

@@ -42,23 +42,23 @@ Reason FilterNeighbor(const Snapshot& snapshot, uint16_t transport, uint16_t end
   return Reason::lan_nd_anonymous;
 }
 
-Reason FilterIpv6(const Snapshot& snapshot, const Flows& flows, Frame* frame) {
+Reason FilterIpv6(const Snapshot& snapshot, const WorkerMemory& memory, Frame* frame) {
   IpView view;
   if (ParseError error = ParseIpv6(frame->bytes().subspan(sizeof(EthernetHeader)), &view)) return *error;
-  if (view.protocol != kProtocolIcmpv6 || view.fragment) return SendReply(snapshot, flows, /*is_v6=*/true, frame);
+  if (view.protocol != kProtocolIcmpv6 || view.fragment) return SendReply(snapshot, memory, /*is_v6=*/true, frame);
   const auto transport = static_cast<uint16_t>(sizeof(EthernetHeader) + view.transport);
   const auto end = static_cast<uint16_t>(sizeof(EthernetHeader) + view.end);
   if (transport >= end) return Reason::lan_host;
   const uint8_t type = frame->data[transport];
   if (type != kNeighborSolicitation && type != kNeighborAdvertisement) {
-    return SendReply(snapshot, flows, /*is_v6=*/true, frame);
+    return SendReply(snapshot, memory, /*is_v6=*/true, frame);
   }
   return FilterNeighbor(snapshot, transport, end, frame);
 }
 
 }  // namespace
 
-Reason FilterHostFrame(const Snapshot& snapshot, const Flows& flows, Frame* frame) {
+Reason FilterHostFrame(const Snapshot& snapshot, const WorkerMemory& memory, Frame* frame) {
   EthernetView ethernet;
   if (ParseError error = ParseEthernet(frame->bytes(), &ethernet)) return *error;
   if (ethernet.tagged) return Reason::vlan_foreign;  // the LAN's tag is ours to add
@@ -67,8 +67,8 @@ Reason FilterHostFrame(const Snapshot& snapshot, const Flows& flows, Frame* fram
 
   Reason reason = Reason::lan_host;
   if (ethernet.ether_type == kEtherTypeArp) reason = FilterArp(snapshot, frame);
-  if (ethernet.ether_type == kEtherTypeIpv4) reason = SendReply(snapshot, flows, /*is_v6=*/false, frame);
-  if (ethernet.ether_type == kEtherTypeIpv6) reason = FilterIpv6(snapshot, flows, frame);
+  if (ethernet.ether_type == kEtherTypeIpv4) reason = SendReply(snapshot, memory, /*is_v6=*/false, frame);
+  if (ethernet.ether_type == kEtherTypeIpv6) reason = FilterIpv6(snapshot, memory, frame);
   const bool leaves = VerdictOf(reason) == Verdict::kLan || VerdictOf(reason) == Verdict::kAnswer;
   if (leaves && snapshot.vlan != 0 && !frame->PushVlan(snapshot.vlan)) return Reason::no_room;
   return reason;

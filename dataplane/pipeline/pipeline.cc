@@ -4,6 +4,7 @@
 #include "dataplane/pipeline/classifier.h"
 #include "dataplane/pipeline/cluster_filter.h"
 #include "dataplane/pipeline/dns_responder.h"
+#include "dataplane/pipeline/forwarder.h"
 #include "dataplane/pipeline/host_delivery.h"
 #include "dataplane/pipeline/host_filter.h"
 #include "dataplane/pipeline/icmp_responder.h"
@@ -35,7 +36,7 @@ Reason FinishDns(const Snapshot& snapshot, Reason reason, size_t index, Batch* b
   return AnswerFrom(snapshot, reason, &batch->frames[index]);
 }
 
-Reason RunStage(const Snapshot& snapshot, const Flows& flows, Lane lane, size_t index, Batch* batch) {
+Reason RunStage(const Snapshot& snapshot, const WorkerMemory& memory, Lane lane, size_t index, Batch* batch) {
   switch (lane) {
     case Lane::kDone:
       break;
@@ -48,9 +49,9 @@ Reason RunStage(const Snapshot& snapshot, const Flows& flows, Lane lane, size_t 
     case Lane::kEcho6:
       return AnswerFrom(snapshot, RespondEcho6(snapshot, index, batch), &batch->frames[index]);
     case Lane::kDns4:
-      return FinishDns(snapshot, RespondDns4(snapshot, flows, index, batch), index, batch);
+      return FinishDns(snapshot, RespondDns4(snapshot, memory, index, batch), index, batch);
     case Lane::kDns6:
-      return FinishDns(snapshot, RespondDns6(snapshot, flows, index, batch), index, batch);
+      return FinishDns(snapshot, RespondDns6(snapshot, memory, index, batch), index, batch);
     case Lane::kCluster:
       return SortClusterDatagram(batch->frames[index], batch->parsed[index]);
     case Lane::kFlow:  // all of them were forwarded before
@@ -68,17 +69,17 @@ Reason RunStage(const Snapshot& snapshot, const Flows& flows, Lane lane, size_t 
 
 }  // namespace
 
-void ProcessLan(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
+void ProcessLan(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch) {
   batch->event_count = 0;
   Classify(snapshot, batch);
-  if (snapshot.balance != nullptr) ForwardFlows(snapshot, flows, batch);
-  if (snapshot.dns != nullptr) LookAheadDns(snapshot, flows, batch);
-  for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = RunStage(snapshot, flows, batch->lanes[i], i, batch);
+  if (snapshot.balance != nullptr) ForwardFlows(snapshot, memory, batch);
+  if (snapshot.dns != nullptr) LookAheadDns(snapshot, memory, batch);
+  for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = RunStage(snapshot, memory, batch->lanes[i], i, batch);
 }
 
-void ProcessHost(const Snapshot& snapshot, const Flows& flows, Batch* batch) {
+void ProcessHost(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch) {
   batch->event_count = 0;
-  for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = FilterHostFrame(snapshot, flows, &batch->frames[i]);
+  for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = FilterHostFrame(snapshot, memory, &batch->frames[i]);
 }
 
 Reason ProcessControl(const Snapshot& snapshot, bool answer, Frame* frame) {

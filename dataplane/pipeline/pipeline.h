@@ -3,18 +3,18 @@
 // clock or system call.
 #pragma once
 
-#include "dataplane/pipeline/forwarder.h"
 #include "dataplane/pipeline/frame.h"
+#include "dataplane/pipeline/worker_memory.h"
 #include "proto/snapshot.h"
 
 namespace qure {
 
 // Frames received from the LAN. Sets `reasons` of all and rewrites in place those that are answered or go to the
 // kernel.
-void ProcessLan(const Snapshot& snapshot, const Flows& flows, Batch* batch);
+void ProcessLan(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch);
 
 // Frames that the kernel sent through the host port: passed to the LAN unless they would speak for a service address.
-void ProcessHost(const Snapshot& snapshot, const Flows& flows, Batch* batch);
+void ProcessHost(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch);
 
 // A frame built by the control thread, untagged: gets the LAN's tag. `answer`: it is sourced from a service MAC.
 Reason ProcessControl(const Snapshot& snapshot, bool answer, Frame* frame);

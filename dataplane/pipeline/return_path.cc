@@ -12,7 +12,7 @@ const ServiceAddress* Source(const Snapshot& snapshot, ConstBytes packet, bool i
                : snapshot.Find(reinterpret_cast<const Ipv4Header*>(packet.data())->source);
 }
 
-void NoteReset(const Flows& flows, const ServiceAddress& service, ConstBytes packet, const IpView& view) {
+void NoteReset(const WorkerMemory& memory, const ServiceAddress& service, ConstBytes packet, const IpView& view) {
   const auto* tcp = HeaderAt<TcpHeader>(packet.first(view.end), view.transport);
   if (tcp == nullptr || (tcp->flags & kTcpRst) == 0) return;
   FlowKey key;
@@ -22,7 +22,7 @@ void NoteReset(const Flows& flows, const ServiceAddress& service, ConstBytes pac
   key.local_port = tcp->source_port;
   key.local_address = service.id;
   key.protocol = kProtocolTcp;
-  FlowEntry* const entry = flows.table->Find(key, flows.table->HashOf(key), flows.now);
+  FlowEntry* const entry = memory.flows.table->Find(key, memory.flows.table->HashOf(key), memory.now);
   if (entry != nullptr && entry->owner == kSelfSlot) entry->state = FlowState::kClosing;
 }
 
@@ -49,7 +49,7 @@ Reason ReturnToGateway(const Snapshot& snapshot, bool is_v6, uint16_t network, F
   return Reason::return_service;
 }
 
-Reason SendReply(const Snapshot& snapshot, const Flows& flows, bool is_v6, Frame* frame) {
+Reason SendReply(const Snapshot& snapshot, const WorkerMemory& memory, bool is_v6, Frame* frame) {
   if (snapshot.balance == nullptr) return Reason::lan_host;
   const ConstBytes packet = frame->bytes().subspan(sizeof(EthernetHeader));
   IpView view;
@@ -57,7 +57,7 @@ Reason SendReply(const Snapshot& snapshot, const Flows& flows, bool is_v6, Frame
   if (is_v6 ? ParseIpv6(packet, &view) : ParseIpv4(packet, /*checksum_verified=*/true, &view)) return Reason::lan_host;
   const ServiceAddress* const service = Source(snapshot, packet, is_v6);
   if (service == nullptr) return Reason::lan_host;
-  if (view.protocol == kProtocolTcp && view.transport != 0) NoteReset(flows, *service, packet, view);
+  if (view.protocol == kProtocolTcp && view.transport != 0) NoteReset(memory, *service, packet, view);
   if (!ReturnsByMaster(snapshot, packet, view, is_v6)) return Reason::lan_host;
   auto* const ethernet = reinterpret_cast<EthernetHeader*>(frame->data);
   if (service->serving) {

@@ -1,8 +1,8 @@
 // What a node's kernel answers from a service address: the way it goes back, and what it says about the flow.
 #pragma once
 
-#include "dataplane/pipeline/forwarder.h"
 #include "dataplane/pipeline/frame.h"
+#include "dataplane/pipeline/worker_memory.h"
 #include "proto/snapshot.h"
 
 namespace qure {
@@ -16,6 +16,6 @@ Reason ReturnToGateway(const Snapshot& snapshot, bool is_v6, uint16_t network, F
 
 // An IP packet of the kernel on its way to the LAN. Turns replies that return by the master, and marks the flow of a
 // TCP reset, which the kernel has no connection for, as closing: so a flood of made-up segments leaves nothing behind.
-Reason SendReply(const Snapshot& snapshot, const Flows& flows, bool is_v6, Frame* frame);
+Reason SendReply(const Snapshot& snapshot, const WorkerMemory& memory, bool is_v6, Frame* frame);
 
 }  // namespace qure

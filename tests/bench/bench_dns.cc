@@ -137,8 +137,8 @@ class Bench {
     });
   }
   uint64_t Pipeline(bool limited) {
-    const Flows flows{.answers = limited ? &limiter_ : nullptr, .now = kNow};
-    const uint64_t cycles = Pass([&](Batch* batch) { ProcessLan(snapshot_, flows, batch); });
+    const WorkerMemory memory{.flows = {}, .dns = {.limiter = limited ? &limiter_ : nullptr}, .now = kNow};
+    const uint64_t cycles = Pass([&](Batch* batch) { ProcessLan(snapshot_, memory, batch); });
     for (size_t i = 0; i < kFrames; ++i) {
       if (reasons_[i] == expected_[i]) continue;
       std::fprintf(stderr, "%s instead of %s\n", NameOf(reasons_[i]).data(), NameOf(expected_[i]).data());

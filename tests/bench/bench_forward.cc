@@ -130,7 +130,8 @@ class Bench {
     });
   }
   uint64_t Pipeline() {
-    return Pass([this](Batch* batch) { ProcessLan(snapshot_, {.table = table_, .now = kNow}, batch); }, /*check=*/true);
+    return Pass([this](Batch* batch) { ProcessLan(snapshot_, {.flows = {.table = table_}, .now = kNow}, batch); },
+                /*check=*/true);
   }
 
  private:

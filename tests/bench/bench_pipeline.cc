@@ -113,7 +113,7 @@ class Bench {
     });
   }
   uint64_t Pipeline() {
-    const uint64_t cycles = Pass([this](Batch* batch) { ProcessLan(snapshot_, Flows{}, batch); });
+    const uint64_t cycles = Pass([this](Batch* batch) { ProcessLan(snapshot_, WorkerMemory{}, batch); });
     for (Reason reason : last_reasons_) {
       if (reason != case_.reason) {
         std::fprintf(stderr, "%s: %s\n", case_.name.c_str(), NameOf(reason).data());

@@ -150,12 +150,12 @@ Result Run(const Site& site, bool from_host, ConstBytes input) {
            .tailroom = site.tailroom};
   FlowTable table(testing::kFlows, testing::kFlowSeed);
   RequestWatch requests;
-  DnsLimiter answers(testing::kFlowSeed);
-  const Flows flows{.table = &table, .requests = &requests, .answers = &answers, .now = {}};
+  DnsLimiter limiter(testing::kFlowSeed);
+  const WorkerMemory memory{.flows = {.table = &table, .requests = &requests}, .dns = {.limiter = &limiter}, .now = {}};
   if (from_host) {
-    ProcessHost(site.snapshot, flows, &batch);
+    ProcessHost(site.snapshot, memory, &batch);
   } else {
-    ProcessLan(site.snapshot, flows, &batch);
+    ProcessLan(site.snapshot, memory, &batch);
   }
   FUZZ_CHECK(static_cast<size_t>(batch.reasons[0]) < kReasonCount);
   FUZZ_CHECK(batch.event_count <= Batch::kMaxEvents);

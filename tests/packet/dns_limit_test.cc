@@ -39,8 +39,9 @@ class DnsLimitTest : public ::testing::Test {
 
   Outcome Ask(const Bytes& frame) {
     FlowTable table(kFlows, kFlowSeed);
-    const Flows flows{.table = &table, .answers = &limiter_, .queries = &queries_, .now = FlowTimeOf(now_)};
-    return Process(snapshot_, flows, Direction::kFromLan, frame);
+    const WorkerMemory memory{
+        .flows = {.table = &table}, .dns = {.limiter = &limiter_, .queries = &queries_}, .now = FlowTimeOf(now_)};
+    return Process(snapshot_, memory, Direction::kFromLan, frame);
   }
   // What becomes of `count` of the same query.
   std::map<std::string_view, uint32_t> Flood(const Bytes& frame, uint32_t count) {

@@ -33,11 +33,11 @@ class ForwarderTest : public ::testing::Test {
   void Wait(Duration span) { now_ = now_ + span; }
 
   Outcome FromLan(const Bytes& frame) {
-    return Process(snapshot_, {.table = &table_, .requests = &requests_, .now = FlowTimeOf(now_)}, Direction::kFromLan,
-                   frame);
+    return Process(snapshot_, {.flows = {.table = &table_, .requests = &requests_}, .now = FlowTimeOf(now_)},
+                   Direction::kFromLan, frame);
   }
   Outcome FromHost(const Bytes& frame) {
-    return Process(snapshot_, {.table = &table_, .now = FlowTimeOf(now_)}, Direction::kFromHost, frame);
+    return Process(snapshot_, {.flows = {.table = &table_}, .now = FlowTimeOf(now_)}, Direction::kFromHost, frame);
   }
   Outcome Tcp4(uint8_t flags, const MacAddress& to = kServiceMac4, uint16_t from_port = 40000) {
     return FromLan(Build(Ether{to, kGatewayMac, 0x0800},
@@ -266,8 +266,9 @@ TEST_F(ForwarderTest, AHeavyHitterIsSpreadAndItsOldFlowsStay) {
       const Bytes syn = Build(Ether{kServiceMac4, kGatewayMac, 0x0800},
                               Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 6},
                                     Tcp(kClient4, kService4, port, 80, kSyn, {})));
-      const Outcome out = Process(snapshot_, {.table = &empty, .heavy_hitters = &watch, .now = FlowTimeOf(now_)},
-                                  Direction::kFromLan, syn);
+      const Outcome out =
+          Process(snapshot_, {.flows = {.table = &empty, .heavy_hitters = &watch}, .now = FlowTimeOf(now_)},
+                  Direction::kFromLan, syn);
       ++counts[Target(out)];
     }
     return counts;

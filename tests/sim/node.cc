@@ -40,6 +40,7 @@ Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, ui
                    return true;
                  }},
             &counters),
+      dns(seed, &counters),
       controller(facts, std::move(state), random, now) {}
 
 Node::Node(const Parts& parts, size_t index, NodeSetup setup, const NodeId& id, uint64_t seed)
@@ -279,8 +280,8 @@ void Node::Answer(MonoTime now, const Request& request) {
   if (const auto* config = std::get_if<ClusterConfig>(&request))
     return Execute(now, controller.OnConfig(local, *config));
   if (const auto* question = std::get_if<LookUpFlow>(&request)) {
-    const Flows flows = process_->flows.At(local);
-    const FlowEntry* const entry = flows.table->Find(question->key, flows.table->HashOf(question->key), flows.now);
+    FlowTable* const table = process_->flows.memory().table;
+    const FlowEntry* const entry = table->Find(question->key, table->HashOf(question->key), FlowTimeOf(local));
     const auto found = entry == nullptr ? std::nullopt : std::optional(*entry);
     return Execute(now, controller.OnFlowFound(local, *question, found));
   }

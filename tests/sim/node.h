@@ -14,6 +14,7 @@
 #include "control/core/controller.h"
 #include "dataplane/lease/heartbeater.h"
 #include "dataplane/lease/lease_gate.h"
+#include "dataplane/pipeline/dns_keeper.h"
 #include "dataplane/pipeline/flow_keeper.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "tests/sim/clocks.h"
@@ -115,6 +116,9 @@ class Node : public Device {
 
   struct Process {
     Process(Node* node, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now);
+    WorkerMemory memory(MonoTime local) {
+      return {.flows = flows.memory(), .dns = dns.memory(), .now = FlowTimeOf(local)};
+    }
     Random random;
     LeaseGate gate;
     StallGuard guard;
@@ -123,6 +127,7 @@ class Node : public Device {
     uint8_t report_round = 0;      // … and what that heard last
     WorkerCounters counters;
     FlowKeeper flows;
+    DnsKeeper dns;
     Controller controller;
     std::shared_ptr<const Snapshot> snapshot;
     std::deque<Event> events;  // to the control thread …

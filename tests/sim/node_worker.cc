@@ -99,7 +99,7 @@ size_t Node::Receive(MonoTime now, const Snapshot& snapshot) {
   const size_t count = std::min(ring_.size(), kBurst);
   if (count == 0) return 0;
   Load(count);
-  ProcessLan(snapshot, process_->flows.At(clocks_.Monotonic(now)), &batch_);
+  ProcessLan(snapshot, process_->memory(clocks_.Monotonic(now)), &batch_);
   for (size_t i = 0; i < batch_.count; ++i) Dispatch(now, i);
   ReportEvents(now);
   return count;

@@ -97,10 +97,10 @@ Bytes ToKernel(Bytes frame) {
 
 Outcome Process(const Snapshot& snapshot, Direction direction, const Bytes& frame, bool checksums_good) {
   FlowTable table(kFlows, kFlowSeed);
-  return Process(snapshot, {.table = &table, .now = {}}, direction, frame, checksums_good);
+  return Process(snapshot, {.flows = {.table = &table}, .now = {}}, direction, frame, checksums_good);
 }
 
-Outcome Process(const Snapshot& snapshot, const Flows& flows, Direction direction, const Bytes& frame,
+Outcome Process(const Snapshot& snapshot, const WorkerMemory& memory, Direction direction, const Bytes& frame,
                 bool checksums_good) {
   std::vector<uint8_t> buffer(kHeadroom + kRoom);
   std::copy(frame.begin(), frame.end(), buffer.begin() + kHeadroom);
@@ -113,9 +113,9 @@ Outcome Process(const Snapshot& snapshot, const Flows& flows, Direction directio
                      .ip_checksum_good = checksums_good,
                      .l4_checksum_good = checksums_good};
   if (direction == Direction::kFromLan) {
-    ProcessLan(snapshot, flows, &batch);
+    ProcessLan(snapshot, memory, &batch);
   } else {
-    ProcessHost(snapshot, flows, &batch);
+    ProcessHost(snapshot, memory, &batch);
   }
   const Frame& out = batch.frames[0];
   return {batch.reasons[0], Bytes(out.data, out.data + out.length),

@@ -65,8 +65,8 @@ inline constexpr uint16_t kRoom = 2048;
 inline constexpr size_t kFlows = 64;
 inline constexpr uint64_t kFlowSeed = 7;
 
-// With the flows that `flows` knows, or with none.
-Outcome Process(const Snapshot& snapshot, const Flows& flows, Direction direction, const Bytes& frame,
+// With what `memory` knows, or with nothing.
+Outcome Process(const Snapshot& snapshot, const WorkerMemory& memory, Direction direction, const Bytes& frame,
                 bool checksums_good = false);
 Outcome Process(const Snapshot& snapshot, Direction direction, const Bytes& frame, bool checksums_good = false);
 

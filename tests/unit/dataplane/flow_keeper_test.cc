@@ -19,7 +19,7 @@ class FlowKeeperTest : public ::testing::Test {
   static FlowKey Key(uint16_t port) {
     return {MappedAddress(kClient4), Be16(port), Be16(uint16_t{80}), /*local_address=*/1, kProtocolTcp};
   }
-  FlowTable& table() { return *keeper_.At(now_).table; }
+  FlowTable& table() { return *keeper_.memory().table; }
   FlowEntry* Enter(uint16_t port, NodeSlot owner, FlowState state = FlowState::kEstablished) {
     FlowEntry* const entry = table().Insert(Key(port), table().HashOf(Key(port)), FlowTimeOf(now_));
     entry->owner = owner;
@@ -174,9 +174,9 @@ TEST_F(FlowKeeperTest, WatchesForHeavyHittersWithItsPartOfTheThreshold) {
   options.workers = 2;
   FlowKeeper keeper(options, counters_.get());
   keeper.Round(now_, snapshot_);
-  for (int i = 0; i < 4; ++i) keeper.At(now_).heavy_hitters->Note(MappedAddress(kClient4));
+  for (int i = 0; i < 4; ++i) keeper.memory().heavy_hitters->Note(MappedAddress(kClient4));
   EXPECT_TRUE(keeper.TakeSightings().empty());
-  keeper.At(now_).heavy_hitters->Note(MappedAddress(kClient4));
+  keeper.memory().heavy_hitters->Note(MappedAddress(kClient4));
   EXPECT_EQ(keeper.TakeSightings().size(), 1U);
 }
 
