@@ -99,7 +99,7 @@ void ClusterWorker::RunHeartbeater(Duration stall) {
 // All that arrived at any worker before the heartbeater's deadline has been received, and heard.
 bool ClusterWorker::Drained() const {
   const int64_t deadline = heartbeater_->NextDeadline().ns;
-  const auto received = [&](const WorkerCounters& worker) { return worker.received_before_ns.value() >= deadline; };
+  const auto received = [&](const WorkerProgress& worker) { return worker.received_before_ns.value() >= deadline; };
   if (!std::ranges::all_of(options_.workers, received)) return false;
   return options_.heartbeats == nullptr || rte_ring_empty(options_.heartbeats) == 1;
 }

@@ -11,9 +11,10 @@
 #include "dataplane/heartbeat_report.h"
 #include "dataplane/lease/heartbeater.h"
 #include "dataplane/lease/lease_gate.h"
-#include "dataplane/pipeline/counters.h"
 #include "dataplane/pipeline/frame.h"
+#include "dataplane/pipeline/worker_progress.h"
 #include "proto/cluster/datagram.h"
+#include "proto/counter.h"
 #include "proto/snapshot.h"
 #include "proto/time.h"
 
@@ -29,7 +30,7 @@ struct ClusterOptions {
   rte_ring* messages = nullptr;             // mbufs to the control thread
   rte_ring* heartbeats = nullptr;           // mbufs of the other workers to worker 0
   HeartbeatReport* heartbeater = nullptr;   // what the heartbeater tells of itself; null in all workers but the first
-  std::span<const WorkerCounters> workers;  // all of them
+  std::span<const WorkerProgress> workers;  // of all of them
 };
 
 class ClusterWorker {

@@ -96,6 +96,7 @@ struct Dataplane::Impl {
   explicit Impl(unsigned worker_count)
       : publisher(worker_count),
         counters(std::make_unique<WorkerCounters[]>(worker_count)),
+        progress(std::make_unique<WorkerProgress[]>(worker_count)),
         questions(std::make_unique<FlowLookup[]>(worker_count)) {}
   ~Impl();
 
@@ -120,6 +121,7 @@ struct Dataplane::Impl {
   LeaseGate gate;
   HeartbeatReport heartbeater;
   std::unique_ptr<WorkerCounters[]> counters;
+  std::unique_ptr<WorkerProgress[]> progress;
   std::unique_ptr<FlowLookup[]> questions;  // one per worker
   std::vector<std::unique_ptr<Worker>> workers;
   std::atomic<bool> stop = false;  // written by the control thread, read by the workers
@@ -189,14 +191,14 @@ void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
                                                .messages = messages.get(),
                                                .heartbeats = heartbeats.get(),
                                                .heartbeater = id == 0 ? &heartbeater : nullptr,
-                                               .workers = {counters.get(), count}},
+                                               .workers = {progress.get(), count}},
                                    .flows = {.flows = plan.flows,
                                              .seed = uint64_t{random()} << 32 | random(),
                                              .workers = static_cast<uint32_t>(count),
                                              .question = &questions[id]},
                                    .flow_reports = flow_reports.get(),
                                    .flow_lessons = flow_lessons[id].get()};
-    workers.push_back(std::make_unique<Worker>(options, &publisher, &gate, &counters[id]));
+    workers.push_back(std::make_unique<Worker>(options, &publisher, &gate, &counters[id], &progress[id]));
   }
 }
 
@@ -376,6 +378,9 @@ unsigned Dataplane::worker_count() const {
 }
 const WorkerCounters& Dataplane::counters(unsigned worker) const {
   return impl_->counters[worker];
+}
+const WorkerProgress& Dataplane::progress(unsigned worker) const {
+  return impl_->progress[worker];
 }
 std::vector<PortStatus> Dataplane::ports() const {
   return {impl_->lan->Status(), impl_->host->Status()};

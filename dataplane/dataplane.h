@@ -14,6 +14,7 @@
 #include "dataplane/lease/lease_gate.h"
 #include "dataplane/pipeline/counters.h"
 #include "dataplane/pipeline/flow_keeper.h"
+#include "dataplane/pipeline/worker_progress.h"
 #include "dataplane/port.h"
 #include "proto/bytes.h"
 #include "proto/cluster/datagram.h"
@@ -92,6 +93,7 @@ class Dataplane {
 
   unsigned worker_count() const;
   const WorkerCounters& counters(unsigned worker) const;
+  const WorkerProgress& progress(unsigned worker) const;
   std::vector<PortStatus> ports() const;
   // The events of the ring and the mbufs in use, for status and leak checks.
   unsigned mbufs_in_use() const;

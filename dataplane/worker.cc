@@ -51,17 +51,19 @@ void MarkControlFrame(rte_mbuf* mbuf, bool answer) {
   mbuf->hash.usr = answer ? 1 : 0;
 }
 
-Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* gate, WorkerCounters* counters)
+Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* gate, WorkerCounters* counters,
+               WorkerProgress* progress)
     : options_(options),
       publisher_(publisher),
       gate_(gate),
       counters_(counters),
+      progress_(progress),
       stall_guard_(gate),
       events_(options.events, options.event_fd, &counters->events_lost),
       cluster_(
           options.cluster, gate, [this](const Event& event) { events_.SendSurely(event); },
           &counters->lan_reasons[static_cast<size_t>(Reason::no_room)]),
-      flows_(WithReports(options), counters),
+      flows_(WithReports(options), counters, progress),
       dns_(options.flows.seed, counters),
       heartbeats_(ToLan(options), counters, &counters->lan),
       held_(ToLan(options), gate, &stall_guard_, counters),
@@ -135,9 +137,9 @@ void Worker::NoteReceived(uint16_t count) {
   if (count == kBurst) {
     full_frames_ += count;
     if (full_frames_ < kQueueFrames) return;
-    counters_->received_before_ns.Set(full_since_.ns);
+    progress_->received_before_ns.Set(full_since_.ns);
   } else {
-    counters_->received_before_ns.Set(round_start_.ns);
+    progress_->received_before_ns.Set(round_start_.ns);
   }
   full_since_ = round_start_;
   full_frames_ = 0;

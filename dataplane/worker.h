@@ -14,6 +14,7 @@
 #include "dataplane/pipeline/dns_keeper.h"
 #include "dataplane/pipeline/flow_keeper.h"
 #include "dataplane/pipeline/frame.h"
+#include "dataplane/pipeline/worker_progress.h"
 #include "dataplane/publisher.h"
 #include "dataplane/transmit_queue.h"
 #include "proto/time.h"
@@ -44,7 +45,8 @@ void MarkControlFrame(rte_mbuf* mbuf, bool answer);
 
 class Worker {
  public:
-  Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* gate, WorkerCounters* counters);
+  Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* gate, WorkerCounters* counters,
+         WorkerProgress* progress);
 
   // Runs until `stop`: rounds under load, sleep when idle.
   void Run(const std::atomic<bool>& stop);
@@ -77,6 +79,7 @@ class Worker {
   Publisher* const publisher_;
   const LeaseGate* const gate_;
   WorkerCounters* const counters_;
+  WorkerProgress* const progress_;
   StallGuard stall_guard_;
   EventSender events_;
   ClusterWorker cluster_;

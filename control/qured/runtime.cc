@@ -204,9 +204,9 @@ void Runtime::Hear() {
 
 // The round of reports that all workers have finished; 0: they are at different ones.
 uint8_t Runtime::FlowRound() const {
-  const int64_t round = parts_.dataplane->counters(0).flow_round.value();
+  const int64_t round = parts_.dataplane->progress(0).flow_round.value();
   for (unsigned worker = 1; worker < parts_.dataplane->worker_count(); ++worker) {
-    if (parts_.dataplane->counters(worker).flow_round.value() != round) return 0;
+    if (parts_.dataplane->progress(worker).flow_round.value() != round) return 0;
   }
   return static_cast<uint8_t>(round);
 }

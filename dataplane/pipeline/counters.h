@@ -39,10 +39,7 @@ struct alignas(64) WorkerCounters {
   Gauge flows_expired;
   Gauge flows_displaced;
   Gauge flows_refused;
-  Gauge flow_round;                             // Balance::report_round up to which every flow of ours was looked at
   std::array<Gauge, kMaxNodes> flows_by_owner;  // as of the last pass over the table
-  // All that arrived in this worker's receive queue before this time has been received.
-  Gauge received_before_ns;
 
   void Count(Side from, Reason reason) {
     (from == Side::kLan ? lan_reasons : host_reasons)[static_cast<size_t>(reason)].Add(1);

@@ -14,9 +14,10 @@ constexpr size_t kBucketsPerRound = 256;
 
 }  // namespace
 
-FlowKeeper::FlowKeeper(const FlowOptions& options, WorkerCounters* counters)
+FlowKeeper::FlowKeeper(const FlowOptions& options, WorkerCounters* counters, WorkerProgress* progress)
     : options_(options),
       counters_(counters),
+      progress_(progress),
       table_(options.flows, options.seed),
       heavy_hitters_(options.seed),
       top_(options.seed) {
@@ -80,7 +81,7 @@ bool FlowKeeper::Sweep(FlowTime now, const Snapshot& snapshot) {
     left_ = table_.buckets();
   } else if (left_ > 0) {
     left_ -= std::min(left_, buckets);
-    if (left_ == 0) counters_->flow_round.Set(round_);
+    if (left_ == 0) progress_->flow_round.Set(round_);
   }
   return reported_;
 }

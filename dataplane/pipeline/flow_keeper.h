@@ -14,6 +14,7 @@
 #include "dataplane/pipeline/request_watch.h"
 #include "dataplane/pipeline/top_watch.h"
 #include "dataplane/pipeline/worker_memory.h"
+#include "dataplane/pipeline/worker_progress.h"
 #include "proto/flow.h"
 #include "proto/snapshot.h"
 
@@ -36,7 +37,7 @@ struct FlowOptions {
 
 class FlowKeeper {
  public:
-  FlowKeeper(const FlowOptions& options, WorkerCounters* counters);
+  FlowKeeper(const FlowOptions& options, WorkerCounters* counters, WorkerProgress* progress);
 
   FlowMemory memory() { return {.table = &table_, .heavy_hitters = &heavy_hitters_, .requests = &requests_}; }
 
@@ -55,6 +56,7 @@ class FlowKeeper {
 
   const FlowOptions options_;
   WorkerCounters* const counters_;
+  WorkerProgress* const progress_;
   FlowTable table_;
   HeavyHitterDetector heavy_hitters_;
   RequestWatch requests_;

@@ -39,7 +39,7 @@ Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, ui
                    reports.push_back(flow.key);
                    return true;
                  }},
-            &counters),
+            &counters, &progress),
       dns(seed, &counters),
       controller(facts, std::move(state), random, now) {}
 
@@ -267,7 +267,7 @@ void Node::Hear(MonoTime now) {
 
 void Node::HearFlows(MonoTime now) {
   Process& p = *process_;
-  const auto round = static_cast<uint8_t>(p.counters.flow_round.value());
+  const auto round = static_cast<uint8_t>(p.progress.flow_round.value());
   if (p.reports.empty() && round == p.report_round) return;
   p.report_round = round;
   const std::vector<FlowKey> reports = std::exchange(p.reports, {});

@@ -126,6 +126,7 @@ class Node : public Device {
     std::vector<FlowKey> reports;  // of the flow keeper to the control thread …
     uint8_t report_round = 0;      // … and what that heard last
     WorkerCounters counters;
+    WorkerProgress progress;
     FlowKeeper flows;
     DnsKeeper dns;
     Controller controller;

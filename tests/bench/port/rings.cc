@@ -90,11 +90,11 @@ class Appliance {
                     .messages = ring("bench_messages"),
                     .heartbeats = ring("bench_heartbeats"),
                     .heartbeater = &heartbeater_,
-                    .workers = {&counters_, 1}},
+                    .workers = {&progress_, 1}},
         .flows = {.seed = 1},
         .flow_reports = flows("bench_reports"),
         .flow_lessons = flows("bench_lessons")};
-    worker_ = std::make_unique<Worker>(options, &publisher_, &gate_, &counters_);
+    worker_ = std::make_unique<Worker>(options, &publisher_, &gate_, &counters_, &progress_);
   }
 
   LeaseGate* gate() { return &gate_; }
@@ -107,6 +107,7 @@ class Appliance {
   LeaseGate gate_;
   HeartbeatReport heartbeater_;
   WorkerCounters counters_;
+  WorkerProgress progress_;
   std::unique_ptr<Worker> worker_;
 };
 

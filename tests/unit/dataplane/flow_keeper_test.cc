@@ -36,8 +36,8 @@ class FlowKeeperTest : public ::testing::Test {
     auto balance = std::make_shared<Balance>(*snapshot_.balance);
     balance->report_round = round;
     snapshot_.balance = balance;
-    for (int i = 0; i < 1000 && counters_->flow_round.value() != round; ++i) Round(Milliseconds(100));
-    ASSERT_EQ(counters_->flow_round.value(), round);
+    for (int i = 0; i < 1000 && progress_.flow_round.value() != round; ++i) Round(Milliseconds(100));
+    ASSERT_EQ(progress_.flow_round.value(), round);
   }
   FlowOptions Options() {
     return {.flows = 1000,
@@ -57,7 +57,8 @@ class FlowKeeperTest : public ::testing::Test {
   size_t room_ = 100;
   FlowLookup question_;
   std::unique_ptr<WorkerCounters> counters_ = std::make_unique<WorkerCounters>();
-  FlowKeeper keeper_{Options(), counters_.get()};
+  WorkerProgress progress_;
+  FlowKeeper keeper_{Options(), counters_.get(), &progress_};
 };
 
 }  // namespace
@@ -97,7 +98,7 @@ TEST_F(FlowKeeperTest, ARoundIsNotDoneWhileReportsFindNoRoom) {
   balance->report_round = 1;
   snapshot_.balance = balance;
   for (int i = 0; i < 100; ++i) Round(Milliseconds(100));
-  EXPECT_NE(counters_->flow_round.value(), 1);
+  EXPECT_NE(progress_.flow_round.value(), 1);
   EXPECT_EQ(reports_.size(), 4U);
   room_ = 100;
   Pass(1);
@@ -172,7 +173,7 @@ TEST_F(FlowKeeperTest, WatchesForHeavyHittersWithItsPartOfTheThreshold) {
   snapshot_.balance = balance;
   FlowOptions options = Options();
   options.workers = 2;
-  FlowKeeper keeper(options, counters_.get());
+  FlowKeeper keeper(options, counters_.get(), &progress_);
   keeper.Round(now_, snapshot_);
   for (int i = 0; i < 4; ++i) keeper.memory().heavy_hitters->Note(MappedAddress(kClient4));
   EXPECT_TRUE(keeper.TakeSightings().empty());

@@ -186,7 +186,8 @@ TEST_F(WorkerClusterTest, HearsWhatOtherWorkersReceive) {
   publisher.Publish(std::shared_ptr<const Snapshot>(publisher_.current(), [](const Snapshot*) {}));
   publisher.Online(1);
   WorkerCounters counters;
-  Worker other(options, &publisher, &gate_, &counters);
+  WorkerProgress progress;
+  Worker other(options, &publisher, &gate_, &counters, &progress);
   FromLan(PeersHeartbeat(HeartbeatKind::kRequest));
   other.RunOnce();
   EXPECT_THAT(world_.lan.Take(), IsEmpty());
@@ -240,7 +241,7 @@ TEST_F(WorkerClusterTest, WhatTheHeartbeatTellsIsNotLostWhenTheRingIsFull) {
   Follow(HeartbeatRole::kFollow);
   WorkerOptions options = Options();
   options.events = world_.few_events;
-  Worker worker(options, &publisher_, &gate_, &counters_);
+  Worker worker(options, &publisher_, &gate_, &counters_, &progress_);
   Event filler;
   for (int i = 0; i < 3; ++i) {
     ASSERT_EQ(rte_ring_enqueue_elem(world_.few_events, &filler, sizeof(filler)), 0);

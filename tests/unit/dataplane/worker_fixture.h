@@ -51,7 +51,7 @@ class WorkerTest : public ::testing::Test {
                         .messages = world_.messages,
                         .heartbeats = world_.heartbeats,
                         .heartbeater = &heartbeater_,
-                        .workers = {&counters_, 1}},
+                        .workers = {&progress_, 1}},
             .flows = {.flows = kFlows, .seed = kFlowSeed},
             .flow_reports = world_.flow_reports,
             .flow_lessons = world_.flow_lessons};
@@ -83,7 +83,8 @@ class WorkerTest : public ::testing::Test {
   LeaseGate gate_;
   HeartbeatReport heartbeater_;
   WorkerCounters counters_;
-  Worker worker_{Options(), &publisher_, &gate_, &counters_};
+  WorkerProgress progress_;
+  Worker worker_{Options(), &publisher_, &gate_, &counters_, &progress_};
 };
 
 }  // namespace qure::testing

@@ -292,7 +292,7 @@ TEST_F(WorkerTest, WakesTheControlThreadWithEvents) {
 TEST_F(WorkerTest, CountsEventsThatDoNotFitInTheRing) {
   WorkerOptions options = Options();
   options.events = world_.few_events;
-  Worker worker(options, &publisher_, &gate_, &counters_);
+  Worker worker(options, &publisher_, &gate_, &counters_, &progress_);
   for (int i = 0; i < 5; ++i) FromLan(ArpConflict());
   worker.RunOnce();
   EXPECT_THAT(world_.TakeEvents(), SizeIs(3));
