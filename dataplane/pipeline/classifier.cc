@@ -5,7 +5,7 @@
 
 #include "dataplane/pipeline/cluster_filter.h"
 #include "dataplane/pipeline/flow_classifier.h"
-#include "dataplane/pipeline/host_delivery.h"
+#include "dataplane/pipeline/ip_parser.h"
 #include "dataplane/pipeline/return_path.h"
 #include "proto/dns/message.h"
 #include "proto/net/arp.h"
@@ -27,10 +27,15 @@ constexpr size_t kPrefetchAhead = 4;
 constexpr size_t kToQuestion = 32;
 
 // Lane and reason in one word: two bytes side by side are stored one by one and read back together, which stalls.
-class Verdicts {
+class Decision {
  public:
-  constexpr Verdicts(Lane lane, Reason reason)
-      : packed_(static_cast<uint32_t>(lane) << 8 | static_cast<uint32_t>(reason)) {}
+  // NOLINTNEXTLINE(google-explicit-constructor): a lane decides all but the reason, which its stage sets.
+  constexpr Decision(Lane lane) : packed_(static_cast<uint32_t>(lane) << 8) {}
+  static constexpr Decision Done(Reason reason) {
+    Decision done(Lane::kDone);
+    done.packed_ |= static_cast<uint32_t>(reason);
+    return done;
+  }
   Lane lane() const { return static_cast<Lane>(packed_ >> 8); }
   Reason reason() const { return static_cast<Reason>(packed_ & 0xff); }
 
@@ -38,48 +43,51 @@ class Verdicts {
   uint32_t packed_;
 };
 static_assert(kReasonCount <= 256);
-constexpr Verdicts Done(Reason reason) {
-  return {Lane::kDone, reason};
+constexpr Decision Done(Reason reason) {
+  return Decision::Done(reason);
 }
 
 const ServiceAddress* FindByMac(const std::vector<ServiceAddress>& addresses, const MacAddress& mac) {
   const auto found = std::ranges::find(addresses, mac, &ServiceAddress::mac);
   return found == addresses.end() ? nullptr : &*found;
 }
-
-// Whether a frame from the LAN is sourced from one of our MACs. A service MAC is ours while we hold its address; from
-// the LAN it always tells that someone acts as its holder.
-bool IsOwnSource(const Snapshot& snapshot, const MacAddress& mac, Batch* batch) {
-  if (mac == snapshot.node_mac || mac == snapshot.node_mac_hop1 || mac == snapshot.lan_mac) return true;
+const ServiceAddress* FindByMac(const Snapshot& snapshot, const MacAddress& mac) {
   const ServiceAddress* service = FindByMac(snapshot.addresses_v4, mac);
-  if (service == nullptr) service = FindByMac(snapshot.addresses_v6, mac);
-  if (service == nullptr) return false;
-  batch->EmitOnce({.kind = EventKind::kServiceMacSeen, .mac = mac, .ip = service->address});
-  return service->serving && !snapshot.draining;
+  return service != nullptr ? service : FindByMac(snapshot.addresses_v6, mac);
+}
+
+// Asked for every frame: the comparisons are inlined by force.
+[[gnu::flatten]] bool IsNodeMac(const Snapshot& snapshot, const MacAddress& mac) {
+  return mac == snapshot.node_mac || mac == snapshot.node_mac_hop1 || mac == snapshot.lan_mac;
+}
+
+// Whether a service MAC is this node's own. Others hold it while this node does not, or hands it over.
+bool IsHeld(const Snapshot& snapshot, const ServiceAddress& service) {
+  return service.serving && !snapshot.draining;
 }
 
 // Ping and DNS from the gateway: answered in the fast path, or unsound.
-std::optional<Verdicts> ClassifyAnswerable(const Snapshot& snapshot, ConstBytes segment, uint8_t protocol, bool is_v6) {
+std::optional<Decision> ClassifyAnswerable(const Snapshot& snapshot, ConstBytes segment, uint8_t protocol, bool is_v6) {
   if (protocol == (is_v6 ? kProtocolIcmpv6 : kProtocolIcmp)) {
     const IcmpHeader* icmp = HeaderAt<IcmpHeader>(segment, 0);
     if (icmp == nullptr) return Done(Reason::icmp_truncated);
     const bool request = icmp->type == (is_v6 ? kIcmpv6EchoRequest : kIcmpEchoRequest) && icmp->code == 0;
-    if (request) return Verdicts{is_v6 ? Lane::kEcho6 : Lane::kEcho4, Reason::echo_reply};
+    if (request) return Decision(is_v6 ? Lane::kEcho6 : Lane::kEcho4);
   }
   if (protocol == kProtocolUdp && snapshot.dns != nullptr) {
     const UdpHeader* udp = nullptr;
     if (ParseError error = ParseUdp(segment, &udp)) return Done(*error);
     if (udp->destination_port.value() == kDnsPort) {
       __builtin_prefetch(segment.data() + kToQuestion);
-      return Verdicts{is_v6 ? Lane::kDns6 : Lane::kDns4, Reason::dns_answer};
+      return Decision(is_v6 ? Lane::kDns6 : Lane::kDns4);
     }
   }
   return std::nullopt;
 }
 
 // What this node's kernel gets, unless its port is closed or its header unsound.
-Verdicts ClassifyLocal(const Snapshot& snapshot, ConstBytes segment, const IpView& view, bool is_v6) {
-  const Verdicts kernel{Lane::kHost, Reason::host_service};
+Decision ClassifyLocal(const Snapshot& snapshot, ConstBytes segment, const IpView& view, bool is_v6) {
+  const Decision kernel = Lane::kHostService;
   uint16_t port = 0;
   if (view.fragment) return kernel;  // the kernel reassembles
   if (view.protocol == kProtocolUdp) {
@@ -101,7 +109,7 @@ Verdicts ClassifyLocal(const Snapshot& snapshot, ConstBytes segment, const IpVie
 }
 
 // A packet to a service address.
-Verdicts ClassifyService(const Snapshot& snapshot, const ServiceAddress& service, const IpView& view, Entrance entrance,
+Decision ClassifyService(const Snapshot& snapshot, const ServiceAddress& service, const IpView& view, Entrance entrance,
                          size_t index, Batch* batch) {
   const bool is_v6 = service.address.is_v6();
   const ConstBytes frame = batch->frames[index].bytes();
@@ -112,8 +120,7 @@ Verdicts ClassifyService(const Snapshot& snapshot, const ServiceAddress& service
   }
   if (snapshot.balance != nullptr) {
     ParseError error;
-    if (ClassifyFlow(snapshot, service, view, entrance, index, batch, &error))
-      return {Lane::kFlow, Reason::forward_flow};
+    if (ClassifyFlow(snapshot, service, view, entrance, index, batch, &error)) return Lane::kFlow;
     if (error) return Done(*error);
   }
   return service.serving ? ClassifyLocal(snapshot, segment, view, is_v6) : Done(Reason::not_serving);
@@ -133,11 +140,6 @@ bool IsNeighborDiscovery(ConstBytes frame, const IpView& view) {
   return icmp != nullptr && (icmp->type == kNeighborSolicitation || icmp->type == kNeighborAdvertisement);
 }
 
-void Store(const IpView& view, Parsed* parsed) {
-  parsed->transport = view.transport;
-  parsed->end = view.end;
-}
-
 struct Destination {
   MacAddress mac;
   bool group = false;
@@ -145,7 +147,7 @@ struct Destination {
 };
 
 // A packet whose frame is addressed to us alone.
-Verdicts ClassifyUnicast(const Snapshot& snapshot, size_t index, const IpView& view, bool is_v6, const Destination& to,
+Decision ClassifyUnicast(const Snapshot& snapshot, size_t index, const IpView& view, bool is_v6, const Destination& to,
                          Batch* batch) {
   const uint8_t* header = batch->frames[index].data + batch->parsed[index].network;
   const auto* ip4 = reinterpret_cast<const Ipv4Header*>(header);
@@ -158,42 +160,31 @@ Verdicts ClassifyUnicast(const Snapshot& snapshot, size_t index, const IpView& v
     return ClassifyService(snapshot, *service, view, entrance, index, batch);
   }
   if (snapshot.balance != nullptr && snapshot.services->any_return_by_master && to.mac == snapshot.node_mac) {
-    const auto* ethernet = reinterpret_cast<const EthernetHeader*>(batch->frames[index].data);
-    IpView here = view;  // counted from the packet
-    here.end = static_cast<uint16_t>(view.end - batch->parsed[index].network);
-    if (view.transport != 0) here.transport = static_cast<uint16_t>(view.transport - batch->parsed[index].network);
-    const ConstBytes packet = batch->frames[index].bytes().subspan(batch->parsed[index].network);
-    const bool peer = snapshot.balance->IsPeer(ethernet->source);
-    if (peer && ReturnsByMaster(snapshot, packet, here, is_v6)) return {Lane::kReturn, Reason::return_service};
+    const Frame& frame = batch->frames[index];
+    const bool peer = snapshot.balance->IsPeer(reinterpret_cast<const EthernetHeader*>(frame.data)->source);
+    if (peer && ReturnsByMaster(snapshot, frame, batch->parsed[index], view)) return Lane::kReturn;
   }
   if (to.mac.is_multicast()) return Done(Reason::not_service_address);
-  return {Lane::kHost, Reason::host_node};  // refined by destination MAC in the lane
+  return Lane::kHostByMac;
 }
 
-// An IP packet whose frame is addressed to us or to a group. `network` is the offset of its header; views count from
-// the frame.
-Verdicts ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const Destination& to, Batch* batch) {
+// An IP packet whose frame is addressed to us or to a group.
+Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const Destination& to, Batch* batch) {
   const Frame& frame = batch->frames[index];
   Parsed* parsed = &batch->parsed[index];
-  const ConstBytes packet = frame.bytes().subspan(parsed->network);
   IpView view;
-  const ParseError error = is_v6 ? ParseIpv6(packet, &view) : ParseIpv4(packet, frame.ip_checksum_good, &view);
+  const ParseError error = ParseIpPacket(frame.bytes(), is_v6, frame.ip_checksum_good, parsed, &view);
   // 0.0.0.0 asks for an address (RFC 2131 §4.1): the kernel's affair, unless it comes to a service address.
   if (error && (error != Reason::ip4_source || to.service_mac)) return Done(*error);
-  if (view.transport != 0) view.transport = static_cast<uint16_t>(view.transport + parsed->network);
-  view.end = static_cast<uint16_t>(view.end + parsed->network);
-  Store(view, parsed);
 
-  if (is_v6 && IsNeighborDiscovery(frame.bytes(), view)) return {Lane::kNeighbor, Reason::nd_noted};
-  if (!is_v6 && IsClusterDatagram(snapshot, frame, *parsed, view)) {
-    return {Lane::kCluster, Reason::cluster_message};
-  }
+  if (is_v6 && IsNeighborDiscovery(frame.bytes(), view)) return Lane::kNeighbor;
+  if (!is_v6 && IsClusterDatagram(snapshot, frame, *parsed, view)) return Lane::kCluster;
   if (!to.group) return ClassifyUnicast(snapshot, index, view, is_v6, to, batch);
-  NoteGroupQuery(snapshot, index, is_v6, view, batch);
-  return {Lane::kHost, Reason::host_node};  // refined by destination MAC in the lane
+  NoteGroupQuery(snapshot, index, view, batch);
+  return Lane::kHostByMac;
 }
 
-Verdicts ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
+Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   const Frame& frame = batch->frames[index];
   Parsed* parsed = &batch->parsed[index];
   EthernetView ethernet;
@@ -203,11 +194,18 @@ Verdicts ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   if (ethernet.vlan != snapshot.vlan || ethernet.ether_type == kEtherTypeVlan) return Done(Reason::vlan_foreign);
   const MacAddress& destination = ethernet.header->destination;
   Destination to{.mac = destination, .group = destination.is_multicast()};
-  if (IsOwnSource(snapshot, ethernet.header->source, batch)) {
+  const MacAddress& source = ethernet.header->source;
+  const bool node_source = IsNodeMac(snapshot, source);
+  const ServiceAddress* const service_source = node_source ? nullptr : FindByMac(snapshot, source);
+  // From the LAN, a service MAC always means that someone acts as its holder.
+  if (service_source != nullptr) {
+    batch->EmitOnce({.kind = EventKind::kServiceMacSeen, .mac = source, .ip = service_source->address});
+  }
+  if (node_source || (service_source != nullptr && IsHeld(snapshot, *service_source))) {
     // A machine with a copy of this node's identity has its MAC, and is to be heard: the boot ids differ.
     const bool ip4 = to.group && ethernet.ether_type == kEtherTypeIpv4;
     const bool cluster = ip4 && ClassifyIp(snapshot, index, false, to, batch).lane() == Lane::kCluster;
-    return cluster ? Verdicts{Lane::kCluster, Reason::cluster_message} : Done(Reason::own_frame);
+    return cluster ? Lane::kCluster : Done(Reason::own_frame);
   }
   to.service_mac = snapshot.IsServiceMac(destination);
   if (to.service_mac) to.group = false;  // to all nodes, each by itself
@@ -221,14 +219,14 @@ Verdicts ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
     case kEtherTypeArp: {
       const ArpPacket* arp = nullptr;
       if (ParseError error = ParseArp(frame.bytes().subspan(parsed->network), &arp)) return Done(*error);
-      return {Lane::kArp, Reason::arp_noted};
+      return Lane::kArp;
     }
     case kEtherTypeIpv4:
       return ClassifyIp(snapshot, index, false, to, batch);
     case kEtherTypeIpv6:
       return ClassifyIp(snapshot, index, true, to, batch);
     default:
-      return {Lane::kHost, Reason::host_node};
+      return Lane::kHostByMac;
   }
 }
 
@@ -240,9 +238,9 @@ void Classify(const Snapshot& snapshot, Batch* batch) {
   for (size_t i = 0; i < count; ++i) {
     if (i + kPrefetchAhead < count) __builtin_prefetch(batch->frames[i + kPrefetchAhead].data);
     batch->parsed[i] = {};
-    const Verdicts verdicts = ClassifyFrame(snapshot, i, batch);
-    batch->lanes[i] = verdicts.lane();
-    batch->reasons[i] = verdicts.reason();
+    const Decision decision = ClassifyFrame(snapshot, i, batch);
+    batch->lanes[i] = decision.lane();
+    batch->reasons[i] = decision.reason();
   }
 }
 

@@ -7,7 +7,7 @@
 
 namespace qure {
 
-// Fills parsed, lanes and, where nothing is left to do, reasons of the whole batch.
+// Fills parsed and lanes of the whole batch, and the reasons of frames in the lane kDone.
 void Classify(const Snapshot& snapshot, Batch* batch);
 
 }  // namespace qure

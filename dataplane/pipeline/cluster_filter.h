@@ -10,7 +10,7 @@
 namespace qure {
 
 // The IPv4 packet at `parsed.network` is UDP to the cluster's port and to the group, the broadcast address or this
-// node; `view` as the parser made it, with offsets in the frame.
+// node; `view` as ParseIpPacket made it.
 bool IsClusterDatagram(const Snapshot& snapshot, const Frame& frame, const Parsed& parsed, const IpView& view);
 
 // cluster_heartbeat or cluster_message. The UDP checksum is not looked at: the envelope's tag covers more.
@@ -19,10 +19,10 @@ Reason SortClusterDatagram(const Frame& frame, const Parsed& parsed);
 // The UDP payload of a cluster datagram.
 ConstBytes ClusterPayload(ConstBytes frame, uint16_t transport);
 
-// What the control thread is told of a cluster message; offsets as the parser made them.
+// What the control thread is told of a cluster message; offsets as in Parsed.
 Datagram ClusterDatagram(ConstBytes frame, uint16_t network, uint16_t transport);
 
 // Tells the control thread of an IGMP or MLD query.
-void NoteGroupQuery(const Snapshot& snapshot, size_t index, bool is_v6, const IpView& view, Batch* batch);
+void NoteGroupQuery(const Snapshot& snapshot, size_t index, const IpView& view, Batch* batch);
 
 }  // namespace qure

@@ -71,7 +71,7 @@ uint32_t UnixTime(const Snapshot& snapshot, FlowTime now) {
 
 IpAddress SourceOf(const Batch& batch, size_t index) {
   const uint8_t* const ip = batch.frames[index].data + batch.parsed[index].network;
-  if (batch.lanes[index] == Lane::kDns4) return reinterpret_cast<const Ipv4Header*>(ip)->source;
+  if (!batch.parsed[index].is_v6) return reinterpret_cast<const Ipv4Header*>(ip)->source;
   return reinterpret_cast<const Ipv6Header*>(ip)->source;
 }
 

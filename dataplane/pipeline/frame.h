@@ -31,12 +31,14 @@ struct Frame {
   void PopVlan();
 };
 
-// Where things are in a frame of one of our addresses: found once by the classifier, used by the stages.
+// Where things are in a frame: found once by the classifier, used by the stages. All offsets count from the start of
+// the frame.
 struct Parsed {
-  uint16_t network = 0;    // offset of the ARP, IPv4 or IPv6 header
-  uint16_t transport = 0;  // offset of the ICMP, UDP or TCP header; 0 if there is none (ARP, later fragments)
-  uint16_t end = 0;        // offset behind the IP packet; link-layer padding follows
+  uint16_t network = 0;    // the ARP, IPv4 or IPv6 header
+  uint16_t transport = 0;  // the ICMP, UDP or TCP header; 0 if there is none (ARP, later fragments)
+  uint16_t end = 0;        // behind the IP packet; link-layer padding follows
   bool tagged = false;
+  bool is_v6 = false;  // of an IP packet
 };
 
 // How a frame to a service came.
@@ -72,8 +74,21 @@ struct FlowFacts {
   uint32_t id = 0;
 };
 
-// What a stage has to do with a frame. kDone: the reason is already final.
-enum class Lane : uint8_t { kDone, kArp, kNeighbor, kEcho4, kEcho6, kDns4, kDns6, kCluster, kFlow, kReturn, kHost };
+// Which stage works on a frame.
+enum class Lane : uint8_t {
+  kDone,  // none: the reason is final
+  kArp,
+  kNeighbor,
+  kEcho4,
+  kEcho6,
+  kDns4,
+  kDns6,
+  kCluster,
+  kFlow,         // of a balanced service: to the owner of the flow
+  kReturn,       // a peer's reply on its way to the gateway
+  kHostService,  // to a service address that this node's kernel serves
+  kHostByMac,    // of no service: to the kernel, if its destination MAC says so
+};
 
 inline constexpr size_t kBurst = 32;
 
@@ -85,7 +100,7 @@ struct Batch {
   std::array<FlowFacts, kBurst> flows;   // of frames in the lane kFlow
   std::array<DnsLookahead, kBurst> dns;  // of frames in the lanes kDns4 and kDns6
   std::array<Lane, kBurst> lanes;
-  std::array<Reason, kBurst> reasons;
+  std::array<Reason, kBurst> reasons;  // final where the lane is kDone; set by the stages elsewhere
 
   // For the control thread. More than fit in one burst are lost: whatever they tell is repeated on the wire.
   static constexpr size_t kMaxEvents = 8;

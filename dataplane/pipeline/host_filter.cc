@@ -1,5 +1,6 @@
 #include "dataplane/pipeline/host_filter.h"
 
+#include "dataplane/pipeline/ip_parser.h"
 #include "dataplane/pipeline/return_path.h"
 #include "proto/net/arp.h"
 #include "proto/net/checksum.h"
@@ -24,10 +25,11 @@ Reason FilterArp(const Snapshot& snapshot, Frame* frame) {
   return Reason::lan_arp_anonymous;
 }
 
-Reason FilterNeighbor(const Snapshot& snapshot, uint16_t transport, uint16_t end, Frame* frame) {
-  auto* ip = reinterpret_cast<Ipv6Header*>(frame->data + sizeof(EthernetHeader));
+Reason FilterNeighbor(const Snapshot& snapshot, const Parsed& parsed, Frame* frame) {
+  auto* ip = reinterpret_cast<Ipv6Header*>(frame->data + parsed.network);
   NeighborView view;
-  if (ParseError error = ParseNeighbor(*ip, {frame->data + transport, frame->data + end}, &view)) return *error;
+  if (ParseError error = ParseNeighbor(*ip, {frame->data + parsed.transport, frame->data + parsed.end}, &view))
+    return *error;
   const bool from_service = snapshot.Find(ip->source) != nullptr;
   const bool about_service = snapshot.Find(view.message->target) != nullptr;
   if (view.message->type == kNeighborAdvertisement) {
@@ -36,24 +38,35 @@ Reason FilterNeighbor(const Snapshot& snapshot, uint16_t transport, uint16_t end
   if (view.dad && about_service) return Reason::host_nd_blocked;
   if (!from_service) return Reason::lan_host;
   const Ipv6Address link_local = LinkLocalFromMac(snapshot.node_mac);
-  auto* message = reinterpret_cast<NeighborMessage*>(frame->data + transport);
+  auto* message = reinterpret_cast<NeighborMessage*>(frame->data + parsed.transport);
   message->checksum = UpdateChecksum(message->checksum, ip->source.bytes, link_local.bytes);
   ip->source = link_local;
   return Reason::lan_nd_anonymous;
 }
 
-Reason FilterIpv6(const Snapshot& snapshot, const WorkerMemory& memory, Frame* frame) {
+Reason FilterIpv4(const Snapshot& snapshot, const WorkerMemory& memory, Frame* frame) {
+  if (snapshot.balance == nullptr) return Reason::lan_host;
+  Parsed parsed{.network = sizeof(EthernetHeader)};
   IpView view;
-  if (ParseError error = ParseIpv6(frame->bytes().subspan(sizeof(EthernetHeader)), &view)) return *error;
-  if (view.protocol != kProtocolIcmpv6 || view.fragment) return SendReply(snapshot, memory, /*is_v6=*/true, frame);
-  const auto transport = static_cast<uint16_t>(sizeof(EthernetHeader) + view.transport);
-  const auto end = static_cast<uint16_t>(sizeof(EthernetHeader) + view.end);
-  if (transport >= end) return Reason::lan_host;
-  const uint8_t type = frame->data[transport];
-  if (type != kNeighborSolicitation && type != kNeighborAdvertisement) {
-    return SendReply(snapshot, memory, /*is_v6=*/true, frame);
+  // The port may still have to fill in the checksum. What is unsound otherwise is not for us to judge.
+  if (ParseIpPacket(frame->bytes(), /*is_v6=*/false, /*checksum_verified=*/true, &parsed, &view))
+    return Reason::lan_host;
+  return SendReply(snapshot, memory, parsed, view, frame);
+}
+
+Reason FilterIpv6(const Snapshot& snapshot, const WorkerMemory& memory, Frame* frame) {
+  Parsed parsed{.network = sizeof(EthernetHeader)};
+  IpView view;
+  if (ParseError error = ParseIpPacket(frame->bytes(), /*is_v6=*/true, /*checksum_verified=*/true, &parsed, &view)) {
+    return *error;
   }
-  return FilterNeighbor(snapshot, transport, end, frame);
+  if (view.protocol == kProtocolIcmpv6 && !view.fragment) {
+    if (parsed.transport >= parsed.end) return Reason::lan_host;
+    const uint8_t type = frame->data[parsed.transport];
+    const bool neighbor = type == kNeighborSolicitation || type == kNeighborAdvertisement;
+    if (neighbor) return FilterNeighbor(snapshot, parsed, frame);
+  }
+  return snapshot.balance == nullptr ? Reason::lan_host : SendReply(snapshot, memory, parsed, view, frame);
 }
 
 }  // namespace
@@ -67,7 +80,7 @@ Reason FilterHostFrame(const Snapshot& snapshot, const WorkerMemory& memory, Fra
 
   Reason reason = Reason::lan_host;
   if (ethernet.ether_type == kEtherTypeArp) reason = FilterArp(snapshot, frame);
-  if (ethernet.ether_type == kEtherTypeIpv4) reason = SendReply(snapshot, memory, /*is_v6=*/false, frame);
+  if (ethernet.ether_type == kEtherTypeIpv4) reason = FilterIpv4(snapshot, memory, frame);
   if (ethernet.ether_type == kEtherTypeIpv6) reason = FilterIpv6(snapshot, memory, frame);
   const bool leaves = VerdictOf(reason) == Verdict::kLan || VerdictOf(reason) == Verdict::kAnswer;
   if (leaves && snapshot.vlan != 0 && !frame->PushVlan(snapshot.vlan)) return Reason::no_room;

@@ -16,12 +16,6 @@ namespace qure {
 
 namespace {
 
-// A packet to a held service address keeps its reason; any other frame goes where its destination MAC says.
-Reason Deliver(const Snapshot& snapshot, size_t index, Batch* batch) {
-  if (batch->reasons[index] == Reason::host_service) return DeliverToHost(snapshot, index, Reason::host_service, batch);
-  return DeliverByMac(snapshot, index, batch);
-}
-
 // An answer made in place while the address is being handed over: from the node MAC, which needs no lease and does not
 // pull the switch's entry back.
 Reason AnswerFrom(const Snapshot& snapshot, Reason reason, Frame* frame) {
@@ -56,13 +50,12 @@ Reason RunStage(const Snapshot& snapshot, const WorkerMemory& memory, Lane lane,
       return SortClusterDatagram(batch->frames[index], batch->parsed[index]);
     case Lane::kFlow:  // all of them were forwarded before
       break;
-    case Lane::kReturn: {
-      Frame* const frame = &batch->frames[index];
-      const uint16_t network = batch->parsed[index].network;
-      return ReturnToGateway(snapshot, frame->data[network] >> 4 == 6, network, frame);
-    }
-    case Lane::kHost:
-      return Deliver(snapshot, index, batch);
+    case Lane::kReturn:
+      return ReturnToGateway(snapshot, batch->parsed[index], &batch->frames[index]);
+    case Lane::kHostService:
+      return DeliverToHost(snapshot, index, Reason::host_service, batch);
+    case Lane::kHostByMac:
+      return DeliverByMac(snapshot, index, batch);
   }
   return batch->reasons[index];
 }
