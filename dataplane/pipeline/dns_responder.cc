@@ -93,16 +93,36 @@ Be16 UdpChecksum(Be16 computed) {
   return computed == Be16() ? Be16(0xffff) : computed;
 }
 
-}  // namespace
+// RFC 768: zero is none. RFC 8200 §8.1: over IPv6 there always is one.
+bool MayLackChecksum(const Ipv4Header&) {
+  return true;
+}
+bool MayLackChecksum(const Ipv6Header&) {
+  return false;
+}
 
-Reason RespondDns4(const Snapshot& snapshot, const WorkerMemory& memory, size_t index, Batch* batch) {
+// Length, time to live and checksum of an answer of so many bytes with its header.
+void FinishHeader(uint16_t length, Ipv4Header* ip) {
+  ip->total_length = Be16(length);
+  ip->time_to_live = kAnswerHops;
+  ip->checksum = Be16();
+  ip->checksum = Ipv4HeaderChecksum({reinterpret_cast<const uint8_t*>(ip), ip->header_length()});
+}
+void FinishHeader(uint16_t length, Ipv6Header* ip) {
+  ip->payload_length = Be16(static_cast<uint16_t>(length - sizeof(Ipv6Header)));
+  ip->hop_limit = kAnswerHops;
+}
+
+template <typename IpHeader>
+Reason RespondDns(const Snapshot& snapshot, const WorkerMemory& memory, size_t index, Batch* batch) {
   Frame& frame = batch->frames[index];
   const Parsed& parsed = batch->parsed[index];
-  auto* ip = reinterpret_cast<Ipv4Header*>(frame.data + parsed.network);
+  auto* ip = reinterpret_cast<IpHeader*>(frame.data + parsed.network);
   auto* udp = reinterpret_cast<UdpHeader*>(frame.data + parsed.transport);
   const ConstBytes query(frame.data + parsed.transport, udp->length.value());
-  if (!frame.l4_checksum_good && udp->checksum != Be16() &&  // zero: the sender made none (RFC 768)
-      TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
+  if (udp->checksum == Be16()) {
+    if (!MayLackChecksum(*ip)) return Reason::udp_checksum;
+  } else if (!frame.l4_checksum_good && TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
     return Reason::udp_checksum;
   }
   const DnsClient client = {.address = ip->source, .time = UnixTime(snapshot, memory.now)};
@@ -111,36 +131,19 @@ Reason RespondDns4(const Snapshot& snapshot, const WorkerMemory& memory, size_t 
 
   TurnEthernet(snapshot.Find(ip->destination)->mac, &frame);
   std::swap(ip->source, ip->destination);
-  ip->total_length = Be16(static_cast<uint16_t>(frame.length - parsed.network));
-  ip->time_to_live = kAnswerHops;
-  ip->checksum = Be16();
-  ip->checksum = Ipv4HeaderChecksum({frame.data + parsed.network, ip->header_length()});
+  FinishHeader(static_cast<uint16_t>(frame.length - parsed.network), ip);
   const ConstBytes segment(frame.data + parsed.transport, udp->length.value());
   udp->checksum = UdpChecksum(TransportChecksum(ip->source, ip->destination, kProtocolUdp, segment));
   return reason;
 }
 
-Reason RespondDns6(const Snapshot& snapshot, const WorkerMemory& memory, size_t index, Batch* batch) {
-  Frame& frame = batch->frames[index];
-  const Parsed& parsed = batch->parsed[index];
-  auto* ip = reinterpret_cast<Ipv6Header*>(frame.data + parsed.network);
-  auto* udp = reinterpret_cast<UdpHeader*>(frame.data + parsed.transport);
-  const ConstBytes query(frame.data + parsed.transport, udp->length.value());
-  if (udp->checksum == Be16()) return Reason::udp_checksum;  // not optional over IPv6 (RFC 8200 §8.1)
-  if (!frame.l4_checksum_good && TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
-    return Reason::udp_checksum;
-  }
-  const DnsClient client = {.address = ip->source, .time = UnixTime(snapshot, memory.now)};
-  const Reason reason = AnswerUdp(snapshot, client, memory, index, batch);
-  if (VerdictOf(reason) != Verdict::kAnswer) return reason;
+}  // namespace
 
-  TurnEthernet(snapshot.Find(ip->destination)->mac, &frame);
-  std::swap(ip->source, ip->destination);
-  ip->payload_length = udp->length;
-  ip->hop_limit = kAnswerHops;
-  const ConstBytes segment(frame.data + parsed.transport, udp->length.value());
-  udp->checksum = UdpChecksum(TransportChecksum(ip->source, ip->destination, kProtocolUdp, segment));
-  return reason;
+Reason RespondDns4(const Snapshot& snapshot, const WorkerMemory& memory, size_t index, Batch* batch) {
+  return RespondDns<Ipv4Header>(snapshot, memory, index, batch);
+}
+Reason RespondDns6(const Snapshot& snapshot, const WorkerMemory& memory, size_t index, Batch* batch) {
+  return RespondDns<Ipv6Header>(snapshot, memory, index, batch);
 }
 
 void LookAheadDns(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch) {

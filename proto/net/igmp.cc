@@ -5,6 +5,7 @@
 
 #include "proto/net/checksum.h"
 #include "proto/net/ethernet.h"
+#include "proto/net/group_report.h"
 #include "proto/net/ip.h"
 
 namespace qure {
@@ -23,32 +24,6 @@ struct Message {
   Ipv4Address group;
 };
 static_assert(sizeof(Message) == 8);
-
-// What a query of version 3 has more (RFC 3376 §4.1).
-struct QueryTail {
-  uint8_t flags;
-  uint8_t interval_code;
-  Be16 source_count;
-};
-static_assert(sizeof(QueryTail) == 4);
-
-// RFC 3376 §4.2
-struct ReportHeader {
-  uint8_t type;
-  uint8_t reserved;
-  Be16 checksum;
-  Be16 reserved2;
-  Be16 record_count;
-};
-static_assert(sizeof(ReportHeader) == 8);
-
-struct Record {
-  uint8_t type;
-  uint8_t auxiliary_length;
-  Be16 source_count;
-  Ipv4Address group;
-};
-static_assert(sizeof(Record) == 8);
 
 struct HeaderWithAlert {
   Ipv4Header ip;
@@ -117,10 +92,7 @@ std::optional<GroupQuery> ParseIgmpQuery(ConstBytes packet) {
     query.max_response = query.version == 1 ? kV1Response : kUnit * message->max_response_code;
     return query;
   }
-  const auto* tail = HeaderAt<QueryTail>(igmp, sizeof(Message));
-  if (tail == nullptr) return std::nullopt;
-  const size_t sources = tail->source_count.value() * sizeof(Ipv4Address);
-  if (sources > igmp.size() - sizeof(Message) - sizeof(QueryTail)) return std::nullopt;
+  if (!HasQueryTail<Ipv4Address>(igmp, sizeof(Message))) return std::nullopt;
   query.version = 3;
   query.max_response = kUnit * DecodeResponseCode(message->max_response_code, 4);
   return query;
@@ -128,16 +100,11 @@ std::optional<GroupQuery> ParseIgmpQuery(ConstBytes packet) {
 
 std::vector<uint8_t> BuildIgmpV3Report(const MacAddress& mac, const Ipv4Address& source,
                                        std::span<const GroupRecord> records) {
-  const size_t length = sizeof(ReportHeader) + records.size() * sizeof(Record);
+  const size_t length = GroupReportSize<Ipv4Address>(records.size());
   std::vector<uint8_t> frame = MakeFrame(mac, source, kIgmpRouters, length);
-  auto* header = MutableHeaderAt<ReportHeader>(frame, kIgmpOffset);
-  *header = {kV3Report, 0, Be16(0), Be16(0), Be16(static_cast<uint16_t>(records.size()))};
-  size_t offset = kIgmpOffset + sizeof(ReportHeader);
-  for (const GroupRecord& record : records) {
-    *MutableHeaderAt<Record>(frame, offset) = {static_cast<uint8_t>(record.change), 0, Be16(0), record.group.v4()};
-    offset += sizeof(Record);
-  }
-  header->checksum = InternetChecksum(ConstBytes(frame).subspan(kIgmpOffset, length));
+  const MutableBytes message = MutableBytes(frame).subspan(kIgmpOffset, length);
+  auto* report = WriteGroupReport<Ipv4Address>(kV3Report, records, message);
+  report->checksum = InternetChecksum(message);
   return frame;
 }
 

@@ -4,6 +4,7 @@
 
 #include "proto/net/checksum.h"
 #include "proto/net/ethernet.h"
+#include "proto/net/group_report.h"
 #include "proto/net/ip.h"
 
 namespace qure {
@@ -33,31 +34,6 @@ struct Query {
   Ipv6Address group;
 };
 static_assert(sizeof(Query) == 24);
-
-struct QueryTail {
-  uint8_t flags;
-  uint8_t interval_code;
-  Be16 source_count;
-};
-static_assert(sizeof(QueryTail) == 4);
-
-// RFC 3810 §5.2
-struct ReportHeader {
-  uint8_t type;
-  uint8_t reserved;
-  Be16 checksum;
-  Be16 reserved2;
-  Be16 record_count;
-};
-static_assert(sizeof(ReportHeader) == 8);
-
-struct Record {
-  uint8_t type;
-  uint8_t auxiliary_length;
-  Be16 source_count;
-  Ipv6Address group;
-};
-static_assert(sizeof(Record) == 20);
 
 // Whether the hop-by-hop header at the front of `payload` has a router alert for MLD.
 bool HasRouterAlert(ConstBytes payload) {
@@ -104,10 +80,7 @@ std::optional<GroupQuery> ParseMldQuery(ConstBytes packet) {
     query.max_response = Milliseconds(message->max_response_code.value());
     return query;
   }
-  const auto* tail = HeaderAt<QueryTail>(icmp, sizeof(Query));
-  if (tail == nullptr) return std::nullopt;
-  const size_t sources = tail->source_count.value() * sizeof(Ipv6Address);
-  if (sources > icmp.size() - sizeof(Query) - sizeof(QueryTail)) return std::nullopt;
+  if (!HasQueryTail<Ipv6Address>(icmp, sizeof(Query))) return std::nullopt;
   query.version = 2;
   query.max_response = Milliseconds(DecodeResponseCode(message->max_response_code.value(), 12));
   return query;
@@ -117,7 +90,7 @@ std::vector<uint8_t> BuildMldReport(const MacAddress& mac, const Ipv6Address& so
                                     std::span<const GroupRecord> records) {
   constexpr size_t kAlertOffset = sizeof(EthernetHeader) + sizeof(Ipv6Header);
   constexpr size_t kIcmpOffset = kAlertOffset + sizeof(AlertHeader);
-  const size_t length = sizeof(ReportHeader) + records.size() * sizeof(Record);
+  const size_t length = GroupReportSize<Ipv6Address>(records.size());
   std::vector<uint8_t> frame(kIcmpOffset + length);
   *MutableHeaderAt<EthernetHeader>(frame, 0) = {MulticastMac(kMldRouters), mac, Be16(kEtherTypeIpv6)};
   *MutableHeaderAt<Ipv6Header>(frame, sizeof(EthernetHeader)) = {
@@ -128,15 +101,9 @@ std::vector<uint8_t> BuildMldReport(const MacAddress& mac, const Ipv6Address& so
       .source = source,
       .destination = kMldRouters};
   *MutableHeaderAt<AlertHeader>(frame, kAlertOffset) = {kProtocolIcmpv6, 0, kAlertOptions};
-  auto* header = MutableHeaderAt<ReportHeader>(frame, kIcmpOffset);
-  *header = {kIcmpv6ListenerReport2, 0, Be16(0), Be16(0), Be16(static_cast<uint16_t>(records.size()))};
-  size_t offset = kIcmpOffset + sizeof(ReportHeader);
-  for (const GroupRecord& record : records) {
-    *MutableHeaderAt<Record>(frame, offset) = {static_cast<uint8_t>(record.change), 0, Be16(0), record.group.v6()};
-    offset += sizeof(Record);
-  }
-  const ConstBytes icmp = ConstBytes(frame).subspan(kIcmpOffset);
-  header->checksum = TransportChecksum(source, kMldRouters, kProtocolIcmpv6, icmp);
+  const MutableBytes icmp = MutableBytes(frame).subspan(kIcmpOffset);
+  auto* report = WriteGroupReport<Ipv6Address>(kIcmpv6ListenerReport2, records, icmp);
+  report->checksum = TransportChecksum(source, kMldRouters, kProtocolIcmpv6, icmp);
   return frame;
 }
 
