@@ -2,10 +2,7 @@
 // and swaps the MAC addresses of the same mbufs in the same run. Every query asks for a name drawn from the whole zone,
 // so that caches miss as in life, and comes from another network, with the rate limit on.
 #include <getopt.h>
-#include <rte_cycles.h>
 #include <rte_eal.h>
-#include <rte_errno.h>
-#include <rte_mbuf.h>
 
 #include <algorithm>
 #include <array>
@@ -18,7 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/mbuf_frame.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "proto/dns/zone_builder.h"
 #include "proto/net/checksum.h"
@@ -31,9 +27,6 @@ namespace qure::testing {
 
 namespace {
 
-// Together well beyond the first-level cache: a frame comes from the second level or further, as behind a NIC.
-constexpr size_t kFrames = 4096;
-constexpr size_t kBursts = kFrames / kBurst;
 constexpr size_t kNetwork = 14;
 constexpr size_t kTransport = kNetwork + sizeof(Ipv4Header);
 constexpr size_t kLabel = kTransport + sizeof(UdpHeader) + sizeof(DnsHeader) + 1;  // of the question name
@@ -112,70 +105,39 @@ class Questions {
 
 class Bench {
  public:
-  Bench(rte_mempool* pool, uint32_t names) : questions_(names), snapshot_(SiteSnapshot()) {
+  Bench(rte_mempool* pool, uint32_t names) : questions_(names), snapshot_(SiteSnapshot()), frames_(pool) {
     snapshot_.dns = std::make_shared<const DnsAuthority>(DnsAuthority{.zones = DnsZones({MakeZone(names)})});
     const Dns query{.name = Label(0) + "." + kApex, .edns_payload = 1232};
     frame_ = Build(Ether{kServiceMac4, kGatewayMac, 0x0800},
                    Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 17},
                          Udp(kClient4, kService4, 40000, 53, Build(query))));
     type_ = kLabel - 1 + WireName(query.name).size();
-    mbufs_.resize(kFrames);
-    if (rte_pktmbuf_alloc_bulk(pool, mbufs_.data(), kFrames) != 0) {
-      std::fprintf(stderr, "no mbufs\n");
-      std::exit(1);
-    }
   }
-  ~Bench() { rte_pktmbuf_free_bulk(mbufs_.data(), kFrames); }
 
   // Cycles of one pass over all frames, freshly laid down.
   uint64_t Plain() {
-    return Pass([](Batch* batch) {
-      for (size_t i = 0; i < batch->count; ++i) {
-        uint8_t* mac = batch->frames[i].data;
-        std::swap_ranges(mac, mac + 6, mac + 6);
-      }
-    });
+    return Pass(SwapMacs, [](size_t, Reason) {});
   }
   uint64_t Pipeline(bool limited) {
     const WorkerMemory memory{.flows = {}, .dns = {.limiter = limited ? &limiter_ : nullptr}, .now = kNow};
-    const uint64_t cycles = Pass([&](Batch* batch) { ProcessLan(snapshot_, memory, batch); });
-    for (size_t i = 0; i < kFrames; ++i) {
-      if (reasons_[i] == expected_[i]) continue;
-      std::fprintf(stderr, "%s instead of %s\n", NameOf(reasons_[i]).data(), NameOf(expected_[i]).data());
-      std::exit(1);
-    }
-    return cycles;
+    return Pass([&](Batch* batch) { ProcessLan(snapshot_, memory, batch); },
+                [this](size_t index, Reason reason) {
+                  if (reason == expected_[index]) return;
+                  std::fprintf(stderr, "%s instead of %s\n", NameOf(reason).data(), NameOf(expected_[index]).data());
+                  std::exit(1);
+                });
   }
 
  private:
-  template <typename Work>
-  uint64_t Pass(Work work) {
-    for (size_t i = 0; i < kFrames; ++i) LayDown(i);
-    uint64_t cycles = 0;
-    for (size_t burst = 0; burst < kBursts; ++burst) {
-      rte_mbuf** const mbufs = &mbufs_[burst * kBurst];
-      const uint64_t start = rte_rdtsc_precise();
-      batch_.count = kBurst;
-      batch_.event_count = 0;
-      for (size_t i = 0; i < kBurst; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void*));
-      for (size_t i = 0; i < kBurst; ++i) batch_.frames[i] = FrameOf(mbufs[i]);
-      work(&batch_);
-      for (size_t i = 0; i < kBurst; ++i) WriteBack(batch_.frames[i], mbufs[i]);
-      cycles += rte_rdtsc_precise() - start;
-      std::ranges::copy(batch_.reasons, &reasons_[burst * kBurst]);
-    }
-    return cycles;
+  template <typename Work, typename Seen>
+  uint64_t Pass(Work work, Seen seen) {
+    return frames_.Pass([this](size_t index, rte_mbuf* mbuf) { LayDown(index, mbuf); }, work, seen);
   }
 
-  void LayDown(size_t index) {
+  void LayDown(size_t index, rte_mbuf* mbuf) {
     const Question question = questions_.Draw();
     expected_[index] = question.reason;
-    rte_mbuf* const mbuf = mbufs_[index];
-    rte_pktmbuf_reset(mbuf);
-    uint8_t* const data = rte_pktmbuf_mtod(mbuf, uint8_t*);
-    std::ranges::copy(frame_, data);
-    mbuf->data_len = static_cast<uint16_t>(frame_.size());
-    mbuf->pkt_len = mbuf->data_len;
+    uint8_t* const data = BenchFrames::Fill(mbuf, frame_);
     std::ranges::copy(question.label, data + kLabel);
     data[type_ + 1] = static_cast<uint8_t>(question.type);
 
@@ -194,30 +156,21 @@ class Bench {
   DnsLimiter limiter_{kHashSeed};
   Bytes frame_;
   size_t type_ = 0;  // offset of the question type
-  std::vector<rte_mbuf*> mbufs_;
-  Batch batch_;
-  std::array<Reason, kFrames> expected_{};
-  std::array<Reason, kFrames> reasons_{};
+  BenchFrames frames_;
+  std::array<Reason, BenchFrames::kFrames> expected_{};
 };
 
 nlohmann::json Measure(rte_mempool* pool, uint32_t names, size_t rounds) {
   Bench bench(pool, names);
-  std::vector<uint64_t> plain(rounds);
-  std::vector<uint64_t> free(rounds);
-  std::vector<uint64_t> limited(rounds);
-  bench.Plain();  // warms up
-  bench.Pipeline(/*limited=*/true);
-  for (size_t i = 0; i < rounds; ++i) {  // turn about, so that a noisy neighbour hits all
-    plain[i] = bench.Plain();
-    free[i] = bench.Pipeline(/*limited=*/false);
-    limited[i] = bench.Pipeline(/*limited=*/true);
-  }
-  const double ns = 1e9 / static_cast<double>(rte_get_tsc_hz()) / kFrames;
+  const auto [plain, free, limited] = MedianCycles(
+      rounds, [&] { return bench.Plain(); }, [&] { return bench.Pipeline(/*limited=*/false); },
+      [&] { return bench.Pipeline(/*limited=*/true); });
+  const double ns = NsPerCycle() / BenchFrames::kFrames;
   return {{"names", names},
-          {"ns", Median(limited) * ns},
-          {"plain_ns", Median(plain) * ns},
-          {"ratio", Median(limited) / Median(plain)},
-          {"limiter_ns", (Median(limited) - Median(free)) * ns}};
+          {"ns", limited * ns},
+          {"plain_ns", plain * ns},
+          {"ratio", limited / plain},
+          {"limiter_ns", (limited - free) * ns}};
 }
 
 int Main(int argc, char** argv) {
@@ -242,14 +195,8 @@ int Main(int argc, char** argv) {
     }
   }
   if (rounds == 0) rounds = quick ? 20 : 200;
-  rte_mempool* pool = nullptr;
-  if (StartEnvironment(argv[0])) {
-    pool = rte_pktmbuf_pool_create("bench", kFrames + kBurst, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
-  }
-  if (pool == nullptr) {
-    std::fprintf(stderr, "DPDK does not start: %s\n", rte_strerror(rte_errno));
-    return 1;
-  }
+  rte_mempool* const pool = StartBench(argv[0]);
+  if (pool == nullptr) return 1;
   nlohmann::json rows = nlohmann::json::array();
   if (!json) std::printf("%9s %8s %9s %6s %11s\n", "names", "ns", "plain ns", "ratio", "limiter ns");
   for (const uint32_t names : {10U, 100'000U, 1'000'000U}) {

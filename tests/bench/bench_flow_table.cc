@@ -27,7 +27,6 @@ namespace qure::testing {
 
 namespace {
 
-constexpr size_t kBurst = 32;
 constexpr size_t kLookups = size_t{1} << 18;  // a pass
 constexpr size_t kFlowCounts[] = {1, 10'000, 1'000'000, 10'000'000};
 constexpr FlowTime kNow{1};
@@ -165,28 +164,21 @@ nlohmann::json Measure(size_t flows, const Options& options) {
   const Keys keys = RandomKeys(flows, &random);
   Ours ours(keys);
   Theirs theirs(keys, options.jhash);
-  std::vector<double> our_cycles(options.rounds);
-  std::vector<double> their_cycles(options.rounds);
   Keys lookups(kLookups);
-  for (size_t round = 0; round < options.rounds; ++round) {
-    for (FlowKey& key : lookups) key = keys[random() % flows];
-    if (round == 0) {  // warms up
-      Pass(&ours, lookups);
-      Pass(&theirs, lookups);
-    }
-    our_cycles[round] = Pass(&ours, lookups);  // turn about, so that a noisy neighbour hits both
-    their_cycles[round] = Pass(&theirs, lookups);
-  }
-  const double ns_per_cycle = 1e9 / static_cast<double>(rte_get_tsc_hz());
-  const double cycles = Median(our_cycles);
-  const double hash_cycles = Median(their_cycles);
+  const auto [cycles, hash_cycles] = MedianCycles(
+      options.rounds,
+      [&] {
+        for (FlowKey& key : lookups) key = keys[random() % flows];
+        return Pass(&ours, lookups);
+      },
+      [&] { return Pass(&theirs, lookups); });
   return {{"flows", flows},
           {"huge_mib", HugeKib() / 1024},
-          {"ns", cycles * ns_per_cycle},
+          {"ns", cycles * NsPerCycle()},
           {"cycles", cycles},
           {"bytes_per_flow", static_cast<double>(ours.bytes()) / static_cast<double>(flows)},
           {"refused", ours.refused()},
-          {"rte_hash_ns", hash_cycles * ns_per_cycle},
+          {"rte_hash_ns", hash_cycles * NsPerCycle()},
           {"rte_hash_cycles", hash_cycles},
           {"rte_hash_bytes_per_flow", static_cast<double>(theirs.bytes()) / static_cast<double>(flows)},
           {"rte_hash_refused", theirs.refused()},

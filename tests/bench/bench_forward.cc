@@ -3,8 +3,6 @@
 // ratios are the figures: they carry over to other machines, the times do not.
 #include <getopt.h>
 #include <rte_cycles.h>
-#include <rte_errno.h>
-#include <rte_mbuf.h>
 
 #include <array>
 #include <cmath>
@@ -19,7 +17,6 @@
 #include <vector>
 
 #include "control/core/balance/maglev.h"
-#include "dataplane/mbuf_frame.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "tests/bench/bench_support.h"
 #include "tests/support/harness.h"
@@ -28,8 +25,7 @@ namespace qure::testing {
 
 namespace {
 
-constexpr size_t kFrames = 4096;
-constexpr size_t kBursts = kFrames / kBurst;
+constexpr size_t kFrames = BenchFrames::kFrames;
 constexpr FlowTime kNow{1};
 constexpr uint8_t kSyn = 2;
 constexpr uint8_t kAck = 16;
@@ -108,9 +104,7 @@ class Draw {
 class Bench {
  public:
   Bench(rte_mempool* pool, const Case& c, FlowTable* table)
-      : case_(c), snapshot_(SiteOf(c.nodes)), table_(table), draw_(c.flows, c.zipf) {
-    mbufs_.resize(kFrames);
-    if (rte_pktmbuf_alloc_bulk(pool, mbufs_.data(), kFrames) != 0) std::exit(1);
+      : case_(c), snapshot_(SiteOf(c.nodes)), table_(table), draw_(c.flows, c.zipf), frames_(pool) {
     const uint8_t flags = c.hit ? kAck : kSyn;
     frame_ = c.family == 4
                  ? Build(Ether{kServiceMac4, kGatewayMac, 0x0800},
@@ -119,22 +113,21 @@ class Bench {
                  : Build(Ether{kServiceMac6, kGatewayMac, 0x86dd},
                          Build(Ip6Header{kClient6, kService6, 6}, Tcp(kClient6, kService6, 40000, 80, flags, {})));
   }
-  ~Bench() { rte_pktmbuf_free_bulk(mbufs_.data(), kFrames); }
 
   uint64_t Plain() {
-    return Pass([](Batch* batch) {
-      for (size_t i = 0; i < batch->count; ++i) {
-        uint8_t* mac = batch->frames[i].data;
-        std::swap_ranges(mac, mac + 6, mac + 6);
-      }
-    });
+    return Pass(SwapMacs, [](size_t, Reason) {});
   }
   uint64_t Pipeline() {
     return Pass([this](Batch* batch) { ProcessLan(snapshot_, {.flows = {.table = table_}, .now = kNow}, batch); },
-                /*check=*/true);
+                [this](size_t, Reason reason) { Check(reason); });
   }
 
  private:
+  template <typename Work, typename Seen>
+  uint64_t Pass(Work work, Seen seen) {
+    return frames_.Pass([this](size_t, rte_mbuf* mbuf) { LayDown(mbuf); }, work, seen);
+  }
+
   // A flow in ten thousand may have found no room. Otherwise the figures would be of something else than they say.
   void Check(Reason reason) {
     const bool known = reason == Reason::forward_flow || reason == Reason::host_service;
@@ -146,42 +139,17 @@ class Bench {
     std::exit(1);
   }
 
-  template <typename Work>
-  uint64_t Pass(Work work, bool check = false) {
-    LayDown();
-    uint64_t cycles = 0;
-    for (size_t burst = 0; burst < kBursts; ++burst) {
-      rte_mbuf** const mbufs = &mbufs_[burst * kBurst];
-      const uint64_t start = rte_rdtsc_precise();
-      batch_.count = kBurst;
-      batch_.event_count = 0;
-      for (size_t i = 0; i < kBurst; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void*));
-      for (size_t i = 0; i < kBurst; ++i) batch_.frames[i] = FrameOf(mbufs[i]);
-      work(&batch_);
-      for (size_t i = 0; i < kBurst; ++i) WriteBack(batch_.frames[i], mbufs[i]);
-      cycles += rte_rdtsc_precise() - start;
-      for (size_t i = 0; check && i < kBurst; ++i) Check(batch_.reasons[i]);
-    }
-    return cycles;
-  }
-
   // New flows count on from pass to pass: none comes twice. The port has verified the checksum, as a NIC does.
-  void LayDown() {
-    for (rte_mbuf* mbuf : mbufs_) {
-      rte_pktmbuf_reset(mbuf);
-      auto* data = rte_pktmbuf_mtod(mbuf, uint8_t*);
-      std::memcpy(data, frame_.data(), frame_.size());
-      mbuf->data_len = static_cast<uint16_t>(frame_.size());
-      mbuf->pkt_len = mbuf->data_len;
-      mbuf->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-      const FlowKey key = KeyOf(case_.family, case_.hit ? draw_.Next() : next_new_++);
-      if (case_.family == 4) {
-        std::memcpy(data + 26, &key.remote[12], 4);
-        std::memcpy(data + 34, &key.remote_port, 2);
-      } else {
-        std::memcpy(data + 22, key.remote.data(), 16);
-        std::memcpy(data + 54, &key.remote_port, 2);
-      }
+  void LayDown(rte_mbuf* mbuf) {
+    uint8_t* const data = BenchFrames::Fill(mbuf, frame_);
+    mbuf->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    const FlowKey key = KeyOf(case_.family, case_.hit ? draw_.Next() : next_new_++);
+    if (case_.family == 4) {
+      std::memcpy(data + 26, &key.remote[12], 4);
+      std::memcpy(data + 34, &key.remote_port, 2);
+    } else {
+      std::memcpy(data + 22, key.remote.data(), 16);
+      std::memcpy(data + 54, &key.remote_port, 2);
     }
   }
 
@@ -193,8 +161,7 @@ class Bench {
   uint64_t next_new_ = 100'000'000;
   uint64_t packets_ = 0;
   uint64_t others_ = 0;
-  std::vector<rte_mbuf*> mbufs_;
-  Batch batch_;
+  BenchFrames frames_;
 };
 
 // Established flows, each with the owner that the Maglev lookup table names.
@@ -217,25 +184,18 @@ nlohmann::json Measure(rte_mempool* pool, const Case& c, size_t rounds) {
   FlowTable table(room, 99);
   Fill(c, &table);
   Bench bench(pool, c, &table);
-  std::vector<uint64_t> plain(rounds);
-  std::vector<uint64_t> pipeline(rounds);
-  bench.Plain();  // warms up
-  bench.Pipeline();
-  for (size_t i = 0; i < rounds; ++i) {  // turn about, so that a noisy neighbour hits both
-    plain[i] = bench.Plain();
-    pipeline[i] = bench.Pipeline();
-  }
-  const double ns_per_cycle = 1e9 / static_cast<double>(rte_get_tsc_hz());
-  const double cycles = Median(pipeline) / kFrames;
-  const double plain_cycles = Median(plain) / kFrames;
+  const auto [plain, pipeline] = MedianCycles(
+      rounds, [&] { return bench.Plain(); }, [&] { return bench.Pipeline(); });
+  const double cycles = pipeline / kFrames;
+  const double plain_cycles = plain / kFrames;
   return {{"case", c.hit ? "hit" : "new"},
           {"family", c.family},
           {"flows", c.flows},
           {"nodes", c.nodes},
           {"distribution", c.zipf ? "zipf" : "uniform"},
-          {"ns", cycles * ns_per_cycle},
+          {"ns", cycles * NsPerCycle()},
           {"cycles", cycles},
-          {"plain_ns", plain_cycles * ns_per_cycle},
+          {"plain_ns", plain_cycles * NsPerCycle()},
           {"ratio", cycles / plain_cycles}};
 }
 
@@ -327,7 +287,7 @@ std::optional<Options> ParseOptions(int argc, char** argv) {
     } else {
       std::printf(
           "usage: bench_forward [--json] [--rounds N] [--flows-max N] [--case hit|new]\nns and cycles a packet of "
-          "balanced flows, beside a plain pass; bytes a flow; time to make\ntables of shares; the worst share of a "
+          "balanced flows, beside a plain pass; bytes a flow; time to make\nMaglev lookup tables; the worst share of a "
           "node.\n");
       return std::nullopt;
     }
@@ -338,14 +298,8 @@ std::optional<Options> ParseOptions(int argc, char** argv) {
 int Main(int argc, char** argv) {
   const std::optional<Options> options = ParseOptions(argc, argv);
   if (!options) return 2;
-  rte_mempool* pool = nullptr;
-  if (StartEnvironment(argv[0])) {
-    pool = rte_pktmbuf_pool_create("bench", kFrames + kBurst, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
-  }
-  if (pool == nullptr) {
-    std::fprintf(stderr, "DPDK does not start: %s\n", rte_strerror(rte_errno));
-    return 1;
-  }
+  rte_mempool* const pool = StartBench(argv[0]);
+  if (pool == nullptr) return 1;
   const nlohmann::json report = Report(pool, *options);
   if (options->json) {
     std::printf("%s\n", report.dump(2).c_str());

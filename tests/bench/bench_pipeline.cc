@@ -2,10 +2,7 @@
 // addresses of the same mbufs in the same run. The ratio is the figure: it carries over to other machines, the times do
 // not.
 #include <getopt.h>
-#include <rte_cycles.h>
 #include <rte_eal.h>
-#include <rte_errno.h>
-#include <rte_mbuf.h>
 
 #include <algorithm>
 #include <array>
@@ -16,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/mbuf_frame.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "proto/net/checksum.h"
 #include "tests/bench/bench_support.h"
@@ -25,10 +21,6 @@
 namespace qure::testing {
 
 namespace {
-
-// Together well beyond the first-level cache: a frame comes from the second level or further, as behind a NIC.
-constexpr size_t kFrames = 4096;
-constexpr size_t kBursts = kFrames / kBurst;
 
 struct BenchCase {
   const char* name;
@@ -94,64 +86,30 @@ class SourcePatch {
 class Bench {
  public:
   Bench(rte_mempool* pool, const Case& c, uint32_t sources)
-      : case_(c), patch_(c.in), sources_(sources), snapshot_(SiteSnapshot()) {
-    mbufs_.resize(kFrames);
-    if (rte_pktmbuf_alloc_bulk(pool, mbufs_.data(), kFrames) != 0) {
-      std::fprintf(stderr, "no mbufs\n");
-      std::exit(1);
-    }
-  }
-  ~Bench() { rte_pktmbuf_free_bulk(mbufs_.data(), kFrames); }
+      : case_(c), patch_(c.in), sources_(sources), snapshot_(SiteSnapshot()), frames_(pool) {}
 
   // Cycles of one pass over all frames, freshly laid down.
   uint64_t Plain() {
-    return Pass([](Batch* batch) {
-      for (size_t i = 0; i < batch->count; ++i) {
-        uint8_t* mac = batch->frames[i].data;
-        std::swap_ranges(mac, mac + 6, mac + 6);
-      }
-    });
+    return Pass(SwapMacs, [](size_t, Reason) {});
   }
   uint64_t Pipeline() {
-    const uint64_t cycles = Pass([this](Batch* batch) { ProcessLan(snapshot_, WorkerMemory{}, batch); });
-    for (Reason reason : last_reasons_) {
-      if (reason != case_.reason) {
-        std::fprintf(stderr, "%s: %s\n", case_.name.c_str(), NameOf(reason).data());
-        std::exit(1);
-      }
-    }
-    return cycles;
+    return Pass([this](Batch* batch) { ProcessLan(snapshot_, WorkerMemory{}, batch); },
+                [this](size_t, Reason reason) {
+                  if (reason == case_.reason) return;
+                  std::fprintf(stderr, "%s: %s\n", case_.name.c_str(), NameOf(reason).data());
+                  std::exit(1);
+                });
   }
 
  private:
-  template <typename Work>
-  uint64_t Pass(Work work) {
-    LayDown();
-    uint64_t cycles = 0;
-    for (size_t burst = 0; burst < kBursts; ++burst) {
-      rte_mbuf** const mbufs = &mbufs_[burst * kBurst];
-      const uint64_t start = rte_rdtsc_precise();
-      batch_.count = kBurst;
-      batch_.event_count = 0;
-      for (size_t i = 0; i < kBurst; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void*));
-      for (size_t i = 0; i < kBurst; ++i) batch_.frames[i] = FrameOf(mbufs[i]);
-      work(&batch_);
-      for (size_t i = 0; i < kBurst; ++i) WriteBack(batch_.frames[i], mbufs[i]);
-      cycles += rte_rdtsc_precise() - start;
-      std::copy(batch_.reasons.begin(), batch_.reasons.end(), last_reasons_.begin());
-    }
-    return cycles;
+  template <typename Work, typename Seen>
+  uint64_t Pass(Work work, Seen seen) {
+    return frames_.Pass([this](size_t, rte_mbuf* mbuf) { LayDown(mbuf); }, work, seen);
   }
 
-  void LayDown() {
-    for (rte_mbuf* mbuf : mbufs_) {
-      rte_pktmbuf_reset(mbuf);
-      uint8_t* data = rte_pktmbuf_mtod(mbuf, uint8_t*);
-      std::memcpy(data, case_.in.data(), case_.in.size());
-      mbuf->data_len = static_cast<uint16_t>(case_.in.size());
-      mbuf->pkt_len = mbuf->data_len;
-      if (sources_ > 1) patch_.Apply(next_++ % sources_, data);
-    }
+  void LayDown(rte_mbuf* mbuf) {
+    uint8_t* const data = BenchFrames::Fill(mbuf, case_.in);
+    if (sources_ > 1) patch_.Apply(next_++ % sources_, data);
   }
 
   const Case case_;
@@ -159,30 +117,20 @@ class Bench {
   const uint32_t sources_;
   const Snapshot snapshot_;
   uint32_t next_ = 0;
-  std::vector<rte_mbuf*> mbufs_;
-  Batch batch_;
-  std::array<Reason, kBurst> last_reasons_{};
+  BenchFrames frames_;
 };
 
 nlohmann::json Measure(rte_mempool* pool, const BenchCase& bench_case, uint32_t sources, size_t rounds) {
   Bench bench(pool, FindCase(bench_case.row), sources);
-  std::vector<uint64_t> plain(rounds);
-  std::vector<uint64_t> pipeline(rounds);
-  bench.Plain();  // warms up
-  bench.Pipeline();
-  for (size_t i = 0; i < rounds; ++i) {  // turn about, so that a noisy neighbour hits both
-    plain[i] = bench.Plain();
-    pipeline[i] = bench.Pipeline();
-  }
-  const double per_frame = 1.0 / kFrames;
-  const double ns_per_cycle = 1e9 / static_cast<double>(rte_get_tsc_hz());
-  const double cycles = Median(pipeline) * per_frame;
-  const double plain_cycles = Median(plain) * per_frame;
+  const auto [plain, pipeline] = MedianCycles(
+      rounds, [&] { return bench.Plain(); }, [&] { return bench.Pipeline(); });
+  const double cycles = pipeline / BenchFrames::kFrames;
+  const double plain_cycles = plain / BenchFrames::kFrames;
   return {{"case", bench_case.name},
           {"sources", sources},
-          {"ns", cycles * ns_per_cycle},
+          {"ns", cycles * NsPerCycle()},
           {"cycles", cycles},
-          {"plain_ns", plain_cycles * ns_per_cycle},
+          {"plain_ns", plain_cycles * NsPerCycle()},
           {"ratio", cycles / plain_cycles}};
 }
 
@@ -205,14 +153,8 @@ int Main(int argc, char** argv) {
       return c == 'h' ? 0 : 2;
     }
   }
-  rte_mempool* pool = nullptr;
-  if (StartEnvironment(argv[0])) {
-    pool = rte_pktmbuf_pool_create("bench", kFrames + kBurst, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
-  }
-  if (pool == nullptr) {
-    std::fprintf(stderr, "DPDK does not start: %s\n", rte_strerror(rte_errno));
-    return 1;
-  }
+  rte_mempool* const pool = StartBench(argv[0]);
+  if (pool == nullptr) return 1;
   nlohmann::json rows = nlohmann::json::array();
   if (!json) std::printf("%-14s %9s %8s %8s %9s %6s\n", "case", "sources", "ns", "cycles", "plain ns", "ratio");
   for (const BenchCase& bench_case : kCases) {
