@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#include "dataplane/pipeline/snapshot_check.h"
+
 namespace qure {
 
 Publisher::Publisher(unsigned max_readers) {
@@ -22,6 +24,7 @@ Publisher::~Publisher() {
 }
 
 void Publisher::Publish(std::shared_ptr<const Snapshot> snapshot) {
+  CheckSnapshot(*snapshot, owner_.get());
   current_.store(snapshot.get(), std::memory_order_release);
   std::shared_ptr<const Snapshot> old = std::exchange(owner_, std::move(snapshot));
   if (old != nullptr) retired_.push_back({rte_rcu_qsbr_start(qsbr_), std::move(old)});

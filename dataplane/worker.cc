@@ -16,6 +16,7 @@
 #include "dataplane/mbuf_frame.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/port.h"
+#include "proto/check.h"
 
 namespace qure {
 namespace {
@@ -96,7 +97,9 @@ void Worker::Run(const std::atomic<bool>& stop) {
 
 size_t Worker::RunOnce() {
   const Duration stall = CheckStall();
-  const Snapshot& snapshot = *publisher_->current();
+  const Snapshot* const current = publisher_->current();
+  QURE_CHECK(current != nullptr, options_.id);
+  const Snapshot& snapshot = *current;
   cluster_.Begin(round_start_, snapshot);
   heartbeats_seen_ = 0;
   size_t frames = ReceiveControl(snapshot);
@@ -221,6 +224,8 @@ void Worker::Load(Side from, uint16_t count, Mbufs* mbufs, PortCounters* port) {
 }
 
 void Worker::Dispatch(Side from, const Mbufs& mbufs) {
+  QURE_CHECK(to_lan_.count() + batch_.count <= TransmitQueue::kCapacity, to_lan_.count(), batch_.count);
+  QURE_CHECK(to_host_.count() + batch_.count <= TransmitQueue::kCapacity, to_host_.count(), batch_.count);
   for (size_t i = 0; i < batch_.count; ++i) {
     const Reason reason = batch_.reasons[i];
     const Verdict verdict = VerdictOf(reason);

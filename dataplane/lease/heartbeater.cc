@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/check.h"
 #include "proto/mutation.h"
 
 namespace qure {
@@ -11,6 +12,15 @@ namespace {
 
 constexpr Duration LeaseOf(Duration d) {
   return d * 3 / 4;
+}
+
+// What the control core guarantees of a plan that is not silent.
+void CheckPlan(const HeartbeatPlan& plan) {
+  if (plan.role == HeartbeatRole::kSilent) return;
+  QURE_CHECK(plan.peer.boot != BootId{}, plan.role);
+  QURE_CHECK(plan.role != HeartbeatRole::kLead || plan.opening != 0, plan.role, plan.opening);
+  QURE_CHECK(plan.interval > Duration{}, plan.interval);
+  QURE_CHECK(plan.min_lease > Duration{} && plan.min_lease <= plan.max_lease, plan.min_lease, plan.max_lease);
 }
 
 }  // namespace
@@ -29,6 +39,7 @@ void Heartbeater::Use(MonoTime now, const std::shared_ptr<const HeartbeatPlan>& 
   if (plan == plan_) return;
   const Bond before = plan_ == nullptr ? Bond{} : BondOf(*plan_);
   plan_ = plan;
+  if (plan_ != nullptr) CheckPlan(*plan_);
   if (plan_ != nullptr && BondOf(*plan_) == before) return;  // other keys, readiness or limits: the same goes on
   next_heartbeat_ = kNever;
   if (before.role == HeartbeatRole::kSilent) last_round_ = kNever;  // a worker need not call Round while it is silent
@@ -189,6 +200,8 @@ bool Heartbeater::Bound() const {
 bool Heartbeater::TryBind(MonoTime now) {
   const Bond bond = BondOf(*plan_);
   if (bond == bound_to_) return gate_->Leased(plan_->opening);
+  // Leased means: a deputy and an opening.
+  QURE_CHECK(bond.role == HeartbeatRole::kLead && bond.opening != 0 && bond.peer != BootId{}, bond.role, bond.opening);
   if (!gate_->Bind(plan_->opening, now + LeaseOf(lease_), lease_)) return false;
   bound_to_ = bond;
   first_of_plan_ = sequence_ + 1;

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "proto/check.h"
 #include "proto/mutation.h"
 
 namespace qure {
 
 void LeaseGate::OpenSolo(uint64_t stalls_known, uint64_t opening) {
+  const uint64_t before = state_.load(std::memory_order_relaxed) >> 2;
+  QURE_CHECK(opening != 0 && opening >= before, opening, before);
   state_.store(StateOf(opening, GateMode::kSolo), std::memory_order_release);
   LiftStalls(
       stalls_known);  // last: a stall that is lifted for the new opening must not open what is left of the old one
@@ -23,6 +26,7 @@ void LeaseGate::NoteControlAlive(MonoTime now) {
 }
 
 bool LeaseGate::Bind(uint64_t opening, MonoTime until, Duration lease) {
+  QURE_CHECK(opening != 0 && lease > Duration{}, opening, lease);
   // Before the mode: whoever sees the lease sees its end. While the gate is not under lease nobody looks at them.
   if (mode() == GateMode::kLeased) return false;
   until_ns_.store(until.ns, std::memory_order_release);

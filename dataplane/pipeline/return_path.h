@@ -9,8 +9,8 @@
 namespace qure {
 
 // Whether the IP packet is a reply from one of our service addresses that has to go back by way of the master
-// (Service::return_by_master). A packet without ports goes that way if any service's replies do. `view` as ParseIpPacket made
-// it.
+// (Service::return_by_master). A packet without ports goes that way if any service's replies do. `view` as
+// ParseIpPacket made it.
 bool ReturnsByMaster(const Snapshot& snapshot, const Frame& frame, const Parsed& parsed, const IpView& view);
 
 // A reply that a peer sent to this node, the master, for the gateway.

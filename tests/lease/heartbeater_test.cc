@@ -360,7 +360,7 @@ TEST_F(HeartbeatTest, AMasterWithAnotherTermLivesAndIsReported) {
   EXPECT_FALSE(deputy.Told(kMasterSilent));
 }
 
-TEST_F(HeartbeatTest, ABeatOfAnOlderTermChangesNothing) {
+TEST_F(HeartbeatTest, AHeartbeatOfAnOlderTermChangesNothing) {
   Bind();
   const MonoTime deadline = deputy.heartbeater.NextDeadline();
   Heartbeat old = NoteControlAlive(1'000);
@@ -421,7 +421,7 @@ TEST_F(HeartbeatTest, AcknowledgementsOfOffersAreNoLease) {
   EXPECT_FALSE(master.MayTransmit(now));
 }
 
-TEST_F(HeartbeatTest, OnlyAnAcknowledgementOfABeatAfterTheStallLiftsIt) {
+TEST_F(HeartbeatTest, OnlyAnAcknowledgementOfAHeartbeatAfterTheStallLiftsIt) {
   Bind();
   while (deputy.sent.empty()) {
     deputy.Round(now, master.Take());
@@ -450,7 +450,7 @@ TEST_F(HeartbeatTest, AfterAStallTheQueueIsHeardBeforeTheLeaseIsGivenUp) {
   EXPECT_THAT(master.TakeEvents(), ElementsAre(kLeaseLapsed));
 }
 
-TEST_F(HeartbeatTest, NoBindingBeatUnlessTheGateIsBound) {
+TEST_F(HeartbeatTest, NoBindingHeartbeatUnlessTheGateIsBound) {
   master.Publish(master.MakePlan(HeartbeatRole::kLead, deputy));
   master.Round(now);
   EXPECT_THAT(master.sent, IsEmpty()) << "shut";
@@ -458,7 +458,9 @@ TEST_F(HeartbeatTest, NoBindingBeatUnlessTheGateIsBound) {
   master.Round(now = now + Milliseconds(5));
   EXPECT_THAT(master.sent, IsEmpty()) << "opened anew: the plan is of before";
   EXPECT_EQ(master.gate.mode(), GateMode::kSolo);
-  master.OpenSolo(now, Node::kOpening);
+  HeartbeatPlan next = master.MakePlan(HeartbeatRole::kLead, deputy);
+  next.opening = Node::kOpening + 1;
+  master.Publish(next);
   master.Round(now = now + Milliseconds(5));
   EXPECT_THAT(master.sent, SizeIs(1));
   EXPECT_EQ(master.gate.mode(), GateMode::kLeased);
@@ -532,7 +534,7 @@ TEST_F(HeartbeatTest, TheLeaseBridgesTheGapsOfItsOwnLoop) {
   EXPECT_EQ(master.gate.stalls(), stalls);
 }
 
-TEST_F(HeartbeatTest, TheDeadlineIsTheNextBeat) {
+TEST_F(HeartbeatTest, TheDeadlineIsTheNextHeartbeat) {
   Bind();
   const MonoTime deadline = master.heartbeater.NextDeadline();
   EXPECT_GT(deadline, now - kTick);

@@ -89,7 +89,7 @@ TEST(LeaseGate, AnEarlierEndDoesNotShortenTheLease) {
 
 TEST(LeaseGate, BindsOnlyThePresentOpeningAndOnlyOnce) {
   Gate gate;
-  EXPECT_FALSE(gate.Bind(0, kStart + Seconds(1), kLease)) << "shut";
+  EXPECT_FALSE(gate.Bind(kOpening, kStart + Seconds(1), kLease)) << "shut";
   gate.Open(kStart);
   EXPECT_FALSE(gate.Bind(kOpening - 1, kStart + Seconds(1), kLease));
   EXPECT_EQ(gate.mode(), GateMode::kSolo);

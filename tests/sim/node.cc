@@ -312,6 +312,7 @@ void Node::Do(MonoTime now, const SendFrame& action) {
 
 void Node::Do(MonoTime now, const PublishSnapshot& action) {
   if (!WorkerHeld(now)) CatchUp(now);  // with the old one
+  CheckSnapshot(*action.snapshot, process_->snapshot.get());
   process_->snapshot = action.snapshot;
   parts_.monitor->OnPublish(now, *this);
 }

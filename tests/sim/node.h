@@ -17,6 +17,7 @@
 #include "dataplane/pipeline/dns_keeper.h"
 #include "dataplane/pipeline/flow_keeper.h"
 #include "dataplane/pipeline/pipeline.h"
+#include "dataplane/pipeline/snapshot_check.h"
 #include "tests/sim/clocks.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/event_queue.h"
