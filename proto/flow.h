@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include "proto/endian.h"
 #include "proto/net/address.h"
@@ -87,6 +88,12 @@ enum class FlowState : uint8_t {
   kDatagrams,    // UDP
   kFragments,    // not a flow: where the first fragment of a datagram went
 };
+
+inline constexpr std::array<std::string_view, 6> kFlowStateNames = {"free",    "opening",   "established",
+                                                                    "closing", "datagrams", "fragments"};
+constexpr std::string_view NameOf(FlowState state) {
+  return kFlowStateNames[static_cast<size_t>(state)];
+}
 
 struct FlowEntry {
   FlowKey key;

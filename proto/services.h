@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proto/net/ip.h"
@@ -16,16 +17,9 @@ enum class Affinity : uint8_t {
   kAdaptive,  // kAddress, but kSocket for new flows of a remote address that is a heavy hitter
 };
 
-constexpr const char* NameOf(Affinity affinity) {
-  switch (affinity) {
-    case Affinity::kSocket:
-      return "socket";
-    case Affinity::kAddress:
-      return "address";
-    case Affinity::kAdaptive:
-      break;
-  }
-  return "adaptive";
+inline constexpr std::array<std::string_view, 3> kAffinityNames = {"socket", "address", "adaptive"};
+constexpr std::string_view NameOf(Affinity affinity) {
+  return kAffinityNames[static_cast<size_t>(affinity)];
 }
 
 struct Service {

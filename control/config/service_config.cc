@@ -125,9 +125,10 @@ std::optional<ServiceConfig> ReadService(const ClusterConfig& config, LanMode mo
                 Concat("\"", ports->value, "\" is not a port or range; write 1 to 65535 like \"80\" or \"8000-8010\""));
   }
   service.address = ReadAddress(config.addresses, table);
-  service.affinity = table->Choice<Affinity>(
-      "affinity", service.affinity,
-      {{"socket", Affinity::kSocket}, {"address", Affinity::kAddress}, {"adaptive", Affinity::kAdaptive}});
+  service.affinity = table->Choice<Affinity>("affinity", service.affinity,
+                                             {{NameOf(Affinity::kSocket), Affinity::kSocket},
+                                              {NameOf(Affinity::kAddress), Affinity::kAddress},
+                                              {NameOf(Affinity::kAdaptive), Affinity::kAdaptive}});
   service.return_path = table->Choice<ReturnPath>("return", service.return_path,
                                                   {{"direct", ReturnPath::kDirect}, {"master", ReturnPath::kMaster}});
   service.delivery = ReadDelivery(config, mode, table);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -88,10 +89,9 @@ class Lexer {
 std::optional<TsigAlgorithm> AlgorithmOf(std::string_view text) {
   std::string name = absl::AsciiStrToLower(absl::string_view(text.data(), text.size()));
   if (name.ends_with('.')) name.pop_back();
-  if (name == "hmac-sha256") return TsigAlgorithm::kHmacSha256;
-  if (name == "hmac-sha384") return TsigAlgorithm::kHmacSha384;
-  if (name == "hmac-sha512") return TsigAlgorithm::kHmacSha512;
-  return std::nullopt;
+  const auto found = std::ranges::find(kTsigAlgorithmNames, name);
+  if (found == kTsigAlgorithmNames.end()) return std::nullopt;
+  return static_cast<TsigAlgorithm>(found - kTsigAlgorithmNames.begin());
 }
 
 class KeyFile {

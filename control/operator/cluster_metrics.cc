@@ -11,10 +11,6 @@ namespace {
 using prometheus::MetricType;
 
 constexpr std::array<std::string_view, 6> kRoles = {"master", "deputy", "member", "candidate", "idle", "standby"};
-// By HeartbeatReject, which begins with "none".
-constexpr std::array<std::string_view, 6> kHeartbeatRejects = {"none",     "unexpected", "unauthentic",
-                                                               "replayed", "malformed",  "other_term"};
-static_assert(kHeartbeatRejects.size() == std::tuple_size_v<decltype(HeartbeatCounters::rejected)>);
 
 double OneIf(bool condition) {
   return condition ? 1.0 : 0.0;
@@ -72,8 +68,8 @@ void CollectHeartbeater(const NodeStatus& node, Families* out) {
   out->Add({{"direction", "received"}, {"kind", "heartbeat"}}, heartbeater.heartbeats_received);
   out->Add({{"direction", "received"}, {"kind", "ack"}}, heartbeater.acks_received);
   out->Begin(MetricType::Counter, "qure_heartbeats_rejected_total", "Heartbeats that were not accepted, by reason.");
-  for (size_t i = 1; i < kHeartbeatRejects.size(); ++i) {
-    out->Add({{"reason", std::string(kHeartbeatRejects[i])}}, heartbeater.rejected[i]);
+  for (size_t i = 1; i < kHeartbeatRejectNames.size(); ++i) {
+    out->Add({{"reason", std::string(kHeartbeatRejectNames[i])}}, heartbeater.rejected[i]);
   }
 }
 

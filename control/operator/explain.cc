@@ -92,23 +92,6 @@ class ExampleFrame {
   size_t end_ = kHeadroom;
 };
 
-const char* StateText(FlowState state) {
-  switch (state) {
-    case FlowState::kOpening:
-      return "opening";
-    case FlowState::kEstablished:
-      return "established";
-    case FlowState::kClosing:
-      return "closing";
-    case FlowState::kDatagrams:
-      return "datagrams";
-    case FlowState::kFree:
-    case FlowState::kFragments:
-      break;
-  }
-  return "none";
-}
-
 std::string NameOf(const NodeRow& row) {
   return row.name.empty() ? ToHex(row.node) : row.name;
 }
@@ -240,9 +223,8 @@ void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const View& vie
 ordered_json ExplainFlow(const FlowAnswered& flow, const View& view) {
   if (!flow.answered) return "unknown: who decides did not answer; what follows is for a new flow";
   if (!flow.flow) return nullptr;
-  return {{"owner", view.NodeName(flow.flow->owner)},
-          {"state", StateText(flow.flow->state)},
-          {"pinned", flow.flow->pinned}};
+  return {
+      {"owner", view.NodeName(flow.flow->owner)}, {"state", NameOf(flow.flow->state)}, {"pinned", flow.flow->pinned}};
 }
 
 // Who the frame goes to: by its destination MAC.

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "dataplane/lease/lease_gate.h"
 #include "proto/bytes.h"
@@ -53,13 +54,15 @@ class JitterWatch {
 
 // Why a heartbeat was not accepted: counted, never acted on.
 enum class HeartbeatReject : uint8_t { kNone, kUnexpected, kUnauthentic, kReplayed, kMalformed, kOtherTerm };
+inline constexpr std::array<std::string_view, 6> kHeartbeatRejectNames = {"none",     "unexpected", "unauthentic",
+                                                                          "replayed", "malformed",  "other_term"};
 
 struct HeartbeatCounters {  // plain numbers: one writer, the worker publishes them
   uint64_t heartbeats_sent = 0;
   uint64_t acks_sent = 0;
   uint64_t heartbeats_received = 0;
   uint64_t acks_received = 0;
-  std::array<uint64_t, 6> rejected{};  // by HeartbeatReject
+  std::array<uint64_t, kHeartbeatRejectNames.size()> rejected{};  // by HeartbeatReject
 };
 
 struct HeartbeatStatus {

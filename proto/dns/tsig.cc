@@ -185,11 +185,6 @@ std::string SignedBytes(std::string_view request_mac, ConstBytes answer, const T
 
 }  // namespace
 
-std::string_view NameOf(TsigAlgorithm algorithm) {
-  constexpr std::array<std::string_view, 3> kNames = {"hmac-sha256", "hmac-sha384", "hmac-sha512"};
-  return kNames[static_cast<size_t>(algorithm)];
-}
-
 std::string TsigSign(const TsigKey& key, uint64_t time, std::vector<uint8_t>* message) {
   Tsig tsig{.key_name = key.name, .algorithm = AlgorithmName(key.algorithm), .time = time, .fudge = kTsigFudge};
   tsig.mac = Mac(key, std::string(AsText(*message)) + Variables(tsig));

@@ -2,6 +2,7 @@
 // alone, checks no time, and does not know hmac-sha384.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -27,8 +28,11 @@ struct TsigKey {
   friend bool operator==(const TsigKey&, const TsigKey&) = default;
 };
 
-// "hmac-sha256" and so on (RFC 8945 §6).
-std::string_view NameOf(TsigAlgorithm algorithm);
+// RFC 8945 §6
+inline constexpr std::array<std::string_view, 3> kTsigAlgorithmNames = {"hmac-sha256", "hmac-sha384", "hmac-sha512"};
+constexpr std::string_view NameOf(TsigAlgorithm algorithm) {
+  return kTsigAlgorithmNames[static_cast<size_t>(algorithm)];
+}
 
 // Appends the TSIG record, made at `time` (seconds since 1970), to a message that has none. Returns its MAC, which the
 // answer is signed with too.
