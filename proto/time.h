@@ -41,5 +41,8 @@ struct MonoTime {
 
 // Later than every time that occurs: the deadline of a timer that is not set.
 inline constexpr MonoTime kNever{INT64_MAX};
+// Earlier than every time that occurs: when something that has not happened yet last happened. A span from here to any
+// time that occurs does not overflow.
+inline constexpr MonoTime kLongAgo{INT64_MIN / 2};
 
 }  // namespace qure

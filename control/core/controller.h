@@ -254,12 +254,12 @@ class Controller {
 
   std::optional<MonoTime> last_step_;  // when this core was last asked for anything
   MonoTime announce_again_at_ = kNever;
-  MonoTime announced_again_{INT64_MIN / 2};
+  MonoTime announced_again_ = kLongAgo;
   MonoTime next_hello_ = kNever;
   MonoTime next_clone_log_;
   MonoTime next_life_save_ = kNever;
   bool clone_ = false;                   // another machine has our identity: we are ineligible
-  MonoTime clone_until_{INT64_MIN / 2};  // until it has been silent for so long
+  MonoTime clone_until_ = kLongAgo;  // until it has been silent for so long
   MonoTime stop_by_ = kNever;            // told to stop: at the latest then
   bool finished_ = false;
   std::map<NodeId, MonoTime> next_pull_;

@@ -92,7 +92,7 @@ class Gateway : public Device {
 
   Ipv4Address cached_for_;
   Entry entry_;
-  MonoTime asked_at_{INT64_MIN / 2};
+  MonoTime asked_at_ = kLongAgo;
   uint8_t sweep_ = 0;
 
   uint64_t sent_ = 0;

@@ -112,13 +112,13 @@ class Monitor {
     Term term;
     uint64_t opening = 0;
     MonoTime first_frame = kNever;  // sourced from the service MAC
-    MonoTime last_frame{INT64_MIN / 2};
+    MonoTime last_frame = kLongAgo;
   };
   struct NodeView {
     Tenure tenure;
     bool open = false;
     bool draining = false;  // its workers answer from the node MAC
-    MonoTime opened{INT64_MIN / 2};
+    MonoTime opened = kLongAgo;
     // I3
     bool stalled = false;
     MonoTime stall_seen;
@@ -129,7 +129,7 @@ class Monitor {
     std::optional<NodeId> follows;
     absl::flat_hash_map<size_t, MonoTime> heard;  // by port of the sender: when its newest heartbeat arrived
     absl::flat_hash_map<size_t, MonoTime> heard_sent;
-    MonoTime own_stall{INT64_MIN / 2};  // as a deputy, for more than a third of its lease …
+    MonoTime own_stall = kLongAgo;  // as a deputy, for more than a third of its lease …
     Duration own_lease;                 // … which was this
     // I8
     std::array<BootId, 2> sealing_boot{};  // by channel
@@ -141,7 +141,7 @@ class Monitor {
   };
   struct Apart {
     bool now = false;
-    MonoTime until{INT64_MIN / 2};
+    MonoTime until = kLongAgo;
   };
   struct Foreign {
     Ipv4Address address;

@@ -42,7 +42,7 @@ class ForeignHost : public Device {
   size_t port_ = 0;
   bool present_ = false;
   Ipv4Address address_;
-  MonoTime last_announced_{INT64_MIN / 2};
+  MonoTime last_announced_ = kLongAgo;
 };
 
 // Keeps what the cluster says and plays it back: as it was, with bits changed, as if from elsewhere.

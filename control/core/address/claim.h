@@ -114,7 +114,7 @@ class Claim {
   int probes_sent_ = 0;
   MonoTime next_step_;  // probe, end of probing, retry
 
-  MonoTime foreign_seen_ = {INT64_MIN / 2};  // standing by: someone outside the cluster used the address
+  MonoTime foreign_seen_ = kLongAgo;  // standing by: someone outside the cluster used the address
 
   // Valid while held.
   MonoTime held_since_;

@@ -11,8 +11,6 @@
 namespace qure {
 namespace {
 
-constexpr MonoTime kLongAgo{INT64_MIN / 2};
-
 template <typename... Parts>
 Log MakeLog(LogLevel level, const Parts&... parts) {
   return {.level = level, .text = absl::StrCat(parts...)};

@@ -205,10 +205,10 @@ class Election {
   MonoTime asking_since_;
   MonoTime missing_since_;        // the first sign that a master is missing
   MonoTime suspect_at_ = kNever;  // deputy: kMasterSuspect
-  MonoTime gateway_seen_{INT64_MIN / 2};
-  MonoTime holder_seen_{INT64_MIN / 2};  // a node of this cluster answered for a service address
+  MonoTime gateway_seen_ = kLongAgo;
+  MonoTime holder_seen_ = kLongAgo;  // a node of this cluster answered for a service address
   int wanted_ = 0;                       // unanswered requests since wanted_since_
-  MonoTime wanted_since_{INT64_MIN / 2};
+  MonoTime wanted_since_ = kLongAgo;
 
   // Master.
   MasterPhase phase_ = MasterPhase::kSolo;
@@ -216,8 +216,8 @@ class Election {
   uint64_t opening_ = 0;
   uint64_t stalls_seen_ = 0;
   uint64_t stalls_known_ = 0;
-  MonoTime last_stall_{INT64_MIN / 2};
-  MonoTime distrust_until_{INT64_MIN / 2};  // after our thread was held: nothing heard is acted on at once
+  MonoTime last_stall_ = kLongAgo;
+  MonoTime distrust_until_ = kLongAgo;  // after our thread was held: nothing heard is acted on at once
   MonoTime lost_at_;
   MonoTime offer_until_ = kNever;
   bool unbinding_ = false;  // offers are sent to release the deputy; the lease goes on meanwhile
@@ -229,7 +229,7 @@ class Election {
   int yields_left_ = 0;
   MonoTime next_yield_ = kNever;
   MonoTime drain_until_ = kNever;
-  MonoTime last_hello_{INT64_MIN / 2};  // said because of a rival
+  MonoTime last_hello_ = kLongAgo;  // said because of a rival
 
   std::array<uint64_t, kCauseCount> takeovers_{};
   std::optional<TakeoverRecord> last_takeover_;
