@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "control/core/config.h"
 #include "control/core/stored.h"
 #include "proto/cluster/node.h"
@@ -84,6 +85,10 @@ struct Log {
   LogLevel level = LogLevel::kInfo;
   std::string text;
 };
+template <typename... Parts>
+Log MakeLog(LogLevel level, const Parts&... parts) {
+  return {.level = level, .text = absl::StrCat(parts...)};
+}
 
 using Action = std::variant<SendFrame, PublishSnapshot, OpenGate, ShutGate, SetHostAddresses, Persist, TakeNewIdentity,
                             Finished, LearnFlows, LookUpFlow, FlowAnswered, Log>;

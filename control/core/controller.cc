@@ -26,11 +26,6 @@ const wire::Hello* HelloIn(const wire::Message& message) {
   }
 }
 
-template <typename... Parts>
-Log MakeLog(LogLevel level, const Parts&... parts) {
-  return {.level = level, .text = absl::StrCat(parts...)};
-}
-
 }  // namespace
 
 Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenRef random, MonoTime now)

@@ -92,11 +92,6 @@ SendFrame GatewayQuestion(const Macs& macs, const IpAddress& address, const IpAd
                           true);
 }
 
-template <typename... Parts>
-Log MakeLog(LogLevel level, const Parts&... parts) {
-  return {.level = level, .text = absl::StrCat(parts...)};
-}
-
 }  // namespace
 
 SendFrame AskWhoHas(const MacAddress& node_mac, const IpAddress& address) {

@@ -11,11 +11,6 @@
 namespace qure {
 namespace {
 
-template <typename... Parts>
-Log MakeLog(LogLevel level, const Parts&... parts) {
-  return {.level = level, .text = absl::StrCat(parts...)};
-}
-
 std::string Name(const Term& term) {
   return absl::StrCat(term.era, ".", term.epoch);
 }
