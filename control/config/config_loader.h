@@ -1,15 +1,13 @@
-// Reads the configuration in a thread of its own: a large zone takes longer than the control thread may be away.
+// Reads the configuration in a thread of its own: a large zone takes longer than the control thread may block.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "control/base/fd.h"
+#include "control/base/mailbox.h"
 #include "control/core/config.h"
 
 namespace qure {
@@ -17,7 +15,7 @@ namespace qure {
 class ConfigLoader {
  public:
   struct Result {
-    std::vector<uint64_t> tickets;  // whose requests this answers
+    std::vector<uint64_t> tickets;  // of the requests that this answers
     absl::StatusOr<Config> config;  // as LoadConfig
   };
 
@@ -27,23 +25,17 @@ class ConfigLoader {
   ConfigLoader& operator=(const ConfigLoader&) = delete;
 
   // The file is read once for all requests that came before it is opened.
-  void Load(uint64_t ticket);
+  void Load(uint64_t ticket) { requests_.Put(ticket); }
   // Readable when a result waits.
-  int fd() const { return done_fd_.get(); }
-  std::vector<Result> TakeResults();
+  int fd() const { return results_.fd(); }
+  std::vector<Result> TakeResults() { return results_.Take(); }
 
  private:
   void Run();
 
   const std::string path_;
-  const Fd done_fd_;  // eventfd
-  std::mutex mutex_;
-  std::condition_variable work_;
-  // Guarded by mutex_.
-  std::vector<uint64_t> waiting_;
-  std::vector<Result> results_;
-  bool ending_ = false;
-
+  Mailbox<uint64_t> requests_;
+  Mailbox<Result> results_;
   std::thread thread_;  // last: it uses all of the above
 };
 

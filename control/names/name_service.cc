@@ -1,7 +1,5 @@
 #include "control/names/name_service.h"
 
-#include <sys/eventfd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <future>
@@ -50,7 +48,6 @@ ordered_json ShowServer(const DnsServer& server) {
 
 NameService::NameService(uint64_t hash_seed, std::string lan_interface)
     : hash_seed_(hash_seed),
-      wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       work_(asio::make_work_guard(io_)),
       zones_(hash_seed),
       resolver_(io_, [this] { OnKept(); }),
@@ -112,37 +109,28 @@ void NameService::Log(std::vector<DnsSample> samples) {
 }
 
 void NameService::Leave() {
-  asio::post(io_, [this] { registrar_.Leave([this] { Tell([](News* news) { news->left = true; }); }); });
+  asio::post(io_, [this] { registrar_.Leave([this] { reports_.Put(Left{}); }); });
 }
 
 void NameService::Ask(uint64_t ticket, json question) {
-  asio::post(io_, [this, ticket, question = std::move(question)] {
-    ordered_json answer = Answer(question);
-    Tell([&](News* news) { news->answers.emplace_back(ticket, std::move(answer)); });
-  });
+  asio::post(
+      io_, [this, ticket, question = std::move(question)] { reports_.Put(TicketedAnswer(ticket, Answer(question))); });
 }
 
 NameService::News NameService::Take() {
-  eventfd_t woken = 0;
-  eventfd_read(wake_.get(), &woken);  // first: what comes in between makes it readable again
-  const std::lock_guard lock(mutex_);
-  return std::exchange(news_, {});
+  News news;
+  for (Report& report : reports_.Take()) {
+    if (auto* const names = std::get_if<Names>(&report)) news.names = std::move(*names);
+    if (auto* const answer = std::get_if<TicketedAnswer>(&report)) news.answers.push_back(std::move(*answer));
+    news.left |= std::holds_alternative<Left>(report);
+  }
+  return news;
 }
 
 // ------------------------------------------------------------------------------------------------- the thread's own
 
-void NameService::Tell(const std::function<void(News* news)>& change) {
-  {
-    const std::lock_guard lock(mutex_);
-    change(&news_);
-  }
-  eventfd_write(wake_.get(), 1);
-}
-
 void NameService::Remake() {
-  if (std::shared_ptr<const LiveNames> names = zones_.Make(UnixNow())) {
-    Tell([&](News* news) { news->names = std::move(names); });
-  }
+  if (Names names = zones_.Make(UnixNow())) reports_.Put(std::move(names));
   again_.expires_after(kRemake);
   again_.async_wait([this](asio::error_code error) {
     if (!error) Remake();

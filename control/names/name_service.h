@@ -4,18 +4,18 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 
-#include "control/base/fd.h"
+#include "control/base/mailbox.h"
 #include "control/core/cluster_facts.h"
 #include "control/core/config.h"
 #include "control/core/naming.h"
@@ -56,28 +56,33 @@ class NameService {
   void Ask(uint64_t ticket, nlohmann::json question);
 
   // Readable when there is something to take.
-  int fd() const { return wake_.get(); }
+  int fd() const { return reports_.fd(); }
+  using Names = std::shared_ptr<const LiveNames>;
+  using TicketedAnswer = std::pair<uint64_t, nlohmann::ordered_json>;
+  // What the thread has reported since the last call.
   struct News {
-    std::shared_ptr<const LiveNames> names;  // null: as before
-    std::vector<std::pair<uint64_t, nlohmann::ordered_json>> answers;
+    Names names;  // the newest; null: no new ones
+    std::vector<TicketedAnswer> answers;
     bool left = false;
   };
   News Take();
 
  private:
+  struct Left {};
+  using Report = std::variant<Names, TicketedAnswer, Left>;
+
   void Remake();
   void OnAliases();
   void OnKept();
   void Publish();
   void Forward(const DnsQuestion& question, DnsServer::Give give);
-  void Tell(const std::function<void(News* news)>& change);
   nlohmann::ordered_json Answer(const nlohmann::json& question) const;
   nlohmann::ordered_json ShowParts() const;
   nlohmann::ordered_json ShowZones() const;
   nlohmann::ordered_json Lookup(const nlohmann::json& question) const;
 
   const uint64_t hash_seed_;
-  const Fd wake_;  // eventfd
+  Mailbox<Report> reports_;
   asio::io_context io_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
 
@@ -94,9 +99,6 @@ class NameService {
   MdnsService mdns_;
   asio::steady_timer again_;  // the cluster's names tell the time
   std::shared_ptr<const DnsAuthority> authority_;
-
-  std::mutex mutex_;
-  News news_;  // guarded by mutex_
 
   std::thread thread_;  // last: it uses all of the above
 };

@@ -1,7 +1,6 @@
-// Writes to the store in a thread of its own: a disk that takes seconds must not hold up the control thread.
+// Writes to the store in a thread of its own: a disk that takes seconds must not block the control thread.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -11,13 +10,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "control/base/fd.h"
+#include "control/base/mailbox.h"
 #include "control/core/stored.h"
 
 namespace qure {
 
-// What waits is written together, in one transaction, in the order of the calls. What could not be written is kept and
-// written with the next.
+// Changes that wait are written together, in one transaction, in the order of the calls. Changes that could not be
+// written are kept and written with the next ones. Write and TakeResults are for one thread.
 class StoreWriter {
  public:
   // Makes all of it durable, or nothing: Store::Apply. Called by the writer's thread only.
@@ -29,32 +28,35 @@ class StoreWriter {
   };
 
   explicit StoreWriter(Apply apply);
-  ~StoreWriter();  // writes what waits
+  ~StoreWriter();  // writes the changes that wait
   StoreWriter(const StoreWriter&) = delete;
   StoreWriter& operator=(const StoreWriter&) = delete;
 
+  // Each ticket is greater than the one before.
   void Write(uint64_t ticket, StoreChange change);
   // Readable when results wait.
-  int fd() const { return done_fd_.get(); }
+  int fd() const { return results_.fd(); }
   // One for each ticket, in their order.
   std::vector<Result> TakeResults();
-  // What the last attempt said if it failed; empty otherwise. Any thread.
+  // The error of the last attempt; empty if it succeeded. Any thread.
   std::string alarm() const;
 
  private:
+  struct Request {
+    uint64_t ticket = 0;
+    StoreChange change;
+  };
+
   void Run();
   void Report(const std::vector<uint64_t>& tickets, const absl::Status& status);
 
   const Apply apply_;
-  const Fd done_fd_;  // eventfd
+  uint64_t last_written_ = 0;  // ticket of the newest request
+  uint64_t last_taken_ = 0;    // ticket of the newest result
+  Mailbox<Request> requests_;
+  Mailbox<Result> results_;
   mutable std::mutex mutex_;
-  std::condition_variable work_;
-  // Guarded by mutex_.
-  std::vector<uint64_t> tickets_;  // of waiting_
-  std::vector<StoreChange> waiting_;
-  std::vector<Result> results_;
-  std::string alarm_;
-  bool ending_ = false;
+  std::string alarm_;  // guarded by mutex_
 
   std::thread thread_;  // last: it uses all of the above
 };
