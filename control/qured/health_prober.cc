@@ -16,7 +16,7 @@ namespace qure {
 namespace {
 
 constexpr size_t kMaxStatusLine = 1024;
-constexpr size_t kMaxParting = 65'536;  // bytes read only to part in peace
+constexpr size_t kMaxParting = 65'536;  // bytes read only to close without a reset
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -52,8 +52,8 @@ bool HasStatus(std::string_view answer, uint16_t wanted) {
   return absl::SimpleAtoi(absl::string_view(digits.data(), digits.size()), &status) && status == wanted;
 }
 
-// A port of the kernel's choice can be the very port that is asked: then, if nobody listens, TCP connects the socket to
-// itself (RFC 9293 §3.5, simultaneous open).
+// The kernel can choose the checked port as the source port. If no process listens there, TCP then connects the socket
+// to itself (RFC 9293 §3.5, simultaneous open).
 bool IsItself(int socket, const sockaddr_storage& peer) {
   sockaddr_storage self{};
   socklen_t length = sizeof(self);
@@ -78,7 +78,8 @@ void HealthProber::Start(MonoTime now, const ServiceConfig& service, const IpAdd
   }
   const SocketAddress target = Target(address, port);
   const SocketAddress source = Target(address, 0);
-  // From the very address: one that is not on this machine yet would be asked of the LAN, and another node answer.
+  // The source is the checked address: without it, the check of an address that is not on this machine yet would go to
+  // the LAN, and another node would answer.
   const bool ours = probe.socket.valid() && bind(probe.socket.get(), source.name(), source.length) == 0;
   if (!ours && errno == EADDRNOTAVAIL) return;
   const bool refused =
@@ -140,7 +141,7 @@ std::vector<ProbeResult> HealthProber::Collect(MonoTime now) {
   }
   std::vector<ProbeResult> results;
   for (auto& [service, probe] : probes_) {
-    // What has come counts even after the timeout: it is we who are late then.
+    // A response that has arrived counts even after the timeout: then this thread is late, not the service.
     State state = probe.refused ? State::kBad : Advance(&probe);
     if (state == State::kUnderWay && now >= probe.until) state = State::kBad;
     if (state != State::kUnderWay) results.push_back({.service = service, .good = state == State::kGood});

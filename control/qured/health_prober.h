@@ -1,5 +1,5 @@
-// Makes health checks: a TCP connection to the service on this machine, and with HTTP a request and the status line of
-// its answer. Never blocks; one descriptor to wait for, one check of a service at a time.
+// Runs health checks: a TCP connection to the service on this machine, and for HTTP a request and the status line of
+// the response. Never blocks. There is one descriptor to wait for, and one check at a time for each service.
 #pragma once
 
 #include <cstddef>
@@ -24,19 +24,19 @@ class HealthProber {
  public:
   HealthProber();
 
-  // Readable when Collect has something to do before the deadline.
+  // Readable when Collect has something to do, even before the deadline.
   int fd() const { return epoll_.get(); }
-  // Checks `service` at `address`; the result comes from Collect. A check of it that is still under way is given up,
-  // without a result; there is none either while this machine does not have the address.
+  // Checks `service` at `address`; Collect returns the result. A check of that service that is still under way ends
+  // without a result. There is no result either while this machine does not have the address.
   void Start(MonoTime now, const ServiceConfig& service, const IpAddress& address);
-  // The checks that have come to an end, by what was received or by their timeout.
+  // The checks that have ended, by a response or by their timeout.
   std::vector<ProbeResult> Collect(MonoTime now);
   MonoTime deadline() const;
 
  private:
   struct Probe {
     Fd socket;
-    std::string request;  // what of it is still to be sent
+    std::string request;  // the part that is not sent yet
     std::string answer;
     bool http = false;
     uint16_t status = 0;
@@ -44,10 +44,10 @@ class HealthProber {
     bool refused = false;  // at once
     MonoTime until;
   };
-  // A connection that has told enough: read to its end, because closing it with something unread resets it.
+  // The connection of a check that has ended. It is read to its end, because closing it with unread bytes resets it.
   struct Parting {
     Fd socket;
-    size_t read = 0;  // bytes since
+    size_t read = 0;  // bytes since the check ended
     MonoTime until;
   };
   enum class State : uint8_t { kUnderWay, kGood, kBad };

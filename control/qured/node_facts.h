@@ -1,4 +1,5 @@
-// Who this node is while the process runs, gathered from configuration, store, LAN port and kernel.
+// The identity and properties of this node, from configuration, store, LAN port and kernel. They stay while the process
+// runs.
 #pragma once
 
 #include <optional>
@@ -12,7 +13,7 @@
 
 namespace qure {
 
-// The boot id is drawn anew by each call.
+// Each call draws a new boot id.
 absl::StatusOr<NodeFacts> GatherFacts(const NodeConfig& config, const StoredState& stored, const MacAddress& lan_mac,
                                       const std::string& lan_interface);
 

@@ -44,13 +44,13 @@ constexpr char kUsage[] = R"(usage: qured --config FILE [--check]
 
 Holds the service addresses that FILE names and answers for them.
 
-  -c, --config FILE   the node's configuration (TOML; docs/operations.md lists every key)
-      --check         say whether FILE is valid, and do nothing else
-  -h, --help          this text
-  -V, --version       the version
+  -c, --config FILE   the node's configuration (TOML; docs/configuration.md lists every key)
+      --check         check FILE and exit
+  -h, --help          print this text
+  -V, --version       print the version
 
-SIGHUP or `qurectl reload` reads FILE again; SIGTERM or SIGINT hands over and ends, a second one ends at once.
-Exit status: 0 stopped as told or FILE is valid, 1 failed, 2 wrong usage or invalid FILE.
+SIGHUP or `qurectl reload` reads FILE again. SIGTERM or SIGINT hands over and stops; a second one stops at once.
+Exit status: 0 stopped by a signal or FILE is valid, 1 failed, 2 wrong usage or invalid FILE.
 )";
 
 DataplaneOptions DataplaneOptionsOf(const Config& config, PortSpec lan, const NodeId& node_id) {
@@ -79,7 +79,7 @@ HostInterfaceOptions HostOptionsOf(const Config& config, const PortSpec& lan, ui
   return options;
 }
 
-// Names of others take a socket for each question that is under way, which may be more than a login allows by default.
+// The resolver needs a socket for each query under way, which may be more than a login allows by default.
 void AllowManyFiles() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
@@ -105,7 +105,7 @@ absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config,
   return runtime.Run();
 }
 
-// Everything, in the order in which it must exist; it ends in the reverse order.
+// Builds all parts in the order in which they need each other. They end in the reverse order.
 absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& config) {
   const absl::StatusOr<PortSpec> lan = ParsePortSpec(config.node.lan_port);
   if (!lan.ok()) return lan.status();
@@ -139,9 +139,9 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
   return ending;
 }
 
-// This program anew, in this process, with the same arguments. Returns only if that fails.
+// Starts this program again in this process, with the same arguments. Returns only if that fails.
 int StartAgain(char** argv) {
-  // DPDK leaves files open, with locks that would keep the new program from starting.
+  // DPDK leaves files open, and their locks would keep the new program from starting.
   close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   execv("/proc/self/exe", argv);
   LogLine(LogLevel::kError, std::string("cannot start again: ") + std::strerror(errno));
@@ -153,7 +153,7 @@ struct Arguments {
   bool check = false;
 };
 
-// The exit status if there is nothing more to do.
+// The exit status if the arguments leave nothing to run.
 std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
   static constexpr std::array<option, 5> kOptions = {{{"config", required_argument, nullptr, 'c'},
                                                       {"check", no_argument, nullptr, 'k'},

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "control/base/log.h"
 #include "control/base/version.h"
 #include "control/config/config_file.h"
@@ -19,6 +18,7 @@
 #include "control/operator/balance_status.h"
 #include "control/operator/cluster_status.h"
 #include "control/operator/commands.h"
+#include "proto/check.h"
 
 namespace qure {
 namespace {
@@ -26,14 +26,14 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-// The gate wants a sign of life every max_control_silence / 4 at the latest.
+// The gate expects NoteControlAlive every max_control_silence / 4 at the latest.
 constexpr Duration kLivenessInterval = Milliseconds(50);
 static_assert(kLivenessInterval * 4 <= GateLimits{}.max_control_silence);
-constexpr uint64_t kNobody = 0;  // no ticket of a request
+constexpr uint64_t kNoTicket = 0;  // no request waits for the answer
 constexpr Duration kWallClockInterval = Seconds(1);
-constexpr Duration kAwaitWorkers = Milliseconds(5);      // some rounds; well below a lease
-constexpr Duration kGiveUp = kStopTimeout + Seconds(1);  // the controller keeps kStopTimeout by itself
-constexpr Duration kLastFrames = Milliseconds(10);       // a napping worker sends what is in its ring well within this
+constexpr Duration kAwaitWorkers = Milliseconds(5);      // some rounds of a worker; well below a lease
+constexpr Duration kGiveUp = kStopTimeout + Seconds(1);  // the controller itself needs kStopTimeout at most
+constexpr Duration kLastFrames = Milliseconds(10);       // an idle worker sends the frames in its ring well within this
 constexpr int kHighestPriority = -20;
 constexpr unsigned long kTimerSlackNs = 1;  // of ppoll; 50 µs by default
 
@@ -44,13 +44,8 @@ sigset_t HandledSignals() {
   return signals;
 }
 
-void LogLines(LogLevel level, const std::string& lines) {
-  for (const std::string& line : std::vector<std::string>(absl::StrSplit(lines, '\n', absl::SkipEmpty())))
-    LogLine(level, line);
-}
-
-// Deadlines of a few milliseconds count, and the two heartbeats' threads share cores with whatever the node serves.
-void BecomePrompt() {
+// Deadlines of a few milliseconds matter, and this thread shares its cores with the services of the node.
+void RaisePriority() {
   prctl(PR_SET_TIMERSLACK, kTimerSlackNs, 0, 0, 0);
   if (setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kHighestPriority) < 0)
     LogLine(LogLevel::kDebug, "the control thread runs with ordinary priority");
@@ -90,10 +85,10 @@ Runtime::Runtime(std::string config_path, Config config, const NodeFacts& facts,
       loader_(config_path_),
       names_(random_(), parts_.lan_interface),
       started_(Now()) {
-  latest_.name = config_.node.name;
-  latest_.started = absl::Now();
-  latest_.last_reload.time = latest_.started;
-  Observe(started_);
+  status_.latest().name = config_.node.name;
+  status_.latest().started = absl::Now();
+  status_.latest().last_reload.time = status_.latest().started;
+  UpdateStatus(started_);
 }
 
 absl::Status Runtime::Watch() {
@@ -112,16 +107,16 @@ absl::Status Runtime::Watch() {
 
 absl::StatusOr<Runtime::Ending> Runtime::Run() {
   if (absl::Status watch = Watch(); !watch.ok()) return watch;
-  BecomePrompt();
+  RaisePriority();
   NoteControlAlive(Now());
   health_.Configure(config_.cluster.services, Now());
   names_.Configure(config_.cluster);
   Execute(controller_.OnConfig(Now(), config_.cluster));  // publishes the first snapshot, which the workers need
+  QURE_CHECK(snapshot_ != nullptr);
   parts_.dataplane->Start();
-  LogLine(LogLevel::kInfo,
-          absl::StrCat("qured ", FullVersion(), " serves: node ", config_.node.name, ", id ", ToHex(facts_.node_id),
-                       ", boot ", parts_.store->state().age, ", LAN port ", config_.node.lan_port, ", node MAC ",
-                       ToString(controller_.status(Now()).node_mac)));
+  LogLine(LogLevel::kInfo, "qured ", FullVersion(), " started: node ", config_.node.name, ", id ",
+          ToHex(facts_.node_id), ", boot ", parts_.store->state().age, ", LAN port ", config_.node.lan_port,
+          ", node MAC ", ToString(controller_.status(Now()).node_mac));
   if (!parts_.store->alarm().empty()) LogLine(LogLevel::kError, parts_.store->alarm());
   while (!ending_) Round();
   parts_.dataplane->gate().Shut();
@@ -132,21 +127,21 @@ absl::StatusOr<Runtime::Ending> Runtime::Run() {
 }
 
 void Runtime::Round() {
-  // After we were held: what happened meanwhile is heard before the gate believes that we live.
-  if (Now() >= next_heartbeat_ + kLivenessInterval * 2) {
-    Hear();
+  // After a pause of this thread: events come first, then the gate is notified that this thread is alive.
+  if (Now() >= next_liveness_ + kLivenessInterval * 2) {
+    TakeEvents();
     Execute(controller_.Tick(Now()));
   }
   const MonoTime now = Now();
-  if (now >= next_heartbeat_) NoteControlAlive(now);
-  HearFlows();
+  if (now >= next_liveness_) NoteControlAlive(now);
+  TakeFlowReports();
   CheckHealth();
   if (now >= controller_.NextDeadline()) {
-    Hear();  // what was heard before the deadline counts before it
+    TakeEvents();  // events from before the deadline count before it
     Execute(controller_.Tick(Now()));
   }
   const MonoTime probe = std::min(health_.deadline(), prober_.deadline());
-  if (!ending_) Wait(std::min({next_heartbeat_, controller_.NextDeadline(), probe}));
+  if (!ending_) Wait(std::min({next_liveness_, controller_.NextDeadline(), probe}));
 }
 
 void Runtime::Wait(MonoTime until) {
@@ -154,7 +149,7 @@ void Runtime::Wait(MonoTime until) {
   const timespec timeout = {.tv_sec = 0, .tv_nsec = ns};
   const int ready = ppoll(watched_.data(), watched_.size(), &timeout, nullptr);
   if (ready <= 0) return;
-  if (watched_[kFrames].revents != 0) Hear();
+  if (watched_[kFrames].revents != 0) TakeEvents();
   if (watched_[kStored].revents != 0) OnStored();
   if (watched_[kSignals].revents != 0) OnSignal();
   if (watched_[kNames].revents != 0) OnNames();
@@ -174,35 +169,32 @@ void Runtime::NoteControlAlive(MonoTime now) {
       names_.Log(std::move(samples));
     }
   }
-  MakeUpForLostStall();
-  if (const auto line = stalls_.Tick(now)) LogLine(LogLevel::kWarning, *line);
+  ReplaceLostStall();
+  if (const auto line = stall_report_.Tick(now)) LogLine(LogLevel::kWarning, *line);
   if (now >= give_up_ && !ending_) {
-    LogLine(LogLevel::kWarning, "not all could be handed over in time; stopping nevertheless");
+    LogLine(LogLevel::kWarning, "the handover did not end in time: stopping without it");
     ending_ = Ending::kStopped;
   }
-  Observe(now);
-  next_heartbeat_ = now + kLivenessInterval;
+  UpdateStatus(now);
+  next_liveness_ = now + kLivenessInterval;
 }
 
-// The event of a stall can be lost in a full ring. The gate would stay shut for ever: it opens only to who knows of
-// all stalls. An event that is merely under way comes within a heartbeat.
-void Runtime::MakeUpForLostStall() {
-  if (stalls_heard_ < stalls_at_heartbeat_) {
-    Hear();
-    if (stalls_heard_ < stalls_at_heartbeat_) HearEvent({.kind = EventKind::kStalled, .stalls = stalls_at_heartbeat_});
-  }
-  stalls_at_heartbeat_ = parts_.dataplane->gate().stalls();
+// An event that is only on its way arrives within a round of liveness.
+void Runtime::ReplaceLostStall() {
+  if (stalls_.missing()) TakeEvents();
+  if (stalls_.missing()) OnEvent({.kind = EventKind::kStalled, .stalls = stalls_.gate_count()});
+  stalls_.OnGateCount(parts_.dataplane->gate().stalls());
 }
 
-void Runtime::Hear() {
-  // Taken first, handled last: what was received before something happened counts before it.
+void Runtime::TakeEvents() {
+  // Events are taken first and handled last, so that a message received before an event counts before it.
   const std::vector<Event> events = parts_.dataplane->TakeEvents();
   for (const Datagram& datagram : parts_.dataplane->TakeMessages()) Execute(controller_.OnDatagram(Now(), datagram));
-  for (const Event& event : events) HearEvent(event);
-  HearFlows();
+  for (const Event& event : events) OnEvent(event);
+  TakeFlowReports();
 }
 
-// The round of reports that all workers have finished; 0: they are at different ones.
+// The round of reports that all workers have finished; 0 if they are in different rounds.
 uint8_t Runtime::FlowRound() const {
   const int64_t round = parts_.dataplane->progress(0).flow_round.value();
   for (unsigned worker = 1; worker < parts_.dataplane->worker_count(); ++worker) {
@@ -211,8 +203,8 @@ uint8_t Runtime::FlowRound() const {
   return static_cast<uint8_t>(round);
 }
 
-void Runtime::HearFlows() {
-  const uint8_t round = FlowRound();  // first: what was reported in it is in the ring by then
+void Runtime::TakeFlowReports() {
+  const uint8_t round = FlowRound();  // first: all reports of that round are in the ring by then
   std::vector<FlowKey> flows;
   for (const PinnedFlow& report : parts_.dataplane->TakeFlowReports()) flows.push_back(report.key);
   if (flows.empty() && round == flow_round_) return;
@@ -220,11 +212,11 @@ void Runtime::HearFlows() {
   Execute(controller_.OnFlows(Now(), flows, round));
 }
 
-void Runtime::HearEvent(const Event& event) {
+void Runtime::OnEvent(const Event& event) {
   const MonoTime now = Now();
   if (event.kind == EventKind::kStalled) {
-    stalls_heard_ = std::max(stalls_heard_, event.stalls);
-    if (const auto line = stalls_.OnStall(now, event.span)) LogLine(LogLevel::kWarning, *line);
+    stalls_.OnEvent(event.stalls);
+    if (const auto line = stall_report_.OnStall(now, event.span)) LogLine(LogLevel::kWarning, *line);
   }
   Execute(controller_.OnEvent(now, event));
 }
@@ -253,7 +245,7 @@ void Runtime::OnSignal() {
   signalfd_siginfo info{};
   if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) return;
   if (info.ssi_signo == SIGHUP) {
-    loader_.Load(kNobody);  // how it goes is logged and shown by status
+    loader_.Load(kNoTicket);  // the log and `qurectl status` show the result
     return;
   }
   LogLine(LogLevel::kInfo, info.ssi_signo == SIGTERM ? "SIGTERM: stopping" : "SIGINT: stopping");
@@ -261,7 +253,7 @@ void Runtime::OnSignal() {
 }
 
 void Runtime::Stop(MonoTime now) {
-  if (give_up_ != kNever) {  // told twice
+  if (give_up_ != kNever) {  // the second signal
     ending_ = Ending::kStopped;
     return;
   }
@@ -279,16 +271,15 @@ void Runtime::Resign(MonoTime now) {
 void Runtime::OnLoaded() {
   for (ConfigLoader::Result& loaded : loader_.TakeResults()) {
     const absl::Status result = Replace(std::move(loaded.config));
-    latest_.last_reload = {absl::Now(), std::string(result.message())};
+    status_.latest().last_reload = {absl::Now(), std::string(result.message())};
     if (result.ok()) {
-      LogLine(LogLevel::kInfo, absl::StrCat("configuration reloaded from ", config_path_));
+      LogLine(LogLevel::kInfo, "configuration reloaded from ", config_path_);
     } else {
-      LogLine(LogLevel::kError, "configuration not reloaded, the old one goes on serving:");
-      LogLines(LogLevel::kError, std::string(result.message()));
+      LogLine(LogLevel::kError, "configuration not reloaded, the old one stays in use:\n", result.message());
     }
     const ordered_json answer = result.ok() ? ordered_json{{"reloaded", config_path_}} : Refusal(result);
     for (const uint64_t ticket : loaded.tickets) {
-      if (ticket != kNobody) parts_.server->Answer(ticket, answer);
+      if (ticket != kNoTicket) parts_.server->Answer(ticket, answer);
     }
   }
 }
@@ -300,11 +291,11 @@ void Runtime::OnNames() {
   if (news.left) Resign(Now());
 }
 
-void Runtime::TellNames() {
-  ClusterFacts facts = FactsOf(config_.cluster, latest_.controller, WallMilliseconds() / 1000);
-  if (told_ == facts) return;
+void Runtime::NotifyNames() {
+  ClusterFacts facts = FactsOf(config_.cluster, status_.latest().controller, WallMilliseconds() / 1000);
+  if (facts_of_names_ == facts) return;
   names_.OnFacts(facts);
-  told_ = std::move(facts);
+  facts_of_names_ = std::move(facts);
 }
 
 absl::Status Runtime::Replace(absl::StatusOr<Config> next) {
@@ -316,7 +307,7 @@ absl::Status Runtime::Replace(absl::StatusOr<Config> next) {
   SetLogLevel(next->node.log_level);
   for (const std::string& warning : ConfigWarnings(config_path_, *next)) LogLine(LogLevel::kWarning, warning);
   if (next->cluster.network.key != config_.cluster.network.key) {
-    LogLine(LogLevel::kInfo, "cluster.key is another one now: it is for a first start; this node keeps its keys");
+    LogLine(LogLevel::kInfo, "cluster.key has changed: it is only for a first start, this node keeps its keys");
   }
   config_ = *std::move(next);
   health_.Configure(config_.cluster.services, Now());
@@ -342,8 +333,8 @@ ordered_json Runtime::Answer(std::string_view command, const json& request) {
   const Dataplane& dataplane = *parts_.dataplane;
   const MonoTime now = Now();
   if (command == "status") {
-    Observe(now);
-    return StatusJson(Completed(latest_));
+    UpdateStatus(now);
+    return StatusJson(Completed(status_.latest()));
   }
   if (command == "nodes") return NodesJson(controller_.status(now));
   if (command == "term") return TermAnswer(controller_.status(now));
@@ -369,7 +360,7 @@ ordered_json Runtime::AnswerFlows(const json& request) {
     return {{"error", absl::StrCat("top is a number of remote addresses from 1 to ", TopRemotes::kMost)}};
   }
   const std::optional<std::vector<TopRemotes>> top = parts_.dataplane->FindTop();
-  if (!top) return {{"error", "a worker has not answered in time; ask again"}};
+  if (!top) return {{"error", "a worker did not answer in time; try again"}};
   answer["top"] = TopJson(status, snapshot_->services.get(), *top, wanted->get<size_t>());
   return answer;
 }
@@ -380,13 +371,13 @@ std::optional<ordered_json> Runtime::AnswerExplain(const ControlServer::Request&
   const std::optional<FlowKey> key = FlowOf(*question, *snapshot_);
   if (!key) return Explain(*question, *snapshot_, {}, controller_.status(Now()));
   explaining_.emplace(request.ticket, *question);
-  const QueryFlow ask{.id = request.ticket, .whom = DeciderOf(*key, *snapshot_), .key = *key};
+  const QueryFlow query{.id = request.ticket, .whom = DeciderOf(*key, *snapshot_), .key = *key};
   Actions actions;
-  const absl::Status asked = controller_.OnCommand(Now(), ask, &actions);
+  const absl::Status sent = controller_.OnCommand(Now(), query, &actions);
   Execute(actions);
-  if (asked.ok()) return std::nullopt;
+  if (sent.ok()) return std::nullopt;
   explaining_.erase(request.ticket);
-  return Refusal(asked);
+  return Refusal(sent);
 }
 
 ordered_json Runtime::AnswerHistory(const json& request) {
@@ -426,12 +417,7 @@ NodeStatus Runtime::Completed(NodeStatus status) const {
 }
 
 NodeStatus Runtime::status() const {
-  NodeStatus status;
-  {
-    const std::lock_guard lock(mutex_);
-    status = observed_;
-  }
-  return Completed(std::move(status));
+  return Completed(status_.Published());
 }
 
 WorkerList Runtime::workers() const {
@@ -440,37 +426,32 @@ WorkerList Runtime::workers() const {
   return workers;
 }
 
-void Runtime::Observe(MonoTime now) {
-  latest_.controller = controller_.status(now);
-  TellNames();
-  if (const auto& last = latest_.controller.last_takeover; last && last->term != counted_) {
-    if (last->cause != Cause::kFirst) latest_.takeovers.Add(last->took);  // there was nothing to take over
-    counted_ = last->term;
-  }
-  // A scrape that is just reading must not hold up the control thread: the next heartbeat will do.
-  const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (lock.owns_lock()) observed_ = latest_;
+void Runtime::UpdateStatus(MonoTime now) {
+  status_.Update(controller_.status(now));
+  NotifyNames();
 }
 
 void Runtime::Execute(const Actions& actions) {
   for (const Action& action : actions) {
     std::visit([this](const auto& a) { Do(a); }, action);
   }
-  // Not between two of the actions: what the controller then wants comes after all of them.
+  // After all actions, never between two of them: a lookup leads to more actions.
   for (const LookUpFlow& question : std::exchange(lookups_, {})) {
     const std::optional<FlowEntry> found = parts_.dataplane->FindFlow(question.key);
     Execute(controller_.OnFlowFound(Now(), question, found));
   }
-  if (std::exchange(opened_, false)) Observe(Now());  // a takeover: the next one may come before the next heartbeat
+  // A takeover is counted now, because the next one may come before the next round of liveness.
+  if (std::exchange(opened_, false)) UpdateStatus(Now());
 }
 
 void Runtime::Do(const SendFrame& action) {
-  // A full ring loses the frame as the wire might: the core repeats what matters.
+  // A full ring loses the frame, as the wire may: the core repeats every frame that matters.
   if (!parts_.dataplane->Send(action.bytes, action.answer))
-    LogLine(LogLevel::kDebug, "control ring full: frame not sent");
+    LogLine(LogLevel::kDebug, "control ring full: a frame was not sent");
 }
 
 void Runtime::Do(const PublishSnapshot& action) {
+  QURE_CHECK(action.snapshot != nullptr);
   const bool names_concerned = snapshot_ == nullptr || snapshot_->dns != action.snapshot->dns ||
                                AddressesOf(*snapshot_) != AddressesOf(*action.snapshot);
   snapshot_ = action.snapshot;
@@ -479,14 +460,18 @@ void Runtime::Do(const PublishSnapshot& action) {
 }
 
 void Runtime::Do(const OpenGate& action) {
+  const uint64_t stalls = parts_.dataplane->gate().stalls();
+  QURE_CHECK(action.stalls_known <= stalls, action.stalls_known, stalls);
+  QURE_CHECK(action.opening >= last_opening_, action.opening, last_opening_);
+  last_opening_ = action.opening;
   parts_.dataplane->gate().OpenSolo(action.stalls_known, action.opening);
   opened_ = true;
-  LogLine(LogLevel::kDebug, absl::StrCat("gate opened, opening ", action.opening));
+  LogLine(LogLevel::kDebug, "gate opened, opening ", action.opening);
 }
 
 void Runtime::Do(const ShutGate& action) {
   if (action.after_workers && !parts_.dataplane->AwaitWorkers(kAwaitWorkers)) {
-    LogLine(LogLevel::kWarning, "a worker goes on with an old snapshot: the gate shuts nevertheless");
+    LogLine(LogLevel::kWarning, "a worker still uses an old snapshot: the gate shuts without waiting for it");
   }
   parts_.dataplane->gate().Shut();
   LogLine(LogLevel::kDebug, "gate shut");
@@ -494,7 +479,7 @@ void Runtime::Do(const ShutGate& action) {
 
 void Runtime::Do(const SetHostAddresses& action) {
   if (const absl::Status set = parts_.host->SetServiceAddresses(action.addresses); !set.ok()) {
-    LogLine(LogLevel::kError, absl::StrCat("service addresses not set on the host port: ", set.message()));
+    LogLine(LogLevel::kError, "cannot set the service addresses on the host port: ", set.message());
   }
 }
 
@@ -503,7 +488,7 @@ void Runtime::Do(const Persist& action) {
 }
 
 void Runtime::Do(const TakeNewIdentity&) {
-  LogLine(LogLevel::kError, "this node is a copy of another one: it goes on with an identity of its own");
+  LogLine(LogLevel::kError, "this node is a copy of another one: it continues with a new identity");
   ending_ = Ending::kNewIdentity;
 }
 
@@ -518,9 +503,9 @@ void Runtime::Do(const LookUpFlow& action) {
 }
 
 void Runtime::Do(const FlowAnswered& action) {
-  const auto asked = explaining_.extract(action.id);
-  if (asked.empty()) return;
-  parts_.server->Answer(action.id, Explain(asked.mapped(), *snapshot_, action, controller_.status(Now())));
+  const auto question = explaining_.extract(action.id);
+  if (question.empty()) return;
+  parts_.server->Answer(action.id, Explain(question.mapped(), *snapshot_, action, controller_.status(Now())));
 }
 
 void Runtime::Do(const Finished&) {

@@ -1,10 +1,9 @@
-// Drives the Controller with real time and real frames, and carries out what it asks for. The control thread.
+// The control thread: drives the Controller with real time and real frames, and carries out its actions.
 #pragma once
 
 #include <array>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,20 +24,22 @@
 #include "control/operator/explain.h"
 #include "control/operator/status.h"
 #include "control/qured/health_prober.h"
+#include "control/qured/stall_ledger.h"
 #include "control/qured/stall_report.h"
+#include "control/qured/status_board.h"
 #include "control/store/store.h"
 #include "control/store/store_writer.h"
 #include "dataplane/dataplane.h"
 
 namespace qure {
 
-// Blocks the signals that Runtime takes, in this thread and those that it starts. To be called before any other thread
+// Blocks the signals that Runtime handles, in this thread and in those that it starts. Call it before any other thread
 // exists.
 void BlockSignals();
 
 class Runtime {
  public:
-  // What a runtime works with; all of it outlives the runtime.
+  // All of these outlive the runtime.
   struct Parts {
     Store* store = nullptr;
     Dataplane* dataplane = nullptr;
@@ -47,20 +48,20 @@ class Runtime {
     std::string lan_interface;  // the kernel's interface to the LAN
   };
   enum class Ending : uint8_t {
-    kStopped,      // as told
-    kNewIdentity,  // this node is a clone: to go on as another one
+    kStopped,      // after a signal
+    kNewIdentity,  // this node is a clone: it has to start again as another node
   };
 
-  // `config` is what `config_path` holds; the path is read again by a reload.
+  // `config` was read from `config_path`; a reload reads that file again.
   Runtime(std::string config_path, Config config, const NodeFacts& facts, const Parts& parts);
 
-  // Starts serving and runs until all is handed over after SIGTERM or SIGINT (a second one ends it at once): ticks,
-  // events, datagrams, SIGHUP (reload), the control socket. Returns an error only if it could not start.
+  // Serves until SIGTERM or SIGINT, and then until the node has handed over; a second signal ends it at once. Handles
+  // ticks, events, datagrams, SIGHUP (reload) and the control socket. Returns an error only if it could not start.
   absl::StatusOr<Ending> Run();
 
   // Any thread.
   NodeStatus status() const;
-  // What the names' own thread says of itself (NameService::Show).
+  // The status of the DNS thread (NameService::Show).
   nlohmann::ordered_json names() { return names_.Show(); }
   // Each worker's counters, which live as long as the dataplane.
   WorkerList workers() const;
@@ -72,26 +73,27 @@ class Runtime {
   void Round();
   void Wait(MonoTime until);
   void NoteControlAlive(MonoTime now);
-  void Hear();
-  void HearEvent(const Event& event);
+  void TakeEvents();
+  void OnEvent(const Event& event);
   uint8_t FlowRound() const;
-  void HearFlows();
-  void MakeUpForLostStall();
+  void TakeFlowReports();
+  void ReplaceLostStall();
   void CheckHealth();
   void OnStored();
   void OnSignal();
-  // The names first, while this node still holds the addresses; then Resign.
+  // Takes this node's DNS names back while it still holds the addresses; Resign comes after that.
   void Stop(MonoTime now);
   void Resign(MonoTime now);
-  // The file was read again. On an error nothing has changed and the old configuration goes on serving.
+  // The file was read again.
   void OnLoaded();
+  // After an error nothing has changed, and the old configuration stays in use.
   absl::Status Replace(absl::StatusOr<Config> next);
   void OnNames();
-  void TellNames();
+  void NotifyNames();
   std::optional<nlohmann::ordered_json> AnswerRequest(const ControlServer::Request& request);
   nlohmann::ordered_json Answer(std::string_view command, const nlohmann::json& request);
   nlohmann::ordered_json AnswerFlows(const nlohmann::json& request);
-  // Nothing: it waits for another node's answer.
+  // Nothing if the answer has to wait for another node.
   std::optional<nlohmann::ordered_json> AnswerExplain(const ControlServer::Request& request);
   nlohmann::ordered_json AnswerHistory(const nlohmann::json& request);
   // Nothing if the request is no command to the core.
@@ -110,8 +112,9 @@ class Runtime {
   void Do(const FlowAnswered& action);
   void Do(const Finished& action);
   void Do(const Log& action);
-  void Observe(MonoTime now);
-  NodeStatus Completed(NodeStatus observed) const;
+  void UpdateStatus(MonoTime now);
+  // With what may be read at any time, from any thread.
+  NodeStatus Completed(NodeStatus status) const;
 
   const std::string config_path_;
   Config config_;
@@ -120,31 +123,27 @@ class Runtime {
   absl::BitGen random_;
   Controller controller_;
   StoreWriter writer_;
-  std::shared_ptr<const Snapshot> snapshot_;        // as last published
-  std::vector<LookUpFlow> lookups_;                 // by the actions just executed
+  std::shared_ptr<const Snapshot> snapshot_;        // the one published last
+  uint64_t last_opening_ = 0;                       // of the gate
+  std::vector<LookUpFlow> lookups_;                 // from the actions just executed
   std::map<uint64_t, ExplainQuestion> explaining_;  // by the ticket of the request
   HealthBoard health_;
   HealthProber prober_;
   ConfigLoader loader_;
   NameService names_;
-  std::optional<ClusterFacts> told_;  // to the names
-  StallReport stalls_;
+  std::optional<ClusterFacts> facts_of_names_;  // as names_ was last notified
+  StallLedger stalls_;
+  StallReport stall_report_;
   std::array<pollfd, kWatchedCount> watched_{};
   Fd signals_;
-  MonoTime next_heartbeat_;
-  MonoTime next_wall_clock_;
-  MonoTime give_up_ = kNever;  // told to stop: ends then, whatever the controller still waits for
+  MonoTime next_liveness_ = kLongAgo;  // when the gate is to be notified that this thread is alive
+  MonoTime next_wall_clock_ = kLongAgo;
+  MonoTime give_up_ = kNever;  // after a signal to stop: ends then, even if the controller still waits for something
   std::optional<Ending> ending_;
-  uint64_t stalls_heard_ = 0;         // the greatest number that an event named
-  uint64_t stalls_at_heartbeat_ = 0;  // the gate's at the last heartbeat
-  uint8_t flow_round_ = 0;            // as the controller was last told
-  bool opened_ = false;               // the gate, by the actions just executed
+  uint8_t flow_round_ = 0;  // as the controller was last notified
+  bool opened_ = false;     // the actions just executed opened the gate
   const MonoTime started_;
-
-  NodeStatus latest_;  // of the control thread alone
-  Term counted_;       // of the newest mastership that latest_.takeovers has
-  mutable std::mutex mutex_;
-  NodeStatus observed_;  // guarded by mutex_; written by the control thread, read by scrapes
+  StatusBoard status_;
 };
 
 }  // namespace qure

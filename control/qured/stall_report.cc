@@ -14,22 +14,20 @@ int64_t ToMilliseconds(Duration span) {
 }  // namespace
 
 std::optional<std::string> StallReport::OnStall(MonoTime now, Duration span) {
-  if (!due_ && now - last_ < kInterval) {
+  if (now - last_ < kInterval) {
     ++held_back_;
     longest_ = std::max(longest_, span);
     return Tick(now);
   }
-  due_ = false;
   last_ = now;
   return absl::StrCat("worker stood still for ", ToMilliseconds(span),
-                      " ms; silent until it is known that nobody took over");
+                      " ms; answers are withheld until it is certain that no other node took over");
 }
 
 std::optional<std::string> StallReport::Tick(MonoTime now) {
   if (held_back_ == 0 || now - last_ < kInterval) return std::nullopt;
   last_ = now;
-  const std::string line =
-      absl::StrCat("stalls not reported one by one: ", held_back_, ", the longest ", ToMilliseconds(longest_), " ms");
+  const std::string line = absl::StrCat("more stalls: ", held_back_, ", the longest ", ToMilliseconds(longest_), " ms");
   held_back_ = 0;
   longest_ = {};
   return line;
