@@ -9,7 +9,7 @@
 namespace qure {
 namespace {
 
-constexpr int kBusyTimeoutMs = 500;  // a predecessor may still be closing
+constexpr int kBusyTimeoutMs = 500;  // the process before this one may still be closing the file
 
 }  // namespace
 
@@ -37,12 +37,11 @@ absl::Status Database::Error() const {
     case SQLITE_CORRUPT:
     case SQLITE_CONSTRAINT:
     case SQLITE_ERROR:
-      return absl::DataLossError(Concat(what, "; the file is damaged or not ours"));
+      return absl::DataLossError(Concat(what, "; the file is damaged or of another program"));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return absl::FailedPreconditionError(Concat(
-          what,
-          "; another qured uses it: stop that one, or set node.data_directory to a directory of this node's own"));
+      return absl::FailedPreconditionError(
+          Concat(what, "; another qured uses it: stop that one, or set node.data_directory to a directory of its own"));
     case SQLITE_FULL:
       return absl::ResourceExhaustedError(Concat(what, "; free some space on its file system"));
     case SQLITE_READONLY:

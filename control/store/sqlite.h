@@ -1,4 +1,4 @@
-// SQLite with owners and absl::Status: what the store needs of it.
+// The part of SQLite that the store needs, with owned handles and absl::Status.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,9 @@ namespace qure {
 
 class Database {
  public:
-  // Opens a file that exists. This process's alone from the first access until the database is closed, however the
-  // process ends. Every transaction is durable when its COMMIT returns (write-ahead log, synchronous = FULL).
+  // Opens an existing file. From the first access until the database is closed, or the process ends in any way, no
+  // other process can use it. Every transaction is durable when its COMMIT returns (write-ahead log, synchronous =
+  // FULL).
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path);
   ~Database();
   Database(const Database&) = delete;
@@ -26,7 +27,7 @@ class Database {
 
   const std::string& path() const { return path_; }
   absl::Status Execute(const char* sql);
-  // Runs `body` within a transaction that is committed if all went well, rolled back otherwise.
+  // Runs `body` within a transaction: commits if `body` returns OK, rolls back otherwise.
   template <typename Body>
   absl::Status Transaction(Body body) {
     absl::Status status = Execute("BEGIN IMMEDIATE");
@@ -36,7 +37,7 @@ class Database {
     if (!status.ok()) RollBack();
     return status;
   }
-  // What went wrong last, with the file and the remedy: DataLoss (damaged, not a database), FailedPrecondition (in use
+  // The last error, with the file and the remedy: DataLoss (damaged, not a database), FailedPrecondition (in use
   // by another process), ResourceExhausted (no space), PermissionDenied (not writable), Unavailable (anything else).
   absl::Status Error() const;
 
@@ -49,7 +50,7 @@ class Database {
   sqlite3* const db_;
 };
 
-// A prepared statement. A failed preparation shows in its steps.
+// A prepared statement. If the preparation failed, every step fails.
 class Statement {
  public:
   Statement(Database* database, std::string_view sql);
@@ -57,19 +58,19 @@ class Statement {
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
-  // The next parameter. Numbers are kept as their 64 bits; bytes and text must outlive the step.
+  // Binds the next parameter. Numbers are stored as their 64 bits; bytes and text must outlive the step.
   Statement& Bind(uint64_t value);
   Statement& Bind(std::span<const uint8_t> bytes);
   Statement& Bind(std::string_view text);
-  // A row is there to be read; false at the end and on an error, which `failed` tells apart.
+  // Steps to the next row. False at the end and after an error; `failed` tells which.
   bool Row();
   bool failed() const { return failed_; }
-  // Runs what returns no rows, and makes the statement ready for the next parameters.
+  // Runs a statement that returns no rows, and makes it ready for the next parameters.
   absl::Status Run();
 
   uint64_t Number(int column) const;
   std::string Text(int column) const;
-  // False, and `out` unchanged, if the column has another number of bytes.
+  // False, with `out` unchanged, if the column has another number of bytes.
   bool Bytes(int column, std::span<uint8_t> out) const;
 
  private:

@@ -15,6 +15,7 @@
 #include "control/base/ownership.h"
 #include "control/base/text.h"
 #include "control/store/store_rows.h"
+#include "proto/check.h"
 
 namespace qure {
 namespace {
@@ -23,7 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr int kMostDamaged = 999;
 
-// With the mode of its owner only, before anything is in it: SQLite gives its journal the mode of the file.
+// Only its owner can read the file, from the start: SQLite gives its journal the mode of the file.
 absl::Status CreateFile(const std::string& path, bool* created) {
   const Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   *created = file.valid();
@@ -31,7 +32,7 @@ absl::Status CreateFile(const std::string& path, bool* created) {
   return absl::ErrnoToStatus(errno, Concat(path, ": cannot be created; make its directory writable for qured"));
 }
 
-// A new name in a directory is durable only with the directory.
+// A new file is durable only after its directory is synced too.
 void SyncDirectory(const std::string& path) {
   const Fd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.valid()) fsync(directory.get());
@@ -60,12 +61,12 @@ absl::Status DrawIdentity(Database* db) {
   return WriteIdentity(db, row);
 }
 
-// Where nothing can be written: read-only, full, or failing.
+// The file cannot be written: read-only, no space, or a failing disk.
 bool IsUnwritable(const absl::Status& status) {
   return absl::IsPermissionDenied(status) || absl::IsResourceExhausted(status) || absl::IsUnavailable(status);
 }
 
-// A directory in memory for a copy of the store; empty if there is none.
+// Creates a directory in memory for a copy of the store; empty if that fails.
 std::string MakeMemoryDirectory() {
   for (const char* const base : {"/dev/shm", "/run", "/tmp"}) {
     std::string path = Concat(base, "/qure-store-XXXXXX");
@@ -125,13 +126,14 @@ absl::Status Store::Load(Database* db, bool created) {
   state_.revision = row.revision;
   state_.age_at_revision = row.revision == revision_ ? row.age_at_revision : state_.age;
   state_.lost = was_empty && (!created || Exists(DamagedName(path_, 1)));
+  age_ = state_.age;
   age_at_revision_ = state_.age_at_revision;
   hardware_ = row.lan_mac;
   return absl::OkStatus();
 }
 
 absl::Status Store::SaveBoot() {
-  return WriteIdentity(db_.get(), {state_.node_id, state_.age, hardware_, revision_, age_at_revision_});
+  return WriteIdentity(db_.get(), {state_.node_id, age_, hardware_, revision_, age_at_revision_});
 }
 
 absl::Status Store::MoveAside(const absl::Status& why) {
@@ -139,7 +141,7 @@ absl::Status Store::MoveAside(const absl::Status& why) {
   while (number < kMostDamaged && Exists(DamagedName(path_, number))) ++number;
   const std::string aside = DamagedName(path_, number);
   std::error_code error;
-  // The log first: beside a new database it would be taken for its own.
+  // The write-ahead log first: SQLite would use it for the new database.
   for (const char* const suffix : {"-wal", "-shm", ""}) {
     const std::string part = path_ + suffix;
     if (Exists(part)) fs::rename(part, aside + suffix, error);
@@ -147,9 +149,9 @@ absl::Status Store::MoveAside(const absl::Status& why) {
       return absl::ErrnoToStatus(error.value(), Concat(why.message(), "; and it cannot be moved to ", aside));
     }
   }
-  LogLine(LogLevel::kError, Concat(why.message(), "; kept as ", aside));
+  LogLine(LogLevel::kError, why.message(), "; kept as ", aside);
   LogLine(LogLevel::kError,
-          "the store is made anew: this node has a new identity, and learns the cluster's history from the others");
+          "created a new store: this node has a new identity, and gets the cluster's history from the other nodes");
   return absl::OkStatus();
 }
 
@@ -168,8 +170,8 @@ absl::Status Store::ServeFromMemory(const absl::Status& why) {
   const absl::StatusOr<std::unique_ptr<Database>> db = Database::Open(copy);
   if (!db.ok()) return why;
   const absl::Status loaded = (*db)->Transaction([this, &db] { return Load(db->get(), /*created=*/true); });
-  if (!loaded.ok() || state_.age <= 1) return why;  // an identity that was never saved is none
-  alarm_ = Concat(why.message(), "; serving from memory, what is new is forgotten at the next start");
+  if (!loaded.ok() || state_.age <= 1) return why;  // an identity that was never saved cannot be used
+  alarm_ = Concat(why.message(), "; serving from memory, changes are lost at the next start");
   return absl::OkStatus();
 }
 
@@ -179,11 +181,17 @@ void Store::SetHardware(const MacAddress& lan_mac) {
   hardware_ = lan_mac;
   boot_saved_ = false;
   if (const absl::Status saved = Apply({}); !saved.ok()) {
-    LogLine(LogLevel::kWarning, "the LAN port's address is not remembered yet: " + std::string(saved.message()));
+    LogLine(LogLevel::kWarning, "the LAN port's address is not stored yet: " + std::string(saved.message()));
   }
 }
 
 absl::Status Store::Apply(std::span<const StoreChange> changes) {
+  uint64_t age = age_;
+  for (const StoreChange& change : changes) {
+    if (!change.age) continue;
+    QURE_CHECK(*change.age >= age, *change.age, age);
+    age = *change.age;
+  }
   if (db_ == nullptr) {
     absl::StatusOr<std::unique_ptr<Database>> db = Database::Open(path_);
     if (!db.ok()) return db.status();
@@ -199,7 +207,9 @@ absl::Status Store::Apply(std::span<const StoreChange> changes) {
     }
     return done;
   });
-  if (status.ok()) boot_saved_ = true;
+  if (!status.ok()) return status;
+  boot_saved_ = true;
+  age_ = age;
   return status;
 }
 
@@ -208,8 +218,8 @@ absl::Status Store::TakeNewIdentity() {
   if (!id.ok()) return id.status();
   if (absl::Status saved = Apply({}); !saved.ok()) return saved;
   return db_->Transaction([this, &id] {
-    // What this boot has said is the other's to say; its next boot is the first of another node.
-    const absl::Status forgotten = ForgetBoot(db_.get(), state_.node_id, state_.age);
+    // The events of this boot are the original node's to record. The next boot is the first one of a new node.
+    const absl::Status forgotten = ForgetBoot(db_.get(), state_.node_id, age_);
     return forgotten.ok() ? WriteIdentity(db_.get(), {*id, 0, std::nullopt, "", 1}) : forgotten;
   });
 }

@@ -1,4 +1,4 @@
-// What a node remembers across restarts: an SQLite database in the data directory, with a schema version.
+// The state of a node that survives restarts: an SQLite database in the data directory, with a schema version.
 #pragma once
 
 #include <cstdint>
@@ -19,27 +19,29 @@ namespace qure {
 // Not thread-safe: one thread at a time.
 class Store {
  public:
-  // Opens or creates DIRECTORY/qure.db (mode 0600, directory 0700), brings the schema up to date, draws a node id if
-  // there is none, and counts this boot of `revision`. Durable when it returns. The file is this process's alone while
-  // the store lives.
+  // Opens or creates DIRECTORY/qure.db (mode 0600, directory 0700), upgrades the schema, draws a node id if there is
+  // none, and adds one to the boot count (the age) for this boot of `revision`. Durable when it returns. No other
+  // process can open the file while the store exists.
   //
-  // A damaged file is moved aside (qure.db.damaged-N) and made anew, with state().lost. Where nothing can be written
-  // (no space, read-only) but all can be read, the store serves from memory: alarm() says so, and Apply tries again.
-  // Errors name the file and the remedy: FailedPrecondition (a newer schema, in use by another process), and
-  // PermissionDenied, ResourceExhausted or Unavailable if there is no identity to serve with.
+  // A damaged file is renamed (qure.db.damaged-N), a new one is created, and state().lost is set. If the file can be
+  // read but not written (no space, read-only), the store works from memory: alarm() gives the reason, and Apply tries
+  // again. Errors name the file and the remedy: FailedPrecondition (a newer schema, in use by another process), and
+  // PermissionDenied, ResourceExhausted or Unavailable if there is no identity to work with.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& directory, std::string_view revision);
 
-  // The MAC of the LAN port. The first that an identity ever runs with is remembered; with another one
-  // state().hardware_changed is set, on this boot and all that follow. A clone cannot outlive its mark that way, and
-  // what else could have changed the port is not harmed by it.
+  // The MAC of the LAN port. The store keeps the first MAC that an identity runs with. With any other MAC,
+  // state().hardware_changed is set on this boot and on all later ones, so that a clone never loses this mark. The mark
+  // has no effect on a node whose port was only replaced.
   void SetHardware(const MacAddress& lan_mac);
 
   const StoredState& state() const { return state_; }  // as it was at the start
-  const std::string& alarm() const { return alarm_; }  // why nothing could be written at the start; empty: it was
+  // Why the file could not be written at the start; empty if it was.
+  const std::string& alarm() const { return alarm_; }
 
-  // All of it, in this order, in one transaction; durable if it returns OK, nothing has changed otherwise.
+  // Applies all changes, in this order, in one transaction. Durable if it returns OK; nothing has changed otherwise. An
+  // age in a change is never below the age of this boot.
   absl::Status Apply(std::span<const StoreChange> changes);
-  // Draws another node id, for the boots that follow: this one is a copy of a node that lives.
+  // Draws a new node id for later boots: this node is a copy of another active one.
   absl::Status TakeNewIdentity();
 
  private:
@@ -56,6 +58,7 @@ class Store {
   const std::string revision_;
   std::unique_ptr<Database> db_;  // null: could not be opened for writing yet
   StoredState state_;
+  uint64_t age_ = 1;  // of this boot; StoreChange::age raises it above state_.age
   std::optional<MacAddress> hardware_;
   uint64_t age_at_revision_ = 1;
   bool boot_saved_ = false;  // age, revision and hardware are in the file

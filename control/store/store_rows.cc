@@ -8,7 +8,7 @@ namespace {
 
 constexpr uint64_t kSchemaVersion = 4;
 
-// Version 1. One row: who this node is, and how often it has booted.
+// Version 1. One row: the identity of this node and its boot count (the age).
 constexpr char kSchema1[] =
     "CREATE TABLE identity ("
     "  id INTEGER PRIMARY KEY CHECK (id = 1),"
@@ -16,8 +16,8 @@ constexpr char kSchema1[] =
     "  age INTEGER NOT NULL CHECK (age >= 0)) STRICT;"
     "PRAGMA user_version = 1";
 
-// Version 2. What a member of a cluster has to remember. Unsigned numbers of 64 bits are kept as the signed ones of
-// the same bits; nothing here is compared by order but eras and ages.
+// Version 2. The state of a cluster member. Unsigned 64-bit numbers are stored as signed ones with the same bits; SQL
+// compares only eras and ages by order.
 constexpr char kSchema2[] =
     "ALTER TABLE identity ADD COLUMN lan_mac BLOB CHECK (length(lan_mac) = 6);"
     "ALTER TABLE identity ADD COLUMN revision TEXT NOT NULL DEFAULT '';"
@@ -61,7 +61,7 @@ constexpr char kSchema2[] =
     "  PRIMARY KEY (era, lineage)) STRICT, WITHOUT ROWID;"
     "PRAGMA user_version = 2";
 
-// Version 3. What the operator has said of this node's share of the services.
+// Version 3. The operator's settings of this node's share of the services.
 constexpr char kSchema3[] =
     "ALTER TABLE cluster ADD COLUMN draining INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE weights ("
@@ -69,7 +69,7 @@ constexpr char kSchema3[] =
     "  weight INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "PRAGMA user_version = 3";
 
-// Version 4. When a drain ends what is left.
+// Version 4. When a drain gives up the remaining flows.
 constexpr char kSchema4[] =
     "ALTER TABLE cluster ADD COLUMN drain_deadline_ms INTEGER NOT NULL DEFAULT -1;"  // -1: none
     "PRAGMA user_version = 4";
@@ -91,7 +91,7 @@ absl::Status ReadKeys(Database* db, Keyring* out) {
   while (query.Row()) {
     StoredKey key;
     key.id = Number32(query, 0);
-    if (!query.Bytes(1, key.key)) return Damaged(*db, "a key of wrong length");
+    if (!query.Bytes(1, key.key)) return Damaged(*db, "a key of the wrong length");
     out->keys.push_back(key);
   }
   return EndOf(*db, query);
@@ -111,7 +111,7 @@ absl::Status ReadEvents(Database* db, std::vector<HistoryEvent>* out) {
     event.kind = static_cast<HistoryKind>(query.Number(8));
     event.time = query.Number(9);
     event.text = query.Text(11);
-    if (!query.Bytes(0, event.node) || !query.Bytes(10, event.subject)) return Damaged(*db, "an event of nobody");
+    if (!query.Bytes(0, event.node) || !query.Bytes(10, event.subject)) return Damaged(*db, "an event without a node");
     out->push_back(std::move(event));
   }
   return EndOf(*db, query);
@@ -128,7 +128,7 @@ absl::Status ReadSummaries(Database* db, std::vector<EraSummary>* out) {
     summary.boots = Number32(query, 4);
     summary.takeovers = Number32(query, 5);
     summary.most_online = Number32(query, 6);
-    if (!query.Bytes(7, summary.founder)) return Damaged(*db, "an era of nobody");
+    if (!query.Bytes(7, summary.founder)) return Damaged(*db, "an era without a founder");
     out->push_back(summary);
   }
   return EndOf(*db, query);
@@ -164,7 +164,8 @@ absl::Status WriteSummaries(Database* db, const std::vector<EraSummary>& summari
   return absl::OkStatus();
 }
 
-// This boot gets another age: what it has said as its old one belongs to an incarnation that the others know better.
+// This boot gets another age: the events under its old age belong to an earlier boot, whose events the other nodes
+// have.
 absl::Status WriteAge(Database* db, uint64_t age) {
   IdentityRow row;
   absl::Status status = ReadIdentity(db, &row);
@@ -233,10 +234,10 @@ absl::Status UpgradeSchema(Database* db, bool* was_empty) {
   }
   if (version > kSchemaVersion) {
     return absl::FailedPreconditionError(Concat(db->path(), ": has schema version ", version, ", this qured knows ",
-                                                kSchemaVersion, "; it was written by a newer qured: run that one"));
+                                                kSchemaVersion, "; a newer qured wrote it: run that one"));
   }
   *was_empty = version == 0;
-  if (version == 0 && tables > 0) return Damaged(*db, "a database of something else");
+  if (version == 0 && tables > 0) return Damaged(*db, "a database of another program");
   absl::Status status;
   if (version < 1) status = db->Execute(kSchema1);
   if (status.ok() && version < 2) status = db->Execute(kSchema2);
@@ -249,7 +250,7 @@ absl::Status ReadIdentity(Database* db, IdentityRow* out) {
   Statement query(db, "SELECT node_id, age, lan_mac, revision, age_at_revision FROM identity");
   if (!query.Row()) return query.failed() ? db->Error() : Damaged(*db, "no identity");
   MacAddress mac;
-  if (!query.Bytes(0, out->node_id)) return Damaged(*db, "an identity of wrong length");
+  if (!query.Bytes(0, out->node_id)) return Damaged(*db, "an identity of the wrong length");
   out->age = query.Number(1);
   if (query.Bytes(2, mac.bytes)) out->lan_mac = mac;
   out->revision = query.Text(3);
@@ -260,7 +261,7 @@ absl::Status ReadIdentity(Database* db, IdentityRow* out) {
 absl::Status WriteIdentity(Database* db, const IdentityRow& row) {
   Statement write(db, "INSERT OR REPLACE INTO identity VALUES (1, ?, ?, ?, ?, ?)");
   write.Bind(row.node_id).Bind(row.age);
-  // No bytes at all are NULL (sqlite3_bind_blob).
+  // An empty span becomes NULL (sqlite3_bind_blob).
   write.Bind(row.lan_mac ? std::span<const uint8_t>(row.lan_mac->bytes) : std::span<const uint8_t>());
   return write.Bind(std::string_view(row.revision)).Bind(row.age_at_revision).Run();
 }

@@ -1,4 +1,4 @@
-// The tables of the store: their schema, and rows from and to plain values.
+// The tables of the store: the schema, and conversion between rows and plain values.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace qure {
 
-// The row that says who this node is.
+// The row with the identity of this node.
 struct IdentityRow {
   NodeId node_id{};
   uint64_t age = 0;
@@ -20,20 +20,21 @@ struct IdentityRow {
   uint64_t age_at_revision = 1;
 };
 
-// Each within a transaction of the caller's.
+// The caller runs each of these within a transaction.
 
-// DataLoss with what was found, if the file is damaged.
+// DataLoss, with the damage, if the file is damaged.
 absl::Status CheckIntegrity(Database* db);
-// To the schema of this program, from any older one or from nothing (`was_empty`). FailedPrecondition: a newer one.
+// Upgrades to the schema of this program, from any older one or from an empty file (`was_empty`). FailedPrecondition if
+// the schema is newer.
 absl::Status UpgradeSchema(Database* db, bool* was_empty);
 
-// DataLoss if there is no such row or it cannot be right.
+// DataLoss if there is no such row or it is invalid.
 absl::Status ReadIdentity(Database* db, IdentityRow* out);
 absl::Status WriteIdentity(Database* db, const IdentityRow& row);
-// All but the identity.
+// Reads all but the identity.
 absl::Status ReadState(Database* db, StoredState* out);
 absl::Status WriteChange(Database* db, const StoreChange& change);
-// The events of a boot that turned out to be another node's, or to have another age.
+// Deletes the events of a boot that was in fact another node's, or that has another age now.
 absl::Status ForgetBoot(Database* db, const NodeId& node, uint64_t age);
 
 }  // namespace qure
