@@ -37,14 +37,14 @@ LevelStyle StyleOf(LogLevel level) {
   return {"error", 3};
 }
 
-// systemd.exec(5): JOURNAL_STREAM is DEVICE:INODE of the stream that it connected; ours may have been redirected since.
+// systemd.exec(5): JOURNAL_STREAM is DEVICE:INODE of the stream that it connected; it may have been redirected since.
 bool StandardErrorIsJournal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat status = {};
   return stream != nullptr && fstat(STDERR_FILENO, &status) == 0 && Concat(status.st_dev, ":", status.st_ino) == stream;
 }
 
-// The journal keeps time and level by itself.
+// The journal adds the time, and reads the level from the priority.
 std::string Prefix(LogLevel level) {
   const LevelStyle style = StyleOf(level);
   if (StandardErrorIsJournal()) return absl::StrFormat("<%d>", style.priority);
@@ -75,7 +75,7 @@ void LogLine(LogLevel level, std::string_view text) {
     if (line.size() == text.size()) break;
     text.remove_prefix(line.size() + 1);
   }
-  // One write, so that lines of several threads never mix. Nobody could be told of a failure.
+  // One write, so that lines of several threads never mix. There is no place to report a failure.
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, output.data(), output.size());
 }
 

@@ -4,13 +4,19 @@
 
 #include <string_view>
 
+#include "control/base/text.h"
 #include "proto/log_level.h"
 
 namespace qure {
 
 void SetLogLevel(LogLevel level);
-// Thread-safe. Never called per packet. Each line of a text of several lines becomes a line of its own; control
-// characters are masked.
+// Thread-safe. Never called per packet. A text of several lines becomes several log lines; control characters are
+// masked.
 void LogLine(LogLevel level, std::string_view text);
+// The text is Concat of the parts.
+template <typename... Parts>
+requires(sizeof...(Parts) > 1) void LogLine(LogLevel level, const Parts&... parts) {
+  LogLine(level, std::string_view(Concat(parts...)));
+}
 
 }  // namespace qure

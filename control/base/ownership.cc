@@ -46,7 +46,7 @@ absl::StatusOr<Fd> OwnDirectory(const std::string& path) {
   if (absl::Status made = MakePrivateDirectory(path); !made.ok()) return made;
   const std::string lock = path + "/lock";
   Fd file(open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  // On a file system that has become read-only the lock of an earlier start will do.
+  // On a file system that has become read-only, the lock file of an earlier start is enough.
   if (!file.valid()) file = Fd(open(lock.c_str(), O_RDONLY | O_CLOEXEC));
   return Own(std::move(file), absl::StrCat("data directory ", path));
 }

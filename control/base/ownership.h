@@ -1,4 +1,4 @@
-// What a running qured has to itself. Locks of the kernel: they go with the process, however it ends.
+// Resources that only one qured may use at a time. The kernel releases these locks however the process ends.
 #pragma once
 
 #include <string>
@@ -9,16 +9,16 @@
 
 namespace qure {
 
-// Creates `path` (mode 0700) and its parents where they are missing. An existing directory is left as it is.
+// Creates `path` (mode 0700) and its parents where they are missing. Does not change an existing directory.
 absl::Status MakePrivateDirectory(const std::string& path);
 
-// Locks the directory itself (created if missing) while the result lives, for short moments: waits for its turn.
+// Locks the directory itself (created if missing) while the result exists. For short locks: waits until it is free.
 absl::StatusOr<Fd> LockDirectory(const std::string& path);
 
-// Each makes something this process's own while the result lives; FailedPrecondition if another process has it.
-// A data directory, created if missing; the file DIRECTORY/lock is what is locked.
+// Each takes a resource for this process alone while the result exists. FailedPrecondition if another process has it.
+// A data directory, created if missing: locks the file DIRECTORY/lock.
 absl::StatusOr<Fd> OwnDirectory(const std::string& path);
-// The network namespace we are in: host port, rules and routes of two nodes would undo each other.
+// The network namespace of this process: host ports, rules and routes of two nodes in it would undo each other.
 absl::StatusOr<Fd> OwnNetworkNamespace();
 
 }  // namespace qure

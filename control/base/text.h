@@ -1,4 +1,4 @@
-// Text from parts. Debian's Abseil has a string view of its own that absl::StrCat takes instead of the standard one.
+// Text from parts. The absl::StrCat of Debian's Abseil takes absl::string_view, which is not std::string_view there.
 #pragma once
 
 #include <charconv>
@@ -31,13 +31,13 @@ requires std::is_arithmetic_v<Number> absl::AlphaNum Part(Number number) {
 }
 }  // namespace text_internal
 
-// absl::StrCat that takes std::string_view as well.
+// absl::StrCat that also takes std::string_view.
 template <typename... Parts>
 std::string Concat(const Parts&... parts) {
   return absl::StrCat(text_internal::Part(parts)...);
 }
 
-// Decimal digits and nothing else.
+// Accepts decimal digits only.
 inline std::optional<uint32_t> ParseUnsigned(std::string_view text) {
   uint32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

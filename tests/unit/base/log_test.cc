@@ -49,11 +49,17 @@ TEST_F(LogTest, GivesEachLineOfATextItsPrefix) {
               MatchesRegex(std::string(kTime) + "warning one\n" + kTime + "warning two\n"));
 }
 
+TEST_F(LogTest, JoinsItsParts) {
+  testing::internal::CaptureStderr();
+  LogLine(LogLevel::kInfo, "address ", std::string("192.0.2.1"), " taken ", 2, " times");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::EndsWith("address 192.0.2.1 taken 2 times\n"));
+}
+
 TEST_F(LogTest, MasksControlCharacters) {
   EXPECT_THAT(Logged(LogLevel::kInfo, "a\x1b[2Jb\tc"), testing::EndsWith("a?[2Jb?c\n"));
 }
 
-TEST_F(LogTest, SpeaksToTheJournalInItsOwnTerms) {
+TEST_F(LogTest, PrefixesThePriorityForTheJournal) {
   testing::internal::CaptureStderr();
   struct stat status = {};
   ASSERT_EQ(fstat(STDERR_FILENO, &status), 0);
@@ -62,7 +68,7 @@ TEST_F(LogTest, SpeaksToTheJournalInItsOwnTerms) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "<4>odd\n");
 }
 
-TEST_F(LogTest, SpeaksPlainlyWhereTheJournalIsNotStandardError) {
+TEST_F(LogTest, WritesTimeAndLevelWhereStandardErrorIsNotTheJournal) {
   setenv("JOURNAL_STREAM", "1:1", 1);
   EXPECT_THAT(Logged(LogLevel::kInfo, "x"), testing::EndsWith("Z info    x\n"));
 }
