@@ -26,19 +26,19 @@ struct Setting {
 constexpr Setting kHostSettings[] = {
     {"ipv4", "arp_ignore", "1"},    // answer ARP only for addresses of this interface
     {"ipv4", "arp_announce", "2"},  // ask from an address of the target's subnet
-    {"ipv4", "rp_filter", "2"},     // replies may take another way (direct return)
+    {"ipv4", "rp_filter", "2"},     // replies may take another path (direct return)
     {"ipv6", "disable_ipv6", "0"},
     {"ipv6", "addr_gen_mode", "0"},  // the link-local address is the EUI-64 of the MAC: the dataplane relies on it
-    {"ipv6", "accept_dad", "0"},     // the claims have made sure of the addresses
+    {"ipv6", "accept_dad", "0"},     // the claims have checked the addresses
     {"ipv6", "dad_transmits", "0"},
 };
 // Shared mode: the LAN interface has the routers, the host port has only the service addresses.
 constexpr Setting kSharedHostSettings[] = {{"ipv6", "accept_ra", "0"}};
-// Shared mode: the kernel speaks ARP on the LAN interface only for that interface's own addresses.
+// Shared mode: the kernel uses ARP on the LAN interface only for that interface's own addresses.
 constexpr Setting kSharedLanSettings[] = {{"ipv4", "arp_ignore", "1"}, {"ipv4", "arp_announce", "2"}};
 // Dedicated mode: the kernel still gets a copy of every frame to the interface's own MAC. Strict reverse path filtering
-// drops what is IPv4, because no route leads back through an interface without an address; otherwise such packets would
-// be taken twice.
+// drops the IPv4 packets among them, because no route leads back through an interface without an address. Without it
+// the kernel would receive these packets twice.
 constexpr Setting kDedicatedLanSettings[] = {{"ipv4", "rp_filter", "1"}, {"ipv6", "disable_ipv6", "1"}};
 
 constexpr IpPrefix kDefaultV4{Ipv4Address{}, 0};
@@ -53,8 +53,8 @@ const IpPrefix& DefaultOf(const IpAddress& address) {
   return address.is_v4() ? kDefaultV4 : kDefaultV6;
 }
 
-// Makes `have` into `want`: removes first, in order, then adds in reverse order, so that a default route comes after
-// the route to its gateway; stops at the first error.
+// Changes `have` to `want`: first removes, in order, then adds, in reverse order, so that a default route comes after
+// the route to its gateway. Stops at the first error.
 template <typename T, typename Add>
 absl::Status Reconcile(Netlink* netlink, const absl::StatusOr<std::set<T>>& have, const std::set<T>& want, Add add) {
   if (!have.ok()) return have.status();
@@ -76,10 +76,10 @@ struct HostInterface::Impl {
   std::unique_ptr<Netlink> netlink;
   KernelLink host;
   std::vector<IpPrefix> services;
-  std::optional<KernelLink> silenced_lan;                        // dedicated mode: to be given its voice back
+  std::optional<KernelLink> silenced_lan;                        // dedicated mode: Restore switches its ARP on again
   std::vector<std::pair<std::string, std::string>> lan_sysctls;  // path and value to restore
 
-  bool told_of_other_default = false;
+  bool other_default_logged = false;
 
   absl::Status SetUp();
   absl::Status SetUpHost();
@@ -104,7 +104,7 @@ absl::Status HostInterface::Impl::SetUp() {
   netlink = *std::move(connected);
   if (absl::Status status = SetUpHost(); !status.ok()) return status;
   if (absl::Status status = SetUpLan(); !status.ok()) return status;
-  return Apply();  // also removes what a killed predecessor left behind
+  return Apply();  // also removes what a killed qured has left
 }
 
 absl::Status HostInterface::Impl::SetUpHost() {
@@ -141,11 +141,10 @@ absl::Status HostInterface::Impl::SilenceLan(const KernelLink& lan) {
   const absl::StatusOr<std::set<KernelAddress>> addresses = netlink->Addresses(lan.index);
   if (!addresses.ok()) return addresses.status();
   for (const KernelAddress& address : *addresses) {
-    LogLine(LogLevel::kWarning,
-            Concat(options.lan_interface, " has the address ", ToString(address.address),
-                   ", which leads nowhere in dedicated mode: move it to node.addresses, or use mode = \"shared\""));
+    LogLine(LogLevel::kWarning, options.lan_interface, " has the address ", ToString(address.address),
+            ", which leads nowhere in dedicated mode: move it to node.addresses, or use mode = \"shared\"");
   }
-  // A killed predecessor has silenced it already: then its settings are no longer the operator's.
+  // If a killed qured has left it silenced, its present settings are not the operator's.
   const bool left_behind = (lan.flags & IFF_NOARP) != 0;
   silenced_lan = lan;
   for (const Setting& setting : kDedicatedLanSettings) {
@@ -190,7 +189,7 @@ std::set<KernelAddress> HostInterface::Impl::WantedAddresses() const {
   return wanted;
 }
 
-// The node address to use as source towards `gateway`: on its link if there is one.
+// The node address to use as source towards `gateway`: preferably one on the gateway's link.
 std::optional<IpAddress> HostInterface::Impl::NodeSourceFor(const IpAddress& gateway) const {
   std::optional<IpAddress> source;
   for (const IpPrefix& address : options.node_addresses) {
@@ -216,7 +215,7 @@ std::set<KernelRoute> HostInterface::Impl::WantedRoutes() const {
       wanted.insert({kRouteTable, {gateway, FullLength(gateway)}, host.index, std::nullopt, std::nullopt});
       wanted.insert({kRouteTable, DefaultOf(gateway), host.index, gateway, std::nullopt});
     }
-    // With the node's address as source, so that the kernel never chooses a service address.
+    // The node's address is the source, so that the kernel never chooses a service address.
     if (const std::optional<IpAddress> source = NodeSourceFor(gateway)) {
       wanted.insert({RT_TABLE_MAIN, DefaultOf(gateway), host.index, gateway, source});
     }
@@ -239,8 +238,8 @@ absl::Status HostInterface::Impl::AddAddress(const KernelAddress& address) {
 absl::Status HostInterface::Impl::AddRoute(const KernelRoute& route) {
   absl::Status status = netlink->Add(route);
   if (!absl::IsAlreadyExists(status) || route.table != RT_TABLE_MAIN) return status;
-  if (!std::exchange(told_of_other_default, true)) {
-    LogLine(LogLevel::kWarning, Concat("the node has another default route, which stays: ", status.message()));
+  if (!std::exchange(other_default_logged, true)) {
+    LogLine(LogLevel::kWarning, "the node already has another default route, which stays: ", status.message());
   }
   return absl::OkStatus();
 }

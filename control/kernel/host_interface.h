@@ -1,4 +1,4 @@
-// The kernel's side of the host port: addresses, routes and rules on `qure0`, by netlink (libnl-route).
+// The kernel's side of the host port: addresses, routes and rules on `qure0`, set by netlink (libnl-route).
 #pragma once
 
 #include <memory>
@@ -21,8 +21,8 @@ struct HostInterfaceOptions {
   std::vector<IpAddress> gateways;
 };
 
-// Everything is set so that a repetition changes nothing, and all that a killed predecessor left behind is removed
-// first: rules and routes carry our own protocol number (kRouteProtocol).
+// Every change is idempotent. Create first removes what an earlier qured that was killed has left: rules and routes
+// have a protocol number of their own (kRouteProtocol).
 class HostInterface {
  public:
   static constexpr uint8_t kRouteProtocol = 81;  // rtnetlink rtm_protocol, unassigned in iproute2's rt_protos
@@ -30,20 +30,20 @@ class HostInterface {
   static constexpr uint32_t kRulePriority = 5351;
 
   // Brings the interface up with its MTU, sysctls (arp_ignore, arp_announce, rp_filter, IPv6 address generation and
-  // DAD) and the node's addresses and default routes. In dedicated mode the LAN interface is silenced: no ARP, no IPv6,
-  // and strict reverse path filtering, so that the kernel does not take frames a second time that the data path has
-  // given it. Errors: NotFound (an interface is missing), PermissionDenied, and what else the kernel says.
+  // DAD) and the node's addresses and default routes. In dedicated mode it silences the LAN interface: no ARP, no IPv6,
+  // and strict reverse path filtering, so that the kernel does not receive a second time the frames that the data path
+  // gives it. Errors: NotFound (an interface is missing), PermissionDenied, and other errors of the kernel.
   static absl::StatusOr<std::unique_ptr<HostInterface>> Create(const HostInterfaceOptions& options);
-  // Removes addresses, rules and routes, whether the interface is still there or not. Restores the LAN interface.
+  // Removes addresses, rules and routes, even if the interface no longer exists. Restores the LAN interface.
   ~HostInterface();
   HostInterface(const HostInterface&) = delete;
   HostInterface& operator=(const HostInterface&) = delete;
 
-  // Exactly these service addresses on the interface (/32, /128, no DAD), each with its rule `from ADDRESS lookup
-  // TABLE`; the table leads to the on-link prefixes and the gateways through the interface. Differences only: a kept
-  // address is not touched.
+  // Sets exactly these service addresses on the interface (/32, /128, no DAD), each with its rule `from ADDRESS lookup
+  // TABLE`; the table leads to the on-link prefixes and the gateways through the interface. Applies only the
+  // differences: an address that stays is not touched.
   absl::Status SetServiceAddresses(const std::vector<IpPrefix>& addresses);
-  // New gateways (a reload); takes effect on the table at once.
+  // Sets new gateways (after a reload). Takes effect at once.
   absl::Status SetGateways(const std::vector<IpAddress>& gateways);
 
  private:

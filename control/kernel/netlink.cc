@@ -37,7 +37,7 @@ using AddressHandle = Handle<rtnl_addr, rtnl_addr_put>;
 using RouteHandle = Handle<rtnl_route, rtnl_route_put>;
 using RuleHandle = Handle<rtnl_rule, rtnl_rule_put>;
 
-// libnl returns null only when memory is out.
+// libnl returns null only when there is no memory.
 template <typename T>
 T* NotNull(T* object) {
   if (object == nullptr) std::abort();
@@ -50,7 +50,7 @@ absl::Status ToStatus(int error, std::string_view doing) {
   switch (-error) {
     case NLE_PERM:
     case NLE_NOACCESS:
-      return absl::PermissionDeniedError(Concat(what, "; it takes root or CAP_NET_ADMIN"));
+      return absl::PermissionDeniedError(Concat(what, "; run as root or with CAP_NET_ADMIN"));
     case NLE_EXIST:
       return absl::AlreadyExistsError(what);
     case NLE_OBJ_NOTFOUND:
@@ -87,7 +87,7 @@ AddrHandle ToNl(const IpAddress& address) {
   return ToNl(IpPrefix{address, static_cast<uint8_t>(address.is_v4() ? 32 : 128)});
 }
 
-// "Any" is an address without bytes, or none at all.
+// "Any" is a null address or one without bytes.
 IpPrefix FromNl(int family, const nl_addr* addr) {
   IpPrefix prefix{family == AF_INET ? IpAddress(Ipv4Address{}) : IpAddress(Ipv6Address{}), 0};
   if (addr == nullptr || nl_addr_get_len(addr) == 0) return prefix;
@@ -150,8 +150,8 @@ RouteHandle ToNl(const KernelRoute& route, uint8_t protocol) {
   rtnl_route_nh_set_ifindex(hop, route.link);
   if (route.gateway) {
     rtnl_route_nh_set_gateway(hop, ToNl(*route.gateway).get());
-    // IPv6 refuses an on-link gateway that the main table reaches through another interface (shared mode): in a table
-    // of our own it is found by its own route there.
+    // IPv6 refuses an on-link gateway that the main table reaches through another interface (shared mode). In the
+    // service table, the gateway has a route of its own.
     if (route.gateway->is_v4() || route.table == RT_TABLE_MAIN) rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
   }
   rtnl_route_add_nexthop(object.get(), hop);

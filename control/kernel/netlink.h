@@ -1,4 +1,4 @@
-// Links, addresses, routes and rules of the kernel as plain values, read and changed by rtnetlink (libnl-route).
+// Links, addresses, routes and rules of the kernel as plain values, read and changed over rtnetlink (libnl-route).
 #pragma once
 
 #include <compare>
@@ -36,8 +36,8 @@ struct KernelRoute {
   uint32_t table = 0;
   IpPrefix destination;
   int link = 0;
-  std::optional<IpAddress> gateway;  // taken to be on the link whatever the addresses say
-  std::optional<IpAddress> source;   // what the kernel uses where the application does not care
+  std::optional<IpAddress> gateway;  // treated as on-link, whatever the addresses of the link are
+  std::optional<IpAddress> source;   // the source address if the application chooses none
   friend auto operator<=>(const KernelRoute&, const KernelRoute&) = default;
 };
 
@@ -51,15 +51,14 @@ struct KernelRule {
 
 enum class Preference : uint8_t {
   kNormal,
-  kAvoided,  // IPv6: the kernel does not choose the address as a source by itself ("deprecated"), nor makes it a prefix
-             // route
+  kAvoided,  // IPv6: the kernel never chooses the address as a source ("deprecated"), and adds no prefix route for it
 };
 
-// Errors say what was being done, to what, and what the kernel said. Adding what is there is AlreadyExists; removing
-// what is gone is no error. Not thread-safe.
+// Errors name the operation, its object and the kernel's error. Adding what exists already is AlreadyExists; removing
+// what does not exist is no error. Not thread-safe.
 class Netlink {
  public:
-  // Routes and rules that it adds and lists carry this rtm_protocol; all others are none of ours.
+  // Adds and lists only routes and rules with this rtm_protocol.
   static absl::StatusOr<std::unique_ptr<Netlink>> Connect(uint8_t protocol);
   ~Netlink();
   Netlink(const Netlink&) = delete;
@@ -69,7 +68,7 @@ class Netlink {
   absl::Status ChangeLinkFlags(const KernelLink& link, unsigned set, unsigned clear);
   absl::Status SetLinkMtu(const KernelLink& link, uint16_t mtu);
 
-  // Those that stay until someone removes them, without IPv6 link-local ones.
+  // The permanent addresses, without the IPv6 link-local ones.
   absl::StatusOr<std::set<KernelAddress>> Addresses(int link);
   absl::Status Add(const KernelAddress& address, Preference preference);
   absl::Status Remove(const KernelAddress& address);

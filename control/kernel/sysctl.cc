@@ -38,7 +38,7 @@ absl::Status WriteSysctl(std::string_view path, std::string_view value) {
   if (file.valid() && write(file.get(), value.data(), value.size()) == static_cast<ssize_t>(value.size()))
     return absl::OkStatus();
   return absl::ErrnoToStatus(
-      errno, Concat(FileOf(path), " cannot be set to ", value, "; it takes root and a writable /proc/sys"));
+      errno, Concat(FileOf(path), " cannot be set to ", value, "; run as root with a writable /proc/sys"));
 }
 
 }  // namespace qure

@@ -1,4 +1,4 @@
-// Settings of the kernel under /proc/sys.
+// Kernel settings under /proc/sys.
 #pragma once
 
 #include <optional>
@@ -12,9 +12,9 @@ namespace qure {
 // "net/ipv4/conf/INTERFACE/KEY"; `family` is "ipv4" or "ipv6".
 std::string InterfaceSysctl(std::string_view family, std::string_view interface, std::string_view key);
 
-// Without the final newline; nullopt if the kernel does not have the setting (IPv6 switched off).
+// The value without the final newline; nullopt if the kernel does not have the setting (IPv6 is off).
 std::optional<std::string> ReadSysctl(std::string_view path);
-// Does nothing where the value is there already, or the kernel does not have the setting.
+// Does nothing if the setting already has the value, or the kernel does not have the setting.
 absl::Status WriteSysctl(std::string_view path, std::string_view value);
 
 }  // namespace qure
