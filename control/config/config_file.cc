@@ -9,13 +9,12 @@
 #include <optional>
 #include <vector>
 
-#include "absl/strings/ascii.h"
-
 #include "absl/strings/str_join.h"
 #include "control/base/fd.h"
 #include "control/base/text.h"
 #include "control/config/address_config.h"
 #include "control/config/cluster_key.h"
+#include "control/config/config_keys.h"
 #include "control/config/config_reader.h"
 #include "control/config/dns_config.h"
 #include "control/config/mdns_config.h"
@@ -89,8 +88,7 @@ LanFacts ReadLan(TableReader lan, NodeConfig* config) {
       lan.Fail("port", Concat("not a port; ", spec.status().message()));
     }
   }
-  facts.mode = config->lan_mode =
-      lan.Choice<LanMode>("mode", config->lan_mode, {{"dedicated", LanMode::kDedicated}, {"shared", LanMode::kShared}});
+  facts.mode = config->lan_mode = lan.Choice("mode", config->lan_mode, kLanModes);
   config->vlan =
       static_cast<uint16_t>(lan.Integer("vlan", config->vlan, 0, 4094));  // IEEE 802.1Q §9.6: 4095 is reserved
   if (facts.mode == LanMode::kShared && facts.port) {
@@ -131,11 +129,7 @@ LanFacts ReadNode(TableReader node, AddressReader* addresses, NodeConfig* config
   config->data_directory = AbsolutePath(&node, "data_directory", config->data_directory, 4095);
   config->control_socket = AbsolutePath(&node, "control_socket", config->control_socket, kMaxSocketPath);
   config->metrics = ListenAddress(&node, "metrics", config->metrics);
-  config->log_level = node.Choice<LogLevel>("log_level", config->log_level,
-                                            {{"debug", LogLevel::kDebug},
-                                             {"info", LogLevel::kInfo},
-                                             {"warning", LogLevel::kWarning},
-                                             {"error", LogLevel::kError}});
+  config->log_level = node.Choice("log_level", config->log_level, kLogLevels);
   config->priority = static_cast<int32_t>(node.Integer("priority", config->priority, -kMaxPriority, kMaxPriority));
   config->weight = static_cast<uint32_t>(node.Integer("weight", config->weight, 1, kMaxWeight));
   config->addresses = addresses->NodeAddresses(&node);
@@ -172,8 +166,7 @@ std::optional<Ipv4Address> ReadGroup(TableReader* cluster) {
 }
 
 void ReadNetwork(TableReader* cluster, ClusterNetwork* network) {
-  network->security = cluster->Choice<Security>("security", network->security,
-                                                {{"sealed", Security::kSealed}, {"open", Security::kOpen}});
+  network->security = cluster->Choice("security", network->security, kSecurities);
   network->key = ReadKey(cluster);
   if (network->key && network->security == Security::kOpen) {
     cluster->Fail("key", "is never used with security = \"open\"; leave one of the two out");
@@ -185,15 +178,13 @@ void ReadNetwork(TableReader* cluster, ClusterNetwork* network) {
 
 void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addresses, ClusterConfig* config) {
   config->name = PlainName(&cluster, "name", config->name);
-  config->service_mac = cluster.Choice<ServiceMac>(
-      "service_mac", config->service_mac, {{"derived", ServiceMac::kDerived}, {"interface", ServiceMac::kInterface}});
+  config->service_mac = cluster.Choice("service_mac", config->service_mac, kServiceMacs);
   if (lan.mode == LanMode::kShared && config->service_mac == ServiceMac::kInterface) {
     cluster.Fail("service_mac",
                  "\"interface\" cannot be with node.lan.mode = \"shared\": the kernel would answer as well; "
                  "use \"derived\", or mode = \"dedicated\"");
   }
-  config->default_policy = cluster.Choice<DefaultPolicy>(
-      "default", config->default_policy, {{"local", DefaultPolicy::kLocal}, {"drop", DefaultPolicy::kDrop}});
+  config->default_policy = cluster.Choice("default", config->default_policy, kDefaultPolicies);
   // RFC 5227 §1.1: PROBE_MAX is 2 s.
   config->probe_interval = cluster.Interval("probe_interval", config->probe_interval, Milliseconds(10), Seconds(2));
   ReadNetwork(&cluster, &config->network);
@@ -226,50 +217,6 @@ bool IsReadableByOthers(const std::string& path) {
   if (stat(path.c_str(), &file) != 0) return false;
   return (file.st_mode & S_IROTH) != 0 || ((file.st_mode & S_IRGRP) != 0 && file.st_gid != 0);
 }
-
-struct Field {
-  std::string_view key;
-  bool (*same)(const Config& a, const Config& b);
-};
-
-template <auto kMember>
-bool Same(const Config& a, const Config& b) {
-  return a.node.*kMember == b.node.*kMember;
-}
-template <auto kMember>
-bool SameNetwork(const Config& a, const Config& b) {
-  return a.cluster.network.*kMember == b.cluster.network.*kMember;
-}
-
-// Another key in the file is none of a running node's business: keys come and go by `qurectl key`.
-bool BothOrNeitherHasAKey(const Config& a, const Config& b) {
-  return a.cluster.network.key.has_value() == b.cluster.network.key.has_value();
-}
-
-// What is fixed while a process runs: all of the node but log_level, and how nodes find and believe each other.
-constexpr Field kFixedFields[] = {
-    {"node.name", Same<&NodeConfig::name>},
-    {"node.data_directory", Same<&NodeConfig::data_directory>},
-    {"node.control_socket", Same<&NodeConfig::control_socket>},
-    {"node.metrics", Same<&NodeConfig::metrics>},
-    {"node.priority", Same<&NodeConfig::priority>},
-    {"node.weight", Same<&NodeConfig::weight>},
-    {"node.addresses", Same<&NodeConfig::addresses>},
-    {"node.lan.port", Same<&NodeConfig::lan_port>},
-    {"node.lan.mode", Same<&NodeConfig::lan_mode>},
-    {"node.lan.vlan", Same<&NodeConfig::vlan>},
-    {"node.lan.host_interface", Same<&NodeConfig::host_interface>},
-    {"node.dpdk.workers", Same<&NodeConfig::workers>},
-    {"node.dpdk.cores", Same<&NodeConfig::cores>},
-    {"node.dpdk.huge_pages", Same<&NodeConfig::huge_pages>},
-    {"node.dpdk.memory_mib", Same<&NodeConfig::memory_mib>},
-    {"node.dpdk.flows", Same<&NodeConfig::flows>},
-    {"node.dpdk.file_prefix", Same<&NodeConfig::file_prefix>},
-    {"cluster.security", SameNetwork<&ClusterNetwork::security>},
-    {"cluster.key", BothOrNeitherHasAKey},
-    {"cluster.port", SameNetwork<&ClusterNetwork::port>},
-    {"cluster.group", SameNetwork<&ClusterNetwork::group>},
-};
 
 }  // namespace
 
@@ -316,9 +263,9 @@ std::vector<std::string> ConfigWarnings(const std::string& path, const Config& c
 
 absl::Status CheckReload(const Config& current, const Config& next) {
   std::vector<std::string> refused;
-  for (const Field& field : kFixedFields) {
-    if (field.same(current, next)) continue;
-    refused.push_back(Concat(field.key, ": cannot change while qured runs; restart it, or put the old value back"));
+  for (const ConfigKey& key : ConfigKeys()) {
+    if (key.same == nullptr || key.same(current, next)) continue;
+    refused.push_back(Concat(key.path, ": cannot change while qured runs; restart it, or put the old value back"));
   }
   if (refused.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrJoin(refused, "\n"));

@@ -6,6 +6,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "control/base/text.h"
+#include "control/config/config_keys.h"
+#include "proto/check.h"
 
 namespace qure {
 namespace {
@@ -60,13 +62,13 @@ std::optional<Duration> ParseInterval(std::string_view text) {
   return milliseconds ? Milliseconds(*count) : Seconds(*count);
 }
 
-std::string ToText(Duration duration) {
-  const Duration second = Seconds(1);
-  if (duration.ns % second.ns == 0) return Concat(duration.ns / second.ns, "s");
-  return Concat(duration.ns / Milliseconds(1).ns, "ms");
-}
-
 }  // namespace
+
+std::string IntervalText(Duration interval) {
+  const Duration second = Seconds(1);
+  if (interval.ns % second.ns == 0) return Concat(interval.ns / second.ns, "s");
+  return Concat(interval.ns / Milliseconds(1).ns, "ms");
+}
 
 void ConfigErrors::Add(const Place& place, std::string_view message) {
   errors_.push_back({Concat(place.key, ": ", message), place});
@@ -99,6 +101,8 @@ Place TableReader::PlaceOf(std::string_view key) const {
 }
 
 const toml::node* TableReader::Get(std::string_view key) {
+  const std::string path = PlaceOf(key).key;
+  QURE_CHECK(IsConfigPath(path), path);
   known_.emplace(key);
   return table_->get(key);
 }
@@ -159,8 +163,8 @@ Duration TableReader::Interval(std::string_view key, Duration fallback, Duration
   if (!text) return fallback;
   const std::optional<Duration> interval = ParseInterval(text->value);
   if (interval && *interval >= least && *interval <= most) return *interval;
-  Fail(key, Concat("\"", text->value, "\" is not a time from ", ToText(least), " to ", ToText(most),
-                   "; write it like \"", ToText(fallback), "\""));
+  Fail(key, Concat("\"", text->value, "\" is not a time from ", IntervalText(least), " to ", IntervalText(most),
+                   "; write it like \"", IntervalText(fallback), "\""));
   return fallback;
 }
 

@@ -1,8 +1,7 @@
-// Typed access to TOML tables that keeps in mind where everything stands, and collects all that is wrong with a file.
+// Typed access to TOML tables that remembers the line of each value and collects all errors of a file.
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,12 +10,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "control/config/config_words.h"
 #include "proto/time.h"
 #include "toml++/toml.h"
 
 namespace qure {
 
-// Where a value stands, or would stand if it were given.
+// Where a value is in the file, or would be if it were given.
 struct Place {
   uint32_t line = 1;
   std::string key;  // "node.lan.port"
@@ -42,8 +42,8 @@ class ConfigErrors {
   std::vector<Placed<std::string>> errors_;
 };
 
-// One table. Every reader returns the fallback where the key is absent or its value is unsound; the latter is an error.
-// The keys that were asked for are the known ones.
+// One table. Every reader returns the fallback where the key is absent or its value is invalid; the latter is an error.
+// The keys that were read are the known ones; each of them is in the table of config_keys.h.
 class TableReader {
  public:
   // `table` and `errors` outlive the reader.
@@ -67,17 +67,15 @@ class TableReader {
   // "150ms" or "1s", within [least, most].
   Duration Interval(std::string_view key, Duration fallback, Duration least, Duration most);
 
-  template <typename T>
-  using Choices = std::initializer_list<std::pair<std::string_view, T>>;
-  template <typename T>
-  T Choice(std::string_view key, T fallback, Choices<T> choices) {
+  template <typename T, size_t kCount>
+  T Choice(std::string_view key, T fallback, const ConfigWord<T> (&words)[kCount]) {
     const auto text = OptionalString(key);
-    return text ? Find(*text, choices).value_or(fallback) : fallback;
+    return text ? Find(*text, words).value_or(fallback) : fallback;
   }
-  template <typename T>
-  std::optional<T> RequiredChoice(std::string_view key, Choices<T> choices) {
-    const auto text = RequiredString(key, "use " + Alternatives(Words(choices)));
-    return text ? Find(*text, choices) : std::nullopt;
+  template <typename T, size_t kCount>
+  std::optional<T> RequiredChoice(std::string_view key, const ConfigWord<T> (&words)[kCount]) {
+    const auto text = RequiredString(key, "use " + Alternatives(Texts(words)));
+    return text ? Find(*text, words) : std::nullopt;
   }
 
   std::vector<Placed<std::string>> Strings(std::string_view key);
@@ -88,7 +86,7 @@ class TableReader {
   // [[KEY]]; none if absent.
   std::vector<TableReader> Tables(std::string_view key);
 
-  // Call last: every key that nobody has asked for is an error, with the known key that it may stand for.
+  // Call last: every key that was not read is an error, which suggests the most similar known key.
   void RejectUnknownKeys() const;
 
  private:
@@ -98,20 +96,20 @@ class TableReader {
   void FailType(const Place& place, const toml::node& node, std::string_view right) const;
   std::optional<int64_t> CheckRange(const Place& place, int64_t value, int64_t least, int64_t most) const;
 
-  template <typename T>
-  std::optional<T> Find(const Placed<std::string>& text, Choices<T> choices) const {
-    for (const auto& [word, value] : choices) {
-      if (text.value == word) return value;
+  template <typename T, size_t kCount>
+  std::optional<T> Find(const Placed<std::string>& text, const ConfigWord<T> (&words)[kCount]) const {
+    for (const ConfigWord<T>& word : words) {
+      if (text.value == word.text) return word.value;
     }
-    FailChoice(text, Words(choices));
+    FailChoice(text, Texts(words));
     return std::nullopt;
   }
   void FailChoice(const Placed<std::string>& text, const std::vector<std::string_view>& words) const;
-  template <typename T>
-  static std::vector<std::string_view> Words(Choices<T> choices) {
-    std::vector<std::string_view> words;
-    for (const auto& choice : choices) words.push_back(choice.first);
-    return words;
+  template <typename T, size_t kCount>
+  static std::vector<std::string_view> Texts(const ConfigWord<T> (&words)[kCount]) {
+    std::vector<std::string_view> texts;
+    for (const ConfigWord<T>& word : words) texts.push_back(word.text);
+    return texts;
   }
   // "a", "b" or "c"
   static std::string Alternatives(const std::vector<std::string_view>& words);
@@ -122,10 +120,13 @@ class TableReader {
   std::set<std::string, std::less<>> known_;
 };
 
+// A time as Interval reads it: "150ms", "2s".
+std::string IntervalText(Duration interval);
+
 // Names of nodes, clusters, services: they become labels, file names and words of a command.
 inline constexpr size_t kMaxNameLength = 63;
 bool IsPlainName(std::string_view text);
-// The fallback, with an error, where the text is none.
+// The value of the key; if it is not such a name, that is an error.
 std::string PlainName(TableReader* table, std::string_view key, std::string_view fallback);
 
 }  // namespace qure

@@ -41,7 +41,7 @@ bool IsPath(std::string_view path) {
 HealthCheck ReadCheck(TableReader check, const ServiceConfig& service) {
   using Kind = HealthCheck::Kind;
   HealthCheck read;
-  const auto kind = check.RequiredChoice<Kind>("type", {{"tcp", Kind::kTcp}, {"http", Kind::kHttp}});
+  const auto kind = check.RequiredChoice("type", kCheckTypes);
   read.kind = kind.value_or(Kind::kTcp);
   read.port = static_cast<uint16_t>(check.Integer("port", 0, 1, UINT16_MAX));
   if (service.protocol != kProtocolTcp && !check.Has("port")) {
@@ -95,9 +95,7 @@ std::optional<IpAddress> ReadAddress(const std::vector<AddressConfig>& addresses
 }
 
 ServiceDelivery ReadDelivery(const ClusterConfig& config, LanMode mode, TableReader* table) {
-  const auto delivery = table->Choice<ServiceDelivery>(
-      "delivery", ServiceDelivery::kUnicast,
-      {{"unicast", ServiceDelivery::kUnicast}, {"multicast", ServiceDelivery::kMulticast}});
+  const auto delivery = table->Choice("delivery", ServiceDelivery::kUnicast, kDeliveries);
   if (delivery == ServiceDelivery::kUnicast) return delivery;
   if (mode == LanMode::kShared) {
     table->Fail("delivery",
@@ -116,7 +114,7 @@ std::optional<ServiceConfig> ReadService(const ClusterConfig& config, LanMode mo
   ServiceConfig service;
   table->RequiredString("name", "give the service a name like \"web\"");
   if (table->Has("name")) service.name = PlainName(table, "name", "");
-  const auto protocol = table->RequiredChoice<uint8_t>("protocol", {{"tcp", kProtocolTcp}, {"udp", kProtocolUdp}});
+  const auto protocol = table->RequiredChoice("protocol", kProtocols);
   service.protocol = protocol.value_or(kProtocolTcp);
   const auto ports = table->RequiredString("ports", "write a port \"80\" or a range \"8000-8010\"");
   const bool sound = ports && ParsePorts(ports->value, &service);
@@ -125,12 +123,8 @@ std::optional<ServiceConfig> ReadService(const ClusterConfig& config, LanMode mo
                 Concat("\"", ports->value, "\" is not a port or range; write 1 to 65535 like \"80\" or \"8000-8010\""));
   }
   service.address = ReadAddress(config.addresses, table);
-  service.affinity = table->Choice<Affinity>("affinity", service.affinity,
-                                             {{NameOf(Affinity::kSocket), Affinity::kSocket},
-                                              {NameOf(Affinity::kAddress), Affinity::kAddress},
-                                              {NameOf(Affinity::kAdaptive), Affinity::kAdaptive}});
-  service.return_path = table->Choice<ReturnPath>("return", service.return_path,
-                                                  {{"direct", ReturnPath::kDirect}, {"master", ReturnPath::kMaster}});
+  service.affinity = table->Choice("affinity", service.affinity, kAffinities);
+  service.return_path = table->Choice("return", service.return_path, kReturnPaths);
   service.delivery = ReadDelivery(config, mode, table);
   ReadServiceMdns(table, &service);
   if (table->Has("weights")) service.weights = ReadWeights(table->Table("weights"));

@@ -72,6 +72,7 @@ class ZoneReader {
   void ReadFile();
   void ReadSoa(std::string_view zone_name);
   std::string SoaName(std::string_view key, std::string_view fallback);
+  uint32_t SoaNumber(std::string_view key, uint32_t fallback, int64_t least, int64_t most);
   void ReadRecord(TableReader* record);
   std::optional<std::string> OwnerName(const Placed<std::string>& text) const;
   std::optional<std::string> Rdata(uint16_t type, const Placed<std::string>& value) const;
@@ -83,10 +84,12 @@ class ZoneReader {
   TableReader* table_;
   const std::vector<ServiceConfig>& services_;
   uint64_t hash_seed_;
-  uint32_t ttl_ = 60;
+  uint32_t ttl_ = ZoneConfig{}.ttl;
   std::string apex_;
   std::optional<DnsZoneBuilder> builder_;
   std::string file_;
+  std::optional<ZoneSoa> soa_;
+  std::vector<ZoneRecord> records_;
   std::vector<LiveRecord> live_;
   std::vector<Place> live_places_;
 };
@@ -120,7 +123,12 @@ std::optional<ZoneConfig> ZoneReader::Finish() {
       table_->errors()->Add(live_places_[i], Concat("\"", DnsNameToText(live_[i].name), "\" ", *unfit));
     }
   }
-  ZoneConfig zone{.file = file_, .zone = std::make_shared<const DnsZone>(builder_->Build()), .live = nullptr};
+  ZoneConfig zone{.file = file_,
+                  .zone = std::make_shared<const DnsZone>(builder_->Build()),
+                  .live = nullptr,
+                  .ttl = ttl_,
+                  .soa = std::move(soa_),
+                  .records = std::move(records_)};
   if (base) zone.live = std::make_shared<const LiveZone>(LiveZone{*std::move(base), std::move(live_)});
   return zone;
 }
@@ -143,23 +151,36 @@ std::string ZoneReader::SoaName(std::string_view key, std::string_view fallback)
   return (text ? ReadName(*text, table_->errors()) : DnsNameToWire(fallback)).value_or(apex_);
 }
 
+uint32_t ZoneReader::SoaNumber(std::string_view key, uint32_t fallback, int64_t least, int64_t most) {
+  return static_cast<uint32_t>(table_->Integer(key, fallback, least, most));
+}
+
 // The SOA (RFC 1035 §3.3.13) and the name servers.
 void ZoneReader::ReadSoa(std::string_view zone_name) {
   const std::vector<Placed<std::string>> name_servers = table_->Strings("ns");
   if (name_servers.empty()) {
     table_->Fail("ns", "missing; a zone has at least one name server: ns = [\"ns1.home.example\"]");
   }
-  std::string soa = SoaName("primary", name_servers.empty() ? zone_name : name_servers[0].value);
-  soa += SoaName("contact", Concat("hostmaster.", zone_name));
-  AppendNumber(static_cast<uint64_t>(table_->Integer("serial", 1, 0, kMaxSerial)), 4, &soa);
-  AppendNumber(static_cast<uint64_t>(table_->Integer("refresh", 3600, 1, kMaxTtl)), 4, &soa);
-  AppendNumber(static_cast<uint64_t>(table_->Integer("retry", 600, 1, kMaxTtl)), 4, &soa);
-  AppendNumber(static_cast<uint64_t>(table_->Integer("expire", 86400, 1, kMaxTtl)), 4, &soa);
-  AppendNumber(static_cast<uint64_t>(table_->Integer("minimum", 60, 0, kMaxTtl)), 4, &soa);
-  Add({apex_, kDnsTypeSoa, ttl_, soa}, table_->place());
-  for (const Placed<std::string>& server : name_servers) {
-    if (const auto wire = ReadName(server, table_->errors())) Add({apex_, kDnsTypeNs, ttl_, *wire}, server.place);
+  const std::string primary = SoaName("primary", name_servers.empty() ? zone_name : name_servers[0].value);
+  const std::string contact = SoaName("contact", Concat("hostmaster.", zone_name));
+  ZoneSoa soa{.primary = DnsNameToText(primary), .contact = DnsNameToText(contact)};
+  soa.serial = SoaNumber("serial", soa.serial, 0, kMaxSerial);
+  soa.refresh = SoaNumber("refresh", soa.refresh, 1, kMaxTtl);
+  soa.retry = SoaNumber("retry", soa.retry, 1, kMaxTtl);
+  soa.expire = SoaNumber("expire", soa.expire, 1, kMaxTtl);
+  soa.minimum = SoaNumber("minimum", soa.minimum, 0, kMaxTtl);
+  std::string rdata = primary + contact;
+  for (const uint32_t number : {soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum}) {
+    AppendNumber(number, 4, &rdata);
   }
+  Add({apex_, kDnsTypeSoa, ttl_, rdata}, table_->place());
+  for (const Placed<std::string>& server : name_servers) {
+    const auto wire = ReadName(server, table_->errors());
+    if (!wire) continue;
+    soa.ns.push_back(DnsNameToText(*wire));
+    Add({apex_, kDnsTypeNs, ttl_, *wire}, server.place);
+  }
+  soa_ = std::move(soa);
 }
 
 void ZoneReader::ReadRecord(TableReader* record) {
@@ -181,7 +202,9 @@ void ZoneReader::ReadRecord(TableReader* record) {
   if (!builder_) return;
   const auto owner = name ? OwnerName(*name) : std::nullopt;
   const auto rdata = type != 0 && value ? Rdata(type, *value) : std::nullopt;
-  if (owner && rdata) Add({*owner, type, ttl, *rdata}, record->place());
+  if (!owner || !rdata) return;
+  records_.push_back({.name = name->value, .type = type_name->value, .value = value->value, .ttl = ttl});
+  Add({*owner, type, ttl, *rdata}, record->place());
 }
 
 // Names that stand for addresses that change.
@@ -191,7 +214,7 @@ void ZoneReader::ReadLive(std::string_view type, const std::optional<Placed<std:
   const auto value = record->RequiredString("value", type == kAliasType ? "write the name whose addresses it has"
                                                                         : "write what it stands for, like \"service\"");
   const bool healthy = value && value->value.starts_with(kHealthy);
-  live.rotate = record->Choice<bool>("order", healthy, {{"rotated", true}, {"sorted", false}});
+  live.rotate = record->Choice("order", healthy, kRecordOrders);
   record->RejectUnknownKeys();
   if (!builder_ || !name || !value) return;
   const auto owner = OwnerName(*name);
@@ -205,6 +228,8 @@ void ZoneReader::ReadLive(std::string_view type, const std::optional<Placed<std:
   }
   if (!owner) return;
   live.name = *owner;
+  records_.push_back(
+      {.name = name->value, .type = std::string(type), .value = value->value, .ttl = live.ttl, .rotate = live.rotate});
   live_.push_back(std::move(live));
   live_places_.push_back(record->place());
 }

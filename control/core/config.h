@@ -128,10 +128,37 @@ struct LiveZone {
   std::vector<LiveRecord> live;
 };
 
+// What the configuration itself says about the beginning of a zone (RFC 1035 §3.3.13). Names are absolute, as text.
+struct ZoneSoa {
+  std::string primary;
+  std::string contact;
+  uint32_t serial = 1;
+  uint32_t refresh = 3600;
+  uint32_t retry = 600;
+  uint32_t expire = 86'400;
+  uint32_t minimum = 60;
+  std::vector<std::string> ns;
+  friend bool operator==(const ZoneSoa&, const ZoneSoa&) = default;
+};
+
+// A record in the configuration itself, as it is written.
+struct ZoneRecord {
+  std::string name;
+  std::string type;
+  std::string value;
+  uint32_t ttl = 0;
+  std::optional<bool> rotate;  // of the types that have an order
+  friend bool operator==(const ZoneRecord&, const ZoneRecord&) = default;
+};
+
 struct ZoneConfig {
   std::string file;                      // empty: its records are in the configuration itself
   std::shared_ptr<const DnsZone> zone;   // live names fail in it
   std::shared_ptr<const LiveZone> live;  // null: it has none
+  // As it is written, to be shown.
+  uint32_t ttl = 60;
+  std::optional<ZoneSoa> soa;  // absent: it is in the file
+  std::vector<ZoneRecord> records;
   friend bool operator==(const ZoneConfig&, const ZoneConfig&) = default;
 };
 

@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "absl/strings/str_cat.h"
 #include "control/base/version.h"
-#include "control/core/naming.h"
 #include "control/operator/cluster_status.h"
-#include "proto/dns/name.h"
 #include "proto/reason.h"
 
 namespace qure {
@@ -33,131 +30,6 @@ ordered_json ClaimJson(const ClaimStatus& claim) {
           {"conflicts", claim.conflicts},
           {"defenses", claim.defenses},
           {"verify_failures", claim.verify_failures}};
-}
-
-template <typename T>
-ordered_json Texts(const std::vector<T>& values) {
-  ordered_json texts = ordered_json::array();
-  for (const T& value : values) texts.push_back(ToString(value));
-  return texts;
-}
-
-ordered_json NodeJson(const NodeConfig& node) {
-  constexpr std::array kLevels = {"debug", "info", "warning", "error"};
-  return {{"name", node.name},
-          {"data_directory", node.data_directory},
-          {"control_socket", node.control_socket},
-          {"metrics", node.metrics},
-          {"log_level", kLevels[static_cast<size_t>(node.log_level)]},
-          {"priority", node.priority},
-          {"weight", node.weight},
-          {"addresses", Texts(node.addresses)},
-          {"lan",
-           {{"port", node.lan_port},
-            {"mode", node.lan_mode == LanMode::kDedicated ? "dedicated" : "shared"},
-            {"vlan", node.vlan},
-            {"host_interface", node.host_interface}}},
-          {"dpdk",
-           {{"workers", node.workers},
-            {"cores", node.cores},
-            {"huge_pages", node.huge_pages},
-            {"memory_mib", node.memory_mib},
-            {"flows", node.flows},
-            {"file_prefix", node.file_prefix}}}};
-}
-
-ordered_json AddressJson(const AddressConfig& address) {
-  const std::vector<IpPrefix> alternatives(address.candidates.begin() + 1, address.candidates.end());
-  return {{"address", ToString(address.candidates.front())}, {"alternatives", Texts(alternatives)}};
-}
-
-ordered_json ServiceJson(const ServiceConfig& service) {
-  std::string ports = absl::StrCat(service.first_port);
-  if (service.last_port != service.first_port) absl::StrAppend(&ports, "-", service.last_port);
-  return {{"name", service.name},
-          {"protocol", service.protocol == 6 ? "tcp" : "udp"},
-          {"ports", ports},
-          {"affinity", NameOf(service.affinity)},
-          {"return", service.return_path == ReturnPath::kDirect ? "direct" : "master"},
-          {"mdns", service.mdns.empty() ? ordered_json(nullptr) : ordered_json(service.mdns)},
-          {"txt", service.txt}};
-}
-
-ordered_json ZoneJson(const ZoneConfig& zone) {
-  return {{"name", DnsNameToText(zone.zone->apex())},
-          {"file", zone.file.empty() ? ordered_json(nullptr) : ordered_json(zone.file)},
-          {"serial", zone.zone->serial()},
-          {"names", zone.zone->name_count()},
-          {"records", zone.zone->record_count()}};
-}
-
-ordered_json ResolverJson(const ResolverConfig& resolver) {
-  const auto milliseconds = [](Duration span) { return absl::StrCat(span.ns / 1'000'000, "ms"); };
-  ordered_json upstreams = ordered_json::array();
-  for (const Endpoint& at : resolver.upstreams) upstreams.push_back(ToString(at));
-  return {{"upstreams", upstreams},
-          {"forward", resolver.forward},
-          {"clients", Texts(resolver.clients)},
-          {"cache_entries", resolver.cache_entries},
-          {"stale", milliseconds(resolver.stale)},
-          {"timeout", milliseconds(resolver.timeout)}};
-}
-
-// Of the key only what no one can sign with.
-ordered_json RegistrationJson(const RegistrationConfig& registration) {
-  ordered_json echo = ordered_json::array();
-  for (const Endpoint& server : registration.echo) echo.push_back(ToString(server));
-  const bool asks = registration.addresses.empty();
-  return {{"enabled", registration.enabled},
-          {"server", ToString(registration.server)},
-          {"zone", DnsNameToText(registration.zone)},
-          {"name", DnsNameToText(registration.name)},
-          {"shared",
-           registration.shared.empty() ? ordered_json(nullptr) : ordered_json(DnsNameToText(registration.shared))},
-          {"ttl", registration.ttl},
-          {"refresh", absl::StrCat(registration.refresh.ns / 1'000'000, "ms")},
-          {"key_file", registration.key_file},
-          {"key", DnsNameToText(registration.key.name)},
-          {"public", asks ? ordered_json("echo") : Texts(registration.addresses)},
-          {"echo", echo},
-          {"echo_name", asks ? ordered_json(DnsNameToText(registration.echo_name)) : ordered_json(nullptr)}};
-}
-
-template <typename T>
-ordered_json List(const std::vector<T>& values, ordered_json (*to_json)(const T&)) {
-  ordered_json list = ordered_json::array();
-  for (const T& value : values) list.push_back(to_json(value));
-  return list;
-}
-
-ordered_json ClusterJson(const ClusterConfig& cluster) {
-  return {{"name", cluster.name},
-          {"gateway", Texts(cluster.gateways)},
-          {"service_mac", cluster.service_mac == ServiceMac::kDerived ? "derived" : "interface"},
-          {"default", cluster.default_policy == DefaultPolicy::kLocal ? "local" : "drop"},
-          {"probe_interval", absl::StrCat(cluster.probe_interval.ns / 1'000'000, "ms")},
-          {"security", cluster.network.security == Security::kOpen ? "open" : "sealed"},
-          {"key", cluster.network.key ? ordered_json("(there is one)") : ordered_json(nullptr)},
-          {"port", cluster.network.port},
-          {"group", ToString(cluster.network.group.value_or(GroupFor(ClusterIdFromName(cluster.name))))},
-          {"preempt", cluster.network.preempt},
-          {"address", List(cluster.addresses, AddressJson)},
-          {"balance",
-           {{"table_size", cluster.table_size},
-            {"heavy_hitter", cluster.heavy_hitter},
-            {"drain_deadline", cluster.drain_deadline
-                                   ? ordered_json(absl::StrCat(cluster.drain_deadline->ns / 1'000'000, "ms"))
-                                   : ordered_json(nullptr)}}},
-          {"service", List(cluster.services, ServiceJson)},
-          {"zone", List(cluster.zones, ZoneJson)},
-          {"dns",
-           {{"local_names", AnswersLocalNames(cluster)},
-            {"rate_limit", cluster.dns.limit.rate},
-            {"slip", cluster.dns.limit.slip},
-            {"log_every", cluster.dns.log_every}}},
-          {"resolver", ResolverJson(cluster.resolver)},
-          {"registration", cluster.registration ? RegistrationJson(*cluster.registration) : ordered_json(nullptr)},
-          {"mdns", {{"enabled", cluster.mdns.enabled}}}};
 }
 
 ordered_json ReloadJson(const ReloadStatus& reload) {
@@ -275,10 +147,6 @@ ordered_json CountersJson(const WorkerList& workers, unsigned mbufs_in_use) {
                     {"events_lost", workers[i]->events_lost.value()}});
   }
   return {{"reasons", reasons}, {"workers", list}, {"mbufs_in_use", mbufs_in_use}};
-}
-
-ordered_json ConfigJson(const Config& config) {
-  return {{"node", NodeJson(config.node)}, {"cluster", ClusterJson(config.cluster)}};
 }
 
 }  // namespace qure

@@ -7,7 +7,6 @@
 
 #include "absl/time/time.h"
 #include "control/core/cluster/identity.h"
-#include "control/core/config.h"
 #include "control/core/controller.h"
 #include "control/operator/histogram.h"
 #include "dataplane/dataplane.h"
@@ -53,8 +52,5 @@ PortTraffic SumOf(const WorkerList& workers, PortCounters WorkerCounters::*port)
 nlohmann::ordered_json StatusJson(const NodeStatus& status);
 nlohmann::ordered_json PortsJson(const std::vector<PortStatus>& ports, const WorkerList& workers);
 nlohmann::ordered_json CountersJson(const WorkerList& workers, unsigned mbufs_in_use);
-// With the keys of the file (docs/operations.md), defaults included; of the records of a zone only their number, of the
-// cluster's key only whether there is one.
-nlohmann::ordered_json ConfigJson(const Config& config);
 
 }  // namespace qure

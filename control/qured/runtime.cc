@@ -14,6 +14,7 @@
 #include "control/base/log.h"
 #include "control/base/version.h"
 #include "control/config/config_file.h"
+#include "control/config/config_json.h"
 #include "control/core/timers.h"
 #include "control/operator/balance_status.h"
 #include "control/operator/cluster_status.h"

@@ -344,11 +344,11 @@ std::vector<ErrorCase> ServiceChoiceCases() {
 
 std::vector<ErrorCase> BalanceCases() {
   return {
-      {"BalanceRowsNotPrime",
-       NODE LAN ADDRESS "[cluster.balance]\nrows = 65536 #!\n",
-       {"cluster.balance.rows: 65536 is not a prime number, as Maglev needs it; write 65537"}},
+      {"BalanceTableSizeNotPrime",
+       NODE LAN ADDRESS "[cluster.balance]\ntable_size = 65536 #!\n",
+       {"cluster.balance.table_size: 65536 is not a prime number, as Maglev needs it; write 65537"}},
       {"BalanceHeavyHitter",
-       NODE LAN ADDRESS "[cluster.balance]\ncrowd = 0 #!\n",
+       NODE LAN ADDRESS "[cluster.balance]\nheavy_hitter = 0 #!\n",
        {"cluster.balance.heavy_hitter: 0 is out of range; use 1 to 1000000"}},
       {"BalanceDrainDeadline",
        NODE LAN ADDRESS "[cluster.balance]\ndrain_deadline = \"500ms\" #!\n",

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "control/base/version.h"
-#include "proto/dns/zone_builder.h"
 #include "tests/support/sample_node.h"
 
 namespace qure {
@@ -98,54 +97,6 @@ TEST(PortsJson, GivesEachPortItsTraffic) {
   EXPECT_EQ(ports.at(1).at("link"), "down");
   EXPECT_EQ(ports.at(1).at("rx_frames"), 0);
   EXPECT_EQ(ports.at(1).at("tx_bytes"), 600);
-}
-
-TEST(ConfigJson, SpeaksTheLanguageOfTheFile) {
-  Config config;
-  config.node.name = "n1";
-  config.node.lan_port = "af_packet:eth0";
-  config.node.lan_mode = LanMode::kShared;
-  config.node.log_level = LogLevel::kWarning;
-  config.cluster.gateways = {*ParseIp("198.51.100.1")};
-  config.cluster.addresses = {{{*ParsePrefix("198.51.100.50/24"), *ParsePrefix("198.51.100.51/24")}}};
-  config.cluster.services = {{"web", 6, 80, 80}, {"media", 17, 8000, 8010}};
-  const std::string apex = *DnsNameToWire("home.example");
-  DnsZoneBuilder zone(apex, 0);
-  zone.Add({apex, kDnsTypeSoa, 60, apex + apex + std::string("\0\0\0\7", 4) + std::string(16, '\1')});
-  zone.Add({apex, kDnsTypeNs, 60, apex});
-  config.cluster.zones = {{.file = "/etc/qure/home.zone", .zone = std::make_shared<const DnsZone>(zone.Build())}};
-  const ordered_json all = ConfigJson(config);
-  EXPECT_EQ(all.at("node").at("log_level"), "warning");
-  EXPECT_EQ(all.at("node").at("lan").at("mode"), "shared");
-  const json cluster = all.at("cluster");
-  EXPECT_EQ(cluster.at("gateway"), json::parse(R"(["198.51.100.1"])"));
-  EXPECT_EQ(cluster.at("probe_interval"), "150ms");
-  EXPECT_EQ(cluster.at("security"), "sealed");
-  EXPECT_EQ(cluster.at("key"), nullptr);
-  EXPECT_EQ(cluster.at("port"), 7873);
-  EXPECT_EQ(cluster.at("preempt"), false);
-  EXPECT_TRUE(ParseIp(cluster.at("group").get<std::string>())->v4().is_multicast());
-  EXPECT_EQ(cluster.at("address"),
-            json::parse(R"([{"address": "198.51.100.50/24", "alternatives": ["198.51.100.51/24"]}])"));
-  EXPECT_EQ(cluster.at("service"), json::parse(R"([
-    {"name": "web", "protocol": "tcp", "ports": "80", "affinity": "socket", "return": "direct", "mdns": null,
-     "txt": []},
-    {"name": "media", "protocol": "udp", "ports": "8000-8010", "affinity": "socket", "return": "direct", "mdns": null,
-     "txt": []}])"));
-  EXPECT_EQ(cluster.at("balance"), json::parse(R"({"rows": 65537, "heavy_hitter": 250, "drain_deadline": null})"));
-  EXPECT_EQ(
-      cluster.at("zone"),
-      json::parse(
-          R"([{"name": "home.example.", "file": "/etc/qure/home.zone", "serial": 7, "names": 1, "records": 2}])"));
-}
-
-TEST(ConfigJson, ShowsNoKey) {
-  Config config;
-  config.cluster.addresses = {{{*ParsePrefix("198.51.100.50/24")}}};
-  config.cluster.network.key.emplace().fill(0xa7);
-  const ordered_json all = ConfigJson(config);
-  EXPECT_TRUE(all.at("cluster").at("key").is_string());
-  EXPECT_EQ(all.dump().find("a7a7"), std::string::npos);
 }
 
 }  // namespace
