@@ -104,19 +104,23 @@ absl::StatusOr<NodeId> FindNode(std::string_view name_or_prefix, const Controlle
   return absl::InvalidArgumentError(Concat("\"", name_or_prefix, "\" is more than one node:", ids));
 }
 
-std::optional<absl::StatusOr<Command>> ReadCommand(const json& request, const ControllerStatus& status) {
-  const std::string* const command = TextIn(request, "command");
-  if (command == nullptr) return std::nullopt;
-  if (*command == "maintenance") return ReadMaintenance(request);
-  if (*command == "handover") return ReadHandover(request, status);
-  if (*command == "drain") return ReadDraining(request, status);
-  if (*command == "weight") return ReadWeight(request, status);
-  if (*command == "key") {
-    const std::string* const action = TextIn(request, "action");
-    if (action != nullptr && *action == "list") return std::nullopt;
-    return ReadKeyCommand(request);
+std::optional<absl::StatusOr<Command>> ReadCommand(RequestKind kind, const json& request,
+                                                   const ControllerStatus& status) {
+  switch (kind) {
+    case RequestKind::kMaintenance:
+      return ReadMaintenance(request);
+    case RequestKind::kHandover:
+      return ReadHandover(request, status);
+    case RequestKind::kDrain:
+      return ReadDraining(request, status);
+    case RequestKind::kWeight:
+      return ReadWeight(request, status);
+    case RequestKind::kKey:
+      if (TextIn(request, "action", "") == "list") return std::nullopt;
+      return ReadKeyCommand(request);
+    default:
+      return std::nullopt;
   }
-  return std::nullopt;
 }
 
 }  // namespace qure

@@ -7,16 +7,19 @@
 #include "absl/status/statusor.h"
 #include "control/core/command.h"
 #include "control/core/controller.h"
+#include "control/operator/request_kind.h"
 #include "nlohmann/json.hpp"
 
 namespace qure {
 
 // {"command": "maintenance", "on": true}
 // {"command": "handover"} or {"command": "handover", "node": NAME-OR-ID-PREFIX}
-// {"command": "drain", "on": true, "node": …, "deadline": SECONDS or null} – null: none; left out: as configured
+// {"command": "drain", "on": true, "node": …, "deadline": SECONDS or null}: null: none; left out: as configured
+// {"command": "weight", "node": …, "service": NAME, "weight": 3}: without a weight: as configured
 // {"command": "key", "action": "add", "id": 2, "key": HEX} or {…, "action": "use" | "remove", "id": 2}
-// Nothing if the request is none of these; InvalidArgument or NotFound if it is, but unsound.
-std::optional<absl::StatusOr<Command>> ReadCommand(const nlohmann::json& request, const ControllerStatus& status);
+// Nothing if a request of this kind changes nothing; InvalidArgument or NotFound if it does, but is invalid.
+std::optional<absl::StatusOr<Command>> ReadCommand(RequestKind kind, const nlohmann::json& request,
+                                                   const ControllerStatus& status);
 
 // The node of that name, or the only one whose id begins so.
 absl::StatusOr<NodeId> FindNode(std::string_view name_or_prefix, const ControllerStatus& status);

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +13,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "control/base/text.h"
@@ -22,6 +25,7 @@
 #include "control/qurectl/balance_tables.h"
 #include "control/qurectl/client.h"
 #include "control/qurectl/cluster_tables.h"
+#include "control/qurectl/command_table.h"
 #include "control/qurectl/dns_tables.h"
 #include "control/qurectl/plot.h"
 #include "control/qurectl/request.h"
@@ -38,53 +42,6 @@ constexpr size_t kPlotWidth = 72;
 constexpr int kHandoverPatienceMs = 3000;
 constexpr int kHandoverAskMs = 20;
 
-constexpr char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
-
-  status             who this node is, its role, which service addresses it holds
-  nodes              the cluster's nodes: roles, states, boots
-  term               who leads, under which term
-  history [--limit N] [--plot] [--svg FILE]
-                     what has happened; --plot, --svg: nodes online over time, by era
-  handover [NODE]    this node leads: hand over, to NODE (a name, or the beginning of an id) or the best
-  maintenance on|off on: this node hands over and does not lead until off
-  services           the services, who serves them and with what share
-  flows [--top [N]]  how many flows each node owns, as this node knows it; --top: the N (10) remote addresses with the
-                     most flows in this node's tables
-  explain SRC:PORT DST:PORT [tcp|udp]
-                     what would become of such a packet from the gateway, step by step
-  dns zones          the zones that are answered for
-  dns lookup NAME [TYPE]
-                     what this node answers to such a query (type A)
-  dns server         what was answered over TCP and beside the packet path
-  dns cache|upstreams|aliases
-                     what other servers said, how they are, and where the aliases lead
-  dns mdns           what is published by Multicast DNS
-  dns registration   the cluster's addresses at the main server: what is there, and what has failed
-  dns reload         the same as reload: zone files are read again too
-  drain [NODE] [--deadline SECONDS|none]
-                     give NODE (this one) no new flows; it keeps those that it has until they end, or until the
-                     deadline: then they are broken
-  undrain [NODE]     give it new flows again
-  weight NODE SERVICE W|default
-                     give NODE a share of SERVICE by weight W, 0 to 255
-  key list           the ids of the cluster's keys; no key is ever shown
-  key new            a fresh key, for the configuration or a file; needs no running qured
-  key add ID KEY     accept another key (64 hexadecimal digits, or a file that holds them)
-  key use ID         send under it, once all nodes have it
-  key remove ID      accept it no more, once all nodes use another
-  ports              the LAN and the host port, with their traffic
-  counters [--all]   what became of the frames; --all: also what never happened
-  config show        the configuration in force
-  config check FILE  whether FILE is valid; needs no running qured
-  reload             make qured read its configuration again
-  help               this text
-
-  --socket PATH      qured's control socket (default: $QURE_SOCKET or /run/qure/qured.sock)
-  --json             the answer as JSON
-
-Exit status: 0 fine, 1 refused or failed, 2 wrong usage or invalid configuration, 3 qured is not reachable.
-)";
-
 struct Arguments {
   std::string socket = NodeConfig{}.control_socket;
   bool json = false;
@@ -98,13 +55,15 @@ struct Arguments {
   std::optional<nlohmann::json> deadline;  // seconds; null: none
   std::vector<std::string_view> words;
 
-  bool HasMisplacedOption() const {
-    const std::string_view command = words[0];
-    const bool of_history = plot || !svg.empty() || limit;
-    return (all && command != "counters") || (top && command != "flows") || (of_history && command != "history") ||
-           (deadline && command != "drain");
-  }
+  std::vector<std::string_view> options;  // of single commands
 };
+
+// Whether each option that was given is one of this command.
+bool TakesItsOptions(const OperatorCommand& command, const Arguments& arguments) {
+  const std::vector<std::string_view> known = SyntaxOf(command.usage).options;
+  return std::ranges::all_of(arguments.options,
+                             [&](std::string_view option) { return std::ranges::find(known, option) != known.end(); });
+}
 
 std::optional<nlohmann::json> ParseDeadline(std::string_view text) {
   if (text == "none") return nlohmann::json(nullptr);
@@ -121,20 +80,26 @@ bool TakeOption(int option, Arguments* out) {
     case 'j':
       return out->json = true;
     case 'a':
+      out->options.push_back("--all");
       return out->all = true;
     case 'h':
       return out->help = true;
     case 'p':
+      out->options.push_back("--plot");
       return out->plot = true;
     case 'g':
+      out->options.push_back("--svg");
       out->svg = optarg;
       return !out->svg.empty();
     case 'd':
+      out->options.push_back("--deadline");
       out->deadline = ParseDeadline(optarg);
       return out->deadline.has_value();
     case 't':
+      out->options.push_back("--top");
       return out->top = true;
     case 'l':
+      out->options.push_back("--limit");
       out->limit = ParseUnsigned(optarg);
       return out->limit.has_value();
     default:
@@ -164,7 +129,6 @@ bool ParseArguments(int argc, char** argv, Arguments* out) {
     if (!TakeOption(option, out)) return false;
   }
   out->words.assign(argv + optind, argv + argc);
-  out->help = out->help || (out->words.size() == 1 && out->words[0] == "help");
   return out->help || !out->words.empty();
 }
 
@@ -193,29 +157,49 @@ int CheckConfig(const std::string& path) {
   return EXIT_SUCCESS;
 }
 
-std::string TextOf(const Arguments& arguments, std::string_view command, const nlohmann::ordered_json& answer) {
-  if (command == "status") return StatusText(answer);
-  if (command == "nodes") return NodesText(answer);
-  if (command == "term" || command == "handover") return LeadText(answer);
-  if (command == "history" && arguments.plot) return PlotText(ReadSeries(answer), kPlotWidth);
-  if (command == "history") return arguments.svg.empty() ? HistoryText(answer) : "";
-  if (command == "key") return KeysText(answer);
-  if (command == "maintenance")
-    return answer.at("maintenance").get<bool>() ? "this node does not lead\n" : "this node may lead\n";
-  if (command == "services") return ServicesText(answer);
-  if (command == "flows") return arguments.top ? TopText(answer.at("top")) : FlowsText(answer);
-  if (command == "explain") return ExplainText(answer);
-  if (command == "dns") return DnsText(answer);
-  if (command == "drain" || command == "weight") return answer.at("done").get<std::string>() + "\n";
-  if (command == "ports") return PortsText(answer);
-  if (command == "counters") return CountersText(answer, arguments.all);
-  if (command == "reload") return "reloaded " + answer.at("reloaded").get<std::string>() + "\n";
+std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann::ordered_json& answer) {
+  switch (kind) {
+    case RequestKind::kStatus:
+      return StatusText(answer);
+    case RequestKind::kNodes:
+      return NodesText(answer);
+    case RequestKind::kTerm:
+    case RequestKind::kHandover:
+      return LeadText(answer);
+    case RequestKind::kHistory:
+      if (arguments.plot) return PlotText(ReadSeries(answer), kPlotWidth);
+      return arguments.svg.empty() ? HistoryText(answer) : "";
+    case RequestKind::kKey:
+      return KeysText(answer);
+    case RequestKind::kMaintenance:
+      return answer.at("maintenance").get<bool>() ? "this node does not lead\n" : "this node may lead\n";
+    case RequestKind::kServices:
+      return ServicesText(answer);
+    case RequestKind::kFlows:
+      return arguments.top ? TopText(answer.at("top")) : FlowsText(answer);
+    case RequestKind::kExplain:
+      return ExplainText(answer);
+    case RequestKind::kDns:
+      return DnsText(answer);
+    case RequestKind::kDrain:
+    case RequestKind::kWeight:
+      return answer.at("done").get<std::string>() + "\n";
+    case RequestKind::kPorts:
+      return PortsText(answer);
+    case RequestKind::kCounters:
+      return CountersText(answer, arguments.all);
+    case RequestKind::kReload:
+      return "reloaded " + answer.at("reloaded").get<std::string>() + "\n";
+    case RequestKind::kConfig:
+      break;
+  }
   return answer.dump(2) + "\n";
 }
 
-// The answer; or, with what is wrong said, the exit status.
-std::optional<int> AskOrExplain(const Arguments& arguments, const nlohmann::json& request,
-                                nlohmann::ordered_json* out) {
+// The answer; or, after an error is printed, the exit status.
+std::optional<int> AskOrReport(const Arguments& arguments, RequestKind kind, nlohmann::json request,
+                               nlohmann::ordered_json* out) {
+  request["command"] = NameOf(kind);
   absl::StatusOr<nlohmann::ordered_json> answer = Ask(arguments.socket, request);
   if (!answer.ok()) {
     std::cerr << "qurectl: " << answer.status().message() << "\n";
@@ -227,8 +211,7 @@ std::optional<int> AskOrExplain(const Arguments& arguments, const nlohmann::json
   if (arguments.json) {
     std::cout << out->dump(2) << "\n";
   } else {
-    std::cerr << "qurectl: " << request.at("command").get<std::string>() << " refused:\n"
-              << error->get<std::string>() << "\n";
+    std::cerr << "qurectl: " << NameOf(kind) << " refused:\n" << error->get<std::string>() << "\n";
   }
   return kRefused;
 }
@@ -245,57 +228,64 @@ bool WriteSvg(const std::string& path, const nlohmann::ordered_json& history) {
 std::optional<int> AwaitHandover(const Arguments& arguments, const nlohmann::ordered_json& master,
                                  nlohmann::ordered_json* answer) {
   for (int waited = 0; waited < kHandoverPatienceMs; waited += kHandoverAskMs) {
-    if (const auto done = AskOrExplain(arguments, {{"command", "term"}}, answer)) return done;
+    if (const auto done = AskOrReport(arguments, RequestKind::kTerm, {}, answer)) return done;
     const nlohmann::ordered_json& leads = answer->at("master");
     if (!leads.is_null() && leads.at("node") != master.at("node")) return std::nullopt;
     poll(nullptr, 0, kHandoverAskMs);
   }
-  std::cerr << "qurectl: handover: nobody took over; qured's log says why\n";
+  std::cerr << "qurectl: handover: no node took over; the log of qured has the reason\n";
   return kRefused;
 }
 
-int AskAndShow(const Arguments& arguments, const nlohmann::json& request) {
-  const auto command = request.at("command").get<std::string>();
+int AskAndShow(const Arguments& arguments, RequestKind kind, const nlohmann::json& request) {
   nlohmann::ordered_json before;
   nlohmann::ordered_json answer;
-  if (command == "handover") {
-    if (const auto done = AskOrExplain(arguments, {{"command", "term"}}, &before)) return *done;
+  if (kind == RequestKind::kHandover) {
+    if (const auto done = AskOrReport(arguments, RequestKind::kTerm, {}, &before)) return *done;
   }
-  if (const auto done = AskOrExplain(arguments, request, &answer)) return *done;
-  if (command == "handover") {
+  if (const auto done = AskOrReport(arguments, kind, request, &answer)) return *done;
+  if (kind == RequestKind::kHandover) {
     if (const auto done = AwaitHandover(arguments, before.at("master"), &answer)) return *done;
   }
   if (!arguments.svg.empty() && !WriteSvg(arguments.svg, answer)) return kRefused;
-  std::cout << (arguments.json ? answer.dump(2) + "\n" : TextOf(arguments, command, answer));
+  std::cout << (arguments.json ? answer.dump(2) + "\n" : TextOf(arguments, kind, answer));
+  return EXIT_SUCCESS;
+}
+
+int DoLocally(LocalAction action, const nlohmann::json& members) {
+  switch (action) {
+    case LocalAction::kHelp:
+      std::cout << kUsage;
+      break;
+    case LocalAction::kCheckConfig:
+      return CheckConfig(members.at("file").get<std::string>());
+    case LocalAction::kNewKey:
+      std::cout << ClusterKeyText(DrawClusterKey()) << "\n";
+      break;
+  }
   return EXIT_SUCCESS;
 }
 
 int Main(int argc, char** argv) {
   Arguments arguments;
   if (!ParseArguments(argc, argv, &arguments) || !TakeTop(&arguments)) return UsageError();
-  if (arguments.help) {
-    std::cout << kUsage;
-    return EXIT_SUCCESS;
-  }
-  const std::vector<std::string_view>& words = arguments.words;
-  if (words.size() == 3 && words[0] == "config" && words[1] == "check") return CheckConfig(std::string(words[2]));
-  if (words.size() == 2 && words[0] == "key" && words[1] == "new") {
-    std::cout << ClusterKeyText(DrawClusterKey()) << "\n";
-    return EXIT_SUCCESS;
-  }
-  std::optional<absl::StatusOr<nlohmann::json>> request = RequestFor(words);
-  if (!request || arguments.HasMisplacedOption()) return UsageError();
+  if (arguments.help) return DoLocally(LocalAction::kHelp, {});
+  const OperatorCommand* const command = FindCommand(arguments.words);
+  if (command == nullptr || !TakesItsOptions(*command, arguments)) return UsageError();
+  std::optional<absl::StatusOr<nlohmann::json>> request = RequestFor(*command, arguments.words);
+  if (!request) return UsageError();
   if (!request->ok()) {
     std::cerr << "qurectl: " << request->status().message() << "\n";
     return kRefused;
   }
+  if (const auto* const local = std::get_if<LocalAction>(&command->action)) return DoLocally(*local, **request);
   if (arguments.limit) (**request)["limit"] = *arguments.limit;
   if (arguments.deadline) (**request)["deadline"] = *arguments.deadline;
   if (arguments.top) (**request)["top"] = arguments.top_count;
   try {
-    return AskAndShow(arguments, **request);
+    return AskAndShow(arguments, std::get<RequestKind>(command->action), **request);
   } catch (const nlohmann::json::exception& error) {
-    std::cerr << "qurectl: qured's answer is not understood; do their versions match? " << error.what() << "\n";
+    std::cerr << "qurectl: cannot read the answer of qured; do the versions match? " << error.what() << "\n";
     return kRefused;
   }
 }

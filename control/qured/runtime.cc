@@ -68,6 +68,12 @@ ordered_json Refusal(const absl::Status& status) {
   return {{"error", std::string(status.message())}};
 }
 
+ordered_json UnknownCommand(std::string_view command) {
+  std::string known;
+  for (const auto& [kind, name] : kRequestKinds) absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(name));
+  return {{"error", absl::StrCat("unknown command \"", std::string(command), "\"; known: ", known)}};
+}
+
 }  // namespace
 
 void BlockSignals() {
@@ -318,38 +324,44 @@ absl::Status Runtime::Replace(absl::StatusOr<Config> next) {
 }
 
 std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request& request) {
-  if (request.command == "explain") return AnswerExplain(request);
-  if (request.command == "reload") {
-    loader_.Load(request.ticket);
-    return std::nullopt;
+  const std::optional<RequestKind> kind = RequestKindOf(request.command);
+  if (!kind) return UnknownCommand(request.command);
+  switch (*kind) {
+    case RequestKind::kExplain:
+      return AnswerExplain(request);
+    case RequestKind::kReload:
+      loader_.Load(request.ticket);
+      return std::nullopt;
+    case RequestKind::kDns:
+      names_.Ask(request.ticket, request.body);
+      return std::nullopt;
+    case RequestKind::kStatus:
+      UpdateStatus(Now());
+      return StatusJson(Completed(status_.latest()));
+    case RequestKind::kNodes:
+      return NodesJson(controller_.status(Now()));
+    case RequestKind::kTerm:
+      return TermAnswer(controller_.status(Now()));
+    case RequestKind::kHistory:
+      return AnswerHistory(request.body);
+    case RequestKind::kServices:
+      return ServicesJson(controller_.status(Now()));
+    case RequestKind::kFlows:
+      return AnswerFlows(request.body);
+    case RequestKind::kPorts:
+      return PortsJson(parts_.dataplane->ports(), workers());
+    case RequestKind::kCounters:
+      return CountersJson(workers(), parts_.dataplane->mbufs_in_use());
+    case RequestKind::kConfig:
+      return ConfigJson(config_);
+    case RequestKind::kDrain:
+    case RequestKind::kHandover:
+    case RequestKind::kKey:
+    case RequestKind::kMaintenance:
+    case RequestKind::kWeight:
+      break;
   }
-  if (request.command == "dns") {
-    names_.Ask(request.ticket, request.body);
-    return std::nullopt;
-  }
-  return Answer(request.command, request.body);
-}
-
-ordered_json Runtime::Answer(std::string_view command, const json& request) {
-  const Dataplane& dataplane = *parts_.dataplane;
-  const MonoTime now = Now();
-  if (command == "status") {
-    UpdateStatus(now);
-    return StatusJson(Completed(status_.latest()));
-  }
-  if (command == "nodes") return NodesJson(controller_.status(now));
-  if (command == "term") return TermAnswer(controller_.status(now));
-  if (command == "history") return AnswerHistory(request);
-  if (command == "services") return ServicesJson(controller_.status(now));
-  if (command == "flows") return AnswerFlows(request);
-  if (command == "ports") return PortsJson(dataplane.ports(), workers());
-  if (command == "counters") return CountersJson(workers(), dataplane.mbufs_in_use());
-  if (command == "config") return ConfigJson(config_);
-  if (std::optional<ordered_json> answer = Obey(request)) return *std::move(answer);
-  if (command == "key") return KeysJson(controller_.status(now));
-  return {{"error", absl::StrCat("unknown command \"", std::string(command),
-                                 "\"; there are status, nodes, term, history, ports, counters, config, reload, "
-                                 "maintenance, handover, key, services, flows, drain, weight, explain, dns")}};
+  return Obey(*kind, request.body);
 }
 
 ordered_json Runtime::AnswerFlows(const json& request) {
@@ -390,9 +402,9 @@ ordered_json Runtime::AnswerHistory(const json& request) {
   return HistoryJson(controller_.history(), controller_.status(Now()), limit, WallMilliseconds());
 }
 
-std::optional<ordered_json> Runtime::Obey(const json& request) {
-  const std::optional<absl::StatusOr<Command>> command = ReadCommand(request, controller_.status(Now()));
-  if (!command) return std::nullopt;
+ordered_json Runtime::Obey(RequestKind kind, const json& request) {
+  const std::optional<absl::StatusOr<Command>> command = ReadCommand(kind, request, controller_.status(Now()));
+  if (!command) return KeysJson(controller_.status(Now()));  // the only one that may just ask
   if (!command->ok()) return Refusal(command->status());
   Actions actions;
   const absl::Status done = controller_.OnCommand(Now(), **command, &actions);

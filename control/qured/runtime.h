@@ -22,6 +22,7 @@
 #include "control/names/name_service.h"
 #include "control/operator/control_server.h"
 #include "control/operator/explain.h"
+#include "control/operator/request_kind.h"
 #include "control/operator/status.h"
 #include "control/qured/health_prober.h"
 #include "control/qured/stall_ledger.h"
@@ -91,13 +92,12 @@ class Runtime {
   void OnNames();
   void NotifyNames();
   std::optional<nlohmann::ordered_json> AnswerRequest(const ControlServer::Request& request);
-  nlohmann::ordered_json Answer(std::string_view command, const nlohmann::json& request);
   nlohmann::ordered_json AnswerFlows(const nlohmann::json& request);
   // Nothing if the answer has to wait for another node.
   std::optional<nlohmann::ordered_json> AnswerExplain(const ControlServer::Request& request);
   nlohmann::ordered_json AnswerHistory(const nlohmann::json& request);
   // Nothing if the request is no command to the core.
-  std::optional<nlohmann::ordered_json> Obey(const nlohmann::json& request);
+  nlohmann::ordered_json Obey(RequestKind kind, const nlohmann::json& request);
 
   void Execute(const Actions& actions);
   void Do(const SendFrame& action);

@@ -17,8 +17,13 @@ using Words = std::vector<std::string_view>;
 
 constexpr char kDigits[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
+std::optional<absl::StatusOr<json>> RequestOf(const Words& words) {
+  const OperatorCommand* const command = FindCommand(words);
+  return command == nullptr ? std::nullopt : RequestFor(*command, words);
+}
+
 json Request(const Words& words) {
-  const auto request = RequestFor(words);
+  const auto request = RequestOf(words);
   return request && request->ok() ? **request : json(nullptr);
 }
 
@@ -50,6 +55,8 @@ TEST(RequestFor, PutsWordsIntoRequests) {
       {{"key", "list"}, R"({"command": "key", "action": "list"})"},
       {{"key", "use", "2"}, R"({"command": "key", "action": "use", "id": 2})"},
       {{"key", "remove", "1"}, R"({"command": "key", "action": "remove", "id": 1})"},
+      {{"config", "check", "a.toml"}, R"({"file": "a.toml"})"},
+      {{"help"}, "{}"},
   };
   for (const auto& [words, request] : cases) EXPECT_EQ(Request(words), json::parse(request)) << request;
 }
@@ -62,6 +69,7 @@ TEST(RequestFor, RefusesWhatIsNoCommand) {
                                                {"config", "hide"},
                                                {"maintenance"},
                                                {"maintenance", "maybe"},
+                                               {"maintenance", "on", "off"},
                                                {"handover", "n2", "n3"},
                                                {"drain", "n2", "n3"},
                                                {"weight", "n2", "web"},
@@ -75,7 +83,7 @@ TEST(RequestFor, RefusesWhatIsNoCommand) {
                                                {"key", "use", "two"},
                                                {"key", "add", "2"},
                                                {"key", "drop", "2"}}) {
-    EXPECT_FALSE(RequestFor(words).has_value()) << testing::PrintToString(words);
+    EXPECT_FALSE(RequestOf(words).has_value()) << testing::PrintToString(words);
   }
 }
 
@@ -89,13 +97,13 @@ TEST(RequestFor, TakesAKeyAsItIsOrFromAFile) {
 }
 
 TEST(RequestFor, NamesAFileWithoutAKey) {
-  const auto missing = RequestFor({"key", "add", "2", "/nowhere/key"});
+  const auto missing = RequestOf({"key", "add", "2", "/nowhere/key"});
   ASSERT_TRUE(missing.has_value());
   EXPECT_THAT(std::string(missing->status().message()), HasSubstr("/nowhere/key: neither a key"));
 }
 
 TEST(RequestFor, DoesNotShowAKeyThatIsNearlyRight) {
-  const auto wrong = RequestFor({"key", "add", "2", std::string_view(kDigits).substr(1)});
+  const auto wrong = RequestOf({"key", "add", "2", std::string_view(kDigits).substr(1)});
   ASSERT_TRUE(wrong.has_value());
   EXPECT_THAT(std::string(wrong->status().message()), Not(HasSubstr("0102")));
 }

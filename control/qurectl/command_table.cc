@@ -1,0 +1,131 @@
+#include "control/qurectl/command_table.h"
+
+#include <algorithm>
+
+namespace qure {
+namespace {
+
+using Kind = CommandArgument::Kind;
+
+bool IsWord(std::string_view token) {
+  return std::ranges::all_of(token, [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+}  // namespace
+
+// Two spaces and the usage of a command, then what it does: in the same line, or in the next if the usage is long.
+const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
+
+  status             this node: role, term, master, deputy, lease, service addresses
+  nodes              the nodes of the cluster: role, state, boot count, era
+  term               which node leads, and under which term
+  history [--limit N] [--plot] [--svg FILE]
+                     what has happened; --plot, --svg: nodes online over time, by era
+  handover [NODE]    on the master: hand over to NODE (a name, or the beginning of an id), or to the best node
+  maintenance on|off on: this node hands over and does not lead until off
+  services           the services: their health here, and each node's weight and share
+  flows [--top [N]]  flows in this node's tables by owner; --top: the N (10) remote addresses with the most flows
+  explain SRC:PORT DST:PORT [tcp|udp]
+                     what would happen to such a packet from the gateway, step by step
+  dns zones          the zones that are answered
+  dns lookup NAME [TYPE]
+                     what this node answers to such a query (type A)
+  dns server         what was answered over TCP and beside the packet path
+  dns cache          lookups in the cache, by outcome
+  dns upstreams      the servers that are asked, and how they do
+  dns aliases        where records of type ALIAS lead
+  dns mdns           what is published by Multicast DNS
+  dns registration   what is registered at the main DNS server, and what has failed
+  dns reload         the same as reload: zone files are read again too
+  drain [NODE] [--deadline SECONDS|none]
+                     give NODE (this node) no new flows; it keeps those that it has until they end, or until the
+                     deadline: then they are broken
+  undrain [NODE]     give it new flows again
+  weight NODE SERVICE W|default
+                     give NODE a share of SERVICE by weight W, 0 to 255; default: as configured
+  key list           the ids of the cluster's keys; no key is ever shown
+  key new            print a fresh key, for the configuration or a file; needs no running qured
+  key add ID KEY     accept another key: 64 hexadecimal digits, or a file that contains them
+  key use ID         seal with it, once all nodes have it
+  key remove ID      accept it no more, once all nodes use another
+  ports              the LAN port and the host port, with their traffic
+  counters [--all]   what happened to the frames; --all: also reasons that never occurred
+  config show        the configuration in force, defaults included
+  config check FILE  whether FILE is valid; needs no running qured
+  reload             make qured read its configuration again
+  help               this text
+
+  --socket PATH      the control socket of qured (default: $QURE_SOCKET or /run/qure/qured.sock)
+  --json             the answer as JSON
+
+Exit status: 0 fine, 1 refused or failed, 2 wrong usage or invalid configuration, 3 qured is not reachable.
+)";
+
+std::span<const OperatorCommand> OperatorCommands() {
+  static const std::vector<OperatorCommand> kCommands = {
+      {"status", RequestKind::kStatus},
+      {"nodes", RequestKind::kNodes},
+      {"term", RequestKind::kTerm},
+      {"history [--limit N] [--plot] [--svg FILE]", RequestKind::kHistory},
+      {"handover [NODE]", RequestKind::kHandover, "", {{"node"}}},
+      {"maintenance on|off", RequestKind::kMaintenance, "", {{"on", Kind::kSwitch}}},
+      {"services", RequestKind::kServices},
+      {"flows [--top [N]]", RequestKind::kFlows},
+      {"explain SRC:PORT DST:PORT [tcp|udp]",
+       RequestKind::kExplain,
+       "",
+       {{"from"}, {"to"}, {"protocol", Kind::kText, "tcp"}}},
+      {"dns zones", RequestKind::kDns, R"("what": "zones")"},
+      {"dns lookup NAME [TYPE]", RequestKind::kDns, R"("what": "lookup")", {{"name"}, {"type", Kind::kText, "A"}}},
+      {"dns server", RequestKind::kDns, R"("what": "server")"},
+      {"dns cache", RequestKind::kDns, R"("what": "cache")"},
+      {"dns upstreams", RequestKind::kDns, R"("what": "upstreams")"},
+      {"dns aliases", RequestKind::kDns, R"("what": "aliases")"},
+      {"dns mdns", RequestKind::kDns, R"("what": "mdns")"},
+      {"dns registration", RequestKind::kDns, R"("what": "registration")"},
+      {"dns reload", RequestKind::kReload},
+      {"drain [NODE] [--deadline SECONDS|none]", RequestKind::kDrain, R"("on": true)", {{"node"}}},
+      {"undrain [NODE]", RequestKind::kDrain, R"("on": false)", {{"node"}}},
+      {"weight NODE SERVICE W|default", RequestKind::kWeight, "", {{"node"}, {"service"}, {"weight", Kind::kWeight}}},
+      {"key list", RequestKind::kKey, R"("action": "list")"},
+      {"key new", LocalAction::kNewKey},
+      {"key add ID KEY", RequestKind::kKey, R"("action": "add")", {{"id", Kind::kNumber}, {"key", Kind::kKey}}},
+      {"key use ID", RequestKind::kKey, R"("action": "use")", {{"id", Kind::kNumber}}},
+      {"key remove ID", RequestKind::kKey, R"("action": "remove")", {{"id", Kind::kNumber}}},
+      {"ports", RequestKind::kPorts},
+      {"counters [--all]", RequestKind::kCounters},
+      {"config show", RequestKind::kConfig},
+      {"config check FILE", LocalAction::kCheckConfig, "", {{"file"}}},
+      {"reload", RequestKind::kReload},
+      {"help", LocalAction::kHelp},
+  };
+  return kCommands;
+}
+
+CommandSyntax SyntaxOf(std::string_view usage) {
+  CommandSyntax syntax;
+  while (!usage.empty()) {
+    const std::string_view token = usage.substr(0, usage.find(' '));
+    usage.remove_prefix(std::min(token.size() + 1, usage.size()));
+    if (const size_t option = token.find("--"); option != token.npos) {
+      syntax.options.push_back(token.substr(option, token.find(']', option) - option));
+    } else if (!syntax.options.empty()) {
+      continue;  // the value of an option
+    } else if (IsWord(token)) {
+      syntax.words.push_back(token);
+    } else {
+      syntax.arguments.push_back(token);
+    }
+  }
+  return syntax;
+}
+
+const OperatorCommand* FindCommand(const std::vector<std::string_view>& line) {
+  for (const OperatorCommand& command : OperatorCommands()) {
+    const std::vector<std::string_view> words = SyntaxOf(command.usage).words;
+    if (line.size() >= words.size() && std::ranges::equal(words, std::span(line).first(words.size()))) return &command;
+  }
+  return nullptr;
+}
+
+}  // namespace qure
