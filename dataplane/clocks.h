@@ -1,4 +1,4 @@
-// The two clocks that a worker watches itself by.
+// The two clocks with which a worker notices its own pauses.
 #pragma once
 
 #include "dataplane/lease/lease_gate.h"

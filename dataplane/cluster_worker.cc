@@ -50,13 +50,13 @@ ClusterWorker::ClusterWorker(const ClusterOptions& options, LeaseGate* gate, Hea
 
 void ClusterWorker::Begin(MonoTime now, const Snapshot& snapshot) {
   snapshot_ = &snapshot;
-  awake_ = snapshot.heartbeater != nullptr && snapshot.heartbeater->role != HeartbeatRole::kSilent;
+  leased_ = snapshot.heartbeater != nullptr && snapshot.heartbeater->role != HeartbeatRole::kSilent;
   if (heartbeater_) heartbeater_->Use(now, snapshot.heartbeater);
 }
 
 bool ClusterWorker::Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf) {
   if (reason == Reason::cluster_heartbeat && heartbeater_) {
-    Hear(mbuf, parsed.transport);
+    Receive(mbuf, parsed.transport);
     return true;
   }
   rte_ring* const ring = reason == Reason::cluster_heartbeat ? options_.heartbeats : options_.messages;
@@ -65,39 +65,40 @@ bool ClusterWorker::Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf) {
 }
 
 // The time is read here, after the frame was received: the heartbeater's safety rests on it.
-void ClusterWorker::Hear(rte_mbuf* mbuf, uint16_t transport) {
+void ClusterWorker::Receive(rte_mbuf* mbuf, uint16_t transport) {
   heartbeater_->Receive(Now(), ClusterPayload(BytesOf(mbuf), transport));
   rte_pktmbuf_free(mbuf);
 }
 
-void ClusterWorker::HearOthers() {
+void ClusterWorker::ReceiveFromOthers() {
   if (options_.heartbeats == nullptr) return;
   std::array<void*, kBurst> mbufs;
   const unsigned count = rte_ring_dequeue_burst(options_.heartbeats, mbufs.data(), kBurst, nullptr);
   for (unsigned i = 0; i < count; ++i) {
     auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
-    Hear(mbuf, TransportOf(mbuf));
+    Receive(mbuf, TransportOf(mbuf));
   }
 }
 
 void ClusterWorker::RunHeartbeater(Duration stall) {
   if (!heartbeater_) return;
-  HearOthers();
-  if (!awake_) {
+  ReceiveFromOthers();
+  if (!leased_) {
     if (!std::exchange(reported_, true)) options_.heartbeater->Set(heartbeater_->counters(), heartbeater_->status());
     return;
   }
-  const bool drained = Drained();  // before the time is read: what comes in between is not overlooked
+  const bool emptied = QueuesEmptied();  // before the time is read: what comes in between is not overlooked
   const MonoTime now = Now();
-  heartbeater_->Round(now, snapshot_->heartbeater, stall, drained);
+  heartbeater_->Round(now, snapshot_->heartbeater, stall, emptied);
   reported_ = false;
   if (now < next_report_) return;
   next_report_ = now + kReportInterval;
   options_.heartbeater->Set(heartbeater_->counters(), heartbeater_->status());
 }
 
-// All that arrived at any worker before the heartbeater's deadline has been received, and heard.
-bool ClusterWorker::Drained() const {
+// All that arrived at any worker before the heartbeater's deadline has been received, and the heartbeats among it have
+// reached the heartbeater.
+bool ClusterWorker::QueuesEmptied() const {
   const int64_t deadline = heartbeater_->NextDeadline().ns;
   const auto received = [&](const WorkerProgress& worker) { return worker.received_before_ns.value() >= deadline; };
   if (!std::ranges::all_of(options_.workers, received)) return false;

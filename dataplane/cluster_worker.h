@@ -1,4 +1,4 @@
-// A worker's part in the cluster: datagrams go to the control thread, heartbeats to the heartbeater, which lives in
+// A worker's part in the cluster: datagrams go to the control thread, heartbeats to the heartbeater, which runs in
 // worker 0.
 #pragma once
 
@@ -29,7 +29,7 @@ struct ClusterOptions {
   rte_mempool* pool = nullptr;              // for what the heartbeater sends
   rte_ring* messages = nullptr;             // mbufs to the control thread
   rte_ring* heartbeats = nullptr;           // mbufs of the other workers to worker 0
-  HeartbeatReport* heartbeater = nullptr;   // what the heartbeater tells of itself; null in all workers but the first
+  HeartbeatReport* heartbeater = nullptr;   // the heartbeater's own numbers; null in all workers but the first
   std::span<const WorkerProgress> workers;  // of all of them
 };
 
@@ -48,14 +48,14 @@ class ClusterWorker {
   void RunHeartbeater(Duration stall);
   std::span<rte_mbuf*> TakeSent();
 
-  bool awake() const { return awake_; }  // part of a lease: sleep shortly
-  MonoTime deadline() const;             // the heartbeater's next
+  bool leased() const { return leased_; }  // has a part in a lease: may not sleep for long
+  MonoTime deadline() const;               // the heartbeater's next
 
  private:
-  void Hear(rte_mbuf* mbuf, uint16_t transport);
-  void HearOthers();
+  void Receive(rte_mbuf* mbuf, uint16_t transport);
+  void ReceiveFromOthers();
   void Send(const HeartbeatPlan& plan, ConstBytes datagram);
-  bool Drained() const;
+  bool QueuesEmptied() const;
 
   static constexpr size_t kMaxSent = 3 * kBurst;
 
@@ -63,8 +63,8 @@ class ClusterWorker {
   std::optional<Heartbeater> heartbeater_;
   const Snapshot* snapshot_ = nullptr;  // of this round
   Counter* const unsent_;
-  bool awake_ = false;
-  bool reported_ = true;  // what the heartbeater told last
+  bool leased_ = false;
+  bool reported_ = true;  // the heartbeater's numbers of late are in the report
   MonoTime next_report_;
   size_t sent_count_ = 0;
   std::array<rte_mbuf*, kMaxSent> sent_;

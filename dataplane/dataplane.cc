@@ -46,7 +46,7 @@ static_assert(std::is_trivially_copyable_v<Event> && sizeof(Event) % 4 == 0, "el
 // An mbuf with all that the pool keeps for it.
 constexpr unsigned kMbufBytes = RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(rte_mbuf) + 64;
 
-// Three quarters of the memory are for mbufs; rings, drivers and DPDK itself live in the rest.
+// Three quarters of the memory are for mbufs; rings, drivers and DPDK itself use the rest.
 constexpr unsigned MbufCount(unsigned memory_mib) {
   return memory_mib * 768 * 1024 / kMbufBytes;
 }
@@ -103,7 +103,7 @@ struct Dataplane::Impl {
   absl::Status Open(const DataplaneOptions& options);
   absl::Status OpenRings(unsigned worker_count);
   void MakeWorkers(const DataplaneOptions& options);
-  static void Drain(rte_ring* ring);
+  static void Empty(rte_ring* ring);
   static bool Ask(FlowLookup::State what, const FlowKey& key, FlowLookup* question);
 
   std::unique_ptr<rte_mempool, Free> pool;
@@ -176,7 +176,7 @@ absl::Status Dataplane::Impl::OpenRings(unsigned worker_count) {
 
 void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
   const unsigned count = plan.workers;
-  std::random_device random;  // nobody else knows the seeds of the flow tables
+  std::random_device random;  // the seeds of the flow tables must be unknown to others
   for (unsigned id = 0; id < count; ++id) {
     const WorkerOptions options = {.id = id,
                                    .lan_port = lan->id(),
@@ -202,7 +202,7 @@ void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
   }
 }
 
-void Dataplane::Impl::Drain(rte_ring* ring) {
+void Dataplane::Impl::Empty(rte_ring* ring) {
   void* mbuf = nullptr;
   while (ring != nullptr && rte_ring_dequeue(ring, &mbuf) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(mbuf));
 }
@@ -225,7 +225,7 @@ Dataplane::Impl::~Impl() {
   if (running) rte_eal_mp_wait_lcore();
   host.reset();
   lan.reset();
-  for (rte_ring* const ring : {control.get(), messages.get(), heartbeats.get()}) Drain(ring);
+  for (rte_ring* const ring : {control.get(), messages.get(), heartbeats.get()}) Empty(ring);
   if (event_fd >= 0) close(event_fd);
 }
 

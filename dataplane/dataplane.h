@@ -32,7 +32,7 @@ struct DataplaneOptions {
   std::vector<unsigned> cores;       // one per worker to pin it; empty: wherever the kernel likes
   bool huge_pages = true;            // false: ordinary memory (--no-huge)
   unsigned memory_mib = 128;         // of packet memory
-  std::string file_prefix = "qure";  // tells several processes apart (EAL --file-prefix)
+  std::string file_prefix = "qure";  // distinguishes several processes (EAL --file-prefix)
   std::string host_interface = "qure0";
   size_t flows = 262'144;  // room in each worker's flow table
   // The host port's MAC; zero for the LAN port's own.
@@ -74,9 +74,9 @@ class Dataplane {
   // Takes the cluster's datagrams that wait, but for heartbeats.
   std::vector<Datagram> TakeMessages();
 
-  // Takes what the workers have to tell of flows that this node owns by pinned flow.
+  // Takes the workers' reports of pinned flows that this node owns.
   std::vector<PinnedFlow> TakeFlowReports();
-  // Tells every worker of flows that others own by pinned flow; what finds no room in their rings is lost.
+  // Passes pinned flows that others own to every worker; what finds no room in their rings is lost.
   void LearnFlows(const std::vector<PinnedFlow>& flows);
 
   // What the workers' tables have for a flow; waits for their answer, some rounds at most.

@@ -23,7 +23,7 @@ absl::StatusOr<std::vector<std::string>> EnvironmentArguments(const DataplaneOpt
 absl::Status StartEnvironment(const DataplaneOptions& options);
 
 // A process that was killed holds its locks and devices until the kernel has taken it apart. Waits for `gone`, at most
-// three seconds; false if it never came true: then someone lives there.
+// three seconds; false if it never came true: then another process uses it.
 bool AwaitPredecessor(const std::function<bool()>& gone);
 
 // Lets the calling worker take the tap driver's signal.

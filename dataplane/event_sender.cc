@@ -12,7 +12,7 @@ namespace {
 // Events of one worker: a thousand a second, with a burst of a tenth of that.
 constexpr Duration kCost = Milliseconds(1);
 constexpr Duration kSaved = Milliseconds(100);
-constexpr Duration kRepeatedCost = Milliseconds(10);  // a hundred a second of each kind that anyone can cause at will
+constexpr Duration kRepeatedCost = Milliseconds(10);  // a hundred a second of each kind that anyone can cause
 
 // Events that wait for room in the ring: more than the control thread ever needs.
 constexpr size_t kMaxWaiting = 256;

@@ -47,7 +47,7 @@ class EventSender {
   const int event_fd_;
   Counter* const lost_;
   Budget budget_;
-  // Events that anyone on the LAN can cause at will have a budget for each kind.
+  // Anyone on the LAN can cause these events as often as they like, so each kind has a budget of its own.
   Budget wanted_budget_;
   Budget service_mac_budget_;
   Budget unanswered_budget_;

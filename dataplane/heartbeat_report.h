@@ -1,5 +1,5 @@
-// What the heartbeater tells of itself: copied now and then by its worker, read by anyone at any time. The numbers are
-// each right, but not all of one instant.
+// The heartbeater's own numbers: copied now and then by its worker, read by anyone at any time. The numbers are each
+// right, but not all of one instant.
 #pragma once
 
 #include <array>

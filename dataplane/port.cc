@@ -59,7 +59,7 @@ class InterfaceControl {
     Ethtool(&value);
   }
 
-  // How many queue pairs the af_xdp driver can use; one if the device does not tell.
+  // How many queue pairs the af_xdp driver can use; one if the device does not report it.
   uint32_t MaxQueues() {
     ethtool_channels channels = {};
     return GetChannels(&channels) ? std::max(channels.max_combined, 1U) : 1;
@@ -161,7 +161,7 @@ Device LanDevice(const PortSpec& spec, uint16_t queues) {
 const char* HintOf(PortKind kind) {
   switch (kind) {
     case PortKind::kPci:
-      return "is it bound to vfio-pci or uio_pci_generic? `dpdk-devbind.py --status` tells";
+      return "is it bound to vfio-pci or uio_pci_generic? `dpdk-devbind.py --status` shows it";
     case PortKind::kAfPacket:
       return "is the process root?";
     case PortKind::kAfXdp:

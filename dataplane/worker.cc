@@ -80,8 +80,8 @@ Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* ga
 
 void Worker::Run(const std::atomic<bool>& stop) {
   prctl(PR_SET_TIMERSLACK, 1'000);  // ns; the default of 50 µs would double the shortest nap
-  // Several nodes may share a core, and a heartbeat that comes late is a lease lost. Where it is not allowed it works
-  // without, only less evenly.
+  // Several nodes may share a core, and a heartbeat that comes late may lose a lease. Where the priority is not
+  // allowed, the worker runs without it, only less evenly.
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), -20);
   sleep_.WatchInterrupts();
   publisher_->Online(options_.id);
@@ -89,7 +89,7 @@ void Worker::Run(const std::atomic<bool>& stop) {
     if (RunOnce() > 0) {
       sleep_.Busy();
     } else {
-      sleep_.Idle(cluster_.deadline(), cluster_.awake());
+      sleep_.Idle(cluster_.deadline(), cluster_.leased());
     }
   }
   publisher_->Offline(options_.id);

@@ -55,7 +55,7 @@ class Worker {
   // snapshot must have been published, and the reader be online.
   size_t RunOnce();
 
-  // When a sleeper has to be awake for the heartbeater.
+  // When a sleeping worker has to wake for the heartbeater.
   MonoTime next_deadline() const { return cluster_.deadline(); }
 
  private:

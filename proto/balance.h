@@ -13,30 +13,32 @@
 
 namespace qure {
 
-// Rows of a Maglev lookup table; prime, as Maglev needs it (Eisenbud et al. 2016, §3.4).
+// Entries of a Maglev lookup table; prime, as Maglev needs it (Eisenbud et al. 2016, §3.4).
 inline constexpr uint32_t kLookupTableSize = 65'537;
 
-// Row to owner. Never empty: a service that nobody serves has no table.
+// Entry to owner. Never empty: a service that no node serves has no table.
 using LookupTable = std::vector<NodeSlot>;
 
-// Remote addresses that open so many flows that one node is not to serve them all: a university, a carrier's NAT.
+// Remote addresses that open so many flows that one node must not serve them all: a university, a carrier's NAT.
 // Sorted.
 using HeavyHitterSet = std::vector<RemoteAddress>;
 inline constexpr size_t kMaxHeavyHitters = 64;
 
 struct BalanceNode {
-  bool present = false;   // may be sent to
-  bool given_up = false;  // its flows are: its drain's deadline has passed. They go by the Maglev lookup table.
+  bool present = false;  // may be sent to
+  bool given_up =
+      false;  // its flows are given up: its drain's deadline has passed. They go by the Maglev lookup table.
   MacAddress hop0;
   MacAddress hop1;
 };
 
-using BalanceSeed = std::array<uint8_t, 16>;  // secret: who knows it can aim at one node
+using BalanceSeed = std::array<uint8_t, 16>;  // secret: a client that knows it can choose the node
 
-// What one epoch says.
+// The balance of one epoch.
 struct EpochTables {
   HeavyHitterSet heavy_hitters;
-  std::vector<std::shared_ptr<const LookupTable>> services;  // in parallel to ServiceMap::services; null: nobody's
+  std::vector<std::shared_ptr<const LookupTable>>
+      services;  // in parallel to ServiceMap::services; null: no node serves it
 };
 
 struct Balance {
@@ -47,12 +49,11 @@ struct Balance {
   NodeSlot master = kSelfSlot;  // where replies return; kSelfSlot: none other
   EpochTables current;
   EpochTables previous;
-  // Owners tell the master and the deputy of those of their flows that the current table does not give them, once in
-  // each of these rounds.
+  // Owners report their pinned flows to the master and the deputy, once in each of these rounds.
   uint8_t report_round = 0;
   bool ready = true;          // this node knows enough to decide where packets come to all
   bool settled = false;       // all nodes go by this epoch, and know each other's pinned flows to it
-  uint32_t heavy_hitter = 0;  // a remote address that opens so many flows within a while is told of; 0: none is
+  uint32_t heavy_hitter = 0;  // new flows in a window from which on a remote address is reported; 0: never
 
   bool IsPeer(const MacAddress& hop0) const {
     for (size_t i = 1; i < slots; ++i) {
@@ -62,7 +63,7 @@ struct Balance {
   }
 };
 
-// The row of a flow: the same on every node. `affinity` is not kAdaptive.
+// The entry of a flow: the same on every node. `affinity` is not kAdaptive.
 uint32_t LookupEntry(const BalanceSeed& seed, Affinity affinity, const FlowKey& key, uint32_t table_size);
 
 // What kAdaptive comes to for this remote address.

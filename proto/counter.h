@@ -16,7 +16,7 @@ class Counter {
   std::atomic<uint64_t> value_ = 0;
 };
 
-// A value with one writer. Whoever reads it sees what its writer did before.
+// A value with one writer. A reader sees what its writer did before.
 class Gauge {
  public:
   void Set(int64_t value) { value_.store(value, std::memory_order_release); }

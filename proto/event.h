@@ -1,4 +1,4 @@
-// What the workers tell the control thread: small fixed values through a ring, rate-limited at the source.
+// What the workers report to the control thread: small fixed values through a ring, rate-limited at the source.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,17 @@
 namespace qure {
 
 enum class EventKind : uint8_t {
-  kAddressUsed,     // ARP or ND from the LAN says that `mac` has the service address `ip`
+  kAddressUsed,     // ARP or ND from the LAN shows that `mac` has the service address `ip`
   kAddressProbed,   // `mac` probes for the service address `ip` (RFC 5227 §2.1.1, RFC 4862 §5.4.3)
   kAddressWanted,   // `mac` asks for the service address `ip`, which this node does not answer for
   kNeighbor,        // the gateway `ip` answered a solicitation, or announced itself, from `mac`
-  kServiceMacSeen,  // a frame sourced from our service MAC came from the LAN: someone else holds it
+  kServiceMacSeen,  // a frame sourced from our service MAC came from the LAN: another node holds it
   kGroupQuery,      // an IGMP or MLD query for the group `ip` (0: all groups); answer within `span`; `version` of it
   kHeavyHitter,     // the remote address `ip` opens flows: `many`, or enough to keep a heavy hitter
   kUnanswered,      // the remote address `ip` repeats a request that the node `slot` should have answered
   kStalled,         // a worker's loop stood still for `span`; `stalls` is LeaseGate::stalls() with this one
 
-  // The heartbeater's. `term` is the plan's, except where said.
+  // The heartbeater's. `term` is the plan's, unless noted.
   kDeputyReady,     // master, offering: the peer acknowledges and is ready
   kLeaseLost,       // master: 3/4 D without acknowledgement, the gate has shut
   kLeaseRenewed,    // master: an acknowledgement came after kLeaseLost; the gate is open again
@@ -42,7 +42,7 @@ struct Event {
   IpAddress ip;
   Duration span;
   uint64_t stalls = 0;
-  MonoTime at;  // kMasterSilent: when it was found; `span` is D. Heard much later, another may lead by then
+  MonoTime at;  // kMasterSilent: when it was found; `span` is D. A report that comes late may be about a past master
   Term term;
 };
 

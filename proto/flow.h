@@ -43,7 +43,7 @@ struct FlowKey {
 static_assert(sizeof(FlowKey) == 24);
 
 // The key of a fragmented datagram, from that of any packet between the same addresses: source, destination, protocol
-// and identification tell it (RFC 791 §3.2, RFC 8200 §4.5).
+// and identification identify it (RFC 791 §3.2, RFC 8200 §4.5).
 constexpr FlowKey FragmentKey(const FlowKey& socket, uint32_t id) {
   FlowKey key = socket;
   key.remote_port = Be16(static_cast<uint16_t>(id >> 16));
@@ -99,9 +99,9 @@ struct FlowEntry {
   FlowKey key;
   NodeSlot owner = kSelfSlot;
   FlowState state = FlowState::kFree;
-  bool pinned = false;  // its owner told us so: not what the Maglev lookup table says
-  uint8_t told = 0;     // the round of reports in which this node, its owner, told the master of it
-  FlowTime seen;        // its last frame
+  bool pinned = false;   // its owner reported it: the Maglev lookup table names another node
+  uint8_t reported = 0;  // the round of reports in which this node, its owner, reported it to the master
+  FlowTime seen;         // its last frame
 };
 static_assert(sizeof(FlowEntry) == 32);
 

@@ -5,7 +5,7 @@
 
 namespace qure {
 
-// The mixer of wyhash (Wang Yi): both halves of the product depend on all bits of both factors. Nobody outside can
+// The mixer of wyhash (Wang Yi): both halves of the product depend on all bits of both factors. An outsider cannot
 // choose inputs that meet if a secret is in one of them.
 constexpr uint64_t FoldedMultiply(uint64_t a, uint64_t b) {
   __extension__ using Wide = unsigned __int128;

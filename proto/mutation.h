@@ -11,7 +11,7 @@ enum class Mutation : uint8_t {
 
   // Gate and heartbeater.
   kIgnoreStall,       // a worker that stood still goes on as if nothing had happened
-  kDoNotGate,         // an opened gate lets everything through, whatever the lease says
+  kDoNotGate,         // an opened gate lets everything through, even without a lease
   kLeaseFromAckTime,  // the lease runs from the arrival of the acknowledgement, not from the sending of the heartbeat
   kDeputyIgnoresOwnStall,  // a deputy takes its own pause for the master's silence
   kDeputyDoesNotDrain,     // a deputy acts on silence while heartbeats may wait in its receive queue
@@ -31,7 +31,7 @@ enum class Mutation : uint8_t {
   kShareUnready,         // a node gets flows before it knows who had them
   kChangeDoesNotWait,    // an epoch is taken to have settled at once
   kTakeNewFlowsEarly,    // delivery by multicast: new flows go by an epoch that others may not have yet
-  kTellMasterOnly,       // delivery by multicast: pinned flows are told to master and deputy alone
+  kTellMasterOnly,       // delivery by multicast: pinned flows are reported to master and deputy alone
   kHandOverUninformed,   // the mastership goes to a node that does not know of all pinned flows yet
   kReportNoPinnedFlows,  // owners keep to themselves what they serve though the table names another
 };

@@ -1,5 +1,5 @@
-// Every outcome a frame can have. The name of a reason is its metric label, the word `qurectl counters` prints and the
-// word the documents use; there is no other place where a frame's fate is named.
+// Every outcome a frame can have. The name of a reason is its metric label, the name that `qurectl counters` prints and
+// that the documents use. No other place names what becomes of a frame.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ enum class Verdict : uint8_t {
   kHost,     // to the node's kernel through the host port
   kLan,      // to the LAN, sourced from a node MAC or passed on as the kernel made it
   kAnswer,   // back to the LAN from the service MAC: only through the lease gate
-  kControl,  // what nodes of the cluster say to each other: to the control thread or the heartbeater
+  kControl,  // messages between nodes of the cluster: to the control thread or the heartbeater
 };
 
 // name, verdict, meaning (help text of the metric and of `qurectl counters`)
@@ -40,7 +40,7 @@ enum class Verdict : uint8_t {
   X(return_service, kAnswer, "reply of a flow's owner sent to the gateway from the service MAC")                       \
   X(control_announce, kAnswer, "announcement or verification made by the control thread")                              \
   /* To the kernel. */                                                                                                 \
-  X(dns_forwarded, kHost, "DNS query for another server's name: this node asks that one")                              \
+  X(dns_forwarded, kHost, "DNS query for another server's name: this node queries that server")                        \
   X(host_service, kHost, "packet to a held service address handed to the kernel")                                      \
   X(host_fragment, kHost, "later fragment whose first one was not sent to another node, handed to the kernel")         \
   X(host_owner, kHost, "packet of a flow that a peer sent to this node as its owner, handed to the kernel")            \
@@ -55,8 +55,9 @@ enum class Verdict : uint8_t {
   X(lan_arp_anonymous, kLan, "ARP request of the kernel naming a service address as sender, sent without a sender")    \
   X(lan_nd_anonymous, kLan, "neighbor solicitation of the kernel sourced from a service address, sent link-local")     \
   X(forward_flow, kLan, "packet of a known flow sent to its owner")                                                    \
-  X(forward_new, kLan, "first packet of a flow sent to the owner that the table of shares names")                      \
-  X(forward_table, kLan, "packet of a flow that is not in the flow table sent to the owner by the table of shares")    \
+  X(forward_new, kLan, "first packet of a flow sent to the owner that the Maglev lookup table names")                  \
+  X(forward_table, kLan,                                                                                               \
+    "packet of a flow that is not in the flow table sent to the owner by the Maglev lookup table")                     \
   X(forward_second_chance, kLan, "packet of a flow unknown here sent on to the owner of the previous balance epoch")   \
   X(forward_error, kLan, "ICMP error sent to the owner of the flow that it quotes")                                    \
   X(forward_fragment, kLan, "later fragment sent to where the first one went")                                         \
@@ -65,17 +66,17 @@ enum class Verdict : uint8_t {
   X(return_to_master, kLan, "reply of the kernel sent to the master, for the gateway to get it from the service MAC")  \
   X(control_frame, kLan, "frame of the control thread sourced from the node MAC")                                      \
   X(heartbeat_sent, kLan, "heartbeat or its acknowledgement sent by the heartbeater")                                  \
-  X(drain_answer, kLan, "ping or DNS query answered from the node MAC while the address is handed over")               \
+  X(handover_answer, kLan, "ping or DNS query answered from the node MAC while the address is handed over")            \
   /* Dropped: link layer. */                                                                                           \
   X(ethernet_truncated, kDrop, "shorter than an Ethernet header and its VLAN tag")                                     \
   X(ethernet_source, kDrop, "source MAC is a group address or zero")                                                   \
   X(own_frame, kDrop, "frame sourced from one of this node's MACs came back: a loop, or the kernel's own copy")        \
   X(vlan_foreign, kDrop, "tagged for another VLAN, tagged twice, or untagged where a VLAN is configured")              \
   X(other_mac, kDrop, "unicast frame to a MAC that is not ours")                                                       \
-  X(kernel_owned, kDrop, "shared mode: the kernel has received this frame by itself")                                  \
+  X(kernel_owned, kDrop, "shared mode: the kernel has its own copy of this frame")                                     \
   X(not_service_address, kDrop, "to the service MAC, but not to a service address")                                    \
   X(not_serving, kDrop, "to a service address that this node does not hold now")                                       \
-  X(other_owner, kDrop, "to all nodes, and another one's share: that one takes it")                                    \
+  X(other_owner, kDrop, "to all nodes, and of a flow that another node owns: that one takes it")                       \
   X(return_unwanted, kDrop, "reply of a peer for the gateway, while this node is not the master or knows no gateway")  \
   X(service_port_closed, kDrop, "to a port without a service while default = \"drop\"")                                \
   /* Dropped: ARP and ND. */                                                                                           \
@@ -85,8 +86,8 @@ enum class Verdict : uint8_t {
   X(arp_noted, kDrop, "ARP reply, announcement or probe about a service address or the gateway, noted by the control") \
   X(nd_malformed, kDrop, "neighbor discovery that RFC 4861 section 7.1 says to discard")                               \
   X(nd_noted, kDrop, "neighbor advertisement or probe about a service address or the gateway, noted by the control")   \
-  X(host_arp_blocked, kDrop, "ARP of the kernel that speaks for a service address")                                    \
-  X(host_nd_blocked, kDrop, "neighbor discovery of the kernel that speaks for a service address")                      \
+  X(host_arp_blocked, kDrop, "ARP of the kernel that would claim a service address")                                   \
+  X(host_nd_blocked, kDrop, "neighbor discovery of the kernel that would claim a service address")                     \
   X(host_source_mac, kDrop, "frame of the kernel sourced from a service MAC")                                          \
   /* Dropped: IP. */                                                                                                   \
   X(ip4_truncated, kDrop, "shorter than an IPv4 header")                                                               \
@@ -114,7 +115,7 @@ enum class Verdict : uint8_t {
   X(dns_limited, kDrop, "DNS answer beyond the rate limit")                                                            \
   /* Dropped: resources and the lease. */                                                                              \
   X(gate_shut, kDrop, "answer withheld: this node has no lease on the service addresses")                              \
-  X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heartbeater takes in")         \
+  X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heartbeater has room for")     \
   X(no_room, kDrop, "frame too large, scattered, or without room for the answer")                                      \
   X(lan_full, kDrop, "LAN port did not take the frame")                                                                \
   X(host_full, kDrop, "host port did not take the frame")

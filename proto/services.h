@@ -12,7 +12,7 @@
 namespace qure {
 
 enum class Affinity : uint8_t {
-  kSocket,    // each flow by itself: by remote address and port
+  kSocket,    // each flow on its own: by remote address and port
   kAddress,   // all flows of a remote address, over all ports of the service
   kAdaptive,  // kAddress, but kSocket for new flows of a remote address that is a heavy hitter
 };
@@ -30,7 +30,7 @@ struct Service {
   uint8_t local_address = 0;  // ServiceAddress::id that it is served at; 0: all
   Affinity affinity = Affinity::kSocket;
   bool return_by_master = false;
-  bool multicast = false;  // every node gets every packet, and takes what its share is
+  bool multicast = false;  // every node gets every packet, and takes those of its own flows
 
   bool IsAt(uint8_t wanted_protocol, uint16_t port, uint8_t address) const {
     return (local_address == 0 || local_address == address) && protocol == wanted_protocol && port >= first_port &&

@@ -44,7 +44,7 @@ struct Snapshot {
   std::vector<IpAddress> gateways;
 
   std::shared_ptr<const ServiceMap> services;  // null: none
-  std::shared_ptr<const Balance> balance;      // null: this node serves all by itself
+  std::shared_ptr<const Balance> balance;      // null: this node serves all alone
   // The cluster's frames: UDP to this port and the group, the broadcast address or `node_address`. Port 0: none.
   uint16_t cluster_port = 0;
   Ipv4Address cluster_group;
@@ -53,7 +53,7 @@ struct Snapshot {
 
   // The address is being handed over: ping and DNS are answered from the node MAC, which needs no lease; ARP and ND not
   // at all. So no frame is lost while the switch still leads here.
-  bool draining = false;
+  bool handing_over = false;
 
   // The gateway's MAC per family, for what goes back to it by way of the master; zero: not known yet.
   MacAddress gateway_mac_v4;

@@ -264,7 +264,7 @@ void Controller::Publish(MonoTime now, Actions* out) {
                          .id = IdOf(address),
                          .to_all = status.to_all});
   }
-  snapshot->draining = !draining_.empty();
+  snapshot->handing_over = !draining_.empty();
   snapshot->gateways = config_.gateways;
   if (transport_.enabled()) {
     snapshot->cluster_port = config_.network.port;

@@ -55,14 +55,14 @@ void Heartbeater::Use(MonoTime now, const std::shared_ptr<const HeartbeatPlan>& 
   }
 }
 
-void Heartbeater::Round(MonoTime now, const std::shared_ptr<const HeartbeatPlan>& plan, Duration stall, bool drained) {
+void Heartbeater::Round(MonoTime now, const std::shared_ptr<const HeartbeatPlan>& plan, Duration stall, bool emptied) {
   Use(now, plan);
   const Duration gap = std::max(stall, last_round_ == kNever ? Duration{} : now - last_round_);
   last_round_ = now;
   if (plan_ == nullptr || plan_->role == HeartbeatRole::kSilent) return;
   if (gap > plan_->max_lease / 2) jitter_.Interrupted();
-  if (plan_->role == HeartbeatRole::kFollow) return WatchMaster(now, gap, drained);
-  // What waits in the queue is heard before silence is complained of.
+  if (plan_->role == HeartbeatRole::kFollow) return WatchMaster(now, gap, emptied);
+  // What waits in the queue is received before silence is reported.
   if (stall > Duration{}) window_start_ = now;
   if (now >= next_heartbeat_) SendRequest(now);
   if (plan_->role == HeartbeatRole::kLead) WatchLease(now);
@@ -111,7 +111,7 @@ ReplayWindow* Heartbeater::WindowOf(const BootId& boot) {
 void Heartbeater::OnOtherTerm(MonoTime now, const Heartbeat& heartbeat) {
   const bool master_went_on = plan_->role == HeartbeatRole::kFollow && heartbeat.kind == HeartbeatKind::kRequest &&
                               heartbeat.term > plan_->term;
-  if (master_went_on) {  // it lives, and holds nothing under the term that we watch
+  if (master_went_on) {  // it is alive, and holds nothing under the term that we watch
     bound_ = false;
     newest_ = std::max(newest_, heartbeat.sequence);
   }
@@ -121,7 +121,7 @@ void Heartbeater::OnOtherTerm(MonoTime now, const Heartbeat& heartbeat) {
 }
 
 void Heartbeater::NoteArrival(MonoTime now) {
-  // After a pause of our own the gap says nothing about the network.
+  // After a pause of our own the gap is not the network's.
   if (last_round_ != kNever && now - last_round_ > plan_->max_lease / 2) jitter_.Interrupted();
   jitter_.OnArrival(now);
 }
@@ -142,7 +142,7 @@ void Heartbeater::SendHeartbeat(const Heartbeat& heartbeat) {
   send_(*plan_, sealed);
 }
 
-void Heartbeater::Tell(EventKind kind) {
+void Heartbeater::Report(EventKind kind) {
   emit_({.kind = kind, .mac = plan_->peer.mac, .term = plan_->term});
 }
 
@@ -152,14 +152,14 @@ MonoTime Heartbeater::NextDeadline() const {
     case HeartbeatRole::kSilent:
       return kNever;
     case HeartbeatRole::kFollow:
-      if (!bound_ || told_silent_) return kNever;
-      return told_suspect_ ? SilentAt() : expiry_ - kVetoLead;
+      if (!bound_ || reported_silent_) return kNever;
+      return reported_suspect_ ? SilentAt() : expiry_ - kVetoLead;
     case HeartbeatRole::kOffer:
       return next_heartbeat_;
     case HeartbeatRole::kLead:
       break;
   }
-  const MonoTime watch = !told_lost_ ? LostAt() : !told_lapsed_ ? LapsedAt() : kNever;
+  const MonoTime watch = !reported_lost_ ? LostAt() : !reported_lapsed_ ? LapsedAt() : kNever;
   return std::min(next_heartbeat_, watch);
 }
 
@@ -187,16 +187,16 @@ void Heartbeater::BeginLead(MonoTime now, bool same_peer) {
   next_heartbeat_ = now;
   first_of_plan_ = sequence_ + 1;
   window_start_ = now;
-  told_lost_ = told_lapsed_ = told_ready_ = false;
+  reported_lost_ = reported_lapsed_ = reported_ready_ = false;
 }
 
 bool Heartbeater::Bound() const {
   return bound_to_ == BondOf(*plan_) && gate_->Leased(plan_->opening);
 }
 
-// The gate goes under lease before the first binding heartbeat leaves: whoever may act on our silence does so later
-// than this lease ends. It is refused while the gate is shut, opened anew, or bound to another deputy; then no binding
-// heartbeat may leave either.
+// The gate goes under lease before the first binding heartbeat leaves: a deputy that may act on our silence does so
+// later than this lease ends. It is refused while the gate is shut, opened anew, or bound to another deputy; then no
+// binding heartbeat may leave either.
 bool Heartbeater::TryBind(MonoTime now) {
   const Bond bond = BondOf(*plan_);
   if (bond == bound_to_) return gate_->Leased(plan_->opening);
@@ -208,7 +208,7 @@ bool Heartbeater::TryBind(MonoTime now) {
   window_start_ = now;
   lease_until_ = now + LeaseOf(lease_);
   deputy_until_ = now + lease_;
-  told_lost_ = told_lapsed_ = false;
+  reported_lost_ = reported_lapsed_ = false;
   return true;
 }
 
@@ -240,9 +240,9 @@ HeartbeatReject Heartbeater::OnAck(MonoTime now, const Heartbeat& ack) {
   lease_ = std::clamp(std::max(ack.wanted_lease, jitter_.Wanted(*plan_)), plan_->min_lease, plan_->max_lease);
   if (plan_->role == HeartbeatRole::kLead) {
     Renew(now, ack);
-  } else if (ack.ready && !told_ready_) {
-    told_ready_ = true;
-    Tell(EventKind::kDeputyReady);
+  } else if (ack.ready && !reported_ready_) {
+    reported_ready_ = true;
+    Report(EventKind::kDeputyReady);
   }
   return HeartbeatReject::kNone;
 }
@@ -256,28 +256,28 @@ void Heartbeater::Renew(MonoTime now, const Heartbeat& ack) {
   lease_until_ = std::max(lease_until_, until);
   deputy_until_ = std::max(deputy_until_, from + lease);
   window_start_ = std::max(window_start_, ack.sent_at);
-  if (!told_lost_ || !gate_->MayTransmit(now)) return;
-  told_lost_ = told_lapsed_ = false;
-  Tell(EventKind::kLeaseRenewed);
+  if (!reported_lost_ || !gate_->MayTransmit(now)) return;
+  reported_lost_ = reported_lapsed_ = false;
+  Report(EventKind::kLeaseRenewed);
 }
 
 MonoTime Heartbeater::LostAt() const {
   return std::max(lease_until_, window_start_ + LeaseOf(lease_));
 }
 
-// By then a deputy that heard the last acknowledged heartbeat has acted, and 3/4 D was left for us to hear of it.
+// By then a deputy that received the last acknowledged heartbeat has acted, and its messages had 3/4 D to reach us.
 MonoTime Heartbeater::LapsedAt() const {
   return std::max(window_start_ + lease_, deputy_until_) + LeaseOf(lease_);
 }
 
 void Heartbeater::WatchLease(MonoTime now) {
-  if (!told_lost_ && now >= LostAt()) {
-    told_lost_ = true;
-    Tell(EventKind::kLeaseLost);
+  if (!reported_lost_ && now >= LostAt()) {
+    reported_lost_ = true;
+    Report(EventKind::kLeaseLost);
   }
-  if (told_lost_ && !told_lapsed_ && now >= LapsedAt()) {
-    told_lapsed_ = true;
-    Tell(EventKind::kLeaseLapsed);
+  if (reported_lost_ && !reported_lapsed_ && now >= LapsedAt()) {
+    reported_lapsed_ = true;
+    Report(EventKind::kLeaseLapsed);
   }
 }
 
@@ -291,10 +291,10 @@ void Heartbeater::BeginFollow(MonoTime now) {
     newest_ = 0;
     control_liveness_ = 0;
   }
-  // Seen from a plan under which nothing was heard, silence means nothing: only a new heartbeat binds again.
+  // Silence means nothing under a plan under which no heartbeat came: only a new one binds again.
   bound_ = false;
   control_seen_ = now;
-  told_suspect_ = told_silent_ = false;
+  reported_suspect_ = reported_silent_ = false;
 }
 
 // Acknowledging and waiting are one: whatever is acknowledged has moved `expiry_` to D from now, and whatever must not
@@ -315,7 +315,7 @@ HeartbeatReject Heartbeater::OnRequest(MonoTime now, const Heartbeat& heartbeat)
     bound_lease_ = heartbeat.lease;
     expiry_ = Mutated(Mutation::kExpiryMovesBack) ? until : std::max(expiry_, until);
   }
-  if (std::exchange(told_suspect_, false)) Tell(EventKind::kMasterBack);
+  if (std::exchange(reported_suspect_, false)) Report(EventKind::kMasterBack);
   SendHeartbeat({.kind = HeartbeatKind::kAck,
                  .ready = plan_->ready,
                  .to = plan_->peer.boot,
@@ -340,18 +340,18 @@ MonoTime Heartbeater::SilentAt() const {
   return std::max(expiry_, suspected_at_ + kVetoLead);
 }
 
-void Heartbeater::WatchMaster(MonoTime now, Duration gap, bool drained) {
-  if (!bound_ || told_silent_) return;
+void Heartbeater::WatchMaster(MonoTime now, Duration gap, bool emptied) {
+  if (!bound_ || reported_silent_) return;
   if (gap > bound_lease_ / 3 && !Mutated(Mutation::kDeputyIgnoresOwnStall)) {
     expiry_ = std::max(expiry_, now + bound_lease_);
   }
-  if (!told_suspect_ && now >= expiry_ - kVetoLead) {
-    told_suspect_ = true;
+  if (!reported_suspect_ && now >= expiry_ - kVetoLead) {
+    reported_suspect_ = true;
     suspected_at_ = now;
-    Tell(EventKind::kMasterSuspect);
+    Report(EventKind::kMasterSuspect);
   }
-  if (!told_suspect_ || now < SilentAt() || !(drained || Mutated(Mutation::kDeputyDoesNotDrain))) return;
-  told_silent_ = true;
+  if (!reported_suspect_ || now < SilentAt() || !(emptied || Mutated(Mutation::kDeputyDoesNotDrain))) return;
+  reported_silent_ = true;
   given_up_ = watched_;
   emit_(
       {.kind = EventKind::kMasterSilent, .mac = plan_->peer.mac, .span = bound_lease_, .at = now, .term = plan_->term});

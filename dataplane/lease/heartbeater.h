@@ -45,7 +45,7 @@ class JitterWatch {
   void OnGap(MonoTime now, Duration gap);
 
   bool started_ = false;   // last_ is an arrival
-  bool measured_ = false;  // a whole window lies behind
+  bool measured_ = false;  // a whole window is complete
   MonoTime last_;
   MonoTime window_start_ = kNever;
   Duration longest_now_;     // of the window under way
@@ -90,11 +90,11 @@ class Heartbeater {
   HeartbeatReject Receive(MonoTime now, ConstBytes datagram);
 
   // Once in each round of the worker, after all that had arrived was received. `plan` is the snapshot's (null: silent);
-  // a new pointer is a new plan. `stall`: what StallGuard::Round found in this round. `drained`: the receive queue was
+  // a new pointer is a new plan. `stall`: what StallGuard::Round found in this round. `emptied`: the receive queue was
   // found empty, so silence is silence.
   //
   // `now` was read before this call: heartbeats carry it as their send time.
-  void Round(MonoTime now, const std::shared_ptr<const HeartbeatPlan>& plan, Duration stall, bool drained);
+  void Round(MonoTime now, const std::shared_ptr<const HeartbeatPlan>& plan, Duration stall, bool emptied);
 
   // When Round has something to do next: a sleeping worker wakes for it. One that has passed is done as soon as the
   // receive queue is found empty of what came before it.
@@ -104,7 +104,7 @@ class Heartbeater {
   HeartbeatStatus status() const;
 
  private:
-  // The counters already seen of one boot. Kept after its plan has gone: what was heard once stays heard.
+  // The counters already seen of one boot. Kept after its plan has gone, so that nothing is accepted twice.
   struct SeenBoot {
     BootId boot{};
     ReplayWindow window;
@@ -126,7 +126,7 @@ class Heartbeater {
   void OnOtherTerm(MonoTime now, const Heartbeat& heartbeat);
   void NoteArrival(MonoTime now);
   void SendHeartbeat(const Heartbeat& heartbeat);
-  void Tell(EventKind kind);
+  void Report(EventKind kind);
 
   void BeginLead(MonoTime now, bool same_peer);
   bool Bound() const;
@@ -141,7 +141,7 @@ class Heartbeater {
   void BeginFollow(MonoTime now);
   HeartbeatReject OnRequest(MonoTime now, const Heartbeat& heartbeat);
   bool MasterControlLives(MonoTime now, uint64_t liveness);
-  void WatchMaster(MonoTime now, Duration gap, bool drained);
+  void WatchMaster(MonoTime now, Duration gap, bool emptied);
   MonoTime SilentAt() const;
 
   LeaseGate* const gate_;
@@ -165,26 +165,26 @@ class Heartbeater {
   Bond bound_to_;               // the gate is bound for this one
   uint64_t first_of_plan_ = 0;  // acknowledgements of earlier heartbeats are of another plan: offers, another deputy
   uint64_t stalls_at_heartbeat_ = 0;  // stalls known when the newest heartbeats were sent …
-  uint64_t first_after_stall_ = 0;    // … from this sequence on: earlier ones say nothing about these stalls
+  uint64_t first_after_stall_ = 0;    // … from this sequence on: earlier ones prove nothing about these stalls
   MonoTime lease_until_;              // latest of all acknowledged send times + 3/4 D
   MonoTime deputy_until_;             // latest of all acknowledged send times + D
   MonoTime window_start_;             // silence counts from here: newest acknowledged send time, binding or own stall
-  bool told_lost_ = false;
-  bool told_lapsed_ = false;
-  bool told_ready_ = false;
+  bool reported_lost_ = false;
+  bool reported_lapsed_ = false;
+  bool reported_ready_ = false;
   Duration round_trip_;
 
   // Deputy.
   Term watched_;                  // whose heartbeats the following is about; survives other plans
-  std::optional<Term> given_up_;  // kMasterSilent was said of it: nothing of this term is ever acknowledged again
+  std::optional<Term> given_up_;  // reported silent: nothing of this term is ever acknowledged again
   bool bound_ = false;            // the newest heartbeat was a binding one
   uint64_t newest_ = 0;           // sequence of the newest heartbeat
   MonoTime expiry_;               // latest of all receive times + D; never moves back within a term
   Duration bound_lease_;
   uint64_t control_liveness_ = 0;
   MonoTime control_seen_;  // when control_liveness_ last grew
-  bool told_suspect_ = false;
-  bool told_silent_ = false;
+  bool reported_suspect_ = false;
+  bool reported_silent_ = false;
   MonoTime suspected_at_;
 };
 

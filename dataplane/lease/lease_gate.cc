@@ -27,7 +27,8 @@ void LeaseGate::NoteControlAlive(MonoTime now) {
 
 bool LeaseGate::Bind(uint64_t opening, MonoTime until, Duration lease) {
   QURE_CHECK(opening != 0 && lease > Duration{}, opening, lease);
-  // Before the mode: whoever sees the lease sees its end. While the gate is not under lease nobody looks at them.
+  // Before the mode: a thread that sees the lease sees its end. While the gate is not under lease, no thread looks at
+  // them.
   if (mode() == GateMode::kLeased) return false;
   until_ns_.store(until.ns, std::memory_order_release);
   lease_ns_.store(lease.ns, std::memory_order_release);

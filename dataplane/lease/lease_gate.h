@@ -11,7 +11,7 @@ namespace qure {
 
 enum class GateMode : uint8_t {
   kShut,
-  kSolo,    // master without a deputy: nobody acts on this node's silence before a second has passed
+  kSolo,    // master without a deputy: no node acts on this one's silence before a second has passed
   kLeased,  // master with a deputy: only until the lease ends, see Heartbeater
 };
 
@@ -25,9 +25,9 @@ struct GateLimits {
 
 // Shared by the control thread and all workers.
 //
-// A stall, found by any worker, shuts the gate. Under lease it opens again by itself with the acknowledgement of a
-// heartbeat that was sent after the stall; solo only with the control thread's next OpenSolo, which names the stalls it
-// knew of when it began to listen for another master.
+// A stall, found by any worker, shuts the gate. Under lease it opens again with the acknowledgement of a heartbeat that
+// was sent after the stall; solo only with the control thread's next OpenSolo, which names the stalls it knew of when
+// it began to listen for another master.
 class LeaseGate {
  public:
   explicit LeaseGate(GateLimits limits = {}) : limits_(limits) {}
@@ -49,7 +49,7 @@ class LeaseGate {
   uint64_t stalls() const { return stalls_.load(std::memory_order_acquire); }
   uint64_t control_liveness() const {
     return control_liveness_.load(std::memory_order_acquire);
-  }  // number of Beat calls so far
+  }  // number of NoteControlAlive calls so far
   bool MayTransmit(MonoTime now) const;
 
  private:
@@ -74,8 +74,8 @@ class LeaseGate {
   std::atomic<uint64_t> stalls_lifted_ = 0;     // open only while equal to stalls_; written by both, only ever raised
 };
 
-// One per worker: watches that its loop goes round. Takes two clocks, because a hypervisor hides a pause from one of
-// them.
+// One per worker: notices when its loop has stood still. Takes two clocks, because a hypervisor hides a pause from one
+// of them.
 class StallGuard {
  public:
   explicit StallGuard(LeaseGate* gate) : gate_(gate) {}
@@ -83,7 +83,7 @@ class StallGuard {
   // Called at the start of each round. Returns the length of the stall that it found, or zero; a stall shuts the gate.
   Duration Round(MonoTime clock, MonoTime tsc);
 
-  // Just before transmit: the gate is open and this round has not itself stood still.
+  // Just before transmit: the gate is open and this round has not stalled.
   bool MayTransmit(MonoTime clock, MonoTime tsc) const;
 
  private:

@@ -11,7 +11,7 @@ namespace qure {
 inline constexpr uint8_t kAnswerHops =
     64;  // time to live of what we originate (RFC 1122 §3.2.1.7, IANA's recommended value)
 
-// Back to whoever sent the frame, from the service MAC.
+// Back to the sender of the frame, from the service MAC.
 inline void TurnEthernet(const MacAddress& service_mac, Frame* frame) {
   auto* ethernet = reinterpret_cast<EthernetHeader*>(frame->data);
   ethernet->destination = ethernet->source;

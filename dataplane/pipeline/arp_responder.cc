@@ -28,10 +28,10 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
   auto* ethernet = reinterpret_cast<EthernetHeader*>(frame.data);
   auto* arp = reinterpret_cast<ArpPacket*>(frame.data + batch->parsed[index].network);
 
-  // RFC 1812 §3.3.2: a group address is nobody's link-layer address. But those of our services are.
+  // RFC 1812 §3.3.2: no host has a group address as its link-layer address. But our services have.
   if (arp->sender_mac.is_multicast() && !snapshot.IsServiceMac(arp->sender_mac)) return Reason::arp_sender_mismatch;
   if (snapshot.Find(arp->sender_ip) !=
-      nullptr) {  // someone speaks as a service address: request, reply or announcement
+      nullptr) {  // another node uses a service address: request, reply or announcement
     batch->Emit({.kind = EventKind::kAddressUsed, .mac = arp->sender_mac, .ip = arp->sender_ip});
     return Reason::arp_noted;
   }
@@ -48,7 +48,7 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
     if (arp->is_probe()) {
       batch->Emit({.kind = EventKind::kAddressProbed, .mac = arp->sender_mac, .ip = arp->target_ip});
     }
-    if (asked->serving && !snapshot.draining) return Reply(*asked, arp, ethernet);
+    if (asked->serving && !snapshot.handing_over) return Reply(*asked, arp, ethernet);
     if (arp->is_probe()) return Reason::arp_noted;
     batch->EmitOnce({.kind = EventKind::kAddressWanted, .mac = arp->sender_mac, .ip = arp->target_ip});
     return Reason::not_serving;

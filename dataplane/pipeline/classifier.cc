@@ -63,7 +63,7 @@ const ServiceAddress* FindByMac(const Snapshot& snapshot, const MacAddress& mac)
 
 // Whether a service MAC is this node's own. Others hold it while this node does not, or hands it over.
 bool IsHeld(const Snapshot& snapshot, const ServiceAddress& service) {
-  return service.serving && !snapshot.draining;
+  return service.serving && !snapshot.handing_over;
 }
 
 // Ping and DNS from the gateway: answered in the fast path, or unsound.
@@ -156,7 +156,7 @@ Decision ClassifyUnicast(const Snapshot& snapshot, size_t index, const IpView& v
   if (service != nullptr) {
     const Entrance entrance = EntranceOf(snapshot, *service, to.mac);
     if (!service->serving && entrance == Entrance::kService) return Done(Reason::not_serving);
-    if (is_v6 && ip6->source.is_zero()) return Done(Reason::ip6_source);  // nobody to answer (RFC 4291 §2.5.2)
+    if (is_v6 && ip6->source.is_zero()) return Done(Reason::ip6_source);  // no address to answer to (RFC 4291 §2.5.2)
     return ClassifyService(snapshot, *service, view, entrance, index, batch);
   }
   if (snapshot.balance != nullptr && snapshot.services->any_return_by_master && to.mac == snapshot.node_mac) {
@@ -174,7 +174,8 @@ Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const De
   Parsed* parsed = &batch->parsed[index];
   IpView view;
   const ParseError error = ParseIpPacket(frame.bytes(), is_v6, frame.ip_checksum_good, parsed, &view);
-  // 0.0.0.0 asks for an address (RFC 2131 §4.1): the kernel's affair, unless it comes to a service address.
+  // A sender without an address asks for one (RFC 2131 §4.1): that is for the kernel, unless it comes to a service
+  // address.
   if (error && (error != Reason::ip4_source || to.service_mac)) return Done(*error);
 
   if (is_v6 && IsNeighborDiscovery(frame.bytes(), view)) return Lane::kNeighbor;
@@ -202,13 +203,14 @@ Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
     batch->EmitOnce({.kind = EventKind::kServiceMacSeen, .mac = source, .ip = service_source->address});
   }
   if (node_source || (service_source != nullptr && IsHeld(snapshot, *service_source))) {
-    // A machine with a copy of this node's identity has its MAC, and is to be heard: the boot ids differ.
+    // A machine with a copy of this node's identity has its MAC, and its messages must be received: the boot ids
+    // differ.
     const bool ip4 = to.group && ethernet.ether_type == kEtherTypeIpv4;
     const bool cluster = ip4 && ClassifyIp(snapshot, index, false, to, batch).lane() == Lane::kCluster;
     return cluster ? Lane::kCluster : Done(Reason::own_frame);
   }
   to.service_mac = snapshot.IsServiceMac(destination);
-  if (to.service_mac) to.group = false;  // to all nodes, each by itself
+  if (to.service_mac) to.group = false;  // one copy for each node
   const bool node_mac = destination == snapshot.node_mac || destination == snapshot.node_mac_hop1;
   if (!to.group && !to.service_mac && !node_mac) {
     const bool kernel = !snapshot.dedicated && destination == snapshot.lan_mac;

@@ -1,5 +1,5 @@
-// Which frames are the cluster's own talk, and whose they are. Nothing in them is believed here: an envelope is opened
-// by the heartbeater or the control core.
+// Which frames are messages between the cluster's nodes, and who gets them. Nothing in them is trusted here: the
+// heartbeater or the control core opens the envelope.
 #pragma once
 
 #include "dataplane/pipeline/frame.h"
@@ -19,10 +19,10 @@ Reason SortClusterDatagram(const Frame& frame, const Parsed& parsed);
 // The UDP payload of a cluster datagram.
 ConstBytes ClusterPayload(ConstBytes frame, uint16_t transport);
 
-// What the control thread is told of a cluster message; offsets as in Parsed.
+// A cluster message as the control thread gets it; offsets as in Parsed.
 Datagram ClusterDatagram(ConstBytes frame, uint16_t network, uint16_t transport);
 
-// Tells the control thread of an IGMP or MLD query.
+// Notifies the control thread of an IGMP or MLD query.
 void NoteGroupQuery(const Snapshot& snapshot, size_t index, const IpView& view, Batch* batch);
 
 }  // namespace qure

@@ -37,7 +37,7 @@ constexpr uint8_t KindOf(Reason reason) {
       return 4;
   }
 }
-// Looked up, since which reason it is nobody could foretell.
+// Looked up: a branch on the reason could not be predicted.
 constexpr auto kKinds = [] {
   std::array<uint8_t, kReasonCount> kinds{};
   for (size_t i = 0; i < kReasonCount; ++i) kinds[i] = KindOf(static_cast<Reason>(i));
@@ -65,7 +65,7 @@ DnsLimiter::Fate DnsLimiter::Judge(const DnsRateLimit& limit, const IpAddress& c
   Bucket* const set = &buckets_[FirstOf(hash)];
   const auto mark = static_cast<uint32_t>(hash >> 32);
 
-  // Without branches: which way it is nobody could foretell.
+  // Without branches: they could not be predicted.
   const bool first = set[0].mark == mark;
   const bool second = set[1].mark == mark;
   const bool known = first | second;

@@ -1,11 +1,11 @@
-// Response rate limiting: keeps the server from being used to flood somebody with its answers (Vixie and Schryver, DNS
-// Response Rate Limiting, ISC-TN-2012-1). The source of a query may be forged; whoever asks for one thing again and
-// again would keep the answer, unless it is another one that is to get them.
+// Response rate limiting: keeps the server from being used to flood a third party with its answers (Vixie and Schryver,
+// DNS Response Rate Limiting, ISC-TN-2012-1). The source of a query may be forged. A real client keeps the answer; the
+// same query again and again is meant for a victim.
 //
-// Counted is what one network, a /24 or a /56, is told about one thing: the records of one name or wildcard, one
-// delegation, what one zone does not have, or errors. Many users behind one address ask for many names, and are left
-// alone. Each of these has a token bucket in a fixed table in sets of two; a new one takes over the one of its set that
-// is idle or nearest to it.
+// Answers are counted by network, a /24 or a /56, and by subject: the records of one name or wildcard, one delegation,
+// what one zone does not have, or errors. Many users behind one address ask for many names, and are left alone. Each
+// pair of them has a token bucket in a fixed table in sets of two; a new one takes over the bucket of its set that is
+// idle or nearest to it.
 #pragma once
 
 #include <cstddef>
@@ -31,10 +31,10 @@ class DnsLimiter {
     kDrop,
   };
 
-  // `seed`: random, unknown to whoever asks.
+  // `seed`: random, unknown to the clients.
   explicit DnsLimiter(uint64_t seed);
 
-  // An answer of this reason to `client`; `subject` tells what it is about (DnsReply). `limit.rate` is not 0.
+  // An answer of this reason to `client`; `subject`: what it is about (DnsReply). `limit.rate` is not 0.
   Fate Judge(const DnsRateLimit& limit, const IpAddress& client, Reason reason, uint64_t subject, FlowTime now);
   // Where Judge will look, to be prefetched.
   const void* BucketsOf(const IpAddress& client, Reason reason, uint64_t subject) const;
@@ -42,7 +42,7 @@ class DnsLimiter {
  private:
   static constexpr size_t kWays = 2;
 
-  // Its level as a time: it is empty while that lies kBurst ahead.
+  // Its level as a time: it is empty while that is kBurst ahead.
   struct Bucket {
     uint64_t full_at = 0;  // in units of a 2^20th of a tick of FlowTime: 64 ns
     uint32_t mark = 0;     // of whom it is: two are taken for one with a chance of 2^-31 per look

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kCacheLine = 64;
 constexpr size_t kEntryLines = 3;  // of a name with few records
 
-// What becomes of an answer under the rate limit. Clients that are known to be who they say are spared: those with a
+// What becomes of an answer under the rate limit. Clients that have proven their address are exempt: those with a
 // cookie, and those whose answers do not leave the LAN.
 void Limit(const Snapshot& snapshot, const IpAddress& client, const WorkerMemory& memory, uint8_t* message,
            DnsReply* reply) {
@@ -101,7 +101,7 @@ bool MayLackChecksum(const Ipv6Header&) {
   return false;
 }
 
-// Length, time to live and checksum of an answer of so many bytes with its header.
+// Sets length, time to live and checksum of an answer. `length` includes the header.
 void FinishHeader(uint16_t length, Ipv4Header* ip) {
   ip->total_length = Be16(length);
   ip->time_to_live = kAnswerHops;

@@ -14,7 +14,7 @@ FlowSign SignOf(const TcpHeader& tcp) {
   return (tcp.flags & (kTcpSyn | kTcpAck)) == kTcpSyn ? FlowSign::kOpens : FlowSign::kGoesOn;
 }
 
-// Whether it is to be told from others by its number: at the entrances where it may come again.
+// Whether its number must identify it: at the entrances where it may come again.
 bool IsRequest(const FlowFacts& facts) {
   return IsGroup(facts.entrance) && facts.sign == FlowSign::kOpens && !facts.first_fragment;
 }

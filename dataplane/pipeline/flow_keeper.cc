@@ -5,8 +5,8 @@
 namespace qure {
 namespace {
 
-// A pass over the table takes so many ticks of FlowTime: 10 s, or a third of a second when the master is to hear of
-// pinned flows: until it has, another change is not safe.
+// A pass over the table takes so many ticks of FlowTime: 10 s, or a third of a second when the master waits for reports
+// of pinned flows: until it has them, another change is not safe.
 constexpr size_t kPassTicks = 150;
 constexpr size_t kHurriedPassTicks = 5;
 // At most so many buckets a round: some 50 µs.
@@ -59,7 +59,7 @@ void FlowKeeper::Learn(MonoTime time, const PinnedFlow& lesson) {
   const FlowTime now = FlowTimeOf(time);
   FlowEntry* const entry = table_.Insert(lesson.key, table_.HashOf(lesson.key), now);
   if (entry == nullptr) return;
-  // We have seen its packets: whoever reports it remembers an earlier life of this socket.
+  // We have seen its packets: the node that reports it remembers an earlier flow of this socket.
   if (entry->state == FlowState::kEstablished && !entry->pinned) return;
   entry->owner = static_cast<NodeSlot>(lesson.owner);
   entry->state = lesson.key.protocol == kProtocolTcp ? FlowState::kEstablished : FlowState::kDatagrams;
@@ -97,8 +97,8 @@ void FlowKeeper::Visit(const Snapshot& snapshot, FlowEntry* entry) {
   const FlowKey& key = entry->key;
   const uint8_t service = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
   top_.Note(*entry, service);
-  const bool lives = entry->state == FlowState::kEstablished || entry->state == FlowState::kDatagrams;
-  if (entry->owner != kSelfSlot || !lives || entry->told == balance.report_round) return;
+  const bool alive = entry->state == FlowState::kEstablished || entry->state == FlowState::kDatagrams;
+  if (entry->owner != kSelfSlot || !alive || entry->reported == balance.report_round) return;
   if (service == 0) return;
   if (OwnerIn(balance, balance.current, *snapshot.services, service, key) != kSelfSlot) {
     if (!options_.report({.key = key, .owner = kSelfSlot})) {
@@ -107,7 +107,7 @@ void FlowKeeper::Visit(const Snapshot& snapshot, FlowEntry* entry) {
     }
     reported_ = true;
   }
-  entry->told = balance.report_round;
+  entry->reported = balance.report_round;
 }
 
 void FlowKeeper::CountUp() {

@@ -1,6 +1,6 @@
-// What a worker does for its flow table beside forwarding: forgets idle flows, tells the control thread of those that
-// this node owns though the Maglev lookup table names another, learns such flows of others, watches for heavy hitters,
-// and counts who has the most. It also keeps what is to be remembered of packets that are of no flow.
+// What a worker does for its flow table beside forwarding: forgets idle flows, reports the pinned flows that this node
+// owns to the control thread, learns those of others, watches for heavy hitters, and counts which remote addresses have
+// the most. It also owns the watch for repeated requests.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 
 namespace qure {
 
-// A pinned flow: a active flow whose owner is not the one that the current Maglev lookup table names.
+// A pinned flow: an active flow whose owner is not the one that the current Maglev lookup table names.
 struct PinnedFlow {
   FlowKey key;
   uint32_t owner = kSelfSlot;  // a NodeSlot
@@ -30,7 +30,7 @@ struct FlowOptions {
   size_t flows = 262'144;  // room in the table
   uint64_t seed = 0;       // of its hash
   uint32_t workers = 1;    // that the flows of one remote address are spread over
-  // To the control thread: a flow that this node owns. False: no room, tell it again.
+  // To the control thread: a flow that this node owns. False: no room, it is reported again.
   std::function<bool(const PinnedFlow&)> report;
   FlowLookup* question = nullptr;
 };
@@ -43,9 +43,9 @@ class FlowKeeper {
 
   // Once a round. True if there is something for the control thread.
   bool Round(MonoTime now, const Snapshot& snapshot);
-  // The control thread says which flow another node owns.
+  // Takes a pinned flow that another node owns, from the control thread.
   void Learn(MonoTime now, const PinnedFlow& lesson);
-  // HeavyHitters that were seen since the last call; valid until the next one.
+  // Heavy hitters that were seen since the last call; valid until the next one.
   const std::vector<HeavyHitterSighting>& TakeSightings() { return heavy_hitters_.Take(); }
 
  private:

@@ -1,5 +1,5 @@
-// How the control thread asks a worker about its flows, whose table only that worker may touch: a slip of paper with
-// one question at a time. The worker answers within a round.
+// How the control thread queries a worker's flow table, which only that worker may touch: one question at a time. The
+// worker answers within a round.
 #pragma once
 
 #include <atomic>

@@ -10,7 +10,7 @@ namespace qure {
 namespace {
 
 constexpr Duration kOpeningIdle = Seconds(10);
-// A kernel asks a connection that has been silent for two hours whether it still lives; ten minutes for the answer.
+// A kernel probes a connection that has been silent for two hours (keepalive); ten minutes for the answer.
 constexpr Duration kOwnIdle = Seconds(7800);
 constexpr Duration kOthersIdle = Seconds(300);
 constexpr Duration kPinnedFlowIdle = Seconds(300);  // its owner reports it more often than that

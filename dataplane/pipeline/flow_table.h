@@ -36,7 +36,7 @@ struct FlowTableCounts {
 
 class FlowTable {
  public:
-  // Room for `flows` flows with next to none refused. `seed`: random, unknown to whoever chooses the addresses.
+  // Room for `flows` flows with next to none refused. `seed`: random, unknown to remote hosts.
   FlowTable(size_t flows, uint64_t seed);
   ~FlowTable();
   FlowTable(const FlowTable&) = delete;
@@ -53,7 +53,7 @@ class FlowTable {
   // The active entry of `key`, or null. It stays where it is until the next Insert, Remove or Sweep.
   FlowEntry* Find(const FlowKey& key, uint64_t hash, FlowTime now);
   // The entry of `key`, made kOpening and seen now if there was none; null if there is no room. Takes a free entry, an
-  // idle one, or the kOpening one that has been silent for longest; a active flow is never displaced.
+  // idle one, or the kOpening one that has been silent for longest; an active flow is never displaced.
   FlowEntry* Insert(const FlowKey& key, uint64_t hash, FlowTime now);
   void Remove(FlowEntry* entry);
 
@@ -75,7 +75,7 @@ class FlowTable {
   struct alignas(256) Bucket {
     std::array<uint16_t, 8> tags;  // 0: free. The last has no entry and stays 0.
     std::array<uint64_t, 2> unused;
-    std::array<FlowEntry, kSlots> entries;  // two a line, none across lines; the first lies beside the tags
+    std::array<FlowEntry, kSlots> entries;  // two a line, none across lines; the first is in the line of the tags
   };
   static_assert(sizeof(Bucket) == 256);
 
@@ -123,8 +123,8 @@ class FlowTable {
   FlowTableCounts counts_;
 };
 
-// Multiplications folded onto themselves, as in wyhash (Wang Yi 2019), with secret words: without them nobody can tell
-// which keys meet in a bucket.
+// Multiplications folded onto themselves, as in wyhash (Wang Yi 2019), with secret words: without them, which keys meet
+// in a bucket cannot be computed.
 inline uint64_t FlowTable::HashOf(const FlowKey& key) const {
   const uint64_t address = Fold(key.word(0) ^ hash_keys_[0], key.word(1) ^ hash_keys_[1]);
   // The ports go through two of them too: those of one address are as near to each other as addresses are.

@@ -6,7 +6,7 @@
 namespace qure {
 namespace {
 
-// Who gets a packet, on which hop, and the word for it.
+// Who gets a packet, on which hop, and the reason for it.
 struct Choice {
   NodeSlot node = kSelfSlot;
   bool second = false;  // on hop 1
@@ -60,7 +60,7 @@ class Forwarder {
     if (ServiceOf(facts).affinity == Affinity::kAdaptive) flows_.heavy_hitters->Note(facts.key.remote);
   }
 
-  // Whether it is the first packet of a flow, be it of a socket that had another one before.
+  // Whether it is the first packet of a flow, even of a socket that had another one before.
   static bool Begins(const FlowFacts& facts, const FlowEntry* entry) {
     return facts.sign == FlowSign::kOpens && (entry == nullptr || entry->state == FlowState::kClosing);
   }
@@ -82,7 +82,7 @@ class Forwarder {
       Enter(facts, hash, owner);
       return {.node = owner, .reason = Reason::forward_new};
     }
-    // The owner by the table may not know the flow, and pass it on: it is not for us to say whose it is.
+    // The owner by the table may not know the flow, and pass it on: this node cannot know whose it is.
     if (owner != kSelfSlot) return {.node = owner, .reason = Reason::forward_table};
     return SecondChance(facts, hash, entry, Reason::host_service);
   }
@@ -112,13 +112,13 @@ class Forwarder {
     return {.node = before, .second = true, .reason = Reason::forward_second_chance};
   }
 
-  // Another node's share. If it does not answer, the master hands it the flow as if the gateway sent to the master
-  // alone: frames to all may not reach it. A pinned flow that `owner` tells us of is another matter.
+  // A flow of another node. If that does not answer, the master hands it the flow as if the gateway sent to the master
+  // alone: frames to all may not reach it. A pinned flow that `owner` has reported is left to it.
   Choice LeaveTo(NodeSlot owner, const FlowFacts& facts, uint64_t hash, FlowEntry* entry) const {
     const bool held = facts.entrance == Entrance::kGroupHeld;
     if (held && entry != nullptr && !entry->pinned && entry->owner != kSelfSlot) {
       if (Begins(facts, entry)) {
-        table_->Remove(entry);  // of the socket's next flow its owner may hear by itself
+        table_->Remove(entry);  // the socket's next flow may reach its owner without help
       } else if (Reachable(entry->owner)) {
         Touch(facts, entry);
         return {.node = entry->owner, .reason = Reason::forward_unanswered};
@@ -139,8 +139,8 @@ class Forwarder {
     return {.node = entry->owner, .second = true, .reason = Reason::forward_second_chance};
   }
 
-  // To the owner by the previous epoch. If the current one does not name us either, whoever sent this has a newer one,
-  // and its previous one is our current.
+  // To the owner by the previous epoch. If the current one does not name us either, the sender has a newer one, and its
+  // previous one is our current.
   Choice SecondChance(const FlowFacts& facts, uint64_t hash, FlowEntry* entry, Reason kept) const {
     NodeSlot before = OwnerBy(balance_.current, facts);
     if (before == kSelfSlot) before = OwnerBy(balance_.previous, facts);
@@ -174,7 +174,7 @@ class Forwarder {
   void Touch(const FlowFacts& facts, FlowEntry* entry) const {
     const FlowState state = Next(facts, entry->state);
     if (entry->state != state) entry->state = state;
-    if (entry->seen != now_) entry->seen = now_;  // seldom: the line stays clean
+    if (entry->seen != now_) entry->seen = now_;  // rarely true: the cache line stays clean
   }
 
   static FlowState Next(const FlowFacts& facts, FlowState state) {

@@ -9,7 +9,7 @@
 // does with a packet on hop 0; all others drop it. Only until an epoch has settled is there a difference: nodes take it
 // up one after the other, and a new flow must not be taken by two of them. So the new owner hands it on to the previous
 // one, which, as long as it goes by the epoch before, takes it as well: the same node either way. What a flow's owner
-// leaves unanswered its client sends again: all nodes notice, and the master sends it to the owner by itself.
+// leaves unanswered its client sends again: all nodes notice, and the master alone sends it to the owner.
 #pragma once
 
 #include "dataplane/pipeline/frame.h"

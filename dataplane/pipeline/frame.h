@@ -53,7 +53,7 @@ constexpr bool IsGroup(Entrance entrance) {
   return entrance == Entrance::kGroup || entrance == Entrance::kGroupHeld;
 }
 
-// What a packet says about its flow.
+// What a packet means for its flow.
 enum class FlowSign : uint8_t {
   kOpens,          // TCP SYN, or UDP, which may always be the first
   kGoesOn,         // TCP
@@ -102,7 +102,7 @@ struct Batch {
   std::array<Lane, kBurst> lanes;
   std::array<Reason, kBurst> reasons;  // final where the lane is kDone; set by the stages elsewhere
 
-  // For the control thread. More than fit in one burst are lost: whatever they tell is repeated on the wire.
+  // For the control thread. More than fit in one burst are lost: what they report is repeated on the wire.
   static constexpr size_t kMaxEvents = 8;
   size_t event_count = 0;
   std::array<Event, kMaxEvents> events;
@@ -110,7 +110,7 @@ struct Batch {
   void Emit(const Event& event) {
     if (event_count < kMaxEvents) events[event_count++] = event;
   }
-  // Of what others may repeat at will: once per burst, so that it does not heavy hitter out the rest.
+  // Of what others may repeat as often as they like: once a burst, so that it leaves room for the rest.
   void EmitOnce(const Event& event) {
     for (size_t i = 0; i < event_count; ++i) {
       if (events[i].kind == event.kind && events[i].ip == event.ip) return;

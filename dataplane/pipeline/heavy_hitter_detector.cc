@@ -12,7 +12,7 @@ HeavyHitterDetector::HeavyHitterDetector(uint64_t seed) : opened_(seed) {
 void HeavyHitterDetector::Note(const RemoteAddress& remote) {
   if (threshold_ == 0) return;
   const size_t counter = opened_.Note(remote).counter;
-  if (opened_.counters()[counter].sure() == threshold_) Tell(remote, true);
+  if (opened_.counters()[counter].sure() == threshold_) Report(remote, true);
 }
 
 void HeavyHitterDetector::Round(MonoTime now) {
@@ -20,12 +20,12 @@ void HeavyHitterDetector::Round(MonoTime now) {
   window_end_ = now + kHeavyHitterWindow;
   const uint32_t stays = std::max(threshold_ / kHeavyHitterStays, 1U);
   for (const SpaceSaving::Counter& counter : opened_.counters()) {
-    if (counter.sure() >= stays && counter.sure() < threshold_) Tell(counter.remote, false);
+    if (counter.sure() >= stays && counter.sure() < threshold_) Report(counter.remote, false);
   }
   opened_.Clear();
 }
 
-void HeavyHitterDetector::Tell(const RemoteAddress& remote, bool many) {
+void HeavyHitterDetector::Report(const RemoteAddress& remote, bool many) {
   if (found_.size() < kMostFound) found_.push_back({.remote = remote, .many = many});
 }
 

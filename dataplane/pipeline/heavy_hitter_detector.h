@@ -14,8 +14,7 @@ namespace qure {
 
 // Flows are counted for so long, then from zero again.
 inline constexpr Duration kHeavyHitterWindow = Seconds(5);
-// An address that opens a quarter of what makes a heavy hitter is still told of: so a heavy hitter that is one stays
-// one.
+// An address that opens a quarter of what makes a heavy hitter is still reported: it stays a heavy hitter if it is one.
 inline constexpr uint32_t kHeavyHitterStays = 4;
 
 struct HeavyHitterSighting {
@@ -25,10 +24,10 @@ struct HeavyHitterSighting {
 
 class HeavyHitterDetector {
  public:
-  // `seed`: random, unknown to whoever chooses the addresses.
+  // `seed`: random, unknown to remote hosts.
   explicit HeavyHitterDetector(uint64_t seed);
 
-  // From how many new flows in a window on an address is told of; 0: never.
+  // From how many new flows in a window on an address is reported; 0: never.
   void SetThreshold(uint32_t flows) { threshold_ = flows; }
   // A flow has been opened from this address.
   void Note(const RemoteAddress& remote);
@@ -43,7 +42,7 @@ class HeavyHitterDetector {
  private:
   static constexpr size_t kMostFound = 64;  // more in a round are left for the next window
 
-  void Tell(const RemoteAddress& remote, bool many);
+  void Report(const RemoteAddress& remote, bool many);
 
   uint32_t threshold_ = 0;
   MonoTime window_end_;

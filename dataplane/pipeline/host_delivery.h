@@ -1,4 +1,4 @@
-// The last step of whatever the kernel shall have: addressed to the host port and untagged.
+// The last step of frames for the kernel: addressed to the host port and untagged.
 #pragma once
 
 #include <cstring>

@@ -1,4 +1,4 @@
-// Frames from the kernel on their way to the LAN. The kernel must never speak ARP or ND for a service address: its
+// Frames from the kernel on their way to the LAN. The kernel must never send ARP or ND for a service address: its
 // neighbours would learn the wrong MAC, on a node that may not even hold the address.
 #pragma once
 

@@ -33,7 +33,7 @@ Reason RespondEcho4(const Snapshot& snapshot, size_t index, Batch* batch) {
   SetTimeToLive(kAnswerHops, ip);
   auto* icmp = reinterpret_cast<IcmpHeader*>(frame.data + parsed.transport);
   SetType(kIcmpEchoReply, icmp);
-  // A reply may be all zeros, and then its checksum is not zero: an update cannot tell (RFC 1624 §3), a sum can.
+  // A reply may be all zeros, and then its checksum is not zero: an update cannot show that (RFC 1624 §3), a sum can.
   if (icmp->checksum == Be16())
     icmp->checksum = InternetChecksum({frame.data + parsed.transport, frame.data + parsed.end});
   return Reason::echo_reply;

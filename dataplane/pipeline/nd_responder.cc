@@ -63,7 +63,7 @@ Reason RespondNeighbor(const Snapshot& snapshot, size_t index, Batch* batch) {
   if (TransportChecksum(ip->source, ip->destination, kProtocolIcmpv6, message) != Be16()) return Reason::icmp_checksum;
 
   const MacAddress speaker = view.link_layer.value_or(ethernet->source);
-  if (snapshot.Find(ip->source) != nullptr) {  // someone speaks as a service address
+  if (snapshot.Find(ip->source) != nullptr) {  // another node uses a service address
     batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .ip = ip->source});
     return Reason::nd_noted;
   }
@@ -78,7 +78,7 @@ Reason RespondNeighbor(const Snapshot& snapshot, size_t index, Batch* batch) {
     return to_service_mac ? Reason::nd_noted : DeliverByMac(snapshot, index, batch);
   }
   if (view.dad) batch->Emit({.kind = EventKind::kAddressProbed, .mac = ethernet->source, .ip = view.message->target});
-  if (asked->serving && !snapshot.draining) return Advertise(*asked, view, &frame, &parsed);
+  if (asked->serving && !snapshot.handing_over) return Advertise(*asked, view, &frame, &parsed);
   if (view.dad) return Reason::nd_noted;
   batch->EmitOnce({.kind = EventKind::kAddressWanted, .mac = speaker, .ip = view.message->target});
   return Reason::not_serving;

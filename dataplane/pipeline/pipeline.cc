@@ -19,9 +19,9 @@ namespace {
 // An answer made in place while the address is being handed over: from the node MAC, which needs no lease and does not
 // pull the switch's entry back.
 Reason AnswerFrom(const Snapshot& snapshot, Reason reason, Frame* frame) {
-  if (!snapshot.draining || VerdictOf(reason) != Verdict::kAnswer) return reason;
+  if (!snapshot.handing_over || VerdictOf(reason) != Verdict::kAnswer) return reason;
   reinterpret_cast<EthernetHeader*>(frame->data)->source = snapshot.node_mac;
-  return Reason::drain_answer;
+  return Reason::handover_answer;
 }
 
 // A DNS query that was answered in place, or that this node has to ask another server.

@@ -13,7 +13,7 @@ namespace qure {
 // kernel.
 void ProcessLan(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch);
 
-// Frames that the kernel sent through the host port: passed to the LAN unless they would speak for a service address.
+// Frames that the kernel sent through the host port: passed to the LAN unless they would claim a service address.
 void ProcessHost(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch);
 
 // A frame built by the control thread, untagged: gets the LAN's tag. `answer`: it is sourced from a service MAC.

@@ -1,5 +1,5 @@
-// Notices requests that come again, so that whoever should have answered has not: a SYN with the same sequence number,
-// a DNS query with the same number, from the same socket. Fixed memory, constant time.
+// Notices requests that come again, which means that their owner has not answered them: a SYN with the same sequence
+// number, a DNS query with the same number, from the same socket. Fixed memory, constant time.
 //
 // It remembers the last kPlaces requests or so: when more come within the time that it takes a client to ask again, it
 // misses some. Two requests are taken for one with a chance of 2^-32 per look.

@@ -1,4 +1,4 @@
-// What a node's kernel answers from a service address: the way it goes back, and what it says about the flow.
+// What a node's kernel answers from a service address: the way it goes back, and what it means for the flow.
 #pragma once
 
 #include "dataplane/pipeline/frame.h"

@@ -19,7 +19,7 @@ bool WasChecked(const std::shared_ptr<const LookupTable>& table, const EpochTabl
   return std::ranges::find(checked.services, table) != checked.services.end();
 }
 
-// `before`: null if its tables say nothing about this balance.
+// `before`: null if it proves nothing about this balance.
 void CheckTables(const EpochTables& tables, const Balance& balance, size_t services, const Balance* before) {
   QURE_CHECK(tables.services.size() <= services, tables.services.size(), services);
   QURE_CHECK(tables.heavy_hitters.size() <= kMaxHeavyHitters, tables.heavy_hitters.size());

@@ -32,7 +32,7 @@ class SpaceSaving {
     bool anew = false;   // it was another address's, or free
   };
 
-  // `seed`: random, unknown to whoever chooses the addresses.
+  // `seed`: random, unknown to remote hosts.
   explicit SpaceSaving(uint64_t seed) : seed_(seed | 1) {}
 
   Noted Note(const RemoteAddress& remote);

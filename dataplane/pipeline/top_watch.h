@@ -2,7 +2,7 @@
 // (dataplane/pipeline/space_saving.h).
 //
 // Its error: with F flows in the table and not few of them, an address that has more than about F/1024 of them is
-// found; how many it has is told as what is certain and what is possible, which are the same for those that have very
+// found; how many it has is given as what is certain and what is possible, which are the same for those that have very
 // many. Its freshness: what the last whole pass over the table has found, so each flow was looked at within the last
 // two.
 #pragma once
@@ -44,7 +44,7 @@ struct TopRemotes {
 
 class TopWatch {
  public:
-  // `seed`: random, unknown to whoever chooses the addresses.
+  // `seed`: random, unknown to remote hosts.
   explicit TopWatch(uint64_t seed);
 
   // A flow in the pass under way.

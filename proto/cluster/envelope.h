@@ -1,5 +1,5 @@
-// The sealed envelope around everything that nodes say to each other: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03)
-// under a key of the sender's boot. Nothing inside is parsed before it is authenticated.
+// The sealed envelope around every message between nodes: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under a key
+// of the sender's boot. Nothing inside is parsed before it is authenticated.
 #pragma once
 
 #include <array>

@@ -15,7 +15,7 @@ namespace qure {
 
 enum class HeartbeatKind : uint8_t {
   kRequest = 1,  // master to deputy
-  kAck = 2,   // the echo
+  kAck = 2,      // the echo
 };
 
 // Plain form of one heartbeat.
@@ -23,11 +23,11 @@ struct Heartbeat {
   HeartbeatKind kind = HeartbeatKind::kRequest;
   bool binding = false;  // heartbeat: the receiver may take over when heartbeats end. Not set: an offer, it may not yet
   bool ready = false;    // ack: all that is needed to serve is installed
-  BootId to{};           // the receiver's: what was said to an earlier boot of it cannot be replayed to this one
+  BootId to{};           // the receiver's: what was sent to an earlier boot of it cannot be replayed to this one
   Term term;             // of the master's mastership; echoed
   uint64_t sequence = 0;          // strictly grows within a term; echoed
   MonoTime sent_at;               // on the master's clock; echoed: the lease runs from here
-  Duration lease;                 // D that the receiver shall use; echoed as the one it used
+  Duration lease;                 // D that the receiver must use; echoed as the one it used
   uint64_t control_liveness = 0;  // heartbeat: liveness counter of the master's control thread
   Duration wanted_lease;          // ack: D that the receiver's measured arrival jitter asks for
 };

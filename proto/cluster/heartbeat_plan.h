@@ -13,7 +13,8 @@ namespace qure {
 
 enum class HeartbeatRole : uint8_t {
   kSilent,  // alone, or no master known: heartbeats are neither sent nor acknowledged
-  kFollow,  // member: acknowledge the heartbeats of `peer`, the master; whoever gets binding heartbeats is its deputy
+  kFollow,  // member: acknowledge the heartbeats of `peer`, the master; the member that gets binding heartbeats is its
+            // deputy
   kOffer,   // master, solo: send offers to `peer`, the deputy to be, until it is ready
   kLead,    // master under lease: send binding heartbeats to `peer`, transmit only while they are acknowledged
 };
@@ -36,7 +37,7 @@ struct HeartbeatPeer {
 struct HeartbeatPlan {
   HeartbeatRole role = HeartbeatRole::kSilent;
   Term term;             // kFollow: of the master followed; kOffer, kLead: our own
-  bool ready = false;    // kFollow: said in acknowledgements
+  bool ready = false;    // kFollow: stated in acknowledgements
   uint64_t opening = 0;  // kLead: the opening of the gate (LeaseGate::OpenSolo) that this plan binds
 
   NodeId self{};

@@ -12,11 +12,11 @@ using NodeId = std::array<uint8_t, 16>;  // random, persistent
 using BootId = std::array<uint8_t, 16>;  // random, drawn at each start
 
 // The number of a mastership: strictly grows, higher wins. The holder's name is part of it, as in a Paxos ballot
-// (Lamport 1998, §2.3), so two nodes cannot use one term, however little they hear of each other.
+// (Lamport 1998, §2.3), so two nodes cannot use one term, even if they cannot reach each other.
 struct Term {
   uint32_t era = 0;
   uint64_t epoch = 0;
-  uint64_t holder = 0;  // HolderOf(node id); 0: nobody's
+  uint64_t holder = 0;  // HolderOf(node id); 0: no node
 
   friend constexpr auto operator<=>(const Term&, const Term&) = default;
 };

@@ -40,7 +40,7 @@ class Writer {
   const uint16_t limit_;
 };
 
-// What the OPT record of the answer says. Made before the answer is written over the query.
+// What the OPT record of the answer carries. Made before the answer is written over the query.
 class Options {
  public:
   Options(const DnsAuthority& authority, const DnsClient& client, const DnsQuery& query) {
@@ -79,7 +79,7 @@ class Options {
   std::array<uint8_t, 4 + kDnsMaxNsid + 4 + kDnsClientCookie + kDnsServerCookie> bytes_;
 };
 
-// What the header of an answer says of its records.
+// What the header of an answer states about its records.
 struct Header {
   uint8_t rcode = kDnsNoError;
   bool authoritative = false;
@@ -255,7 +255,7 @@ class Answerer {
     return Finish(Reason::dns_truncated, header, start_, composer.subject());
   }
 
-  // What another server has said, TTLs counted down.
+  // What another server has answered, TTLs counted down.
   DnsReply FromCache(const DnsCachedAnswer& cached) {
     if (start_ + cached.bytes.size() > records_limit()) {
       return Finish(Reason::dns_truncated, {.truncated = true}, start_);
@@ -290,7 +290,7 @@ class Answerer {
     return Finish(Reason::dns_answer, {.authoritative = true, .answers = answers}, writer.at());
   }
 
-  // For whoever asked for recursion and may have it (RFC 5358 §4: nobody else).
+  // For clients that asked for recursion and may have it (RFC 5358 §4: no others).
   DnsReply FromOthers() {
     const bool desired = (query_.header->flags.value() & kDnsFlagRecursionDesired) != 0;
     if (!desired || !MayRecurse()) return Error(Reason::dns_refused);

@@ -24,7 +24,7 @@ struct DnsReply {
   uint16_t length = 0;         // of the answer
   uint16_t records = 0;        // where its records begin …
   uint16_t opt = 0;            // … and how long the OPT record behind them is
-  bool client_proven = false;  // by a cookie: the answer goes to whoever asked
+  bool client_proven = false;  // by a cookie: the answer goes to the client that asked
   uint64_t subject = 0;        // what it is about (DnsZone::Found::subject), of the first name of several; 0: of none
 };
 
@@ -33,7 +33,7 @@ struct DnsReply {
 DnsReply AnswerDns(const DnsAuthority& authority, const DnsClient& client, uint8_t* message, uint16_t length,
                    uint16_t capacity, const DnsLookahead& ahead = {});
 
-// The same to a query that AnswerDns has left to others (dns_forwarded), with what one of them has said.
+// The same to a query that AnswerDns has left to others (dns_forwarded), with what one of them has answered.
 DnsReply AnswerDnsFrom(const DnsCachedAnswer& cached, const DnsAuthority& authority, const DnsClient& client,
                        uint8_t* message, uint16_t length, uint16_t capacity);
 
@@ -44,8 +44,8 @@ struct DnsAsked {
 };
 DnsAsked QuestionIn(const DnsReply& reply, const uint8_t* message);
 
-// Takes the records out of an answer and sets TC: whoever gets it may ask again over TCP. Its OPT record stays (RFC
-// 6891 §7).
+// Takes the records out of an answer and sets TC: the client may ask again over TCP. Its OPT record stays (RFC 6891
+// §7).
 DnsReply TruncateDns(const DnsReply& reply, uint8_t* message);
 
 }  // namespace qure

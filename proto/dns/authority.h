@@ -12,19 +12,19 @@
 
 namespace qure {
 
-// How often one network is told the same thing; see dataplane/pipeline/dns_limiter.h.
+// How often one network gets the same answer; see dataplane/pipeline/dns_limiter.h.
 struct DnsRateLimit {
   uint32_t rate = 200;  // answers a second; 0: no limit
-  uint32_t slip = 2;    // of the answers beyond it every so manieth is sent, empty and with TC; 0: none
+  uint32_t slip = 2;    // of the answers beyond it, one in so many is sent, empty and with TC; 0: none
   friend bool operator==(const DnsRateLimit&, const DnsRateLimit&) = default;
 };
 
 struct DnsAuthority {
   DnsZones zones;
-  DnsZones about;                                   // class CHAOS: what the server says of itself (RFC 4892)
-  std::optional<DnsNameBuffer> echo;                // the name that stands for the address of whoever asks
+  DnsZones about;                                   // class CHAOS: what the server publishes about itself (RFC 4892)
+  std::optional<DnsNameBuffer> echo;                // the name that stands for the address of the client
   std::shared_ptr<const DnsForwarding> forwarding;  // null: other names are refused
-  std::string nsid;                                 // at most kDnsMaxNsid bytes; empty: not told
+  std::string nsid;                                 // at most kDnsMaxNsid bytes; empty: not sent
   // The first one makes cookies, all are good. None: cookies are ignored.
   std::vector<DnsCookieSecret> cookie_secrets;
 };

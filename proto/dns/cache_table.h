@@ -1,4 +1,4 @@
-// What other servers have said, ready to be answered in the packet path: part of the snapshot, immutable.
+// What other servers have answered, ready for the packet path: part of the snapshot, immutable.
 #pragma once
 
 #include <cstdint>

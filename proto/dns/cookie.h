@@ -1,5 +1,5 @@
-// DNS cookies (RFC 7873) in the form that all nodes of a cluster, and other servers, can share (RFC 9018): whoever
-// repeats the one that it got has proved that it gets what is sent to its address.
+// DNS cookies (RFC 7873) in the form that all nodes of a cluster, and other servers, can share (RFC 9018): a client
+// that repeats the one that it got has proved that it gets what is sent to its address.
 #pragma once
 
 #include <array>

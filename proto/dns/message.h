@@ -48,8 +48,8 @@ inline constexpr uint16_t kDnsFlagRecursionAvailable = 0x0080;
 inline constexpr uint16_t kDnsOptionNsid = 3;     // RFC 5001
 inline constexpr uint16_t kDnsOptionCookie = 10;  // RFC 7873
 
-inline constexpr uint16_t kDnsPlainPayload = 512;      // without EDNS (RFC 1035 §4.2.1)
-inline constexpr uint16_t kDnsEdnsPayload = 1232;      // the most that we send or say that we take (DNS flag day 2020)
+inline constexpr uint16_t kDnsPlainPayload = 512;  // without EDNS (RFC 1035 §4.2.1)
+inline constexpr uint16_t kDnsEdnsPayload = 1232;  // the most that we send, and that we announce (DNS flag day 2020)
 inline constexpr uint16_t kDnsStreamPayload = 0x4000;  // the most that we send over TCP: all of it pointers can reach
 
 struct DnsHeader {

@@ -55,7 +55,8 @@ class DnsNameView {
     return {end_ - length, length};
   }
 
-  // The same in any case. `seed` should be a secret of the node: whoever knows it can choose names that share a bucket.
+  // The same in any case. `seed` should be a secret of the node: a client that knows it can choose names that share a
+  // bucket.
   uint64_t Hash(uint64_t seed) const;
   friend bool operator==(const DnsNameView& a, const DnsNameView& b);
   // The same; `lower` is in lower case already, as all names in tables are.

@@ -1,4 +1,4 @@
-// What is told of DNS queries beside the reasons of their frames: how many there were of each type, and a sample.
+// What is counted of DNS queries beside the reasons of their frames: how many there were of each type, and a sample.
 #pragma once
 
 #include <array>

@@ -47,8 +47,8 @@ struct TsigResult {
     kStale,     // the MAC is right, the time is not
   };
   Kind kind = Kind::kUnsigned;
-  uint16_t error = 0;        // what the server says of our signature, kTsigBadSig and so on
-  uint64_t server_time = 0;  // seconds since 1970; 0: not told. Proven only with kSound and kStale
+  uint16_t error = 0;        // the server's verdict on our signature, kTsigBadSig and so on
+  uint64_t server_time = 0;  // seconds since 1970; 0: not given. Proven only with kSound and kStale
 };
 
 // Checks the answer to a request whose signature had the MAC `request_mac` (RFC 8945 §5.4).

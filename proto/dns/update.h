@@ -1,9 +1,9 @@
 // Messages of a cluster's registration at a main server (RFC 2136), and what its answers mean. Pure: no sockets.
 //
-// Who has a name is told by a TXT record beside it, the owner record: "_qure.NAME TXT cluster=ID;a=ADDRESS;a=…". It
-// lists the addresses that are registered, so whoever leads the cluster next knows what to take away. Every UPDATE
-// demands that this record is as it was read (RFC 2136 §2.4.2) or absent as read (§2.4.3), and changes it: of two that
-// were decided at one time only one has an effect, and one that was late in the network has none.
+// A TXT record beside a name states who has it, the owner record: "_qure.NAME TXT cluster=ID;a=ADDRESS;a=…". It lists
+// the addresses that are registered, so the next master knows what to take away. Every UPDATE demands that this record
+// is as it was read (RFC 2136 §2.4.2) or absent as read (§2.4.3), and changes it: of two that were decided at one time
+// only one has an effect, and one that was late in the network has none.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,8 @@ std::optional<OwnerRecord> ParseOwnerRdata(std::string_view rdata);
 struct RegistrationUpdate {
   // The rdata of the owner record as it must be still. Absent: there must be none, and no address at the own name.
   std::optional<std::string> before;
-  std::optional<std::string> after;      // absent: none shall be left
-  std::vector<IpAddress> own;            // all that the own name shall have
+  std::optional<std::string> after;      // absent: all are deleted
+  std::vector<IpAddress> own;            // all that the own name is to have
   std::vector<IpAddress> shared_remove;  // from the shared set; the members of others are not touched
   std::vector<IpAddress> shared_add;
   friend bool operator==(const RegistrationUpdate&, const RegistrationUpdate&) = default;

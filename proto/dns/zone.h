@@ -79,9 +79,9 @@ class DnsZone {
   Found Lookup(const DnsNameView& name, uint16_t type) const { return Lookup(name, Hash(name), type); }
   Found Lookup(const DnsNameView& name, uint64_t hash, uint16_t type) const;
 
-  // A lookup in a large zone waits for memory, first for the bucket, then for the entry. Whoever has several to make
-  // prefetches both beforehand, of all names one after the other, so that the waits overlap. These only tell where they
-  // are: a call whose only effect is a prefetch has none for the compiler (g++ 12), which leaves it out.
+  // A lookup in a large zone waits for memory, first for the bucket, then for the entry. A caller with several to make
+  // prefetches both beforehand, of all names one after the other, so that the waits overlap. These only compute where
+  // they are: a call whose only effect is a prefetch has none for the compiler (g++ 12), which leaves it out.
   const void* BucketOf(uint64_t hash) const { return &buckets_[hash & (buckets_.size() - 1)]; }
   // Of the first bucket, which is nearly always the one.
   const uint8_t* EntryOf(uint64_t hash) const { return wire_.data() + buckets_[hash & (buckets_.size() - 1)].entry; }
@@ -94,8 +94,8 @@ class DnsZone {
  private:
   friend class DnsZoneBuilder;
 
-  // All that belongs to a name lies together in wire_, so that a lookup misses the cache twice at most, however large
-  // the zone: once for the bucket, once for Entry, name, Entry::set_count times RecordSet, records.
+  // All that belongs to a name is together in wire_, so that a lookup misses the cache twice at most, however large the
+  // zone: once for the bucket, once for Entry, name, Entry::set_count times RecordSet, records.
   struct Entry {
     uint16_t set_count = 0;  // 0: an empty non-terminal
     uint8_t name_length = 0;

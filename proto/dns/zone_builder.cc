@@ -178,7 +178,7 @@ void DnsZoneBuilder::AddHosts(uint16_t type, const Set& set, Made* made) const {
   }
 }
 
-// Appends the records of a set, made for `known`, and tells where they are.
+// Appends the records of a set, made for `known`, and returns where they are.
 DnsZone::RecordSet DnsZoneBuilder::AppendSet(std::string_view known, std::string_view owner, uint16_t type,
                                              uint32_t ttl, const Set& set, DnsZone* zone) const {
   Made made{.writer = DnsBlockWriter(known, klass_)};

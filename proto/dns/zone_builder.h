@@ -26,13 +26,13 @@ class DnsZoneBuilder {
   // `apex` in lower-case wire form. `most_bytes`: what the zone may have, up to kDnsMaxZone.
   DnsZoneBuilder(std::string apex, uint64_t hash_seed, uint16_t klass = kDnsClassIn, size_t most_bytes = kDnsMaxZone);
 
-  // What is wrong with the record, for whoever wrote it; nullopt if it was taken. Records of one name and type share
-  // the lowest of their TTLs; one that is there already is taken once (RFC 2181 §5).
+  // What is wrong with the record, for its author; nullopt if it was taken. Records of one name and type share the
+  // lowest of their TTLs; one that is there already is taken once (RFC 2181 §5).
   std::optional<std::string> Add(DnsRecord record);
 
-  // The name exists, be it without records.
+  // The name exists, even without records.
   void AddName(std::string name) { names_.try_emplace(std::move(name)); }
-  // A name whose addresses are not known now: whoever asks for it shall ask again. What is wrong with that, as Add.
+  // A name whose addresses are not known now: clients are to ask again. Returns what is wrong with that, as Add.
   std::optional<std::string> AddFailing(std::string name);
   // The addresses of a name are answered in turn.
   void Rotate(std::string name);

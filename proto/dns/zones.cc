@@ -5,7 +5,7 @@
 
 namespace qure {
 
-constexpr uint64_t kHashSeed = 0;  // the apexes are few, and not chosen by whoever asks
+constexpr uint64_t kHashSeed = 0;  // the apexes are few, and not chosen by clients
 
 DnsZones::DnsZones(std::vector<std::shared_ptr<const DnsZone>> zones)
     : zones_(std::move(zones)), buckets_(std::bit_ceil(2 * zones_.size() + 1)) {

@@ -40,7 +40,7 @@ std::optional<QuotedFlow> ParseQuotedFlow(ConstBytes icmp, bool is_v6) {
   }
   const auto* ip = HeaderAt<Ipv6Header>(packet, 0);
   if (ip == nullptr || ip->version_class_flow.value() >> 28 != 6) return std::nullopt;
-  // The quote is cut, so its lengths say more than is there; what matters are the headers up to the ports.
+  // The quote is cut, so its lengths exceed what is there; what matters are the headers up to the ports.
   IpView view{
       .transport = sizeof(Ipv6Header), .end = static_cast<uint16_t>(packet.size()), .protocol = ip->next_header};
   if (WalkExtensionHeaders(packet, &view) || view.transport == 0) return std::nullopt;

@@ -14,7 +14,7 @@ namespace qure {
 // affair.
 bool IsIcmpError(bool is_v6, uint8_t type);
 
-// A flow as the quoted packet says: it was on its way from us to the remote host.
+// A flow as the quoted packet names it: it was on its way from us to the remote host.
 struct QuotedFlow {
   IpAddress source;
   IpAddress destination;

@@ -86,7 +86,7 @@ std::optional<GroupQuery> ParseIgmpQuery(ConstBytes packet) {
   if (message == nullptr || message->type != kQuery || InternetChecksum(igmp) != Be16(0)) return std::nullopt;
   if (!message->group.is_zero() && !message->group.is_multicast()) return std::nullopt;
   GroupQuery query{.group = message->group};
-  // RFC 3376 §7.1: the length tells the version.
+  // RFC 3376 §7.1: the version follows from the length.
   if (igmp.size() == sizeof(Message)) {
     query.version = message->max_response_code == 0 ? 1 : 2;
     query.max_response = query.version == 1 ? kV1Response : kUnit * message->max_response_code;

@@ -74,7 +74,7 @@ std::optional<GroupQuery> ParseMldQuery(ConstBytes packet) {
   if (message == nullptr || message->type != kIcmpv6ListenerQuery || message->code != 0) return std::nullopt;
   if (!message->group.is_zero() && !message->group.is_multicast()) return std::nullopt;
   GroupQuery query{.group = message->group};
-  // RFC 3810 §8.1: the length tells the version.
+  // RFC 3810 §8.1: the version follows from the length.
   if (icmp.size() == sizeof(Query)) {
     query.version = 1;
     query.max_response = Milliseconds(message->max_response_code.value());

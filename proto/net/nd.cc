@@ -22,7 +22,7 @@ bool IsSolicitedNode(const Ipv6Address& address) {
   return address == SolicitedNode(address);
 }
 
-// Walks the options. `present`: an option of `type` is there, be it of use or not.
+// Walks the options. `present`: an option of `type` is there, usable or not.
 ParseError ParseOptions(ConstBytes icmp, uint8_t type, bool* present, std::optional<MacAddress>* link_layer) {
   for (size_t offset = sizeof(NeighborMessage); offset < icmp.size();) {
     const auto* header = HeaderAt<OptionHeader>(icmp, offset);
@@ -32,7 +32,7 @@ ParseError ParseOptions(ConstBytes icmp, uint8_t type, bool* present, std::optio
     if (header->type == type) {
       *present = true;
       const auto* option = HeaderAt<LinkLayerOption>(icmp, offset);
-      // RFC 2464 §6: one unit for Ethernet. A group address is nobody's; the first option counts.
+      // RFC 2464 §6: one unit for Ethernet. No host has a group address; the first option counts.
       const bool usable = length == sizeof(LinkLayerOption) && !option->mac.is_multicast() && !option->mac.is_zero();
       if (usable && !link_layer->has_value()) *link_layer = option->mac;
     }
@@ -87,7 +87,7 @@ ParseError ParseNeighbor(const Ipv6Header& ip, ConstBytes icmp, NeighborView* ou
     // §7.1.1: from the unspecified address, to a solicited-node group and without a source option.
     if (view.dad && (option_present || !IsSolicitedNode(ip.destination))) return Reason::nd_malformed;
   } else if (ip.destination.is_multicast() && (message->flags.value() & kNaSolicited) != 0) {
-    return Reason::nd_malformed;  // §7.1.2: nobody solicited what goes to a group
+    return Reason::nd_malformed;  // §7.1.2: what goes to a group was not solicited
   }
   *out = view;
   return std::nullopt;

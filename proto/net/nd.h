@@ -46,7 +46,7 @@ struct NeighborView {
 
 // `icmp` is the ICMPv6 message within its packet. Checks RFC 4861 §7.1.1 and §7.1.2: hop limit 255, code 0, length,
 // target not multicast, option lengths above zero, and for a solicitation from :: the solicited-node destination and no
-// source option. The checksum is the caller's affair. Errors: nd_malformed.
+// source option. The caller verifies the checksum. Errors: nd_malformed.
 ParseError ParseNeighbor(const Ipv6Header& ip, ConstBytes icmp, NeighborView* out);
 
 // Whole untagged frames: Ethernet, IPv6 and a message with one link-layer option (or none for DAD), checksum filled in.

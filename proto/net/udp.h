@@ -16,8 +16,8 @@ struct UdpHeader {
 };
 static_assert(sizeof(UdpHeader) == 8);
 
-// `segment` is the IP payload, without link-layer padding. The checksum is the caller's affair.
-// Errors: udp_truncated, udp_length.
+// `segment` is the IP payload, without link-layer padding. The caller verifies the checksum. Errors: udp_truncated,
+// udp_length.
 ParseError ParseUdp(ConstBytes segment, const UdpHeader** out);
 
 }  // namespace qure

@@ -1,4 +1,4 @@
-// Whole UDP frames: Ethernet, IPv4 and UDP around a payload, for what nodes of a cluster say to each other.
+// Whole UDP frames: Ethernet, IPv4 and UDP around a payload, for messages between the nodes of a cluster.
 #pragma once
 
 #include <cstddef>

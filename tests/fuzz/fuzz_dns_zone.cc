@@ -1,4 +1,4 @@
-// A DNS zone against a model that looks at every name, as RFC 1034 §4.3.2 and RFC 4592 tell it. The input is a list of
+// A DNS zone against a model that looks at every name, as RFC 1034 §4.3.2 and RFC 4592 specify. The input is a list of
 // records and questions whose names have few and short labels, so that they meet.
 #include <algorithm>
 #include <map>

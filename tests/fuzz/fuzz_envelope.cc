@@ -1,6 +1,6 @@
 // What comes from the LAN for the cluster, up to the messages. The first input byte chooses:
 //   bit 0: the rest is the plain text of an authentic envelope, otherwise it is the datagram itself
-//   bit 1: its sender has not proven that it lives
+//   bit 1: its sender has not proven that it is alive
 #include <random>
 
 #include "control/core/cluster/transport.h"
@@ -36,7 +36,7 @@ struct Peer {
   Transport transport{id, boot, random};
 };
 
-// `to` believes that `from` lives.
+// `to` believes that `from` is alive.
 void Introduce(Peer* from, Peer* to) {
   wire::Message query;
   query.mutable_query();

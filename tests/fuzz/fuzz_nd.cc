@@ -7,7 +7,7 @@
 namespace qure {
 namespace {
 
-// A sound message is built anew and says the same.
+// A sound message is built anew and means the same.
 void CheckRoundTrip(const Ipv6Header& ip, const NeighborView& view) {
   const bool solicitation = view.message->type == kNeighborSolicitation;
   const MacAddress mac = view.link_layer.value_or(MacAddress{{2, 0, 0, 0, 0, 1}});

@@ -49,7 +49,7 @@ struct Site {
       snapshot.gateway_mac_v4 = snapshot.gateway_mac_v6 = testing::kGatewayMac;
     }
     if ((choice & 16) == 0) return;
-    snapshot.draining = true;
+    snapshot.handing_over = true;
     snapshot.cluster_port = 7873;
     snapshot.cluster_group = testing::Ip4("239.81.82.1");
     snapshot.node_address = testing::kNode4;
@@ -170,12 +170,12 @@ const ServiceAddress* AnsweringAddress(const Snapshot& snapshot, const Headers& 
   return h.ip6 != nullptr ? snapshot.Find(h.ip6->source) : nullptr;
 }
 
-// `draining`: from the node MAC, where no lease is asked for.
-void CheckAnswerHeaders(const Snapshot& snapshot, const Headers& h, bool draining) {
+// `handing_over`: from the node MAC, where no lease is asked for.
+void CheckAnswerHeaders(const Snapshot& snapshot, const Headers& h, bool handing_over) {
   FUZZ_CHECK(h.ethernet != nullptr && h.vlan == snapshot.vlan);
   const ServiceAddress* from = AnsweringAddress(snapshot, h);
   FUZZ_CHECK(from != nullptr && from->serving);
-  FUZZ_CHECK(h.ethernet->source == (draining ? snapshot.node_mac : from->mac));
+  FUZZ_CHECK(h.ethernet->source == (handing_over ? snapshot.node_mac : from->mac));
   if (h.ip4 != nullptr) {
     FUZZ_CHECK(InternetChecksum({reinterpret_cast<const uint8_t*>(h.ip4), h.ip4->header_length()}) == Be16(0));
     FUZZ_CHECK(!h.ip4->destination.is_multicast() && !h.ip4->destination.is_zero());
@@ -184,7 +184,7 @@ void CheckAnswerHeaders(const Snapshot& snapshot, const Headers& h, bool drainin
     FUZZ_CHECK(!h.ip6->destination.is_zero());
     FUZZ_CHECK(!h.ip6->destination.is_multicast() || h.ip6->destination == kAllNodes);
   }
-  FUZZ_CHECK(!draining || h.arp == nullptr);
+  FUZZ_CHECK(!handing_over || h.arp == nullptr);
   if (h.arp != nullptr) return;
   const auto [segment, offset] = Covered(h);
   FUZZ_CHECK(!segment.empty());
@@ -204,14 +204,14 @@ void Mirror(MutableBytes frame) {
 }
 
 bool IsAnswer(Reason reason) {
-  return VerdictOf(reason) == Verdict::kAnswer || reason == Reason::drain_answer;
+  return VerdictOf(reason) == Verdict::kAnswer || reason == Reason::handover_answer;
 }
 
 void CheckAnswer(const Site& site, const Result& result) {
   Bytes frame = result.frame;
-  const bool draining = result.reason == Reason::drain_answer;
-  FUZZ_CHECK(draining == site.snapshot.draining);
-  CheckAnswerHeaders(site.snapshot, HeadersOf(frame), draining);
+  const bool handing_over = result.reason == Reason::handover_answer;
+  FUZZ_CHECK(handing_over == site.snapshot.handing_over);
+  CheckAnswerHeaders(site.snapshot, HeadersOf(frame), handing_over);
   // No answer is answered: neither looped back nor reflected by a machine that turns it round.
   FUZZ_CHECK(VerdictOf(Run(site, false, frame).reason) == Verdict::kDrop);
   Mirror(frame);
@@ -296,7 +296,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       CheckToKernel(site.snapshot, result.frame);
       break;
     case Verdict::kLan:
-      if (result.reason == Reason::drain_answer) {
+      if (result.reason == Reason::handover_answer) {
         FUZZ_CHECK(!site.from_host);
         CheckAnswer(site, result);
         break;

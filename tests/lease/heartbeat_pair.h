@@ -65,11 +65,11 @@ class Node {
   }
 
   // A round of its worker at which `arrived` has come in.
-  void Round(MonoTime now, const std::vector<Sealed>& arrived = {}, bool drained = true) {
+  void Round(MonoTime now, const std::vector<Sealed>& arrived = {}, bool emptied = true) {
     const Duration stall = guard.Round(now, now);
     heartbeater.Use(now, plan);
     for (const Sealed& datagram : arrived) last_reject = heartbeater.Receive(now, datagram);
-    heartbeater.Round(now, plan, stall, drained);
+    heartbeater.Round(now, plan, stall, emptied);
   }
 
   bool MayTransmit(MonoTime now) const { return guard.MayTransmit(now, now); }
@@ -79,7 +79,7 @@ class Node {
     for (const Event& event : std::exchange(events, {})) kinds.push_back(event.kind);
     return kinds;
   }
-  bool Told(EventKind kind) const { return std::ranges::find(events, kind, &Event::kind) != events.end(); }
+  bool Reported(EventKind kind) const { return std::ranges::find(events, kind, &Event::kind) != events.end(); }
   uint64_t Rejected(HeartbeatReject why) const { return heartbeater.counters().rejected[static_cast<size_t>(why)]; }
 
   static constexpr uint64_t kOpening = 5;

@@ -13,7 +13,7 @@ namespace qure {
 
 struct WorldResult {
   std::string violation;  // the first; "" if there was none
-  int silences = 0;       // the deputy said kMasterSilent
+  int silences = 0;       // the deputy reported kMasterSilent
   int renewals = 0;       // a lease was lost and came back
   int open_rounds = 0;    // rounds in which the master might transmit
   int rounds = 0;

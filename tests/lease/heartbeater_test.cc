@@ -23,7 +23,7 @@ Heartbeat Open(const Node& from, const Sealed& datagram) {
   return ReadHeartbeat(plain).value_or(Heartbeat{});
 }
 
-// Seals what `from` never said itself; counters of its own, far from the heartbeater's.
+// Seals what `from` never sent; counters of its own, far from the heartbeater's.
 Sealed Forge(const Node& from, const Heartbeat& heartbeat) {
   static uint64_t counter = 1'000;
   std::array<uint8_t, kHeartbeatSize> plain;
@@ -80,10 +80,10 @@ class HeartbeatTest : public testing::Test {
     return {
         .binding = true, .term = kTerm, .sequence = sequence, .sent_at = now, .lease = lease, .control_liveness = 1};
   }
-  // From now on in ticks, until the deputy says that the master is silent.
+  // From now on in ticks, until the deputy reports that the master is silent.
   MonoTime SilentAt() {
     const MonoTime limit = now + Seconds(2);
-    while (!deputy.Told(kMasterSilent) && now < limit) deputy.Round(now = now + kTick);
+    while (!deputy.Reported(kMasterSilent) && now < limit) deputy.Round(now = now + kTick);
     return now;
   }
 
@@ -123,7 +123,7 @@ TEST_F(HeartbeatTest, OffersUntilTheDeputyIsReady) {
   EXPECT_THAT(deputy.events, IsEmpty()) << "an offer does not bind";
 }
 
-TEST_F(HeartbeatTest, BeatsKeepTheLease) {
+TEST_F(HeartbeatTest, HeartbeatsKeepTheLease) {
   Bind();
   EXPECT_EQ(master.gate.mode(), GateMode::kLeased);
   for (int i = 0; i < 2'000; ++i) {
@@ -143,7 +143,7 @@ TEST_F(HeartbeatTest, WithoutAcknowledgementTheMasterStopsBeforeTheDeputyActs) {
   const MonoTime last = now;
   RunCutUntil(last + kD * 3 / 4);
   EXPECT_FALSE(master.MayTransmit(now));
-  EXPECT_FALSE(deputy.Told(kMasterSilent));
+  EXPECT_FALSE(deputy.Reported(kMasterSilent));
   RunCutUntil(last + Milliseconds(60));
   EXPECT_THAT(master.TakeEvents(), ElementsAre(kLeaseLost, kLeaseLapsed));
   EXPECT_THAT(deputy.TakeEvents(), ElementsAre(kMasterSuspect, kMasterSilent));
@@ -152,7 +152,7 @@ TEST_F(HeartbeatTest, WithoutAcknowledgementTheMasterStopsBeforeTheDeputyActs) {
 TEST_F(HeartbeatTest, AnAcknowledgementInTimeRenewsTheLease) {
   Bind();
   RunCutUntil(now + kD * 3 / 4);
-  ASSERT_TRUE(master.Told(kLeaseLost));
+  ASSERT_TRUE(master.Reported(kLeaseLost));
   RunUntil(now + Milliseconds(50));
   EXPECT_THAT(master.TakeEvents(), ElementsAre(kLeaseLost, kLeaseRenewed));
   EXPECT_TRUE(master.MayTransmit(now - kTick));
@@ -166,10 +166,10 @@ TEST_F(HeartbeatTest, AnAcknowledgementOfLongAgoRenewsNothing) {
   }
   const std::vector<Sealed> late = deputy.Take();
   RunCutUntil(now + Milliseconds(12));
-  ASSERT_TRUE(master.Told(kLeaseLost));
+  ASSERT_TRUE(master.Reported(kLeaseLost));
   master.Round(now, late);
   EXPECT_FALSE(master.MayTransmit(now));
-  EXPECT_FALSE(master.Told(kLeaseRenewed));
+  EXPECT_FALSE(master.Reported(kLeaseRenewed));
 }
 
 TEST_F(HeartbeatTest, TheLeaseLapsesOnlyAfterTheLongestThatWasAcknowledged) {
@@ -185,10 +185,10 @@ TEST_F(HeartbeatTest, TheLeaseLapsesOnlyAfterTheLongestThatWasAcknowledged) {
   RunUntil(last + Milliseconds(20));
   ASSERT_EQ(master.heartbeater.status().lease, Milliseconds(10));
   RunCutUntil(last + Milliseconds(100));
-  EXPECT_TRUE(master.Told(kLeaseLost));
-  EXPECT_FALSE(master.Told(kLeaseLapsed));
+  EXPECT_TRUE(master.Reported(kLeaseLost));
+  EXPECT_FALSE(master.Reported(kLeaseLapsed));
   RunCutUntil(last + Milliseconds(125));
-  EXPECT_TRUE(master.Told(kLeaseLapsed));
+  EXPECT_TRUE(master.Reported(kLeaseLapsed));
 }
 
 TEST_F(HeartbeatTest, SuspectLeadsSilentByTheTimeOfTheVeto) {
@@ -196,7 +196,7 @@ TEST_F(HeartbeatTest, SuspectLeadsSilentByTheTimeOfTheVeto) {
   GiveHeartbeat(NoteControlAlive(1'000));
   const MonoTime received = now;
   EXPECT_EQ(deputy.heartbeater.NextDeadline(), received + kD - kVetoLead);
-  while (!deputy.Told(kMasterSuspect)) deputy.Round(now = now + kTick);
+  while (!deputy.Reported(kMasterSuspect)) deputy.Round(now = now + kTick);
   EXPECT_EQ(now, received + kD - kVetoLead);
   EXPECT_EQ(deputy.heartbeater.NextDeadline(), received + kD);
   EXPECT_EQ(SilentAt(), received + kD);
@@ -246,7 +246,7 @@ TEST_F(HeartbeatTest, ItsOwnStallIsNotTheMastersSilence) {
 TEST_F(HeartbeatTest, AHiddenStallRestartsTheWindowToo) {
   Bind();
   GiveHeartbeat(NoteControlAlive(1'000));
-  while (!deputy.Told(kMasterSuspect)) deputy.Round(now = now + kTick);
+  while (!deputy.Reported(kMasterSuspect)) deputy.Round(now = now + kTick);
   deputy.heartbeater.Round(now, deputy.plan, Milliseconds(200), true);
   const MonoTime resumed = now;
   EXPECT_EQ(SilentAt(), resumed + kD);
@@ -255,7 +255,7 @@ TEST_F(HeartbeatTest, AHiddenStallRestartsTheWindowToo) {
 TEST_F(HeartbeatTest, NothingOfATermIsAcknowledgedOnceItWasGivenUp) {
   Bind();
   RunCutUntil(now + Milliseconds(40));
-  ASSERT_TRUE(deputy.Told(kMasterSilent));
+  ASSERT_TRUE(deputy.Reported(kMasterSilent));
   deputy.events.clear();
   GiveHeartbeat(NoteControlAlive(1'000));
   EXPECT_EQ(deputy.last_reject, HeartbeatReject::kUnexpected);
@@ -357,7 +357,7 @@ TEST_F(HeartbeatTest, AMasterWithAnotherTermLivesAndIsReported) {
   EXPECT_EQ(deputy.TakeEvents(), (std::vector{kStaleHeartbeat, kStaleHeartbeat}));
   EXPECT_EQ(deputy.Rejected(HeartbeatReject::kOtherTerm), 3);
   RunCutUntil(now + Milliseconds(100));
-  EXPECT_FALSE(deputy.Told(kMasterSilent));
+  EXPECT_FALSE(deputy.Reported(kMasterSilent));
 }
 
 TEST_F(HeartbeatTest, AHeartbeatOfAnOlderTermChangesNothing) {
@@ -378,7 +378,7 @@ TEST_F(HeartbeatTest, TheDeputyOutlastsAHungControlThread) {
     for (const MonoTime end = now + span; now < end; now = now + kTick) {
       deputy.Round(now, master.Take());
       master.Round(now, deputy.Take());
-      ASSERT_FALSE(master.MayTransmit(now) && deputy.Told(kMasterSilent));
+      ASSERT_FALSE(master.MayTransmit(now) && deputy.Reported(kMasterSilent));
     }
   };
   run(kControlDeath - Milliseconds(10));
@@ -480,7 +480,7 @@ TEST_F(HeartbeatTest, AnotherDeputyNeedsAnotherOpening) {
     deputy.Round(now);
     other.Round(now, master.Take());
     master.Round(now, other.Take());
-    ASSERT_FALSE(master.MayTransmit(now) && deputy.Told(kMasterSilent));
+    ASSERT_FALSE(master.MayTransmit(now) && deputy.Reported(kMasterSilent));
   }
   EXPECT_EQ(master.TakeEvents(), (std::vector{kLeaseLost, kLeaseLapsed}));
   // The first deputy's late word counts no more.

@@ -59,7 +59,7 @@ TEST(LeaseGate, AHungControlThreadLosesTheRole) {
   }
 }
 
-TEST(LeaseGate, CountsTheBeatsOfTheControlThread) {
+TEST(LeaseGate, CountsTheLivenessOfTheControlThread) {
   Gate gate;
   EXPECT_EQ(gate.control_liveness(), 0);
   gate.NoteControlAlive(kStart);

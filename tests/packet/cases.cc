@@ -21,7 +21,7 @@ std::vector<Case> Join(std::initializer_list<std::vector<Case>> tables) {
 }
 
 std::vector<Case> AllCases() {
-  return Join({ArpCases(), NeighborCases(), EchoCases(), DnsCases(), DeliveryCases(), ClusterCases(), DrainCases(),
+  return Join({ArpCases(), NeighborCases(), EchoCases(), DnsCases(), DeliveryCases(), ClusterCases(), HandoverCases(),
                MalformedCases(), HostCases(), ForwardCases()});
 }
 

@@ -14,7 +14,7 @@ struct Case {
   std::string name;
   Bytes in;
   Reason reason;
-  std::optional<Bytes> out = std::nullopt;  // nullopt: a drop, whose bytes nobody sees
+  std::optional<Bytes> out = std::nullopt;  // nullopt: a drop, whose bytes are not sent
   std::vector<Event> events = {};
   Direction direction = Direction::kFromLan;
   std::function<void(Snapshot*)> site = nullptr;  // changes to SiteSnapshot
@@ -26,7 +26,7 @@ std::vector<Case> EchoCases();
 std::vector<Case> DnsCases();
 std::vector<Case> DeliveryCases();
 std::vector<Case> ClusterCases();
-std::vector<Case> DrainCases();
+std::vector<Case> HandoverCases();
 std::vector<Case> MalformedCases();
 std::vector<Case> HostCases();
 std::vector<Case> ForwardCases();

@@ -142,18 +142,18 @@ std::vector<Case> ClusterCases() {
 }
 
 // The tables of ping, DNS, ARP and ND again on a node that hands its addresses over.
-std::vector<Case> DrainCases() {
+std::vector<Case> HandoverCases() {
   std::vector<Case> cases = Join({EchoCases(), DnsCases(), ArpCases(), NeighborCases()});
   for (Case& c : cases) {
-    c.name = "draining: " + c.name;
+    c.name = "handing over: " + c.name;
     c.site = [site = c.site](Snapshot* s) {
       if (site) site(s);
-      s->draining = true;
+      s->handing_over = true;
     };
     if (VerdictOf(c.reason) != Verdict::kAnswer) continue;
     const bool neighbor = c.reason == Reason::arp_reply || c.reason == Reason::neighbor_advertisement;
     if (!neighbor) {
-      c.reason = Reason::drain_answer;
+      c.reason = Reason::handover_answer;
       c.out = FromNode(*c.out);
       continue;
     }

@@ -122,7 +122,7 @@ std::vector<Case> NodeCases() {
       {"another protocol to a group", lldp, Reason::host_group, lldp},
       {"another protocol to the node", own_type, Reason::host_node, own_type},
       {"to somebody else's MAC", Tcp4Frame(kStrangerMac, kNode4, 80), Reason::other_mac},
-      {"to the NIC's own MAC, which nobody was told", Tcp4Frame(kLanMac, kNode4, 80), Reason::other_mac},
+      {"to the NIC's own MAC, which was never announced", Tcp4Frame(kLanMac, kNode4, 80), Reason::other_mac},
       {"our own frame came back", Build(Ether{kBroadcastMac, kNodeMac, 0x0800}, Bytes(46)), Reason::own_frame},
       {"our own announcement came back",
        Build(Ether{kBroadcastMac, kServiceMac4, 0x0806}, Bytes(46)),

@@ -224,7 +224,7 @@ std::vector<Case> Others() {
                   Record(kOwner, kA, 50, {192, 0, 2, 9})})),
       {"to be asked of another server", Query4(Build(unknown)), Reason::dns_forwarded,
        ToKernel(Query4(Build(unknown)))},
-      Ask("recursion that nobody desires", Build(undesired), Reason::dns_refused,
+      Ask("recursion that was not desired", Build(undesired), Reason::dns_refused,
           Concat({DnsHeaderBytes(undesired.id, 0x8085, 1, 0, 0, 0), Question(undesired.name, kA)})),
       Ask("our own, where recursion is available", Build(ours), Reason::dns_answer,
           Concat({DnsHeaderBytes(ours.id, kAnswered | 0x80, 1, 1, 0, 0), Question(ours.name, kA),
@@ -248,7 +248,7 @@ Bytes Option(uint8_t code, const Bytes& value) {
   return Concat({{0, code, 0, static_cast<uint8_t>(value.size())}, value});
 }
 
-// What EDNS options and class CHAOS tell of the server and the client.
+// What EDNS options and class CHAOS reveal about the server and the client.
 std::vector<Case> Options() {
   constexpr uint8_t kNsid = 3, kCookie = 10;
   const auto ask = [](const Bytes& options) {

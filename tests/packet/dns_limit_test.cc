@@ -86,14 +86,14 @@ TEST_F(DnsLimitTest, QueriesAreLoggedWithWhatBecameOfThem) {
   snapshot_.dns_log_every = 1;
   Flood(Query4(kClient4, kQuestion), kBurst + 2);
   Ask(Query6(kClient6, {.name = "No.Home.Example", .type = kDnsTypeAaaa}));
-  std::vector<std::string> told;
-  for (const DnsSample& sample : queries_.Take()) told.push_back(ToString(sample));
-  ASSERT_EQ(told.size(), kBurst + 3);
+  std::vector<std::string> samples;
+  for (const DnsSample& sample : queries_.Take()) samples.push_back(ToString(sample));
+  ASSERT_EQ(samples.size(), kBurst + 3);
   const std::string client4 = ToString(IpAddress(kClient4));
-  EXPECT_EQ(told[0], client4 + " www.home.example. A dns_answer");
-  EXPECT_EQ(std::count(told.begin(), told.end(), client4 + " www.home.example. A dns_slipped"), 1);
-  EXPECT_EQ(std::count(told.begin(), told.end(), client4 + " www.home.example. A dns_limited"), 1);
-  EXPECT_EQ(told.back(), ToString(IpAddress(kClient6)) + " No.Home.Example. AAAA dns_nxdomain");
+  EXPECT_EQ(samples[0], client4 + " www.home.example. A dns_answer");
+  EXPECT_EQ(std::count(samples.begin(), samples.end(), client4 + " www.home.example. A dns_slipped"), 1);
+  EXPECT_EQ(std::count(samples.begin(), samples.end(), client4 + " www.home.example. A dns_limited"), 1);
+  EXPECT_EQ(samples.back(), ToString(IpAddress(kClient6)) + " No.Home.Example. AAAA dns_nxdomain");
 }
 
 TEST_F(DnsLimitTest, OverIPv6) {

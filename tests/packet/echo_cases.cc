@@ -53,7 +53,7 @@ std::vector<Case> EchoCases() {
        zeros(kServiceMac4, kGatewayMac, {.source = kClient4, .destination = kService4, .protocol = 1}, 8),
        Reason::echo_reply,
        zeros(kGatewayMac, kServiceMac4, {.source = kService4, .destination = kClient4, .protocol = 1}, 0)},
-      {"ping6 from nobody", from_nobody, Reason::ip6_source},
+      {"ping6 without a source", from_nobody, Reason::ip6_source},
       {"ping", Ping4(kServiceMac4, kService4, 56), Reason::echo_reply, Pong4(56)},
       {"ping without data", Pad(Ping4(kServiceMac4, kService4, 0)), Reason::echo_reply, Pad(Pong4(0))},
       {"ping of odd length", Ping4(kServiceMac4, kService4, 57), Reason::echo_reply, Pong4(57)},

@@ -147,7 +147,7 @@ TEST_F(ForwarderTest, AClosedSocketThatOpensAgainIsANewFlow) {
   EXPECT_WAY(Tcp4(kAck), Reason::forward_flow, kPeer2Hop0);
 }
 
-// Otherwise its owner would take it for closed for ever, and tell nobody of it.
+// Otherwise its owner would take it for closed for ever, and never report it.
 TEST_F(ForwarderTest, ASocketThatOpensAgainLivesAgainAtItsOwner) {
   for (const MacAddress& entrance : {kNodeMac, kNodeMacHop1}) {
     Tcp4(kSyn, entrance);
@@ -355,7 +355,7 @@ TEST_F(GroupTest, UntilAllGoByTheEpochNewFlowsGoToThePreviousOwner) {
   EXPECT_WAY(ToAll(kSyn, 40001), Reason::host_owner, kNodeMac);
   EXPECT_WAY(ToAll(kAck, 40001), Reason::host_owner, kNodeMac);
   Use(kSelfSlot, kPeer2);
-  EXPECT_WAY(ToAll(kAck), Reason::forward_second_chance, kPeer1Hop1);  // known, whoever was the previous owner
+  EXPECT_WAY(ToAll(kAck), Reason::forward_second_chance, kPeer1Hop1);  // known, whichever node was the previous owner
   Use(kSelfSlot, kPeer1);
   Lose(kPeer1);
   EXPECT_WAY(ToAll(kSyn, 40002), Reason::host_owner, kNodeMac);
@@ -491,7 +491,7 @@ TEST_F(GroupTest, ArpNamesTheGroupAndComesFromTheServiceMac) {
   EXPECT_EQ(answer.reason, Reason::arp_reply);
   EXPECT_EQ(answer.frame, Pad(Build(Ether{kGatewayMac, kServiceMac4, 0x0806},
                                     Build(Arp{2, GroupMac(kServiceMac4), kService4, kGatewayMac, kGateway4}))));
-  // Another node of the cluster speaks as the address; nobody else is at a group address (RFC 1812 §3.3.2).
+  // Another node of the cluster uses the address; no other host is at a group address (RFC 1812 §3.3.2).
   const Outcome ours = who_has(GroupMac(kServiceMac4), kService4);
   ASSERT_EQ(ours.events.size(), 1U);
   EXPECT_EQ(ours.events[0].kind, EventKind::kAddressUsed);

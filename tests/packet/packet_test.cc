@@ -29,7 +29,7 @@ Snapshot SiteOf(const Case& c) {
 }
 
 bool IsAnswer(Reason reason) {
-  return VerdictOf(reason) == Verdict::kAnswer || reason == Reason::drain_answer;
+  return VerdictOf(reason) == Verdict::kAnswer || reason == Reason::handover_answer;
 }
 
 void Check(const Case& c) {
@@ -66,8 +66,8 @@ TEST(Packet, Delivery) {
 TEST(Packet, Cluster) {
   for (const Case& c : ClusterCases()) Check(c);
 }
-TEST(Packet, Drain) {
-  for (const Case& c : DrainCases()) Check(c);
+TEST(Packet, Handover) {
+  for (const Case& c : HandoverCases()) Check(c);
 }
 TEST(Packet, Malformed) {
   for (const Case& c : MalformedCases()) Check(c);
@@ -82,15 +82,15 @@ TEST(Packet, Forward) {
 
 TEST(Packet, EverythingOnAVlan) {
   for (const auto& table :
-       {ArpCases(), NeighborCases(), EchoCases(), DnsCases(), ClusterCases(), DrainCases(), ForwardCases()}) {
+       {ArpCases(), NeighborCases(), EchoCases(), DnsCases(), ClusterCases(), HandoverCases(), ForwardCases()}) {
     for (const Case& c : table) {
       if (c.direction == Direction::kFromLan) Check(OnVlan(c));
     }
   }
 }
 
-// Every reason has its row in a table, but those that the worker and the control path give, and those that take more
-// than one frame (forwarder_test.cc, dns_limit_test.cc).
+// Every reason has a case, but those that the worker and the control path give, and those that take more than one frame
+// (forwarder_test.cc, dns_limit_test.cc).
 TEST(Packet, EveryReasonHasACase) {
   std::set<Reason> missing;
   for (size_t i = 0; i < kReasonCount; ++i) missing.insert(static_cast<Reason>(i));

@@ -105,7 +105,7 @@ void Monitor::OnTrapped(MonoTime now, const Node& node) {
 void Monitor::OnPublish(MonoTime now, const Node& node) {
   const auto& heartbeater = node.snapshot()->heartbeater;
   NodeView& view = views_[node.index()];
-  if (!std::exchange(view.draining, node.snapshot()->draining) && view.draining && !view.open) {
+  if (!std::exchange(view.draining, node.snapshot()->handing_over) && view.draining && !view.open) {
     Violate(now, Invariant::kServed, absl::StrCat(Name(node.index()), " drains only after its gate has shut"));
   }
   if (heartbeater != nullptr && heartbeater->role == HeartbeatRole::kFollow) view.follows = heartbeater->peer.node;

@@ -31,7 +31,7 @@ struct ReadMessage {
 // nullopt unless all is sound, pointers point back, and nothing is left over.
 std::optional<ReadMessage> ReadDns(ConstBytes message);
 
-// What a zone says to a question, as it stands in a message behind it.
+// What a zone answers to a question, as it stands in a message behind it.
 struct ZoneAnswer {
   DnsZone::Outcome outcome;
   std::vector<ReadRecord> records;

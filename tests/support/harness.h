@@ -43,7 +43,7 @@ inline const MacAddress kPeer2Hop1 = Mac("02:33:33:33:33:31");
 inline constexpr NodeSlot kPeer1 = 1;
 inline constexpr NodeSlot kPeer2 = 2;
 
-// Peer 1 and 2 are there; all rows of every table name one node each.
+// Peer 1 and 2 are there; all entries of each table name one node.
 std::shared_ptr<const Balance> OneOwner(NodeSlot current, NodeSlot previous, size_t services = 1);
 
 // The frame as the kernel gets it: to the node MAC.

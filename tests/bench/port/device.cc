@@ -1,5 +1,5 @@
 // port_device: QuRe's dataplane as it is in production, environment, ports, worker and all, as the master of a site
-// that does not change. Says "ready" and, when its standard input ends, what became of the frames.
+// that does not change. Prints "ready" and, when its standard input ends, what became of the frames.
 #include <poll.h>
 #include <unistd.h>
 

@@ -111,7 +111,7 @@ Generator::Generator(uint16_t port, rte_mempool* pool) : port_(port), pool_(pool
 bool Generator::AwaitAnswer() {
   for (const uint64_t end = rte_rdtsc() + Cycles(kAnswerSeconds); received_ == 0 && rte_rdtsc() < end;) {
     SendNew(kBurst);
-    Drain();
+    Empty();
   }
   return received_ > 0;
 }
@@ -124,7 +124,7 @@ Figures Generator::Run(double seconds) {
   SendNew(kInFlight);
   Pump(Cycles(seconds / 5));
   const Pumped pumped = Pump(Cycles(seconds));
-  Drain();
+  Empty();
   const auto cycles = static_cast<double>(pumped.cycles);
   return {.pps = static_cast<double>(pumped.frames) * static_cast<double>(rte_get_tsc_hz()) / cycles,
           .idle = 1 - static_cast<double>(pumped.busy_cycles) / cycles,
@@ -162,7 +162,7 @@ Generator::Pumped Generator::Pump(uint64_t cycles) {
 }
 
 // Until nothing has come for a while.
-void Generator::Drain() {
+void Generator::Empty() {
   const uint64_t silence = Cycles(kSilenceSeconds);
   for (uint64_t end = rte_rdtsc() + silence; rte_rdtsc() < end;) {
     const uint64_t received = received_;

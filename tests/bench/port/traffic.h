@@ -46,7 +46,7 @@ struct Figures {
   double idle = 0;       // share of the time in which the generator only waited; at 0 it is itself the limit
   uint64_t sent = 0;     // all in all …
   uint64_t lost = 0;     // … of which so many never came back
-  uint64_t strange = 0;  // frames that are none of ours, or that nobody has touched
+  uint64_t strange = 0;  // frames that are not ours, or that came back unchanged
 };
 nlohmann::json ToJson(const Figures& figures);
 
@@ -77,7 +77,7 @@ class Generator {
   void Free();  // …
   void SendNew(size_t count);
   Pumped Pump(uint64_t cycles);
-  void Drain();
+  void Empty();
   bool TakeBack(rte_mbuf* mbuf);
 
   const uint16_t port_;

@@ -127,7 +127,7 @@ TEST_F(DnsLimiterTest, KindsOfAnswersAreCountedApart) {
   EXPECT_EQ(Ask(kClient, 0, Reason::dns_format_error), Fate::kDrop) << "an error is an error";
 }
 
-// Whoever forges sources fills the table, but neither loses itself the limit nor anybody else an answer.
+// A client that forges sources fills the table, but neither escapes the limit nor costs others an answer.
 TEST_F(DnsLimiterTest, AMillionNetworksDoNotHideAFlood) {
   EXPECT_EQ(Sent(kClient, 1000), kBurst);
   for (uint32_t i = 0; i < 1'000'000; ++i) {

@@ -1,4 +1,4 @@
-// What a worker tells of its flows, learns of others', and forgets.
+// What a worker reports of its flows, learns of others', and forgets.
 #include "dataplane/pipeline/flow_keeper.h"
 
 #include <gtest/gtest.h>

@@ -208,28 +208,28 @@ TEST(FlowTableTest, AFloodOfSynsTakesNothingFromTheLiving) {
   FlowTable table(kFlows, kSeed);
   const size_t bytes = table.bytes();
   std::mt19937_64 random(1);
-  std::vector<FlowKey> living;
+  std::vector<FlowKey> alive;
   for (size_t i = 0; i < kFlows / 2; ++i) {
-    living.push_back(RandomKey(&random));
-    ASSERT_NE(InsertAs(&table, living.back(), FlowState::kEstablished), nullptr);
+    alive.push_back(RandomKey(&random));
+    ASSERT_NE(InsertAs(&table, alive.back(), FlowState::kEstablished), nullptr);
   }
   uint64_t refused = 0;
   for (size_t i = 0; i < 10 * kFlows; ++i) {
     if (Insert(&table, RandomKey(&random), After(Milliseconds(static_cast<int64_t>(i / 100)))) == nullptr) ++refused;
   }
-  for (const FlowKey& key : living) ASSERT_NE(Find(&table, key, After(Seconds(3))), nullptr);
+  for (const FlowKey& key : alive) ASSERT_NE(Find(&table, key, After(Seconds(3))), nullptr);
   // And who comes for good in the middle of it is let in.
   size_t let_in = 0;
   for (size_t i = 0; i < kFlows / 4; ++i) {
-    living.push_back(RandomKey(&random));
-    if (InsertAs(&table, living.back(), FlowState::kEstablished, After(Seconds(3))) == nullptr)
-      living.pop_back();
+    alive.push_back(RandomKey(&random));
+    if (InsertAs(&table, alive.back(), FlowState::kEstablished, After(Seconds(3))) == nullptr)
+      alive.pop_back();
     else
       ++let_in;
     Insert(&table, RandomKey(&random), After(Seconds(3)));
   }
   EXPECT_GE(let_in, kFlows / 4 * 999 / 1000);
-  for (const FlowKey& key : living) ASSERT_NE(Find(&table, key, After(Seconds(3))), nullptr);
+  for (const FlowKey& key : alive) ASSERT_NE(Find(&table, key, After(Seconds(3))), nullptr);
   EXPECT_GT(table.counts().displaced, 8 * kFlows);
   EXPECT_LE(table.counts().flows, table.buckets() * 7);
   EXPECT_GE(table.counts().refused, refused);
@@ -358,13 +358,13 @@ class Model {
  private:
   using Flows = std::map<std::array<uint64_t, 3>, FlowEntry>;
 
-  bool Living(const FlowEntry& entry) const { return now_.ticks - entry.seen.ticks <= FlowTicks(IdleLimit(entry)); }
+  bool Alive(const FlowEntry& entry) const { return now_.ticks - entry.seen.ticks <= FlowTicks(IdleLimit(entry)); }
   // An opening flow may have given way.
   void Check(const FlowKey& key) {
     const auto known = flows_.find(WordsOf(key));
     FlowEntry* entry = Find(&table_, key, now_);
-    const bool living = known != flows_.end() && Living(known->second);
-    if (!living) {
+    const bool alive = known != flows_.end() && Alive(known->second);
+    if (!alive) {
       ASSERT_EQ(entry, nullptr);
       return;
     }
@@ -410,7 +410,7 @@ class Model {
     table_.Sweep(now_, 3, [this](FlowEntry* entry) {
       const auto known = flows_.find(WordsOf(entry->key));
       ASSERT_NE(known, flows_.end());
-      ASSERT_TRUE(Living(known->second));
+      ASSERT_TRUE(Alive(known->second));
     });
   }
 

@@ -1,4 +1,4 @@
-// Addresses that open many flows are found among many that do not, and nobody is told of wrongly.
+// Addresses that open many flows are found among many that do not, and no other is reported.
 #include "dataplane/pipeline/heavy_hitter_detector.h"
 
 #include <gtest/gtest.h>

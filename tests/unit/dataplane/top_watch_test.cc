@@ -1,4 +1,4 @@
-// The addresses with the most flows are found, and what is said of them is true.
+// The addresses with the most flows are found, and what is reported of them is true.
 #include "dataplane/pipeline/top_watch.h"
 
 #include <gtest/gtest.h>
@@ -102,7 +102,7 @@ TEST_F(TopWatchTest, AmongVeryManyTheyAreFoundAndWhatIsSaidIsTrue) {
   }
   watch_->Finish();
   ASSERT_EQ(Top().size(), TopRemotes::kMost);
-  std::map<RemoteAddress, uint32_t> told;
+  std::map<RemoteAddress, uint32_t> found;
   uint32_t before = UINT32_MAX;
   for (const TopRemote& remote : Top()) {
     EXPECT_LE(remote.flows, before);
@@ -112,11 +112,11 @@ TEST_F(TopWatchTest, AmongVeryManyTheyAreFoundAndWhatIsSaidIsTrue) {
     uint32_t parts = 0;
     for (const TopPart& part : remote.parts) parts += part.flows;
     EXPECT_EQ(parts, remote.flows);
-    told[remote.remote] = remote.flows;
+    found[remote.remote] = remote.flows;
   }
-  for (uint32_t host = 0; host < kHeavy; ++host) EXPECT_TRUE(told.contains(Host(host))) << host;
+  for (uint32_t host = 0; host < kHeavy; ++host) EXPECT_TRUE(found.contains(Host(host))) << host;
   for (const auto& [remote, flows] : flows_) {
-    EXPECT_LE(flows, told.contains(remote) ? flows : watch_->top().others);
+    EXPECT_LE(flows, found.contains(remote) ? flows : watch_->top().others);
   }
   EXPECT_LT(watch_->top().others, 4 * kFlows / SpaceSaving::kCounters);
 }

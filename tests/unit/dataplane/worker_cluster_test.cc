@@ -197,7 +197,7 @@ TEST_F(WorkerClusterTest, HearsWhatOtherWorkersReceive) {
   publisher.Offline(1);
 }
 
-TEST_F(WorkerClusterTest, MasterBeatsAndKeepsItsLease) {
+TEST_F(WorkerClusterTest, MasterSendsHeartbeatsAndKeepsItsLease) {
   Follow(HeartbeatRole::kLead, 7);
   worker_.RunOnce();
   EXPECT_EQ(gate_.mode(), GateMode::kLeased);

@@ -32,7 +32,7 @@ Bytes ArpReply(int vlan = -1) {
   return Pad(Build(Ether{kGatewayMac, kServiceMac4, 0x0806, vlan}, Build(arp)));
 }
 
-// Someone else says that the service address is his.
+// Another host claims the service address.
 Bytes ArpConflict() {
   const Arp arp = {2, kStrangerMac, kService4, kGatewayMac, kGateway4};
   return Pad(Build(Ether{kBroadcastMac, kStrangerMac, 0x0806}, Build(arp)));
