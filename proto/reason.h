@@ -29,18 +29,18 @@ enum class Verdict : uint8_t {
   X(dns_referral, kAnswer, "DNS query for a name below a delegation answered with its name servers")                   \
   X(dns_nodata, kAnswer, "DNS query for an existing name without such records answered with the zone's SOA")           \
   X(dns_nxdomain, kAnswer, "DNS query for a name that does not exist answered NXDOMAIN with the zone's SOA")           \
-  X(dns_failure, kAnswer, "DNS query for a name whose addresses are not known at present answered SERVFAIL")           \
+  X(dns_failure, kAnswer, "DNS query for a name whose addresses are not known now answered SERVFAIL")                  \
   X(dns_cached, kAnswer, "DNS query for another server's name answered from the cache")                                \
   X(dns_refused, kAnswer, "DNS query for a name outside our zones answered REFUSED")                                   \
   X(dns_format_error, kAnswer, "malformed DNS query answered FORMERR")                                                 \
   X(dns_not_implemented, kAnswer, "DNS opcode other than QUERY answered NOTIMP")                                       \
   X(dns_bad_version, kAnswer, "DNS query with an unknown EDNS version answered BADVERS (RFC 6891 section 6.1.3)")      \
-  X(dns_truncated, kAnswer, "DNS answer larger than the client takes, sent with TC")                                   \
+  X(dns_truncated, kAnswer, "DNS answer larger than the client accepts, sent with TC")                                 \
   X(dns_slipped, kAnswer, "DNS answer beyond the rate limit, sent empty with TC")                                      \
   X(return_service, kAnswer, "reply of a flow's owner sent to the gateway from the service MAC")                       \
   X(control_announce, kAnswer, "announcement or verification made by the control thread")                              \
   /* To the kernel. */                                                                                                 \
-  X(dns_forwarded, kHost, "DNS query for another server's name: this node queries that server")                        \
+  X(dns_forwarded, kHost, "DNS query for another server's name: this node asks that server")                           \
   X(host_service, kHost, "packet to a held service address handed to the kernel")                                      \
   X(host_fragment, kHost, "later fragment whose first one was not sent to another node, handed to the kernel")         \
   X(host_owner, kHost, "packet of a flow that a peer sent to this node as its owner, handed to the kernel")            \
@@ -62,7 +62,7 @@ enum class Verdict : uint8_t {
   X(forward_error, kLan, "ICMP error sent to the owner of the flow that it quotes")                                    \
   X(forward_fragment, kLan, "later fragment sent to where the first one went")                                         \
   X(forward_unanswered, kLan,                                                                                          \
-    "request to all nodes that was repeated, sent to its owner by the master, and what follows")                       \
+    "request to all nodes that was repeated, sent to its owner by the master, and the packets that follow")            \
   X(return_to_master, kLan, "reply of the kernel sent to the master, for the gateway to get it from the service MAC")  \
   X(control_frame, kLan, "frame of the control thread sourced from the node MAC")                                      \
   X(heartbeat_sent, kLan, "heartbeat or its acknowledgement sent by the heartbeater")                                  \
@@ -73,21 +73,23 @@ enum class Verdict : uint8_t {
   X(own_frame, kDrop, "frame sourced from one of this node's MACs came back: a loop, or the kernel's own copy")        \
   X(vlan_foreign, kDrop, "tagged for another VLAN, tagged twice, or untagged where a VLAN is configured")              \
   X(other_mac, kDrop, "unicast frame to a MAC that is not ours")                                                       \
-  X(kernel_owned, kDrop, "shared mode: the kernel has its own copy of this frame")                                     \
+  X(kernel_owned, kDrop, "shared mode: the kernel has received this frame on its own")                                 \
   X(not_service_address, kDrop, "to the service MAC, but not to a service address")                                    \
   X(not_serving, kDrop, "to a service address that this node does not hold now")                                       \
-  X(other_owner, kDrop, "to all nodes, and of a flow that another node owns: that one takes it")                       \
+  X(other_owner, kDrop, "packet to all nodes that another node owns; that node takes it")                              \
   X(return_unwanted, kDrop, "reply of a peer for the gateway, while this node is not the master or knows no gateway")  \
   X(service_port_closed, kDrop, "to a port without a service while default = \"drop\"")                                \
   /* Dropped: ARP and ND. */                                                                                           \
   X(arp_truncated, kDrop, "shorter than an ARP packet")                                                                \
   X(arp_malformed, kDrop, "ARP for other than Ethernet and IPv4, or of an unknown operation")                          \
   X(arp_sender_mismatch, kDrop, "ARP sender MAC is a group address or zero")                                           \
-  X(arp_noted, kDrop, "ARP reply, announcement or probe about a service address or the gateway, noted by the control") \
+  X(arp_noted, kDrop,                                                                                                  \
+    "ARP reply, announcement or probe about a service address or the gateway, noted by the control core")              \
   X(nd_malformed, kDrop, "neighbor discovery that RFC 4861 section 7.1 says to discard")                               \
-  X(nd_noted, kDrop, "neighbor advertisement or probe about a service address or the gateway, noted by the control")   \
-  X(host_arp_blocked, kDrop, "ARP of the kernel that would claim a service address")                                   \
-  X(host_nd_blocked, kDrop, "neighbor discovery of the kernel that would claim a service address")                     \
+  X(nd_noted, kDrop,                                                                                                   \
+    "neighbor advertisement or probe about a service address or the gateway, noted by the control core")               \
+  X(host_arp_blocked, kDrop, "ARP of the kernel that speaks for a service address")                                    \
+  X(host_nd_blocked, kDrop, "neighbor discovery of the kernel that speaks for a service address")                      \
   X(host_source_mac, kDrop, "frame of the kernel sourced from a service MAC")                                          \
   /* Dropped: IP. */                                                                                                   \
   X(ip4_truncated, kDrop, "shorter than an IPv4 header")                                                               \
@@ -115,7 +117,7 @@ enum class Verdict : uint8_t {
   X(dns_limited, kDrop, "DNS answer beyond the rate limit")                                                            \
   /* Dropped: resources and the lease. */                                                                              \
   X(gate_shut, kDrop, "answer withheld: this node has no lease on the service addresses")                              \
-  X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heartbeater has room for")     \
+  X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heartbeater accepts")          \
   X(no_room, kDrop, "frame too large, scattered, or without room for the answer")                                      \
   X(lan_full, kDrop, "LAN port did not take the frame")                                                                \
   X(host_full, kDrop, "host port did not take the frame")
