@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "control/core/config.h"
-#include "control/core/controller.h"
+#include "control/core/controller_status.h"
 
 namespace qure {
 namespace {
@@ -18,7 +18,7 @@ ClusterFacts::Node FactOf(const NodeRow& row, uint64_t unix_now) {
           .role = row.role,
           .address = row.address,
           .age = row.age,
-          .alive = row.state == "self" || row.state == "alive" || row.state == "suspect",
+          .alive = IsPresent(row.state),
           .booted = SecondsAgo(unix_now, row.uptime + row.heard_ago)};
 }
 
@@ -31,9 +31,8 @@ ClusterFacts::Service FactOf(const ServiceConfig& service, const ControllerStatu
                              .healthy = {}};
   const auto row = std::ranges::find(status.services, service.name, &ServiceRow::name);
   for (const NodeRow& node : status.nodes) {
-    const bool there = node.state == "self" || node.state == "alive" || node.state == "suspect";
     const bool unhealthy = row != status.services.end() && row->unhealthy_at.contains(node.node);
-    if (there && !unhealthy && !node.draining) fact.healthy.insert(node.node);
+    if (IsPresent(node.state) && !unhealthy && !node.draining) fact.healthy.insert(node.node);
   }
   return fact;
 }
@@ -43,7 +42,7 @@ ClusterFacts::Service FactOf(const ServiceConfig& service, const ControllerStatu
 ClusterFacts FactsOf(const ClusterConfig& config, const ControllerStatus& status, uint64_t unix_now) {
   ClusterFacts facts;
   facts.cluster = config.name;
-  facts.master = status.role == "master";
+  facts.master = status.role == NodeRole::kMaster;
   facts.era = status.era;
   facts.lineage = status.lineage;
   facts.born = SecondsAgo(unix_now, Milliseconds(static_cast<int64_t>(status.cluster_uptime_ms)));

@@ -1,4 +1,4 @@
-// What a node knows of its cluster and tells by DNS and mDNS: plain values.
+// What a node knows of its cluster and publishes by DNS and mDNS: plain values.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/core/node_role.h"
 #include "proto/cluster/node.h"
 #include "proto/net/address.h"
 
@@ -18,8 +19,8 @@ struct ClusterFacts {
   struct Node {
     NodeId id{};
     std::string name;
-    std::string role;     // master, deputy, member, booting, candidate; empty: it is not there
-    Ipv4Address address;  // zero: none known
+    NodeRole role = NodeRole::kNone;  // kNone: it is not there
+    Ipv4Address address;              // zero: none known
     uint64_t age = 0;
     bool alive = false;
     uint64_t booted = 0;  // seconds since 1970, as far as it is known

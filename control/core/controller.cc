@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
+#include <variant>
 
+#include "absl/random/distributions.h"
 #include "absl/strings/str_cat.h"
+#include "control/core/balance/remote_command.h"
+#include "control/core/keyring.h"
 #include "control/core/naming.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
-#include "proto/net/ip.h"
+#include "proto/check.h"
 
 namespace qure {
 namespace {
@@ -26,65 +30,60 @@ const wire::Hello* HelloIn(const wire::Message& message) {
   }
 }
 
+NodeRole RoleOf(Role role) {
+  switch (role) {
+    case Role::kIdle:
+      return NodeRole::kIdle;
+    case Role::kMember:
+      return NodeRole::kMember;
+    case Role::kCandidate:
+      return NodeRole::kCandidate;
+    case Role::kMaster:
+      return NodeRole::kMaster;
+  }
+  return NodeRole::kNone;
+}
+
 }  // namespace
 
 Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenRef random, MonoTime now)
     : facts_(facts),
       stored_(std::move(stored)),
       random_(random),
-      booted_(now),
+      clock_(now),
       transport_(facts.node_id, facts.boot_id, random),
       members_(facts.node_id),
       history_(facts.node_id, stored_.age, std::exchange(stored_.events, {}), std::exchange(stored_.summaries, {})),
       election_(facts.node_id, stored_.epochs, &members_),
-      groups_(random),
-      balancing_(facts.node_id, facts.name, facts.weight, random) {
+      hello_timer_(random),
+      addresses_(random),
+      snapshots_(random),
+      balancing_(facts.node_id, facts.name, facts.weight, random),
+      flow_questions_(facts.node_id, &snapshots_.ids(), random) {
   balancing_.drain().Set(now, stored_.drain);
   balancing_.SetWeights(stored_.weights);
 }
 
 void Controller::SetWallClock(MonoTime now, uint64_t wall_ms) {
   history_.SetWallClock(now, wall_ms);
-  const int64_t at_zero = (static_cast<int64_t>(wall_ms) - now.ns / Milliseconds(1).ns) / 1000;
-  if (std::abs(at_zero - unix_at_zero_) <= 1) return;
-  unix_at_zero_ = at_zero;
-  dirty_ = true;
+  snapshots_.SetUnixAtZero((static_cast<int64_t>(wall_ms) - now.ns / Milliseconds(1).ns) / 1000);
 }
 
 // ------------------------------------------------------------------------------------------------------ entry points
 
 Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
-  const bool zones_changed = config.zones != config_.zones || config.dns != config_.dns;
+  const bool names_changed = config.zones != config_.zones || config.dns != config_.dns;
   config_ = config;
-  services_ = BuildServices(config, [this](const IpAddress& address) { return IdOf(address); });
-  dirty_ = true;
+  snapshots_.SetServices(config);
 
-  Actions said;
-  Configure(now, &said);
-  if (zones_changed) MakeDns();
-  std::vector<Claim> previous = std::exchange(claims_, {});
-  for (const AddressConfig& address : config_.addresses) {
-    const ClaimContext context = ContextFor(address);
-    const auto heir = std::ranges::find_if(previous, [&](const Claim& c) { return c.CanContinue(address, context); });
-    if (heir == previous.end()) {
-      claims_.emplace_back(address, context, random_);
-      if (leads_) claims_.back().Take(now, /*warm=*/false, &said);
-      continue;
-    }
-    claims_.push_back(std::move(*heir));
-    previous.erase(heir);
-    claims_.back().Continue(now, address, context, &said);
-  }
-  std::vector<IpAddress> groups;
-  if (transport_.enabled()) groups.push_back(config_.network.group.value_or(GroupFor(ClusterIdFromName(config_.name))));
-  for (const Claim& claim : claims_) {
-    const IpAddress& address = claim.status().address.address;
-    if (address.is_v6()) groups.push_back(SolicitedNode(address.v6()));
-  }
-  groups_.SetGroups(now, OwnMac(0), OwnAddress(), std::move(groups), &said);
-  OnLifeChange(now, life_->Tick(now, members_, Input().rank), &said);
-  election_.Tick(now, Input(), &said);
-  return Conclude(now, std::move(said));
+  Actions out;
+  Configure(now, &out);
+  if (names_changed) snapshots_.SetDns(facts_, config_, stored_.keyring);
+  const auto group = transport_.enabled() ? std::optional(transport_.config().group) : std::nullopt;
+  addresses_.Configure(now, facts_, config_, group, &out);
+  OnLifeChange(now, life_->Tick(now, members_, Input().rank), &out);
+  election_.Tick(now, Input(), &out);
+  return Conclude(now, std::move(out));
 }
 
 // Keys and addresses of the cluster's own traffic; at the first time also the beginning of this node's life.
@@ -92,7 +91,7 @@ void Controller::Configure(MonoTime now, Actions* out) {
   const ClusterNetwork& network = config_.network;
   if (stored_.keyring.keys.empty() && network.key) {
     stored_.keyring = {.keys = {{.id = 1, .key = *network.key}}, .use = 1};
-    Store({.keyring = stored_.keyring}, out);
+    ledger_.Store({.keyring = stored_.keyring}, out);
   }
   const ClusterId cluster = ClusterIdFromName(config_.name);
   transport_.Configure({.cluster = cluster,
@@ -100,8 +99,8 @@ void Controller::Configure(MonoTime now, Actions* out) {
                         .keyring = stored_.keyring,
                         .port = network.port,
                         .group = network.group.value_or(GroupFor(cluster)),
-                        .address = OwnAddress(),
-                        .mac = OwnMac(0)});
+                        .address = OwnAddress(facts_),
+                        .mac = Mac(0)});
   if (life_) return;
   life_.emplace(stored_.life, random_, now, !transport_.enabled());
   HelloBy(now);
@@ -115,173 +114,212 @@ void Controller::Configure(MonoTime now, Actions* out) {
 }
 
 Actions Controller::OnNames(MonoTime now, std::shared_ptr<const LiveNames> names) {
-  names_ = std::move(names);
-  MakeDns();
-  dirty_ = true;
+  snapshots_.SetNames(std::move(names));
+  snapshots_.SetDns(facts_, config_, stored_.keyring);
   return Conclude(now, {});
 }
 
 Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
-  Actions said;
-  if (!life_ || finished_) return said;
-  Awake(now, &said);
-  if (const std::optional<Incoming> incoming = transport_.Receive(now, datagram, &said)) {
-    Understand(now, *incoming, &said);
+  Actions out;
+  if (!active()) return out;
+  NoticeHeld(now, &out);
+  if (const std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out)) {
+    Understand(now, *incoming, &out);
   }
-  return Conclude(now, std::move(said));
+  return Conclude(now, std::move(out));
 }
 
 Actions Controller::OnEvent(MonoTime now, const Event& event) {
-  Actions said;
-  if (!life_ || finished_) return said;
-  Awake(now, &said);
-  if (event.kind == EventKind::kStalled) members_.Pardon(now);
-  if (event.kind == EventKind::kGroupQuery) groups_.OnEvent(now, event);
-  // A node of this cluster that asks the LAN who has the address wants to know, and not to have it.
+  Actions out;
+  if (!active()) return out;
+  NoticeHeld(now, &out);
   const bool ours = OfOurCluster(event);
+  // A node of this cluster that asks the LAN who has the address wants to know, and not to have it.
   if (event.kind != EventKind::kAddressProbed || !ours) {
-    for (Claim& claim : claims_) dirty_ |= claim.OnEvent(now, event, &said);
+    snapshots_.TouchIf(addresses_.OnEvent(now, event, &out));
   }
-  if (event.kind == EventKind::kServiceMacSeen) AnnounceSoon(now);
-  if (event.kind == EventKind::kNeighbor) NoteGateway(event);
-  if (event.kind == EventKind::kUnanswered) members_.Suspect(now, balancing_.balancer().NodeAt(event.slot));
-  if (event.kind == EventKind::kHeavyHitter) balancing_.OnHeavyHitter(now, RemoteOf(event.ip), event.many);
-  if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &said);
-  return Conclude(now, std::move(said));
+  switch (event.kind) {
+    case EventKind::kStalled:
+      members_.Pardon(now);
+      break;
+    case EventKind::kGroupQuery:
+      addresses_.OnGroupQuery(now, event);
+      break;
+    case EventKind::kServiceMacSeen:
+      if (leads()) addresses_.AnnounceSoon(now);
+      break;
+    case EventKind::kNeighbor:
+      if (std::ranges::find(config_.gateways, event.ip) != config_.gateways.end()) {
+        snapshots_.OnGateway(event.ip, event.mac);
+      }
+      break;
+    case EventKind::kUnanswered:
+      members_.Suspect(now, balancing_.balancer().NodeAt(event.slot));
+      break;
+    case EventKind::kHeavyHitter:
+      balancing_.OnHeavyHitter(now, RemoteOf(event.ip), event.many);
+      break;
+    default:
+      break;
+  }
+  // A foreign host that uses the address is the claims' affair.
+  if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &out);
+  return Conclude(now, std::move(out));
 }
 
 Actions Controller::OnPersisted(MonoTime now, uint64_t ticket, bool ok) {
-  Actions said;
-  if (!ok && persist_failures_++ == 0) {
-    said.push_back(
-        MakeLog(LogLevel::kError, "the store takes no changes: this node serves on, but forgets if it stops"));
-  }
-  if (ok) persist_failures_ = 0;
-  const auto pending = std::ranges::find(pending_, ticket, &Pending::ticket);
-  if (pending != pending_.end()) {
-    if (pending->epochs) election_.OnEpochsStored(*pending->epochs, ok);
-    pending_.erase(pending);
-  }
-  election_.Tick(now, Input(), &said);
-  return Conclude(now, std::move(said));
+  Actions out;
+  if (const auto epochs = ledger_.OnPersisted(ticket, ok, &out)) election_.OnEpochsStored(*epochs, ok);
+  election_.Tick(now, Input(), &out);
+  return Conclude(now, std::move(out));
 }
 
-absl::Status Controller::OnCommand(MonoTime now, const Command& command, Actions* out) {
-  Actions said;
-  absl::Status result;
-  if (!life_ || finished_) return absl::UnavailableError("this node is only starting, or about to end");
-  if (const auto* maintenance = std::get_if<SetMaintenance>(&command)) {
-    stored_.maintenance = maintenance->on;
-    Store({.maintenance = maintenance->on}, &said);
-    HelloBy(now);
-    election_.Tick(now, Input(), &said);
-  } else if (const auto* handover = std::get_if<HandOver>(&command)) {
-    const std::string error = election_.HandOver(now, Input(), handover->successor, &said);
-    if (!error.empty()) result = absl::FailedPreconditionError(error);
-  } else if (std::holds_alternative<SetDraining>(command) || std::holds_alternative<SetWeight>(command)) {
-    result = OnBalanceCommand(now, command, &said);
-  } else if (const auto* add = std::get_if<AddKey>(&command)) {
-    Keyring next = stored_.keyring;
-    std::erase_if(next.keys, [&](const StoredKey& k) { return k == StoredKey{.id = add->id, .key = add->key}; });
-    next.keys.push_back({.id = add->id, .key = add->key});
-    if (next.use == 0) next.use = add->id;
-    result = ChangeKeys(next, &said);
-  } else if (const auto* use = std::get_if<UseKey>(&command)) {
-    Keyring next = stored_.keyring;
-    next.use = use->id;
-    result = ChangeKeys(next, &said);
-  } else if (const auto* remove = std::get_if<RemoveKey>(&command)) {
-    Keyring next = stored_.keyring;
-    if (std::erase_if(next.keys, [&](const StoredKey& k) { return k.id == remove->id; }) == 0) {
-      return absl::NotFoundError(absl::StrCat("there is no key ", remove->id));
-    }
-    result = ChangeKeys(next, &said);
-  } else if (const auto* ask = std::get_if<QueryFlow>(&command)) {
-    Ask(now, *ask, &said);
-  } else if (std::holds_alternative<Stop>(command) && stop_by_ == kNever) {
-    stop_by_ = now + kStopTimeout;
-    const std::string error = election_.HandOver(now, Input(), std::nullopt, &said);
-    if (!error.empty()) stop_by_ = now;  // nobody to hand over to
+Actions Controller::OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uint8_t round) {
+  if (!active()) return {};
+  std::vector<OwnedFlow> owned;
+  for (const FlowKey& key : flows) {
+    if (const std::optional<OwnedFlow> flow = snapshots_.ids().FlowOf(key)) owned.push_back(*flow);
   }
-  std::ranges::move(Conclude(now, std::move(said)), std::back_inserter(*out));
-  return result;
+  balancing_.OnFlows(owned);
+  balancing_.OnRoundDone(round);
+  return Conclude(now, {});
 }
 
-absl::Status Controller::ChangeKeys(const Keyring& next, Actions* out) {
-  size_t in_use = 0;
-  for (const StoredKey& key : next.keys) {
-    in_use += key.id == next.use ? 1 : 0;
-    if (std::ranges::count(next.keys, key.id, &StoredKey::id) > 1) {
-      return absl::AlreadyExistsError(absl::StrCat("key ", key.id, " exists already and is another; choose a new id"));
-    }
+Actions Controller::OnFlowFound(MonoTime now, const LookUpFlow& question, const std::optional<FlowEntry>& found) {
+  Actions out;
+  if (!active()) return out;
+  flow_questions_.OnFound(question, found, balancing_.balancer(), members_, &transport_, &out);
+  return Conclude(now, std::move(out));
+}
+
+Actions Controller::OnHealth(MonoTime now, std::set<std::string> unhealthy) {
+  Actions out;
+  if (!active() || unhealthy == balancing_.unhealthy()) return out;
+  for (const ServiceConfig& service : config_.services) {
+    const bool was = balancing_.unhealthy().contains(service.name);
+    if (was == unhealthy.contains(service.name)) continue;
+    out.push_back(MakeLog(was ? LogLevel::kInfo : LogLevel::kWarning, "service \"", service.name, "\" ",
+                          was ? "works again" : "fails its check", " on this node"));
   }
-  if (in_use == 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "key ", next.use, " would be in use, but is not there: add it first, or use another before removing it"));
-  }
-  stored_.keyring = next;
-  Store({.keyring = next}, out);
-  TransportConfig config = transport_.config();
-  config.keyring = next;
-  transport_.Configure(config);
-  MakeDns();
-  dirty_ = true;
-  return absl::OkStatus();
+  balancing_.SetUnhealthy(std::move(unhealthy));
+  HelloBy(now);
+  return Conclude(now, std::move(out));
 }
 
 Actions Controller::Tick(MonoTime now) {
-  Actions said;
-  if (!life_ || finished_) return said;
-  Awake(now, &said);
-  for (Claim& claim : claims_) dirty_ |= claim.Tick(now, &said);
-  if (transport_.enabled()) OnMemberChanges(now, members_.Tick(now, &transport_, &said), &said);
-  OnLifeChange(now, life_->Tick(now, members_, Input().rank), &said);
-  if (now >= clone_until_) clone_ = false;
-  election_.Tick(now, Input(), &said);
-  if (now >= announce_again_at_) {
-    announce_again_at_ = kNever;
-    announced_again_ = now;
-    for (Claim& claim : claims_) claim.AnnounceAgain(now, &said);
-  }
-  groups_.Tick(now, &said);
-  TickHistory(now, &said);
-  TickDrain(now, &said);
-  TickStop(now, &said);
-  if (now >= next_hello_) SayHello(now, &said);
-  return Conclude(now, std::move(said));
+  Actions out;
+  if (!active()) return out;
+  NoticeHeld(now, &out);
+  snapshots_.TouchIf(addresses_.TickClaims(now, &out));
+  if (transport_.enabled()) OnMemberChanges(now, members_.Tick(now, &transport_, &out), &out);
+  OnLifeChange(now, life_->Tick(now, members_, Input().rank), &out);
+  clone_.Tick(now);
+  election_.Tick(now, Input(), &out);
+  addresses_.TickReports(now, &out);
+  history_.Tick(ViewForHistory(now), &out);
+  TickDrain(now, &out);
+  TickStop(now, &out);
+  if (hello_timer_.Due(now)) SendHello(now, &out);
+  return Conclude(now, std::move(out));
 }
 
 MonoTime Controller::NextDeadline() const {
-  if (!life_ || finished_) return kNever;
-  MonoTime next = std::min({next_hello_, next_life_save_, life_->deadline(), election_.deadline(), groups_.deadline()});
-  if (transport_.enabled()) next = std::min(next, members_.deadline());
-  next = std::min({next, stop_by_, announce_again_at_});
-  if (transport_.enabled()) next = std::min({next, balancing_.deadline(), flow_querier_.deadline()});
-  for (const Claim& claim : claims_) next = std::min(next, claim.deadline());
-  return next;
+  if (!active()) return kNever;
+  MonoTime next = std::min({hello_timer_.deadline(), history_.deadline(), life_->deadline(), election_.deadline(),
+                            addresses_.deadline(), stopping_.deadline()});
+  if (!transport_.enabled()) return next;
+  return std::min({next, members_.deadline(), balancing_.deadline(), flow_questions_.deadline()});
 }
 
-// ----------------------------------------------------------------------------------------------------- understanding
+// ---------------------------------------------------------------------------------------------------------- commands
 
-// Between two steps there is never so much time, unless our thread was held. Nobody's silence meant anything then, and
-// what waits to be heard has its order lost.
-void Controller::Awake(MonoTime now, Actions* out) {
-  const bool held = last_step_ && now - *last_step_ > kControlHeld && transport_.enabled();
-  last_step_ = now;
-  if (!held) return;
+absl::Status Controller::OnCommand(MonoTime now, const Command& command, Actions* out) {
+  if (!active()) return absl::UnavailableError("this node is only starting, or about to end");
+  Actions decided;
+  const absl::Status result = std::visit([&](const auto& order) { return Do(now, order, &decided); }, command);
+  std::ranges::move(Conclude(now, std::move(decided)), std::back_inserter(*out));
+  return result;
+}
+
+absl::Status Controller::Do(MonoTime now, const SetMaintenance& command, Actions* out) {
+  stored_.maintenance = command.on;
+  ledger_.Store({.maintenance = command.on}, out);
+  HelloBy(now);
+  election_.Tick(now, Input(), out);
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Do(MonoTime now, const HandOver& command, Actions* out) {
+  const std::string error = election_.HandOver(now, Input(), command.successor, out);
+  return error.empty() ? absl::OkStatus() : absl::FailedPreconditionError(error);
+}
+
+absl::Status Controller::Do(MonoTime now, const SetDraining& command, Actions* out) {
+  return SendOrCarryOut(now, command.node, ToRemote(command), out);
+}
+
+absl::Status Controller::Do(MonoTime now, const SetWeight& command, Actions* out) {
+  if (std::ranges::find(config_.services, command.service, &ServiceConfig::name) == config_.services.end()) {
+    return absl::NotFoundError(absl::StrCat("no service \"", command.service, "\"; `qurectl services` lists them"));
+  }
+  return SendOrCarryOut(now, command.node, ToRemote(command), out);
+}
+
+absl::Status Controller::SendOrCarryOut(MonoTime now, const NodeId& node, const wire::RemoteCommand& command,
+                                        Actions* out) {
+  if (node == facts_.node_id) {
+    OnRemoteCommand(now, command, out);
+    return absl::OkStatus();
+  }
+  const Member* const member = members_.Find(node);
+  if (member == nullptr || !member->present()) return absl::UnavailableError("that node is not there now");
+  balancing_.SendCommand(now, node, command);
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Do(MonoTime, const AddKey& command, Actions* out) {
+  return ChangeKeys(Changed(stored_.keyring, command), out);
+}
+
+absl::Status Controller::Do(MonoTime, const UseKey& command, Actions* out) {
+  return ChangeKeys(Changed(stored_.keyring, command), out);
+}
+
+absl::Status Controller::Do(MonoTime, const RemoveKey& command, Actions* out) {
+  return ChangeKeys(Changed(stored_.keyring, command), out);
+}
+
+absl::Status Controller::ChangeKeys(const absl::StatusOr<Keyring>& next, Actions* out) {
+  if (!next.ok()) return next.status();
+  stored_.keyring = *next;
+  ledger_.Store({.keyring = *next}, out);
+  TransportConfig config = transport_.config();
+  config.keyring = *next;
+  transport_.Configure(config);
+  snapshots_.SetDns(facts_, config_, stored_.keyring);
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Do(MonoTime now, const QueryFlow& command, Actions* out) {
+  flow_questions_.Ask(now, command, balancing_.balancer(), transport_.enabled(), out);
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Do(MonoTime now, const Stop&, Actions* out) {
+  if (stopping_.begun()) return absl::OkStatus();
+  stopping_.Begin(now);
+  const std::string error = election_.HandOver(now, Input(), std::nullopt, out);
+  if (!error.empty()) stopping_.DoNotWait(now);  // there is no successor
+  return absl::OkStatus();
+}
+
+// ---------------------------------------------------------------------------------------------------- what comes in
+
+// While our thread was held, nobody's silence meant anything, and what waits to be read has lost its order.
+void Controller::NoticeHeld(MonoTime now, Actions* out) {
+  if (!clock_.BeginStep(now) || !transport_.enabled()) return;
   members_.Pardon(now);
   election_.OnHeld(now, out);
-}
-
-bool Controller::FollowsUs(const NodeId& node) const {
-  const Member* const member = members_.Find(node);
-  return member != nullptr && member->present() && ReadId(member->hello.master()) == facts_.node_id &&
-         ReadTerm(member->hello.master_term()) == election_.term();
-}
-
-void Controller::AnnounceSoon(MonoTime now) {
-  if (election_.role() != Role::kMaster) return;
-  announce_again_at_ = std::min(announce_again_at_, std::max(now, announced_again_ + kAnnounceAgain));
 }
 
 void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out) {
@@ -291,38 +329,31 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out
   const bool followed = FollowsUs(incoming.node);
   OnMemberChanges(now, members_.OnMessage(now, incoming, hello), out);
   const Member* const member = members_.Find(incoming.node);
-  if (member == nullptr) return;                                 // unknown until it says HELLO, or one too many
-  if (!followed && FollowsUs(incoming.node)) AnnounceSoon(now);  // it may have led until now
+  if (member == nullptr) return;  // unknown until it sends a HELLO, or one too many
+  // It may have led until now.
+  if (!followed && FollowsUs(incoming.node) && leads()) addresses_.AnnounceSoon(now);
 
-  if (hello != nullptr) {
-    OnLifeChange(now, life_->OnHello(now, *hello), out);
-    if (hello->booting() && !life_->booting() &&
-        (election_.role() == Role::kMaster || (!election_.master() && Input().rank > member->rank()))) {
-      Speak(now, {.what = Saying::What::kHello, .node = incoming.node, .term = {}}, out);
-    }
-    CompareHistory(now, *member, *hello, out);
-    balancing_.OnHello(View(now), *member, out);
-  }
-  if (balancing_.OnMessage(View(now), incoming, out)) return;
+  if (hello != nullptr) UnderstandHello(now, *member, *hello, out);
+  if (balancing_.OnMessage(ViewForBalance(now), incoming, out)) return;
   switch (message.body_case()) {
     case wire::Message::kPing: {
       wire::Message pong;
       pong.mutable_pong()->set_nonce(message.ping().nonce());
-      *pong.mutable_pong()->mutable_hello() = MakeHello(now);
+      *pong.mutable_pong()->mutable_hello() = HelloNow(now);
       return transport_.SendTo(incoming.from, pong, out);
     }
     case wire::Message::kGoodbye:
       return OnMemberChanges(now, members_.OnGoodbye(now, incoming.node, incoming.boot), out);
     case wire::Message::kPull:
-      return OnPull(now, incoming, out);
+      return history_.OnPull(ViewForHistory(now), incoming, out);
     case wire::Message::kChunk:
-      return OnChunk(now, incoming, out);
+      return OnChunk(now, message.chunk(), out);
     case wire::Message::kPinnedFlows:
       return OnPinnedFlows(incoming, out);
     case wire::Message::kFlowQuery:
-      return OnFlowQuery(incoming, out);
+      return flow_questions_.OnQuery(incoming, out);
     case wire::Message::kFlowReply:
-      return OnFlowReply(message.flow_reply(), out);
+      return flow_questions_.OnReply(message.flow_reply(), &balancing_, out);
     case wire::Message::kRemoteCommand:
       return OnRemoteCommand(now, message.remote_command(), out);
     default:
@@ -332,10 +363,20 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out
   }
 }
 
+void Controller::UnderstandHello(MonoTime now, const Member& member, const wire::Hello& hello, Actions* out) {
+  OnLifeChange(now, life_->OnHello(now, hello), out);
+  const bool may_lead = !election_.master() && Input().rank > member.rank();
+  if (hello.booting() && !life_->booting() && (leads() || may_lead)) {
+    Send(now, {.what = Outgoing::What::kHello, .node = member.node, .term = {}}, out);
+  }
+  history_.OnHello(ViewForHistory(now), member, hello, out);
+  balancing_.OnHello(ViewForBalance(now), member, out);
+}
+
 void Controller::OnMemberChanges(MonoTime now, const std::vector<MemberChange>& changes, Actions* out) {
   using Kind = MemberChange::Kind;
   for (const MemberChange& change : changes) {
-    dirty_ = true;
+    snapshots_.Touch();
     if (change.kind == Kind::kRebooted) transport_.Forget(change.node, change.over);
     if (change.kind == Kind::kClone) {
       out->push_back(
@@ -346,10 +387,12 @@ void Controller::OnMemberChanges(MonoTime now, const std::vector<MemberChange>& 
       out->push_back(MakeLog(LogLevel::kInfo, "node ", ToHex(change.node), " is there"));
     }
     // One node writes it down, not all.
-    if (election_.role() == Role::kMaster && change.kind == Kind::kDown)
-      Note(now, HistoryKind::kDown, out, change.node);
-    if (election_.role() == Role::kMaster && change.kind == Kind::kLeft)
-      Note(now, HistoryKind::kLeft, out, change.node);
+    if (leads() && change.kind == Kind::kDown) {
+      history_.Note(ViewForHistory(now), HistoryKind::kDown, out, change.node);
+    }
+    if (leads() && change.kind == Kind::kLeft) {
+      history_.Note(ViewForHistory(now), HistoryKind::kLeft, out, change.node);
+    }
     election_.OnMemberChange(now, Input(), change, out);
   }
 }
@@ -357,34 +400,58 @@ void Controller::OnMemberChanges(MonoTime now, const std::vector<MemberChange>& 
 void Controller::OnLifeChange(MonoTime now, LifeChange change, Actions* out) {
   if (change == LifeChange::kNone) return;
   const bool founded = change == LifeChange::kFounded;
+  const HistoryView view = ViewForHistory(now);
   if (change == LifeChange::kMerged) {
     out->push_back(MakeLog(LogLevel::kWarning, "another life of the cluster is older: merged into era ", life_->era()));
-    Note(now, HistoryKind::kMerge, out);
+    history_.Note(view, HistoryKind::kMerge, out);
   } else {
     if (transport_.enabled()) {
-      out->push_back(MakeLog(LogLevel::kInfo, founded ? "nobody else lives: begun era " : "joined era ", life_->era()));
+      out->push_back(
+          MakeLog(LogLevel::kInfo, founded ? "no other node is active: began era " : "joined era ", life_->era()));
     }
-    if (founded) Note(now, HistoryKind::kEra, out);
-    Note(now, HistoryKind::kBoot, out);
-    if (facts_.revision != stored_.revision) Note(now, HistoryKind::kRevision, out, {}, facts_.revision);
+    if (founded) history_.Note(view, HistoryKind::kEra, out);
+    history_.Note(view, HistoryKind::kBoot, out);
+    if (facts_.revision != stored_.revision) {
+      history_.Note(view, HistoryKind::kRevision, out, {}, facts_.revision);
+    }
   }
-  Store({.life = life_->Stored(now)}, out);
-  next_life_save_ = now + kLifeSave;
+  history_.SaveLife(view, out);
   election_.OnEra(now, Input(), founded, out);
   HelloBy(now);
-  dirty_ = true;
+  snapshots_.Touch();
 }
 
-// Somebody alive has our node id, under another boot id: this disk was copied, or we are the copy.
+// Another active machine has our node id, under another boot id: this disk was copied, or we are the copy.
 void Controller::OnClone(MonoTime now, Actions* out) {
-  if (!clone_) {
-    out->push_back(MakeLog(LogLevel::kError, "another machine has this node's identity (a cloned disk): ",
-                           stored_.hardware_changed ? "this one is the copy and takes a new identity"
-                                                    : "standing back from mastership until it has a new one"));
-    if (stored_.hardware_changed) out->push_back(TakeNewIdentity{});
+  if (!clone_.OnHeard(now)) return;
+  out->push_back(MakeLog(LogLevel::kError, "another machine has this node's identity (a cloned disk): ",
+                         stored_.hardware_changed ? "this one is the copy and takes a new identity"
+                                                  : "this one is ineligible until the other has a new one"));
+  if (stored_.hardware_changed) out->push_back(TakeNewIdentity{});
+}
+
+void Controller::OnChunk(MonoTime now, const wire::Chunk& chunk, Actions* out) {
+  const auto age = history_.OnChunk(ViewForHistory(now), chunk, stored_.age, clone_.heard(), out);
+  if (!age) return;
+  stored_.age = *age;
+  HelloBy(now);
+}
+
+void Controller::OnPinnedFlows(const Incoming& incoming, Actions* out) {
+  const std::optional<NodeSlot> owner = balancing_.SlotOf(incoming.node);
+  if (!owner) return;
+  LearnFlows learn;
+  for (const OwnedFlow& flow : ReadPinnedFlows(incoming.message.pinned_flows())) {
+    if (const auto key = snapshots_.ids().KeyOf(flow)) learn.flows.push_back({.key = *key, .owner = *owner});
   }
-  clone_ = true;
-  clone_until_ = now + kCloneMemory;
+  if (!learn.flows.empty()) out->push_back(std::move(learn));
+}
+
+void Controller::OnRemoteCommand(MonoTime now, const wire::RemoteCommand& command, Actions* out) {
+  StoreChange change = CarryOut(now, command, config_, &stored_, &balancing_);
+  if (!change.drain && !change.weights) return;
+  ledger_.Store(std::move(change), out);
+  HelloBy(now);
 }
 
 void Controller::FollowAddresses(const wire::Hello& hello) {
@@ -392,112 +459,297 @@ void Controller::FollowAddresses(const wire::Hello& hello) {
   for (const wire::HeldAddress& address : hello.held()) {
     if (const std::optional<IpPrefix> prefix = ReadHeld(address)) held.push_back(*prefix);
   }
-  if (held == held_by_master_) return;
-  held_by_master_ = std::move(held);
-  for (Claim& claim : claims_) {
-    for (const IpPrefix& prefix : held_by_master_) claim.Follow(prefix);
+  snapshots_.TouchIf(addresses_.FollowMaster(std::move(held)));
+}
+
+void Controller::TickDrain(MonoTime now, Actions* out) {
+  if (!balancing_.drain().Tick(now)) return;
+  stored_.drain = balancing_.drain().stored();
+  ledger_.Store({.drain = stored_.drain}, out);
+  out->push_back(MakeLog(LogLevel::kWarning,
+                         "the deadline of the drain has passed: the flows that are left on this node are given up"));
+  HelloBy(now);
+}
+
+// Asked to stop: the mastership is with another, or time is up.
+void Controller::TickStop(MonoTime now, Actions* out) {
+  if (!stopping_.Due(now, leads() || election_.handing_over())) return;
+  const std::optional<NodeId> successor = election_.master();
+  election_.Resign(out);
+  wire::Message message;
+  wire::Goodbye* const goodbye = message.mutable_goodbye();
+  if (successor && *successor != facts_.node_id) goodbye->set_successor(WriteId(*successor));
+  if (transport_.enabled()) transport_.SendToAll(message, out);
+  history_.SaveLife(ViewForHistory(now), out);
+  stopping_.Finish();
+}
+
+// ------------------------------------------------------------------------------------------------ the end of a step
+
+// Order matters to the LAN: a gate that shuts does so first, or, in a handover, as soon as the workers answer from the
+// node MAC; the CLAIM is sent before the gate opens; what the claims and others want sent comes last.
+Actions Controller::Conclude(MonoTime now, Actions decided) {
+  if (!life_) return decided;
+  Actions out;
+  Actions later;
+  ApplyRole(now, &later);
+  const std::vector<Outgoing> messages = election_.TakeOutgoing();
+  if (const auto epochs = election_.TakeReservation()) ledger_.Store({.epochs = *epochs}, &out);
+  snapshots_.SetHeartbeatPlan(MakeHeartbeatPlan());
+  const GateWish wish = WishForGate();
+  gate_.ShutAtOnce(wish, &out);
+  if (transport_.enabled()) snapshots_.TouchIf(balancing_.Step(ViewForBalance(now), &later));
+  flow_questions_.Tick(now, members_, &transport_, &later);
+  if (snapshots_.due()) Publish(now, &out);
+  gate_.ShutAfterWorkers(wish, &out);
+  for (const Outgoing& message : messages) {
+    if (message.what == Outgoing::What::kClaim) Send(now, message, &out);
   }
-  dirty_ = true;
+  gate_.Conclude(wish, &out);
+  std::ranges::move(decided, std::back_inserter(out));
+  std::ranges::move(later, std::back_inserter(out));
+  for (const Outgoing& message : messages) {
+    if (message.what != Outgoing::What::kClaim) Send(now, message, &out);
+  }
+  if (stopping_.finished()) out.push_back(Finished{});
+  return out;
+}
+
+// The claims follow the mastership.
+void Controller::ApplyRole(MonoTime now, Actions* out) {
+  if (addresses_.SetLeads(now, leads(), election_.warm(), out)) {
+    snapshots_.Touch();
+    HelloBy(now + HelloInterval());
+  }
+  if (!election_.handing_over()) snapshots_.TouchIf(addresses_.EndHandover());
+  const auto& last = election_.last_takeover();
+  if (leads() && last) history_.NoteMastership(ViewForHistory(now), *last, out);
+}
+
+// A node without a cluster has nobody who waits for its gate: it opens once there is something to answer for.
+GateWish Controller::WishForGate() const {
+  const GateWish wish{.open = election_.gate_open() && (transport_.enabled() || addresses_.AnyHeld()),
+                      .opening = election_.opening(),
+                      .stalls_known = election_.stalls_known(),
+                      .handing_over = addresses_.handing_over()};
+  QURE_CHECK(!wish.open || leads(), election_.role());
+  QURE_CHECK(!addresses_.AnyHeld() || leads(), election_.role());
+  return wish;
+}
+
+void Controller::Publish(MonoTime now, Actions* out) {
+  SnapshotView view{.facts = &facts_,
+                    .config = &config_,
+                    .addresses = &addresses_,
+                    .clustered = transport_.enabled(),
+                    .cluster_group = transport_.config().group,
+                    .balance = nullptr};
+  if (view.clustered) view.balance = balancing_.Compile(ViewForBalance(now), Mac(0), Mac(1));
+  out->emplace_back(PublishSnapshot{.snapshot = snapshots_.Make(view)});
+  addresses_.UpdateHostAddresses(out);
+}
+
+std::shared_ptr<const HeartbeatPlan> Controller::MakeHeartbeatPlan() const {
+  const std::optional<NodeId> peer = election_.heartbeat_peer();
+  const Member* const member = peer ? members_.Find(*peer) : nullptr;
+  if (member == nullptr || !transport_.enabled()) return nullptr;
+  auto plan = std::make_shared<HeartbeatPlan>();
+  plan->role = election_.heartbeat_role();
+  plan->term = election_.term();
+  plan->ready = Input().living;
+  plan->opening = plan->role == HeartbeatRole::kLead ? election_.opening() : 0;
+  plan->self = facts_.node_id;
+  plan->boot = facts_.boot_id;
+  plan->send_key = transport_.SendKey();
+  plan->mac = Mac(0);
+  plan->address = OwnAddress(facts_);
+  plan->port = config_.network.port;
+  plan->peer = {.node = member->node,
+                .boot = member->boot,
+                .mac = member->at.mac,
+                .address = member->at.address,
+                .keys = transport_.KeysOf(member->node, member->boot)};
+  return plan;
+}
+
+void Controller::Send(MonoTime now, const Outgoing& outgoing, Actions* out) {
+  using What = Outgoing::What;
+  if (!transport_.enabled()) return;
+  wire::Message message;
+  switch (outgoing.what) {
+    case What::kAskLan:
+      return AskLan(out);
+    case What::kSuspect:
+      return members_.Suspect(now, *outgoing.node);
+    case What::kHello:
+      if (!outgoing.node) return SendHello(now, out);
+      *message.mutable_hello() = HelloNow(now);
+      break;
+    case What::kQuery:
+      message.mutable_query()->set_nonce(absl::Uniform<uint64_t>(random_));
+      break;
+    case What::kClaim:
+      WriteTerm(outgoing.term, message.mutable_claim()->mutable_term());
+      *message.mutable_claim()->mutable_hello() = HelloNow(now);
+      break;
+    case What::kYield:
+      WriteTerm(outgoing.term, message.mutable_yield()->mutable_term());
+      if (outgoing.node) message.mutable_yield()->set_successor(WriteId(*outgoing.node));
+      break;
+    case What::kPrepare:
+      WriteTerm(outgoing.term, message.mutable_prepare()->mutable_term());
+      break;
+    case What::kPrepared:
+      WriteTerm(outgoing.term, message.mutable_prepared()->mutable_term());
+      break;
+  }
+  if (outgoing.what == What::kClaim || outgoing.what == What::kYield || !outgoing.node) {
+    transport_.UseWay(Transport::Way::kBoth);  // rare, and must arrive
+    return transport_.SendToAll(message, out);
+  }
+  if (const Member* member = members_.Find(*outgoing.node)) transport_.SendTo(member->at, message, out);
+}
+
+void Controller::SendHello(MonoTime now, Actions* out) {
+  if (!transport_.enabled() || stopping_.finished()) return;
+  wire::Message message;
+  *message.mutable_hello() = HelloNow(now);
+  transport_.UseWay(life_->booting() ? Transport::Way::kBoth : members_.NextWay(now));
+  transport_.SendToAll(message, out);
+  hello_timer_.OnSent(now, HelloInterval());
+}
+
+Duration Controller::HelloInterval() const {
+  return life_->booting() ? kBootHelloInterval : members_.HelloInterval(leads());
+}
+
+void Controller::HelloBy(MonoTime at) {
+  if (transport_.enabled()) hello_timer_.By(at);
+}
+
+// Who has the service addresses, and is the gateway there?
+void Controller::AskLan(Actions* out) {
+  addresses_.Ask(out);
+  for (const IpAddress& gateway : config_.gateways) out->push_back(AskWhoHas(Mac(0), gateway));
+}
+
+// ---------------------------------------------------------------------------------------------------- what is known
+
+bool Controller::FollowsUs(const NodeId& node) const {
+  const Member* const member = members_.Find(node);
+  return member != nullptr && member->present() && ReadId(member->hello.master()) == facts_.node_id &&
+         ReadTerm(member->hello.master_term()) == election_.term();
 }
 
 // An answer for a service address: of a node of this cluster, or of a foreign host?
 bool Controller::OfOurCluster(const Event& event) const {
-  for (const Claim& claim : claims_) {
-    if (claim.status().address.address == event.ip && claim.IsOwnMac(event.mac)) {
-      return config_.service_mac == ServiceMac::kDerived || event.mac != facts_.lan_mac;
-    }
+  if (addresses_.IsServiceMac(event.ip, event.mac)) {
+    return config_.service_mac == ServiceMac::kDerived || event.mac != facts_.lan_mac;
   }
   return std::ranges::any_of(members_.all(), [&](const auto& entry) { return entry.second.at.mac == event.mac; });
 }
 
-// ----------------------------------------------------------------------------------------------------------- history
-
-void Controller::CompareHistory(MonoTime now, const Member& member, const wire::Hello& hello, Actions* out) {
-  if (hello.booting() || life_->booting() || hello.history_digest() == history_.digest()) return;
-  MonoTime& next = next_pull_[member.node];
-  if (now < next) return;
-  next = now + kPullInterval;
-  wire::Message message;
-  *message.mutable_pull() = history_.MakePull(/*answer=*/false);
-  transport_.SendTo(member.at, message, out);
+ElectionInput Controller::Input() const {
+  const bool eligible = !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun();
+  return {.rank = {.priority = facts_.priority, .weight = facts_.weight, .node = facts_.node_id},
+          .era = life_->era(),
+          .living = !life_->booting(),
+          .eligible = eligible,
+          .alone = !transport_.enabled(),
+          .needs_gateway = transport_.enabled() && !config_.gateways.empty(),
+          .preempt = config_.network.preempt,
+          .informed = balancing_.informed()};
 }
 
-void Controller::OnPull(MonoTime now, const Incoming& incoming, Actions* out) {
-  if (life_->booting()) return;
-  bool querier_has_more = false;
-  for (wire::Chunk& chunk : history_.Answer(incoming.message.pull(), kMaxChunks, &querier_has_more)) {
-    wire::Message message;
-    message.mutable_chunk()->Swap(&chunk);
-    transport_.SendTo(incoming.from, message, out);
+HistoryView Controller::ViewForHistory(MonoTime now) {
+  return {.now = now, .life = &*life_, .term = election_.term(), .transport = &transport_, .ledger = &ledger_};
+}
+
+BalanceView Controller::ViewForBalance(MonoTime now) {
+  return {.now = now,
+          .leads = leads(),
+          .master = election_.master(),
+          .deputy = election_.deputy(),
+          .config = &config_,
+          .members = &members_,
+          .transport = &transport_};
+}
+
+wire::Hello Controller::HelloNow(MonoTime now) const {
+  return MakeHello({.now = now,
+                    .facts = &facts_,
+                    .stored = &stored_,
+                    .config = &config_,
+                    .life = &*life_,
+                    .election = &election_,
+                    .members = &members_,
+                    .balancing = &balancing_,
+                    .input = Input(),
+                    .held = addresses_.Held(),
+                    .uptime = clock_.Uptime(now),
+                    .history_digest = history().digest(),
+                    .highest_era = history().highest_era()});
+}
+
+ControllerStatus Controller::status(MonoTime now) const {
+  ControllerStatus status;
+  status.clustered = transport_.enabled();
+  status.node_id = facts_.node_id;
+  status.node_mac = Mac(0);
+  status.snapshot_revision = snapshots_.revision();
+  for (const Claim& claim : addresses_.claims()) status.claims.push_back(claim.status());
+  status.role = status.clustered ? OwnRow(now).role : addresses_.AnyHeld() ? NodeRole::kMaster : NodeRole::kStandby;
+  status.age = stored_.age;
+  if (!life_) return status;
+  if (leads() && status.clustered) status.phase = election_.phase();
+  status.open = config_.network.security == Security::kOpen;
+  status.maintenance = stored_.maintenance;
+  status.ineligible = clone_.heard();
+  status.era = life_->era();
+  status.lineage = life_->lineage();
+  status.cluster_uptime_ms = life_->UptimeMs(now);
+  status.term = election_.term();
+  status.master = election_.master();
+  status.deputy = election_.deputy();
+  status.nodes.push_back(OwnRow(now));
+  for (const auto& [node, member] : members_.all()) {
+    status.nodes.push_back(RowOf(now, member, election_.deputy()));
+    status.nodes.back().slot = balancing_.balancer().KnownSlot(node);
   }
-  MonoTime& next = next_pull_[incoming.node];
-  if (!querier_has_more || incoming.message.pull().answer() || now < next) return;
-  next = now + kPullInterval;
-  wire::Message message;
-  *message.mutable_pull() = history_.MakePull(/*answer=*/true);
-  transport_.SendTo(incoming.from, message, out);
+  for (const StoredKey& key : stored_.keyring.keys) status.key_ids.push_back(key.id);
+  status.key_in_use = stored_.keyring.use;
+  status.multicast_works = !members_.MissesMulticast(now);
+  status.takeovers = election_.takeovers();
+  status.last_takeover = election_.last_takeover();
+  status.rejected = transport_.rejected();
+  status.persist_failures = ledger_.failures();
+  for (const auto& [boot, events] : history().boots()) status.history_events += events.size();
+  const Epoch& epoch = balancing_.balancer().current();
+  status.balance_epoch = epoch.number;
+  status.balance_settled = balancing_.settled();
+  status.services = RowsOf(config_.services, facts_.node_id, balancing_, members_);
+  for (const RemoteAddress& remote : epoch.heavy_hitters) status.heavy_hitters.push_back(AddressOf(remote));
+  return status;
 }
 
-void Controller::OnChunk(MonoTime now, const Incoming& incoming, Actions* out) {
-  if (life_->booting()) return;
-  StoreChange change;
-  change.events = history_.Merge(incoming.message.chunk(), &change.summaries);
-  // Somebody knows boots of ours that we do not: the store was rolled back. This boot is a later one.
-  const uint64_t known = history_.age_of(facts_.node_id);
-  if (!clone_ && (known > stored_.age || history_.own_age_is_foreign())) {
-    stored_.age = known + 1;
-    out->push_back(MakeLog(LogLevel::kWarning, "the store had been rolled back: this boot is number ", stored_.age));
-    std::ranges::move(history_.Rekey(stored_.age), std::back_inserter(change.events));
-    change.age = stored_.age;
-    HelloBy(now);
-  }
-  history_.Summarise(&change);
-  if (!change.events.empty() || !change.summaries.empty() || change.age) Store(std::move(change), out);
-}
-
-// Writes down, remembers and tells.
-void Controller::Note(MonoTime now, HistoryKind kind, Actions* out, const NodeId& subject, std::string text) {
-  const HistoryEvent event = history_.Add(now, {.era = life_->era(),
-                                                .lineage = life_->lineage(),
-                                                .term = election_.term(),
-                                                .kind = kind,
-                                                .subject = subject,
-                                                .text = std::move(text)});
-  Store({.events = {event}}, out);
-  if (!transport_.enabled()) return;
-  wire::Message message;
-  *message.mutable_chunk() = History::ChunkOf(event);
-  transport_.SendToAll(message, out);
-}
-
-void Controller::Store(StoreChange change, Actions* out) {
-  Pending pending{.ticket = ++last_ticket_, .epochs = change.epochs};
-  if (pending.epochs) pending_.push_back(pending);
-  out->push_back(Persist{.ticket = last_ticket_, .change = std::move(change)});
-}
-
-void Controller::TickHistory(MonoTime now, Actions* out) {
-  if (life_->booting() || now < next_life_save_) return;
-  StoreChange change;
-  change.life = life_->Stored(now);
-  history_.Summarise(&change);
-  Store(std::move(change), out);
-  next_life_save_ = now + kLifeSave;
-}
-
-// Told to stop: the mastership is with another, or time is up.
-void Controller::TickStop(MonoTime now, Actions* out) {
-  if (stop_by_ == kNever) return;
-  const bool busy = election_.role() == Role::kMaster || election_.draining();
-  if (busy && now < stop_by_) return;
-  const std::optional<NodeId> successor = election_.master();
-  election_.Resign(out);
-  wire::Message goodbye;
-  if (successor && *successor != facts_.node_id) goodbye.mutable_goodbye()->set_successor(WriteId(*successor));
-  goodbye.mutable_goodbye();
-  if (transport_.enabled()) transport_.SendToAll(goodbye, out);
-  Store({.life = life_->Stored(now)}, out);
-  finished_ = true;
+NodeRow Controller::OwnRow(MonoTime now) const {
+  const bool deputy = election_.role() == Role::kMember && election_.deputy() == facts_.node_id;
+  return {.node = facts_.node_id,
+          .name = facts_.name,
+          .role = deputy ? NodeRole::kDeputy : RoleOf(election_.role()),
+          .state = NodeState::kSelf,
+          .age = stored_.age,
+          .era = life_ ? life_->era() : 0,
+          .revision = facts_.revision,
+          .address = OwnAddress(facts_),
+          .priority = facts_.priority,
+          .weight = facts_.weight,
+          .maintenance = stored_.maintenance,
+          .draining = balancing_.drain().on(),
+          .drain_left = balancing_.drain().Left(now),
+          .slot = kSelfSlot,
+          .heard_ago = {},
+          .uptime = clock_.Uptime(now)};
 }
 
 }  // namespace qure

@@ -96,7 +96,7 @@ void AddNodes(const ClusterFacts& facts, uint64_t unix_now, ZoneWriter* zone, Ow
     const uint64_t uptime = node.alive && unix_now > node.booted ? unix_now - node.booted : 0;
     zone->Add(*name, kDnsTypeTxt,
               Facts({{"id", ToHex(node.id)},
-                     {"role", node.alive ? node.role : "down"},
+                     {"role", std::string(node.alive ? NameOf(node.role) : NameOf(NodeState::kDown))},
                      {"age", absl::StrCat(node.age)},
                      {"uptime", absl::StrCat(uptime)}}));
     if (!node.alive || node.address.is_zero()) continue;
@@ -126,7 +126,7 @@ std::vector<std::shared_ptr<const DnsZone>> MakeClusterZones(const ClusterFacts&
   const std::string cluster = Below(facts.cluster).value_or(apex);
   ZoneWriter zone(apex, cluster, hash_seed, unix_now);
   Owners owners;
-  const auto master = std::ranges::find(facts.nodes, "master", &ClusterFacts::Node::role);
+  const auto master = std::ranges::find(facts.nodes, NodeRole::kMaster, &ClusterFacts::Node::role);
   zone.Add(cluster, kDnsTypeTxt,
            Facts({{"era", absl::StrCat(facts.era)},
                   {"uptime", absl::StrCat(unix_now - std::min(unix_now, facts.born))},

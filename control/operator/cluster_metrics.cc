@@ -18,12 +18,15 @@ double OneIf(bool condition) {
 
 void CollectMembers(const ControllerStatus& core, Families* out) {
   out->Begin(MetricType::Gauge, "qure_role", "1 for the role that this node has.");
-  for (const std::string_view role : kRoles) out->Add({{"role", std::string(role)}}, OneIf(core.role == role));
+  for (const std::string_view role : kRoles) out->Add({{"role", std::string(role)}}, OneIf(NameOf(core.role) == role));
   std::map<std::string, uint64_t> members;
   for (const MemberState state : {MemberState::kAlive, MemberState::kSuspect, MemberState::kDown, MemberState::kLeft}) {
     members.emplace(NameOf(state), 0);
   }
-  for (const NodeRow& row : core.nodes) ++members[row.state == "self" ? std::string("alive") : row.state];
+  for (const NodeRow& row : core.nodes) {
+    const bool self = row.state == NodeState::kSelf;
+    ++members[std::string(self ? NameOf(NodeState::kAlive) : NameOf(row.state))];
+  }
   out->Begin(MetricType::Gauge, "qure_members", "Nodes that this node knows of, itself included, by state.");
   for (const auto& [state, count] : members) out->Add({{"state", state}}, count);
   out->Gauge("qure_clustered", "1 if this node speaks to others: it has a key, or the cluster is open.",

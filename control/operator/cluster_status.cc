@@ -56,8 +56,8 @@ class Names {
 ordered_json NodeJson(const NodeRow& row) {
   return {{"node", ToHex(row.node)},
           {"name", row.name},
-          {"role", row.role.empty() ? ordered_json(nullptr) : ordered_json(row.role)},
-          {"state", row.state},
+          {"role", row.role == NodeRole::kNone ? ordered_json(nullptr) : ordered_json(NameOf(row.role))},
+          {"state", NameOf(row.state)},
           {"age", row.age},
           {"era", row.era},
           {"revision", row.revision},
@@ -117,7 +117,7 @@ ordered_json NodesJson(const ControllerStatus& status) {
 ordered_json TermAnswer(const ControllerStatus& status) {
   const Names names(status);
   return {{"term", TermJson(status.term)},
-          {"role", status.role},
+          {"role", NameOf(status.role)},
           {"master", names.Both(status.master)},
           {"deputy", names.Both(status.deputy)}};
 }

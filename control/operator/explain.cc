@@ -97,7 +97,7 @@ std::string NameOf(const NodeRow& row) {
 }
 
 std::string WhyNot(const NodeRow& row, const ServiceRow& service) {
-  if (row.state != "self" && row.state != "alive") return row.state;
+  if (row.state != NodeState::kSelf && row.state != NodeState::kAlive) return std::string(NameOf(row.state));
   if (row.draining) return "draining";
   if (service.current.contains(row.node)) return "the row is another's";
   return service.unhealthy_at.contains(row.node) ? "its check fails" : "without weight";

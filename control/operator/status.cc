@@ -45,9 +45,8 @@ ordered_json ClusterPart(const NodeStatus& status) {
   part.erase("role");
   part["era"] = core.era;
   part["cluster_uptime_seconds"] = static_cast<double>(core.cluster_uptime_ms) / 1e3;
-  part["nodes_present"] = std::count_if(core.nodes.begin(), core.nodes.end(), [](const NodeRow& row) {
-    return row.state != NameOf(MemberState::kDown) && row.state != NameOf(MemberState::kLeft);
-  });
+  part["nodes_present"] =
+      std::count_if(core.nodes.begin(), core.nodes.end(), [](const NodeRow& row) { return IsPresent(row.state); });
   part["multicast"] = core.multicast_works;
   part["lease"] = {{"seconds", ToSeconds(status.lease.lease)},
                    {"longest_gap_seconds", ToSeconds(status.lease.longest_gap)},
@@ -90,8 +89,8 @@ ordered_json StatusJson(const NodeStatus& status) {
                          {"revision", Revision()},
                          {"node_id", ToHex(core.node_id)},
                          {"age", core.age},
-                         {"role", core.role},
-                         {"phase", core.phase.empty() ? ordered_json(nullptr) : ordered_json(core.phase)},
+                         {"role", NameOf(core.role)},
+                         {"phase", core.phase ? ordered_json(NameOf(*core.phase)) : ordered_json(nullptr)},
                          {"uptime_seconds", absl::ToDoubleSeconds(status.uptime)},
                          {"gate", status.gate_open ? "open" : "shut"},
                          {"snapshot_revision", core.snapshot_revision},

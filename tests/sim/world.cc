@@ -260,7 +260,7 @@ std::string World::WhyNotSettled() {
   for (const auto& node : nodes_) {
     if (!node->running()) return absl::StrCat(node->setup().name, " does not run");
     const ControllerStatus status = node->Status(now_);
-    if (status.role != "master") continue;
+    if (status.role != NodeRole::kMaster) continue;
     ++masters;
     term = status.term;
     master = status.node_id;

@@ -39,7 +39,7 @@ inline NodeStatus SampleNode() {
   node.last_reload.time = absl::FromUnixSeconds(1'700'000'050);
   node.controller.node_id = kSampleSelf;
   node.controller.age = 3;
-  node.controller.role = "master";
+  node.controller.role = NodeRole::kMaster;
   node.controller.node_mac = MacAddress{{0xa6, 1, 2, 3, 4, 0}};
   node.controller.snapshot_revision = 7;
   node.controller.claims = {SampleClaim("198.51.100.50/24", ClaimState::kHeld),
@@ -47,7 +47,7 @@ inline NodeStatus SampleNode() {
   return node;
 }
 
-inline NodeRow SampleRow(const NodeId& node, const char* name, const char* role, const char* state) {
+inline NodeRow SampleRow(const NodeId& node, const char* name, NodeRole role, NodeState state) {
   NodeRow row;
   row.node = node;
   row.name = name;
@@ -68,7 +68,7 @@ inline NodeRow SampleRow(const NodeId& node, const char* name, const char* role,
 inline NodeStatus SampleMaster() {
   NodeStatus node = SampleNode();
   ControllerStatus& core = node.controller;
-  core.phase = "leased";
+  core.phase = MasterPhase::kLeased;
   core.clustered = true;
   core.era = 2;
   core.lineage = 0xfedcba9876543210;
@@ -76,8 +76,9 @@ inline NodeStatus SampleMaster() {
   core.term = {2, 17, 0xabcd};
   core.master = kSampleSelf;
   core.deputy = kSampleDeputy;
-  core.nodes = {SampleRow(kSampleSelf, "n1", "master", "self"), SampleRow(kSampleDeputy, "n2", "deputy", "alive"),
-                SampleRow(kSampleDown, "n3", "", "down")};
+  core.nodes = {SampleRow(kSampleSelf, "n1", NodeRole::kMaster, NodeState::kSelf),
+                SampleRow(kSampleDeputy, "n2", NodeRole::kDeputy, NodeState::kAlive),
+                SampleRow(kSampleDown, "n3", NodeRole::kNone, NodeState::kDown)};
   core.nodes[1].maintenance = true;
   core.key_ids = {1, 4};
   core.key_in_use = 4;

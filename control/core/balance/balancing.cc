@@ -296,16 +296,16 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
   NextRound(view);
   informed_ = InformedDeputy(view);
   reporter_.Tick(view.now, *view.members, view.transport, out);
-  for (Telling& telling : tellings_) {
-    const Member* const member = view.members->Find(telling.node);
-    if (member == nullptr || view.now < telling.next) continue;
+  for (SentCommand& command : commands_) {
+    const Member* const member = view.members->Find(command.node);
+    if (member == nullptr || view.now < command.next) continue;
     wire::Message message;
-    *message.mutable_remote_command() = telling.command;
+    *message.mutable_remote_command() = command.command;
     view.transport->SendTo(member->at, message, out);
-    telling.next = view.now + kPinnedFlowResend;
-    --telling.left;
+    command.next = view.now + kPinnedFlowResend;
+    --command.left;
   }
-  std::erase_if(tellings_, [](const Telling& telling) { return telling.left <= 0; });
+  std::erase_if(commands_, [](const SentCommand& command) { return command.left <= 0; });
   return std::exchange(changed_, false);
 }
 
@@ -313,7 +313,7 @@ MonoTime Balancing::deadline() const {
   MonoTime next = std::min({balancer_.deadline(), reporter_.deadline(), next_round_, drain_.deadline()});
   if (!ready_) next = std::min(next, ready_by_);
   if (led_) next = std::min(next, heavy_hitters_.deadline());
-  for (const Telling& telling : tellings_) next = std::min(next, telling.next);
+  for (const SentCommand& command : commands_) next = std::min(next, command.next);
   return next;
 }
 
@@ -335,9 +335,9 @@ std::shared_ptr<const Balance> Balancing::Compile(const BalanceView& view, const
                            {.report_round = round_, .ready = ready_, .settled = settled});
 }
 
-void Balancing::Tell(MonoTime now, const NodeId& node, const wire::RemoteCommand& command) {
+void Balancing::SendCommand(MonoTime now, const NodeId& node, const wire::RemoteCommand& command) {
   constexpr int kTimes = 4;
-  tellings_.push_back({.node = node, .command = command, .left = kTimes, .next = now});
+  commands_.push_back({.node = node, .command = command, .left = kTimes, .next = now});
 }
 
 }  // namespace qure

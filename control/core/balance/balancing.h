@@ -65,8 +65,8 @@ class Balancing {
   // Null without services.
   std::shared_ptr<const Balance> Compile(const BalanceView& view, const MacAddress& hop0, const MacAddress& hop1);
 
-  // An order for another node: told to it a few times, it shows in that node's HELLO.
-  void Tell(MonoTime now, const NodeId& node, const wire::RemoteCommand& command);
+  // Sends a command to another node, a few times: its effect shows in that node's HELLO.
+  void SendCommand(MonoTime now, const NodeId& node, const wire::RemoteCommand& command);
 
   // The master and the deputy know of all pinned flows of this node under the present epoch; where a service has
   // delivery = "multicast", all nodes do, in the last of the stages.
@@ -82,7 +82,7 @@ class Balancing {
     std::map<uint32_t, std::string> parts;
     uint32_t total = 0;
   };
-  struct Telling {
+  struct SentCommand {
     NodeId node{};
     wire::RemoteCommand command;
     int left = 0;
@@ -122,7 +122,7 @@ class Balancing {
   bool changed_ = false;
   Parts parts_;
   MonoTime next_pull_;
-  std::vector<Telling> tellings_;
+  std::vector<SentCommand> commands_;
 
   uint8_t round_ = 1;       // of reports
   uint8_t round_done_ = 0;  // of the workers

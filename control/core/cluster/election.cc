@@ -105,7 +105,7 @@ void Election::OnMessage(MonoTime now, const ElectionInput& input, const Incomin
     case wire::Message::kPrepare:
       if (master_ && master_->node == incoming.node && master_->term == ReadTerm(message.prepare().term()) &&
           input.eligible) {
-        Say(Saying::What::kPrepared, incoming.node);
+        Say(Outgoing::What::kPrepared, incoming.node);
       }
       return;
     case wire::Message::kPrepared:
@@ -129,13 +129,13 @@ void Election::OnHello(MonoTime now, const ElectionInput& input, const NodeId& f
   if (term.era != input.era || term.holder != HolderOf(*master)) return;  // another era: Lifetime decides first
   const bool direct = *master == from;
   if (role_ == Role::kMaster) return OnRival(now, from, *master, term, out);
-  if (*master == self_) return Say(Saying::What::kHello, from);  // not any more
+  if (*master == self_) return Say(Outgoing::What::kHello, from);  // not any more
   if (!master_ || term > master_->term) return Follow(now, *master, term, out);
   if (term == master_->term) {
     master_->named = now;
     if (direct) deputy_ = ReadId(hello.deputy());
   } else if (direct) {
-    Say(Saying::What::kHello, from);  // it does not know of its successor
+    Say(Outgoing::What::kHello, from);  // it does not know of its successor
   }
 }
 
@@ -150,17 +150,17 @@ void Election::OnRival(MonoTime now, const NodeId& from, const NodeId& master, c
   }
   if (now - last_hello_ < kRivalInterval) return;
   last_hello_ = now;
-  Say(Saying::What::kHello, from);
+  Say(Outgoing::What::kHello, from);
   if (master != from) return;
-  Say(Saying::What::kHello);
+  Say(Outgoing::What::kHello);
 }
 
 void Election::OnQuery(MonoTime now, const ElectionInput& input, const NodeId& from) {
-  if (role_ == Role::kMaster && gate_open_ && phase_ != MasterPhase::kLost) return Say(Saying::What::kHello, from);
+  if (role_ == Role::kMaster && gate_open_ && phase_ != MasterPhase::kLost) return Say(Outgoing::What::kHello, from);
   if (role_ == Role::kMember) {
     const Member* master = members_->Find(master_->node);
     if (master != nullptr && master->state == MemberState::kAlive && master_->node != from) {
-      Say(Saying::What::kHello, from);
+      Say(Outgoing::What::kHello, from);
     }
     return;
   }
@@ -192,7 +192,7 @@ void Election::OnPrepared(MonoTime now, const NodeId& from, const wire::Prepared
   yielded_term_ = term();
   master_.reset();
   role_ = Role::kIdle;
-  drain_until_ = now + kDrain;
+  handover_ends_ = now + kHandoverAnswers;
   elect_at_ = now + kYieldTimeout;
   missing_since_ = now;
   yielded_to_ = successor;
@@ -216,12 +216,12 @@ void Election::OnEvent(MonoTime now, const ElectionInput& input, const Event& ev
     case EventKind::kServiceMacSeen:
       if (role_ != Role::kMaster || now - last_hello_ < kRivalInterval) return;
       last_hello_ = now;
-      Say(Saying::What::kHello);
-      return Say(Saying::What::kQuery);
+      Say(Outgoing::What::kHello);
+      return Say(Outgoing::What::kQuery);
     case EventKind::kStalled:
       return OnStalled(now, event, out);
     case EventKind::kStaleHeartbeat:
-      if (const std::optional<NodeId> peer = heartbeat_peer()) Say(Saying::What::kQuery, *peer);
+      if (const std::optional<NodeId> peer = heartbeat_peer()) Say(Outgoing::What::kQuery, *peer);
       return;
     default:
       if (master_ && event.term == master_->term) OnHeartbeater(now, input, event, out);
@@ -239,7 +239,7 @@ void Election::OnHeartbeater(MonoTime now, const ElectionInput& input, const Eve
       if (!leads || phase_ != MasterPhase::kLeased) return;
       phase_ = MasterPhase::kLost;
       lost_at_ = missing_since_ = now;
-      return Say(Saying::What::kAskLan);
+      return Say(Outgoing::What::kAskLan);
     case EventKind::kLeaseRenewed:
       if (leads && phase_ == MasterPhase::kLost) phase_ = MasterPhase::kLeased;
       return;
@@ -249,7 +249,7 @@ void Election::OnHeartbeater(MonoTime now, const ElectionInput& input, const Eve
     case EventKind::kMasterSuspect:
       if (leads) return;
       suspect_at_ = missing_since_ = now;
-      return Say(Saying::What::kAskLan);
+      return Say(Outgoing::What::kAskLan);
     case EventKind::kMasterBack:
       suspect_at_ = kNever;
       return;
@@ -284,7 +284,7 @@ void Election::OnStalled(MonoTime now, const Event& event, Actions* out) {
   suspect_at_ = kNever;
   if (role_ == Role::kCandidate) return BeginCandidate(now);
   if (role_ != Role::kMaster) return;
-  if (phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost) return Say(Saying::What::kQuery);
+  if (phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost) return Say(Outgoing::What::kQuery);
   if (phase_ == MasterPhase::kRejoining) return BeginRejoin(now);
   out->push_back(MakeLog(LogLevel::kWarning, "stood still for ", event.span.ns / Milliseconds(1).ns,
                          " ms without a deputy: silent until it is clear that nobody took over"));
@@ -303,7 +303,7 @@ void Election::OnDeputyReady(MonoTime now, Actions* out) {
   heartbeat_role_ = HeartbeatRole::kLead;
   offer_until_ = kNever;
   out->push_back(MakeLog(LogLevel::kInfo, "node ", Short(*deputy_), " is deputy"));
-  Say(Saying::What::kHello);  // tells all who is deputy
+  Say(Outgoing::What::kHello);  // tells all who is deputy
 }
 
 // The deputy does not acknowledge: it is dead, cut off, or has taken over.
@@ -326,7 +326,7 @@ void Election::OnWanted(MonoTime now) {
   }
   if (++wanted_ < kWantedCount) return;
   wanted_since_ = kLongAgo;
-  Say(Saying::What::kSuspect, master_->node);
+  Say(Outgoing::What::kSuspect, master_->node);
 }
 
 void Election::OnMemberChange(MonoTime now, const ElectionInput& input, const MemberChange& change, Actions* out) {
@@ -446,8 +446,8 @@ void Election::Ask(MonoTime now) {
   const bool listening = now < listen_until_;
   const Duration pause = listening ? kCandidateAsk : now - asking_since_ < Seconds(1) ? kGatewayAsk : kGatewayAskSlow;
   next_ask_ = listening ? std::min(now + pause, listen_until_) : now + pause;
-  if (listening) Say(Saying::What::kQuery);
-  Say(Saying::What::kAskLan);
+  if (listening) Say(Outgoing::What::kQuery);
+  Say(Outgoing::What::kAskLan);
 }
 
 bool Election::GatewayAnswers(const ElectionInput& input, MonoTime since) const {
@@ -497,7 +497,7 @@ void Election::BecomeMaster(MonoTime now, const ElectionInput& input, Cause caus
   role_ = Role::kMaster;
   master_ = {.node = self_, .term = {.era = input.era, .epoch = epoch, .holder = HolderOf(self_)}, .named = now};
   highest_ = std::max(highest_, master_->term);
-  elect_at_ = listen_until_ = next_ask_ = suspect_at_ = next_yield_ = drain_until_ = kNever;
+  elect_at_ = listen_until_ = next_ask_ = suspect_at_ = next_yield_ = handover_ends_ = kNever;
   yielded_to_.reset();
   handover_.reset();
   GoSolo(stalls_seen_);
@@ -507,7 +507,7 @@ void Election::BecomeMaster(MonoTime now, const ElectionInput& input, Cause caus
     out->push_back(
         MakeLog(LogLevel::kInfo, "master of term ", Name(master_->term), ", cause: ", std::string(NameOf(cause))));
   }
-  Say(Saying::What::kClaim);
+  Say(Outgoing::What::kClaim);
 }
 
 // The gate opens without a lease. Only when no deputy can act any more.
@@ -525,7 +525,7 @@ void Election::GoSolo(uint64_t stalls_known) {
 // ------------------------------------------------------------------------------------------------------------- time
 
 void Election::Tick(MonoTime now, const ElectionInput& input, Actions* out) {
-  if (now >= drain_until_) drain_until_ = kNever;
+  if (now >= handover_ends_) handover_ends_ = kNever;
   if (now >= next_yield_) TickHandover(now, out);
   if (!input.living) return;
   if (role_ != Role::kMaster) ReserveFor(input, NextEpoch(input.era));
@@ -608,7 +608,7 @@ void Election::Prepare(MonoTime now, const ElectionInput& input, Actions* out) {
   const bool informed = input.informed == handover_->successor || Mutated(Mutation::kHandOverUninformed);
   if (!handover_->asked && is_deputy && (informed || late)) {
     *handover_ = {.successor = handover_->successor, .until = now + kPrepareTimeout, .asked = true};
-    Say(Saying::What::kPrepare, handover_->successor);
+    Say(Outgoing::What::kPrepare, handover_->successor);
   } else if (late) {
     out->push_back(MakeLog(LogLevel::kWarning, "handover to node ", Short(handover_->successor),
                            " failed: it did not say that it is ready"));
@@ -617,13 +617,13 @@ void Election::Prepare(MonoTime now, const ElectionInput& input, Actions* out) {
 }
 
 void Election::TickHandover(MonoTime, Actions*) {
-  Saying yield{.what = Saying::What::kYield, .node = yielded_to_, .term = yielded_term_};
-  sayings_.push_back(yield);
+  Outgoing yield{.what = Outgoing::What::kYield, .node = yielded_to_, .term = yielded_term_};
+  outgoing_.push_back(yield);
   next_yield_ = --yields_left_ > 0 ? next_yield_ + kYieldInterval : kNever;
 }
 
 MonoTime Election::deadline() const {
-  MonoTime next = std::min({elect_at_, next_yield_, drain_until_});
+  MonoTime next = std::min({elect_at_, next_yield_, handover_ends_});
   if (role_ == Role::kCandidate) next = std::min(next, next_ask_);
   if (role_ == Role::kMember) {
     const Member* member = members_->Find(master_->node);
@@ -723,8 +723,8 @@ void Election::Resign(Actions* out) {
   elect_at_ = kNever;
 }
 
-void Election::Say(Saying::What what, std::optional<NodeId> node) {
-  sayings_.push_back({.what = what, .node = node, .term = term()});
+void Election::Say(Outgoing::What what, std::optional<NodeId> node) {
+  outgoing_.push_back({.what = what, .node = node, .term = term()});
 }
 
 }  // namespace qure

@@ -73,7 +73,7 @@ struct TakeoverRecord {
 };
 
 // What election wants said; the Controller puts it into words.
-struct Saying {
+struct Outgoing {
   enum class What : uint8_t {
     kHello,     // who we are, whom we follow
     kQuery,     // is anyone master?
@@ -114,7 +114,7 @@ class Election {
   void Resign(Actions* out);
 
   // What has come of it, for the Controller to carry out.
-  std::vector<Saying> TakeSayings() { return std::exchange(sayings_, {}); }
+  std::vector<Outgoing> TakeOutgoing() { return std::exchange(outgoing_, {}); }
   std::optional<StoredEpochs> TakeReservation() { return std::exchange(reservation_, std::nullopt); }
   bool gate_open() const { return gate_open_; }
   uint64_t opening() const { return opening_; }            // the gate is opened anew whenever this has grown
@@ -124,7 +124,7 @@ class Election {
 
   Role role() const { return role_; }
   MasterPhase phase() const;
-  bool draining() const { return drain_until_ != kNever; }
+  bool handing_over() const { return handover_ends_ != kNever; }
   Term term() const { return master_ ? master_->term : Term{}; }  // of the master, us or another
   Term highest() const { return highest_; }
   std::optional<NodeId> master() const { return master_ ? std::optional(master_->node) : std::nullopt; }
@@ -181,7 +181,7 @@ class Election {
   bool CanLead(const Member& member, const ElectionInput& input) const;
   bool FollowsUs(const Member& member) const;
   int BetterRanked(const ElectionInput& input) const;
-  void Say(Saying::What what, std::optional<NodeId> node = std::nullopt);
+  void Say(Outgoing::What what, std::optional<NodeId> node = std::nullopt);
 
   const NodeId self_;
   const Membership* const members_;
@@ -207,7 +207,7 @@ class Election {
   MonoTime suspect_at_ = kNever;  // deputy: kMasterSuspect
   MonoTime gateway_seen_ = kLongAgo;
   MonoTime holder_seen_ = kLongAgo;  // a node of this cluster answered for a service address
-  int wanted_ = 0;                       // unanswered requests since wanted_since_
+  int wanted_ = 0;                   // unanswered requests since wanted_since_
   MonoTime wanted_since_ = kLongAgo;
 
   // Master.
@@ -228,12 +228,12 @@ class Election {
   Term yielded_term_;
   int yields_left_ = 0;
   MonoTime next_yield_ = kNever;
-  MonoTime drain_until_ = kNever;
+  MonoTime handover_ends_ = kNever;
   MonoTime last_hello_ = kLongAgo;  // said because of a rival
 
   std::array<uint64_t, kCauseCount> takeovers_{};
   std::optional<TakeoverRecord> last_takeover_;
-  std::vector<Saying> sayings_;
+  std::vector<Outgoing> outgoing_;
 };
 
 }  // namespace qure

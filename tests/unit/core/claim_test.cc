@@ -94,7 +94,7 @@ TEST_P(ClaimTest, TakenByUseWhileProbing) {
               ElementsAre(absl::StrCat(family().ip, " is held by 00:00:5e:00:53:aa; trying again in 10 s")));
   EXPECT_THAT(node.host_addresses(), IsEmpty());
   EXPECT_FALSE(node.Serves(family().ip));
-  EXPECT_EQ(node.status().role, "standby");
+  EXPECT_EQ(node.status().role, NodeRole::kStandby);
 }
 
 TEST_P(ClaimTest, TakenByUseInTheSilenceAfterTheLastProbe) {

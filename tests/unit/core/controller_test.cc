@@ -39,7 +39,7 @@ void Lose(Node* node, std::string_view ip) {
 TEST(Controller, BeforeAnyConfigItIsIdle) {
   Node node;
   EXPECT_EQ(node.deadline(), kNever);
-  EXPECT_EQ(node.status().role, "standby");
+  EXPECT_EQ(node.status().role, NodeRole::kStandby);
   node.Configure(MakeConfig({}));
   EXPECT_THAT(node.Described(), ElementsAre("snapshot 1: "));
   node.Forget();
@@ -170,12 +170,12 @@ TEST(Controller, GateOpensWithTheFirstHeldAndShutsWithTheLastLost) {
               ElementsAre("snapshot 4: watching 198.51.100.50, serving 198.51.100.51",
                           "host addresses: 198.51.100.51/24", HasSubstr("log: 198.51.100.50 is held by")));
   EXPECT_TRUE(node.gate_open());
-  EXPECT_EQ(node.status().role, "master");
+  EXPECT_EQ(node.status().role, NodeRole::kMaster);
 
   Lose(&node, "198.51.100.51");
   EXPECT_THAT(node.Described(), ElementsAre("shut gate", "snapshot 5: watching 198.51.100.50, watching 198.51.100.51",
                                             "host addresses: ", HasSubstr("log: 198.51.100.51 is held by")));
-  EXPECT_EQ(node.status().role, "standby");
+  EXPECT_EQ(node.status().role, NodeRole::kStandby);
 
   node.RunFor(Seconds(20));
   EXPECT_TRUE(node.gate_open());

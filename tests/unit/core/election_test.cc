@@ -12,7 +12,7 @@
 namespace qure::test {
 namespace {
 
-using What = Saying::What;
+using What = Outgoing::What;
 
 constexpr NodeId kSelf{5};
 constexpr NodeId kBetter{9};
@@ -93,7 +93,7 @@ class ElectionTest : public ::testing::Test {
   }
   std::vector<What> said() {
     std::vector<What> whats;
-    for (const Saying& saying : election_.TakeSayings()) whats.push_back(saying.what);
+    for (const Outgoing& saying : election_.TakeOutgoing()) whats.push_back(saying.what);
     return whats;
   }
 
@@ -290,8 +290,8 @@ TEST_F(ElectionTest, HandoverEndsWithAShutGateBeforeTheYield) {
   WriteTerm(term, prepared.mutable_prepared()->mutable_term());
   Hear(kWorse, prepared);
   EXPECT_FALSE(election_.gate_open());
-  EXPECT_TRUE(election_.draining());
-  const std::vector<Saying> sayings = election_.TakeSayings();
+  EXPECT_TRUE(election_.handing_over());
+  const std::vector<Outgoing> sayings = election_.TakeOutgoing();
   ASSERT_EQ(sayings.size(), 1);
   EXPECT_EQ(sayings[0].what, What::kYield);
   EXPECT_EQ(sayings[0].node, kWorse);

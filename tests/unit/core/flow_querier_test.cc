@@ -250,11 +250,11 @@ TEST_F(FlowQuerierTest, WhoLeavesRequestsUnansweredIsAskedForASignOfLife) {
     const ControllerStatus status = member_->controller.status(now_);
     return std::ranges::find(status.nodes, master_->id, &NodeRow::node)->state;
   };
-  ASSERT_EQ(state(), "alive");
+  ASSERT_EQ(state(), NodeState::kAlive);
   const Event event{.kind = EventKind::kUnanswered, .slot = *member_->SlotOf(now_, master_->id)};
   member_->Do(now_, member_->controller.OnEvent(now_, event));
-  EXPECT_EQ(state(), "suspect");
-  RunUntil([&] { return state() == "alive"; });
+  EXPECT_EQ(state(), NodeState::kSuspect);
+  RunUntil([&] { return state() == NodeState::kAlive; });
 }
 
 TEST_F(FlowQuerierTest, ANodeAloneAsksItsOwnWorkers) {

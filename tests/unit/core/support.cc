@@ -240,7 +240,7 @@ void Node::Record(const Actions& actions) {
   }
   const bool serving = snapshot_ != nullptr && AnyServing(*snapshot_);
   EXPECT_TRUE(serving || !gate_open_);
-  EXPECT_EQ(serving, status().role == "master");
+  EXPECT_EQ(serving, status().role == NodeRole::kMaster);
 }
 
 void Node::Check(const Action& action) {

@@ -19,7 +19,7 @@ class MdnsPublicationTest : public testing::Test {
  protected:
   MdnsPublicationTest() {
     facts_.cluster = "home";
-    facts_.nodes = {{.name = "n1", .role = "master", .address = ParseIp("192.0.2.1")->v4(), .alive = true}};
+    facts_.nodes = {{.name = "n1", .role = NodeRole::kMaster, .address = ParseIp("192.0.2.1")->v4(), .alive = true}};
     facts_.service_addresses = {*ParseIp("192.0.2.50"), *ParseIp("2001:db8::50")};
     facts_.services = {{.name = "web", .port = 8080, .addresses = facts_.service_addresses}};
     config_.services.resize(1);

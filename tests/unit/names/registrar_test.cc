@@ -46,7 +46,7 @@ ClusterConfig Config(const Endpoint& server, const std::string& name, std::vecto
 
 ClusterFacts Master() {
   ClusterFacts facts{.master = true};
-  facts.nodes.push_back({.name = "n1", .role = "master", .alive = true});
+  facts.nodes.push_back({.name = "n1", .role = NodeRole::kMaster, .alive = true});
   return facts;
 }
 
@@ -132,7 +132,7 @@ TEST_P(AtKnot, OneOfSeveralNodesLeavesTheRegistrationWhereItIs) {
   Lead(&one, Config(knot_->server(), "home1", {kA}));
   UntilState(one, "registered");
   ClusterFacts facts = Master();
-  facts.nodes.push_back({.name = "n2", .role = "deputy", .alive = true});
+  facts.nodes.push_back({.name = "n2", .role = NodeRole::kDeputy, .alive = true});
   one.OnFacts(facts);
   bool left = false;
   one.Leave([&] { left = true; });

@@ -16,7 +16,7 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 using ::testing::HasSubstr;
 
-NodeRow Row(const std::string& name, NodeSlot slot, const std::string& state) {
+NodeRow Row(const std::string& name, NodeSlot slot, NodeState state) {
   NodeRow row{.name = name, .state = state};
   row.node[0] = slot;
   row.slot = slot;
@@ -27,7 +27,8 @@ class ExplainTest : public ::testing::Test {
  protected:
   ExplainTest() {
     snapshot_.balance = OneOwner(kPeer1, kPeer2);
-    status_.nodes = {Row("n1", kSelfSlot, "self"), Row("n2", kPeer1, "alive"), Row("n3", kPeer2, "down")};
+    status_.nodes = {Row("n1", kSelfSlot, NodeState::kSelf), Row("n2", kPeer1, NodeState::kAlive),
+                     Row("n3", kPeer2, NodeState::kDown)};
     ServiceRow web{.name = "web"};
     web.current = {{status_.nodes[1].node, 1}};
     status_.services = {web};
@@ -76,7 +77,7 @@ Seen SeenBy(int self, const Shares& shares, bool interface_macs) {
     const NodeSlot slot = SlotAt(self, node);
     balance->nodes[slot] = kNodes[node];
     if (interface_macs) balance->nodes[slot].hop1 = balance->nodes[slot].hop0;
-    NodeRow row = Row(std::string(kNames[node]), slot, node == self ? "self" : "alive");
+    NodeRow row = Row(std::string(kNames[node]), slot, node == self ? NodeState::kSelf : NodeState::kAlive);
     row.node = {static_cast<uint8_t>(node)};
     seen.status.nodes.push_back(row);
     if (node == shares.current) web.current = {{row.node, 1}};

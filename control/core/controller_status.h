@@ -1,0 +1,98 @@
+// What the Controller shows of itself and its cluster: plain values, from which control/operator makes texts and JSON.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/core/address/claim.h"
+#include "control/core/balance/balancing.h"
+#include "control/core/cluster/election.h"
+#include "control/core/cluster/membership.h"
+#include "control/core/cluster/transport.h"
+#include "control/core/config.h"
+#include "control/core/node_role.h"
+#include "proto/cluster/node.h"
+#include "proto/flow.h"
+#include "proto/net/address.h"
+#include "proto/time.h"
+
+namespace qure {
+
+// One row of `qurectl nodes`.
+struct NodeRow {
+  NodeId node{};
+  std::string name;
+  NodeRole role = NodeRole::kNone;
+  NodeState state = NodeState::kSelf;
+  uint64_t age = 0;
+  uint32_t era = 0;
+  std::string revision;
+  Ipv4Address address;
+  int32_t priority = 0;
+  uint32_t weight = 1;
+  bool maintenance = false;
+  bool draining = false;
+  std::optional<Duration> drain_left;  // until its flows are given up; zero: they are; absent: never
+  std::optional<NodeSlot> slot;        // its number in the flow tables of this process
+  Duration heard_ago;
+  Duration uptime;
+};
+
+// One row of `qurectl services`.
+struct ServiceRow {
+  std::string name;
+  bool unhealthy = false;              // its check fails here
+  std::set<NodeId> unhealthy_at;       // nodes that report that their check fails
+  uint32_t weight = 1;                 // of this node
+  std::map<NodeId, uint32_t> current;  // weights of the balance epochs
+  std::map<NodeId, uint32_t> previous;
+};
+
+struct ControllerStatus {
+  NodeRole role = NodeRole::kNone;
+  std::optional<MasterPhase> phase;  // of a clustered master
+  NodeId node_id{};
+  MacAddress node_mac;
+  uint64_t snapshot_revision = 0;
+  std::vector<ClaimStatus> claims;
+
+  bool clustered = false;  // has a key, or is open
+  bool open = false;
+  bool maintenance = false;
+  bool ineligible = false;  // another machine has this node's identity
+  uint32_t era = 0;
+  uint64_t lineage = 0;
+  uint64_t age = 0;
+  uint64_t cluster_uptime_ms = 0;
+  Term term;  // of the present master; zero: none known
+  std::optional<NodeId> master;
+  std::optional<NodeId> deputy;
+  std::vector<NodeRow> nodes;  // this node first
+  std::vector<uint32_t> key_ids;
+  uint32_t key_in_use = 0;
+  bool multicast_works = true;
+
+  std::array<uint64_t, kCauseCount> takeovers{};  // by this node, by Cause
+  std::optional<TakeoverRecord> last_takeover;    // by this node
+  std::array<uint64_t, kRejectCount> rejected{};
+  uint64_t persist_failures = 0;
+  uint64_t history_events = 0;
+
+  uint64_t balance_epoch = 0;
+  bool balance_settled = false;  // the master knows of this node's pinned flows under it
+  std::vector<ServiceRow> services;
+  std::vector<IpAddress> heavy_hitters;  // remote addresses whose flows are spread, by Affinity::kAdaptive
+};
+
+// The row of another node. `deputy`: of the master that this node follows or is.
+NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& deputy);
+
+std::vector<ServiceRow> RowsOf(const std::vector<ServiceConfig>& services, const NodeId& self,
+                               const Balancing& balancing, const Membership& members);
+
+}  // namespace qure

@@ -1,0 +1,27 @@
+#include "control/core/persist_ledger.h"
+
+#include <utility>
+
+#include "proto/check.h"
+
+namespace qure {
+
+void PersistLedger::Store(StoreChange change, Actions* out) {
+  unanswered_.emplace(++last_ticket_, change.epochs);
+  out->push_back(Persist{.ticket = last_ticket_, .change = std::move(change)});
+}
+
+std::optional<StoredEpochs> PersistLedger::OnPersisted(uint64_t ticket, bool ok, Actions* out) {
+  const auto answered = unanswered_.find(ticket);
+  QURE_CHECK(answered != unanswered_.end(), ticket, last_ticket_);
+  if (!ok && failures_++ == 0) {
+    out->push_back(Log{.level = LogLevel::kError,
+                       .text = "the store takes no changes: this node goes on, but forgets them when it stops"});
+  }
+  if (ok) failures_ = 0;
+  const std::optional<StoredEpochs> epochs = answered->second;
+  unanswered_.erase(answered);
+  return epochs;
+}
+
+}  // namespace qure
