@@ -8,6 +8,7 @@
 #include "control/core/cluster/identity.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
+#include "proto/check.h"
 #include "proto/mutation.h"
 
 namespace qure {
@@ -52,6 +53,16 @@ std::optional<Epoch> ReadEpoch(const wire::BalanceEpoch& message, const std::vec
     }
   }
   return epoch;
+}
+
+// Of a balance epoch that this node has decided itself: every service has nodes, each with weight.
+void CheckWeights(const Epoch& epoch) {
+  for (const auto& [service, weights] : epoch.weights) {
+    QURE_CHECK(!weights.empty(), epoch.number, service);
+    for (const auto& [node, weight] : weights) {
+      QURE_CHECK(weight > 0 && weight <= kMaxWeight, epoch.number, service, weight);
+    }
+  }
 }
 
 }  // namespace
@@ -144,6 +155,7 @@ bool Balancer::Decide(MonoTime now, const Demand& demand, absl::BitGenRef random
   wanted.number = std::max(current_.number, previous_.number) + 1;
   if (current_in_force_ || previous_.number == 0) previous_ = std::move(current_);
   current_ = std::move(wanted);
+  CheckWeights(current_);
   current_in_force_ = current_settled_ = false;
   decided_at_ = now;
   Changed();
@@ -223,7 +235,12 @@ std::shared_ptr<const LookupTable> Balancer::TableFor(const TableKey& key) {
     slots.push_back(*slot);
   }
   LookupTable table = BuildMaglev(seed_, nodes, key.first);
-  for (NodeSlot& row : table) row = slots[row];
+  if (table.empty()) return nullptr;  // none of the nodes has a number here
+  QURE_CHECK(table.size() == key.first, table.size(), key.first);
+  for (NodeSlot& entry : table) {
+    QURE_CHECK(entry < slots.size(), entry, slots.size());
+    entry = slots[entry];
+  }
   return std::make_shared<const LookupTable>(std::move(table));
 }
 

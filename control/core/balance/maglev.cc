@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "proto/check.h"
+
 namespace qure {
 namespace {
 
@@ -27,6 +29,7 @@ std::vector<uint32_t> Quotas(const std::vector<WeightedNode>& nodes, const std::
                              uint32_t table_size) {
   uint64_t total = 0;
   for (const WeightedNode& node : nodes) total += node.weight;
+  QURE_CHECK(total > 0);
   std::vector<uint32_t> quotas(nodes.size());
   uint32_t given = 0;
   for (size_t i = 0; i < nodes.size(); ++i) {
@@ -37,6 +40,7 @@ std::vector<uint32_t> Quotas(const std::vector<WeightedNode>& nodes, const std::
   std::ranges::stable_sort(by_remainder, [&](uint32_t a, uint32_t b) {
     return uint64_t{nodes[a].weight} * table_size % total > uint64_t{nodes[b].weight} * table_size % total;
   });
+  QURE_CHECK(given <= table_size && table_size - given <= by_remainder.size(), given, table_size);
   for (size_t i = 0; given < table_size; ++i, ++given) ++quotas[by_remainder[i]];
   return quotas;
 }
