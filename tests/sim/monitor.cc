@@ -29,8 +29,8 @@ double Ms(Duration d) {
 }  // namespace
 
 std::string_view NameOf(Invariant invariant) {
-  constexpr std::array<std::string_view, 12> kNames = {"I1", "I2", "I3", "I4",  "I5",  "I6",
-                                                       "I7", "I8", "I9", "I10", "I11", "liveness"};
+  constexpr std::array<std::string_view, 13> kNames = {"I1", "I2", "I3",  "I4",  "I5",    "I6",      "I7",
+                                                       "I8", "I9", "I10", "I11", "check", "liveness"};
   return kNames[static_cast<size_t>(invariant)];
 }
 

@@ -33,6 +33,7 @@ enum class Invariant : uint8_t {
   kRate,        // I9
   kForeign,     // I10
   kNoReset,     // I11
+  kCheck,       // a QURE_CHECK has failed: the run ends there
   kLiveness,    // all faults healed: one master, followed by all, served, histories equal
 };
 std::string_view NameOf(Invariant invariant);
@@ -130,7 +131,7 @@ class Monitor {
     absl::flat_hash_map<size_t, MonoTime> heard;  // by port of the sender: when its newest heartbeat arrived
     absl::flat_hash_map<size_t, MonoTime> heard_sent;
     MonoTime own_stall = kLongAgo;  // as a deputy, for more than a third of its lease …
-    Duration own_lease;                 // … which was this
+    Duration own_lease;             // … which was this
     // I8
     std::array<BootId, 2> sealing_boot{};  // by channel
     std::array<ReplayWindow, 2> sealed;

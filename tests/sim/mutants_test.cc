@@ -25,6 +25,15 @@ TEST_P(MutantTest, IsCaught) {
   ADD_FAILURE() << mutant.name << " survives " << mutant.seeds << " seeds of " << mutant.scenario;
 }
 
+// The node that yields goes on with an open gate: its own check notices before any frame does.
+TEST(CheckTest, NoticesABrokenRule) {
+  mutation = Mutation::kNoYieldShut;
+  const RunResult run = sim::Run({.seed = 1, .scenario = FindScenario("handovers")});
+  mutation = Mutation::kNone;
+  ASSERT_FALSE(run.violations.empty());
+  EXPECT_EQ(run.violations[0].invariant, Invariant::kCheck) << run.violations[0].text;
+}
+
 INSTANTIATE_TEST_SUITE_P(All, MutantTest, testing::ValuesIn(Mutants().begin(), Mutants().end()),
                          [](const auto& test) { return std::string(test.param.name); });
 

@@ -1,6 +1,9 @@
 #include "tests/sim/run.h"
 
 #include <algorithm>
+#include <string>
+
+#include "proto/check.h"
 
 namespace qure::sim {
 namespace {
@@ -23,6 +26,24 @@ void GoOn(World& world, MonoTime until) {
   }
 }
 
+// A failed check, on its way out of the run.
+struct FailedCheck {
+  std::string text;
+};
+
+[[noreturn]] void ThrowCheck(const CheckFailure& failure) {
+  throw FailedCheck{ToString(failure)};
+}
+
+void Go(World& world, const Scenario& scenario, double hours) {
+  scenario.setup(world);
+  world.RunScript();
+  world.Heal();
+  if (!world.Converge()) return;
+  world.RunUntil(world.now() + kAtPeace);
+  GoOn(world, MonoTime{} + Duration{static_cast<int64_t>(hours * 3600e9)});
+}
+
 }  // namespace
 
 const Scenario& ScenarioOf(uint64_t seed) {
@@ -30,14 +51,16 @@ const Scenario& ScenarioOf(uint64_t seed) {
 }
 
 RunResult Run(const RunOptions& options) {
+  [[maybe_unused]] static const bool kInstalled = [] {
+    SetCheckHandler(ThrowCheck);
+    return true;
+  }();
   const Scenario& scenario = options.scenario != nullptr ? *options.scenario : ScenarioOf(options.seed);
   World world(options.seed, options.nodes != 0 ? options.nodes : scenario.nodes, options.trace);
-  scenario.setup(world);
-  world.RunScript();
-  world.Heal();
-  if (world.Converge()) {
-    world.RunUntil(world.now() + kAtPeace);
-    GoOn(world, MonoTime{} + Duration{static_cast<int64_t>(options.hours * 3600e9)});
+  try {
+    Go(world, scenario, options.hours);
+  } catch (const FailedCheck& failed) {
+    world.monitor().Violate(world.now(), Invariant::kCheck, failed.text);
   }
   const Monitor& monitor = world.monitor();
   return {.seed = options.seed,

@@ -33,6 +33,7 @@ struct RunResult {
   double node_seconds = 0;
 };
 
+// A check that fails (proto/check.h) ends the run as a violation.
 RunResult Run(const RunOptions& options);
 // The scenario that a seed stands for when none is named.
 const Scenario& ScenarioOf(uint64_t seed);

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "proto/check.h"
 #include "tests/sim/run.h"
 
 namespace qure::sim {
@@ -36,6 +37,18 @@ TEST(SimTest, ClientsAreServedWhenNothingHappens) {
   const RunResult run = sim::Run({.seed = 3, .scenario = FindScenario("quiet")});
   EXPECT_GT(run.answered, run.sent * 9 / 10);
   EXPECT_EQ(run.takeovers, 1u);
+}
+
+TEST(SimTest, FailedCheckIsAViolationOfItsSeed) {
+  const Scenario broken{.name = "broken", .meaning = "a rule that does not hold", .setup = [](World& world) {
+                          world.At(Milliseconds(700), [] { QURE_CHECK(1 + 1 == 3, 1 + 1); });
+                        }};
+  const RunResult run = sim::Run({.seed = 5, .scenario = &broken});
+  ASSERT_EQ(run.violations.size(), 1u);
+  EXPECT_EQ(run.violations[0].invariant, Invariant::kCheck);
+  EXPECT_EQ(run.violations[0].at, MonoTime{} + Milliseconds(700));
+  EXPECT_NE(run.violations[0].text.find("1 + 1 == 3"), std::string::npos) << run.violations[0].text;
+  EXPECT_NE(run.violations[0].text.find("= 2"), std::string::npos) << run.violations[0].text;
 }
 
 class ScenarioTest : public testing::TestWithParam<Scenario> {};
