@@ -89,10 +89,11 @@ inline constexpr Duration kRivalInterval = Milliseconds(10);     // HELLOs said 
 inline constexpr Duration kAnnounceAgain = Milliseconds(100);    // at most so often because somebody newly follows
 inline constexpr Duration kHearsay = Milliseconds(700);          // a master that others name, but who is not heard here
 inline constexpr Duration kStopTimeout = Seconds(2);
-inline constexpr int kWantedCount = 2;                 // so many unanswered requests for a service address
-inline constexpr Duration kWantedWithin = Seconds(3);  // within this make any node ask the master
-inline constexpr uint64_t kEpochBlock = 64;            // reserved durably at a time
-inline constexpr uint64_t kEpochLow = 16;              // reserve more when fewer are left
+inline constexpr int kWantedCount = 2;                   // so many unanswered requests for a service address
+inline constexpr Duration kWantedWithin = Seconds(3);    // within this make any node ask the master
+inline constexpr uint64_t kTermEpochLimit = 1ULL << 48;  // no era has seen so many masters: refused
+inline constexpr uint64_t kEpochBlock = 64;              // reserved durably at a time
+inline constexpr uint64_t kEpochLow = 16;                // reserve more when fewer are left
 
 // Balance epochs.
 inline constexpr Duration kEpochLeast = Milliseconds(200);  // between two, but for losses

@@ -6,6 +6,7 @@
 #include "control/core/cluster/identity.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
+#include "proto/check.h"
 #include "proto/mutation.h"
 
 namespace qure {
@@ -72,7 +73,7 @@ std::string_view NameOf(Cause cause) {
 }
 
 Election::Election(const NodeId& self, const StoredEpochs& stored, const Membership* members)
-    : self_(self), members_(members), used_(stored), reserved_(stored) {}
+    : self_(self), members_(members), epochs_(stored) {}
 
 std::optional<NodeId> Election::heartbeat_peer() const {
   switch (heartbeat_role_) {
@@ -88,13 +89,33 @@ std::optional<NodeId> Election::heartbeat_peer() const {
 }
 
 MasterPhase Election::phase() const {
-  return handover_ && handover_->asked ? MasterPhase::kPreparing : phase_;
+  return handover_.asked() ? MasterPhase::kPreparing : phase_;
 }
 
 // ---------------------------------------------------------------------------------------------------- what is heard
 
+// Whatever has come in, these hold.
+void Election::CheckRules() const {
+  const bool leads = role_ == Role::kMaster;
+  QURE_CHECK(!gate_open_ || leads, role_);
+  QURE_CHECK(master_.has_value() == (leads || role_ == Role::kMember), role_);
+  QURE_CHECK(!leads || (master_->node == self_ && master_->term.holder == HolderOf(self_)), phase_);
+  QURE_CHECK(leads || heartbeat_role_ == HeartbeatRole::kSilent || heartbeat_role_ == HeartbeatRole::kFollow, role_,
+             heartbeat_role_);
+  const bool has_deputy =
+      phase_ == MasterPhase::kOffering || phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost;
+  QURE_CHECK(!leads || !has_deputy || deputy_, phase_);
+  QURE_CHECK(!leads || heartbeat_role_ == HeartbeatRole::kSilent || deputy_, phase_, heartbeat_role_);
+}
+
 void Election::OnMessage(MonoTime now, const ElectionInput& input, const Incoming& incoming, const wire::Hello* hello,
                          Actions* out) {
+  Hear(now, input, incoming, hello, out);
+  CheckRules();
+}
+
+void Election::Hear(MonoTime now, const ElectionInput& input, const Incoming& incoming, const wire::Hello* hello,
+                    Actions* out) {
   if (hello != nullptr) OnHello(now, input, incoming.node, *hello, out);
   const wire::Message& message = incoming.message;
   switch (message.body_case()) {
@@ -105,7 +126,7 @@ void Election::OnMessage(MonoTime now, const ElectionInput& input, const Incomin
     case wire::Message::kPrepare:
       if (master_ && master_->node == incoming.node && master_->term == ReadTerm(message.prepare().term()) &&
           input.eligible) {
-        Say(Outgoing::What::kPrepared, incoming.node);
+        Send(Outgoing::What::kPrepared, incoming.node);
       }
       return;
     case wire::Message::kPrepared:
@@ -117,9 +138,10 @@ void Election::OnMessage(MonoTime now, const ElectionInput& input, const Incomin
 
 void Election::OnHello(MonoTime now, const ElectionInput& input, const NodeId& from, const wire::Hello& hello,
                        Actions* out) {
-  highest_ = std::max(highest_, ReadTerm(hello.highest_term()));
+  const Term highest = ReadTerm(hello.highest_term());
   const Term term = ReadTerm(hello.master_term());
-  highest_ = std::max(highest_, term);
+  if (std::max(highest.epoch, term.epoch) >= kTermEpochLimit) return;
+  highest_ = std::max({highest_, highest, term});
   if (!input.living || hello.booting()) return;
   const std::optional<NodeId> master = ReadId(hello.master());
   if (!master) {
@@ -129,13 +151,13 @@ void Election::OnHello(MonoTime now, const ElectionInput& input, const NodeId& f
   if (term.era != input.era || term.holder != HolderOf(*master)) return;  // another era: Lifetime decides first
   const bool direct = *master == from;
   if (role_ == Role::kMaster) return OnRival(now, from, *master, term, out);
-  if (*master == self_) return Say(Outgoing::What::kHello, from);  // not any more
+  if (*master == self_) return Send(Outgoing::What::kHello, from);  // not any more
   if (!master_ || term > master_->term) return Follow(now, *master, term, out);
   if (term == master_->term) {
     master_->named = now;
     if (direct) deputy_ = ReadId(hello.deputy());
   } else if (direct) {
-    Say(Outgoing::What::kHello, from);  // it does not know of its successor
+    Send(Outgoing::What::kHello, from);  // it does not know of its successor
   }
 }
 
@@ -150,17 +172,17 @@ void Election::OnRival(MonoTime now, const NodeId& from, const NodeId& master, c
   }
   if (now - last_hello_ < kRivalInterval) return;
   last_hello_ = now;
-  Say(Outgoing::What::kHello, from);
+  Send(Outgoing::What::kHello, from);
   if (master != from) return;
-  Say(Outgoing::What::kHello);
+  Send(Outgoing::What::kHello);
 }
 
 void Election::OnQuery(MonoTime now, const ElectionInput& input, const NodeId& from) {
-  if (role_ == Role::kMaster && gate_open_ && phase_ != MasterPhase::kLost) return Say(Outgoing::What::kHello, from);
+  if (role_ == Role::kMaster && gate_open_ && phase_ != MasterPhase::kLost) return Send(Outgoing::What::kHello, from);
   if (role_ == Role::kMember) {
     const Member* master = members_->Find(master_->node);
     if (master != nullptr && master->state == MemberState::kAlive && master_->node != from) {
-      Say(Outgoing::What::kHello, from);
+      Send(Outgoing::What::kHello, from);
     }
     return;
   }
@@ -183,27 +205,27 @@ void Election::OnYield(MonoTime now, const ElectionInput& input, const NodeId& f
 }
 
 void Election::OnPrepared(MonoTime now, const NodeId& from, const wire::Prepared& prepared, Actions* out) {
-  if (role_ != Role::kMaster || !handover_ || !handover_->asked || handover_->successor != from) return;
+  if (role_ != Role::kMaster || !handover_.asked() || handover_.successor() != from) return;
   if (ReadTerm(prepared.term()) != master_->term) return;
-  const NodeId successor = handover_->successor;
-  out->push_back(MakeLog(LogLevel::kInfo, "handing the mastership over to node ", Short(successor)));
+  out->push_back(MakeLog(LogLevel::kInfo, "handing the mastership over to node ", Short(from)));
+  handover_.Yield(now, master_->term);
   StepDown(out);
   if (Mutated(Mutation::kNoYieldShut)) gate_open_ = true;
-  yielded_term_ = term();
   master_.reset();
   role_ = Role::kIdle;
-  handover_ends_ = now + kHandoverAnswers;
   elect_at_ = now + kYieldTimeout;
   missing_since_ = now;
-  yielded_to_ = successor;
-  yields_left_ = kYields;
-  next_yield_ = now;
-  TickHandover(now, out);
+  TickYield(now);
 }
 
 // ------------------------------------------------------------------------------------------------ what workers tell
 
 void Election::OnEvent(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
+  Notice(now, input, event, out);
+  CheckRules();
+}
+
+void Election::Notice(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
   switch (event.kind) {
     case EventKind::kNeighbor:
       gateway_seen_ = now;
@@ -216,12 +238,12 @@ void Election::OnEvent(MonoTime now, const ElectionInput& input, const Event& ev
     case EventKind::kServiceMacSeen:
       if (role_ != Role::kMaster || now - last_hello_ < kRivalInterval) return;
       last_hello_ = now;
-      Say(Outgoing::What::kHello);
-      return Say(Outgoing::What::kQuery);
+      Send(Outgoing::What::kHello);
+      return Send(Outgoing::What::kQuery);
     case EventKind::kStalled:
       return OnStalled(now, event, out);
     case EventKind::kStaleHeartbeat:
-      if (const std::optional<NodeId> peer = heartbeat_peer()) Say(Outgoing::What::kQuery, *peer);
+      if (const std::optional<NodeId> peer = heartbeat_peer()) Send(Outgoing::What::kQuery, *peer);
       return;
     default:
       if (master_ && event.term == master_->term) OnHeartbeater(now, input, event, out);
@@ -239,7 +261,7 @@ void Election::OnHeartbeater(MonoTime now, const ElectionInput& input, const Eve
       if (!leads || phase_ != MasterPhase::kLeased) return;
       phase_ = MasterPhase::kLost;
       lost_at_ = missing_since_ = now;
-      return Say(Outgoing::What::kAskLan);
+      return Send(Outgoing::What::kAskLan);
     case EventKind::kLeaseRenewed:
       if (leads && phase_ == MasterPhase::kLost) phase_ = MasterPhase::kLeased;
       return;
@@ -249,7 +271,7 @@ void Election::OnHeartbeater(MonoTime now, const ElectionInput& input, const Eve
     case EventKind::kMasterSuspect:
       if (leads) return;
       suspect_at_ = missing_since_ = now;
-      return Say(Outgoing::What::kAskLan);
+      return Send(Outgoing::What::kAskLan);
     case EventKind::kMasterBack:
       suspect_at_ = kNever;
       return;
@@ -284,7 +306,7 @@ void Election::OnStalled(MonoTime now, const Event& event, Actions* out) {
   suspect_at_ = kNever;
   if (role_ == Role::kCandidate) return BeginCandidate(now);
   if (role_ != Role::kMaster) return;
-  if (phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost) return Say(Outgoing::What::kQuery);
+  if (phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost) return Send(Outgoing::What::kQuery);
   if (phase_ == MasterPhase::kRejoining) return BeginRejoin(now);
   out->push_back(MakeLog(LogLevel::kWarning, "stood still for ", event.span.ns / Milliseconds(1).ns,
                          " ms without a deputy: silent until it is clear that nobody took over"));
@@ -296,21 +318,21 @@ void Election::OnDeputyReady(MonoTime now, Actions* out) {
   if (unbinding_) {  // the old deputy is free: solo, and on to the one that is wanted
     unbinding_ = false;
     GoSolo(stalls_seen_);
-    if (handover_) Offer(now, handover_->successor);
+    if (const auto successor = handover_.successor()) Offer(now, *successor);
     return;
   }
   phase_ = MasterPhase::kLeased;
   heartbeat_role_ = HeartbeatRole::kLead;
   offer_until_ = kNever;
   out->push_back(MakeLog(LogLevel::kInfo, "node ", Short(*deputy_), " is deputy"));
-  Say(Outgoing::What::kHello);  // tells all who is deputy
+  Send(Outgoing::What::kHello);  // tells all who is deputy
 }
 
 // The deputy does not acknowledge: it is dead, cut off, or has taken over.
 void Election::OnLapsed(MonoTime now, const ElectionInput& input, Actions* out) {
   out->push_back(MakeLog(LogLevel::kWarning, "deputy ", deputy_ ? Short(*deputy_) : "", " does not answer any more"));
   if (deputy_) cooldown_[*deputy_] = now + kDeputyCooldown;
-  handover_.reset();
+  handover_.Cancel();
   unbinding_ = false;
   if (now - last_stall_ < kCandidateListen || now < distrust_until_ || !GatewayAnswers(input, lost_at_)) {
     return BeginRejoin(now);
@@ -326,7 +348,7 @@ void Election::OnWanted(MonoTime now) {
   }
   if (++wanted_ < kWantedCount) return;
   wanted_since_ = kLongAgo;
-  Say(Outgoing::What::kSuspect, master_->node);
+  Send(Outgoing::What::kSuspect, master_->node);
 }
 
 void Election::OnMemberChange(MonoTime now, const ElectionInput& input, const MemberChange& change, Actions* out) {
@@ -355,12 +377,6 @@ void Election::OnHeld(MonoTime now, Actions* out) {
                          "the control thread was held without a deputy: "
                          "silent until it is clear that nobody took over"));
   BeginRejoin(now);
-}
-
-void Election::OnEpochsStored(const StoredEpochs& epochs, bool ok) {
-  reserving_ = false;
-  store_fails_ = !ok;
-  if (ok) reserved_ = epochs;
 }
 
 void Election::OnEra(MonoTime now, const ElectionInput& input, bool founded, Actions* out) {
@@ -392,8 +408,7 @@ void Election::Follow(MonoTime now, const NodeId& node, const Term& term, Action
   deputy_.reset();
   heartbeat_role_ = HeartbeatRole::kFollow;
   elect_at_ = listen_until_ = next_ask_ = suspect_at_ = kNever;
-  yielded_to_.reset();
-  next_yield_ = kNever;
+  handover_.StopYielding();
   wanted_since_ = kLongAgo;
 }
 
@@ -415,7 +430,7 @@ void Election::StepDown(Actions* out) {
   gate_open_ = false;
   heartbeat_role_ = HeartbeatRole::kSilent;
   deputy_.reset();
-  handover_.reset();
+  handover_.Cancel();
   unbinding_ = false;
   cooldown_.clear();
   offer_until_ = listen_until_ = next_ask_ = kNever;
@@ -434,7 +449,7 @@ void Election::BeginRejoin(MonoTime now) {
   gate_open_ = false;
   heartbeat_role_ = HeartbeatRole::kSilent;
   deputy_.reset();
-  handover_.reset();
+  handover_.Cancel();
   unbinding_ = false;
   offer_until_ = kNever;
   asking_since_ = missing_since_ = now;
@@ -446,8 +461,8 @@ void Election::Ask(MonoTime now) {
   const bool listening = now < listen_until_;
   const Duration pause = listening ? kCandidateAsk : now - asking_since_ < Seconds(1) ? kGatewayAsk : kGatewayAskSlow;
   next_ask_ = listening ? std::min(now + pause, listen_until_) : now + pause;
-  if (listening) Say(Outgoing::What::kQuery);
-  Say(Outgoing::What::kAskLan);
+  if (listening) Send(Outgoing::What::kQuery);
+  Send(Outgoing::What::kAskLan);
 }
 
 bool Election::GatewayAnswers(const ElectionInput& input, MonoTime since) const {
@@ -457,30 +472,16 @@ bool Election::GatewayAnswers(const ElectionInput& input, MonoTime since) const 
 // A gateway that answers only long after the listening was over: this node was cut off meanwhile, and those who can
 // answer now did not hear its question.
 bool Election::HeardLongAgo(MonoTime now, const ElectionInput& input) const {
-  return input.needs_gateway && !input.alone && !reserving_ && !store_fails_ && now - listen_until_ > kCandidateListen;
+  return input.needs_gateway && !input.alone && epochs_.settled() && now - listen_until_ > kCandidateListen;
 }
 
-uint64_t Election::NextEpoch(uint32_t era) const {
-  uint64_t epoch = highest_.era == era ? highest_.epoch + 1 : 1;
-  if (used_.era == era && !Mutated(Mutation::kReuseTerm)) epoch = std::max(epoch, used_.epoch);
-  return epoch;
-}
-
-// Whether `epoch` is durably ours to use. If not, asks for it; the claim is made when the store has answered. A store
-// that fails does not keep the address down: the holder's name in the term still keeps it apart from other nodes'.
-bool Election::ReserveFor(const ElectionInput& input, uint64_t epoch) {
-  const bool reserved = reserved_.era == input.era && epoch < reserved_.epoch;
-  const bool plenty = reserved && epoch + kEpochLow < reserved_.epoch;
-  if (!plenty && !reserving_ && !store_fails_) {
-    reserving_ = true;
-    reservation_ = StoredEpochs{.era = input.era, .epoch = epoch + kEpochBlock};
-  }
-  return reserved || store_fails_ || input.alone;
+bool Election::ReserveTerm(const ElectionInput& input) {
+  return epochs_.Reserve(input.era, epochs_.Next(input.era, highest_), input.alone);
 }
 
 void Election::BecomeMaster(MonoTime now, const ElectionInput& input, Cause cause, Actions* out) {
-  const uint64_t epoch = NextEpoch(input.era);
-  if (!ReserveFor(input, epoch)) {  // Tick comes back when it is reserved
+  const Term next{.era = input.era, .epoch = epochs_.Next(input.era, highest_), .holder = HolderOf(self_)};
+  if (!epochs_.Reserve(next.era, next.epoch, input.alone)) {  // Tick comes back when it is reserved
     if (role_ != Role::kMaster) {
       role_ = Role::kCandidate;
       elect_at_ = kNever;
@@ -495,11 +496,13 @@ void Election::BecomeMaster(MonoTime now, const ElectionInput& input, Cause caus
   warm_ = had_master_;
   had_master_ = true;
   role_ = Role::kMaster;
-  master_ = {.node = self_, .term = {.era = input.era, .epoch = epoch, .holder = HolderOf(self_)}, .named = now};
+  epochs_.Claim(next.era, next.epoch);
+  master_ = {.node = self_, .term = next, .named = now};
   highest_ = std::max(highest_, master_->term);
-  elect_at_ = listen_until_ = next_ask_ = suspect_at_ = next_yield_ = handover_ends_ = kNever;
-  yielded_to_.reset();
-  handover_.reset();
+  elect_at_ = listen_until_ = next_ask_ = suspect_at_ = kNever;
+  handover_.Cancel();
+  handover_.StopYielding();
+  handover_.StopAnswering();
   GoSolo(stalls_seen_);
   ++takeovers_[static_cast<size_t>(cause)];
   last_takeover_ = {.term = master_->term, .cause = cause, .at = now, .took = now - missing_since_};
@@ -507,7 +510,7 @@ void Election::BecomeMaster(MonoTime now, const ElectionInput& input, Cause caus
     out->push_back(
         MakeLog(LogLevel::kInfo, "master of term ", Name(master_->term), ", cause: ", std::string(NameOf(cause))));
   }
-  Say(Outgoing::What::kClaim);
+  Send(Outgoing::What::kClaim);
 }
 
 // The gate opens without a lease. Only when no deputy can act any more.
@@ -525,10 +528,14 @@ void Election::GoSolo(uint64_t stalls_known) {
 // ------------------------------------------------------------------------------------------------------------- time
 
 void Election::Tick(MonoTime now, const ElectionInput& input, Actions* out) {
-  if (now >= handover_ends_) handover_ends_ = kNever;
-  if (now >= next_yield_) TickHandover(now, out);
-  if (!input.living) return;
-  if (role_ != Role::kMaster) ReserveFor(input, NextEpoch(input.era));
+  handover_.Tick(now);
+  TickYield(now);
+  if (input.living) TickRole(now, input, out);
+  CheckRules();
+}
+
+void Election::TickRole(MonoTime now, const ElectionInput& input, Actions* out) {
+  if (role_ != Role::kMaster) ReserveTerm(input);
   switch (role_) {
     case Role::kIdle:
       if (!input.eligible) {
@@ -584,15 +591,15 @@ void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out
     if (now >= next_ask_) Ask(now);
     return;
   }
-  ReserveFor(input, NextEpoch(input.era));
-  if (handover_) Prepare(now, input, out);
+  ReserveTerm(input);
+  if (handover_.under_way()) TickHandover(now, input, out);
   if (now >= offer_until_) {
     if (unbinding_) return BeginRejoin(now);  // the deputy has not agreed to are ineligible: it may act
     cooldown_[*deputy_] = now + kDeputyCooldown;
     GoSolo(stalls_known_);
   }
   if (phase_ == MasterPhase::kSolo) ChooseDeputy(now, input);
-  if (handover_ || unbinding_ || phase_ != MasterPhase::kLeased) return;
+  if (handover_.under_way() || unbinding_ || phase_ != MasterPhase::kLeased) return;
   const std::optional<NodeId> best = BestFollower(now, input);
   if (!best) return;
   const Member* deputy = members_->Find(*deputy_);
@@ -601,29 +608,29 @@ void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out
   if (outranked || !input.eligible) HandOver(now, input, best, out);
 }
 
-// A successor that has been deputy for a moment only does not know of all flows yet.
-void Election::Prepare(MonoTime now, const ElectionInput& input, Actions* out) {
-  const bool late = now >= handover_->until;
-  const bool is_deputy = phase_ == MasterPhase::kLeased && deputy_ == handover_->successor;
-  const bool informed = input.informed == handover_->successor || Mutated(Mutation::kHandOverUninformed);
-  if (!handover_->asked && is_deputy && (informed || late)) {
-    *handover_ = {.successor = handover_->successor, .until = now + kPrepareTimeout, .asked = true};
-    Say(Outgoing::What::kPrepare, handover_->successor);
-  } else if (late) {
-    out->push_back(MakeLog(LogLevel::kWarning, "handover to node ", Short(handover_->successor),
-                           " failed: it did not say that it is ready"));
-    handover_.reset();
+void Election::TickHandover(MonoTime now, const ElectionInput& input, Actions* out) {
+  const NodeId successor = *handover_.successor();
+  const bool is_deputy = phase_ == MasterPhase::kLeased && deputy_ == successor;
+  switch (handover_.Advance(now, is_deputy, input.informed == successor)) {
+    case Handover::Step::kWait:
+      return;
+    case Handover::Step::kAsk:
+      return Send(Outgoing::What::kPrepare, successor);
+    case Handover::Step::kFail:
+      out->push_back(MakeLog(LogLevel::kWarning, "handover to node ", Short(successor),
+                             " failed: it did not report that it is ready"));
+      return;
   }
 }
 
-void Election::TickHandover(MonoTime, Actions*) {
-  Outgoing yield{.what = Outgoing::What::kYield, .node = yielded_to_, .term = yielded_term_};
-  outgoing_.push_back(yield);
-  next_yield_ = --yields_left_ > 0 ? next_yield_ + kYieldInterval : kNever;
+void Election::TickYield(MonoTime now) {
+  const auto yielded = handover_.TakeYield(now);
+  if (!yielded) return;
+  outgoing_.push_back({.what = Outgoing::What::kYield, .node = yielded->successor, .term = yielded->term});
 }
 
 MonoTime Election::deadline() const {
-  MonoTime next = std::min({elect_at_, next_yield_, handover_ends_});
+  MonoTime next = std::min(elect_at_, handover_.deadline());
   if (role_ == Role::kCandidate) next = std::min(next, next_ask_);
   if (role_ == Role::kMember) {
     const Member* member = members_->Find(master_->node);
@@ -631,7 +638,6 @@ MonoTime Election::deadline() const {
   }
   if (role_ != Role::kMaster) return next;
   if (phase_ == MasterPhase::kRejoining) next = std::min(next, next_ask_);
-  if (handover_) next = std::min(next, handover_->until);
   next = std::min(next, offer_until_);
   if (phase_ == MasterPhase::kSolo) {
     for (const auto& [node, until] : cooldown_) next = std::min(next, until);
@@ -670,7 +676,7 @@ std::optional<NodeId> Election::BestFollower(MonoTime now, const ElectionInput& 
 
 void Election::ChooseDeputy(MonoTime now, const ElectionInput& input) {
   std::erase_if(cooldown_, [now](const auto& entry) { return now >= entry.second; });
-  if (handover_) return Offer(now, handover_->successor);
+  if (const auto successor = handover_.successor()) return Offer(now, *successor);
   if (const std::optional<NodeId> best = BestFollower(now, input)) Offer(now, *best);
 }
 
@@ -704,7 +710,7 @@ std::string Election::HandOver(MonoTime now, const ElectionInput& input, std::op
     successor = phase_ == MasterPhase::kLeased ? deputy_ : BestFollower(now, input);
   }
   if (!successor) return "no other node can lead now";
-  handover_ = Handover{.successor = *successor, .until = now + kInformTimeout};
+  handover_.Begin(now, *successor);
   if (phase_ == MasterPhase::kLeased && deputy_ != successor) {
     ReleaseDeputy(now);
   } else if (phase_ == MasterPhase::kOffering && deputy_ != successor) {
@@ -723,7 +729,7 @@ void Election::Resign(Actions* out) {
   elect_at_ = kNever;
 }
 
-void Election::Say(Outgoing::What what, std::optional<NodeId> node) {
+void Election::Send(Outgoing::What what, std::optional<NodeId> node) {
   outgoing_.push_back({.what = what, .node = node, .term = term()});
 }
 

@@ -1,6 +1,60 @@
-// Who is master: leases followed and given, takeover, election, handover. A pure state machine; docs/protocol.md tells
-// the whole story. Who transmits from the service MAC is decided here and in dataplane/lease/heartbeater.h, nowhere
-// else.
+// Who is master: leases followed and given, takeover, election, handover. A pure state machine; docs/protocol.md has
+// the messages. Who transmits from the service MAC is decided here and in dataplane/lease/heartbeater.h, nowhere else.
+//
+// A node that has booted waits for a master to follow. If none is heard of, it waits its turn by rank, then asks
+// (QUERY) and listens as a candidate. If no master answers, and the gateway does, it claims: CLAIM to all, then the
+// gate opens. A master without a deputy is solo: nobody acts on its silence sooner than an election takes. It offers
+// the lease to its best follower; once that one acknowledges, the gate is open only while the lease is renewed, and
+// the deputy may take over as soon as heartbeats end. When the deputy ends, the master goes on under a new term, so
+// that the deputy's late takeover cannot have the same one. A node that was held, or has lost its lease without
+// knowing why, listens before it sends again. Each mastership has its own term; the higher term wins wherever two
+// masters meet.
+//
+// Role       Phase      Event                               Next                 Action
+// ---------- ---------- ----------------------------------- -------------------- --------------------------------------
+// idle                  HELLO names a master of this era    member               follow it, by heartbeats too
+// idle                  its turn (elect_at_)                candidate            QUERY; ask the LAN
+// idle                  term epochs not durable yet         idle                 reserve them
+// candidate             HELLO names a master of this era    member               follow it
+// candidate             QUERY of a better ranked node       idle                 leave it the turn
+// candidate             a node answers for the address      candidate            listen again: another one serves
+// candidate             stall, or control thread held       candidate            listen again
+// candidate             listened, and the gateway answers   master solo          CLAIM; open; cause first or elected
+// member                HELLO of a higher term              member               follow that master
+// member                its master down, left, rebooted     idle                 wait its turn
+// member                its master follows none any more    idle                 wait its turn
+// member                only hearsay of it, kHearsay ago    idle                 wait its turn
+// member (deputy)       kMasterSuspect                      member               ask the LAN
+// member (deputy)       kMasterSilent, gateway answers      master solo          CLAIM; open; cause silence
+// member (deputy)       kMasterSilent, holder or no gateway candidate            go on asking
+// member                YIELD to this node                  master solo          CLAIM; open; cause handover
+// member                YIELD to another                    idle                 wait until that one claims
+// member                PREPARE                             member               PREPARED
+// master     solo       an eligible follower                master offering      heartbeats offer the lease
+// master     offering   kDeputyReady                        master leased        heartbeats renew the lease; HELLO
+// master     offering   kOfferTimeout, or it is gone        master solo          that one not again before its cooldown
+// master     leased     kLeaseLost                          master lost          ask the LAN; the gate has shut
+// master     lost       kLeaseRenewed                       master leased
+// master     both       kLeaseLapsed, gateway answers       master solo          CLAIM; open; cause lapse
+// master     both       kLeaseLapsed, no gateway, or held   master rejoining     shut; QUERY; ask the LAN
+// master     both       deputy says GOODBYE                 master solo          CLAIM; open; cause lapse
+// master     leased     deputy cannot lead any more         master leased        offer, which releases it; then solo
+// master     solo, off. stall, or control thread held       master rejoining     shut; QUERY; ask the LAN
+// master     rejoining  listened, and the gateway answers   master solo          CLAIM; open; cause rejoin
+// master     leased     HandOver, successor informed        master preparing     PREPARE
+// master     preparing  PREPARED                            idle                 shut; YIELD, a few times
+// master     preparing  kPrepareTimeout                     master leased        the handover has failed
+// master     any        HELLO of a master of higher term    member               shut; follow it
+// master     any        HELLO of a master of lower term     master               HELLO to it, and to all
+// master     any        the era has changed                 candidate            shut; QUERY
+// master     any        kServiceMacSeen from elsewhere      master               HELLO and QUERY to all
+// master     leased     not eligible, or outranked          master preparing     PREPARE, as for HandOver
+// others                the era is new                      idle                 wait its turn; its founder: candidate
+// candidate             not eligible                        idle
+// any                   Resign                              idle                 shut
+//
+// "both": leased or lost. "off.": offering. A step to master waits as candidate, or rejoining, until the store has the
+// term epoch (TermReserve).
 #pragma once
 
 #include <array>
@@ -13,7 +67,10 @@
 #include <vector>
 
 #include "control/core/action.h"
+#include "control/core/cluster/handover.h"
 #include "control/core/cluster/membership.h"
+#include "control/core/cluster/outgoing.h"
+#include "control/core/cluster/term_reserve.h"
 #include "control/core/cluster/transport.h"
 #include "control/core/stored.h"
 #include "proto/cluster/heartbeat_plan.h"
@@ -31,11 +88,11 @@ enum class Role : uint8_t {
 };
 
 enum class MasterPhase : uint8_t {
-  kSolo,       // no deputy: nobody acts on our silence before the others' second
+  kSolo,       // no deputy: others act on our silence only after an election
   kOffering,   // solo, heartbeats are offered to a deputy to be
   kLeased,     // a deputy acknowledges
-  kLost,       // it does not any more: the gate has shut by itself
-  kRejoining,  // we stood still: silent until we know that nobody took over
+  kLost,       // it does not any more: the lease has ended, and the gate has shut
+  kRejoining,  // this node was held: silent until it is known that no other node took over
   kPreparing,  // handover: asking the successor whether it is ready
 };
 
@@ -72,37 +129,21 @@ struct TakeoverRecord {
   Duration took;  // from the first sign that a master is missing to the claim
 };
 
-// What election wants said; the Controller puts it into words.
-struct Outgoing {
-  enum class What : uint8_t {
-    kHello,     // who we are, whom we follow
-    kQuery,     // is anyone master?
-    kClaim,     // to all, before the first frame from the service MAC
-    kYield,     // to all: the gate is shut, `node` is the successor
-    kPrepare,   // to `node`
-    kPrepared,  // to `node`
-    kAskLan,    // who has the service addresses, is the gateway there? Frames from the node MAC
-    kSuspect,   // not said but done: query `node` at once (Membership::Suspect)
-  };
-  What what = What::kHello;
-  std::optional<NodeId> node;  // kHello, kQuery: none for all
-  Term term;
-};
-
 class Election {
  public:
   // `members` outlives the election.
   Election(const NodeId& self, const StoredEpochs& stored, const Membership* members);
 
-  // `hello` is the one within the message, if it has one. The sender is a active member.
+  // `hello` is the one within the message, if it has one. The sender is an active member.
   void OnMessage(MonoTime now, const ElectionInput& input, const Incoming& incoming, const wire::Hello* hello,
                  Actions* out);
   // kAddressUsed only when a node of this cluster has answered: a foreign host is the claims' affair.
   void OnEvent(MonoTime now, const ElectionInput& input, const Event& event, Actions* out);
   void OnMemberChange(MonoTime now, const ElectionInput& input, const MemberChange& change, Actions* out);
-  // Our thread was held: what waits to be heard is old, and a later word may follow it.
+  // Our thread was held: what waits to be read is old, and a later message may follow it.
   void OnHeld(MonoTime now, Actions* out);
-  void OnEpochsStored(const StoredEpochs& epochs, bool ok);
+  // The store's answer to TakeReservation.
+  void OnEpochsStored(const StoredEpochs& epochs, bool ok) { epochs_.OnStored(epochs, ok); }
   // The era is new to us. `founded`: by this node, which leads it.
   void OnEra(MonoTime now, const ElectionInput& input, bool founded, Actions* out);
   void Tick(MonoTime now, const ElectionInput& input, Actions* out);
@@ -115,7 +156,7 @@ class Election {
 
   // What has come of it, for the Controller to carry out.
   std::vector<Outgoing> TakeOutgoing() { return std::exchange(outgoing_, {}); }
-  std::optional<StoredEpochs> TakeReservation() { return std::exchange(reservation_, std::nullopt); }
+  std::optional<StoredEpochs> TakeReservation() { return epochs_.TakeRequest(); }
   bool gate_open() const { return gate_open_; }
   uint64_t opening() const { return opening_; }            // the gate is opened anew whenever this has grown
   uint64_t stalls_known() const { return stalls_known_; }  // at that opening
@@ -124,7 +165,7 @@ class Election {
 
   Role role() const { return role_; }
   MasterPhase phase() const;
-  bool handing_over() const { return handover_ends_ != kNever; }
+  bool handing_over() const { return handover_.answering(); }
   Term term() const { return master_ ? master_->term : Term{}; }  // of the master, us or another
   Term highest() const { return highest_; }
   std::optional<NodeId> master() const { return master_ ? std::optional(master_->node) : std::nullopt; }
@@ -139,12 +180,10 @@ class Election {
     Term term;
     MonoTime named;  // when last heard of, from itself or from another
   };
-  struct Handover {
-    NodeId successor{};
-    MonoTime until;      // for the next step
-    bool asked = false;  // Prepare was sent
-  };
 
+  void CheckRules() const;
+  void Hear(MonoTime now, const ElectionInput& input, const Incoming& incoming, const wire::Hello* hello, Actions* out);
+  void Notice(MonoTime now, const ElectionInput& input, const Event& event, Actions* out);
   void OnHello(MonoTime now, const ElectionInput& input, const NodeId& from, const wire::Hello& hello, Actions* out);
   void OnRival(MonoTime now, const NodeId& from, const NodeId& master, const Term& term, Actions* out);
   void OnQuery(MonoTime now, const ElectionInput& input, const NodeId& from);
@@ -165,15 +204,15 @@ class Election {
   void Ask(MonoTime now);
   void BecomeMaster(MonoTime now, const ElectionInput& input, Cause cause, Actions* out);
   void GoSolo(uint64_t stalls_known);
-  bool ReserveFor(const ElectionInput& input, uint64_t epoch);
-  uint64_t NextEpoch(uint32_t era) const;
+  bool ReserveTerm(const ElectionInput& input);
   bool GatewayAnswers(const ElectionInput& input, MonoTime since) const;
   bool HeardLongAgo(MonoTime now, const ElectionInput& input) const;
 
+  void TickRole(MonoTime now, const ElectionInput& input, Actions* out);
   void TickCandidate(MonoTime now, const ElectionInput& input, Actions* out);
   void TickMaster(MonoTime now, const ElectionInput& input, Actions* out);
-  void Prepare(MonoTime now, const ElectionInput& input, Actions* out);
-  void TickHandover(MonoTime now, Actions* out);
+  void TickHandover(MonoTime now, const ElectionInput& input, Actions* out);
+  void TickYield(MonoTime now);
   void ChooseDeputy(MonoTime now, const ElectionInput& input);
   void Offer(MonoTime now, const NodeId& node);
   void ReleaseDeputy(MonoTime now);
@@ -181,7 +220,7 @@ class Election {
   bool CanLead(const Member& member, const ElectionInput& input) const;
   bool FollowsUs(const Member& member) const;
   int BetterRanked(const ElectionInput& input) const;
-  void Say(Outgoing::What what, std::optional<NodeId> node = std::nullopt);
+  void Send(Outgoing::What what, std::optional<NodeId> node = std::nullopt);
 
   const NodeId self_;
   const Membership* const members_;
@@ -189,12 +228,8 @@ class Election {
   Role role_ = Role::kIdle;
   std::optional<Master> master_;
   std::optional<NodeId> deputy_;
-  Term highest_;                             // ever heard of
-  StoredEpochs used_;                        // at boot: epochs below may have been used by this node
-  StoredEpochs reserved_;                    // epochs below may be used without asking the store
-  std::optional<StoredEpochs> reservation_;  // to be made durable
-  bool reserving_ = false;
-  bool store_fails_ = false;  // the last reservation could not be made durable
+  Term highest_;  // ever heard of
+  TermReserve epochs_;
   bool warm_ = false;
   bool had_master_ = false;  // in this era
 
@@ -223,12 +258,7 @@ class Election {
   bool unbinding_ = false;  // offers are sent to release the deputy; the lease goes on meanwhile
   HeartbeatRole heartbeat_role_ = HeartbeatRole::kSilent;
   std::map<NodeId, MonoTime> cooldown_;  // lapsed deputies, until when
-  std::optional<Handover> handover_;
-  std::optional<NodeId> yielded_to_;
-  Term yielded_term_;
-  int yields_left_ = 0;
-  MonoTime next_yield_ = kNever;
-  MonoTime handover_ends_ = kNever;
+  Handover handover_;
   MonoTime last_hello_ = kLongAgo;  // said because of a rival
 
   std::array<uint64_t, kCauseCount> takeovers_{};

@@ -5,6 +5,7 @@
 
 #include "absl/random/distributions.h"
 #include "control/core/timers.h"
+#include "proto/check.h"
 
 namespace qure {
 
@@ -92,6 +93,9 @@ LifeChange Lifetime::Tick(MonoTime now, const Membership& members, const Rank& o
 }
 
 void Lifetime::Begin(MonoTime now, const StoredLife& life) {
+  QURE_CHECK(life.era != 0 && life.era >= life_.era, life.era, life_.era);
+  QURE_CHECK(life.lineage != 0, life.era);
+  QURE_CHECK(life.lineage != life_.lineage || life.uptime_ms >= UptimeMs(now), life.uptime_ms, UptimeMs(now));
   if (life.lineage != life_.lineage) disputed_since_.reset();
   life_ = life;
   booting_ = false;
