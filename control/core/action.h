@@ -47,10 +47,10 @@ struct Persist {
   StoreChange change;
 };
 
-// A clone of this node's identity lives, and it is us who were copied: draw a new node id and start again with it.
+// A clone of this node's identity is active, and this node is the copy: draw a new node id and start again with it.
 struct TakeNewIdentity {};
 
-// All is handed over and said: the process may end.
+// All is handed over and sent: the process may end.
 struct Finished {};
 
 // The host port shall carry exactly these service addresses.
@@ -58,7 +58,7 @@ struct SetHostAddresses {
   std::vector<IpPrefix> addresses;
 };
 
-// The workers shall know that these flows are served by others, whatever the Maglev lookup table says.
+// The workers shall know that these flows are served by others, whatever owner the Maglev lookup table names.
 struct LearnFlows {
   struct Lesson {
     FlowKey key;

@@ -21,7 +21,7 @@ struct ClusterFacts {
     std::string name;
     NodeRole role = NodeRole::kNone;  // kNone: it is not there
     Ipv4Address address;              // zero: none known
-    uint64_t age = 0;
+    uint64_t age = 0;                 // boot count
     bool alive = false;
     uint64_t booted = 0;  // seconds since 1970, as far as it is known
     // Without the time of the boot, which is known but to a second or so.

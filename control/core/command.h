@@ -44,11 +44,11 @@ struct RemoveKey {
 };
 // What do a node's workers know of this flow? Ends with FlowAnswered, at once or within kFlowQueryTries.
 struct QueryFlow {
-  uint64_t id = 0;            // any, to tell the answers apart
+  uint64_t id = 0;            // any: the answer has it, too
   NodeSlot whom = kSelfSlot;  // the node that decides about it
   FlowKey key;
 };
-// SIGTERM: hand over, say goodbye, then Finished.
+// SIGTERM: hand over, send GOODBYE, then Finished.
 struct Stop {};
 
 using Command =

@@ -25,7 +25,7 @@ namespace qure {
 
 enum class LanMode : uint8_t {
   kDedicated,  // the NIC is ours; the kernel sees the LAN only through the host port
-  kShared,     // the kernel keeps the interface; only service addresses live on the host port
+  kShared,     // the kernel keeps the interface; only service addresses are on the host port
 };
 enum class ServiceMac : uint8_t {
   kDerived,    // from cluster and address: takeover moves a switch entry, not an ARP entry
@@ -72,7 +72,7 @@ enum class ReturnPath : uint8_t {
 
 enum class ServiceDelivery : uint8_t {
   kUnicast,    // the gateway sends to the master, which sends on to the owners
-  kMulticast,  // the gateway sends to all nodes, and each takes what its share is
+  kMulticast,  // the gateway sends to all nodes, and each takes its share
 };
 
 // How a node finds out whether its own part of a service works. A service without a check is taken to work.
@@ -175,14 +175,14 @@ struct RegistrationConfig {
   std::string key_file;
   TsigKey key;
   std::vector<IpAddress> addresses;  // public ones; empty: those that `echo` sees
-  std::vector<Endpoint> echo;        // servers that tell an client its own address
+  std::vector<Endpoint> echo;        // servers that answer a client with its own address
   std::string echo_name;             // the name to ask them for
   friend bool operator==(const RegistrationConfig&, const RegistrationConfig&) = default;
 };
 inline constexpr size_t kMaxPublicAddresses = 8;
 
 enum class Security : uint8_t {
-  kSealed,  // with the cluster's key; without any key the node speaks to nobody
+  kSealed,  // with the cluster's key; without any key the node speaks to no other
   kOpen,    // with a key that everyone knows: anybody on the LAN can join and lead
 };
 
@@ -202,7 +202,7 @@ struct ResolverConfig {
   bool forward = false;                   // `clients` may ask for names that are not ours
   std::vector<IpPrefix> clients;          // empty: the networks of the service addresses
   uint32_t cache_entries = 10'000;        // at most
-  Duration stale = Seconds(3600);         // how long what is known is used when nobody answers (RFC 8767)
+  Duration stale = Seconds(3600);         // how long what is known is used when no server answers (RFC 8767)
   Duration timeout = Milliseconds(1000);  // of one upstream
   friend bool operator==(const ResolverConfig&, const ResolverConfig&) = default;
 };

@@ -162,7 +162,7 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
     default:
       break;
   }
-  // A foreign host that uses the address is the claims' affair.
+  // A foreign host that uses the address concerns the claims only.
   if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &out);
   return Conclude(now, std::move(out));
 }
@@ -315,7 +315,7 @@ absl::Status Controller::Do(MonoTime now, const Stop&, Actions* out) {
 
 // ---------------------------------------------------------------------------------------------------- what comes in
 
-// While our thread was held, nobody's silence meant anything, and what waits to be read has lost its order.
+// While our thread was held, silence of others meant nothing, and what waits to be read has lost its order.
 void Controller::NoticeHeld(MonoTime now, Actions* out) {
   if (!clock_.BeginStep(now) || !transport_.enabled()) return;
   members_.Pardon(now);
@@ -526,7 +526,7 @@ void Controller::ApplyRole(MonoTime now, Actions* out) {
   if (leads() && last) history_.NoteMastership(ViewForHistory(now), *last, out);
 }
 
-// A node without a cluster has nobody who waits for its gate: it opens once there is something to answer for.
+// Without a cluster no other node waits for this one's gate: it opens once there is something to answer for.
 GateWish Controller::WishForGate() const {
   const GateWish wish{.open = election_.gate_open() && (transport_.enabled() || addresses_.AnyHeld()),
                       .opening = election_.opening(),
@@ -556,7 +556,7 @@ std::shared_ptr<const HeartbeatPlan> Controller::MakeHeartbeatPlan() const {
   auto plan = std::make_shared<HeartbeatPlan>();
   plan->role = election_.heartbeat_role();
   plan->term = election_.term();
-  plan->ready = Input().living;
+  plan->ready = Input().has_era;
   plan->opening = plan->role == HeartbeatRole::kLead ? election_.opening() : 0;
   plan->self = facts_.node_id;
   plan->boot = facts_.boot_id;
@@ -653,7 +653,7 @@ ElectionInput Controller::Input() const {
   const bool eligible = !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun();
   return {.rank = {.priority = facts_.priority, .weight = facts_.weight, .node = facts_.node_id},
           .era = life_->era(),
-          .living = !life_->booting(),
+          .has_era = !life_->booting(),
           .eligible = eligible,
           .alone = !transport_.enabled(),
           .needs_gateway = transport_.enabled() && !config_.gateways.empty(),

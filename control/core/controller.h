@@ -3,10 +3,10 @@
 //
 // The Controller only joins the parts, each of which has its own state and contract:
 //
-//   Transport, Membership   messages of nodes that live, and who they are            cluster/
+//   Transport, Membership   messages of active nodes, and which nodes there are      cluster/
 //   Lifetime, HistoryKeeper era, uptime, what happened
 //   Election                who is master                                            (docs/protocol.md)
-//   HelloTimer, MakeHello   what this node says of itself
+//   HelloTimer, MakeHello   what this node reports of itself
 //   ServiceAddresses        claims, announcements, host addresses, multicast groups  address/
 //   Balancing               who serves which flows                                   balance/
 //   FlowQuestions           single flows, for operators

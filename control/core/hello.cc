@@ -43,7 +43,7 @@ wire::Hello MakeHello(const HelloView& view) {
   hello.set_priority(facts.priority);
   hello.set_weight(facts.weight);
   hello.set_maintenance(stored.maintenance);
-  hello.set_ready(view.input.living && !view.config->addresses.empty());
+  hello.set_ready(view.input.has_era && !view.config->addresses.empty());
   hello.set_ineligible(!view.input.eligible && !stored.maintenance);
   hello.set_history_digest(view.history_digest);
   hello.set_multicast_missing(view.members->MissesMulticast(view.now));

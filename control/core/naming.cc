@@ -11,7 +11,7 @@ namespace qure {
 
 namespace {
 
-constexpr std::string_view kDnsVersion = "QuRe";  // which build it is concerns nobody outside
+constexpr std::string_view kDnsVersion = "QuRe";  // which build it is stays inside
 
 std::string TextRdata(std::string_view text) {
   text = text.substr(0, UINT8_MAX);

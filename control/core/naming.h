@@ -22,7 +22,7 @@ struct LiveNames {
   std::shared_ptr<const DnsForwarding> forwarding;  // null: other names are refused
 };
 
-// Null when nothing is answered. `live` may be null; `name` of the node is what it tells who asks which server it is
+// Null when nothing is answered. `live` may be null; `name` of the node answers the question which server it is
 // (RFC 4892, RFC 5001); `secrets` are those of its DNS cookies.
 std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones, const LiveNames* live,
                                                       std::string_view name, std::vector<DnsCookieSecret> secrets);

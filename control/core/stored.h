@@ -15,13 +15,13 @@ namespace qure {
 
 enum class HistoryKind : uint8_t {
   kBoot = 1,      // this node started and joined or began an era
-  kEra = 2,       // this node began an era: it booted and found nobody
+  kEra = 2,       // this node began an era: it booted and found no other
   kMaster = 3,    // this node became master; text: the cause (Cause in election.h)
   kDown = 4,      // `subject` was found dead
-  kLeft = 5,      // `subject` said goodbye
+  kLeft = 5,      // `subject` sent GOODBYE
   kMerge = 6,     // two lineages met; text: which won
   kHandover = 7,  // this node handed the mastership to `subject`
-  kStalled = 8,   // this node, as master, stood still; text: for how long
+  kStalled = 8,   // this node was held while master; text: for how long
   kRevision = 9,  // this boot runs another revision than the one before; text: the revision
 };
 
@@ -59,7 +59,7 @@ struct StoredLife {
   friend bool operator==(const StoredLife&, const StoredLife&) = default;
 };
 
-// Epochs of `era` below `epoch` may have been used by this node: it never claims with one of them again.
+// Term epochs of `era` below `epoch` may have been used by this node: it never claims with one of them again.
 struct StoredEpochs {
   uint32_t era = 0;
   uint64_t epoch = 0;
@@ -73,12 +73,12 @@ struct StoredKey {
 };
 
 struct Keyring {
-  std::vector<StoredKey> keys;  // accepted; empty and not open: this node speaks to nobody
+  std::vector<StoredKey> keys;  // accepted; empty and not open: this node speaks to no other
   uint32_t use = 0;             // id of the one that we seal with
   friend bool operator==(const Keyring&, const Keyring&) = default;
 };
 
-// What an operator has said of this node's flows.
+// What an operator has set for this node's flows.
 struct StoredDrain {
   bool on = false;  // no new ones
   // From then, or from the boot after it, until those that are left are given up; zero: they are; absent: never.
@@ -88,7 +88,7 @@ struct StoredDrain {
 
 struct StoredState {
   NodeId node_id{};
-  uint64_t age = 1;               // of this boot
+  uint64_t age = 1;               // boot count, with this boot
   std::string revision;           // that ran before this boot; empty: first boot
   uint64_t age_at_revision = 1;   // first age of the revision now running
   bool hardware_changed = false;  // the LAN port's MAC is not the one stored: perhaps a cloned disk

@@ -39,10 +39,10 @@ inline constexpr Duration kRebootQuiet = Milliseconds(150);  // no machine is up
 inline constexpr Duration kLateFrames = Seconds(1);          // a frame of the boot before may come so late
 inline constexpr Duration kMulticastMissing = Seconds(3);    // heard by broadcast, but not by multicast for so long
 inline constexpr uint64_t kBroadcastEvery = 10;              // HELLOs: one of so many goes by broadcast too
-inline constexpr Duration kCloneMemory = Seconds(10);  // a machine with our identity was heard: are ineligible for
-inline constexpr size_t kMaxMembers = 256;             // more are refused and logged
+inline constexpr Duration kCloneMemory = Seconds(10);        // our identity was heard from another machine: ineligible
+inline constexpr size_t kMaxMembers = 256;                   // more are refused and logged
 
-// Booting: HELLOs at once and then at this interval; silence for kListen means that nobody lives.
+// Booting: HELLOs at once and then at this interval; silence for kListen means that no node is active.
 inline constexpr Duration kBootHelloInterval = Milliseconds(100);
 inline constexpr Duration kListen = Milliseconds(600);  // longer than the greatest lease, 200 ms
 inline constexpr Duration kListenJitter = Milliseconds(100);
@@ -51,9 +51,9 @@ inline constexpr uint64_t kUptimeDoubtMs = 1'000;     // this close to it the tw
 inline constexpr Duration kDispute = Seconds(3);      // … and after so long the id decides
 inline constexpr Duration kFoundAnyway = Seconds(3);  // for a better one that boots: no longer
 
-// Transport: a boot that has not proven that it lives is challenged, and echoed to, so often; after each time without
-// success half as often, down to an eighth. All such boots together get one answer per interval after a burst, in which
-// many nodes can boot.
+// Transport: a boot that has not proven that it is active is challenged, and echoed to, so often; after each time
+// without success half as often, down to an eighth. All such boots together get one answer per interval after a burst,
+// in which many nodes can boot.
 inline constexpr Duration kChallengeInterval = Milliseconds(20);
 inline constexpr int kChallengeBackoff = 8;
 inline constexpr int kChallengeBurst = 128;
@@ -65,7 +65,7 @@ inline constexpr int kReports = 2;                       // Robustness Variable:
 inline constexpr Duration kReportInterval = Seconds(1);  // Unsolicited Report Interval: within this
 inline constexpr Duration kOlderQuerier = Seconds(260);  // Older Version Querier Present Timeout
 
-// A gap between two steps of the control core, which says HELLO far more often: its thread was held.
+// A gap between two steps of the control core, which sends HELLO far more often: its thread was held.
 inline constexpr Duration kControlHeld = Milliseconds(200);
 
 // Election. A deputy acts on kMasterSilent at once; all others by rank.
@@ -75,37 +75,35 @@ inline constexpr Duration kCandidateListen = Milliseconds(50);  // asking before
 inline constexpr Duration kCandidateAsk = Milliseconds(15);     // between the questions
 inline constexpr Duration kGatewayAsk = Milliseconds(5);  // a claim waits for the gateway's answer: ask it so often,
 inline constexpr Duration kGatewayAskSlow = Milliseconds(200);  // after a second less often
-inline constexpr Duration kLeastLapse =
-    Milliseconds(5);  // from kLeaseLost to kLeaseLapsed; sooner: both come from a queue
-inline constexpr Duration kDeputyCooldown = Seconds(1);  // a deputy that lapsed is not chosen again before
+inline constexpr Duration kLeastLapse = Milliseconds(5);  // from kLeaseLost to kLeaseLapsed; sooner: both were queued
+inline constexpr Duration kDeputyCooldown = Seconds(1);   // a deputy that lapsed is not chosen again before
 inline constexpr Duration kInformTimeout = Seconds(1);  // handover: the successor is deputy and knows all flows, or not
-inline constexpr Duration kPrepareTimeout = Milliseconds(500);  // then it says that it is ready, or the handover fails
+inline constexpr Duration kPrepareTimeout = Milliseconds(500);  // then it sends PREPARED, or the handover fails
 inline constexpr Duration kYieldTimeout = Milliseconds(60);     // the successor claims, or we take back
 inline constexpr int kYields = 3;
 inline constexpr Duration kYieldInterval = Milliseconds(2);
 inline constexpr Duration kHandoverAnswers = Milliseconds(300);  // answers from the node MAC after a handover
 inline constexpr Duration kOfferTimeout = Milliseconds(500);     // a deputy to be that does not become ready
-inline constexpr Duration kRivalInterval = Milliseconds(10);     // HELLOs said because of another master
-inline constexpr Duration kAnnounceAgain = Milliseconds(100);    // at most so often because somebody newly follows
+inline constexpr Duration kRivalInterval = Milliseconds(10);     // HELLOs sent because of another master
+inline constexpr Duration kAnnounceAgain = Milliseconds(100);    // at most so often because a node newly follows
 inline constexpr Duration kHearsay = Milliseconds(700);          // a master that others name, but who is not heard here
 inline constexpr Duration kStopTimeout = Seconds(2);
 inline constexpr int kWantedCount = 2;                   // so many unanswered requests for a service address
 inline constexpr Duration kWantedWithin = Seconds(3);    // within this make any node ask the master
 inline constexpr uint64_t kTermEpochLimit = 1ULL << 48;  // no era has seen so many masters: refused
-inline constexpr uint64_t kEpochBlock = 64;              // reserved durably at a time
+inline constexpr uint64_t kEpochBlock = 64;              // term epochs reserved durably at a time
 inline constexpr uint64_t kEpochLow = 16;                // reserve more when fewer are left
 
 // Balance epochs.
 inline constexpr Duration kEpochLeast = Milliseconds(200);  // between two, but for losses
 inline constexpr Duration kEpochSettled = Seconds(3);       // one that has not settled by then is taken to have
 inline constexpr Duration kEpochLook = Milliseconds(50);    // has it settled?
-inline constexpr uint32_t kMulticastStages = 3;             // all go by it, none hands flows on, all are told
-inline constexpr Duration kReadyPatience = Seconds(1);      // for a word of everyone who has shares
+inline constexpr uint32_t kMulticastStages = 3;             // all go by it, none hands flows on, all have reported
+inline constexpr Duration kReadyPatience = Seconds(1);      // for a HELLO of each node that has shares
 inline constexpr Duration kBalancePull = Milliseconds(50);  // between two pulls of one state
 inline constexpr size_t kBalancePart = 1024;                // bytes
 inline constexpr size_t kMaxBalanceParts = 64;
-inline constexpr Duration kReportAgain =
-    Seconds(120);  // owners tell of all their pinned flows anew: IdleLimit of one is 5 min
+inline constexpr Duration kReportAgain = Seconds(120);  // owners report all pinned flows anew: IdleLimit is 5 min
 inline constexpr Duration kPinnedFlowResend = Milliseconds(50);
 inline constexpr int kPinnedFlowTries = 20;
 inline constexpr size_t kPinnedFlowWindow = 16;          // messages to one node that are not acknowledged
@@ -114,8 +112,7 @@ inline constexpr Duration kFlowQueryInterval = Milliseconds(50);  // asking anot
 inline constexpr int kFlowQueryTries = 10;
 inline constexpr Duration kLeastDrainDeadline = Seconds(1);
 inline constexpr Duration kMostDrainDeadline = Seconds(604'800);  // a week
-inline constexpr Duration kHeavyHitterQuiet =
-    Seconds(60);  // an address that opens few flows for so long is no heavy hitter
+inline constexpr Duration kHeavyHitterQuiet = Seconds(60);        // few flows for so long: no heavy hitter any more
 
 // History.
 inline constexpr uint32_t kErasKept = 8;                      // events of older eras become a summary
@@ -125,7 +122,7 @@ inline constexpr size_t kMaxHistoryText = 96;                 // bytes of an eve
 inline constexpr size_t kMaxHistoryEvents = 65'536;           // others' events beyond are not taken
 inline constexpr size_t kMaxSummaries = 4'096;
 inline constexpr Duration kMaxAhead = Seconds(24 * 3600);  // our times do not follow others further ahead
-inline constexpr uint32_t kEraLimit = 1'000'000'000;       // no cluster has lived so often: refused
+inline constexpr uint32_t kEraLimit = 1'000'000'000;       // no cluster has begun so often: refused
 inline constexpr uint64_t kAgeLimit = 1ULL << 48;          // nor has a node booted so often
 inline constexpr uint64_t kUptimeLimitMs = 1ULL << 52;     // nor has anything been up for so long
 inline constexpr Duration kLifeSave = Seconds(60);         // uptime is made durable so often

@@ -15,7 +15,7 @@
 namespace qure::sim {
 namespace {
 
-constexpr Duration kGivenUpWithin = Seconds(1);  // all nodes have heard of it, and of the epoch before
+constexpr Duration kGivenUpWithin = Seconds(1);  // all nodes have heard of it, and of the balance epoch before
 constexpr double kEnds = 0.005;                  // chance that a segment is a connection's last
 
 struct Segment {
@@ -52,7 +52,7 @@ void Clients::NoteDrains(MonoTime now) {
   }
 }
 
-// Whoever is accepted answers at once (RFC 9293 §3.5).
+// A connection that is accepted is answered at once (RFC 9293 §3.5).
 Clients::Connection& Clients::Next() {
   const auto fresh = std::ranges::find(connections_, std::exchange(fresh_, uint16_t{0}), &Connection::port);
   return fresh != connections_.end() ? *fresh : connections_[random_.Below(connections_.size())];

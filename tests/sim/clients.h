@@ -42,7 +42,7 @@ class Clients {
     const Node* server = nullptr;  // that has accepted it
     bool gone = false;             // the server was killed since
     bool drained = false;          // … or the deadline of its drain has passed
-    MonoTime given_up = kNever;    // since then the server itself says that its flows are
+    MonoTime given_up = kNever;    // since then the server itself reports that its flows are
   };
 
   void NoteDrains(MonoTime now);

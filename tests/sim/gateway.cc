@@ -113,7 +113,7 @@ void Gateway::OnFrame(MonoTime now, FrameId id) {
 void Gateway::OnArp(MonoTime now, const MacAddress& source, const ArpPacket& arp) {
   const bool for_us = arp.target_ip == kAddress;
   if (arp.sender_ip == target_ && target_ == cached_for_) {
-    // A reply to us, or (RFC 826) whoever asks us, or an announcement.
+    // A reply to us, or (RFC 826) a host that asks us, or an announcement.
     const bool asked_for = !arp.is_request() && for_us && now - asked_at_ < Seconds(1);
     Learn(now, arp.sender_mac, asked_for);
   }

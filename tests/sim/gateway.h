@@ -50,7 +50,7 @@ class Gateway : public Device {
   void OnFrame(MonoTime now, FrameId frame) override;
   void OnTimer(MonoTime now, uint64_t value) override;
 
-  // What hosts behind it send: to wherever its cache leads. Lost while it knows nobody.
+  // What hosts behind it send: to wherever its cache leads. Lost while it is empty.
   void Forward(MonoTime now, std::span<uint8_t> frame);
   const Ipv4Address& target() const { return target_; }
   // With each echo, its hosts may send, too.

@@ -33,7 +33,7 @@ struct LinkFaults {
   bool down = false;
   bool no_multicast = false;  // groups other than broadcast
   bool no_broadcast = false;
-  bool no_cluster = false;  // what nodes say to each other
+  bool no_cluster = false;  // what nodes send to each other
 };
 
 class Lan {

@@ -1,4 +1,4 @@
-// qure-sim: runs seeds of scenarios and says which of them violate an invariant.
+// qure-sim: runs seeds of scenarios and reports which of them violate an invariant.
 #include <atomic>
 #include <chrono>
 #include <cstdio>

@@ -16,7 +16,7 @@ constexpr Duration kListen = Milliseconds(49);       // I3: 50 ms by a clock tha
 constexpr Duration kStartsIn = Milliseconds(1800);   // a booted node may take so long until it could serve
 constexpr Duration kLeastLease = Milliseconds(9);    // I5: 10 ms, less what is on its way
 constexpr Duration kHungControl = Seconds(1);
-constexpr Duration kGatewayAway = Milliseconds(300);  // whoever claims may have seen it so long ago
+constexpr Duration kGatewayAway = Milliseconds(300);  // a node that claims may have seen it so long ago
 
 std::string Text(const Term& term) {
   return absl::StrCat(term.era, ".", term.epoch, "/", absl::Hex(term.holder >> 48, absl::kZeroPad4));
@@ -115,7 +115,7 @@ void Monitor::OnPublish(MonoTime now, const Node& node) {
   }
 }
 
-// A gate opens: nobody else's may be open but behind a cut, and the term is new.
+// A gate opens: no other may be open but behind a cut, and the term is new.
 void Monitor::OnOpen(MonoTime now, const Node& node) {
   const size_t index = node.index();
   NodeView& view = views_[index];
@@ -180,13 +180,13 @@ void Monitor::OnRound(MonoTime now, const Node& node, Duration gap) {
   if (gap <= limit) return;
   view.stalled = true;
   view.stall_seen = now;
-  view.beat_after_stall = kNever;
+  view.heartbeat_after_stall = kNever;
   Trace(now, absl::StrCat(Name(node.index()), ": stood still for ", Ms(gap), " ms"));
 }
 
 void Monitor::OnHeartbeatSent(MonoTime now, const Node& node) {
   NodeView& view = views_[node.index()];
-  if (view.stalled && view.beat_after_stall == kNever) view.beat_after_stall = now;
+  if (view.stalled && view.heartbeat_after_stall == kNever) view.heartbeat_after_stall = now;
 }
 
 void Monitor::OnMasterSilent(MonoTime now, const Node& node) {

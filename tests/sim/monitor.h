@@ -55,7 +55,7 @@ struct Expectations {
   bool check_served = true;
   bool check_rate = true;
   bool check_silent = true;  // I5: off where heartbeats arrive that cannot be believed
-  bool can_learn = true;     // I2: off where a node forgot and nobody is there to tell it
+  bool can_learn = true;     // I2: off where a node forgot and no other knows its term
 };
 
 class Monitor {
@@ -125,7 +125,7 @@ class Monitor {
     MonoTime stall_seen;
     bool trapped = false;
     int held_frames = 0;
-    MonoTime beat_after_stall = kNever;
+    MonoTime heartbeat_after_stall = kNever;
     // I5
     std::optional<NodeId> follows;
     absl::flat_hash_map<size_t, MonoTime> heard;  // by port of the sender: when its newest heartbeat arrived

@@ -83,7 +83,7 @@ void Monitor::CheckService(MonoTime now, size_t node, FrameId id, ConstBytes byt
     return;
   }
   if (view.stalled) {
-    view.stalled = false;  // told once
+    view.stalled = false;  // reported once
     Violate(now, Invariant::kStall,
             absl::StrCat(Name(node), " sends from the service MAC after it stood still, without having rejoined"));
   }
@@ -156,7 +156,7 @@ void Monitor::OnReceived(MonoTime now, const Node& node, FrameId id) {
   const FrameMark& mark = pool_->mark(id);
   if (mark.recording || NodeAt(mark.sender) == SIZE_MAX) return;
   NodeView& view = views_[node.index()];
-  if (view.stalled && mark.sent_at > view.beat_after_stall) view.stalled = false;
+  if (view.stalled && mark.sent_at > view.heartbeat_after_stall) view.stalled = false;
   MonoTime& newest = view.heard_sent[mark.sender];
   if (mark.sent_at <= newest) return;
   newest = mark.sent_at;

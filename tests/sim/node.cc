@@ -30,7 +30,7 @@ Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, ui
           [this] { return random.Id(); },
           [node](const Event& event) {
             if (event.kind == EventKind::kMasterSilent) node->parts_.monitor->OnMasterSilent(node->last_round_, *node);
-            node->Tell(node->last_round_, event);
+            node->Report(node->last_round_, event);
           }),
       flows({.flows = kFlows,
              .seed = seed,
@@ -163,7 +163,7 @@ void Node::ReleaseAll(MonoTime now) {
 
 void Node::Appoint(MonoTime at, Happening what, Lane* lane) {
   lane->at = at;
-  // Lanes of one thread share the happening: the ticket tells them apart, and those of earlier boots too.
+  // Lanes of one thread share the happening: the ticket separates them, and those of earlier boots too.
   lane->ticket = (lane->ticket & ~uint64_t{1}) + 2;
   if (lane == &worker_timer_ || lane == &control_timer_) lane->ticket |= 1;
   parts_.queue->Add(at, what, index_, lane->ticket);
@@ -221,7 +221,7 @@ void Node::OnControlDue(MonoTime now, uint64_t value) {
 void Node::RunControl(MonoTime now) {
   control_ran_ = now;
   const MonoTime local = clocks_.Monotonic(now);
-  // A thread that comes back hears what happened meanwhile before the gate believes that it lives.
+  // A thread that comes back hears what happened meanwhile before the gate believes that it is alive.
   if (local - process_->next_heartbeat > kLivenessInterval * 2) {
     Hear(now);
     if (process_) Execute(now, process_->controller.Tick(local));
@@ -291,7 +291,7 @@ void Node::Answer(MonoTime now, const Request& request) {
   Execute(now, actions);
 }
 
-void Node::Tell(MonoTime now, const Event& event) {
+void Node::Report(MonoTime now, const Event& event) {
   if (process_->events.size() >= kInboxRoom) return;
   process_->events.push_back(event);
   WakeControl(now);

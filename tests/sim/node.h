@@ -75,7 +75,7 @@ class Node : public Device {
   // just after the gate was asked.
   enum class Where : uint8_t { kBeforeGate, kBehindGate };
   void HoldAtGate(Where where, Duration span) { trap_ = Trap{where, span}; }
-  void ReleaseAll(MonoTime now);  // whoever is held goes on now
+  void ReleaseAll(MonoTime now);  // threads that are held go on now
 
   void OnFrame(MonoTime now, FrameId frame) override;
   void OnTimer(MonoTime now, uint64_t value) override;
@@ -178,7 +178,7 @@ class Node : public Device {
   bool Trapped(MonoTime now, Where where);
   void Transmit(MonoTime now, bool open, bool held);
   void ReportEvents(MonoTime now);
-  void Tell(MonoTime now, const Event& event);
+  void Report(MonoTime now, const Event& event);
   void SendHeartbeat(const HeartbeatPlan& plan, ConstBytes datagram);
 
   // Control thread.

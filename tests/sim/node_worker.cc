@@ -51,7 +51,7 @@ void Node::OnWorkerDue(MonoTime now, uint64_t value) {
   if (process_) PlanRound(now);
 }
 
-// The rounds of an idle worker since its last one: nothing was there, nothing was due, and nobody else saw them.
+// The rounds of an idle worker since its last one: nothing was there, nothing was due, and nothing else saw them.
 void Node::CatchUp(MonoTime now) {
   if (!process_ || process_->snapshot == nullptr || WorkerHeld(last_round_ + kNap)) return;
   const bool silent = IsSilent(*process_->snapshot);
@@ -72,7 +72,7 @@ void Node::Round(MonoTime now) {
   last_round_ = now;
   const MonoTime local = clocks_.Monotonic(now);
   const Duration stall = p.guard.Round(local, clocks_.Tsc(now));
-  if (stall > Duration{}) Tell(now, {.kind = EventKind::kStalled, .span = stall, .stalls = p.gate.stalls()});
+  if (stall > Duration{}) Report(now, {.kind = EventKind::kStalled, .span = stall, .stalls = p.gate.stalls()});
   const std::shared_ptr<const Snapshot> snapshot = p.snapshot;
   if (snapshot == nullptr) return;
   p.heartbeater.Use(local, snapshot->heartbeater);
@@ -220,7 +220,7 @@ void Node::ReportEvents(MonoTime now) {
   for (size_t i = 0; i < batch_.event_count; ++i) {
     if (p.event_credit + kEventCost > local) continue;
     p.event_credit = p.event_credit + kEventCost;
-    Tell(now, batch_.events[i]);
+    Report(now, batch_.events[i]);
   }
 }
 

@@ -12,7 +12,7 @@ void Quiet(World& world) {
   world.Quietly(Seconds(4), [&world] { world.monitor().ForbidTakeovers(true); });
 }
 
-// Many nodes: what is said to all stays within the bound.
+// Many nodes: what is sent to all stays within the bound.
 void HeavyHitter(World& world) {
   world.expect().served_within = Milliseconds(100);
   world.settle = Seconds(28);

@@ -1,4 +1,4 @@
-// Balanced connections: drains, weights, deaths and changes of master, and none is reset whose node lives.
+// Balanced connections: drains, weights, deaths and changes of master, and none is reset whose node is active.
 #include "tests/sim/scenario.h"
 
 namespace qure::sim {
@@ -123,7 +123,7 @@ void Changes(World& world) {
   }
 }
 
-// A node hears of a new epoch later than the others, and serves by the old one meanwhile.
+// A node hears of a new balance epoch later than the others, and serves by the old one meanwhile.
 void Late(World& world) {
   Balance(world);
   world.gateway().SetInterval(Milliseconds(2));  // that much happens meanwhile

@@ -63,7 +63,7 @@ void BootTogether(World& world) {
   world.settle = Seconds(4);
 }
 
-// Two halves boot apart and meet. With fresh disks both begin era 1 and claim epoch 1.
+// Two halves boot apart and meet. With fresh disks both begin era 1 and claim term epoch 1.
 void MergeEqualTerms(World& world) {
   world.expect().served_within = Milliseconds(2500);
   world.boots_itself = false;
@@ -84,12 +84,12 @@ void InflatedTerm(World& world) {
     world.Cut({lonely}, true);
     BootAll(world);
   });
-  const int64_t lives = world.random().Between(2, 5);
-  for (int64_t i = 0; i < lives; ++i) {
+  const int64_t boots = world.random().Between(2, 5);
+  for (int64_t i = 0; i < boots; ++i) {
     world.At(Seconds(3 * (i + 1)), [&world, lonely] { world.node(lonely).Kill(world.now()); });
     world.At(Seconds(3 * (i + 1)) + Milliseconds(100), [&world, lonely] { world.node(lonely).Boot(world.now()); });
   }
-  world.At(Seconds(3 * (lives + 1)), [&world] { world.Mend(); });
+  world.At(Seconds(3 * (boots + 1)), [&world] { world.Mend(); });
   world.settle = Seconds(4);
 }
 
@@ -132,7 +132,7 @@ void Goodbye(World& world) {
   world.At(when + Seconds(3), [&world] { BootAll(world); });
 }
 
-// A goodbye is recorded and said again for its author, who has come back.
+// A GOODBYE is recorded and sent again for its author, who has come back.
 void GoodbyeForged(World& world) {
   world.expect().served_within = Milliseconds(400);
   const Duration when = Soon(world);
@@ -194,8 +194,8 @@ constexpr Scenario kTable[] = {
     {"inflated_term", "an isolated node comes back with a greater era", InflatedTerm, 3},
     {"handovers", "the mastership is handed over, four times", Handovers, 3},
     {"maintenance", "the master goes into maintenance and comes back", Maintenance, 3},
-    {"goodbye", "the master is told to stop", Goodbye, 3},
-    {"goodbye_lost", "the master is told to stop, and not heard", GoodbyeLost, 3},
+    {"goodbye", "the master is asked to stop", Goodbye, 3},
+    {"goodbye_lost", "the master is asked to stop, and not heard", GoodbyeLost, 3},
     {"goodbye_forged", "a goodbye is played again", GoodbyeForged, 3},
     {"clocks", "clocks drift, and are set by up to a day", WallClock, 3},
     {"config_change", "the first node with a new configuration dies before the others have it", ConfigChange, 3},

@@ -240,7 +240,7 @@ void FloodedDeputy(World& world) {
   }
 }
 
-// The claims of a node that was alone with the gateway are known to nobody, not even to its next boot, but for its
+// The claims of a node that was alone with the gateway are known to no node, not even to its next boot, but for its
 // disk.
 void IsolatedClaims(World& world) {
   world.expect().served_within = Milliseconds(2500);
@@ -269,7 +269,7 @@ constexpr Scenario kTable[] = {
     {"lease_shrinks", "heartbeats come late just when the lease has become shorter", LeaseShrinks, 3},
     {"deaf_member", "a member hears nothing of the cluster, but all else", DeafMember, 3},
     {"flooded_deputy", "the deputy gets more frames than it can take", FloodedDeputy, 3},
-    {"isolated_claims", "a node claims where nobody hears it, and starts again", IsolatedClaims, 2},
+    {"isolated_claims", "a node claims where no other hears it, and starts again", IsolatedClaims, 2},
     {"one_way", "a node is heard but hears nothing, or the reverse", OneWay, 3},
     {"one_way_between", "of master and deputy one does not hear the other", OneWayBetween, 3},
     {"no_multicast", "multicast does not pass; the master dies", NoMulticast, 3},

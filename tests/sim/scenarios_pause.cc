@@ -144,8 +144,8 @@ constexpr Scenario kTable[] = {
     {"steal_master", "the master's processor is stolen for 5 to 80 ms, again and again", StealMaster, 3},
     {"steal_deputy", "the deputy's processor likewise", StealDeputy, 3},
     {"steal_both", "both at once", StealBoth, 3},
-    {"control_hung", "the master's control thread hangs, its worker lives", ControlHung, 3},
-    {"worker_hung", "a worker hangs, the control thread lives", WorkerHung, 3},
+    {"control_hung", "the master's control thread hangs, its worker goes on", ControlHung, 3},
+    {"worker_hung", "a worker hangs, the control thread goes on", WorkerHung, 3},
 };
 
 }  // namespace

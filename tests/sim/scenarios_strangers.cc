@@ -1,4 +1,4 @@
-// Others on the LAN, and what is said by who does not mean it.
+// Others on the LAN, and messages that are not what they seem.
 #include "tests/sim/scenario.h"
 
 namespace qure::sim {
@@ -12,7 +12,7 @@ Duration Soon(World& world) {
   return kCalm + world.random().Between(Duration{}, Seconds(1));
 }
 
-// A node's boot is recorded, the node starts again, and what its earlier boot said is played.
+// A node's boot is recorded, the node starts again, and what its earlier boot sent is played.
 void ReplayedBoot(World& world) {
   world.expect().served_within = Milliseconds(400);
   world.Quietly(Duration{}, [&world] { world.recorder().Record(true); });

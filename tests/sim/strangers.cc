@@ -156,7 +156,7 @@ void Speaker::OnTimer(MonoTime now, uint64_t) {
   parts_.queue->Add(now + kSpeakPause, Happening::kDevice, port_, 0);
 }
 
-// What a active node of that cluster would say; of another cluster: that it is master of a term above all others.
+// What an active node of that cluster would send; of another cluster: that it is master of a term above all others.
 wire::Message Speaker::MakeHello() const {
   wire::Message message;
   wire::Hello* hello = message.mutable_hello();

@@ -45,7 +45,7 @@ class ForeignHost : public Device {
   MonoTime last_announced_ = kLongAgo;
 };
 
-// Keeps what the cluster says and plays it back: as it was, with bits changed, as if from elsewhere.
+// Keeps what the cluster sends and plays it back: as it was, with bits changed, as if from elsewhere.
 class Recorder : public Device {
  public:
   static constexpr MacAddress kMac{{0x02, 0, 0, 0, 0x77, 0x02}};
@@ -86,7 +86,7 @@ class Speaker : public Device {
   static constexpr Ipv4Address kAddress{{198, 51, 100, 77}};
   enum class Kind : uint8_t {
     kOtherCluster,  // authentic elsewhere
-    kFuture,        // a member of a later version, which says more than we know; never master
+    kFuture,        // a member of a later version, which sends more than we know; never master
   };
   Speaker(const LanParts& parts, uint64_t seed);
 

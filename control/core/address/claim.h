@@ -50,7 +50,7 @@ struct ClaimContext {
   Duration probe_interval;
 };
 
-// "Does anyone have `address`?", asked from `node_mac` in nobody's name (RFC 5227 §2.1.1; RFC 4862 §5.4.2).
+// "Does anyone have `address`?", asked from `node_mac` without a sender address (RFC 5227 §2.1.1; RFC 4862 §5.4.2).
 SendFrame AskWhoHas(const MacAddress& node_mac, const IpAddress& address);
 
 class Claim {
@@ -76,7 +76,7 @@ class Claim {
   bool Follow(const IpPrefix& held);
   // Held: announces as after a claim. Another may have sent from the service MAC meanwhile, and led a switch astray.
   void AnnounceAgain(MonoTime now, Actions* out);
-  // "Does anyone have it?", asked in nobody's name.
+  // "Does anyone have it?", asked without a sender address.
   void Ask(Actions* out) const;
 
   // Each returns through `out` what to do; true if state, address or mac changed, so that a snapshot is due.

@@ -11,7 +11,7 @@
 namespace qure {
 namespace {
 
-// RFC 3376 §6, RFC 3810 §6: nobody has to be told that all systems listen to what is for all.
+// RFC 3376 §6, RFC 3810 §6: that all systems listen to what is for all is not reported.
 bool IsReported(const IpAddress& group) {
   return group.is_v4() ? group.v4() != kAllSystems4 : group.v6() != kAllNodes;
 }
@@ -74,7 +74,7 @@ void GroupListener::Change(MonoTime now, const IpAddress& address, bool left) {
   groups_.push_back({.address = address, .left = left, .reports_left = kReports, .next_report = now});
 }
 
-// What is to be said of `group` now. A report of a change answers a query too.
+// What is to be reported of `group` now. A report of a change answers a query too.
 GroupRecord GroupListener::Report(MonoTime now, Group* group) {
   const bool change = now >= group->next_report;
   group->answer_at = kNever;

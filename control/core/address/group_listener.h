@@ -35,7 +35,7 @@ class GroupListener {
  private:
   struct Group {
     IpAddress address;
-    bool left = false;     // only still to be said
+    bool left = false;     // only still to be reported
     int reports_left = 0;  // of the unsolicited ones
     MonoTime next_report = kNever;
     MonoTime answer_at = kNever;  // a query is to be answered

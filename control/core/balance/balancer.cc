@@ -78,7 +78,7 @@ uint32_t Capacity::WeightOf(ServiceId service) const {
 
 Balancer::Balancer(const NodeId& self) : self_(self), slots_{self} {}
 
-// A service that no node can take, by its own word, is spread over those that are there all the same: a check that
+// A service that is unhealthy on all nodes is spread over those that are there all the same: a check that
 // fails everywhere is more likely wrong than the service is down everywhere.
 Epoch Balancer::Wanted(const Demand& demand) {
   Epoch epoch{
@@ -101,8 +101,8 @@ Epoch Balancer::Wanted(const Demand& demand) {
   return epoch;
 }
 
-// Whether `to` is `from` without some of its nodes, all of which are gone or unhealthy: who drains can wait. Where
-// nobody is left, whoever comes in is not waited for either.
+// Whether `to` is `from` without some of its nodes, all of which are gone or unhealthy: a drain can wait. Where no
+// node is left, one that comes in does not wait either.
 bool Balancer::OnlyLosses(const Demand& demand, const Epoch& from, const Epoch& to) {
   for (const auto& [service, weights] : to.weights) {
     const auto before = from.weights.find(service);
@@ -123,7 +123,7 @@ bool Balancer::OnlyLosses(const Demand& demand, const Epoch& from, const Epoch& 
   return true;
 }
 
-// Whether two epochs make the same shares.
+// Whether two balance epochs make the same shares.
 bool Balancer::Same(const Epoch& a, const Epoch& b) {
   return a.weights == b.weights && a.heavy_hitters == b.heavy_hitters && a.table_size == b.table_size;
 }
@@ -147,7 +147,7 @@ bool Balancer::Decide(MonoTime now, const Demand& demand, absl::BitGenRef random
       decide_at_ = demand.settled ? earliest : std::min(earliest, now + kEpochLook);
       return false;
     }
-    current_in_force_ = true;  // whoever has not reported by now is not waited for
+    current_in_force_ = true;  // a node that has not reported by now is not waited for
   }
   if (first) {
     for (uint8_t& byte : seed_) byte = absl::Uniform<uint8_t>(random);
@@ -274,7 +274,7 @@ std::shared_ptr<const Balance> Balancer::Compile(const ClusterConfig& config,
   for (const auto& [node, at] : present) {
     const auto slot = SlotOf(node);
     if (!slot) continue;
-    // Whoever gets flows all the same, as there is nobody else, keeps them.
+    // A node that gets flows all the same, as there is no other, keeps them.
     const auto has_share = [&id = node](const auto& service) { return service.second.contains(id); };
     const bool given_up = at.drained && std::ranges::none_of(current_.weights, has_share);
     balance->nodes[*slot] = {.present = true, .given_up = given_up, .hop0 = at.hop0, .hop1 = at.hop1};

@@ -1,10 +1,10 @@
 // Which node gets which share of every service: balance epochs, decided by the master, followed by all others, computed
 // into the same tables everywhere. A pure state machine.
 //
-// Two epochs count: the current one, for new flows, and the previous one, the last by which flows were still found
-// (dataplane/pipeline/forwarder.h). An epoch becomes the previous one only when it has settled: when every owner has
-// told the master of those of its flows that the epoch does not give it. A node that dies or falls unhealthy does not
-// wait for that; an epoch that is cut short before it was in force everywhere is forgotten, and the previous one stays.
+// Two balance epochs count: the current one, for new flows, and the previous one, the last by which flows were still
+// found (dataplane/pipeline/forwarder.h). A balance epoch becomes the previous one only when it has settled: when every
+// owner has reported its pinned flows to the master. The death of a node, or an unhealthy one, does not wait for that.
+// A balance epoch that is cut short before it was in force everywhere is forgotten, and the previous one stays.
 #pragma once
 
 #include <cstdint>
@@ -25,11 +25,11 @@
 
 namespace qure {
 
-// Services are told by a hash of their name, so that nodes agree whatever the order in their files.
+// Services are known by a hash of their name, so that nodes agree whatever the order in their files.
 using ServiceId = uint32_t;
 ServiceId ServiceIdOf(const std::string& name);
 
-// What a node can take, as it says itself.
+// What a node can take, as it reports.
 struct Capacity {
   NodeId node{};
   bool draining = false;  // no new flows
@@ -40,7 +40,7 @@ struct Capacity {
   uint32_t WeightOf(ServiceId service) const;
 };
 
-// What the shares of one epoch are made from.
+// One balance epoch: what its shares are made from.
 struct Epoch {
   uint64_t number = 0;                     // 0: none
   uint32_t table_size = kLookupTableSize;  // of its tables
@@ -54,7 +54,7 @@ struct Demand {
   const ClusterConfig* config = nullptr;
   std::vector<Capacity> present;  // with this node
   std::set<RemoteAddress> heavy_hitters;
-  bool in_force = false;  // all nodes go by the current epoch, and have told what it does not say
+  bool in_force = false;  // all nodes go by the current balance epoch, and have reported their pinned flows
   bool settled = false;   // another one may follow: the same, or more where packets come to all nodes
 };
 
@@ -65,7 +65,7 @@ struct NodeAtHand {
   bool drained = false;  // the deadline of its drain has passed
 };
 
-// How far this node is with the present epoch: as in Balance.
+// How far this node is with the present balance epoch: as in Balance.
 struct Progress {
   uint8_t report_round = 0;
   bool ready = true;
@@ -76,17 +76,17 @@ class Balancer {
  public:
   explicit Balancer(const NodeId& self);
 
-  // The master's decision. True if the epochs have changed.
+  // The master's decision. True if the balance epochs have changed.
   bool Decide(MonoTime now, const Demand& demand, absl::BitGenRef random);
-  // Another node's epochs, the master's; new to us, so they have not settled. False if `state` is unsound; nothing has
-  // changed then.
+  // Another node's balance epochs, the master's; new to us, so they have not settled. False if `state` is unsound;
+  // nothing has changed then.
   bool Follow(MonoTime now, const wire::BalanceState& state);
   wire::BalanceState ToWire() const;
-  // Of both epochs and the seed: equal on all nodes that compute the same tables.
+  // Of both balance epochs and the seed: equal on all nodes that compute the same tables.
   uint64_t digest() const { return digest_; }
   const Epoch& current() const { return current_; }
   const Epoch& previous() const { return previous_; }
-  // Those that have a share of anything in either epoch.
+  // Those that have a share of anything in either balance epoch.
   std::set<NodeId> Sharers() const;
   // When Decide is to be called again though nothing else has happened.
   MonoTime deadline() const { return decide_at_; }

@@ -37,7 +37,7 @@ void Balancing::SetUnhealthy(std::set<std::string> unhealthy) {
   unhealthy_ = std::move(unhealthy);
 }
 
-// As the operator said, or as the configuration says for this node, or as this node's own.
+// As the operator set it, or as the configuration has it for this node, or as this node's own.
 uint32_t Balancing::WeightOf(const ServiceConfig& service) const {
   if (const auto said = weights_.find(service.name); said != weights_.end()) return said->second;
   if (const auto configured = service.weights.find(name_); configured != service.weights.end()) {
@@ -73,10 +73,10 @@ void Balancing::FillHello(MonoTime now, const ClusterConfig& config, wire::Hello
     const uint32_t weight = WeightOf(service);
     const bool unhealthy = unhealthy_.contains(service.name);
     if (weight == weight_ && !unhealthy) continue;
-    wire::ServiceStatus* const word = hello->add_services();
-    word->set_service(ServiceIdOf(service.name));
-    word->set_weight(weight);
-    word->set_unhealthy(unhealthy);
+    wire::ServiceStatus* const status = hello->add_services();
+    status->set_service(ServiceIdOf(service.name));
+    status->set_weight(weight);
+    status->set_unhealthy(unhealthy);
   }
 }
 
@@ -93,7 +93,7 @@ bool Balancing::OnMessage(const BalanceView& view, const Incoming& incoming, Act
       wire::Message taken;
       taken.mutable_pinned_flows_ack()->set_seq(message.pinned_flows().seq());
       view.transport->SendTo(incoming.from, taken, out);
-      return false;  // the flows are the controller's affair: it knows the addresses
+      return false;  // the Controller takes the flows: it knows the addresses
     }
     case wire::Message::kPinnedFlowsAck:
       reporter_.OnTaken(incoming.node, message.pinned_flows_ack().seq());
@@ -103,7 +103,7 @@ bool Balancing::OnMessage(const BalanceView& view, const Incoming& incoming, Act
   }
 }
 
-// Followers use exactly the epochs of the master that they follow.
+// Followers use exactly the balance epochs of the master that they follow.
 void Balancing::OnHello(const BalanceView& view, const Member& member, Actions* out) {
   const uint64_t digest = member.hello.balance_digest();
   const bool of_master = !view.leads && view.master == member.node;
@@ -164,8 +164,8 @@ bool Balancing::RoundEnded() const {
   return round_done_ == round_ && round_digest_ == balancer_.digest() && reporter_.done();
 }
 
-// Whether all nodes have ended so many rounds of reports under the current epoch. One is enough where the master alone
-// distributes new flows.
+// Whether all nodes have ended so many rounds of reports under the current balance epoch. One is enough where the
+// master alone distributes new flows.
 bool Balancing::AllAt(const BalanceView& view, uint32_t stage) const {
   if (round_digest_ != balancer_.digest() || this->stage() < stage) return false;
   return std::ranges::all_of(view.members->all(), [&](const auto& entry) {
@@ -176,15 +176,15 @@ bool Balancing::AllAt(const BalanceView& view, uint32_t stage) const {
   });
 }
 
-// Whether all others have told these nodes, this one among them, of their pinned flows. Who has no share, as it drains,
-// has the most of them.
-bool Balancing::AllHaveTold(const BalanceView& view, const std::set<NodeId>& whom) const {
+// Whether all others have reported their pinned flows to these nodes, this one among them. A node without a share,
+// since it drains, has the most of them.
+bool Balancing::AllHaveReported(const BalanceView& view, const std::set<NodeId>& whom) const {
   const uint64_t among = HashOf(whom, self_);
   return std::ranges::all_of(present_, [&](const NodeId& node) {
     const Member* const member = view.members->Find(node);
     if (member == nullptr) return true;
-    const uint64_t told = whom.contains(node) ? among : HashOf(whom, node);
-    return member->hello.balance_settled() == balancer_.digest() && member->hello.balance_told() == told;
+    const uint64_t expected = whom.contains(node) ? among : HashOf(whom, node);
+    return member->hello.balance_settled() == balancer_.digest() && member->hello.balance_told() == expected;
   });
 }
 
@@ -192,7 +192,7 @@ std::optional<NodeId> Balancing::InformedDeputy(const BalanceView& view) const {
   if (!view.leads || !view.deputy) return std::nullopt;
   std::set<NodeId> whom = targets_;
   whom.insert(self_);
-  const bool informed = targets_.contains(*view.deputy) && AllAt(view, 1) && AllHaveTold(view, whom);
+  const bool informed = targets_.contains(*view.deputy) && AllAt(view, 1) && AllHaveReported(view, whom);
   return informed ? view.deputy : std::nullopt;
 }
 
@@ -231,14 +231,14 @@ Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& pres
                 .settled = AllAt(view, stages())};
   for (const NodeId& node : present) {
     const Member& member = *view.members->Find(node);
-    // Whoever has shares must know what was before, or it resets the connections that others serve.
+    // A node that has shares must know what was before, or it resets the connections that others serve.
     if (!member.hello.balance_ready() && !Mutated(Mutation::kShareUnready)) continue;
     const wire::Hello& hello = member.hello;
     Capacity capacity{
         .node = node, .draining = hello.draining(), .weight = hello.weight(), .services = {}, .unhealthy = {}};
-    for (const wire::ServiceStatus& word : hello.services()) {
-      capacity.services[word.service()] = word.weight();
-      capacity.unhealthy[word.service()] = word.unhealthy();
+    for (const wire::ServiceStatus& status : hello.services()) {
+      capacity.services[status.service()] = status.weight();
+      capacity.unhealthy[status.service()] = status.unhealthy();
     }
     demand.present.push_back(std::move(capacity));
   }
@@ -289,8 +289,8 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
     const auto known = [&](const NodeId& node) { return node == self_ || view.members->Find(node) != nullptr; };
     std::set<NodeId> all = present_;
     all.insert(self_);
-    const bool told = !multicast_ || AllHaveTold(view, all);
-    ready_ = view.leads || view.now >= ready_by_ || (told && std::ranges::all_of(balancer_.Sharers(), known));
+    const bool reported = !multicast_ || AllHaveReported(view, all);
+    ready_ = view.leads || view.now >= ready_by_ || (reported && std::ranges::all_of(balancer_.Sharers(), known));
     changed_ |= ready_;
   }
   NextRound(view);

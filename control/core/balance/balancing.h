@@ -1,5 +1,6 @@
-// The balance of a cluster, from the point of view of one node: what it can take, the epochs that the master decides
-// and all follow, and the flows that it serves by pinned flow. Joins Balancer and PinnedFlowReporter to the messages.
+// The balance of a cluster, from the point of view of one node: what it can take, the balance epochs that the master
+// decides and all follow, and the flows that it serves by pinned flow. Joins Balancer and PinnedFlowReporter to the
+// messages.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,7 @@ class Balancing {
   // `random` outlives it.
   Balancing(const NodeId& self, std::string name, uint32_t weight, absl::BitGenRef random);
 
-  // What the operator has said of this node.
+  // What the operator has set for this node.
   void SetWeights(std::map<std::string, uint32_t> weights);
   Drain& drain() { return drain_; }
   const Drain& drain() const { return drain_; }
@@ -68,8 +69,8 @@ class Balancing {
   // Sends a command to another node, a few times: its effect shows in that node's HELLO.
   void SendCommand(MonoTime now, const NodeId& node, const wire::RemoteCommand& command);
 
-  // The master and the deputy know of all pinned flows of this node under the present epoch; where a service has
-  // delivery = "multicast", all nodes do, in the last of the stages.
+  // The master and the deputy know of all pinned flows of this node under the present balance epoch; where a service
+  // has delivery = "multicast", all nodes do, in the last of the stages.
   bool settled() const { return round_digest_ == balancer_.digest() && stage() >= stages(); }
   // The deputy, if it knows of all pinned flows: were it to lead now, no flow would be lost. At the master.
   const std::optional<NodeId>& informed() const { return informed_; }
@@ -94,7 +95,7 @@ class Balancing {
   uint32_t stage() const { return RoundEnded() ? round_stage_ : round_stage_ - 1; }
   bool RoundEnded() const;
   bool AllAt(const BalanceView& view, uint32_t stage) const;
-  bool AllHaveTold(const BalanceView& view, const std::set<NodeId>& whom) const;
+  bool AllHaveReported(const BalanceView& view, const std::set<NodeId>& whom) const;
   std::optional<NodeId> InformedDeputy(const BalanceView& view) const;
   void NextRound(const BalanceView& view);
   Demand DemandOf(const BalanceView& view, const std::set<NodeId>& present);
@@ -113,8 +114,8 @@ class Balancing {
   HeavyHitters heavy_hitters_;
   bool led_ = false;
   bool multicast_ = false;      // a service has delivery = "multicast"
-  MonoTime ready_by_ = kNever;  // from then on whoever has not been heard is not waited for
-  bool ready_ = false;          // knows the epochs and those who have shares: may have one, too
+  MonoTime ready_by_ = kNever;  // from then on a node that was not heard is not waited for
+  bool ready_ = false;          // knows the balance epochs and the nodes with shares: may have one, too
   Drain drain_;
   std::map<std::string, uint32_t> weights_;
   std::set<std::string> unhealthy_;
@@ -128,7 +129,7 @@ class Balancing {
   uint8_t round_done_ = 0;  // of the workers
   uint64_t round_digest_ = 0;
   uint32_t round_stage_ = 1;  // that this node is at when the round is done
-  uint64_t steady_ = 0;       // the digest of the epochs by which all nodes go
+  uint64_t steady_ = 0;       // the digest of the balance epochs by which all nodes go
   std::set<NodeId> targets_;
   std::set<NodeId> present_;
   std::set<NodeId> drained_;  // the deadlines of their drains have passed

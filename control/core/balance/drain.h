@@ -10,7 +10,7 @@ namespace qure {
 
 class Drain {
  public:
-  // As an operator has said, or as was stored when this boot began: the deadline begins anew then.
+  // As an operator has set it, or as was stored when this boot began: the deadline begins anew then.
   void Set(MonoTime now, const StoredDrain& drain);
   // True when the deadline has just passed.
   bool Tick(MonoTime now);

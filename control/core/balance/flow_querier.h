@@ -21,7 +21,7 @@ class FlowQuerier {
     NodeId whom{};
     OwnedFlow flow;
   };
-  // `nonce`: nobody can guess it, so that only an answer to it is taken for one.
+  // `nonce`: no other node can guess it, so that only an answer to this question is taken for one.
   void Ask(MonoTime now, const Question& question, uint64_t nonce);
   // The question that an answer with this nonce ends; none: it is not, or no longer, asked.
   std::optional<Question> Take(uint64_t nonce);

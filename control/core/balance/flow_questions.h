@@ -28,7 +28,7 @@ class FlowQuestions {
   void Ask(MonoTime now, const QueryFlow& question, const Balancer& balancer, bool clustered, Actions* out);
   // Another node's question. Any node answers from its own tables: the client knows whether they are those that count.
   void OnQuery(const Incoming& incoming, Actions* out) const;
-  // What our workers have, for whoever asked.
+  // What our workers have, for the node that asked.
   void OnFound(const LookUpFlow& question, const std::optional<FlowEntry>& found, const Balancer& balancer,
                const Membership& members, Transport* transport, Actions* out) const;
   void OnReply(const wire::FlowReply& reply, Balancing* balancing, Actions* out);

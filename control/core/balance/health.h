@@ -1,4 +1,4 @@
-// Whether this node's part of each service works: from the results of checks, damped both ways. Pure: somebody else
+// Whether this node's part of each service works: from the results of checks, damped both ways. Pure: the caller
 // makes the checks.
 #pragma once
 

@@ -15,7 +15,7 @@ class HeavyHitters {
  public:
   // A worker has seen this address open many flows, or enough to keep a heavy hitter.
   void OnSighting(MonoTime now, const RemoteAddress& remote, bool many);
-  // This node has begun to lead: what the epoch says holds on, as if seen now.
+  // This node has begun to lead: the heavy hitters of the balance epoch stay, as if seen now.
   void Adopt(MonoTime now, const std::set<RemoteAddress>& heavy_hitters);
   // Forgets those that have been quiet.
   std::set<RemoteAddress> At(MonoTime now);

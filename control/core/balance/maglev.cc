@@ -78,7 +78,7 @@ std::vector<uint8_t> BuildMaglev(const BalanceSeed& seed, const std::vector<Weig
   std::vector<uint8_t> table(table_size);
   std::vector<uint8_t> taken(table_size);
   for (uint32_t filled = 0; filled < table_size;) {
-    // A round: the heaviest node takes a entry, the others as often as their weight is to its.
+    // A round: the heaviest node takes an entry, the others as often as their weight is to its.
     for (Turn& turn : turns) {
       turn.credit += turn.weight;
       if (turn.credit < heaviest || turn.left == 0) continue;

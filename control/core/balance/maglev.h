@@ -1,4 +1,4 @@
-// Maglev's Maglev lookup table (Eisenbud et al., Maglev: A Fast and Reliable Software Network Load Balancer, NSDI 2016,
+// The Maglev lookup table (Eisenbud et al., Maglev: A Fast and Reliable Software Network Load Balancer, NSDI 2016,
 // §3.4), with weights that are kept exactly: every node gets its share of the entries to within one entry.
 #pragma once
 
@@ -15,7 +15,7 @@ struct WeightedNode {
   uint32_t weight = 0;  // 0: no entries
 };
 
-// Row to index in `nodes`. The same for the same nodes, weights and seed, whatever their order. Empty if no node has
+// Entry to index in `nodes`. The same for the same nodes, weights and seed, whatever their order. Empty if no node has
 // weight. At most kMaxNodes nodes.
 std::vector<uint8_t> BuildMaglev(const BalanceSeed& seed, const std::vector<WeightedNode>& nodes,
                                  uint32_t table_size = kLookupTableSize);

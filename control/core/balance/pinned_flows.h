@@ -1,5 +1,5 @@
-// Tells the master and the deputy of flows that this node serves though the Maglev lookup table names another:
-// reliably, in small messages, a few on their way at a time. A pure state machine.
+// Reports the pinned flows of this node to the master and the deputy: reliably, in small messages, a few on their way
+// at a time. A pure state machine.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct OwnedFlow {
 
 class PinnedFlowReporter {
  public:
-  // From now on these nodes are told; what others have not acknowledged is forgotten.
+  // From now on these nodes get the reports; what others have not acknowledged is forgotten.
   void SetTargets(const std::vector<NodeId>& targets);
   void Report(const std::vector<OwnedFlow>& flows);
   void OnTaken(const NodeId& from, uint32_t seq);

@@ -142,7 +142,7 @@ void Election::OnHello(MonoTime now, const ElectionInput& input, const NodeId& f
   const Term term = ReadTerm(hello.master_term());
   if (std::max(highest.epoch, term.epoch) >= kTermEpochLimit) return;
   highest_ = std::max({highest_, highest, term});
-  if (!input.living || hello.booting()) return;
+  if (!input.has_era || hello.booting()) return;
   const std::optional<NodeId> master = ReadId(hello.master());
   if (!master) {
     if (role_ == Role::kMember && master_->node == from) LoseMaster(now, input);
@@ -218,7 +218,7 @@ void Election::OnPrepared(MonoTime now, const NodeId& from, const wire::Prepared
   TickYield(now);
 }
 
-// ------------------------------------------------------------------------------------------------ what workers tell
+// ---------------------------------------------------------------------------------------------- what workers report
 
 void Election::OnEvent(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
   Notice(now, input, event, out);
@@ -292,11 +292,13 @@ void Election::OnMasterSilent(MonoTime now, const ElectionInput& input, const Ev
   LoseMaster(now, input);
   missing_since_ = missing;
   if (!input.eligible) return;
-  // Heard late: the master may have gone on under another term since, and its word of that may wait behind this event.
+  // Heard late: the master may have gone on under another term since, and its message of that may wait behind this
+  // event.
   if (now < distrust_until_ || now - event.at > event.span / 2) return BeginCandidate(now);
   if (!veto && GatewayAnswers(input, since)) return BecomeMaster(now, input, Cause::kSilence, out);
   out->push_back(MakeLog(LogLevel::kInfo, "master of term ", Name(term), " is silent, but ",
-                         veto ? "someone answers for the address" : "the gateway has not answered yet", ": asking on"));
+                         veto ? "another node answers for the address" : "the gateway has not answered yet",
+                         ": going on asking"));
   BeginCandidate(now);
 }
 
@@ -309,7 +311,7 @@ void Election::OnStalled(MonoTime now, const Event& event, Actions* out) {
   if (phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost) return Send(Outgoing::What::kQuery);
   if (phase_ == MasterPhase::kRejoining) return BeginRejoin(now);
   out->push_back(MakeLog(LogLevel::kWarning, "stood still for ", event.span.ns / Milliseconds(1).ns,
-                         " ms without a deputy: silent until it is clear that nobody took over"));
+                         " ms without a deputy: silent until it is known that no other node took over"));
   BeginRejoin(now);
 }
 
@@ -325,7 +327,7 @@ void Election::OnDeputyReady(MonoTime now, Actions* out) {
   heartbeat_role_ = HeartbeatRole::kLead;
   offer_until_ = kNever;
   out->push_back(MakeLog(LogLevel::kInfo, "node ", Short(*deputy_), " is deputy"));
-  Send(Outgoing::What::kHello);  // tells all who is deputy
+  Send(Outgoing::What::kHello);  // names the deputy to all
 }
 
 // The deputy does not acknowledge: it is dead, cut off, or has taken over.
@@ -360,7 +362,7 @@ void Election::OnMemberChange(MonoTime now, const ElectionInput& input, const Me
     return LoseMaster(now, input);
   }
   if (role_ != Role::kMaster || deputy_ != change.node) return;
-  // Who says goodbye does not act any more: no need to wait for the lease to lapse. The others are waited for.
+  // A node that sent GOODBYE does not act any more: no need to wait for the lease to lapse. The others are waited for.
   if (change.kind == Kind::kLeft && (phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost)) {
     missing_since_ = now;
     return BecomeMaster(now, input, Cause::kLapse, out);
@@ -375,7 +377,7 @@ void Election::OnHeld(MonoTime now, Actions* out) {
   if (role_ != Role::kMaster || phase_ == MasterPhase::kLeased || phase_ == MasterPhase::kLost) return;
   out->push_back(MakeLog(LogLevel::kWarning,
                          "the control thread was held without a deputy: "
-                         "silent until it is clear that nobody took over"));
+                         "silent until it is known that no other node took over"));
   BeginRejoin(now);
 }
 
@@ -424,7 +426,7 @@ void Election::LoseMaster(MonoTime now, const ElectionInput& input) {
   elect_at_ = deputy ? now : now + kElectFirst + kElectStep * BetterRanked(input);
 }
 
-// As master: not any more. The caller says what next.
+// As master: not any more. The caller decides what is next.
 void Election::StepDown(Actions* out) {
   out->push_back(MakeLog(LogLevel::kInfo, "no longer master of term ", Name(master_->term)));
   gate_open_ = false;
@@ -530,7 +532,7 @@ void Election::GoSolo(uint64_t stalls_known) {
 void Election::Tick(MonoTime now, const ElectionInput& input, Actions* out) {
   handover_.Tick(now);
   TickYield(now);
-  if (input.living) TickRole(now, input, out);
+  if (input.has_era) TickRole(now, input, out);
   CheckRules();
 }
 
@@ -549,7 +551,7 @@ void Election::TickRole(MonoTime now, const ElectionInput& input, Actions* out) 
     case Role::kCandidate:
       return TickCandidate(now, input, out);
     case Role::kMember:
-      // Known by hearsay only, and nobody speaks of it any more.
+      // Known by hearsay only, and no node names it any more.
       if (const Member* member = members_->Find(master_->node);
           (member == nullptr || !member->present()) && now - master_->named >= kHearsay) {
         LoseMaster(now, input);

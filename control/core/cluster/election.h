@@ -3,7 +3,7 @@
 //
 // A node that has booted waits for a master to follow. If none is heard of, it waits its turn by rank, then asks
 // (QUERY) and listens as a candidate. If no master answers, and the gateway does, it claims: CLAIM to all, then the
-// gate opens. A master without a deputy is solo: nobody acts on its silence sooner than an election takes. It offers
+// gate opens. A master without a deputy is solo: no node acts on its silence sooner than an election takes. It offers
 // the lease to its best follower; once that one acknowledges, the gate is open only while the lease is renewed, and
 // the deputy may take over as soon as heartbeats end. When the deputy ends, the master goes on under a new term, so
 // that the deputy's late takeover cannot have the same one. A node that was held, or has lost its lease without
@@ -37,7 +37,7 @@
 // master     lost       kLeaseRenewed                       master leased
 // master     both       kLeaseLapsed, gateway answers       master solo          CLAIM; open; cause lapse
 // master     both       kLeaseLapsed, no gateway, or held   master rejoining     shut; QUERY; ask the LAN
-// master     both       deputy says GOODBYE                 master solo          CLAIM; open; cause lapse
+// master     both       deputy sends GOODBYE                master solo          CLAIM; open; cause lapse
 // master     leased     deputy cannot lead any more         master leased        offer, which releases it; then solo
 // master     solo, off. stall, or control thread held       master rejoining     shut; QUERY; ask the LAN
 // master     rejoining  listened, and the gateway answers   master solo          CLAIM; open; cause rejoin
@@ -82,8 +82,8 @@ namespace qure {
 
 enum class Role : uint8_t {
   kIdle,       // no master known, and none is being made: booting, or waiting for its turn
-  kMember,     // follows a master; its deputy, if the master says so
-  kCandidate,  // asks whether anyone is master; claims if nobody answers
+  kMember,     // follows a master; its deputy, if the master names it
+  kCandidate,  // asks whether anyone is master; claims if no master answers
   kMaster,
 };
 
@@ -103,7 +103,7 @@ enum class Cause : uint8_t {
   kElected,   // master and deputy gone
   kHandover,  // the master yielded
   kLapse,     // master: the deputy ended; goes on under a new term
-  kRejoin,    // was master, lost track, found nobody
+  kRejoin,    // was master, lost track, found no other
 };
 inline constexpr size_t kCauseCount = 6;
 std::string_view NameOf(Role role);
@@ -114,10 +114,10 @@ std::string_view NameOf(Cause cause);
 struct ElectionInput {
   Rank rank;
   uint32_t era = 0;
-  bool living = false;         // has an era
-  bool eligible = false;       // may become master: not in maintenance, no clone about, something to serve
+  bool has_era = false;        // it has joined or begun one
+  bool eligible = false;       // may become master: not in maintenance, no clone heard, something to serve
   bool alone = false;          // no key: there are no other nodes
-  bool needs_gateway = false;  // a gateway is configured: only who reaches it may claim
+  bool needs_gateway = false;  // a gateway is configured: only a node that reaches it may claim
   bool preempt = false;
   std::optional<NodeId> informed;  // the deputy that knows of all flows that a master must know
 };
@@ -137,7 +137,7 @@ class Election {
   // `hello` is the one within the message, if it has one. The sender is an active member.
   void OnMessage(MonoTime now, const ElectionInput& input, const Incoming& incoming, const wire::Hello* hello,
                  Actions* out);
-  // kAddressUsed only when a node of this cluster has answered: a foreign host is the claims' affair.
+  // kAddressUsed only when a node of this cluster has answered: a foreign host concerns the claims only.
   void OnEvent(MonoTime now, const ElectionInput& input, const Event& event, Actions* out);
   void OnMemberChange(MonoTime now, const ElectionInput& input, const MemberChange& change, Actions* out);
   // Our thread was held: what waits to be read is old, and a later message may follow it.
@@ -259,7 +259,7 @@ class Election {
   HeartbeatRole heartbeat_role_ = HeartbeatRole::kSilent;
   std::map<NodeId, MonoTime> cooldown_;  // lapsed deputies, until when
   Handover handover_;
-  MonoTime last_hello_ = kLongAgo;  // said because of a rival
+  MonoTime last_hello_ = kLongAgo;  // sent because of a rival
 
   std::array<uint64_t, kCauseCount> takeovers_{};
   std::optional<TakeoverRecord> last_takeover_;

@@ -57,7 +57,7 @@ EraSummary Read(const wire::EraSummary& summary) {
           .founder = ReadId(summary.founder()).value_or(NodeId{})};
 }
 
-// SipHash under a fixed key: it only has to tell events apart, alike on all nodes; what comes in is authenticated.
+// SipHash under a fixed key: it only has to separate events, alike on all nodes; what comes in is authenticated.
 class Hash {
  public:
   void Add(const NodeId& id) {
@@ -158,7 +158,7 @@ const HistoryEvent& History::Add(MonoTime now, HistoryEvent event) {
   event.time = last_time_;
   event.text = Plain(std::move(event.text));
   added_ = std::move(event);
-  // Of an era that others have summarised: we live behind them, and shall merge soon. What follows is a new beginning.
+  // Of an era that others have summarised: we are behind them, and shall merge soon. What follows is a new beginning.
   if (added_.era >= floor_) {
     Append(added_);
   } else if (const auto own = boots_.find({self_, age_}); own != boots_.end()) {
@@ -244,7 +244,7 @@ bool History::Take(const HistoryEvent& event, bool first) {
   const bool within = known && event.seq >= front && event.seq <= back;
   const uint64_t hash = HashOf(event);
   if (boot == BootKey{self_, age_}) {
-    // Nobody but us can have written it, unless this age was used before.
+    // Only this node can have written it, unless this age was used before.
     if (!within || hashes_[boot][event.seq - front] != hash) own_age_is_foreign_ = true;
     return false;
   }

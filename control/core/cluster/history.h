@@ -55,7 +55,7 @@ class History {
   wire::Pull MakePull(bool answer);
   // What the client lacks, in at most `limit` chunks that fit a datagram; `querier_has_more`: ask back.
   std::vector<wire::Chunk> Answer(const wire::Pull& pull, size_t limit, bool* querier_has_more);
-  // One event alone, to tell all at once.
+  // One event alone, to be sent to all at once.
   static wire::Chunk ChunkOf(const HistoryEvent& event);
 
   // Folds what was written before the last kErasKept eras into summaries. True if there is something to store.
@@ -72,7 +72,7 @@ class History {
 
  private:
   using BootKey = std::pair<NodeId, uint64_t>;
-  struct Have {  // of one boot, as a Pull says it
+  struct Have {  // of one boot, as in a Pull
     uint32_t count = 0;
     uint32_t digest = 0;
   };

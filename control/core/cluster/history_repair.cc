@@ -1,4 +1,4 @@
-// How two histories become equal: what each says that it has, and what the other makes of it.
+// How two histories become equal: what each reports that it has, and what the other makes of it.
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -194,7 +194,7 @@ History::Difference History::Compare(const wire::Pull& pull) const {
   return difference;
 }
 
-// Digests tell a boot that was written twice from one that goes on, once both have summarised alike.
+// Digests separate a boot that was written twice from one that goes on, once both have summarised alike.
 void History::CompareBoot(const BootKey& boot, const Have& theirs, const wire::Pull& pull, Difference* out) const {
   const std::vector<HistoryEvent>& events = boots_.at(boot);
   const size_t from = FirstAbove(events, pull.floor());

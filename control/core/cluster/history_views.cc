@@ -1,4 +1,4 @@
-// What a history tells: summaries of eras, nodes online over time, reboots since a revision.
+// What follows from a history: summaries of eras, nodes online over time, reboots since a revision.
 #include <algorithm>
 #include <set>
 #include <tuple>
@@ -14,7 +14,7 @@ auto ByTime(const HistoryEvent& event) {
 }
 
 // Who is online, from events in the order of time. By era: a lifetime that ended with all nodes at once has left
-// nobody to write that down, and two eras can live side by side until they meet.
+// no node to write that down, and two eras can exist side by side until they meet.
 class OnlineCount {
  public:
   // Returns how many are online in the event's era after it.
@@ -22,7 +22,7 @@ class OnlineCount {
     std::set<NodeId>& here = nodes_[event.era];
     if (event.kind == HistoryKind::kEra) here.clear();
     for (auto& [era, nodes] : nodes_) nodes.erase(event.node);
-    here.insert(event.node);  // who writes, lives
+    here.insert(event.node);  // a node that writes is active
     if ((event.kind == HistoryKind::kDown || event.kind == HistoryKind::kLeft) && event.subject != event.node) {
       for (auto& [era, nodes] : nodes_) nodes.erase(event.subject);
     }
@@ -36,7 +36,7 @@ class OnlineCount {
 
 using Lifetimes = std::map<std::pair<uint32_t, uint64_t>, std::vector<HistoryEvent>>;  // by era and lineage
 
-// The same events give the same summary, whoever makes it. In the order of time.
+// The same events give the same summary on every node. In the order of time.
 EraSummary Fold(const std::vector<HistoryEvent>& events) {
   EraSummary summary{.era = events.front().era,
                      .lineage = events.front().lineage,
@@ -90,7 +90,7 @@ uint32_t History::OldestKept() const {
 }
 
 // A summary of an era that we have the events of makes us drop them, so it is believed only if enough later eras are
-// known: as its maker must have known them, and whoever got the later events knows them too.
+// known: as its maker must have known them, and a node that got the later events knows them too.
 bool History::TakeSummary(const EraSummary& summary, uint32_t oldest_kept) {
   if (summary.era == 0 || summary.era > kEraLimit) return false;
   if (summary.era >= floor_ && summary.era >= oldest_kept) return false;
@@ -129,7 +129,7 @@ void History::RaiseFloor(uint32_t floor, std::vector<EraSummary>* changed) {
   }
   for (const auto& [boot, count] : drops) Drop(boot, count);
   for (auto& [lifetime, events] : ended) {
-    if (lifetime.first == 0) continue;  // written by nobody who lived in an era
+    if (lifetime.first == 0) continue;  // not written by a node within an era
     std::ranges::sort(events, {}, ByTime);
     const EraSummary summary = Fold(events);
     if (!TakeSummary(summary, /*oldest_kept=*/UINT32_MAX)) continue;

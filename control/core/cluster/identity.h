@@ -27,7 +27,7 @@ Ipv4Address GroupFor(const ClusterId& cluster);
 // to MAC and address together, so it need not be defended.
 Ipv4Address LinkLocalFor(const NodeId& node);
 
-// Eight bytes that tell one string of bytes from another: the same on every node (BLAKE2b).
+// Eight bytes that identify a string of bytes: the same on every node (BLAKE2b).
 uint64_t Fingerprint(std::string_view bytes);
 
 std::string ToHex(const std::array<uint8_t, 16>& id);

@@ -66,7 +66,7 @@ bool Lifetime::Yields(MonoTime now, const StoredLife& own, const StoredLife& the
 
 LifeChange Lifetime::Tick(MonoTime now, const Membership& members, const Rank& own_rank) {
   if (!booting_ || now < listen_until_) return LifeChange::kNone;
-  // We stood still, and so did our ears.
+  // This node stood still, and heard nothing meanwhile.
   if (!alone_ && !listened_again_ && now - listen_until_ > kListen) {
     listened_again_ = true;
     listen_until_ = now + kListen;

@@ -15,8 +15,8 @@ namespace qure {
 
 enum class LifeChange : uint8_t {
   kNone,
-  kJoined,   // someone lives: their era is ours
-  kFounded,  // nobody lives: era = greatest known + 1 has begun with us
+  kJoined,   // another node is active: its era is ours
+  kFounded,  // no other node is active: era = greatest known + 1 has begun with us
   kMerged,   // another lineage, or another era, won: era and lineage have changed
 };
 
@@ -25,11 +25,11 @@ class Lifetime {
   // `random` outlives the lifetime. Listening starts at `now` (if `alone`, it is over at once).
   Lifetime(const StoredLife& stored, absl::BitGenRef random, MonoTime now, bool alone);
 
-  // A active or booting node spoke. A node that lives in another era or lineage: the lineage of greater uptime wins
+  // An active or booting node spoke. One of another era or lineage: the lineage of greater uptime wins
   // (tie: the greater lineage id); the era of both becomes the greater of the two, so that terms do not go back. The
   // same when we boot, with the life that is stored.
   LifeChange OnHello(MonoTime now, const wire::Hello& hello);
-  // Booting: nobody has answered in time, and no better ranked booting node is about: found.
+  // Booting: no node has answered in time, and no better ranked node boots: found.
   LifeChange Tick(MonoTime now, const Membership& members, const Rank& own_rank);
   MonoTime deadline() const;
 
@@ -49,7 +49,7 @@ class Lifetime {
   bool booting_ = true;
   MonoTime since_;  // life_.uptime_ms counts from here
   MonoTime listen_until_;
-  MonoTime found_by_;            // whoever else is about
+  MonoTime found_by_;            // even if a better ranked node boots
   bool listened_again_ = false;  // after a stall of ours
   uint32_t greatest_era_ = 0;
   StoredLife booting_best_;  // of the lineages that others who boot remember

@@ -9,7 +9,7 @@ namespace {
 
 using Kind = MemberChange::Kind;
 
-constexpr size_t kBootsRemembered = 4;  // so many clones of one node are told apart from a node that reboots
+constexpr size_t kBootsRemembered = 4;  // more clones of one node look like a node that reboots
 
 // What others call themselves goes to terminals and into JSON.
 void Tame(std::string* text) {
@@ -28,7 +28,7 @@ void Renew(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Mem
   member->last_heard = now;
   if (incoming.delivery == Delivery::kMulticast) member->last_multicast = now;
   if (incoming.delivery == Delivery::kBroadcast) member->last_broadcast = now;
-  // A HELLO that was overtaken by a later one must not take back what that said.
+  // A HELLO that was overtaken by a later one must not take back what that reported.
   if (hello != nullptr && hello->node_uptime_ms() >= member->hello.node_uptime_ms()) {
     member->hello = *hello;
     Tame(member->hello.mutable_name());

@@ -1,4 +1,4 @@
-// Who is there: a table of nodes with what each last said, suspicion, direct query, death. A pure state machine.
+// Which nodes there are: a table with the last HELLO of each, suspicion, direct query, death. A pure state machine.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ enum class MemberState : uint8_t {
   kAlive,
   kSuspect,  // silent for kSuspectAfterIntervals hello intervals: asked directly
   kDown,     // did not answer
-  kLeft,     // said goodbye
+  kLeft,     // sent GOODBYE
 };
 std::string_view NameOf(MemberState state);
 
@@ -38,7 +38,7 @@ struct Member {
   wire::Hello hello;                 // the last one heard of this boot
   MonoTime first_heard;              // of this boot
   MonoTime last_heard;               // any authentic message
-  MonoTime next_clone;               // another boot beside this one is told of again
+  MonoTime next_clone;               // another boot beside this one is reported again
   MonoTime last_multicast;           // last HELLO that came by multicast
   MonoTime last_broadcast;           // last HELLO that came by broadcast
   MonoTime gone_at;                  // kDown, kLeft: since
@@ -70,14 +70,15 @@ class Membership {
   // Any authentic message proves life; a HELLO (also within PONG and CLAIM) renews what is known. Returns what changed.
   // A node whose boot is unknown is only taken up by a HELLO.
   std::vector<MemberChange> OnMessage(MonoTime now, const Incoming& incoming, const wire::Hello* hello);
-  // `boot` is who says it: of an earlier boot, or of a clone, it is not the present one's. Without it, the present one.
+  // `boot` is the sender's: a GOODBYE of an earlier boot, or of a clone, is not the present one's. Without it, the
+  // present one.
   std::vector<MemberChange> OnGoodbye(MonoTime now, const NodeId& node, const BootId& boot);
 
   // Suspects, asks (pings go out through `transport`) and buries the silent.
   std::vector<MemberChange> Tick(MonoTime now, Transport* transport, Actions* out);
   // Ask this one now: something else than its silence is suspicious.
   void Suspect(MonoTime now, const NodeId& node);
-  // After a stall of ours: silence while we stood still is nobody's fault. Everyone's clock starts anew.
+  // After a stall of ours: silence meanwhile means nothing. The clocks of all members start anew.
   void Pardon(MonoTime now);
   MonoTime deadline() const;
 
@@ -101,7 +102,7 @@ class Membership {
   MonoTime SuspectAt(const Member& member, Duration interval) const;
 
   NodeId self_;
-  uint64_t hellos_ = 0;  // said to all
+  uint64_t hellos_ = 0;  // to all
   uint64_t refused_ = 0;
   std::map<NodeId, Member> members_;
 };

@@ -193,7 +193,7 @@ void Transport::Send(const MacAddress& mac, const Ipv4Address& address, const st
   out->push_back(std::move(frame));
 }
 
-// One derivation at most and one decryption, whoever sent it.
+// One derivation at most and one decryption, for any sender.
 bool Transport::Unlock(const Datagram& datagram, const StoredKey& key, const SessionId& id, Session* session,
                        std::vector<uint8_t>* plain) const {
   const bool remembered = session != nullptr && session->key && session->key->id == key.id;
@@ -235,7 +235,7 @@ std::nullopt_t Transport::OnUnproven(MonoTime now, const SessionId& id, uint64_t
   return Refuse(refused ? Reject::kTooMany : Reject::kUnknownBoot);
 }
 
-// Whether this echo proves that the boot lives. What it sent before may have been recorded and is void.
+// Whether this echo proves that the boot is active. What it sent before may have been recorded and is void.
 bool Transport::Proves(MonoTime now, const SessionId& id, uint64_t counter, const std::string& nonce) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return false;

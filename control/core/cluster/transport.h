@@ -1,5 +1,5 @@
-// From messages to frames and back: seals, authenticates, tells fresh from replayed and active boots from recordings.
-// Nothing that comes out of Receive is forged, replayed or of another cluster.
+// From messages to frames and back: seals, authenticates, separates fresh from replayed messages, and active boots from
+// recordings. Nothing that comes out of Receive is forged, replayed or of another cluster.
 #pragma once
 
 #include <array>
@@ -80,11 +80,12 @@ class Transport {
   enum class Way : uint8_t { kMulticast, kBroadcast, kBoth };
   void UseWay(Way way) { way_ = way; }
 
-  // Authenticated, fresh, of a boot that has proven that it lives; or nothing. Challenges unknown boots and answers
+  // Authenticated, fresh, of a boot that has proven that it is active; or nothing. Challenges unknown boots and answers
   // challenges by itself.
   std::optional<Incoming> Receive(MonoTime now, const Datagram& datagram, Actions* out);
 
-  // A boot that seems to be over: its frames are refused until it proves anew that it lives, as a clone's twin does.
+  // A boot that seems to be over: its frames are refused until it proves anew that it is active, as a clone's twin
+  // does.
   void Forget(const NodeId& node, const BootId& boot);
 
   // For the heartbeater: what we seal with, and what a peer's heartbeats may be sealed with.
@@ -96,7 +97,7 @@ class Transport {
   uint64_t oversized() const { return oversized_; }
 
  private:
-  // When the next answer to a boot that has not proven that it lives is due.
+  // When the next answer to a boot that has not proven that it is active is due.
   class Patience {
    public:
     bool Due(MonoTime now) const { return !next_ || now >= *next_; }
@@ -151,7 +152,7 @@ class Transport {
   std::optional<HeartbeatKey> send_key_;
   Way way_ = Way::kMulticast;
   uint64_t counter_ = 0;
-  // Said to all, serialized: follows each echo, so that the challenger need not wait for the next.
+  // The last one to all, serialized: follows each echo, so that the challenger need not wait for the next.
   std::string last_hello_;
   std::map<SessionId, Session> sessions_;
   Allowance allowance_;

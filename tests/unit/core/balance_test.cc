@@ -1,4 +1,4 @@
-// Tables of shares and balance epochs.
+// Maglev lookup tables and balance epochs.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,10 +28,10 @@ std::vector<WeightedNode> Equal(uint32_t count) {
   return nodes;
 }
 
-std::vector<uint32_t> Rows(const std::vector<uint8_t>& table, size_t nodes) {
-  std::vector<uint32_t> rows(nodes);
-  for (const uint8_t node : table) ++rows[node];
-  return rows;
+std::vector<uint32_t> EntriesOf(const std::vector<uint8_t>& table, size_t nodes) {
+  std::vector<uint32_t> entries(nodes);
+  for (const uint8_t node : table) ++entries[node];
+  return entries;
 }
 
 ServiceConfig Web() {
@@ -81,8 +81,8 @@ class BalancerTest : public ::testing::Test {
 
 TEST(Maglev, SharesAreExactToOneRow) {
   for (const uint32_t count : {1U, 2U, 3U, 8U, 64U, 256U}) {
-    const auto rows = Rows(BuildMaglev(kSeed, Equal(count)), count);
-    const auto [least, most] = std::ranges::minmax(rows);
+    const auto entries = EntriesOf(BuildMaglev(kSeed, Equal(count)), count);
+    const auto [least, most] = std::ranges::minmax(entries);
     EXPECT_LE(most - least, 1U) << count << " nodes";
   }
 }
@@ -91,9 +91,9 @@ TEST(Maglev, WeightsAreExactToOneRow) {
   std::vector<WeightedNode> nodes = Equal(5);
   uint32_t total = 0;
   for (uint32_t i = 0; i < nodes.size(); ++i) total += nodes[i].weight = i * i * 10;  // 0, 10, 40, 90, 160
-  const auto rows = Rows(BuildMaglev(kSeed, nodes), nodes.size());
+  const auto entries = EntriesOf(BuildMaglev(kSeed, nodes), nodes.size());
   for (uint32_t i = 0; i < nodes.size(); ++i) {
-    EXPECT_NEAR(rows[i], double{kLookupTableSize} * nodes[i].weight / total, 1.0) << "node " << i;
+    EXPECT_NEAR(entries[i], double{kLookupTableSize} * nodes[i].weight / total, 1.0) << "node " << i;
   }
 }
 
@@ -102,20 +102,20 @@ TEST(Maglev, ArrivalOrderDoesNotMatterAndTheSeedDoes) {
   const auto table = BuildMaglev(kSeed, nodes);
   std::ranges::reverse(nodes);
   auto turned = BuildMaglev(kSeed, nodes);
-  for (uint8_t& row : turned) row = static_cast<uint8_t>(nodes.size() - 1 - row);
+  for (uint8_t& entry : turned) entry = static_cast<uint8_t>(nodes.size() - 1 - entry);
   EXPECT_EQ(table, turned);
   const auto other = BuildMaglev(BalanceSeed{}, Equal(7));
   size_t same = 0;
-  for (size_t row = 0; row < table.size(); ++row) same += table[row] == other[row] ? 1 : 0;
+  for (size_t entry = 0; entry < table.size(); ++entry) same += table[entry] == other[entry] ? 1 : 0;
   EXPECT_LT(same, table.size() / 4);
 }
 
-TEST(Maglev, NobodyGetsNothing) {
+TEST(Maglev, NoNodeGetsNothing) {
   EXPECT_TRUE(BuildMaglev(kSeed, {}).empty());
   EXPECT_TRUE(BuildMaglev(kSeed, {{.node = Id(1), .weight = 0}}).empty());
 }
 
-// Removing one of N moves its own rows, and of the others' at most 1/N + 1 %: by far less, as it turns out.
+// Removing one of N moves its own entries, and of the others' at most 1/N + 1 %: by far less, as it turns out.
 TEST(Maglev, RemovingANodeHardlyMovesTheOthersRows) {
   for (const uint32_t count : {3U, 8U, 16U, 64U}) {
     const auto before = BuildMaglev(kSeed, Equal(count));
@@ -124,9 +124,9 @@ TEST(Maglev, RemovingANodeHardlyMovesTheOthersRows) {
       rest[gone].weight = 0;
       const auto after = BuildMaglev(kSeed, rest);
       uint32_t moved = 0;
-      for (size_t row = 0; row < before.size(); ++row) {
-        EXPECT_NE(after[row], gone);
-        moved += before[row] != gone && before[row] != after[row] ? 1 : 0;
+      for (size_t entry = 0; entry < before.size(); ++entry) {
+        EXPECT_NE(after[entry], gone);
+        moved += before[entry] != gone && before[entry] != after[entry] ? 1 : 0;
       }
       EXPECT_LE(moved, kLookupTableSize * (1.0 / count + 0.01)) << count << " nodes without " << gone;
     }
@@ -151,13 +151,13 @@ TEST_F(BalancerTest, ANewNodeWaitsUntilTheEpochHasSettled) {
   EXPECT_EQ(Owners(balancer_.previous()), (std::vector<NodeId>{Id(0)}));
 }
 
-TEST_F(BalancerTest, NobodyIsWaitedForTooLong) {
+TEST_F(BalancerTest, NoNodeIsWaitedForTooLong) {
   Decide(Present({0}), false);
   Wait(kEpochSettled);
   EXPECT_TRUE(Decide(Present({0, 1}), false));
 }
 
-// Packets come to all nodes: new flows are where the epoch says as soon as all go by it.
+// Packets come to all nodes: new flows are where the balance epoch puts them as soon as all go by it.
 TEST_F(BalancerTest, ALossKeepsTheEpochThatWasInForceThoughItHadNotSettled) {
   Decide(Present({0, 1, 2}));
   Wait(kEpochLeast);
@@ -179,7 +179,7 @@ TEST_F(BalancerTest, ALossDoesNotWaitAndKeepsTheEpochThatHadSettled) {
   EXPECT_EQ(balancer_.previous().number, 1U);
 }
 
-// Whoever comes in where nobody is left is not made to wait: nobody takes the service's flows meanwhile.
+// A node that comes in where none is left is not made to wait: none takes the service's flows meanwhile.
 TEST_F(BalancerTest, WhereTheLastOwnerDiesItsSuccessorsDoNotWait) {
   std::vector<Capacity> nodes = Present({0, 1});
   nodes[0].draining = true;
@@ -228,9 +228,9 @@ TEST_F(BalancerTest, FollowersComputeTheSame) {
   const auto ours = balancer_.Compile(config_, at_hand, Id(0), {.report_round = 1});
   const auto theirs = follower.Compile(config_, at_hand, Id(0), {.report_round = 1});
   ASSERT_EQ(ours->current.services.size(), 1U);
-  for (uint32_t row = 0; row < kLookupTableSize; ++row) {
-    ASSERT_EQ(balancer_.KnownSlot(Id(0)) == (*ours->current.services[0])[row],
-              follower.KnownSlot(Id(0)) == (*theirs->current.services[0])[row]);
+  for (uint32_t entry = 0; entry < kLookupTableSize; ++entry) {
+    ASSERT_EQ(balancer_.KnownSlot(Id(0)) == (*ours->current.services[0])[entry],
+              follower.KnownSlot(Id(0)) == (*theirs->current.services[0])[entry]);
   }
   EXPECT_EQ(ours->master, kSelfSlot);
   EXPECT_EQ(theirs->master, follower.KnownSlot(Id(0)));
@@ -267,7 +267,7 @@ TEST_F(BalancerTest, ADrainedNodesFlowsAreGivenUpUnlessItHasAShare) {
   EXPECT_FALSE(given_up(kSelfSlot));
   EXPECT_TRUE(balancer_.Compile(config_, at_hand, Id(0), {.report_round = 1})->nodes[slot].present)
       << "it is still spoken to";
-  nodes[0].draining = true;  // there is nobody else
+  nodes[0].draining = true;  // there is no other
   Wait(kEpochSettled);
   ASSERT_TRUE(Decide(nodes));
   EXPECT_FALSE(given_up(slot));

@@ -250,7 +250,7 @@ TEST_P(ClaimTest, WhereServicesAreForAllNodesTheGroupIsAnnounced) {
   node.Forget();
   config.services = {{.name = "web", .first_port = 80, .last_port = 80, .delivery = ServiceDelivery::kMulticast}};
   node.Configure(config);
-  EXPECT_EQ(node.claim().state, ClaimState::kHeld) << "the cache is told, nothing is lost";
+  EXPECT_EQ(node.claim().state, ClaimState::kHeld) << "the cache is updated, nothing is lost";
   EXPECT_EQ(node.claim().mac, mac);
   EXPECT_TRUE(node.claim().to_all);
   EXPECT_EQ(node.Sent(changed).size(), family().announcements.size());

@@ -1,5 +1,5 @@
-// The rules of mastership, one by one: what a node hears and what it does. How they stand together under faults is the
-// simulator's affair (tests/sim).
+// The rules of mastership, one by one: what a node hears and what it does. The simulator shows
+// how they stand together under faults (tests/sim).
 #include "control/core/cluster/election.h"
 
 #include <gmock/gmock.h>
@@ -26,11 +26,11 @@ Term TermOf(const NodeId& node, uint64_t epoch) {
 class ElectionTest : public ::testing::Test {
  protected:
   ElectionTest() {
-    input_ = {.rank = {.node = kSelf}, .era = kEra, .living = true, .eligible = true};
+    input_ = {.rank = {.node = kSelf}, .era = kEra, .has_era = true, .eligible = true};
     election_.OnEpochsStored({.era = kEra, .epoch = 1000}, true);
   }
 
-  // A HELLO of `node`, who follows `master` (none: nobody) under `term`.
+  // A HELLO of `node`, who follows `master` (none: no master) under `term`.
   void Hear(const NodeId& node, std::optional<NodeId> master = {}, const Term& term = {},
             std::optional<NodeId> deputy = {}) {
     Incoming incoming{
@@ -52,7 +52,7 @@ class ElectionTest : public ::testing::Test {
     election_.OnMessage(now_, input_, {.node = node, .boot = {node[0]}, .from = {}, .message = message}, nullptr,
                         &out_);
   }
-  void Tell(EventKind kind, uint64_t stalls = 0) {
+  void Notify(EventKind kind, uint64_t stalls = 0) {
     const Event event{.kind = kind, .span = Milliseconds(20), .stalls = stalls, .at = now_, .term = election_.term()};
     election_.OnEvent(now_, input_, event, &out_);
   }
@@ -79,9 +79,9 @@ class ElectionTest : public ::testing::Test {
     Hear(kWorse, kSelf, election_.term());
     RunFor(Milliseconds(1));
     ASSERT_EQ(election_.phase(), MasterPhase::kOffering);
-    Tell(EventKind::kDeputyReady);
+    Notify(EventKind::kDeputyReady);
     ASSERT_EQ(election_.phase(), MasterPhase::kLeased);
-    said();
+    sent();
     input_.informed = kWorse;
   }
   void FollowAsDeputy() {
@@ -89,11 +89,11 @@ class ElectionTest : public ::testing::Test {
     Hear(kBetter, kBetter, TermOf(kBetter, 7), kSelf);
     ASSERT_EQ(election_.role(), Role::kMember);
     ASSERT_EQ(election_.deputy(), kSelf);
-    said();
+    sent();
   }
-  std::vector<What> said() {
+  std::vector<What> sent() {
     std::vector<What> whats;
-    for (const Outgoing& saying : election_.TakeOutgoing()) whats.push_back(saying.what);
+    for (const Outgoing& outgoing : election_.TakeOutgoing()) whats.push_back(outgoing.what);
     return whats;
   }
 
@@ -109,16 +109,16 @@ TEST_F(ElectionTest, FounderListensThenLeads) {
   RunFor(kCandidateListen - Milliseconds(1));
   EXPECT_EQ(election_.role(), Role::kCandidate);
   EXPECT_FALSE(election_.gate_open());
-  EXPECT_THAT(said(), ::testing::Contains(What::kQuery));
+  EXPECT_THAT(sent(), ::testing::Contains(What::kQuery));
   RunFor(Milliseconds(1));
   EXPECT_EQ(election_.role(), Role::kMaster);
   EXPECT_TRUE(election_.gate_open());
   EXPECT_EQ(election_.term(), TermOf(kSelf, 1));
-  EXPECT_FALSE(election_.warm()) << "nobody held the addresses before";
-  EXPECT_THAT(said(), ::testing::Contains(What::kClaim));
+  EXPECT_FALSE(election_.warm()) << "no node held the addresses before";
+  EXPECT_THAT(sent(), ::testing::Contains(What::kClaim));
 }
 
-TEST_F(ElectionTest, WhoeverHearsAMasterFollowsIt) {
+TEST_F(ElectionTest, ANodeThatHearsAMasterFollowsIt) {
   election_.OnEra(now_, input_, true, &out_);
   Hear(kWorse, kWorse, TermOf(kWorse, 4));
   EXPECT_EQ(election_.role(), Role::kMember) << "the incumbent stays, whatever its rank";
@@ -141,15 +141,15 @@ TEST_F(ElectionTest, HigherTermWinsByHearsay) {
   EXPECT_FALSE(election_.gate_open());
   EXPECT_EQ(election_.master(), kBetter);
   RunFor(kHearsay);
-  EXPECT_NE(election_.role(), Role::kMember) << "nobody speaks of it any more";
+  EXPECT_NE(election_.role(), Role::kMember) << "no node names it any more";
 }
 
 TEST_F(ElectionTest, LowerTermIsToldOfUs) {
   Lead();
-  said();
+  sent();
   Hear(kWorse, kWorse, TermOf(kWorse, 1));
   EXPECT_EQ(election_.role(), Role::kMaster);
-  EXPECT_THAT(said(), ::testing::Contains(What::kHello));
+  EXPECT_THAT(sent(), ::testing::Contains(What::kHello));
 }
 
 TEST_F(ElectionTest, TermsOfAnotherEraAreNoRivals) {
@@ -161,12 +161,12 @@ TEST_F(ElectionTest, TermsOfAnotherEraAreNoRivals) {
 TEST_F(ElectionTest, DeputyTakesOverOnSilence) {
   input_.needs_gateway = true;
   FollowAsDeputy();
-  Tell(EventKind::kMasterSuspect);
-  EXPECT_THAT(said(), ::testing::Contains(What::kAskLan));
+  Notify(EventKind::kMasterSuspect);
+  EXPECT_THAT(sent(), ::testing::Contains(What::kAskLan));
   now_ = now_ + Milliseconds(1);
-  Tell(EventKind::kNeighbor);
+  Notify(EventKind::kNeighbor);
   now_ = now_ + Milliseconds(2);
-  Tell(EventKind::kMasterSilent);
+  Notify(EventKind::kMasterSilent);
   EXPECT_EQ(election_.role(), Role::kMaster);
   EXPECT_TRUE(election_.gate_open());
   EXPECT_TRUE(election_.warm());
@@ -185,24 +185,24 @@ TEST_F(ElectionTest, SilenceThatIsHeardLateIsAskedAbout) {
 
 TEST_F(ElectionTest, AnAnswerForTheAddressVetoes) {
   FollowAsDeputy();
-  Tell(EventKind::kMasterSuspect);
-  Tell(EventKind::kAddressUsed);
-  Tell(EventKind::kMasterSilent);
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kAddressUsed);
+  Notify(EventKind::kMasterSilent);
   EXPECT_EQ(election_.role(), Role::kCandidate);
   EXPECT_FALSE(election_.gate_open());
 }
 
-TEST_F(ElectionTest, WithoutGatewayNobodyClaims) {
+TEST_F(ElectionTest, WithoutGatewayNoNodeClaims) {
   input_.needs_gateway = true;
   FollowAsDeputy();
-  Tell(EventKind::kMasterSuspect);
-  Tell(EventKind::kMasterSilent);
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
   EXPECT_EQ(election_.role(), Role::kCandidate);
   RunFor(Seconds(5));
   EXPECT_EQ(election_.role(), Role::kCandidate);
-  Tell(EventKind::kNeighbor);
+  Notify(EventKind::kNeighbor);
   RunFor(kCandidateListen);
-  Tell(EventKind::kNeighbor);
+  Notify(EventKind::kNeighbor);
   RunFor(kGatewayAskSlow);
   EXPECT_EQ(election_.role(), Role::kMaster);
 }
@@ -210,9 +210,9 @@ TEST_F(ElectionTest, WithoutGatewayNobodyClaims) {
 TEST_F(ElectionTest, MasterWithoutAcknowledgementsGoesOnUnderANewTerm) {
   LeadWithDeputy();
   const uint64_t opening = election_.opening();
-  Tell(EventKind::kLeaseLost);
+  Notify(EventKind::kLeaseLost);
   EXPECT_EQ(election_.phase(), MasterPhase::kLost);
-  Tell(EventKind::kLeaseLapsed);
+  Notify(EventKind::kLeaseLapsed);
   EXPECT_EQ(election_.role(), Role::kMaster);
   EXPECT_EQ(election_.phase(), MasterPhase::kSolo);
   EXPECT_EQ(election_.term(), TermOf(kSelf, 2));
@@ -221,9 +221,9 @@ TEST_F(ElectionTest, MasterWithoutAcknowledgementsGoesOnUnderANewTerm) {
 
 TEST_F(ElectionTest, AfterAStallALapsedMasterAsksFirst) {
   LeadWithDeputy();
-  Tell(EventKind::kStalled, 1);
-  Tell(EventKind::kLeaseLost);
-  Tell(EventKind::kLeaseLapsed);
+  Notify(EventKind::kStalled, 1);
+  Notify(EventKind::kLeaseLost);
+  Notify(EventKind::kLeaseLapsed);
   EXPECT_EQ(election_.phase(), MasterPhase::kRejoining);
   EXPECT_FALSE(election_.gate_open());
   RunFor(kCandidateListen);
@@ -234,15 +234,15 @@ TEST_F(ElectionTest, AfterAStallALapsedMasterAsksFirst) {
 TEST_F(ElectionTest, AMasterThatWasCutOffAsksAgainWhenTheGatewayIsBack) {
   LeadWithDeputy();
   input_.needs_gateway = true;
-  Tell(EventKind::kLeaseLost);
-  Tell(EventKind::kLeaseLapsed);
+  Notify(EventKind::kLeaseLost);
+  Notify(EventKind::kLeaseLapsed);
   EXPECT_EQ(election_.phase(), MasterPhase::kRejoining);
   RunFor(Seconds(5));
-  said();
-  Tell(EventKind::kNeighbor);
+  sent();
+  Notify(EventKind::kNeighbor);
   RunFor(Milliseconds(1));
-  EXPECT_EQ(election_.phase(), MasterPhase::kRejoining) << "whoever took over did not hear the question";
-  EXPECT_THAT(said(), ::testing::Contains(What::kQuery));
+  EXPECT_EQ(election_.phase(), MasterPhase::kRejoining) << "a node that took over did not hear the question";
+  EXPECT_THAT(sent(), ::testing::Contains(What::kQuery));
   Hear(kBetter, kBetter, TermOf(kBetter, 2));
   EXPECT_EQ(election_.role(), Role::kMember);
 }
@@ -255,7 +255,7 @@ TEST_F(ElectionTest, EventsOfAFormerTermMeanNothing) {
 
 TEST_F(ElectionTest, MasterThatStoodStillAloneAsksFirst) {
   Lead();
-  Tell(EventKind::kStalled, 1);
+  Notify(EventKind::kStalled, 1);
   EXPECT_FALSE(election_.gate_open());
   Hear(kBetter, kBetter, TermOf(kBetter, 2));
   EXPECT_EQ(election_.role(), Role::kMember);
@@ -285,7 +285,7 @@ TEST_F(ElectionTest, HandoverEndsWithAShutGateBeforeTheYield) {
   const Term term = election_.term();
   EXPECT_EQ(election_.HandOver(now_, input_, std::nullopt, &out_), "");
   EXPECT_EQ(election_.phase(), MasterPhase::kPreparing);
-  EXPECT_THAT(said(), ::testing::Contains(What::kPrepare));
+  EXPECT_THAT(sent(), ::testing::Contains(What::kPrepare));
   wire::Message prepared;
   WriteTerm(term, prepared.mutable_prepared()->mutable_term());
   Hear(kWorse, prepared);
@@ -303,13 +303,13 @@ TEST_F(ElectionTest, AHandoverWaitsUntilTheDeputyKnowsOfAllFlows) {
   input_.informed.reset();
   EXPECT_EQ(election_.HandOver(now_, input_, std::nullopt, &out_), "");
   RunFor(Milliseconds(300));
-  EXPECT_THAT(said(), ::testing::Not(::testing::Contains(What::kPrepare)));
+  EXPECT_THAT(sent(), ::testing::Not(::testing::Contains(What::kPrepare)));
   input_.informed = kBetter;
   RunFor(Milliseconds(1));
-  EXPECT_THAT(said(), ::testing::Not(::testing::Contains(What::kPrepare))) << "that was another deputy";
+  EXPECT_THAT(sent(), ::testing::Not(::testing::Contains(What::kPrepare))) << "that was another deputy";
   input_.informed = kWorse;
   RunFor(Milliseconds(1));
-  EXPECT_THAT(said(), ::testing::Contains(What::kPrepare));
+  EXPECT_THAT(sent(), ::testing::Contains(What::kPrepare));
 }
 
 TEST_F(ElectionTest, AHandoverDoesNotWaitForLong) {
@@ -318,7 +318,7 @@ TEST_F(ElectionTest, AHandoverDoesNotWaitForLong) {
   EXPECT_EQ(election_.HandOver(now_, input_, std::nullopt, &out_), "");
   RunFor(kInformTimeout);
   EXPECT_EQ(election_.phase(), MasterPhase::kPreparing);
-  EXPECT_THAT(said(), ::testing::Contains(What::kPrepare));
+  EXPECT_THAT(sent(), ::testing::Contains(What::kPrepare));
   RunFor(kPrepareTimeout);
   EXPECT_EQ(election_.phase(), MasterPhase::kLeased) << "no answer: the handover has failed";
 }
@@ -335,7 +335,7 @@ TEST_F(ElectionTest, AYieldIsTakenUpAtOnce) {
   EXPECT_EQ(election_.last_takeover()->cause, Cause::kHandover);
 }
 
-TEST_F(ElectionTest, AYieldThatNobodyTakesUpComesBack) {
+TEST_F(ElectionTest, AYieldThatIsNotTakenUpComesBack) {
   LeadWithDeputy();
   election_.HandOver(now_, input_, std::nullopt, &out_);
   wire::Message prepared;
@@ -352,7 +352,7 @@ TEST_F(ElectionTest, AnotherSuccessorThanTheDeputyIsBoundFirst) {
   EXPECT_EQ(election_.HandOver(now_, input_, kBetter, &out_), "");
   EXPECT_EQ(election_.heartbeat_role(), HeartbeatRole::kOffer);
   EXPECT_EQ(election_.heartbeat_peer(), kWorse) << "released first";
-  Tell(EventKind::kDeputyReady);
+  Notify(EventKind::kDeputyReady);
   EXPECT_EQ(election_.heartbeat_peer(), kBetter);
   EXPECT_EQ(election_.phase(), MasterPhase::kOffering);
 }
@@ -382,29 +382,29 @@ TEST_F(ElectionTest, AFullStoreDoesNotKeepTheAddressDown) {
 
 TEST_F(ElectionTest, RepeatedUnansweredRequestsMakeUsAskTheMaster) {
   FollowAsDeputy();
-  Tell(EventKind::kAddressWanted);
-  EXPECT_THAT(said(), ::testing::IsEmpty());
-  Tell(EventKind::kAddressWanted);
-  EXPECT_THAT(said(), ::testing::ElementsAre(What::kSuspect));
+  Notify(EventKind::kAddressWanted);
+  EXPECT_THAT(sent(), ::testing::IsEmpty());
+  Notify(EventKind::kAddressWanted);
+  EXPECT_THAT(sent(), ::testing::ElementsAre(What::kSuspect));
 }
 
-TEST_F(ElectionTest, InMaintenanceNobodyLeadsAndAMasterHandsOver) {
+TEST_F(ElectionTest, InMaintenanceNoNodeLeadsAndAMasterHandsOver) {
   LeadWithDeputy();
   input_.eligible = false;
   RunFor(Milliseconds(1));
-  EXPECT_THAT(said(), ::testing::Contains(What::kPrepare));
+  EXPECT_THAT(sent(), ::testing::Contains(What::kPrepare));
 }
 
 TEST_F(ElectionTest, PriorityPreemptsOnlyIfToldTo) {
   LeadWithDeputy();
   RunFor(Seconds(1));
-  EXPECT_THAT(said(), ::testing::Not(::testing::Contains(What::kPrepare)));
+  EXPECT_THAT(sent(), ::testing::Not(::testing::Contains(What::kPrepare)));
   input_.rank.priority = -1;
   RunFor(Seconds(1));
-  EXPECT_THAT(said(), ::testing::Not(::testing::Contains(What::kPrepare)));
+  EXPECT_THAT(sent(), ::testing::Not(::testing::Contains(What::kPrepare)));
   input_.preempt = true;
   RunFor(Milliseconds(1));
-  EXPECT_THAT(said(), ::testing::Contains(What::kPrepare));
+  EXPECT_THAT(sent(), ::testing::Contains(What::kPrepare));
 }
 
 }  // namespace

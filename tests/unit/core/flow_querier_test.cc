@@ -175,7 +175,7 @@ TEST_F(FlowQuerierTest, TheMastersWorkersAreAskedInItsOwnNumbers) {
   EXPECT_TRUE(answer.flow->pinned);
 }
 
-TEST_F(FlowQuerierTest, AFlowOfTheMasterAndOneThatNobodyKnows) {
+TEST_F(FlowQuerierTest, AFlowOfTheMasterAndOneThatIsUnknown) {
   AskMaster(1, Key(member_->IdOf(kB)));
   RunUntil([&] { return !master_->lookups.empty(); });
   Find(master_, FlowEntry{.owner = kSelfSlot, .state = FlowState::kDatagrams});

@@ -24,7 +24,7 @@ const IpAddress kGroup = Ip("239.192.1.2");
 const IpAddress kSolicited = Ip("ff02::1:ff00:50");
 const IpAddress kSolicited2 = Ip("ff02::1:ff00:51");
 
-// A report as text: "3>224.0.0.22 joined 239.192.1.2". Frames of version 3 and MLD are told by their records.
+// A report as text: "3>224.0.0.22 joined 239.192.1.2". Frames of version 3 and MLD are known by their records.
 std::string Describe(const SendFrame& frame) {
   EXPECT_FALSE(frame.answer);
   EthernetView ethernet;
@@ -71,7 +71,7 @@ struct Listener {
   void Ask(const IpAddress& group, uint8_t version, Duration within = Seconds(10)) {
     listener.OnEvent(now, {.kind = EventKind::kGroupQuery, .version = version, .ip = group, .span = within});
   }
-  // What is said at the next deadline, which lies within `span`.
+  // What is reported at the next deadline, which lies within `span`.
   std::vector<std::string> Next(Duration span) {
     const MonoTime before = now;
     EXPECT_GE(listener.deadline(), now);
@@ -199,7 +199,7 @@ TEST(GroupListener, SpeaksVersion2WhileSuchAQuerierIsAbout) {
   l.Ask(Ipv4Address{}, 3);
   EXPECT_EQ(l.Next(Seconds(10)), Said{"34>224.0.0.22 listening 239.192.1.2"});
 
-  // MLD of version 1 says nothing of IGMP.
+  // MLD of version 1 has no bearing on IGMP.
   l.Ask(Ipv6Address{}, 1);
   l.Ask(Ipv4Address{}, 3);
   EXPECT_EQ(l.Next(Seconds(10)), Said{"34>224.0.0.22 listening 239.192.1.2"});

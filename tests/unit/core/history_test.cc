@@ -38,7 +38,7 @@ History WithClock(uint8_t node, uint64_t wall_ms = kWall) {
   return history;
 }
 
-std::vector<HistoryEvent> Tell(const wire::Chunk& chunk, History* to) {
+std::vector<HistoryEvent> Give(const wire::Chunk& chunk, History* to) {
   std::vector<EraSummary> summaries;
   return to->Merge(chunk, &summaries);
 }
@@ -98,7 +98,7 @@ size_t SealedSize(const wire::Message& message) {
   return message.ByteSizeLong() + kEnvelopeOverhead;
 }
 
-// `lost` says of each datagram whether it gets lost.
+// `lost`: of each datagram, whether it gets lost.
 template <typename Lost>
 void Answer(Peer* from, const wire::Pull& pull, Peer* to, const Lost& lost) {
   bool more = false;
@@ -176,18 +176,18 @@ TEST(HistoryTime, FollowsOthersAheadButNotFarAhead) {
     History other = WithClock(2, kWall + ahead_ms);
     const HistoryEvent heard = other.Add(kStart, Of(HistoryKind::kBoot, 1));
     History history = WithClock(1);
-    EXPECT_EQ(Tell(History::ChunkOf(heard), &history).size(), 1);
+    EXPECT_EQ(Give(History::ChunkOf(heard), &history).size(), 1);
     const uint64_t time = history.Add(kStart, Of(HistoryKind::kBoot, 1)).time;
     EXPECT_EQ(time > heard.time, follows) << ahead_ms;
   }
 }
 
-TEST(HistoryTime, WithoutAClockNobodyIsFollowedUntilThereIsOne) {
+TEST(HistoryTime, WithoutAClockNoTimeIsFollowedUntilThereIsOne) {
   const HistoryEvent near = WithClock(2, kWall + 5000).Add(kStart, Of(HistoryKind::kBoot, 1));
   const HistoryEvent far = WithClock(3, kWall * 2).Add(kStart, Of(HistoryKind::kBoot, 1));
   History history = Empty(1);
-  Tell(History::ChunkOf(near), &history);
-  Tell(History::ChunkOf(far), &history);
+  Give(History::ChunkOf(near), &history);
+  Give(History::ChunkOf(far), &history);
   history.SetWallClock(kStart, kWall);
   const uint64_t time = history.Add(kStart, Of(HistoryKind::kBoot, 1)).time;
   EXPECT_GT(time, near.time);
@@ -225,13 +225,13 @@ TEST(History, TakesEventsOnceInOrderAndWithoutGaps) {
   said.reserve(4);
   for (int i = 0; i < 4; ++i) said.push_back(other.Add(kStart, Of(HistoryKind::kMaster, 1)));
   History history = WithClock(1);
-  EXPECT_TRUE(Tell(History::ChunkOf(said[1]), &history).empty()) << "a gap before it";
+  EXPECT_TRUE(Give(History::ChunkOf(said[1]), &history).empty()) << "a gap before it";
   wire::Chunk shuffled;
   for (const size_t i : {1, 0, 3}) shuffled.MergeFrom(History::ChunkOf(said[i]));
-  EXPECT_EQ(Tell(shuffled, &history), (std::vector{said[0], said[1]}));
-  EXPECT_TRUE(Tell(shuffled, &history).empty()) << "known";
-  EXPECT_EQ(Tell(History::ChunkOf(said[2]), &history), std::vector{said[2]});
-  EXPECT_EQ(Tell(shuffled, &history), std::vector{said[3]});
+  EXPECT_EQ(Give(shuffled, &history), (std::vector{said[0], said[1]}));
+  EXPECT_TRUE(Give(shuffled, &history).empty()) << "known";
+  EXPECT_EQ(Give(History::ChunkOf(said[2]), &history), std::vector{said[2]});
+  EXPECT_EQ(Give(shuffled, &history), std::vector{said[3]});
   EXPECT_EQ(history.digest(), other.digest());
 }
 
@@ -241,16 +241,16 @@ TEST(History, DigestDoesNotDependOnTheOrder) {
   History a = Empty(1);
   History b = Empty(9);
   const uint64_t nothing = a.digest();
-  for (const HistoryEvent& event : said) Tell(History::ChunkOf(event), &a);
+  for (const HistoryEvent& event : said) Give(History::ChunkOf(event), &a);
   std::ranges::reverse(said);
-  for (const HistoryEvent& event : said) Tell(History::ChunkOf(event), &b);
+  for (const HistoryEvent& event : said) Give(History::ChunkOf(event), &b);
   EXPECT_EQ(a.digest(), b.digest());
   EXPECT_NE(a.digest(), nothing);
 }
 
 TEST(History, HostileEventsAreIgnored) {
   const wire::Chunk good = History::ChunkOf(WithClock(2).Add(kStart, Of(HistoryKind::kDown, 1, Id(3), "text")));
-  ASSERT_EQ(Tell(good, std::make_unique<History>(WithClock(1)).get()).size(), 1);
+  ASSERT_EQ(Give(good, std::make_unique<History>(WithClock(1)).get()).size(), 1);
   using Change = void (*)(wire::HistoryEvent*);
   const Change changes[] = {
       [](auto* e) { e->set_node("short"); },   [](auto* e) { e->set_node(std::string(17, 'x')); },
@@ -266,7 +266,7 @@ TEST(History, HostileEventsAreIgnored) {
     change(bad.mutable_events(0));
     History history = WithClock(1);
     const uint64_t before = history.digest();
-    EXPECT_TRUE(Tell(bad, &history).empty()) << bad.ShortDebugString();
+    EXPECT_TRUE(Give(bad, &history).empty()) << bad.ShortDebugString();
     EXPECT_EQ(history.digest(), before);
     EXPECT_TRUE(history.boots().empty());
     EXPECT_EQ(history.highest_era(), 0);
@@ -331,7 +331,7 @@ TEST(History, AnAgeUsedBeforeIsNoticedAndLeft) {
   ASSERT_FALSE(peer.history.own_age_is_foreign());
   bool more = false;
   for (const wire::Chunk& chunk : witness.history.Answer(peer.history.MakePull(false), kMaxChunks, &more)) {
-    Tell(chunk, &peer.history);
+    Give(chunk, &peer.history);
   }
   EXPECT_TRUE(peer.history.own_age_is_foreign());
   const std::vector<HistoryEvent> moved = peer.history.Rekey(2);
@@ -352,7 +352,7 @@ TEST(History, OurOwnEventsComingBackAreNotForeign) {
   peer.Add(kStart, Of(HistoryKind::kBoot, 1));
   Exchange(&other, &peer, Never);
   bool more = false;
-  for (const wire::Chunk& chunk : other.history.Answer(wire::Pull(), kMaxChunks, &more)) Tell(chunk, &peer.history);
+  for (const wire::Chunk& chunk : other.history.Answer(wire::Pull(), kMaxChunks, &more)) Give(chunk, &peer.history);
   EXPECT_FALSE(peer.history.own_age_is_foreign());
 }
 
@@ -518,7 +518,7 @@ TEST(HistorySummary, WhatWasDroppedDoesNotComeBack) {
   const size_t kept = a.history.Timeline().size();
   bool more = false;
   for (const wire::Chunk& chunk : b.history.Answer(wire::Pull(), kMaxChunks, &more)) {
-    EXPECT_TRUE(Tell(chunk, &a.history).empty());
+    EXPECT_TRUE(Give(chunk, &a.history).empty());
   }
   EXPECT_EQ(a.history.Timeline().size(), kept);
   for (int i = 0; i < 3; ++i) Exchange(&a, &b, Never);
@@ -552,7 +552,7 @@ TEST(HistorySummary, AHostileSummaryDoesNotWipeTheHistory) {
   }
 }
 
-// One boot lives through merges into ever later eras: its beginning is folded, its end is kept, and others follow.
+// One boot goes through merges into ever later eras: its beginning is folded, its end is kept, and others follow.
 TEST(HistorySummary, ABootMayBeginBelowTheFloor) {
   Peer a(1);
   Peer b(2);
@@ -605,7 +605,7 @@ TEST(HistoryProperty, ErasFloorsRestartsAndLossConverge) {
       if (dice < 8) {
         peers[i].Add(now, Of(static_cast<HistoryKind>(1 + random() % 9), eras[i], peers[j].node));
       } else if (dice < 10) {
-        peers[i].Boot(now, ++eras[i]);  // found nobody
+        peers[i].Boot(now, ++eras[i]);  // found no other
       } else if (dice < 12) {
         eras[i] = eras[j] = std::max(eras[i], eras[j]);  // met
       } else if (dice < 14) {
@@ -649,8 +649,8 @@ TEST(HistoryViews, NodesOnlineOverTime) {
   EXPECT_EQ(Counts(a.history), (std::vector<uint32_t>{1, 2, 1, 2, 1}));
 }
 
-// Nobody writes down the end of all.
-TEST(HistoryViews, AnEraThatBeganWithNobodyCountsFromOne) {
+// No node writes down the end of all.
+TEST(HistoryViews, AnEraThatBeganWithNoNodeCountsFromOne) {
   Peer a(1);
   Peer b(2);
   a.Add(kStart, Of(HistoryKind::kBoot, 1));

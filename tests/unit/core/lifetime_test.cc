@@ -19,7 +19,7 @@ NodeId Id(uint8_t number) {
   return {number, 0xaa};
 }
 
-wire::Hello Living(uint32_t era, uint64_t lineage, uint64_t uptime_ms) {
+wire::Hello Active(uint32_t era, uint64_t lineage, uint64_t uptime_ms) {
   wire::Hello hello;
   hello.set_era(era);
   hello.set_lineage(lineage);
@@ -28,7 +28,7 @@ wire::Hello Living(uint32_t era, uint64_t lineage, uint64_t uptime_ms) {
 }
 
 wire::Hello Booting(uint32_t era, uint64_t lineage = 0, uint64_t uptime_ms = 0) {
-  wire::Hello hello = Living(era, lineage, uptime_ms);
+  wire::Hello hello = Active(era, lineage, uptime_ms);
   hello.set_booting(true);
   return hello;
 }
@@ -68,35 +68,35 @@ TEST_F(LifetimeTest, ItListensBeforeItBegins) {
   EXPECT_GE(life.deadline(), kStart + kListen);
   EXPECT_LE(life.deadline(), kStart + kListen + kListenJitter);
   EXPECT_EQ(life.Tick(kStart + kListen - Milliseconds(1), members_, own_), LifeChange::kNone);
-  EXPECT_EQ(life.UptimeMs(kStart + Milliseconds(500)), 0) << "does not live yet";
+  EXPECT_EQ(life.UptimeMs(kStart + Milliseconds(500)), 0) << "no era yet";
   EXPECT_EQ(life.Tick(life.deadline(), members_, own_), LifeChange::kFounded);
   EXPECT_EQ(life.era(), 1);
   EXPECT_NE(life.lineage(), 0);
 }
 
-TEST_F(LifetimeTest, JoinsWhoLives) {
+TEST_F(LifetimeTest, JoinsAnActiveNode) {
   Lifetime life = Boot({.era = 4, .lineage = 7, .uptime_ms = kHourMs});
-  EXPECT_EQ(life.OnHello(kStart, Living(4, 7, kHourMs + 5000)), LifeChange::kJoined);
+  EXPECT_EQ(life.OnHello(kStart, Active(4, 7, kHourMs + 5000)), LifeChange::kJoined);
   EXPECT_FALSE(life.booting());
   EXPECT_EQ(life.era(), 4);
   EXPECT_EQ(life.UptimeMs(kStart + Seconds(1)), kHourMs + 6000);
   EXPECT_EQ(life.deadline(), kNever);
-  EXPECT_EQ(life.OnHello(kStart, Living(4, 7, kHourMs)), LifeChange::kNone);
+  EXPECT_EQ(life.OnHello(kStart, Active(4, 7, kHourMs)), LifeChange::kNone);
 }
 
 TEST_F(LifetimeTest, WhoHasNoPastTakesTheirs) {
   Lifetime life = Boot();
-  EXPECT_EQ(life.OnHello(kStart, Living(4, 7, 10)), LifeChange::kJoined);
+  EXPECT_EQ(life.OnHello(kStart, Active(4, 7, 10)), LifeChange::kJoined);
   EXPECT_EQ(life.Stored(kStart), (StoredLife{.era = 4, .lineage = 7, .uptime_ms = 10}));
 }
 
 TEST_F(LifetimeTest, WhoLivedInALaterEraDoesNotGoBack) {
   Lifetime life = Boot({.era = 9, .lineage = 7, .uptime_ms = 0});
-  EXPECT_EQ(life.OnHello(kStart, Living(4, 7, kHourMs)), LifeChange::kJoined);
+  EXPECT_EQ(life.OnHello(kStart, Active(4, 7, kHourMs)), LifeChange::kJoined);
   EXPECT_EQ(life.era(), 9);
   Lifetime other = Found({.era = 3, .lineage = 7, .uptime_ms = kHourMs});
   ASSERT_EQ(other.era(), 4);
-  EXPECT_EQ(other.OnHello(kStart, Living(life.era(), life.lineage(), life.UptimeMs(kStart))), LifeChange::kMerged);
+  EXPECT_EQ(other.OnHello(kStart, Active(life.era(), life.lineage(), life.UptimeMs(kStart))), LifeChange::kMerged);
   EXPECT_EQ(other.era(), 9) << "the others come along";
 }
 
@@ -131,7 +131,7 @@ TEST_F(LifetimeTest, TheBestRankedBegins) {
   const MonoTime first = life.deadline();
   EXPECT_EQ(life.Tick(first, members_, own_), LifeChange::kNone);
   EXPECT_GT(life.deadline(), first);
-  EXPECT_EQ(life.OnHello(first, Living(1, 3, 0)), LifeChange::kJoined) << "it has begun";
+  EXPECT_EQ(life.OnHello(first, Active(1, 3, 0)), LifeChange::kJoined) << "it has begun";
 
   wire::Hello worse = Booting(0);
   worse.set_priority(-5);
@@ -172,15 +172,15 @@ TEST_F(LifetimeTest, WhoStoodStillListensAgain) {
   const MonoTime late = kStart + Seconds(30);
   EXPECT_EQ(life.Tick(late, members_, own_), LifeChange::kNone);
   EXPECT_EQ(life.deadline(), late + kListen);
-  EXPECT_EQ(life.OnHello(late, Living(5, 6, 100)), LifeChange::kJoined);
+  EXPECT_EQ(life.OnHello(late, Active(5, 6, 100)), LifeChange::kJoined);
 }
 
 TEST_F(LifetimeTest, UptimeIsTheGreaterAndDoesNotGoBack) {
   Lifetime life = Found({.era = 1, .lineage = 7, .uptime_ms = 1000});
   const MonoTime now = kStart + Seconds(1);
-  EXPECT_EQ(life.OnHello(now, Living(2, 7, 500)), LifeChange::kNone);
+  EXPECT_EQ(life.OnHello(now, Active(2, 7, 500)), LifeChange::kNone);
   EXPECT_EQ(life.UptimeMs(now), 2000);
-  EXPECT_EQ(life.OnHello(now, Living(2, 7, 5000)), LifeChange::kNone);
+  EXPECT_EQ(life.OnHello(now, Active(2, 7, 5000)), LifeChange::kNone);
   EXPECT_EQ(life.UptimeMs(now), 5000);
   EXPECT_EQ(life.UptimeMs(now + Seconds(1)), 6000);
 }
@@ -191,7 +191,7 @@ TEST_F(LifetimeTest, UptimeKeepsPaceUnderManyHellos) {
   MonoTime now = kStart;
   for (int i = 0; i < 10'000; ++i) {
     now = now + Microseconds(1'900);
-    life.OnHello(now, Living(2, 7, life.UptimeMs(now) - std::min<uint64_t>(life.UptimeMs(now), 1)));
+    life.OnHello(now, Active(2, 7, life.UptimeMs(now) - std::min<uint64_t>(life.UptimeMs(now), 1)));
   }
   EXPECT_EQ(life.UptimeMs(now), 19'000);
 }
@@ -199,7 +199,7 @@ TEST_F(LifetimeTest, UptimeKeepsPaceUnderManyHellos) {
 TEST_F(LifetimeTest, OfTwoLineagesTheLongerWins) {
   Lifetime shorter = Found({.era = 6, .lineage = 99, .uptime_ms = kHourMs});
   Lifetime longer = Found({.era = 2, .lineage = 7, .uptime_ms = 2 * kHourMs});
-  const auto hello = [](const Lifetime& life) { return Living(life.era(), life.lineage(), life.UptimeMs(kStart)); };
+  const auto hello = [](const Lifetime& life) { return Active(life.era(), life.lineage(), life.UptimeMs(kStart)); };
   const wire::Hello of_shorter = hello(shorter);
   EXPECT_EQ(shorter.OnHello(kStart, hello(longer)), LifeChange::kMerged);
   EXPECT_EQ(longer.OnHello(kStart, of_shorter), LifeChange::kMerged) << "the era";
@@ -210,24 +210,24 @@ TEST_F(LifetimeTest, OfTwoLineagesTheLongerWins) {
 
 TEST_F(LifetimeTest, ABootingNodeThatRemembersALongerLineageBringsIt) {
   Lifetime booting = Boot({.era = 2, .lineage = 7, .uptime_ms = 2 * kHourMs});
-  Lifetime living = Found({.era = 1, .lineage = 9, .uptime_ms = kHourMs});
-  EXPECT_EQ(booting.OnHello(kStart, Living(2, 9, kHourMs)), LifeChange::kJoined);
+  Lifetime active = Found({.era = 1, .lineage = 9, .uptime_ms = kHourMs});
+  EXPECT_EQ(booting.OnHello(kStart, Active(2, 9, kHourMs)), LifeChange::kJoined);
   EXPECT_EQ(booting.lineage(), 7);
-  EXPECT_EQ(living.OnHello(kStart, Living(2, 7, 2 * kHourMs)), LifeChange::kMerged);
-  EXPECT_EQ(living.lineage(), 7);
+  EXPECT_EQ(active.OnHello(kStart, Active(2, 7, 2 * kHourMs)), LifeChange::kMerged);
+  EXPECT_EQ(active.lineage(), 7);
 }
 
 TEST_F(LifetimeTest, NonsenseIsNotFollowed) {
   Lifetime life = Found({.era = 1, .lineage = 7, .uptime_ms = 1000});
   const StoredLife before = life.Stored(kStart);
   for (const wire::Hello& hello :
-       {Living(UINT32_MAX, 7, 0), Living(kEraLimit, 7, 0), Living(2, 7, UINT64_MAX), Living(2, 8, kUptimeLimitMs),
-        Living(0, 8, kHourMs), Living(9, 0, kHourMs), Booting(UINT32_MAX), Booting(0, 8, kHourMs)}) {
+       {Active(UINT32_MAX, 7, 0), Active(kEraLimit, 7, 0), Active(2, 7, UINT64_MAX), Active(2, 8, kUptimeLimitMs),
+        Active(0, 8, kHourMs), Active(9, 0, kHourMs), Booting(UINT32_MAX), Booting(0, 8, kHourMs)}) {
     EXPECT_EQ(life.OnHello(kStart, hello), LifeChange::kNone) << hello.ShortDebugString();
     EXPECT_EQ(life.Stored(kStart), before);
   }
   Lifetime booting = Boot();
-  EXPECT_EQ(booting.OnHello(kStart, Living(UINT32_MAX, 7, 0)), LifeChange::kNone);
+  EXPECT_EQ(booting.OnHello(kStart, Active(UINT32_MAX, 7, 0)), LifeChange::kNone);
   booting.Tick(booting.deadline(), members_, own_);
   EXPECT_EQ(booting.era(), 1);
 }
@@ -250,8 +250,8 @@ TEST_F(LifetimeTest, TwoLineagesAlwaysComeToOneEnd) {
     uint64_t uptime_a = 0;
     uint64_t lineage_a = 0;
     for (int i = 0; i < 200 && !same(); ++i) {
-      const wire::Hello of_a = Living(a.era(), a.lineage(), a.UptimeMs(now));
-      const wire::Hello of_b = Living(b.era(), b.lineage(), b.UptimeMs(now));
+      const wire::Hello of_a = Active(a.era(), a.lineage(), a.UptimeMs(now));
+      const wire::Hello of_b = Active(b.era(), b.lineage(), b.UptimeMs(now));
       now = now + Milliseconds(static_cast<int64_t>(random() % 40));
       if (random() % 4 != 0) a.OnHello(now, of_b);
       if (random() % 4 != 0) b.OnHello(now, of_a);
@@ -272,8 +272,8 @@ TEST_F(LifetimeTest, ADisputeIsEnded) {
   Lifetime b = Found({.era = 1, .lineage = 200, .uptime_ms = kHourMs});
   MonoTime now = kStart;
   const auto exchange = [&] {
-    const wire::Hello of_a = Living(a.era(), a.lineage(), a.UptimeMs(now));
-    const wire::Hello of_b = Living(b.era(), b.lineage(), b.UptimeMs(now));
+    const wire::Hello of_a = Active(a.era(), a.lineage(), a.UptimeMs(now));
+    const wire::Hello of_b = Active(b.era(), b.lineage(), b.UptimeMs(now));
     now = now + Milliseconds(20);
     a.OnHello(now, of_b);
     b.OnHello(now, of_a);
@@ -325,7 +325,7 @@ TEST_F(LifetimeTest, SimultaneousBootsMakeOneEra) {
         if (node.life->Tick(now, *node.members, rank(node)) != LifeChange::kNone) node.says = now;
         if (now < node.says) continue;
         node.says = now + kBootHelloInterval;
-        wire::Hello hello = Living(node.life->era(), node.life->lineage(), node.life->UptimeMs(now));
+        wire::Hello hello = Active(node.life->era(), node.life->lineage(), node.life->UptimeMs(now));
         hello.set_booting(node.life->booting());
         hello.set_weight(1);
         for (Node& other : nodes) {

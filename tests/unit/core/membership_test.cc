@@ -130,7 +130,7 @@ TEST_F(MembershipTest, SuspectAsksAtOnceButNotTwiceNorTheDead) {
   EXPECT_EQ(members_.deadline(), before);
 }
 
-TEST_F(MembershipTest, AStallOfOursIsNobodysFault) {
+TEST_F(MembershipTest, AStallOfOursCountsAgainstNoNode) {
   Hear(2, 1);
   Hear(3, 1);
   members_.Suspect(now_, Id(3));
@@ -163,7 +163,7 @@ TEST_F(MembershipTest, AGoodbyeIsNotOvertakenByEarlierHellos) {
   now_ = now_ + kLateFrames / 2;
   EXPECT_TRUE(Hear(2, 1).empty());
   EXPECT_EQ(members_.Find(Id(2))->state, MemberState::kLeft);
-  EXPECT_TRUE(RunUntil(now_ + Seconds(5)).empty()) << "nobody asks after it";
+  EXPECT_TRUE(RunUntil(now_ + Seconds(5)).empty()) << "no query for it";
   EXPECT_TRUE(Is(Hear(2, 1), Kind::kJoined, 2)) << "it stayed after all";
 }
 
@@ -221,7 +221,7 @@ TEST_F(MembershipTest, ClonesSpeakByTurns) {
     }
     EXPECT_EQ(members_.Find(Id(2))->boot, Boot(1)) << "the one that goes on speaking";
   }
-  EXPECT_EQ(clones, 1) << "told once in a while, not by each frame";
+  EXPECT_EQ(clones, 1) << "reported once in a while, not by each frame";
 }
 
 TEST_F(MembershipTest, ThreeClonesAreNotAnEndlessReboot) {
@@ -372,7 +372,7 @@ TEST_F(MembershipTest, MulticastIsNotMissedOfTheSilentNorOfTheSlow) {
   EXPECT_TRUE(RunUntil(now_ + Milliseconds(300)).empty());
   for (int i = 0; i < 100; ++i) {
     RunUntil(now_ + Milliseconds(300));
-    HearOther(2, 1);  // lives, but neither way brings HELLOs
+    HearOther(2, 1);  // active, but neither way brings HELLOs
   }
   EXPECT_FALSE(members_.MissesMulticast(now_));
   // With very many nodes the HELLOs are so rare that the next one by multicast is long in coming.

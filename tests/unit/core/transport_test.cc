@@ -1,4 +1,4 @@
-// Two and more transports that hear each other, and somebody who records what they say.
+// Two and more transports that hear each other, and a recorder of what they send.
 #include "control/core/cluster/transport.h"
 
 #include <gtest/gtest.h>
@@ -60,7 +60,7 @@ Datagram DatagramOf(const Action& action) {
   return {ethernet.header->source, ip.source, delivery, {payload.begin(), payload.end()}};
 }
 
-// A node's transport, and what it was told.
+// A node's transport, and what it has received.
 struct Peer {
   explicit Peer(uint8_t number, uint8_t boot = 1) : id{number}, boot_id{number, boot}, random(number * 256u + boot) {
     config.cluster = Home();
@@ -113,7 +113,7 @@ std::vector<Datagram> Converse(MonoTime now, Peer* a, Peer* b, const Datagram& f
   return said;
 }
 
-// Both have proven to the other that they live.
+// Both have proven to the other that they are active.
 std::vector<Datagram> Acquaint(MonoTime now, Peer* a, Peer* b) {
   std::vector<Datagram> said = Converse(now, a, b, a->Say(Hello("a")));
   EXPECT_TRUE(b->Hear(now, a->Say(Ping(1))).empty());
@@ -131,7 +131,7 @@ TEST(Transport, RejectsHaveNames) {
   EXPECT_FALSE(names.contains("?"));
 }
 
-TEST(Transport, UnknownBootIsNotBelievedUntilItProvesThatItLives) {
+TEST(Transport, UnknownBootIsNotBelievedUntilItProvesThatItIsActive) {
   Peer a(1), b(2);
   const std::vector<Datagram> challenge = b.Hear(kStart, a.Say(Hello("first")));
   EXPECT_TRUE(b.heard.empty());
@@ -140,7 +140,7 @@ TEST(Transport, UnknownBootIsNotBelievedUntilItProvesThatItLives) {
   EXPECT_EQ(challenge[0].delivery, Delivery::kUnicast);
 
   const std::vector<Datagram> answers = a.Hear(kStart, challenge[0]);
-  ASSERT_EQ(answers.size(), 3u);  // echo, what it last said to all, and a challenge of its own
+  ASSERT_EQ(answers.size(), 3u);  // echo, what it last sent to all, and a challenge of its own
   EXPECT_TRUE(b.Hear(kStart, answers[0]).empty());
   EXPECT_TRUE(b.heard.empty());  // the echo itself is not for others
   b.Hear(kStart, answers[1]);
@@ -327,7 +327,7 @@ TEST(Transport, KeysRotateInThreeSteps) {
   EXPECT_EQ(b.rejected(Reject::kUnauthentic), 1u);
 }
 
-// All that was said between two nodes is played to one of them, later and in any order.
+// All that was sent between two nodes is played to one of them, later and in any order.
 TEST(Transport, RecordedSessionAfterARestart) {
   Peer a(1), b(2);
   std::vector<Datagram> recorded = Acquaint(kStart, &a, &b);
@@ -429,7 +429,7 @@ TEST(Transport, AnswersToAllTogetherAreBounded) {
   EXPECT_GT(b.rejected(Reject::kTooMany), 0u);
 }
 
-// What many dead boots say does not push out who lives.
+// Messages of many dead boots do not push out the active ones.
 TEST(Transport, SessionsAreBounded) {
   Peer a(1), b(2);
   Acquaint(kStart, &a, &b);
@@ -500,7 +500,7 @@ TEST(Transport, WhatIsNoMessage) {
   };
   const std::vector<uint8_t> ping{0x12, 0x09, 0x09, 1, 2, 3, 4, 5, 6, 7, 8};
   const uint64_t before = b.rejected(Reject::kMalformed);
-  b.Hear(kStart, seal(Channel::kControl, 1000, {}));                  // nothing said
+  b.Hear(kStart, seal(Channel::kControl, 1000, {}));                  // no message
   b.Hear(kStart, seal(Channel::kControl, 1001, {0x12, 0x09}));        // cut off
   b.Hear(kStart, seal(Channel::kControl, 1002, {0xfa, 0x01, 0x00}));  // a message of the future
   b.Hear(kStart, seal(Channel::kHeartbeat, 1003, ping));              // not for the control core
