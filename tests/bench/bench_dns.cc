@@ -34,8 +34,8 @@ constexpr FlowTime kNow{1'000'000};
 constexpr char kApex[] = "bench.example";
 constexpr uint64_t kHashSeed = 0x7e57;
 
-// The zone: n0000000 and so on have A; three of four AAAA; of five, one MX and another TXT. scripts/lib/bench_dns makes
-// the same as a file.
+// The zone: n0000000 and so on have A; three of four AAAA; of five, one MX and another TXT. The Python package
+// qure_dev.bench_dns makes the same as a file.
 std::string Label(uint32_t number, char first = 'n') {
   char text[16];
   std::snprintf(text, sizeof(text), "%c%07u", first, number % 10'000'000);

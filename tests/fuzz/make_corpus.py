@@ -63,7 +63,7 @@ def ipv6(source, destination, next_header, payload, hops=64):
 def with_checksum(source, destination, protocol, segment, offset):
     """`segment` with its checksum over the pseudo-header at `offset`."""
     pseudo = ip(source) + ip(destination) + struct.pack("!II", len(segment), protocol)
-    return segment[:offset] + struct.pack("!H", checksum(pseudo + segment)) + segment[offset + 2:]
+    return segment[:offset] + struct.pack("!H", checksum(pseudo + segment)) + segment[offset + 2 :]
 
 
 def udp(source, destination, port, payload, source_port=40000):
@@ -270,8 +270,9 @@ def pipeline_v4(frames):
 
     frames["arp"] = 0, ether(BROADCAST, GATEWAY_MAC, 0x0806, arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4))
     frames["arp-idle"] = 0, ether(BROADCAST, GATEWAY_MAC, 0x0806, arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), IDLE4))
-    frames["arp-vlan"] = VLAN, ether(BROADCAST, GATEWAY_MAC, 0x0806,
-                                     arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4), 100)
+    frames["arp-vlan"] = VLAN, ether(
+        BROADCAST, GATEWAY_MAC, 0x0806, arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4), 100
+    )
     inner_tag = struct.pack("!HH", 100, 0x0806) + arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4)
     frames["double-tag"] = VLAN, ether(BROADCAST, GATEWAY_MAC, 0x8100, inner_tag, 100)
     frames["echo4"] = REPAIR, to_service(1, echo4())
@@ -300,8 +301,9 @@ def pipeline_v6(frames):
     frames["echo6-from-nobody"] = 0, to_service("::", 58, icmp6("::", SERVICE6, 128, b"\0\1\0\1data"))
     frames["dns6"] = REPAIR | ROOMY, to_service(CLIENT6, 17, udp(CLIENT6, SERVICE6, 53, query))
     frames["dns6-from-nobody"] = ROOMY, to_service("::", 17, udp("::", SERVICE6, 53, query))
-    frames["extensions6"] = 0, to_service(CLIENT6, 60, bytes([17, 0, 1, 4, 0, 0, 0, 0]) +
-                                          udp(CLIENT6, SERVICE6, 53, query))
+    frames["extensions6"] = 0, to_service(
+        CLIENT6, 60, bytes([17, 0, 1, 4, 0, 0, 0, 0]) + udp(CLIENT6, SERVICE6, 53, query)
+    )
 
 
 def pipeline_host(frames):
@@ -314,8 +316,9 @@ def pipeline_host(frames):
     frames["host-arp"] = FROM_HOST, kernel_arp(1, SERVICE4, GATEWAY4)
     frames["host-arp-idle"] = FROM_HOST, kernel_arp(1, SERVICE4, IDLE4)
     frames["host-arp-announcement"] = FROM_HOST, kernel_arp(1, SERVICE4, SERVICE4)
-    frames["host-nd"] = FROM_HOST | VLAN, ether(group_mac(group), NODE_MAC, 0x86DD,
-                                                ipv6(SERVICE6, group, 58, solicitation, 255))
+    frames["host-nd"] = FROM_HOST | VLAN, ether(
+        group_mac(group), NODE_MAC, 0x86DD, ipv6(SERVICE6, group, 58, solicitation, 255)
+    )
     frames["host-tcp"] = FROM_HOST | VLAN, ether(GATEWAY_MAC, NODE_MAC, 0x0800, reply)
 
 
@@ -326,8 +329,12 @@ def pipeline_cluster(frames):
 
     group = bytes.fromhex("01005e515201")
     query = dns("www.home.example", 1, [opt()])
-    all_systems = ether(bytes.fromhex("01005e000001"), GATEWAY_MAC, 0x0800,
-                        ipv4(GATEWAY4, "224.0.0.1", 2, bytes.fromhex("1132eecd00000000")))
+    all_systems = ether(
+        bytes.fromhex("01005e000001"),
+        GATEWAY_MAC,
+        0x0800,
+        ipv4(GATEWAY4, "224.0.0.1", 2, bytes.fromhex("1132eecd00000000")),
+    )
     frames["cluster-message"] = CLUSTER, datagram(envelope(), group, "239.81.82.1")
     frames["cluster-broadcast"] = CLUSTER | SHARED, datagram(envelope(), BROADCAST, "255.255.255.255")
     frames["cluster-heartbeat"] = CLUSTER | VLAN, datagram(envelope(channel=2), vlan=100)
@@ -335,9 +342,11 @@ def pipeline_cluster(frames):
     frames["cluster-igmp"] = CLUSTER, all_systems
     frames["drain-echo4"] = CLUSTER, ether(SERVICE_MAC4, GATEWAY_MAC, 0x0800, ipv4(CLIENT4, SERVICE4, 1, echo4()))
     frames["drain-dns4"] = CLUSTER | REPAIR | ROOMY, ether(
-        SERVICE_MAC4, GATEWAY_MAC, 0x0800, ipv4(CLIENT4, SERVICE4, 17, udp(CLIENT4, SERVICE4, 53, query)))
-    frames["drain-arp"] = CLUSTER, ether(BROADCAST, GATEWAY_MAC, 0x0806,
-                                         arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4))
+        SERVICE_MAC4, GATEWAY_MAC, 0x0800, ipv4(CLIENT4, SERVICE4, 17, udp(CLIENT4, SERVICE4, 53, query))
+    )
+    frames["drain-arp"] = CLUSTER, ether(
+        BROADCAST, GATEWAY_MAC, 0x0806, arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4)
+    )
 
 
 def pipeline_seeds():

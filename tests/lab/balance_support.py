@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 
 from cluster_support import ClusterTest
-from lab import netns, topology
+from qure_dev.lab import netns, topology
+from qure_dev.paths import LIBRARY
 from support import SERVICE_V4, until
 
 HERE = Path(__file__).parent
-LIBRARY = HERE.parents[1] / "scripts/lib"
 
 
 def client(script, *arguments):

@@ -2,8 +2,8 @@
 
 import re
 
-from frames import Seen
-from lab import cluster, topology
+from qure_dev.frames import Seen
+from qure_dev.lab import cluster, topology
 from support import LabTest, Request, until
 
 CLUSTER_PORT = 7873

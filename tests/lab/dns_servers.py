@@ -6,9 +6,9 @@ import socket
 import tempfile
 from pathlib import Path
 
-from lab import netns, topology
-from process import spawn
-from waiting import until
+from qure_dev.lab import netns, topology
+from qure_dev.process import spawn
+from qure_dev.waiting import until
 from wire import udp_socket
 
 KNOT = ("127.0.0.1", 5301)

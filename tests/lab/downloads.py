@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-from lab.web import pattern
+from qure_dev.lab.web import pattern
 
 CHUNK = 2048
 STEPS_A_SECOND = 10

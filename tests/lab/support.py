@@ -4,9 +4,9 @@ import os
 import re
 import unittest
 
-from lab.lab import Lab, Request, add_host, remove_host
-from lab.topology import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6
-from waiting import until
+from qure_dev.lab.lab import Lab, Request, add_host, remove_host
+from qure_dev.lab.topology import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6
+from qure_dev.waiting import until
 
 QUICK = bool(os.environ.get("QURE_QUICK"))
 __all__ = [

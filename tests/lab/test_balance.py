@@ -4,7 +4,7 @@ import json
 import signal
 
 from balance_support import BalanceTest
-from lab import cluster
+from qure_dev.lab import cluster
 from support import GATEWAY_V4, QUICK, SERVICE_V4, SERVICE_V6, until
 
 

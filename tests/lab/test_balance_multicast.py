@@ -4,8 +4,8 @@ import json
 import re
 
 from balance_support import BalanceTest
-from lab import cluster, netns, topology
-from lab.capture import Sources
+from qure_dev.lab import cluster, netns, topology
+from qure_dev.lab.capture import Sources
 from support import GATEWAY_V4, QUICK, SERVICE_V4, SERVICE_V6, until
 
 
@@ -70,9 +70,7 @@ class Multicast(BalanceTest):
         self.assertEqual((seen["failed"], {int(port): node for port, node in seen["ports"].items()}), (0, said))
 
     def explain(self, name, port):
-        return json.loads(
-            self.control(name, "--json", "explain", f"{GATEWAY_V4}:{port}", f"{SERVICE_V4}:80", "tcp")
-        )
+        return json.loads(self.control(name, "--json", "explain", f"{GATEWAY_V4}:{port}", f"{SERVICE_V4}:80", "tcp"))
 
     def test_downloads_outlast_drains_weights_and_a_killed_master(self):
         others = self.others(self.master)

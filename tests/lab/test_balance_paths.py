@@ -9,10 +9,10 @@ import struct
 import subprocess
 from pathlib import Path
 
-import frames
+from qure_dev import frames
 from balance_support import BalanceTest
-from lab import cluster, netns, topology
-from lab.web import pattern
+from qure_dev.lab import cluster, netns, topology
+from qure_dev.lab.web import pattern
 from support import QUICK, SERVICE_V4, SERVICE_V6, Request, until
 from wire import open_raw
 

@@ -5,15 +5,14 @@ import os
 import subprocess
 import sys
 import unittest
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from qure_dev.paths import LIBRARY
 
 
 def run(bench, *arguments):
     """The report of a bench."""
-    argv = [sys.executable, "-m", bench, "--json", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts/lib")}
+    argv = [sys.executable, "-m", f"qure_dev.{bench}", "--json", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(LIBRARY)}
     return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=240)
 
 

@@ -2,8 +2,8 @@
 
 import unittest
 
-import frames
-from lab import netns
+from qure_dev import frames
+from qure_dev.lab import netns
 from support import GATEWAY_V4, SERVICE_V4, SERVICE_V6, LabTest, add_host, remove_host, until
 from wire import Capture, open_raw
 

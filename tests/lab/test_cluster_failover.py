@@ -3,9 +3,9 @@
 import subprocess
 
 from cluster_support import ClusterTest
-from failover import qure
-from failover.probe import Probe
-from lab import cluster
+from qure_dev.failover import qure
+from qure_dev.failover.probe import Probe
+from qure_dev.lab import cluster
 from support import SERVICE_V4, until
 
 RATE = 1000

@@ -2,9 +2,9 @@
 
 import random
 
-import frames
+from qure_dev import frames
 from cluster_support import ClusterTest, cluster_frames, udp_payload_offset
-from lab import config, netns
+from qure_dev.lab import config, netns
 from support import SERVICE_V4, SERVICE_V6, add_host, remove_host, until
 from wire import Capture, open_raw
 

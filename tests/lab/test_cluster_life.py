@@ -5,7 +5,7 @@ import random
 import shutil
 
 from cluster_support import ClusterTest
-from lab import cluster
+from qure_dev.lab import cluster
 from support import QUICK, SERVICE_V4, until
 
 ROUNDS = int(os.environ.get("QURE_ROUNDS") or (1 if QUICK else 3))

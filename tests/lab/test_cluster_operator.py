@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from cluster_support import ClusterTest
-from failover.probe import Probe
-from lab import cluster
+from qure_dev.failover.probe import Probe
+from qure_dev.lab import cluster
 from support import SERVICE_V4, until
 
 

@@ -3,10 +3,10 @@
 import time
 
 from cluster_support import ClusterTest
-from lab import cluster
-from lab.capture import Sources
+from qure_dev.lab import cluster
+from qure_dev.lab.capture import Sources
 from support import SERVICE_V4, until
-from waiting import watch
+from qure_dev.waiting import watch
 
 OVERLAP = 1.0  # seconds: 50 ms are proven in the simulator; here only that it ends
 

@@ -6,14 +6,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import frames
+from qure_dev import frames
 from cluster_support import ClusterTest, cluster_frames
-from failover.faults import ask_for_service
-from lab import cluster, topology
-from lab.capture import Sources
-from lab.lab import ROOT
+from qure_dev.failover.faults import ask_for_service
+from qure_dev.lab import cluster, topology
+from qure_dev.lab.capture import Sources
+from qure_dev.paths import ROOT
 from support import GATEWAY_V4, SERVICE_V4, until
-from waiting import watch
+from qure_dev.waiting import watch
 from wire import Capture, open_raw
 
 IGMP = 2

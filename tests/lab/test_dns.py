@@ -4,7 +4,7 @@ import re
 import socket
 import unittest
 
-import frames
+from qure_dev import frames
 from cluster_support import ClusterTest
 from support import SERVICE_V4, SERVICE_V6, LabTest
 from wire import udp_socket

@@ -4,9 +4,9 @@ import random
 import tempfile
 from pathlib import Path
 
-import dns_message
+from qure_dev import dns_message
 from dns_servers import exchange, peers
-from lab.lab import ROOT
+from qure_dev.paths import ROOT
 from support import QUICK, SERVICE_V4, LabTest, Request
 from zones import Zone
 

@@ -7,7 +7,7 @@ import time
 import unittest
 from pathlib import Path
 
-import frames
+from qure_dev import frames
 from support import QUICK, SERVICE_V4, SERVICE_V6, LabTest, Request, until
 from wire import Capture, open_raw
 

@@ -5,10 +5,11 @@ import os
 import subprocess
 import unittest
 
-from lab import netns
-from lab.lab import ROOT, STATE, held
-from lab.node import DPDK_RUNTIME
-from process import Process
+from qure_dev.lab import netns
+from qure_dev.lab.lab import STATE, held
+from qure_dev.paths import ROOT
+from qure_dev.lab.node import DPDK_RUNTIME
+from qure_dev.process import Process
 from support import SERVICE_V4, SERVICE_V6, until
 
 

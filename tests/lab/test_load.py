@@ -2,9 +2,9 @@
 
 import unittest
 
-import frames
+from qure_dev import frames
 from support import GATEWAY_V4, SERVICE_V4, LabTest, Request, until
-from waiting import watch
+from qure_dev.waiting import watch
 from wire import flood
 
 IDLE_SHARE = 0.05  # of a core

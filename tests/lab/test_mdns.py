@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 
 from cluster_support import ClusterTest
-from lab import cluster, netns, topology
-from lab.lab import ROOT
-from process import spawn
+from qure_dev.lab import cluster, netns, topology
+from qure_dev.paths import ROOT
+from qure_dev.process import spawn
 from support import SERVICE_V4, Request, until
 
 DBUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"

@@ -10,9 +10,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from lab import netns, topology
-from lab.lab import ROOT
-from process import spawn
+from qure_dev.lab import netns, topology
+from qure_dev.paths import ROOT
+from qure_dev.process import spawn
 from support import SERVICE_V4, SERVICE_V6, LabTest, until
 
 TOOLS = ROOT / "build/tools/usr/bin"

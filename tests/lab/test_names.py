@@ -6,10 +6,10 @@ import struct
 import tempfile
 from pathlib import Path
 
-import dns_message
+from qure_dev import dns_message
 from cluster_support import ClusterTest
-from lab import cluster, netns, topology
-from lab.lab import ROOT
+from qure_dev.lab import cluster, netns, topology
+from qure_dev.paths import ROOT
 from support import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6, Request, until
 
 ZONE = """

@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 
 from dns_servers import primary
-from lab import cluster, config, topology
-from lab.lab import ROOT
+from qure_dev.lab import cluster, config, topology
+from qure_dev.paths import ROOT
 from support import GATEWAY_V4, SERVICE_V4, LabTest, Request, until
 
 PUBLIC, NEW_PUBLIC = "203.0.113.5", "203.0.113.77"

@@ -7,10 +7,10 @@ import subprocess
 import threading
 import unittest
 
-import frames
-from lab import netns, topology
+from qure_dev import frames
+from qure_dev.lab import netns, topology
 from support import SERVICE_V4, SERVICE_V6, LabTest, until
-from waiting import paced
+from qure_dev.waiting import paced
 from wire import udp_socket
 
 RELOADS = 10

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from dns_servers import update, upstream
-from lab.lab import ROOT
+from qure_dev.paths import ROOT
 from support import GATEWAY_V4, SERVICE_V4, SERVICE_V6, LabTest, Request, until
 
 SERVER = (GATEWAY_V4, 5310)

@@ -2,7 +2,7 @@
 
 import unittest
 
-from lab import web
+from qure_dev.lab import web
 from support import GATEWAY_V4, SERVICE_V4, SERVICE_V6, LabTest, Request
 
 FLOOD = 20_000

@@ -4,7 +4,7 @@ import socket
 import struct
 import unittest
 
-import frames
+from qure_dev import frames
 from support import GATEWAY_V4, SERVICE_V4, LabTest, Request, until
 from wire import Capture, open_raw
 

@@ -7,8 +7,8 @@ import socket
 import struct
 import threading
 
-from frames import VLAN, Seen
-from lab import netns, topology
+from qure_dev.frames import VLAN, Seen
+from qure_dev.lab import netns, topology
 
 _ETH_P_ALL = 0x0003
 _PACKET_AUXDATA = 8

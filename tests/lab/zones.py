@@ -24,7 +24,7 @@ class Zone:
             "ns1 AAAA 2001:db8:2::50",
             "@ MX 10 mail.many",
             "mail.many A 192.0.2.25",
-            "@ CAA 0 issue \"ca.example\"",
+            '@ CAA 0 issue "ca.example"',
         ]
         for _ in range(names):
             self._add_name()
@@ -87,13 +87,13 @@ class Zone:
         choices = (
             [f"A 192.0.2.{number}"],
             [f"A 192.0.2.{number}", f"A 198.51.100.{number}", f"AAAA 2001:db8::{number:x}"],
-            [f"{pick.randrange(1000)} TXT \"text {number}\"", "TXT one \"two three\""],
+            [f'{pick.randrange(1000)} TXT "text {number}"', 'TXT one "two three"'],
             [f"MX {number} {self._target()}", "MX 5 mail.many"],
             [f"SRV 0 {number} 443 {self._target()}"],
             [f"PTR {self._target()}"],
             [f"TYPE731 \\# 3 0102{number:02x}"],
-            [f"CAA 0 issue \"ca{number}.example\"", "SSHFP 4 2 " + "cd" * 32],
-            [f"NAPTR 10 {number} \"s\" \"SIP+D2U\" \"\" _sip._udp"],
+            [f'CAA 0 issue "ca{number}.example"', "SSHFP 4 2 " + "cd" * 32],
+            [f'NAPTR 10 {number} "s" "SIP+D2U" "" _sip._udp'],
         )
         # No TTL of its own within a set differs from the others': that is a fault of the zone (RFC 2181 section 5.2).
         return [line.partition(" ")[2] if line[0].isdigit() else line for line in pick.choice(choices)]

@@ -1,0 +1,138 @@
+"""Who is measured: a node of the lab, and on the same switch, one wire each, Debian's Knot and NSD."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from qure_dev.bench_dns import zone
+from qure_dev.lab import config, netns, topology
+from qure_dev.lab.lab import Lab, Request, add_host, remove_host
+from qure_dev.paths import ROOT
+from qure_dev.process import spawn
+from qure_dev.waiting import until
+
+KNOT = ("h1", "198.51.100.71")
+NSD = ("h2", "198.51.100.72")
+START = 30  # seconds
+
+KNOT_CONFIG = """\
+server:
+  rundir: {directory}
+  listen: {address}@53
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+database:
+  storage: {directory}
+log:
+  - target: stderr
+    any: warning
+template:
+  - id: default
+    storage: {directory}
+    semantic-checks: off
+    zonefile-sync: -1
+    journal-content: none
+zone:
+  - domain: {apex}
+    file: {zone}
+"""
+NSD_CONFIG = """\
+server:
+  ip-address: {address}
+  server-count: 1
+  username: ""
+  chroot: ""
+  database: ""
+  zonesdir: {directory}
+  pidfile: {directory}/nsd.pid
+  xfrdfile: {directory}/xfrd.state
+  xfrdir: {directory}
+  zonelistfile: {directory}/zone.list
+  rrl-ratelimit: 0
+  minimal-responses: yes
+remote-control:
+  control-enable: no
+zone:
+  name: {apex}
+  zonefile: {zone}
+"""
+
+
+class Server:
+    """An address to ask, and the process that answers there, with its children."""
+
+    def __init__(self, name, address, process):
+        self.name = name
+        self.address = address
+        self._process = process
+
+    def cpu_seconds(self):
+        tick = os.sysconf("SC_CLK_TCK")
+        return sum(int(fields[11]) + int(fields[12]) for fields in _family(self._process.pid)) / tick
+
+
+def _stats():
+    """(pid, fields behind the command name) of every process."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                yield int(entry.name), (entry / "stat").read_text().rpartition(")")[2].split()
+
+
+def _family(pid):
+    """The fields of /proc/PID/stat of a process and of all below it."""
+    stats = dict(_stats())
+    found = [pid]
+    for parent in found:
+        found.extend(child for child, fields in stats.items() if int(fields[1]) == parent)
+    return [stats[each] for each in found if each in stats]
+
+
+@contextlib.contextmanager
+def _peer(name, host, argv, text, zone_file):
+    member, address = host
+    add_host(member, f"{member}0", f"{address}/24")
+    with contextlib.ExitStack() as stack:
+        stack.callback(remove_host, member)
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qure-bench-")))
+        conf = directory / "conf"
+        conf.write_text(text.format(directory=directory, address=address, apex=zone.APEX, zone=zone_file))
+        process = spawn(netns.inside(topology.namespace(member), *argv, str(conf)), directory / "log")
+        stack.callback(process.stop, 5)
+        yield Server(name, address, process)
+
+
+def _node_config(directory, zone_file):
+    text = config.cluster_part((ROOT / "docs/example.toml").read_text())
+    path = directory / "qure.toml"
+    path.write_text(
+        f"{text}\n[cluster.dns]\nrate_limit = 0\n\n" f'[[cluster.zone]]\nname = "{zone.APEX}"\nfile = "{zone_file}"\n'
+    )
+    return str(path)
+
+
+def _answers(server):
+    """From the gateway, with what is in the zone."""
+    asked = ["dig", f"@{server.address}", "+tries=1", "+time=1", "+short", f"{zone.APEX}.", "NS"]
+    done = Lab().execute("gw", *asked)
+    return done.returncode == 0 and zone.APEX in done.stdout
+
+
+@contextlib.contextmanager
+def all_of_them(directory, zone_file):
+    """The servers, ours first, from when they answer; and our node."""
+    with contextlib.ExitStack() as stack:
+        lab = Lab()
+        lab.down()
+        stack.callback(lab.down)
+        lab.up(Request(config=_node_config(directory, zone_file)))
+        node = lab.node("n1")
+        knot = _peer("knot", KNOT, ["/usr/sbin/knotd", "-c"], KNOT_CONFIG, zone_file)
+        nsd = _peer("nsd", NSD, ["/usr/sbin/nsd", "-d", "-c"], NSD_CONFIG, zone_file)
+        ours = Server("qured", topology.SERVICE_V4, node.process())
+        servers = [ours, stack.enter_context(knot), stack.enter_context(nsd)]
+        for server in servers:
+            until(lambda s=server: _answers(s), START, f"{server.name} answers")
+        yield servers, node

@@ -1,0 +1,102 @@
+"""Checks that need the compiler's view: format, tidy, self-contained headers."""
+
+import math
+import re
+import shlex
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from qure_dev.checks.clean import CleanSources
+from qure_dev.checks.tree import by_last_change, compile_commands, cxx_files, in_parallel
+from qure_dev.paths import ROOT
+
+
+@dataclass
+class Look:
+    """What a check that needs a build is given, and what it has to say beside its problems."""
+
+    build: Path
+    patience: float = math.inf  # seconds, after which the rest is left for another time
+    note: str = ""
+
+
+def _first_lines(text, count=12):
+    return [line for line in text.splitlines() if line.strip()][:count]
+
+
+def formatted():
+    def one(path):
+        done = subprocess.run(["clang-format", "--dry-run", "-Werror", path], cwd=ROOT, capture_output=True, text=True)
+        return [] if done.returncode == 0 else _first_lines(done.stderr, 1)
+
+    return in_parallel(one, cxx_files())
+
+
+def tidy(look):
+    """clang-tidy over every source of ours that is compiled. Flags that clang does not know are no finding."""
+    compiled = compile_commands(look.build)
+    sources = [path for path in by_last_change(cxx_files()) if path in compiled]
+    clean = CleanSources(look.build, "clang-tidy", ".clang-tidy")
+    deadline = time.monotonic() + look.patience
+    left = []
+
+    def one(path):
+        if path in clean:
+            return []
+        if time.monotonic() > deadline:
+            left.append(path)
+            return []
+        argv = ["clang-tidy", "--quiet", "-p", str(look.build), "--extra-arg=-Wno-unknown-warning-option", path]
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
+        findings = [line for line in done.stdout.splitlines() if re.search(r": (warning|error): ", line)]
+        if done.returncode != 0 and not findings:
+            findings = [f"{path}: clang-tidy: exit status {done.returncode}"] + _first_lines(done.stderr)
+        if not findings:
+            clean.add(path)
+        return [finding.removeprefix(f"{ROOT}/") for finding in findings]
+
+    problems = sorted(set(in_parallel(one, sources)))
+    if left:
+        look.note = f"{len(left)} of {len(sources)} sources, those that have not changed for longest, not looked at"
+    return problems
+
+
+def _flags(command):
+    """A compiler call without its source, output and dependency files."""
+    words, kept = iter(shlex.split(command)), []
+    for word in words:
+        if word in ("-o", "-MF", "-MQ", "-c"):
+            next(words)
+        elif word not in ("-MD",):
+            kept.append(word)
+    return kept
+
+
+def _rooms_flags(path, commands):
+    """How the sources beside a header (else those of the tests) are compiled: each way once, with its directory."""
+    beside = [source for source in commands if source.rpartition("/")[0] == path.rpartition("/")[0]]
+    beside = beside or [source for source in commands if source.startswith("tests/")]
+    return sorted({(commands[source][0], tuple(_flags(commands[source][1]))) for source in beside})
+
+
+def headers(look):
+    """Each header compiles alone, and twice, in one of the ways of its room."""
+    commands = compile_commands(look.build)
+
+    def one(path):
+        errors = []
+        for directory, flags in _rooms_flags(path, commands):
+            with tempfile.NamedTemporaryFile("w", suffix=".cc") as source:
+                source.write(f'#include "{path}"\n#include "{path}"\n')
+                source.flush()
+                argv = [*flags, "-fsyntax-only", "-fdiagnostics-color=never", source.name]
+                done = subprocess.run(argv, cwd=directory, capture_output=True, text=True)
+            if done.returncode == 0:
+                return []
+            errors = _first_lines(done.stderr, 4)
+        return [f"{path}: is not self-contained:", *errors]
+
+    return in_parallel(one, [path for path in cxx_files() if path.endswith(".h")])

@@ -1,0 +1,47 @@
+"""qure-probe in the gateway: a client that asks at a constant rate and notices every answer that does not come."""
+
+import json
+import select
+import signal
+import subprocess
+
+from qure_dev.lab import netns
+
+SECONDS = 120  # it ends by itself after so long, whatever becomes of us
+PATIENCE = 10  # for the first answer
+
+
+class Probe:
+    """Asks `address` from `with` on until `report()`."""
+
+    def __init__(self, build, address, rate, namespace="qure-gw", extra=()):
+        program = str(build / "tests/lab/qure-probe")
+        self._argv = netns.inside(namespace, program, "--rate", str(rate), "--seconds", str(SECONDS), *extra, address)
+        self._process = None
+
+    def __enter__(self):
+        self._process = subprocess.Popen(
+            self._argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        ready, _, _ = select.select([self._process.stderr], [], [], PATIENCE)
+        said = self._process.stderr.readline().strip() if ready else f"no answer within {PATIENCE} s"
+        if said != "answered":
+            self.__exit__()
+            raise RuntimeError(f"qure-probe: {said}")
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+        self._process.stderr.close()
+
+    def finished(self):
+        """Lets it run to its own end (`extra`: --seconds). What it saw."""
+        return json.loads(self._process.communicate(timeout=SECONDS + 30)[0])
+
+    def report(self):
+        """Ends it. What it saw: see qure-probe --help."""
+        self._process.send_signal(signal.SIGINT)
+        return json.loads(self._process.communicate(timeout=30)[0])

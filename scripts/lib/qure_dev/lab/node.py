@@ -1,0 +1,212 @@
+"""One node of the lab: its namespace, its wire, qured and the servers behind it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from qure_dev.lab import config, netns, topology
+from qure_dev.paths import LIBRARY
+from qure_dev.process import Process, spawn
+from qure_dev.waiting import until
+
+WEB = ("env", f"PYTHONPATH={LIBRARY}", "/usr/bin/python3", "-m", "qure_dev.lab.web")
+DPDK_RUNTIME = Path("/var/run/dpdk")
+
+
+class Node:
+    """All of its state is in its directory and in the kernel: any program may pick it up again."""
+
+    def __init__(self, name, directory, build):
+        self.name = name
+        self.index = int(name[1:])
+        self.namespace = topology.namespace(name)
+        self.directory = directory
+        self.config_path = directory / "qure.toml"
+        self.socket = directory / "qured.sock"
+        self.log = directory / "log"
+        self.build = build
+
+    def create(self, request, cluster):
+        """Namespace, wire to the switch, configuration, servers. qured is not started."""
+        self.directory.mkdir(parents=True)
+        self.config_path.touch(0o600)  # it has the cluster's key
+        self.config_path.write_text(config.node_text(self.name, self.index, self.directory, request, cluster))
+        netns.add(self.namespace)
+        netns.add_veth(topology.SWITCH, topology.switch_port(self.name), self.namespace, "lan0")
+        netns.no_ip(topology.SWITCH, topology.switch_port(self.name))
+        if request.mode == "shared":
+            self._address_lan()
+        else:
+            netns.no_ip(self.namespace, "lan0")
+        if request.port == "tap":
+            # qlan0 is qured's wire, not the kernel's: no ARP answers there from its first moment on (arp_ignore 8).
+            netns.sysctl(self.namespace, ipv4__conf__default__arp_ignore=8, ipv4__conf__lan0__arp_ignore=8)
+            netns.add_bridge(self.namespace, "lanbr")
+            netns.ip(self.namespace, "link", "set", "lan0", "master", "lanbr")
+        netns.ip(topology.SWITCH, "link", "set", topology.switch_port(self.name), "master", topology.BRIDGE, "up")
+        netns.ip(self.namespace, "link", "set", "lan0", "up")
+        spawn(netns.inside(self.namespace, *WEB, self.name), self.directory / "web.log").save(
+            self.directory / "web.pid"
+        )
+
+    def _address_lan(self):
+        """The kernel's own addresses on the LAN interface: shared mode."""
+        v4, v6 = topology.node_addresses(self.index)
+        netns.ip(self.namespace, "addr", "add", v4, "dev", "lan0")
+        netns.ip(self.namespace, "addr", "add", v6, "dev", "lan0", "nodad")
+        netns.ip(self.namespace, "link", "set", "lan0", "up")
+        netns.ip(self.namespace, "route", "add", "default", "via", topology.GATEWAY_V4)
+        netns.ip(self.namespace, "-6", "route", "add", "default", "via", topology.GATEWAY_V6)
+
+    def process(self):
+        """The recorded qured, running or not, or None."""
+        return Process.load(self.directory / "qured.pid")
+
+    def web(self):
+        """The recorded server behind the node."""
+        return Process.load(self.directory / "web.pid")
+
+    def running(self):
+        process = self.process()
+        return process is not None and process.alive()
+
+    def start(self, deadline=20):
+        """Starts qured unless it runs, and waits until it answers on its control socket."""
+        if not self.running():
+            self.launch(deadline)
+            self.answers(deadline)
+
+    def launch(self, deadline=20):
+        """Starts qured and does not wait for it, beyond what its wire needs."""
+        # ip remounts /sys, so the BPF file system that AF_XDP's loader wants is mounted anew.
+        launch = 'mount -t bpf bpf /sys/fs/bpf 2>/dev/null; exec "$@"'
+        argv = netns.inside(
+            self.namespace,
+            "sh",
+            "-c",
+            launch,
+            "sh",
+            str(self.build / "control/qured/qured"),
+            "--config",
+            str(self.config_path),
+        )
+        process = spawn(argv, self.log)
+        process.save(self.directory / "qured.pid")
+        if netns.exists(self.namespace, "lanbr"):
+            self._join_tap(process, deadline)
+
+    def answers(self, deadline=20):
+        """Waits until the qured that was launched answers on its control socket."""
+        process = self.process()
+        until(
+            lambda: self.status() or process.ended(),
+            deadline,
+            lambda: f"{self.name} answers on {self.socket}; {self.last_words()}",
+        )
+        self._must_live(process)
+
+    def _join_tap(self, process, deadline):
+        """Joins qured's tap to the wire. Its kernel side gets another MAC: a bridge keeps frames to its ports' MACs."""
+        until(
+            lambda: netns.exists(self.namespace, "qlan0") or process.ended(),
+            deadline,
+            lambda: f"{self.name} makes qlan0; {self.last_words()}",
+        )
+        self._must_live(process)
+        netns.no_ip(self.namespace, "qlan0")
+        netns.ip(self.namespace, "link", "set", "qlan0", "address", f"02:00:00:00:01:{self.index:02x}")
+        netns.ip(self.namespace, "link", "set", "qlan0", "master", "lanbr", "up")
+
+    def _must_live(self, process):
+        if process.ended():
+            raise RuntimeError(f"{self.name}: qured ended at once; {self.last_words()}")
+
+    def last_words(self):
+        """The end of its log."""
+        try:
+            lines = self.log.read_text(errors="replace").splitlines()[-12:]
+        except OSError:
+            lines = []
+        return "\n".join([f"log of {self.name}:", *lines])
+
+    def kill(self):
+        """SIGKILL: as if the machine had died."""
+        process = self.process()
+        if process:
+            process.kill()
+
+    def pause(self):
+        self._signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number):
+        if not self.running():
+            raise RuntimeError(f"{self.name} is not running")
+        self.process().signal(number)
+
+    def cut(self):
+        """The switch forwards nothing from or to it any more. The node keeps its carrier."""
+        netns.set_port_state(topology.SWITCH, topology.switch_port(self.name), netns.PORT_DISABLED)
+
+    def heal(self):
+        netns.set_port_state(topology.SWITCH, topology.switch_port(self.name), netns.PORT_FORWARDING)
+
+    def unplug(self):
+        """The cable is pulled: the node loses its carrier."""
+        netns.ip(topology.SWITCH, "link", "set", topology.switch_port(self.name), "down")
+
+    def plug(self):
+        netns.ip(topology.SWITCH, "link", "set", topology.switch_port(self.name), "up")
+
+    def control(self, *arguments, timeout=5):
+        """Runs qurectl for this node; returns the finished process with its output as text."""
+        argv = [str(self.build / "control/qurectl/qurectl"), "--socket", str(self.socket), *arguments]
+        return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+
+    def query(self, *what):
+        """The JSON of `qurectl --json WHAT`, or None if qured does not answer."""
+        try:
+            done = self.control("--json", *what)
+        except subprocess.TimeoutExpired:
+            return None
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def status(self):
+        return self.query("status") if self.running() and self.socket.exists() else None
+
+    def address(self, address):
+        """The state of one service address as `qurectl status` tells it, or {}."""
+        status = self.status() or {"addresses": []}
+        return next((entry for entry in status["addresses"] if entry["address"].partition("/")[0] == address), {})
+
+    def wait_for(self, address, deadline=10, **wanted):
+        """Waits until the service address is in the wanted state: wait_for(SERVICE_V4, state="held", verified=True)."""
+        last = {}
+
+        def reached():
+            last.clear()
+            last.update(self.address(address))
+            return last and all(last.get(key) == value for key, value in wanted.items())
+
+        until(reached, deadline, lambda: f"{self.name}: {address} {wanted}; last seen {last}")
+        return dict(last)
+
+    def destroy(self):
+        """Ends its processes and removes everything of it. Repeatable."""
+        for record in sorted(self.directory.glob("*.pid")):
+            process = Process.load(record)
+            if process:
+                process.stop()
+        if self.namespace in netns.names():
+            netns.run("ip", "netns", "del", self.namespace)
+        shutil.rmtree(DPDK_RUNTIME / self.namespace, ignore_errors=True)
+        try:
+            os.rmdir(DPDK_RUNTIME)
+        except OSError:
+            pass  # others use it, or there is none
+        shutil.rmtree(self.directory, ignore_errors=True)
