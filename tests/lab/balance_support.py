@@ -17,7 +17,7 @@ def client(script, *arguments):
     """A client program of this folder, running in the gateway."""
     argv = ["env", f"PYTHONPATH={LIBRARY}", "python3", str(HERE / script), *map(str, arguments)]
     return subprocess.Popen(
-        netns.inside(topology.namespace("gw"), *argv), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+        netns.inside(topology.gateway(), *argv), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     )
 
 

@@ -104,7 +104,7 @@ def upstream(listen, zones):
         directory = Path(name)
         (directory / "conf").write_text(_updatable(directory, listen, zones))
         log = directory / "log"
-        process = spawn(netns.inside(topology.namespace("gw"), "/usr/sbin/knotd", "-c", str(directory / "conf")), log)
+        process = spawn(netns.inside(topology.gateway(), "/usr/sbin/knotd", "-c", str(directory / "conf")), log)
         try:
             until(lambda: _answers(listen), 20, lambda: f"an answer; its log:\n{log.read_text()}")
             yield process
@@ -136,7 +136,7 @@ def peers(zones):
             own.mkdir()
             (own / "conf").write_text(make(own, zones))
             log = own / "log"
-            process = spawn(netns.inside(topology.namespace("gw"), *argv, str(own / "conf")), log)
+            process = spawn(netns.inside(topology.gateway(), *argv, str(own / "conf")), log)
             stack.callback(process.stop, 5)
             until(lambda a=address: _answers(a), 20, lambda n=log: f"an answer; its log:\n{n.read_text()}")
         yield {"knot": KNOT, "nsd": NSD}
@@ -181,7 +181,7 @@ def primary(apex, zone, keys, address):
         (directory / "conf").write_text(_primary(directory, apex, keys, address))
         log = directory / "log"
         argv = ["/usr/sbin/knotd", "-c", str(directory / "conf")]
-        process = spawn(netns.inside(topology.namespace("gw"), *argv), log)
+        process = spawn(netns.inside(topology.gateway(), *argv), log)
         stack.callback(process.stop, 5)
         until(lambda: _answers((address, 53)), 20, lambda: f"an answer; its log:\n{log.read_text()}")
         yield

@@ -93,10 +93,10 @@ class Multicast(BalanceTest):
         group = self.neighbor(SERVICE_V4)
         rule = f"oifname {topology.switch_port(deaf)} ether daddr {group} drop"
         netns.nft(
-            topology.SWITCH,
+            topology.switch(),
             f"table bridge deaf {{\nchain forward {{\ntype filter hook forward priority 0;\n{rule}\n}}\n}}",
         )
-        self.addCleanup(netns.nft, topology.SWITCH, "delete table bridge deaf")
+        self.addCleanup(netns.nft, topology.switch(), "delete table bridge deaf")
         seen = self.connections("--count", 30)
         self.assertEqual((seen["failed"], set(seen["nodes"])), (0, set(self.names)), seen)
         self.assertGreater(self.count(self.master, "forward_unanswered"), 0)

@@ -23,7 +23,7 @@ SMALL_MTU = 1280
 
 def far_host():
     """A host behind the gateway. The gateway's link to it is small, and only the gateway knows."""
-    gateway, far = topology.namespace("gw"), topology.namespace(FAR)
+    gateway, far = topology.gateway(), topology.namespace(FAR)
     netns.add(far)
     netns.add_veth(gateway, "gw9", far, "far0")
     netns.sysctl(gateway, ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
@@ -69,7 +69,7 @@ class Fragments(BalanceTest):
         data = pattern(4000)
         for address, family in ((SERVICE_V4, socket.AF_INET), (SERVICE_V6, socket.AF_INET6)):
             for _ in range(6):
-                with netns.open_socket(topology.namespace("gw"), family, socket.SOCK_DGRAM) as sock:
+                with netns.open_socket(topology.gateway(), family, socket.SOCK_DGRAM) as sock:
                     sock.settimeout(5)
                     sock.sendto(data, (address, topology.ECHO_PORT))
                     self.assertEqual(sock.recv(65536), data)

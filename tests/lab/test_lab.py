@@ -4,11 +4,11 @@ import json
 import os
 import subprocess
 import unittest
+from pathlib import Path
 
-from qure_dev.lab import netns
-from qure_dev.lab.lab import STATE, held
+from qure_dev.lab import netns, topology
+from qure_dev.lab.lock import held
 from qure_dev.paths import ROOT
-from qure_dev.lab.node import DPDK_RUNTIME
 from qure_dev.process import Process
 from support import SERVICE_V4, SERVICE_V6, until
 
@@ -31,11 +31,11 @@ class CommandLine(unittest.TestCase):
     def test_up_shows_the_topology_and_the_state(self):
         output = self.lab("up", "--nodes", "1")
         for word in (
-            "qure-gw",
+            topology.gateway(),
             "198.51.100.1/24",
-            "qure-sw",
+            topology.switch(),
             "br0",
-            "qure-n1",
+            topology.namespace("n1"),
             "198.51.100.11/24",
             SERVICE_V4,
             SERVICE_V6,
@@ -54,12 +54,12 @@ class CommandLine(unittest.TestCase):
 
     def test_the_same_request_changes_nothing(self):
         self.lab("up", "--nodes", "2")
-        pids = [(STATE / name / "qured.pid").read_text() for name in ("n1", "n2")]
+        pids = [(topology.state() / name / "qured.pid").read_text() for name in ("n1", "n2")]
         self.assertIn("already", self.lab("up", "--nodes", "2"))
-        self.assertEqual(pids, [(STATE / name / "qured.pid").read_text() for name in ("n1", "n2")])
+        self.assertEqual(pids, [(topology.state() / name / "qured.pid").read_text() for name in ("n1", "n2")])
         self.lab("up", "--nodes", "1")
         self.assertEqual([row["name"] for row in self.status()], ["n1"])
-        self.assertNotIn("qure-n2", netns.names())
+        self.assertNotIn(topology.namespace("n2"), netns.names())
 
     def test_kill_and_start(self):
         self.lab("up", "--nodes", "1")
@@ -90,15 +90,31 @@ class CommandLine(unittest.TestCase):
             for command in ("up", "down"):
                 self.assertIn("another program is using the lab", self.lab(command, status=1, env=stranger))
 
+    def test_two_labs_stand_side_by_side(self):
+        other = ("--name", f"{topology.lab_name()}x")
+        self.addCleanup(self.lab, *other, "down")
+        self.lab("up", "--nodes", "1")
+        pid = (topology.state() / "n1/qured.pid").read_text()
+        self.lab(*other, "up", "--nodes", "1")
+        self.assertEqual({topology.lab_name(), other[1]} - set(self.lab("list").split()), set())
+        for name in ((), other):
+            self.assertIn(" 0% packet loss", self.lab(*name, "exec", "gw", "ping", "-c", "2", "-i", "0.1", SERVICE_V4))
+        self.lab(*other, "down")
+        self.assertEqual((topology.state() / "n1/qured.pid").read_text(), pid)
+        self.assertEqual([row["running"] for row in self.status()], [True])
+        self.assertIn("--name", self.lab("--name", "../x", "up", status=2))
+
     def test_down_leaves_nothing(self):
         self.lab("up", "--nodes", "2", "--port", "tap")
         self.lab("kill", "n2")
         self.lab("pause", "n1")
         processes = [
-            Process.load(STATE / name / record) for name in ("n1", "n2") for record in ("qured.pid", "web.pid")
+            Process.load(topology.state() / name / record)
+            for name in ("n1", "n2")
+            for record in ("qured.pid", "web.pid")
         ]
         self.lab("down")
-        self.assertFalse(STATE.exists())
-        self.assertEqual([name for name in netns.names() if name.startswith("qure-")], [])
-        self.assertEqual(list(DPDK_RUNTIME.glob("qure-n*")), [])
+        self.assertFalse(topology.state().exists())
+        self.assertEqual([name for name in netns.names() if topology.is_ours(name)], [])
+        self.assertFalse(Path("/var/run/dpdk", topology.namespace("n1")).exists())
         self.assertEqual([process for process in processes if process.alive()], [])

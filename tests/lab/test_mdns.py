@@ -41,7 +41,7 @@ class Mdns(ClusterTest):
         cls.bus = directory / "bus"
         (directory / "dbus.conf").write_text(DBUS.format(bus=cls.bus))
         (directory / "avahi.conf").write_text(AVAHI)
-        gateway = topology.namespace("gw")
+        gateway = topology.gateway()
         dbus = spawn(["dbus-daemon", f"--config-file={directory}/dbus.conf", "--nofork"], directory / "dbus.log")
         stack.callback(dbus.stop, 5)
         until(cls.bus.exists, 10, "a bus")

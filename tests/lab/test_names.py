@@ -136,7 +136,7 @@ class Names(ClusterTest):
 
     def test_many_queries_on_one_connection(self):
         names = ["live.test", "me.live.test", "nowhere.live.test"] * 30
-        with netns.open_socket(topology.namespace("gw"), socket.AF_INET, socket.SOCK_STREAM) as stream:
+        with netns.open_socket(topology.gateway(), socket.AF_INET, socket.SOCK_STREAM) as stream:
             stream.settimeout(10)
             stream.connect((SERVICE_V4, 53))
             queries = [dns_message.query(f"{name}.", "A", i + 1) for i, name in enumerate(names)]

@@ -89,7 +89,7 @@ class Reload(LabTest):
         """A constant-rate ping meanwhile; none may be lost."""
         reason = "echo6_reply" if "-6" in arguments else "echo_reply"
         before = self.counters()[reason]
-        argv = netns.inside(topology.GATEWAY, "ping", "-q", "-i", "0.003", "-W", "2", *arguments)
+        argv = netns.inside(topology.gateway(), "ping", "-q", "-i", "0.003", "-W", "2", *arguments)
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         try:
             self.wait_for_counter(reason, before)
@@ -163,7 +163,7 @@ class Reload(LabTest):
         self.check_refused('address = "198.51.100.50/24"', 'address = "198.51.100.500/24"', "cluster.address.address")
 
     def test_what_needs_a_restart(self):
-        self.edit_config('file_prefix = "qure-n1"', 'file_prefix = "other"')
+        self.edit_config(f'file_prefix = "{topology.namespace("n1")}"', 'file_prefix = "other"')
         done = self.node.control("reload")
         self.assertEqual(done.returncode, 1)
         self.assertIn("node.dpdk.file_prefix", done.stderr)

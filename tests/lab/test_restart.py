@@ -83,7 +83,7 @@ class RestartTests:
     def test_second_instance_is_refused(self):
         """A second qured on the same control socket and data must not disturb the first."""
         pid = self.node.process().pid
-        done = self.on_node(str(self.lab.build / "control/qured/qured"), "--config", str(self.node.config_path), timeout=20)
+        done = self.on_node(*self.node.program(), timeout=20)
         self.assertNotEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(self.node.process().pid, pid)
         self.assert_serving()

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 
 from qure_dev.failover.probe import Probe
 from qure_dev.lab import cluster, config, topology
-from qure_dev.lab.lab import Lab, Request, held
+from qure_dev.lab.lab import Lab, Request
+from qure_dev.lab.lock import own
 from qure_dev.lab.topology import SERVICE_V4, SERVICE_V6
 from qure_dev.waiting import until
 
@@ -75,7 +76,7 @@ class Demo:
         self._lab.down()
 
     def _gw(self, *argv):
-        self._say(f"  qure-gw$ {' '.join(argv)}")
+        self._say(f"  gw$ {' '.join(argv)}")
         done = self._lab.execute("gw", *argv, timeout=120)
         if done.returncode != 0:
             raise RuntimeError(
@@ -195,7 +196,7 @@ class Demo:
         """SIGKILL: the deputy acts on the silence of its heartbeats."""
         killed, era = self._node, self._views[self._node.name]["era"]
         with Probe(self._lab.build, SERVICE_V4, RATE) as probe:
-            self._say(f"  qure-gw: {RATE} pings a second to {SERVICE_V4}; then {killed.name}: kill -9")
+            self._say(f"  gw: {RATE} pings a second to {SERVICE_V4}; then {killed.name}: kill -9")
             killed.kill()
             rest = [node for node in self._lab.nodes() if node.name != killed.name]
             self._views = self._lab.wait_whole(rest)
@@ -284,9 +285,8 @@ def main():
     arguments = parser.parse_args()
     out = sys.stderr if arguments.json else sys.stdout
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab is taken down on the way out
-    demo = Demo(out)
     try:
-        with held(), contextlib.closing(demo):
+        with own(), contextlib.closing(Demo(out)) as demo:
             demo.up()
             proofs = run(demo, out)
     except (RuntimeError, TimeoutError) as error:

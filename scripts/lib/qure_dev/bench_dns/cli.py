@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from qure_dev.bench_dns import generator, servers, zone
-from qure_dev.lab.lab import LabError, held
+from qure_dev.lab.lock import LabError, own
 from qure_dev.paths import build_directory
 from qure_dev.waiting import until
 
@@ -116,7 +116,7 @@ def swap(server, node, zone_file, questions, rounds, seconds):
 def measure(build, quick):
     report = {"rows": in_memory(build, quick)}
     rounds, seconds = (1, 1) if quick else (5, 2)
-    with tempfile.TemporaryDirectory(prefix="qure-bench-") as name, held(wait=600):
+    with tempfile.TemporaryDirectory(prefix="qure-bench-") as name, own():
         directory = Path(name)
         zone_file, questions = directory / "bench.zone", directory / "questions"
         zone.write_zone(zone_file)

@@ -37,7 +37,7 @@ class Generator:
         argv = ["dnsperf", "-s", server.address, "-d", str(questions), *options, *(["-v"] if each else [])]
         self._seconds = seconds
         self._said = tempfile.TemporaryFile()  # a pipe that nobody reads yet would hold it up
-        inside = netns.inside(topology.GATEWAY, *argv)
+        inside = netns.inside(topology.gateway(), *argv)
         self._process = subprocess.Popen(inside, stdin=subprocess.DEVNULL, stdout=self._said, stderr=subprocess.STDOUT)
 
     def __enter__(self):

@@ -9,7 +9,7 @@ import sys
 from qure_dev.failover import figures, keepalived, qure
 from qure_dev.failover.faults import FAULTS
 from qure_dev.lab import topology
-from qure_dev.lab.lab import held
+from qure_dev.lab.lock import own
 
 EPILOG = """\
 faults, always of the present master:
@@ -44,6 +44,7 @@ def parse():
     parser.add_argument("--rate", type=int, default=1000, metavar="PPS", help="packets a second (default 1000)")
     parser.add_argument("--peer", choices=[keepalived.NAME], help="measure this too, and print the ratio")
     parser.add_argument("--nodes", type=int, default=topology.DEFAULT_NODES, metavar="N", help="at least 2 (default 3)")
+    parser.add_argument("--name", type=topology.valid_name, help="of the lab (default: one that nobody uses)")
     parser.add_argument("--json", action="store_true", help="JSON on standard output, all else on standard error")
     arguments = parser.parse_args()
     if arguments.runs < 1 or arguments.nodes < 2 or arguments.rate < 1:
@@ -90,7 +91,7 @@ def main():
     what = (arguments.fault, arguments.rate, arguments.nodes)
     peer_runs = None
     try:
-        with held():
+        with own(arguments.name or ""):
             runs = measure("qure", qure.Session(*what), arguments.runs, out)
             if arguments.peer:
                 peer_runs = measure(arguments.peer, keepalived.Session(*what), arguments.runs, out)

@@ -101,7 +101,7 @@ FAULTS = {"kill": Kill, "pause": Pause, "cut": Cut, "graceful": Leave, "control-
 
 def ask_for_service():
     """The gateway asks for the service address, by broadcast: the switch puts it into every node's ring."""
-    gateway = netns.open_socket(topology.GATEWAY, socket.AF_PACKET, socket.SOCK_RAW, 0)
+    gateway = netns.open_socket(topology.gateway(), socket.AF_PACKET, socket.SOCK_RAW, 0)
     with gateway:
         gateway.bind(("gw0", 0))
         mac = gateway.getsockname()[4]

@@ -11,7 +11,7 @@ from qure_dev.failover.faults import WATCHED
 from qure_dev.failover.figures import Run
 from qure_dev.failover.probe import Probe
 from qure_dev.lab import netns, topology
-from qure_dev.lab.lab import STATE, Lab, add_host
+from qure_dev.lab.lab import Lab, add_host, make_state
 from qure_dev.lab.topology import SERVICE_V4
 from qure_dev.process import Process, spawn
 from qure_dev.waiting import until, watch
@@ -49,7 +49,7 @@ class Router:
         self.name = topology.node_name(index)
         self._index = index
         self._namespace = topology.namespace(self.name)
-        self._directory = STATE / self.name
+        self._directory = topology.state() / self.name
 
     def create(self):
         self._directory.mkdir(parents=True)
@@ -82,10 +82,10 @@ class Router:
         return any(entry.get("local") == SERVICE_V4 for row in rows for entry in row.get("addr_info", []))
 
     def cut(self):
-        netns.set_port_state(topology.SWITCH, topology.switch_port(self.name), netns.PORT_DISABLED)
+        netns.set_port_state(topology.switch(), topology.switch_port(self.name), netns.PORT_DISABLED)
 
     def heal(self):
-        netns.set_port_state(topology.SWITCH, topology.switch_port(self.name), netns.PORT_FORWARDING)
+        netns.set_port_state(topology.switch(), topology.switch_port(self.name), netns.PORT_FORWARDING)
 
     def kill(self):
         for process in (self.process(), self._worker()):
@@ -118,7 +118,7 @@ class Session:
 
     def open(self, say):
         self._lab.down()
-        STATE.mkdir(parents=True)
+        make_state()
         self._lab.build_network()
         say(f"  the same switch and gateway; {NAME} on {', '.join(router.name for router in self._routers)}")
         for router in self._routers:

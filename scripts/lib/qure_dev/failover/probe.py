@@ -5,7 +5,7 @@ import select
 import signal
 import subprocess
 
-from qure_dev.lab import netns
+from qure_dev.lab import netns, topology
 
 SECONDS = 120  # it ends by itself after so long, whatever becomes of us
 PATIENCE = 10  # for the first answer
@@ -14,9 +14,11 @@ PATIENCE = 10  # for the first answer
 class Probe:
     """Asks `address` from `with` on until `report()`."""
 
-    def __init__(self, build, address, rate, namespace="qure-gw", extra=()):
+    def __init__(self, build, address, rate, extra=()):
         program = str(build / "tests/lab/qure-probe")
-        self._argv = netns.inside(namespace, program, "--rate", str(rate), "--seconds", str(SECONDS), *extra, address)
+        self._argv = netns.inside(
+            topology.gateway(), program, "--rate", str(rate), "--seconds", str(SECONDS), *extra, address
+        )
         self._process = None
 
     def __enter__(self):

@@ -8,7 +8,8 @@ from qure_dev.failover.figures import Run
 from qure_dev.failover.probe import Probe
 from qure_dev.lab import cluster
 from qure_dev.lab.capture import Sources
-from qure_dev.lab.lab import Lab, LabError, Request
+from qure_dev.lab.lab import Lab, Request
+from qure_dev.lab.lock import LabError
 from qure_dev.lab.topology import SERVICE_V4
 from qure_dev.waiting import until, watch
 

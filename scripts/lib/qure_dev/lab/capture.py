@@ -54,7 +54,7 @@ class Sources:
             raw.close()
 
     def _open(self, port):
-        raw = netns.open_socket(topology.SWITCH, socket.AF_PACKET, socket.SOCK_RAW, 0)
+        raw = netns.open_socket(topology.switch(), socket.AF_PACKET, socket.SOCK_RAW, 0)
         code = ctypes.create_string_buffer(self._filter)
         program = struct.pack("HL", len(self._filter) // 8, ctypes.addressof(code))
         raw.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)

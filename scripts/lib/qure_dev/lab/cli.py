@@ -7,14 +7,16 @@ import subprocess
 import sys
 
 from qure_dev.lab import cluster, netns, topology
-from qure_dev.lab.lab import Lab, LabError, Request, held
+from qure_dev.lab.lab import Lab, Request
+from qure_dev.lab.lock import LabError, held
 from qure_dev.paths import ROOT
 
 EPILOG = """\
-The gateway is 198.51.100.1 and 2001:db8:2::1 in qure-gw; node nK is 198.51.100.(10+K) and 2001:db8:2::(10+K) in
-qure-nK; the service addresses are those of the configuration (198.51.100.50 and 2001:db8:2::50). Several nodes are one
+The gateway is 198.51.100.1 and 2001:db8:2::1 in qure-NAME-gw; node nK is 198.51.100.(10+K) and 2001:db8:2::(10+K) in
+qure-NAME-nK; the service addresses are those of the configuration (198.51.100.50 and 2001:db8:2::50). Several nodes are one
 cluster, under a key drawn for this lab; a node alone has no key. Each node has a web server on port 80 that answers
-with its name. State, configuration and log of a node: /run/qure-lab/nK."""
+with its name. State, configuration and log of a node: /run/qure-lab/NAME/nK.
+Labs of different names stand side by side."""
 
 NODE_COMMANDS = (
     ("kill", "SIGKILL to qured"),
@@ -34,6 +36,9 @@ def build_parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--build", metavar="DIR", help="build directory with qured (default: $QURE_BUILD or build)")
+    parser.add_argument(
+        "--name", type=topology.valid_name, metavar="NAME", help="which lab (default: $QURE_LAB or main)"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     up = commands.add_parser("up", help="build and start; the same request again changes nothing, another one rebuilds")
     up.add_argument("--nodes", type=int, default=topology.DEFAULT_NODES, metavar="N")
@@ -49,6 +54,7 @@ def build_parser():
         "--staggered", action="store_true", help="start each node when the one before answers, not all at once"
     )
     commands.add_parser("down", help="stop and remove everything")
+    commands.add_parser("list", help="the names of all labs of this machine")
     run = commands.add_parser("exec", help="run a command in a namespace", prefix_chars="\0")
     run.add_argument("member", help="gw, sw or nK")
     run.add_argument("argv", nargs=argparse.REMAINDER, metavar="CMD…")
@@ -71,7 +77,7 @@ def build_parser():
 
 def print_status(status):
     if not status["nodes"]:
-        print("no lab is up")
+        print(f"no lab {topology.lab_name()} is up")
     for node in status["nodes"]:
         state = "running" if node["running"] else "not running"
         addresses = ", ".join(f"{entry['address']} {entry['state']}" for entry in node["addresses"]) or "-"
@@ -97,7 +103,8 @@ def bring_up(lab, arguments):
 def existing_namespace(member):
     namespace = topology.namespace(member)
     if namespace not in netns.names():
-        raise LabError(f"no {member} in the lab: {' '.join(netns.names()) or 'it is down'}")
+        there = [name for name in netns.names() if topology.is_ours(name)]
+        raise LabError(f"no {member} in the lab {topology.lab_name()}: {' '.join(there) or 'it is down'}")
     return namespace
 
 
@@ -123,6 +130,8 @@ def split(lab, texts):
 
 
 def run(arguments):
+    if arguments.name:
+        os.environ[topology.LAB_VARIABLE] = arguments.name
     lab = Lab(arguments.build)
     if os.geteuid() != 0:
         raise LabError("network namespaces need root: run it as root")
@@ -131,6 +140,8 @@ def run(arguments):
     elif arguments.command == "down":
         with held():
             lab.down()
+    elif arguments.command == "list":
+        print("\n".join(topology.all_labs()) or "no lab is up")
     elif arguments.command == "exec":
         execute(arguments.member, arguments.argv)
     elif arguments.command == "capture":

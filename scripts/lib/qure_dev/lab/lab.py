@@ -2,58 +2,33 @@
 
 import contextlib
 import dataclasses
-import errno
 import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from qure_dev.lab import cluster, config, netns, topology
+from qure_dev.lab.lock import LabError
 from qure_dev.lab.node import Node
 from qure_dev.paths import ROOT, build_directory
 from qure_dev.waiting import until
 
-STATE = Path("/run/qure-lab")
-_HELD = "QURE_LAB_HELD"
-OURS = re.compile(r"qure-(gw|sw|n\d+|h\d+)")
+
+def make_state():
+    """The lab's directory, anew. Another lab may take the folder above it away in between."""
+    until(_state_made, 5, f"{topology.state()} is made", every=0.01)
 
 
-class LabError(RuntimeError):
-    """Something the user can put right."""
-
-
-@contextlib.contextmanager
-def held(wait=0):
-    """Keeps the machine's one lab to this program and those it starts. Waits up to `wait` seconds for another."""
-    if os.environ.get(_HELD):
-        yield
-        return
-    lock = socket.socket(socket.AF_UNIX)  # an abstract name: it leaves no file, and goes with the program
+def _state_made():
     try:
-        until(lambda: _bound(lock), wait, "another program is done with the lab", every=1)
-    except TimeoutError:
-        raise LabError("another program is using the lab") from None
-    os.environ[_HELD] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[_HELD]
-        lock.close()
-
-
-def _bound(lock):
-    try:
-        lock.bind("\0qure-lab")
+        topology.state().mkdir(parents=True)
         return True
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
+    except FileNotFoundError:
         return False
 
 
@@ -106,13 +81,13 @@ class Lab:
             say("the lab is up already")
         else:
             self.down()
-            STATE.mkdir(parents=True)
+            make_state()
             text = self._cluster_text(request)
             say(topology.draw(request, config.service_addresses(text)))
             self.build_network()
             for index in range(1, request.nodes + 1):
                 self.add_node(index, request, text)
-            (STATE / "lab.json").write_text(json.dumps(fingerprint))
+            (topology.state() / "lab.json").write_text(json.dumps(fingerprint))
         self.start(staggered=staggered)
         self.settle()
         if request.with_key:
@@ -132,7 +107,7 @@ class Lab:
     @staticmethod
     def _cluster_text(request):
         """The cluster part that the nodes of this lab have in common."""
-        path = STATE / "key"
+        path = topology.state() / "key"
         if not path.exists():
             path.touch(0o600)
             path.write_text(secrets.token_hex(32))
@@ -151,15 +126,15 @@ class Lab:
     @staticmethod
     def _recorded():
         try:
-            return json.loads((STATE / "lab.json").read_text())
+            return json.loads((topology.state() / "lab.json").read_text())
         except (OSError, ValueError):
             return None
 
     @staticmethod
     def build_network():
         """The switch, and the gateway on it."""
-        netns.add(topology.SWITCH)
-        netns.add_bridge(topology.SWITCH, topology.BRIDGE)
+        netns.add(topology.switch())
+        netns.add_bridge(topology.switch(), topology.BRIDGE)
         add_host("gw", "gw0", f"{topology.GATEWAY_V4}/24", f"{topology.GATEWAY_V6}/64")
 
     def add_node(self, index, request=Request(), text=None):
@@ -200,11 +175,11 @@ class Lab:
             others = [name for other in parts if other is not part for name in other]
             if others:
                 rules.append(f"iifname {_ports(part)} oifname {_ports(others)} drop;")
-        netns.nft(topology.SWITCH, "\n".join([*rules, "}", "}"]))
+        netns.nft(topology.switch(), "\n".join([*rules, "}", "}"]))
 
     def heal(self):
         """Every node reaches every other again."""
-        netns.nft(topology.SWITCH, "table bridge qure\ndelete table bridge qure")
+        netns.nft(topology.switch(), "table bridge qure\ndelete table bridge qure")
         for node in self.nodes():
             node.plug()
             node.heal()
@@ -214,18 +189,20 @@ class Lab:
         for node in self.nodes():
             node.destroy()
         for name in netns.names():
-            if OURS.fullmatch(name):
+            if topology.is_ours(name):
                 netns.run("ip", "netns", "del", name)
-        shutil.rmtree(STATE, ignore_errors=True)
+        shutil.rmtree(topology.state(), ignore_errors=True)
+        with contextlib.suppress(OSError):  # other labs are there, or nothing is
+            topology.RUN.rmdir()
 
     # Using
 
     def nodes(self):
-        found = [entry.name for entry in STATE.glob("n*") if re.fullmatch(r"n\d+", entry.name)]
+        found = [entry.name for entry in topology.state().glob("n*") if re.fullmatch(r"n\d+", entry.name)]
         return [self.node(name) for name in sorted(found, key=lambda name: int(name[1:]))]
 
     def node(self, name):
-        return Node(name, STATE / name, self.build)
+        return Node(name, topology.state() / name, self.build)
 
     def existing_node(self, name):
         if name not in [node.name for node in self.nodes()]:
@@ -258,9 +235,9 @@ def add_host(member, interface, *addresses):
     """A plain host on the switch: namespace qure-MEMBER with `addresses` (with prefix lengths) on `interface`."""
     namespace = topology.namespace(member)
     netns.add(namespace)
-    netns.add_veth(topology.SWITCH, topology.switch_port(member), namespace, interface)
-    netns.no_ip(topology.SWITCH, topology.switch_port(member))
-    netns.ip(topology.SWITCH, "link", "set", topology.switch_port(member), "master", topology.BRIDGE, "up")
+    netns.add_veth(topology.switch(), topology.switch_port(member), namespace, interface)
+    netns.no_ip(topology.switch(), topology.switch_port(member))
+    netns.ip(topology.switch(), "link", "set", topology.switch_port(member), "master", topology.BRIDGE, "up")
     netns.ip(namespace, "link", "set", interface, "up")
     for address in addresses:
         netns.ip(namespace, "addr", "add", address, "dev", interface, *(["nodad"] if ":" in address else []))
@@ -269,4 +246,4 @@ def add_host(member, interface, *addresses):
 def remove_host(member):
     netns.run("ip", "netns", "del", topology.namespace(member))
     # The kernel takes a namespace apart in its own time; the wire's other end goes with it.
-    until(lambda: not netns.exists(topology.SWITCH, topology.switch_port(member)), 10, f"{member}'s wire goes")
+    until(lambda: not netns.exists(topology.switch(), topology.switch_port(member)), 10, f"{member}'s wire goes")

@@ -1,11 +1,9 @@
 """One node of the lab: its namespace, its wire, qured and the servers behind it."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 from qure_dev.lab import config, netns, topology
 from qure_dev.paths import LIBRARY
@@ -13,7 +11,6 @@ from qure_dev.process import Process, spawn
 from qure_dev.waiting import until
 
 WEB = ("env", f"PYTHONPATH={LIBRARY}", "/usr/bin/python3", "-m", "qure_dev.lab.web")
-DPDK_RUNTIME = Path("/var/run/dpdk")
 
 
 class Node:
@@ -35,8 +32,8 @@ class Node:
         self.config_path.touch(0o600)  # it has the cluster's key
         self.config_path.write_text(config.node_text(self.name, self.index, self.directory, request, cluster))
         netns.add(self.namespace)
-        netns.add_veth(topology.SWITCH, topology.switch_port(self.name), self.namespace, "lan0")
-        netns.no_ip(topology.SWITCH, topology.switch_port(self.name))
+        netns.add_veth(topology.switch(), topology.switch_port(self.name), self.namespace, "lan0")
+        netns.no_ip(topology.switch(), topology.switch_port(self.name))
         if request.mode == "shared":
             self._address_lan()
         else:
@@ -46,7 +43,7 @@ class Node:
             netns.sysctl(self.namespace, ipv4__conf__default__arp_ignore=8, ipv4__conf__lan0__arp_ignore=8)
             netns.add_bridge(self.namespace, "lanbr")
             netns.ip(self.namespace, "link", "set", "lan0", "master", "lanbr")
-        netns.ip(topology.SWITCH, "link", "set", topology.switch_port(self.name), "master", topology.BRIDGE, "up")
+        netns.ip(topology.switch(), "link", "set", topology.switch_port(self.name), "master", topology.BRIDGE, "up")
         netns.ip(self.namespace, "link", "set", "lan0", "up")
         spawn(netns.inside(self.namespace, *WEB, self.name), self.directory / "web.log").save(
             self.directory / "web.pid"
@@ -79,20 +76,16 @@ class Node:
             self.launch(deadline)
             self.answers(deadline)
 
+    def program(self):
+        """How qured is started: DPDK's files of this node are in its directory."""
+        qured = str(self.build / "control/qured")
+        return ["env", f"RUNTIME_DIRECTORY={self.directory}", qured, "--config", str(self.config_path)]
+
     def launch(self, deadline=20):
         """Starts qured and does not wait for it, beyond what its wire needs."""
         # ip remounts /sys, so the BPF file system that AF_XDP's loader wants is mounted anew.
-        launch = 'mount -t bpf bpf /sys/fs/bpf 2>/dev/null; exec "$@"'
-        argv = netns.inside(
-            self.namespace,
-            "sh",
-            "-c",
-            launch,
-            "sh",
-            str(self.build / "control/qured/qured"),
-            "--config",
-            str(self.config_path),
-        )
+        mounted = 'mount -t bpf bpf /sys/fs/bpf 2>/dev/null; exec "$@"'
+        argv = netns.inside(self.namespace, "sh", "-c", mounted, "sh", *self.program())
         process = spawn(argv, self.log)
         process.save(self.directory / "qured.pid")
         if netns.exists(self.namespace, "lanbr"):
@@ -151,17 +144,17 @@ class Node:
 
     def cut(self):
         """The switch forwards nothing from or to it any more. The node keeps its carrier."""
-        netns.set_port_state(topology.SWITCH, topology.switch_port(self.name), netns.PORT_DISABLED)
+        netns.set_port_state(topology.switch(), topology.switch_port(self.name), netns.PORT_DISABLED)
 
     def heal(self):
-        netns.set_port_state(topology.SWITCH, topology.switch_port(self.name), netns.PORT_FORWARDING)
+        netns.set_port_state(topology.switch(), topology.switch_port(self.name), netns.PORT_FORWARDING)
 
     def unplug(self):
         """The cable is pulled: the node loses its carrier."""
-        netns.ip(topology.SWITCH, "link", "set", topology.switch_port(self.name), "down")
+        netns.ip(topology.switch(), "link", "set", topology.switch_port(self.name), "down")
 
     def plug(self):
-        netns.ip(topology.SWITCH, "link", "set", topology.switch_port(self.name), "up")
+        netns.ip(topology.switch(), "link", "set", topology.switch_port(self.name), "up")
 
     def control(self, *arguments, timeout=5):
         """Runs qurectl for this node; returns the finished process with its output as text."""
@@ -204,9 +197,4 @@ class Node:
                 process.stop()
         if self.namespace in netns.names():
             netns.run("ip", "netns", "del", self.namespace)
-        shutil.rmtree(DPDK_RUNTIME / self.namespace, ignore_errors=True)
-        try:
-            os.rmdir(DPDK_RUNTIME)
-        except OSError:
-            pass  # others use it, or there is none
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,7 +1,17 @@
-"""What is where in the lab: names, addresses, and the drawing."""
+"""What is where in the lab: names, addresses, and the drawing.
 
-GATEWAY = "qure-gw"
-SWITCH = "qure-sw"
+A program works on one lab at a time: the one that the environment variable QURE_LAB names. All that a lab has outside
+its namespaces carries its name, so that labs stand side by side."""
+
+import argparse
+import os
+import re
+from pathlib import Path
+
+DEFAULT_LAB = "main"
+LAB_VARIABLE = "QURE_LAB"
+LAB_NAME = re.compile(r"[a-z][a-z0-9]{0,11}")
+RUN = Path("/run/qure-lab")
 BRIDGE = "br0"
 GATEWAY_V4 = "198.51.100.1"
 GATEWAY_V6 = "2001:db8:2::1"
@@ -17,9 +27,43 @@ ECHO_PORT = 7
 METRICS = "127.0.0.1:9464"
 
 
+def lab_name():
+    return os.environ.get(LAB_VARIABLE) or DEFAULT_LAB
+
+
+def valid_name(text):
+    """A lab's name from a command line."""
+    if not LAB_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"'{text}': a letter and up to 11 letters and digits, in lower case")
+    return text
+
+
+def all_labs():
+    """The names of all labs of this machine, whoever made them."""
+    return sorted(entry.name for entry in RUN.glob("*") if entry.is_dir())
+
+
+def state():
+    """The directory of this lab: its nodes' files, its key, what it was asked for."""
+    return RUN / lab_name()
+
+
 def namespace(member):
     """The namespace of "gw", "sw", "n1", …"""
-    return f"qure-{member}"
+    return f"qure-{lab_name()}-{member}"
+
+
+def gateway():
+    return namespace("gw")
+
+
+def switch():
+    return namespace("sw")
+
+
+def is_ours(name):
+    """Whether a namespace belongs to this lab."""
+    return re.fullmatch(rf"qure-{lab_name()}-(gw|sw|n\d+|h\d+)", name) is not None
 
 
 def switch_port(member):
@@ -44,7 +88,7 @@ def draw(request, services):
     """The topology as text. `services`: the service addresses of the configuration."""
     link = {"af_packet": "lan0 = qured", "af_xdp": "lan0 = qured", "tap": "lan0 - lanbr - qlan0 = qured"}[request.port]
     lines = [
-        f"  {GATEWAY}                        {SWITCH}             the nodes: {request.port}, {request.mode}",
+        f"  {gateway():<29} {switch():<20} the nodes: {request.port}, {request.mode}",
         f"  gw0 {GATEWAY_V4}/24  ------ sw-gw -+",
         f"      {GATEWAY_V6}/64            |",
         f"                               {BRIDGE} -+",

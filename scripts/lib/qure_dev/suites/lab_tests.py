@@ -7,13 +7,11 @@ import time
 import unittest
 
 from qure_dev.lab import netns
-from qure_dev.lab.lab import Lab, LabError, held
+from qure_dev.lab.lab import Lab
+from qure_dev.lab.lock import LabError, own
 from qure_dev.paths import ROOT
 from qure_dev.suites import native
 from qure_dev.suites.outcome import FAILED, PASSED, SKIPPED, Outcome
-
-
-WAIT = 1800  # seconds for another program's lab
 
 
 def _flatten(suite):
@@ -86,7 +84,7 @@ def lab(options):
     loader = unittest.TestLoader()
     chosen = unittest.TestSuite(test for test in _flatten(loader.discover(str(directory))) if options.wants(test.id()))
     try:
-        with held(wait=WAIT):
+        with own():
             yield from _stream(chosen)
     except LabError as error:
         yield Outcome("lab", FAILED, detail=str(error))
