@@ -3,48 +3,70 @@
 import argparse
 import json
 import math
+import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
-from qure_dev.checks import compiler, lengths, rules
+from qure_dev.checks import commits, compiler, docs, lengths, python, rules, words
 from qure_dev.paths import ROOT
 
-# Name -> (what it demands, function, whether it needs a configured build directory)
-CHECKS = {
-    "format": ("clang-format changes nothing", compiler.formatted, False),
-    "walls": ("each room includes only what it may", rules.walls, False),
-    "words": ("nothing left for later, no test that naps", rules.words, False),
+# Name -> (what it demands, function); those below need a configured build directory.
+CHECKS: dict[str, tuple[str, Callable[[], list[str]]]] = {
+    "format": ("clang-format changes nothing", compiler.formatted),
+    "black": ("black changes nothing", python.black),
+    "mypy": ("mypy finds nothing", python.mypy),
+    "walls": ("each folder includes only what it may", rules.walls),
+    "words": ("nothing left for later, no test that naps", words.words),
+    "dead-words": ("none of the words in checks/words.py", words.dead_words),
+    "docs": ("docs and code have the same commands and configuration keys", docs.docs),
+    "doc-width": (f"prose in *.md to {docs.MAX_PROSE} columns", docs.widths),
     "length": (
         f"functions to {lengths.MAX_FUNCTION} lines, files to {lengths.MAX_FILE}, lines to {lengths.MAX_LINE} columns",
         lengths.check,
-        False,
     ),
-    "scripts": ("every script parses and has --help", rules.programs, False),
-    "commits": ("subjects are 'area: imperative summary'", rules.commits, False),
-    "headers": ("each header compiles alone", compiler.headers, True),
-    "tidy": ("clang-tidy finds nothing", compiler.tidy, True),
+    "scripts": ("every script parses and has --help", rules.programs),
+    "commits": ("subjects are 'area: imperative summary', areas are folders", commits.commits),
 }
+BUILD_CHECKS: dict[str, tuple[str, Callable[[compiler.Look], list[str]]]] = {
+    "headers": ("each header compiles alone", compiler.headers),
+    "tidy": ("clang-tidy finds nothing", compiler.tidy),
+}
+NAMES = (*CHECKS, *BUILD_CHECKS)
+Row = dict[str, Any]
 
 
-def run(names, build, patience=math.inf):
+def run(names: Iterable[str], build: Path, patience: float = math.inf) -> Iterator[Row]:
     """Yields one row per check: {"name", "ok", "seconds", "problems", "note"}."""
     for name in names:
-        _, function, needs_build = CHECKS[name]
         start = time.monotonic()
         look = compiler.Look(build, patience)
-        if needs_build and not (build / "compile_commands.json").exists():
-            problems = [f"{build} is not configured: run scripts/build first"]
+        if name in CHECKS:
+            problems = CHECKS[name][1]()
+        elif (build / "compile_commands.json").exists():
+            problems = BUILD_CHECKS[name][1](look)
         else:
-            problems = function(look) if needs_build else function()
+            problems = [f"{build} is not configured: run scripts/build first"]
         seconds = round(time.monotonic() - start, 1)
         yield {"name": name, "ok": not problems, "seconds": seconds, "problems": problems, "note": look.note}
 
 
-def main():
-    width = max(map(len, CHECKS))
+def check_message(path: Path) -> int:
+    """The commit-msg hook."""
+    problems = commits.message_problems(path.read_text())
+    for problem in problems:
+        print(f"commit message: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def parse() -> argparse.Namespace:
+    width = max(map(len, NAMES))
+    listed = [f"  {name:<{width}}  {what}" for name, (what, _) in (CHECKS | BUILD_CHECKS).items()]
     parser = argparse.ArgumentParser(
         prog="check",
         description="Checks the form of the tree. Exit status 0: nothing found.",
-        epilog="\n".join(f"  {name:<{width}}  {what}" for name, (what, _, _) in CHECKS.items()),
+        epilog="\n".join(listed),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -60,14 +82,23 @@ def main():
         default=math.inf,
         help="how long tidy may take; the sources that changed last come first (default: until all are looked at)",
     )
+    parser.add_argument("--message", type=Path, metavar="FILE", help="check this commit message, and nothing else")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("names", nargs="*", metavar="CHECK", help="only these (default: all)")
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(CHECKS)
+    unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"no check {', '.join(sorted(unknown))}")
+    return arguments
+
+
+def main() -> int:
+    arguments = parse()
+    if arguments.message:
+        return check_message(arguments.message)
+    width = max(map(len, NAMES))
     rows = []
-    for row in run(arguments.names or CHECKS, arguments.build, 60 * arguments.minutes):
+    for row in run(arguments.names or NAMES, arguments.build, 60 * arguments.minutes):
         rows.append(row)
         if not arguments.json:
             print(f"{row['name']:<{width}}  {'ok' if row['ok'] else 'FAILED'}  {row['seconds']:.1f} s", flush=True)

@@ -1,9 +1,11 @@
-"""Checks by reading alone: include walls, words, naps, scripts, commit form."""
+"""Checks by reading alone: include walls, scripts."""
 
 import re
 import subprocess
+from pathlib import Path
 
 from qure_dev.checks.tree import cxx_files, files, scripts
+from qure_dev.checks.words import matches
 from qure_dev.paths import ROOT
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
@@ -38,31 +40,13 @@ WALLS = (
     ("control/qured/", r"control/qurectl/", "the appliance does not know the command line"),
 )
 _CLOCKS = re.compile(r"absl::Now\(|steady_clock|system_clock|clock_gettime|std::this_thread|random_device")
-_WORDS = re.compile(
-    r"\b("
-    + "|".join(("TO" "DO", "FIX" "ME", "XX" "X", "for " "now", "place" "holder", "not " "implemented yet"))
-    + r")\b"
-)
-_NAPS = re.compile(r"sleep_for\(|\busleep\(|time\.sleep\(|^\s*sleep [0-9]", re.MULTILINE)
-_SUBJECT = re.compile(r"[a-z0-9][a-z0-9_./, -]*: [a-z]\S.*[^.\s]")
-_PAST = re.compile(
-    r"(added|adds|adding|fixed|fixes|fixing|changed|changes|updated|updates|removed|removes|implemented|implements)\b"
-)
-MAX_SUBJECT = 72
-COMMITS = 50
 
 
-def _matches(path, pattern):
-    """(line number, matching text) of each match in a file."""
-    text = (ROOT / path).read_text(errors="replace")
-    for match in pattern.finditer(text):
-        yield text.count("\n", 0, match.start()) + 1, match.group().strip()
-
-
-def walls():
+def walls(root: Path = ROOT) -> list[str]:
+    """Each folder includes only what it may, in the tree at `root`."""
     problems = []
-    for path in cxx_files():
-        text = (ROOT / path).read_text()
+    for path in cxx_files(root):
+        text = (root / path).read_text()
         for room, forbidden, why in WALLS:
             if path.startswith(room):
                 problems += [
@@ -71,26 +55,12 @@ def walls():
         if path.startswith(("proto/", "control/core/")):
             problems += [
                 f"{path}:{line}: {found}: time and randomness are arguments here"
-                for line, found in _matches(path, _CLOCKS)
+                for line, found in matches(root / path, _CLOCKS)
             ]
     return problems
 
 
-def words():
-    """Nothing is left for later, and no test waits for a fixed time."""
-    problems = []
-    for path in files(".cc", ".h", ".py", ".md", ".toml", "meson.build") + sorted(scripts()):
-        problems += [f"{path}:{line}: '{found}'" for line, found in _matches(path, _WORDS)]
-    for path in files(".cc", ".py"):
-        if path.startswith("tests/"):
-            problems += [
-                f"{path}:{line}: '{found}': wait for a condition with a deadline"
-                for line, found in _matches(path, _NAPS)
-            ]
-    return problems
-
-
-def programs():
+def programs() -> list[str]:
     """Every script parses and explains itself."""
     problems = []
     for path, first in scripts().items():
@@ -106,19 +76,4 @@ def programs():
             compile((ROOT / path).read_text(), path, "exec")
         except SyntaxError as error:
             problems.append(f"{path}:{error.lineno}: {error.msg}")
-    return problems
-
-
-def commits():
-    """The form `area: imperative summary` of the last commits."""
-    listed = subprocess.run(
-        ["git", "-C", str(ROOT), "log", f"-{COMMITS}", "--no-merges", "--format=%h %s"], capture_output=True, text=True
-    )
-    problems = []
-    for line in listed.stdout.splitlines():
-        commit, _, subject = line.partition(" ")
-        if len(subject) > MAX_SUBJECT:
-            problems.append(f"{commit}: the subject has {len(subject)} characters; at most {MAX_SUBJECT}")
-        if not _SUBJECT.fullmatch(subject) or _PAST.match(subject.partition(": ")[2]):
-            problems.append(f"{commit}: '{subject}' is not 'area: imperative summary'")
     return problems
