@@ -24,9 +24,11 @@ __all__ = [
 
 
 class LabTest(unittest.TestCase):
-    """One lab for all tests of a class: `request` says which."""
+    """One lab for all tests of a class: `request` says which. `alone`: it measures, or needs the whole machine, so that
+    no other class runs at the same time."""
 
     request = Request()
+    alone = False
 
     @classmethod
     def setUpClass(cls):

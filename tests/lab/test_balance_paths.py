@@ -113,6 +113,8 @@ class Iperf(BalanceTest):
 class Flood(BalanceTest):
     """SYNs from a million sources."""
 
+    alone = True
+
     def resident(self, name):
         """Memory of a node's qured, in KiB."""
         status = Path(f"/proc/{self.lab.node(name).process().pid}/status").read_text()

@@ -17,6 +17,8 @@ def run(bench, *arguments):
 
 
 class DnsBench(unittest.TestCase):
+    alone = True
+
     def test_servers_are_measured_and_a_zone_is_swapped(self):
         done = run("bench_dns", "--quick")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -35,6 +37,8 @@ class DnsBench(unittest.TestCase):
 
 
 class PortBench(unittest.TestCase):
+    alone = True
+
     def test_every_kind_of_port_is_measured(self):
         done = run("bench_port", "--rounds", "1", "--seconds", "0.3")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -13,6 +13,8 @@ OUTAGE_MS = 1500  # a busy machine; without the deputy an election alone takes a
 
 
 class Failover(ClusterTest):
+    alone = True
+
     def check(self, fault, outage_ms=OUTAGE_MS):
         old = cluster.master(self.before)
         run = qure.Session(fault, RATE, 3).run()

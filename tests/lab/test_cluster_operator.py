@@ -12,6 +12,8 @@ from support import SERVICE_V4, until
 
 
 class Operator(ClusterTest):
+    alone = True
+
     def setUp(self):
         super().setUp()
         self.old = cluster.master(self.before)

@@ -153,10 +153,12 @@ class GarbageTests:
 
 
 class AfPacket(GarbageTests, LabTest):
+    alone = True
     request = Request(port="af_packet")
     seed = 1
 
 
 class AfXdp(GarbageTests, LabTest):
+    alone = True
     request = Request(port="af_xdp")
     seed = 2

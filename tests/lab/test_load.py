@@ -51,12 +51,15 @@ class LoadTests:
 
 
 class AfPacket(LoadTests, LabTest):
+    alone = True
     request = Request(port="af_packet")
 
 
 class AfXdp(LoadTests, LabTest):
+    alone = True
     request = Request(port="af_xdp")
 
 
 class Tap(LoadTests, LabTest):
+    alone = True
     request = Request(port="tap")

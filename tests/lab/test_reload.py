@@ -69,6 +69,8 @@ class Stream:
 
 
 class Reload(LabTest):
+    alone = True
+
     def setUp(self):
         self.good = self.node.config_path.read_text()
         self.addCleanup(self._restore)

@@ -6,34 +6,44 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from typing import TextIO
 
-from qure_dev.suites import form, lab_tests, native, sim
-from qure_dev.suites.outcome import FAILED, PASSED, SKIPPED, Options
+from qure_dev.suites import clean, form, lab_tests, native, progress, python, sim
+from qure_dev.suites.outcome import FAILED, PASSED, SKIPPED, Options, Outcome
 
-SUITES = {
+SUITES: dict[str, tuple[str, Callable[[Options], Iterator[Outcome]]]] = {
+    "scripts": ("the scripts' own tests: every check refuses what it must", python.scripts),
     "unit": ("unit and packet tests, as released", native.unit),
-    "sim": ("the cluster under the simulator: 2000 seeds over all scenarios (200 with --quick), broken rules", sim.sim),
+    "check": ("scripts/check: form, layers, words, docs, commits", form.check),
+    "sim": ("the cluster under the simulator, over 200 seeds (2000 with --full); broken rules are noticed", sim.sim),
     "lab": ("real nodes in network namespaces, real clients", lab_tests.lab),
-    "check": ("scripts/check: format, walls, headers, tidy, lengths, commits", form.check),
-    "asan": ("those under AddressSanitizer and UBSan, but for broken rules (with --quick, the simulator)", native.asan),
-    "tsan": ("those with threads under ThreadSanitizer (those of the dataplane with --quick)", native.tsan),
-    "fuzz": ("each fuzz target: its corpus, then a minute of search (not with --quick)", native.fuzz),
+    "asan": ("unit and packet tests under AddressSanitizer and UBSan; the simulator too with --full", native.asan),
+    "tsan": ("the dataplane's tests under ThreadSanitizer; all that has threads with --full", native.tsan),
+    "fuzz": ("each fuzz target searches for a minute, with --full only; asan replays the corpora", native.fuzz),
 }
 
 
-def parse():
+def parse() -> argparse.Namespace:
     width = max(map(len, SUITES))
     listed = "\n".join(f"  {name:<{width}}  {what}" for name, (what, _) in SUITES.items())
     parser = argparse.ArgumentParser(
         prog="test",
-        description="Installs what is missing, builds, and runs all tests. The last line: N passed, N failed.",
+        description="Installs what is missing, builds, and runs the tests that must pass before a change lands. The "
+        "last line: N passed, N failed.",
         epilog=f"suites:\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--quick",
+        "--full",
         action="store_true",
-        help="flood for seconds instead of a minute, 2 minutes for tidy instead of 15, fewer seeds, no fuzz search",
+        help="the long run: floods of a minute, 15 minutes for tidy instead of 2, ten times the seeds, fuzz search, "
+        "everything under the sanitizers",
+    )
+    parser.add_argument(
+        "--clean",
+        action="store_true",
+        help="run .ci/run in a clean clone of HEAD; if it is green, write HEAD's hash to .git/tested",
     )
     parser.add_argument(
         "--only",
@@ -49,38 +59,37 @@ def parse():
     for only in arguments.only:
         if only.partition(":")[0] not in SUITES:
             parser.error(f"no suite '{only}'")
+    if arguments.clean and (arguments.full or arguments.only or arguments.json):
+        parser.error("--clean is what .ci/run does: no other option goes with it")
     return arguments
 
 
-def report(outcome, out):
+def report(outcome: Outcome, out: TextIO) -> None:
     mark = {PASSED: "ok", FAILED: "FAILED", SKIPPED: "skipped"}[outcome.result]
     cases = f", {outcome.count} cases" if outcome.count > 1 else ""
-    print(f"  {mark:<7} {outcome.name} ({outcome.seconds:.1f} s{cases})", file=out)
-    if outcome.detail:
-        print("\n".join(f"          {line}" for line in outcome.detail.splitlines()), file=out)
-    out.flush()
+    lines = [f"  {mark:<7} {outcome.name} ({outcome.seconds:.1f} s{cases})"]
+    lines += [f"          {line}" for line in outcome.detail.splitlines()]
+    progress.say("\n".join(lines), out)
 
 
-def run(arguments, out):
+def run(arguments: argparse.Namespace, out: TextIO) -> dict[str, list[Outcome]]:
     """Runs the chosen suites; returns suite -> outcomes."""
     chosen = [only.partition(":")[::2] for only in arguments.only] or [(name, "") for name in SUITES]
-    results = {}
+    results: dict[str, list[Outcome]] = {}
     for name, pattern in chosen:
         what, suite = SUITES[name]
-        print(f"{name}: {what}", file=out, flush=True)
+        progress.say(f"{name}: {what}", out)
+        progress.doing(name)
         start = time.monotonic()
-        for outcome in suite(Options(arguments.quick, pattern)):
+        for outcome in suite(Options(arguments.full, pattern)):
             results.setdefault(name, []).append(outcome)
             report(outcome, out)
-        print(f"{name}: {time.monotonic() - start:.0f} s", file=out, flush=True)
+        progress.say(f"{name}: {time.monotonic() - start:.0f} s", out)
     return results
 
 
-def main():
-    arguments = parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab is taken down on the way out
-    out = sys.stderr if arguments.json else sys.stdout
-    results = run(arguments, out)
+def summary(results: dict[str, list[Outcome]], seconds: float, as_json: bool, out: TextIO) -> int:
+    """Prints what failed, the time and the totals; returns the exit status."""
     outcomes = [outcome for suite in results.values() for outcome in suite]
     totals = {
         result: sum(outcome.count for outcome in outcomes if outcome.result == result)
@@ -90,9 +99,22 @@ def main():
         for outcome in suite:
             if outcome.result == FAILED:
                 print(f"FAILED: {name}: {outcome.name}", file=out)
-    if arguments.json:
+    if as_json:
         suites = {name: [dataclasses.asdict(outcome) for outcome in suite] for name, suite in results.items()}
-        print(json.dumps({"suites": suites, **totals}))
+        print(json.dumps({"suites": suites, "seconds": round(seconds), **totals}))
     skipped = f", {totals[SKIPPED]} skipped" if totals[SKIPPED] else ""
+    print(f"total time: {seconds // 60:.0f} min {seconds % 60:.0f} s", file=out)
     print(f"{totals[PASSED]} passed, {totals[FAILED]} failed{skipped}", file=out)
     return 1 if totals[FAILED] or not totals[PASSED] else 0
+
+
+def main() -> int:
+    arguments = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the labs are taken down on the way out
+    if arguments.clean:
+        return clean.run()
+    out = sys.stderr if arguments.json else sys.stdout
+    start = time.monotonic()
+    with progress.shown(out):
+        results = run(arguments, out)
+    return summary(results, time.monotonic() - start, arguments.json, out)

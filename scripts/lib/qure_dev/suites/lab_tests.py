@@ -1,64 +1,121 @@
-"""The tests in tests/lab: real nodes in namespaces, real clients."""
+"""The tests in tests/lab: real nodes in namespaces, real clients. They wait more than they compute, so that two labs
+stand side by side; what measures or needs the whole machine (`alone = True` in its class) runs by itself afterwards."""
 
+import json
 import os
+import queue
+import subprocess
 import sys
 import threading
-import time
 import unittest
+from collections.abc import Iterable, Iterator
 
 from qure_dev.lab import netns
-from qure_dev.lab.lab import Lab
-from qure_dev.lab.lock import LabError, own
-from qure_dev.paths import ROOT
-from qure_dev.suites import native
-from qure_dev.suites.outcome import FAILED, PASSED, SKIPPED, Outcome
+from qure_dev.paths import LAB_TESTS, LIBRARY
+from qure_dev.suites import native, progress
+from qure_dev.suites.collector import cases
+from qure_dev.suites.outcome import FAILED, SKIPPED, Options, Outcome
+
+LABS = 2
+END = 90  # seconds that a worker has to take its lab down
 
 
-def _flatten(suite):
-    for entry in suite:
-        if isinstance(entry, unittest.TestSuite):
-            yield from _flatten(entry)
-        else:
-            yield entry
+class Worker:
+    """A process with a lab of its own; see lab_worker."""
+
+    def __init__(self, options: Options) -> None:
+        environment = {key: value for key, value in os.environ.items() if key not in ("QURE_LAB", "QURE_LAB_HELD")}
+        environment |= {"PYTHONPATH": str(LIBRARY), "QURE_QUICK": "" if options.full else "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "qure_dev.suites.lab_worker"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is ours; it ends by `close`
+        )
+
+    def run(self, tests: list[str]) -> Iterator[Outcome]:
+        """The outcomes of these tests, which are of one class."""
+        assert self._process.stdin and self._process.stdout
+        try:
+            print(json.dumps(tests), file=self._process.stdin, flush=True)
+        except BrokenPipeError:
+            pass
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            if answer is None:
+                return
+            yield Outcome(**answer)
+        yield Outcome(tests[0].rpartition(".")[0], FAILED, detail="the process that ran the tests ended")
+
+    def close(self) -> None:
+        assert self._process.stdin and self._process.stdout
+        self._process.terminate()
+        self._process.stdin.close()
+        try:
+            self._process.wait(END)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
 
 
-class _Collector(unittest.TestResult):
-    """Turns what unittest reports into Outcomes as it happens."""
+class Labs:
+    """Hands the classes to the workers and collects what becomes of them."""
 
-    def __init__(self):
-        super().__init__()
-        self.outcomes = []
-        self._started = time.monotonic()
-        self._failed = False
+    def __init__(self, options: Options, count: int) -> None:
+        self._workers = [Worker(options) for _ in range(count)]
+        self._ended = False
 
-    def startTest(self, test):
-        super().startTest(test)
-        self._started = time.monotonic()
-        self._failed = False
+    def run(self, classes: Iterable[list[str]]) -> Iterator[Outcome]:
+        """All classes, as many at a time as there are workers."""
+        waiting: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+        for tests in classes:
+            waiting.put(tests)
+        yield from self._run(waiting, self._workers)
 
-    def _add(self, test, result, detail=""):
-        self.outcomes.append(Outcome(test.id(), result, time.monotonic() - self._started, detail))
+    def run_alone(self, classes: Iterable[list[str]]) -> Iterator[Outcome]:
+        """All classes, one after the other."""
+        for tests in classes:
+            progress.doing(f"lab: {tests[0].rpartition('.')[0]}, alone")
+            yield from self._workers[0].run(tests)
 
-    def addSuccess(self, test):
-        if not self._failed:
-            self._add(test, PASSED)
+    def _run(self, waiting: "queue.SimpleQueue[list[str]]", workers: list[Worker]) -> Iterator[Outcome]:
+        found: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
 
-    def addFailure(self, test, err):
-        self._failed = True
-        logs = [node.last_words() for node in Lab().nodes()]
-        self._add(test, FAILED, "\n".join([self._exc_info_to_string(err, test), *logs]))
+        def work(worker: Worker) -> None:
+            try:
+                while not self._ended:
+                    tests = waiting.get_nowait()
+                    progress.doing(f"lab: {tests[0].rpartition('.')[0]}, {waiting.qsize()} classes to come")
+                    for outcome in worker.run(tests):
+                        found.put(outcome)
+            except queue.Empty:
+                pass
+            finally:
+                found.put(None)
 
-    addError = addFailure
+        for worker in workers:
+            threading.Thread(target=work, args=(worker,), daemon=True).start()
+        working = len(workers)
+        while working:
+            outcome = found.get()
+            if outcome is None:
+                working -= 1
+            else:
+                yield outcome
 
-    def addSubTest(self, test, subtest, err):
-        if err is not None:
-            self.addFailure(subtest, err)
+    def close(self) -> None:
+        self._ended = True
+        threads = [threading.Thread(target=worker.close) for worker in self._workers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
-    def addSkip(self, test, reason):
-        self._add(test, SKIPPED, reason)
 
-
-def _cannot_run():
+def _cannot_run() -> str:
     """Why the lab cannot run here, or ""."""
     if os.geteuid() != 0:
         return "network namespaces need root"
@@ -69,7 +126,18 @@ def _cannot_run():
     return ""
 
 
-def lab(options):
+def _classes(options: Options) -> tuple[list[list[str]], list[list[str]]]:
+    """The chosen tests by class: those that may run beside others, and those that may not."""
+    sys.path.insert(0, str(LAB_TESTS))
+    found: dict[type, list[str]] = {}
+    for case in cases(unittest.TestLoader().discover(str(LAB_TESTS))):
+        if options.wants(case.id()):
+            found.setdefault(type(case), []).append(case.id())
+    alone = [tests for kind, tests in found.items() if getattr(kind, "alone", False)]
+    return [tests for kind, tests in found.items() if not getattr(kind, "alone", False)], alone
+
+
+def lab(options: Options) -> Iterator[Outcome]:
     failure = None if os.environ.get("QURE_BUILD") else native.build("plain")
     if failure:
         yield failure
@@ -78,31 +146,10 @@ def lab(options):
     if reason:
         yield Outcome("lab", SKIPPED, detail=reason)
         return
-    directory = ROOT / "tests/lab"
-    sys.path.insert(0, str(directory))
-    os.environ["QURE_QUICK"] = "1" if options.quick else ""
-    loader = unittest.TestLoader()
-    chosen = unittest.TestSuite(test for test in _flatten(loader.discover(str(directory))) if options.wants(test.id()))
+    together, alone = _classes(options)
+    labs = Labs(options, min(LABS, len(together)) or 1)
     try:
-        with own():
-            yield from _stream(chosen)
-    except LabError as error:
-        yield Outcome("lab", FAILED, detail=str(error))
-
-
-def _stream(suite):
-    """Runs the tests in a thread and yields the outcomes as they come. The lab is down afterwards, whatever happens."""
-    collector = _Collector()
-    runner = threading.Thread(target=suite.run, args=(collector,), daemon=True)
-    runner.start()
-    given = 0
-    try:
-        while runner.is_alive() or given < len(collector.outcomes):
-            runner.join(0.2)
-            while given < len(collector.outcomes):
-                yield collector.outcomes[given]
-                given += 1
+        yield from labs.run(together)
+        yield from labs.run_alone(alone)
     finally:
-        collector.stop()
-        runner.join(60)
-        Lab().down()
+        labs.close()

@@ -6,10 +6,13 @@ import re
 import subprocess
 import tempfile
 import time
+from collections import deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from qure_dev.paths import ROOT
+from qure_dev.suites import progress
 from qure_dev.suites.outcome import FAILED, PASSED, SKIPPED, Outcome
 
 FUZZED = [path.stem for path in sorted((ROOT / "tests/fuzz").glob("fuzz_*.cc"))]
@@ -29,6 +32,8 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={Path(__file__).with_name('tsan.supp')}",
 }
+KEPT_LINES = 40  # of a program that fails
+SHOWN_COLUMNS = 90  # of what a program says of its progress
 FUZZ_SECONDS = 60
 FUZZ_IN_PARALLEL = 2
 _GTEST_COUNT = re.compile(r"^\[  (PASSED|SKIPPED|FAILED) +\] (\d+) tests?(?:\.|, listed below:)", re.MULTILINE)
@@ -39,13 +44,23 @@ def _tail(text, lines=40):
     return "\n".join(text.splitlines()[-lines:])
 
 
-def build(kind, *targets):
+def _watched(what: str, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Runs a program and tells from each line of its output how far it is; its exit status and the output's end."""
+    kept: deque[str] = deque(maxlen=KEPT_LINES)
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(argv, cwd=ROOT, env=env, text=True, errors="replace", **pipes) as process:  # type: ignore
+        for line in process.stdout:
+            kept.append(line.rstrip("\n"))
+            if line.strip():
+                progress.doing(f"{what}: {line.strip()[:SHOWN_COLUMNS]}")
+    return process.returncode, "\n".join(kept)
+
+
+def build(kind: str, *targets: str) -> Outcome | None:
     """Builds; a failure is an Outcome, success is None."""
     start = time.monotonic()
-    done = subprocess.run([ROOT / "scripts/build", "--type", kind, *targets], capture_output=True, text=True)
-    if done.returncode == 0:
-        return None
-    return Outcome("build", FAILED, time.monotonic() - start, _tail(done.stdout + done.stderr))
+    status, output = _watched(f"building {kind}", [ROOT / "scripts/build", "--type", kind, *targets])
+    return None if status == 0 else Outcome("build", FAILED, time.monotonic() - start, output)
 
 
 def _outcomes(entry):
@@ -79,19 +94,19 @@ def _meson_tests(directory, names, options):
         return
     log = ROOT / directory / "meson-logs/scripts-test.json"
     log.unlink(missing_ok=True)
-    done = subprocess.run([*argv, *chosen], cwd=ROOT, env=os.environ | SANITIZERS, capture_output=True, text=True)
+    _, output = _watched(f"testing in {directory}", [*argv, *chosen], os.environ | SANITIZERS)
     if not log.exists():
-        yield Outcome("meson test", FAILED, detail=_tail(done.stdout + done.stderr))
+        yield Outcome("meson test", FAILED, detail=output)
         return
     for line in log.read_text().splitlines():
         yield from _outcomes(json.loads(line))
 
 
 def _suite(kind, directory, targets=None, quick=None):
-    """All tests, or those of `targets` (test -> what builds it), or with --quick those of `quick`."""
+    """All tests, or those of `targets` (test -> what builds it), or in the everyday run those of `quick`."""
 
     def run(options):
-        chosen = (options.quick and quick) or targets or {}
+        chosen = (not options.full and quick) or targets or {}
         failure = build(kind, *chosen.values())
         if failure:
             yield failure
@@ -134,8 +149,8 @@ def _fuzz_one(target, seconds):
 
 
 def fuzz(options):
-    if options.quick:
-        yield Outcome("search", SKIPPED, detail="not with --quick; asan replays the corpora")
+    if not options.full:
+        yield Outcome("search", SKIPPED, detail="only with --full; asan replays the corpora")
         return
     names = [name for name in FUZZED if options.wants(name)]
     failure = build("fuzz", *[f"tests/fuzz/{name}" for name in names])

@@ -18,8 +18,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Options:
-    quick: bool = False
+    full: bool = False  # the long run
     pattern: str = ""  # only tests whose name contains it
 
-    def wants(self, name):
+    def wants(self, name: str) -> bool:
         return self.pattern in name

@@ -9,8 +9,8 @@ from qure_dev.paths import ROOT
 from qure_dev.suites import native
 from qure_dev.suites.outcome import FAILED, PASSED, Outcome
 
-SEEDS = 2000
-QUICK_SEEDS = 200
+SEEDS = 200
+FULL_SEEDS = 2000
 MUTANT_SEEDS = 100
 _TARGETS = {name: f"tests/sim/{name}" for name in ("qure-sim", "qure-sim-mutants")}
 _MUTANT = re.compile(r"^mutant (\S+) +caught in (\S+)$", re.MULTILINE)
@@ -35,7 +35,7 @@ def sim(options):
 def _scenarios(options):
     """All seeds in one run; its rows by scenario."""
     start = time.monotonic()
-    done = _run("qure-sim", "--json", "--each", "--seeds", str(QUICK_SEEDS if options.quick else SEEDS))
+    done = _run("qure-sim", "--json", "--each", "--seeds", str(FULL_SEEDS if options.full else SEEDS))
     spent = time.monotonic() - start
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     runs = {}

@@ -1,0 +1,36 @@
+"""scripts/test --clean: what is committed, and nothing else, in a folder that has seen no build."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from qure_dev.paths import ROOT
+
+
+def _git(*arguments: str | Path) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def run() -> int:
+    """Clones HEAD, runs .ci/run there and, if it is green, writes HEAD's hash to .git/tested of this checkout. Prints
+    nothing after .ci/run has ended: its last line is ours."""
+    head = _git("rev-parse", "HEAD")
+    tested = Path(_git("rev-parse", "--absolute-git-dir")) / "tested"
+    if _git("status", "--porcelain"):
+        print(
+            "test: this checkout has changes that are not committed; they are not tested", file=sys.stderr, flush=True
+        )
+    with tempfile.TemporaryDirectory(prefix="qure-clean-") as directory:
+        clone = Path(directory) / "qure"
+        _git("clone", "--quiet", "--no-checkout", ROOT, clone)
+        _git("-C", clone, "checkout", "--quiet", "--detach", head)
+        print(f"clean clone of {head}", flush=True)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("QURE_", "PYTHON"))}
+        done = subprocess.run(
+            [clone / ".ci/run"], cwd=clone, stdin=subprocess.DEVNULL, env=environment | {"CI": "true"}
+        )
+    if done.returncode == 0:
+        tested.write_text(f"{head}\n")
+    return done.returncode
