@@ -9,6 +9,11 @@ import argparse
 import ipaddress
 import pathlib
 import struct
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts/lib"))
+from qure_dev import frames
+from qure_dev.frames import checksum, ipv6
 
 SERVICE4, SERVICE6 = "198.51.100.50", "2001:db8:2::50"
 IDLE4, IDLE6 = "198.51.100.51", "2001:db8:2::51"
@@ -30,15 +35,6 @@ def ip(text):
     return ipaddress.ip_address(text).packed
 
 
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
 def ether(destination, source, ether_type, payload, vlan=None):
     tag = b"" if vlan is None else struct.pack("!HH", 0x8100, vlan)
     return destination + source + tag + struct.pack("!H", ether_type) + payload
@@ -50,14 +46,7 @@ def arp(operation, sender_mac, sender_ip, target_mac, target_ip):
 
 
 def ipv4(source, destination, protocol, payload, fragment=0, options=b""):
-    ihl = 5 + len(options) // 4
-    head = struct.pack("!BBHHHBBH", 0x40 | ihl, 0, ihl * 4 + len(payload), 1, fragment, 64, protocol, 0)
-    head += ip(source) + ip(destination) + options
-    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
-
-
-def ipv6(source, destination, next_header, payload, hops=64):
-    return struct.pack("!IHBB", 6 << 28, len(payload), next_header, hops) + ip(source) + ip(destination) + payload
+    return frames.ipv4(source, destination, protocol, payload, 1, fragment, options)
 
 
 def with_checksum(source, destination, protocol, segment, offset):

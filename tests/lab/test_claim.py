@@ -3,7 +3,7 @@
 import unittest
 
 from qure_dev import frames
-from qure_dev.lab import netns
+from qure_dev.lab import netns, topology
 from support import GATEWAY_V4, SERVICE_V4, SERVICE_V6, LabTest, add_host, remove_host, until
 from wire import Capture, open_raw
 
@@ -12,7 +12,7 @@ FOREIGN_MAC = "02:00:5e:00:53:66"
 
 
 def mac_of(member, interface):
-    return netns.ip(f"qure-{member}", "-br", "link", "show", "dev", interface).split()[2]
+    return netns.ip(topology.namespace(member), "-br", "link", "show", "dev", interface).split()[2]
 
 
 class AnotherHostHasIt(LabTest):

@@ -4,7 +4,7 @@ import random
 
 from qure_dev import frames
 from cluster_support import ClusterTest, cluster_frames, udp_payload_offset
-from qure_dev.lab import config, netns
+from qure_dev.lab import config, netns, topology
 from support import SERVICE_V4, SERVICE_V6, add_host, remove_host, until
 from wire import Capture, open_raw
 
@@ -18,7 +18,7 @@ class Intruders(ClusterTest):
         self.known = self.same_history()
         add_host("h1", "lan0", "198.51.100.99/24")
         self.addCleanup(remove_host, "h1")
-        self.mac = netns.ip("qure-h1", "-br", "link", "show", "dev", "lan0").split()[2]
+        self.mac = netns.ip(topology.namespace("h1"), "-br", "link", "show", "dev", "lan0").split()[2]
         self.raw = open_raw("h1", "lan0")
         self.addCleanup(self.raw.close)
 

@@ -4,7 +4,7 @@ import re
 import socket
 import unittest
 
-from qure_dev import frames
+from qure_dev import dns_message
 from cluster_support import ClusterTest
 from support import SERVICE_V4, SERVICE_V6, LabTest
 from wire import udp_socket
@@ -88,14 +88,14 @@ class DnsTests:
     def test_silence_to_answers(self):
         """An answer to an answer would make a loop."""
         with udp_socket("gw", self.family) as udp:
-            query = bytearray(frames.dns_query("www.home.example"))
+            query = bytearray(dns_message.query("www.home.example", payload=None))
             query[2] |= 0x80
             self._is_silence(udp, bytes(query), "dns_response")
 
     def test_silence_to_port_53(self):
         with udp_socket("gw", self.family) as udp:
             udp.bind(("", 53))
-            self._is_silence(udp, frames.dns_query("www.home.example"), "dns_reflection")
+            self._is_silence(udp, dns_message.query("www.home.example", payload=None), "dns_reflection")
 
     def test_silence_to_a_short_message(self):
         with udp_socket("gw", self.family) as udp:
@@ -103,7 +103,7 @@ class DnsTests:
 
     def test_malformed_question(self):
         with udp_socket("gw", self.family) as udp:
-            udp.sendto(frames.dns_query("www.home.example")[:-3], (self.server, 53))
+            udp.sendto(dns_message.query("www.home.example", payload=None)[:-3], (self.server, 53))
             answer = udp.recv(2048)
             self.assertEqual(answer[:2], b"\x51\x52")
             self.assertEqual(answer[3] & 0xF, 1, "FORMERR")

@@ -7,7 +7,7 @@ import time
 import unittest
 from pathlib import Path
 
-from qure_dev import frames
+from qure_dev import dns_message, frames
 from support import QUICK, SERVICE_V4, SERVICE_V6, LabTest, Request, until
 from wire import Capture, open_raw
 
@@ -40,7 +40,7 @@ REASONS = (
 def requests(mac4, mac6, source):
     """Sound requests of every kind that is answered, without padding."""
     echo = frames.ipv4(CLIENT_V4, SERVICE_V4, 1, frames.echo_request(7, 7))
-    query = frames.dns_query("www.home.example")
+    query = dns_message.query("www.home.example", payload=None)
     datagram = struct.pack("!HHHH", 5000, 53, 8 + len(query), 0) + query
     target = ipaddress.IPv6Address(SERVICE_V6).packed
     solicitation = frames.icmp6(

@@ -7,7 +7,7 @@ import subprocess
 import threading
 import unittest
 
-from qure_dev import frames
+from qure_dev import dns_message
 from qure_dev.lab import netns, topology
 from support import SERVICE_V4, SERVICE_V6, LabTest, until
 from qure_dev.waiting import paced
@@ -105,7 +105,7 @@ class Reload(LabTest):
 
     def test_no_packet_is_lost(self):
         """Ping (v4 and v6) and DNS in the fast path, UDP echo through the host port, during ten reloads."""
-        dns, echo = frames.dns_query("www.home.example"), bytes(64)
+        dns, echo = dns_message.query("www.home.example", payload=None), bytes(64)
         with self.pings(SERVICE_V4), self.pings("-6", SERVICE_V6), Stream(53, dns) as names, Stream(
             topology.ECHO_PORT, echo
         ) as host:

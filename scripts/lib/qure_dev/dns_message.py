@@ -28,11 +28,12 @@ def _labels(name):
     return [*labels, label] if label else labels
 
 
-def query(name, kind, identity=0x5152, payload=1232):
-    """A question with an OPT record that offers `payload` bytes."""
+def query(name: str, kind: str = "A", identity: int = 0x5152, payload: int | None = 1232) -> bytes:
+    """A question, with an OPT record that offers `payload` bytes if it is not None."""
     question = b"".join(bytes([len(label)]) + label for label in _labels(name)) + b"\0"
-    header = struct.pack("!6H", identity, 0, 1, 0, 0, 1)
-    return header + question + struct.pack("!HH", TYPES[kind], 1) + struct.pack("!BHHIH", 0, OPT, payload, 0, 0)
+    header = struct.pack("!6H", identity, 0, 1, 0, 0, 0 if payload is None else 1)
+    option = b"" if payload is None else struct.pack("!BHHIH", 0, OPT, payload, 0, 0)
+    return header + question + struct.pack("!HH", TYPES[kind], 1) + option
 
 
 @dataclass

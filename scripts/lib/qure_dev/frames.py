@@ -38,20 +38,15 @@ def arp(operation, sender_mac, sender_ip, target_ip, target_mac="00:00:00:00:00:
     return ethernet(destination, sender_mac, ARP, body + mac_bytes(target_mac) + socket.inet_aton(target_ip), vlan)
 
 
-def ipv4(source, destination, protocol, payload):
-    head = struct.pack(
-        "!BBHHHBBH4s4s",
-        0x45,
-        0,
-        20 + len(payload),
-        0,
-        0,
-        64,
-        protocol,
-        0,
-        socket.inet_aton(source),
-        socket.inet_aton(destination),
-    )
+def ipv4(
+    source: str, destination: str, protocol: int, payload: bytes, identification: int = 0, fragment: int = 0,
+    options: bytes = b"",
+) -> bytes:  # fmt: skip
+    """`fragment`: flags and offset, as they stand in the header."""
+    words = 5 + len(options) // 4
+    total = 4 * words + len(payload)
+    head = struct.pack("!BBHHHBBH", 0x40 | words, 0, total, identification, fragment, 64, protocol, 0)
+    head += socket.inet_aton(source) + socket.inet_aton(destination) + options
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
@@ -85,11 +80,6 @@ def advertisement(mac, address, destination="ff02::1"):
         IPV6,
         ipv6(address, destination, 58, icmp6(address, destination, ADVERTISEMENT, body), 255),
     )
-
-
-def dns_query(name, kind=1, identifier=0x5152):
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
-    return struct.pack("!HHHHHH", identifier, 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", kind, 1)
 
 
 class Seen:

@@ -3,9 +3,12 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from qure_dev import dns_servers
 from qure_dev.bench_dns import zone
+from qure_dev.dns_servers import Address
 from qure_dev.lab import config, netns, topology
 from qure_dev.lab.lab import Lab, Request, add_host, remove_host
 from qure_dev.paths import ROOT
@@ -15,49 +18,6 @@ from qure_dev.waiting import until
 KNOT = ("h1", "198.51.100.71")
 NSD = ("h2", "198.51.100.72")
 START = 30  # seconds
-
-KNOT_CONFIG = """\
-server:
-  rundir: {directory}
-  listen: {address}@53
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: {directory}
-log:
-  - target: stderr
-    any: warning
-template:
-  - id: default
-    storage: {directory}
-    semantic-checks: off
-    zonefile-sync: -1
-    journal-content: none
-zone:
-  - domain: {apex}
-    file: {zone}
-"""
-NSD_CONFIG = """\
-server:
-  ip-address: {address}
-  server-count: 1
-  username: ""
-  chroot: ""
-  database: ""
-  zonesdir: {directory}
-  pidfile: {directory}/nsd.pid
-  xfrdfile: {directory}/xfrd.state
-  xfrdir: {directory}
-  zonelistfile: {directory}/zone.list
-  rrl-ratelimit: 0
-  minimal-responses: yes
-remote-control:
-  control-enable: no
-zone:
-  name: {apex}
-  zonefile: {zone}
-"""
 
 
 class Server:
@@ -91,15 +51,22 @@ def _family(pid):
 
 
 @contextlib.contextmanager
-def _peer(name, host, argv, text, zone_file):
+def _peer(
+    name: str,
+    host: tuple[str, str],
+    program: Sequence[str],
+    config: Callable[[Path, Address, Mapping[str, Path]], str],
+    zone_file: Path,
+) -> Iterator[Server]:
+    """A host on the switch with one of the other servers."""
     member, address = host
     add_host(member, f"{member}0", f"{address}/24")
     with contextlib.ExitStack() as stack:
         stack.callback(remove_host, member)
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qure-bench-")))
-        conf = directory / "conf"
-        conf.write_text(text.format(directory=directory, address=address, apex=zone.APEX, zone=zone_file))
-        process = spawn(netns.inside(topology.namespace(member), *argv, str(conf)), directory / "log")
+        text = config(directory, (address, 53), {zone.APEX: zone_file})
+        argv = dns_servers.argv(program, directory, text)
+        process = spawn(netns.inside(topology.namespace(member), *argv), directory / "log")
         stack.callback(process.stop, 5)
         yield Server(name, address, process)
 
@@ -129,8 +96,8 @@ def all_of_them(directory, zone_file):
         stack.callback(lab.down)
         lab.up(Request(config=_node_config(directory, zone_file)))
         node = lab.node("n1")
-        knot = _peer("knot", KNOT, ["/usr/sbin/knotd", "-c"], KNOT_CONFIG, zone_file)
-        nsd = _peer("nsd", NSD, ["/usr/sbin/nsd", "-d", "-c"], NSD_CONFIG, zone_file)
+        knot = _peer("knot", KNOT, dns_servers.KNOTD, dns_servers.knot_config, zone_file)
+        nsd = _peer("nsd", NSD, dns_servers.NSD, dns_servers.nsd_config, zone_file)
         ours = Server("qured", topology.SERVICE_V4, node.process())
         servers = [ours, stack.enter_context(knot), stack.enter_context(nsd)]
         for server in servers:

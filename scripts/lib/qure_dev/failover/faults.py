@@ -4,10 +4,10 @@
 
 import signal
 import socket
-import struct
 import subprocess
 import time
 
+from qure_dev import frames
 from qure_dev.lab import netns, topology
 from qure_dev.lab.topology import SERVICE_V4
 from qure_dev.waiting import until, watch
@@ -105,7 +105,6 @@ def ask_for_service():
     with gateway:
         gateway.bind(("gw0", 0))
         mac = gateway.getsockname()[4]
-        request = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + socket.inet_aton(topology.GATEWAY_V4)
-        request += bytes(6) + socket.inet_aton(SERVICE_V4)
+        request = frames.arp(frames.REQUEST, frames.mac_text(mac), topology.GATEWAY_V4, SERVICE_V4)
         for _ in range(WAITING_REQUESTS):
-            gateway.send((b"\xff" * 6 + mac + b"\x08\x06" + request).ljust(60, b"\0"))
+            gateway.send(request)
