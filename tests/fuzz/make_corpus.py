@@ -10,10 +10,14 @@ import ipaddress
 import pathlib
 import struct
 import sys
+from collections.abc import Collection
+from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts/lib"))
 from qure_dev import frames
 from qure_dev.frames import checksum, ipv6
+
+Frames = dict[str, tuple[int, bytes]]  # name -> first byte of the input, frame
 
 SERVICE4, SERVICE6 = "198.51.100.50", "2001:db8:2::50"
 IDLE4, IDLE6 = "198.51.100.51", "2001:db8:2::51"
@@ -31,77 +35,81 @@ VLAN, SHARED, FROM_HOST, REPAIR, CLUSTER = 1, 2, 4, 8, 16
 ROOMY = 7 << 5
 
 
-def ip(text):
+def ip(text: str) -> bytes:
     return ipaddress.ip_address(text).packed
 
 
-def ether(destination, source, ether_type, payload, vlan=None):
+def ether(destination: bytes, source: bytes, ether_type: int, payload: bytes, vlan: int | None = None) -> bytes:
     tag = b"" if vlan is None else struct.pack("!HH", 0x8100, vlan)
     return destination + source + tag + struct.pack("!H", ether_type) + payload
 
 
-def arp(operation, sender_mac, sender_ip, target_mac, target_ip):
+def arp(operation: int, sender_mac: bytes, sender_ip: str, target_mac: bytes, target_ip: str) -> bytes:
     head = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
     return head + sender_mac + ip(sender_ip) + target_mac + ip(target_ip)
 
 
-def ipv4(source, destination, protocol, payload, fragment=0, options=b""):
+def ipv4(
+    source: str, destination: str, protocol: int, payload: bytes, fragment: int = 0, options: bytes = b""
+) -> bytes:
     return frames.ipv4(source, destination, protocol, payload, 1, fragment, options)
 
 
-def with_checksum(source, destination, protocol, segment, offset):
+def with_checksum(source: str, destination: str, protocol: int, segment: bytes, offset: int) -> bytes:
     """`segment` with its checksum over the pseudo-header at `offset`."""
     pseudo = ip(source) + ip(destination) + struct.pack("!II", len(segment), protocol)
     return segment[:offset] + struct.pack("!H", checksum(pseudo + segment)) + segment[offset + 2 :]
 
 
-def udp(source, destination, port, payload, source_port=40000):
+def udp(source: str, destination: str, port: int, payload: bytes, source_port: int = 40000) -> bytes:
     segment = struct.pack("!HHHH", source_port, port, 8 + len(payload), 0) + payload
     return with_checksum(source, destination, 17, segment, 6)
 
 
-def tcp(source, destination, port, flags):
+def tcp(source: str, destination: str, port: int, flags: int) -> bytes:
     segment = struct.pack("!HHIIBBHHH", 40000, port, 1, 0, 6 << 4, flags, 65535, 0, 0) + bytes.fromhex("020405b4")
     return with_checksum(source, destination, 6, segment, 16)
 
 
-def echo4(body=b"\x12\x34\0\1abcdefgh"):
+def echo4(body: bytes = b"\x12\x34\0\1abcdefgh") -> bytes:
     message = b"\x08\0\0\0" + body
     return message[:2] + struct.pack("!H", checksum(message)) + message[4:]
 
 
-def icmp6(source, destination, kind, body):
+def icmp6(source: str, destination: str, kind: int, body: bytes) -> bytes:
     return with_checksum(source, destination, 58, bytes([kind, 0, 0, 0]) + body, 2)
 
 
-def neighbor(target, option, mac, flags=0):
+def neighbor(target: str, option: int, mac: bytes, flags: int = 0) -> bytes:
     tail = bytes([option, 1]) + mac if option else b""
     return struct.pack("!I", flags) + ip(target) + tail
 
 
-def solicited(address):
+def solicited(address: str) -> str:
     return "ff02::1:ff" + ip(address)[13:14].hex() + ":" + ip(address)[14:].hex()
 
 
-def group_mac(address):
+def group_mac(address: str) -> bytes:
     return b"\x33\x33" + ip(address)[12:]
 
 
-def name(text):
+def name(text: str) -> bytes:
     labels = [label for label in text.split(".") if label]
     return b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
 
 
-def opt(payload=1232, version=0, options=b""):
+def opt(payload: int = 1232, version: int = 0, options: bytes = b"") -> bytes:
     return b"\0" + struct.pack("!HHBBHH", 41, payload, 0, version, 0, len(options)) + options
 
 
-def dns(text, kind, additional=(), flags=0x0100, klass=1, questions=1):
+def dns(
+    text: str, kind: int, additional: Collection[bytes] = (), flags: int = 0x0100, klass: int = 1, questions: int = 1
+) -> bytes:
     head = struct.pack("!HHHHHH", 0x4242, flags, questions, 0, 0, len(additional))
     return head + (name(text) + struct.pack("!HH", kind, klass)) * questions + b"".join(additional)
 
 
-def address_seeds():
+def address_seeds() -> dict[str, bytes]:
     return {
         "mac": b"02:aB:00:10:ff:07",
         "ip4": b"198.51.100.50",
@@ -112,7 +120,7 @@ def address_seeds():
     }
 
 
-def arp_seeds():
+def arp_seeds() -> dict[str, bytes]:
     request = arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4)
     return {
         "request": ether(BROADCAST, GATEWAY_MAC, 0x0806, request),
@@ -125,7 +133,7 @@ def arp_seeds():
     }
 
 
-def ip_seeds():
+def ip_seeds() -> dict[str, bytes]:
     payload = udp(CLIENT4, SERVICE4, 80, b"hello")
     payload6 = udp(CLIENT6, SERVICE6, 80, b"hello")
     hop = bytes([60, 0, 5, 2, 0, 0, 1, 0])
@@ -144,7 +152,7 @@ def ip_seeds():
     }
 
 
-def nd_seeds():
+def nd_seeds() -> dict[str, bytes]:
     group = solicited(SERVICE6)
     solicitation = icmp6(GATEWAY6, group, 135, neighbor(SERVICE6, 1, GATEWAY_MAC))
     probe = icmp6("::", group, 135, neighbor(SERVICE6, 0, b""))
@@ -159,7 +167,7 @@ def nd_seeds():
     }
 
 
-def transport_seeds():
+def transport_seeds() -> dict[str, bytes]:
     return {
         "udp": udp(CLIENT4, SERVICE4, 53, b"hello"),
         "udp-length-short": struct.pack("!HHHH", 1, 2, 8, 0) + b"padding",
@@ -168,7 +176,7 @@ def transport_seeds():
     }
 
 
-def dns_seeds():
+def dns_seeds() -> dict[str, bytes]:
     return {
         "a": dns("www.home.example", 1),
         "any-case": dns("wWw.HOME.example", 255),
@@ -186,7 +194,7 @@ def dns_seeds():
     }
 
 
-def dns_name_seeds():
+def dns_name_seeds() -> dict[str, bytes]:
     return {
         "plain": b"www.home.example.",
         "escapes": b"a\\.b.c\\\\d.\\000\\255\\065",
@@ -198,14 +206,20 @@ def dns_name_seeds():
     }
 
 
-def dns_upstream_seeds():
+def dns_upstream_seeds() -> dict[str, bytes]:
     """The type that was asked for (see the target), then the message."""
     here, target, zone = b"\xc0\x0c", name("real.home.example"), b"\xc0\x10"
 
-    def record(owner, kind, ttl, rdata):
+    def record(owner: bytes, kind: int, ttl: int, rdata: bytes) -> bytes:
         return owner + struct.pack("!HHIH", kind, 1, ttl, len(rdata)) + rdata
 
-    def answer(kind, answers=(), authorities=(), additional=(), flags=0x8180):
+    def answer(
+        kind: int,
+        answers: Collection[bytes] = (),
+        authorities: Collection[bytes] = (),
+        additional: Collection[bytes] = (),
+        flags: int = 0x8180,
+    ) -> bytes:
         head = struct.pack("!HHHHHH", 0x4242, flags, 1, len(answers), len(authorities), len(additional))
         question = name("www.home.example") + struct.pack("!HH", kind, 1)
         return head + question + b"".join([*answers, *authorities, *additional])
@@ -237,7 +251,7 @@ def dns_upstream_seeds():
     }
 
 
-def dns_zone_seeds():
+def dns_zone_seeds() -> dict[str, bytes]:
     """Records (kind, name, target) and questions (kind, name), a name being its length and labels: see the target."""
     a, b, below_a, wildcard = (1, 0), (1, 1), (2, 1), (1, 3)
     address, text, cut, alias, ds = 0, 2, 4, 6, 10
@@ -251,10 +265,10 @@ def dns_zone_seeds():
     }
 
 
-def pipeline_v4(frames):
+def pipeline_v4(frames: Frames) -> None:
     query = dns("www.home.example", 1, [opt()])
 
-    def to_service(protocol, payload, **more):
+    def to_service(protocol: int, payload: bytes, **more: Any) -> bytes:
         return ether(SERVICE_MAC4, GATEWAY_MAC, 0x0800, ipv4(CLIENT4, SERVICE4, protocol, payload, **more))
 
     frames["arp"] = 0, ether(BROADCAST, GATEWAY_MAC, 0x0806, arp(1, GATEWAY_MAC, GATEWAY4, bytes(6), SERVICE4))
@@ -274,13 +288,13 @@ def pipeline_v4(frames):
     frames["fragment4"] = 0, to_service(17, b"12345678", fragment=0x2001)
 
 
-def pipeline_v6(frames):
+def pipeline_v6(frames: Frames) -> None:
     group = solicited(SERVICE6)
     ask = ipv6(GATEWAY6, group, 58, icmp6(GATEWAY6, group, 135, neighbor(SERVICE6, 1, GATEWAY_MAC)), 255)
     probe = ipv6("::", group, 58, icmp6("::", group, 135, neighbor(SERVICE6, 0, b"")), 255)
     query = dns("missing.home.example", 28, [opt()])
 
-    def to_service(source, next_header, payload):
+    def to_service(source: str, next_header: int, payload: bytes) -> bytes:
         return ether(SERVICE_MAC6, GATEWAY_MAC, 0x86DD, ipv6(source, SERVICE6, next_header, payload))
 
     frames["solicitation"] = 0, ether(group_mac(group), GATEWAY_MAC, 0x86DD, ask)
@@ -295,8 +309,8 @@ def pipeline_v6(frames):
     )
 
 
-def pipeline_host(frames):
-    def kernel_arp(operation, sender, target):
+def pipeline_host(frames: Frames) -> None:
+    def kernel_arp(operation: int, sender: str, target: str) -> bytes:
         return ether(BROADCAST, NODE_MAC, 0x0806, arp(operation, NODE_MAC, sender, bytes(6), target))
 
     group = solicited(GATEWAY6)
@@ -311,8 +325,8 @@ def pipeline_host(frames):
     frames["host-tcp"] = FROM_HOST | VLAN, ether(GATEWAY_MAC, NODE_MAC, 0x0800, reply)
 
 
-def pipeline_cluster(frames):
-    def datagram(payload, mac=NODE_MAC, to="198.51.100.11", **tag):
+def pipeline_cluster(frames: Frames) -> None:
+    def datagram(payload: bytes, mac: bytes = NODE_MAC, to: str = "198.51.100.11", **tag: Any) -> bytes:
         packet = ipv4("198.51.100.12", to, 17, udp("198.51.100.12", to, 7873, payload))
         return ether(mac, bytes.fromhex("022222222220"), 0x0800, packet, **tag)
 
@@ -338,8 +352,8 @@ def pipeline_cluster(frames):
     )
 
 
-def pipeline_seeds():
-    frames = {}
+def pipeline_seeds() -> dict[str, bytes]:
+    frames: Frames = {}
     pipeline_cluster(frames)
     pipeline_v4(frames)
     pipeline_v6(frames)
@@ -347,12 +361,12 @@ def pipeline_seeds():
     return {key: bytes([choice]) + frame for key, (choice, frame) in frames.items()}
 
 
-def heartbeat(kind, flags, lease=15_000_000, wanted=0, reserved=0):
+def heartbeat(kind: int, flags: int, lease: int = 15_000_000, wanted: int = 0, reserved: int = 0) -> bytes:
     head = struct.pack("!BBHI", kind, flags, reserved, 3) + bytes([0xA0] * 16)
     return head + struct.pack("!QQQQQQQ", 5, 0x1112131415161718, 7, 1_000_000_000, lease, 9, wanted)
 
 
-def heartbeat_seeds():
+def heartbeat_seeds() -> dict[str, bytes]:
     return {
         "offer": heartbeat(1, 0),
         "beat": heartbeat(1, 1),
@@ -364,7 +378,7 @@ def heartbeat_seeds():
     }
 
 
-def field(number, value):
+def field(number: int, value: Any) -> bytes:
     """A protobuf field: bytes, varint or, as a tuple of one, fixed64."""
     if isinstance(value, bytes):
         return bytes([number << 3 | 2, len(value)]) + value
@@ -374,12 +388,12 @@ def field(number, value):
     return bytes([number << 3, value])
 
 
-def envelope(channel=1, sender=2):
+def envelope(channel: int = 1, sender: int = 2) -> bytes:
     head = struct.pack("!HBBI", 0x5152, 1, channel, 7) + bytes([sender]) + bytes(15) + bytes([sender, 1]) + bytes(14)
     return head + struct.pack("!Q", 5) + bytes(range(16)) + b"ciphertext" + bytes(16)
 
 
-def envelope_seeds():
+def envelope_seeds() -> dict[str, bytes]:
     raw, sealed, unproven = b"\0", b"\1", b"\3"
     term = field(1, 3) + field(2, 5) + field(3, (7,))
     hello = field(1, b"node") + field(2, 4) + field(3, b"rev") + field(5, 3) + field(6, (9,)) + field(11, bytes(16))
@@ -404,17 +418,17 @@ def envelope_seeds():
     }
 
 
-def router_alert(next_header):
+def router_alert(next_header: int) -> bytes:
     return bytes([next_header, 0, 5, 2, 0, 0, 1, 0])
 
 
-def group_query_seeds():
+def group_query_seeds() -> dict[str, bytes]:
     alert, exact, repair = bytes.fromhex("94040000"), b"\0", b"\1"
 
-    def igmp(kind, code, group="0.0.0.0", tail=b"", source=GATEWAY4):
+    def igmp(kind: int, code: int, group: str = "0.0.0.0", tail: bytes = b"", source: str = GATEWAY4) -> bytes:
         return ipv4(source, "224.0.0.1", 2, bytes([kind, code, 0, 0]) + ip(group) + tail, options=alert)
 
-    def mld(kind, code, group="::", tail=b""):
+    def mld(kind: int, code: int, group: str = "::", tail: bytes = b"") -> bytes:
         source, destination = "fe80::1", "ff02::1"
         message = icmp6(source, destination, kind, struct.pack("!HH", code, 0) + ip(group) + tail)
         return ipv6(source, destination, 0, router_alert(58) + message, 1)
@@ -454,7 +468,7 @@ SEEDS = {
 }
 
 
-def main():
+def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     corpus = pathlib.Path(__file__).resolve().parent / "corpus"
     for target, seeds in SEEDS.items():

@@ -3,7 +3,9 @@
 import contextlib
 import json
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from cluster_support import ClusterTest
 from qure_dev.lab import netns, topology
@@ -13,7 +15,7 @@ from support import SERVICE_V4, until
 HERE = Path(__file__).parent
 
 
-def client(script, *arguments):
+def client(script: str, *arguments: object) -> "subprocess.Popen[str]":
     """A client program of this folder, running in the gateway."""
     argv = ["env", f"PYTHONPATH={LIBRARY}", "python3", str(HERE / script), *map(str, arguments)]
     return subprocess.Popen(
@@ -22,39 +24,40 @@ def client(script, *arguments):
 
 
 class BalanceTest(ClusterTest):
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.balanced(*self.names)
 
-    def connections(self, *arguments, timeout=120):
+    def connections(self, *arguments: object, timeout: float = 120) -> Any:
         """Runs connections.py to its end; what it saw."""
         with client("connections.py", *arguments) as program:
             output, _ = program.communicate(timeout=timeout)
         return json.loads(output)
 
     @contextlib.contextmanager
-    def downloads(self, count=30, seconds=6, host=SERVICE_V4):
+    def downloads(self, count: int = 30, seconds: float = 6, host: str = SERVICE_V4) -> Iterator[dict[str, Any]]:
         """Downloads that have begun when the body starts, and have ended after it: the dictionary is filled then."""
-        result = {}
+        result: dict[str, Any] = {}
         with client("downloads.py", "--count", count, "--seconds", seconds, "--host", host) as program:
+            assert program.stdout
             self.assertEqual(program.stdout.readline(), "begun\n")
             yield result
             output, _ = program.communicate(timeout=90)
         result.update(json.loads(output))
 
-    def assert_broken_only_on(self, result, *names):
+    def assert_broken_only_on(self, result: dict[str, Any], *names: str) -> None:
         """Every download of the other nodes has finished."""
         for name, row in result.items():
             self.assertEqual(row["broken"], row["started"] if name in names else 0, f"{name} of {result}")
 
-    def services(self, name):
+    def services(self, name: str) -> Any:
         return json.loads(self.control(name, "--json", "services"))
 
-    def balanced(self, *owners, service="web", deadline=20):
+    def balanced(self, *owners: str, service: str = "web", deadline: float = 20) -> None:
         """Waits until exactly these nodes get new flows, by the word of all that run, and the epoch has settled."""
-        seen = {}
+        seen: dict[str, Any] = {}
 
-        def agreed():
+        def agreed() -> bool:
             seen.clear()
             for node in self.lab.nodes():
                 if node.running():
@@ -66,11 +69,11 @@ class BalanceTest(ClusterTest):
         until(lambda: all(self.services(name)["settled"] for name in seen), deadline, "the epoch settles")
 
     @staticmethod
-    def _owners(services, service):
+    def _owners(services: Any, service: str) -> set[str]:
         (row,) = [row for row in services["services"] if row["name"] == service]
         return {owner["name"] for owner in row["owners"]}
 
-    def configure(self, change):
+    def configure(self, change: Callable[[str], str]) -> None:
         """Passes the cluster part of every node's configuration through `change` and makes the nodes read it."""
         for node in self.lab.nodes():
             node.config_path.write_text(change(node.config_path.read_text()))
@@ -78,7 +81,7 @@ class BalanceTest(ClusterTest):
             if node.running():
                 self.control(node.name, "reload")
 
-    def with_service_keys(self, text):
+    def with_service_keys(self, text: str) -> None:
         """These lines more in [[cluster.service]] "web", until the test has ended."""
         line = 'ports = "80"                          # or a range "8000-8010"\n'
         before = {node.name: node.config_path.read_text() for node in self.lab.nodes()}
@@ -86,7 +89,7 @@ class BalanceTest(ClusterTest):
         self.configure(lambda old: old.replace(line, line + text))
         self.addCleanup(self._restore, before)
 
-    def _restore(self, before):
+    def _restore(self, before: dict[str, str]) -> None:
         for node in self.lab.nodes():
             node.config_path.write_text(before[node.name])
             if node.running():

@@ -9,11 +9,10 @@ Prints one line of JSON: {"nodes": {"n1": 33, …}, "failed": 0, "ports": {"2000
 import argparse
 import json
 import socket
-import sys
 import time
 
 
-def ask(host, source, port):
+def ask(host: str, source: str, port: int) -> str | None:
     """The name of the node that answers, or None."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -37,7 +36,7 @@ def ask(host, source, port):
         return None
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--host", default="198.51.100.50")
@@ -45,20 +44,22 @@ def main():
     parser.add_argument("--first-port", type=int, default=0)
     parser.add_argument("--for", dest="seconds", type=float, default=0, help="go on for so long instead of --count")
     arguments = parser.parse_args()
-    result = {"nodes": {}, "failed": 0, "ports": {}}
+    nodes: dict[str, int] = {}
+    ports: dict[int, str] = {}
+    failed = 0
     start, i = time.monotonic(), 0
     while i < arguments.count if not arguments.seconds else time.monotonic() < start + arguments.seconds:
         port = arguments.first_port + i if arguments.first_port else 0
         i += 1
         node = ask(arguments.host, arguments.source, port)
         if node is None:
-            result["failed"] += 1
+            failed += 1
             continue
-        result["nodes"][node] = result["nodes"].get(node, 0) + 1
+        nodes[node] = nodes.get(node, 0) + 1
         if port:
-            result["ports"][port] = node
-    print(json.dumps(result), flush=True)
+            ports[port] = node
+    print(json.dumps({"nodes": nodes, "failed": failed, "ports": ports}), flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -12,7 +12,6 @@ A download is broken when it is reset, ends early, has a byte wrong or stands st
 import argparse
 import json
 import socket
-import sys
 import threading
 import time
 
@@ -23,7 +22,7 @@ STEPS_A_SECOND = 10
 
 
 class Download:
-    def __init__(self, host, port, length):
+    def __init__(self, host: str, port: int, length: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -44,7 +43,7 @@ class Download:
         self.state, self.heard = "running", time.monotonic()
         self.socket.setblocking(False)
 
-    def read(self, stall):
+    def read(self, stall: float) -> None:
         """Takes a little of what has come. The server is always ahead of us, so a flow that lives always has some."""
         try:
             got = self.socket.recv(CHUNK)
@@ -61,7 +60,7 @@ class Download:
             self.state = "finished" if self.body == self.expected else "broken"
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=10)
@@ -82,7 +81,7 @@ def main():
             if download.state == "running":
                 download.read(arguments.stall)
         pace.wait(1 / STEPS_A_SECOND)
-    result = {}
+    result: dict[str, dict[str, int]] = {}
     for download in downloads:
         row = result.setdefault(download.node, {"started": 0, "finished": 0, "broken": 0})
         row["started"] += 1
@@ -91,4 +90,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -2,9 +2,13 @@
 
 import os
 import re
+import subprocess
 import unittest
+from typing import TYPE_CHECKING, Any
 
+from qure_dev.dns_servers import Address
 from qure_dev.lab.lab import Lab, Request, add_host, remove_host
+from qure_dev.lab.node import Node
 from qure_dev.lab.topology import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6
 from qure_dev.waiting import until
 
@@ -16,6 +20,7 @@ __all__ = [
     "SERVICE_V4",
     "SERVICE_V6",
     "LabTest",
+    "Mixin",
     "Request",
     "add_host",
     "remove_host",
@@ -29,67 +34,76 @@ class LabTest(unittest.TestCase):
 
     request = Request()
     alone = False
+    lab: Lab
+    node: Node  # the first
 
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         cls.lab = Lab()
         cls.lab.down()
         cls.addClassCleanup(cls.lab.down)
         cls.lab.up(cls.request)
         cls.node = cls.lab.node("n1")
 
-    def gw(self, *argv, **options):
+    def gw(self, *argv: str, **options: Any) -> str:
         """Runs a command in the gateway; it must succeed. Returns its output."""
         done = self.lab.execute("gw", *argv, **options)
         self.assertEqual(done.returncode, 0, f"{' '.join(argv)}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def on_node(self, *argv, **options):
+    def on_node(self, *argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Runs a command in the node's namespace; returns the finished process."""
         return self.lab.execute("n1", *argv, **options)
 
-    def dig(self, *arguments, server=SERVICE_V4):
+    def dig(self, *arguments: str, server: str = SERVICE_V4) -> str:
         return self.gw("dig", f"@{server}", "+tries=1", "+time=2", *arguments)
 
-    def curl(self, url, member="gw"):
+    def curl(self, url: str, member: str = "gw") -> str:
         done = self.lab.execute(member, "curl", "-sS", "-g", "--fail", "--max-time", "10", url)
         self.assertEqual(done.returncode, 0, f"{member}: curl {url}: {done.stderr}")
         return done.stdout
 
-    def forget_neighbors(self):
+    def forget_neighbors(self) -> None:
         """The gateway's caches are empty, so that what follows has to ask."""
         self.gw("ip", "neigh", "flush", "all")
 
-    def counters(self):
+    def counters(self) -> dict[str, int]:
         """Reason -> frames, LAN and host port together."""
         return {row["reason"]: row["lan"] + row["host"] for row in self.node.query("counters")["reasons"]}
 
-    def worker(self):
+    def worker(self) -> dict[str, float]:
         """The loop counters of all workers, summed."""
         rows = self.node.query("counters")["workers"]
         return {
             key: sum(row[key] for row in rows) for key in ("rounds", "busy_rounds", "sleeps", "sleep_seconds", "stalls")
         }
 
-    def wait_for_counter(self, reason, more_than, deadline=5):
+    def wait_for_counter(self, reason: str, more_than: int, deadline: float = 5) -> None:
         until(
             lambda: self.counters()[reason] > more_than,
             deadline,
             lambda: f"{reason} above {more_than}, is {self.counters()[reason]}",
         )
 
-    def flood(self, count, *arguments):
+    def flood(self, count: int, *arguments: str) -> None:
         """ping -f: every one of `count` must be answered."""
         output = self.gw("ping", "-f", "-q", "-c", str(count), "-w", "90", *arguments, timeout=120)
         self.assertIn(f"{count} packets transmitted, {count} received, 0% packet loss", output)
 
-    def lost(self, output):
+    def lost(self, output: str) -> int:
         """Packets that a ping's summary says were lost."""
-        sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", output).groups())
-        return sent - received
+        found = re.search(r"(\d+) packets transmitted, (\d+) received", output)
+        assert found, output
+        return int(found.group(1)) - int(found.group(2))
 
-    def edit_config(self, old, new):
+    def edit_config(self, old: str, new: str) -> None:
         """Replaces text in the node's configuration file."""
         text = self.node.config_path.read_text()
         self.assertIn(old, text)
         self.node.config_path.write_text(text.replace(old, new, 1))
+
+
+if TYPE_CHECKING:
+    Mixin = LabTest  # of tests that several classes inherit beside LabTest
+else:
+    Mixin = object

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from balance_support import BalanceTest
 from qure_dev.lab import cluster, netns, topology
@@ -10,7 +11,7 @@ from support import GATEWAY_V4, QUICK, SERVICE_V4, SERVICE_V6, until
 
 
 class Multicast(BalanceTest):
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.master = cluster.master(self.before)
         self.mac = next(
@@ -22,25 +23,25 @@ class Multicast(BalanceTest):
         self.balanced(*self.names)
         self.ask(SERVICE_V4)
 
-    def neighbor(self, address):
+    def neighbor(self, address: str) -> str:
         """The MAC in the gateway's cache."""
         found = re.search(r"lladdr (\S+)", self.gw("ip", "neigh", "show", address))
-        return found and found[1]
+        return found[1] if found else ""
 
-    def ask(self, address):
+    def ask(self, address: str) -> None:
         """Reaches the address, which the gateway then has at a group MAC."""
         self.gw("ping", "-c", "1", "-W", "2", address)
         until(lambda: self.is_group(self.neighbor(address)), 10, lambda: f"a group MAC: {self.neighbor(address)}")
 
     @staticmethod
-    def is_group(mac):
-        return mac is not None and int(mac[:2], 16) & 1 == 1
+    def is_group(mac: str) -> bool:
+        return mac != "" and int(mac[:2], 16) & 1 == 1
 
-    def count(self, name, reason):
+    def count(self, name: str, reason: str) -> int:
         rows = json.loads(self.control(name, "--json", "counters"))["reasons"]
         return sum(row["lan"] for row in rows if row["reason"] == reason)
 
-    def test_connections_spread_and_the_master_carries_none(self):
+    def test_connections_spread_and_the_master_carries_none(self) -> None:
         count = 600 if QUICK else 10_000
         for host in (SERVICE_V4, SERVICE_V6):
             self.ask(host)
@@ -51,7 +52,7 @@ class Multicast(BalanceTest):
             self.assertEqual(self.count(self.master, "forward_new"), carried)
         self.assertGreater(self.count(self.master, "other_owner"), count)
 
-    def test_the_group_is_never_a_source(self):
+    def test_the_group_is_never_a_source(self) -> None:
         group = self.neighbor(SERVICE_V4)
         with Sources(self.names, [group, self.mac]) as wire:
             self.gw("ping", "-c", "3", "-i", "0.2", SERVICE_V4)
@@ -59,7 +60,7 @@ class Multicast(BalanceTest):
             sources = {frame.raw[6:12].hex(":") for frame in wire.take()}
         self.assertEqual(sources, {self.mac})
 
-    def test_explain_says_what_the_wire_then_does(self):
+    def test_explain_says_what_the_wire_then_does(self) -> None:
         first, count = 25000, 20
         said = {}
         for port in range(first, first + count):
@@ -69,10 +70,10 @@ class Multicast(BalanceTest):
         seen = self.connections("--count", count, "--first-port", first)
         self.assertEqual((seen["failed"], {int(port): node for port, node in seen["ports"].items()}), (0, said))
 
-    def explain(self, name, port):
+    def explain(self, name: str, port: int) -> Any:
         return json.loads(self.control(name, "--json", "explain", f"{GATEWAY_V4}:{port}", f"{SERVICE_V4}:80", "tcp"))
 
-    def test_downloads_outlast_drains_weights_and_a_killed_master(self):
+    def test_downloads_outlast_drains_weights_and_a_killed_master(self) -> None:
         others = self.others(self.master)
         self.addCleanup(self.control, others[1], "weight", others[1], "web", "default")
         self.addCleanup(self.control, others[0], "undrain", others[0])
@@ -88,7 +89,7 @@ class Multicast(BalanceTest):
         self.assertEqual(set(result), set(self.names))
         self.assertEqual(self.connections("--count", 30)["failed"], 0)
 
-    def test_a_node_that_group_frames_do_not_reach_is_served_by_the_master(self):
+    def test_a_node_that_group_frames_do_not_reach_is_served_by_the_master(self) -> None:
         deaf = self.others(self.master)[0]
         group = self.neighbor(SERVICE_V4)
         rule = f"oifname {topology.switch_port(deaf)} ether daddr {group} drop"

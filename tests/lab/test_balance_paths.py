@@ -1,6 +1,7 @@
 """Ways to a balanced service that are not plain: small MTUs, fragments, floods."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import re
@@ -9,8 +10,8 @@ import struct
 import subprocess
 from pathlib import Path
 
-from qure_dev import frames
 from balance_support import BalanceTest
+from qure_dev import frames
 from qure_dev.lab import cluster, netns, topology
 from qure_dev.lab.web import pattern
 from support import QUICK, SERVICE_V4, SERVICE_V6, Request, until
@@ -21,7 +22,7 @@ FAR_V4, FAR_V6 = "203.0.113.2", "2001:db8:9::2"
 SMALL_MTU = 1280
 
 
-def far_host():
+def far_host() -> None:
     """A host behind the gateway. The gateway's link to it is small, and only the gateway knows."""
     gateway, far = topology.gateway(), topology.namespace(FAR)
     netns.add(far)
@@ -38,12 +39,12 @@ def far_host():
 
 class SmallPath(BalanceTest):
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         super().setUpClass()
         far_host()
         cls.addClassCleanup(netns.run, "ip", "netns", "del", topology.namespace(FAR))
 
-    def test_path_mtu_discovery_reaches_the_owner(self):
+    def test_path_mtu_discovery_reaches_the_owner(self) -> None:
         length = 200_000
         wanted = hashlib.sha256(pattern(length)).hexdigest()
         master = self.lab.node(cluster.master(self.before))
@@ -60,12 +61,12 @@ class Fragments(BalanceTest):
     # The af_packet driver has the kernel reassemble; on other ports fragments come as they were sent.
     request = Request(nodes=3, port="tap")
 
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.with_service_keys('\n[[cluster.service]]\nname = "echo"\nprotocol = "udp"\nports = "7"\n')
         self.balanced(*self.names, service="echo")
 
-    def test_fragmented_datagrams_arrive(self):
+    def test_fragmented_datagrams_arrive(self) -> None:
         data = pattern(4000)
         for address, family in ((SERVICE_V4, socket.AF_INET), (SERVICE_V6, socket.AF_INET6)):
             for _ in range(6):
@@ -83,7 +84,7 @@ class Iperf(BalanceTest):
 
     PORT = 5201
 
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.with_service_keys(
             f'\n[[cluster.service]]\nname = "iperf"\nprotocol = "tcp"\nports = "{self.PORT}"\naffinity = "address"\n'
@@ -95,17 +96,16 @@ class Iperf(BalanceTest):
             self.addCleanup(server.wait)
             self.addCleanup(server.terminate)
 
-    def listens(self, name):
+    def listens(self, name: str) -> bool:
         return str(self.PORT) in self.lab.execute(name, "ss", "-Hltn", f"sport = {self.PORT}").stdout
 
-    def test_throughput_over_both_families(self):
+    def test_throughput_over_both_families(self) -> None:
         for name in self.names:
-            until(lambda name=name: self.listens(name), 5, f"iperf3 listens on {name}")
+            until(functools.partial(self.listens, name), 5, f"iperf3 listens on {name}")
         for host in (SERVICE_V4, SERVICE_V6):
-            for reverse in ([], ["--reverse"]):
-                report = json.loads(
-                    self.gw("iperf3", "--client", host, "--port", str(self.PORT), "--time", "2", "--json", *reverse)
-                )
+            for reverse in ("", "--reverse"):
+                options = ["--client", host, "--port", str(self.PORT), "--time", "2", "--json", reverse]
+                report = json.loads(self.gw("iperf3", *filter(None, options)))
                 received = report["end"]["sum_received"]["bits_per_second"]
                 self.assertGreater(received, 1e6, f"{host} {reverse}")
 
@@ -115,12 +115,14 @@ class Flood(BalanceTest):
 
     alone = True
 
-    def resident(self, name):
+    def resident(self, name: str) -> int:
         """Memory of a node's qured, in KiB."""
-        status = Path(f"/proc/{self.lab.node(name).process().pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
+        status = Path(f"/proc/{self.lab.node(name).recorded().pid}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+)", status)
+        assert found, status
+        return int(found.group(1))
 
-    def send(self, mac, count):
+    def send(self, mac: str, count: int) -> None:
         raw = open_raw("gw", "gw0")
         self.addCleanup(raw.close)
         head = struct.pack("!HHIIBBHHH", 0, 80, 1, 0, 5 << 4, 2, 65535, 0, 0)
@@ -141,7 +143,7 @@ class Flood(BalanceTest):
             with contextlib.suppress(BlockingIOError):
                 raw.send(frame)
 
-    def test_downloads_go_on_and_memory_is_flat(self):
+    def test_downloads_go_on_and_memory_is_flat(self) -> None:
         master = cluster.master(self.before)
         (mac,) = [
             entry["mac"] for entry in self.lab.node(master).status()["addresses"] if entry["address"] == SERVICE_V4

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import unittest
 
+from qure_dev.bench_port.programs import Bench
 from qure_dev.paths import LIBRARY
 
 
-def run(bench, *arguments):
+def run(bench: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The report of a bench."""
     argv = [sys.executable, "-m", f"qure_dev.{bench}", "--json", *arguments]
     environment = os.environ | {"PYTHONPATH": str(LIBRARY)}
@@ -19,7 +20,7 @@ def run(bench, *arguments):
 class DnsBench(unittest.TestCase):
     alone = True
 
-    def test_servers_are_measured_and_a_zone_is_swapped(self):
+    def test_servers_are_measured_and_a_zone_is_swapped(self) -> None:
         done = run("bench_dns", "--quick")
         self.assertEqual(done.returncode, 0, done.stderr)
         report = json.loads(done.stdout)
@@ -39,7 +40,7 @@ class DnsBench(unittest.TestCase):
 class PortBench(unittest.TestCase):
     alone = True
 
-    def test_every_kind_of_port_is_measured(self):
+    def test_every_kind_of_port_is_measured(self) -> None:
         done = run("bench_port", "--rounds", "1", "--seconds", "0.3")
         self.assertEqual(done.returncode, 0, done.stderr)
         rows = {row["port"]: row for row in json.loads(done.stdout)["rows"]}

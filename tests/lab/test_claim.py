@@ -1,8 +1,10 @@
 """Whose the address is: probing, someone else's, taking over, defending, yielding."""
 
 import unittest
+from collections.abc import Callable
 
 from qure_dev import frames
+from qure_dev.frames import Seen
 from qure_dev.lab import netns, topology
 from support import GATEWAY_V4, SERVICE_V4, SERVICE_V6, LabTest, add_host, remove_host, until
 from wire import Capture, open_raw
@@ -11,14 +13,14 @@ RETRY = 25  # seconds: well above the time after which a taken address is probed
 FOREIGN_MAC = "02:00:5e:00:53:66"
 
 
-def mac_of(member, interface):
+def mac_of(member: str, interface: str) -> str:
     return netns.ip(topology.namespace(member), "-br", "link", "show", "dev", interface).split()[2]
 
 
 class AnotherHostHasIt(LabTest):
     """The node starts while a plain host holds both service addresses."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         self.node.kill()
         add_host("h1", "lan0", f"{SERVICE_V4}/24", f"{SERVICE_V6}/64")
         self.holder = mac_of("h1", "lan0")
@@ -27,7 +29,7 @@ class AnotherHostHasIt(LabTest):
         self.addCleanup(self.wire.__exit__)
         self.node.start()
 
-    def test_refused_then_taken_over(self):
+    def test_refused_then_taken_over(self) -> None:
         for address in (SERVICE_V4, SERVICE_V6):
             self.assertEqual(self.node.wait_for(address, state="taken")["holder"], self.holder)
         self.assertIn(self.holder, self.node.log.read_text())
@@ -55,7 +57,7 @@ class AnotherHostHasIt(LabTest):
 
 
 class Alternatives(LabTest):
-    def test_next_address_of_the_list(self):
+    def test_next_address_of_the_list(self) -> None:
         self.node.kill()
         add_host("h1", "lan0", f"{SERVICE_V4}/24")
         self.edit_config("alternatives = []", 'alternatives = ["198.51.100.51/24"]')
@@ -67,7 +69,7 @@ class Alternatives(LabTest):
 class SecondNode(LabTest):
     """A second QuRe node of another cluster that wants the same addresses."""
 
-    def test_refused_while_the_first_lives(self):
+    def test_refused_while_the_first_lives(self) -> None:
         cluster = self.node.config_path.read_text()
         cluster = cluster[cluster.index("[cluster]") :].replace('name = "home"', 'name = "elsewhere"', 1)
         second = self.lab.add_node(2, text=cluster)
@@ -82,16 +84,26 @@ class SecondNode(LabTest):
         self.assertEqual(self.curl(f"http://{SERVICE_V4}/"), "n2\n")
 
 
+def is_arp_defense(frame: Seen, mac: str) -> bool:
+    return frame.is_arp and frame.arp_sender == (mac, SERVICE_V4) == (frame.source, frame.arp_target)
+
+
+def is_nd_defense(frame: Seen, mac: str) -> bool:
+    return frame.nd_type == frames.ADVERTISEMENT and (frame.nd_target, frame.source) == (SERVICE_V6, mac)
+
+
 class Conflict(LabTest):
     """Someone claims an address that the node holds (RFC 5227 section 2.4)."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         self.node.kill()
         self.node.start()
         self.raw = open_raw("gw", "gw0")
         self.addCleanup(self.raw.close)
 
-    def check_defended_then_yielded(self, address, conflict, is_defense):
+    def check_defended_then_yielded(
+        self, address: str, conflict: bytes, is_defense: Callable[[Seen, str], bool]
+    ) -> None:
         held = self.node.wait_for(address, state="held")
         with Capture("sw", "sw-n1") as wire:
             self.raw.send(conflict)
@@ -109,24 +121,22 @@ class Conflict(LabTest):
             self.assertEqual(answers, [])
         self.node.wait_for(address, deadline=RETRY, state="held")
 
-    def test_v4(self):
+    def test_v4(self) -> None:
         conflict = frames.arp(frames.REQUEST, FOREIGN_MAC, SERVICE_V4, SERVICE_V4)
         self.check_defended_then_yielded(
             SERVICE_V4,
             conflict,
-            lambda frame, mac: frame.is_arp
-            and frame.arp_sender == (mac, SERVICE_V4) == (frame.source, frame.arp_target),
+            is_arp_defense,
         )
 
-    def test_v6(self):
+    def test_v6(self) -> None:
         self.check_defended_then_yielded(
             SERVICE_V6,
             frames.advertisement(FOREIGN_MAC, SERVICE_V6),
-            lambda frame, mac: frame.nd_type == frames.ADVERTISEMENT
-            and (frame.nd_target, frame.source) == (SERVICE_V6, mac),
+            is_nd_defense,
         )
 
-    def test_a_probe_is_answered_not_a_conflict(self):
+    def test_a_probe_is_answered_not_a_conflict(self) -> None:
         held = self.node.wait_for(SERVICE_V4, state="held")
         with Capture("sw", "sw-n1") as wire:
             self.raw.send(frames.arp(frames.REQUEST, FOREIGN_MAC, "0.0.0.0", SERVICE_V4))
@@ -139,7 +149,7 @@ class Conflict(LabTest):
             )
         self.assertEqual(self.node.address(SERVICE_V4)["state"], "held")
 
-    def test_gateway_may_ask(self):
+    def test_gateway_may_ask(self) -> None:
         """Ordinary requests from others are no conflicts."""
         held = self.node.wait_for(SERVICE_V4, state="held")
         self.raw.send(frames.arp(frames.REQUEST, FOREIGN_MAC, GATEWAY_V4, SERVICE_V4))

@@ -4,6 +4,7 @@ import subprocess
 
 from cluster_support import ClusterTest
 from qure_dev.failover import qure
+from qure_dev.failover.figures import Run
 from qure_dev.failover.probe import Probe
 from qure_dev.lab import cluster
 from support import SERVICE_V4, until
@@ -15,7 +16,7 @@ OUTAGE_MS = 1500  # a busy machine; without the deputy an election alone takes a
 class Failover(ClusterTest):
     alone = True
 
-    def check(self, fault, outage_ms=OUTAGE_MS):
+    def check(self, fault: str, outage_ms: float = OUTAGE_MS) -> Run:
         old = cluster.master(self.before)
         run = qure.Session(fault, RATE, 3).run()
         self.assertNotEqual(run.winner, old)
@@ -23,24 +24,24 @@ class Failover(ClusterTest):
         self.assertEqual(run.stray, (), "the old master still spoke for the service address")
         return run
 
-    def test_killed(self):
+    def test_killed(self) -> None:
         self.assertEqual(self.check("kill").winner, cluster.deputy(self.before))
 
-    def test_paused(self):
+    def test_paused(self) -> None:
         self.check("pause")
 
-    def test_cut_off(self):
+    def test_cut_off(self) -> None:
         self.check("cut")
 
-    def test_control_thread_hangs(self):
+    def test_control_thread_hangs(self) -> None:
         self.check("control-hang")
 
-    def test_left(self):
+    def test_left(self) -> None:
         run = self.check("graceful")
         self.assertEqual((run.lost, run.duplicates), (0, 0))
         self.assertEqual(run.cause, "handover")
 
-    def test_handed_over(self):
+    def test_handed_over(self) -> None:
         old, deputy = cluster.master(self.before), cluster.deputy(self.before)
         with Probe(self.lab.build, SERVICE_V4, RATE) as probe:
             self.control(old, "handover")
@@ -48,7 +49,7 @@ class Failover(ClusterTest):
             report = probe.report()
         self.assertEqual((report["lost"], report["duplicates"]), (0, 0), report)
 
-    def test_dns_is_answered_again(self):
+    def test_dns_is_answered_again(self) -> None:
         """The other thing that a master answers by itself."""
         old = cluster.master(self.before)
         with Probe(self.lab.build, SERVICE_V4, RATE, extra=("--dns", "www.home.example")) as probe:
@@ -57,7 +58,7 @@ class Failover(ClusterTest):
             report = probe.report()
         self.assertLess(report["outage_ms"], OUTAGE_MS, report)
 
-    def test_master_and_deputy_die_together(self):
+    def test_master_and_deputy_die_together(self) -> None:
         old, deputy = cluster.master(self.before), cluster.deputy(self.before)
         survivor = next(name for name in self.names if name not in (old, deputy))
         with Probe(self.lab.build, SERVICE_V4, RATE) as probe:
@@ -72,7 +73,7 @@ class Failover(ClusterTest):
         self.assertEqual(cluster.masters(cluster.views([self.lab.node(survivor)])), [survivor])
         self.assertLess(report["outage_ms"], 5000, report)
 
-    def test_one_core_is_busy(self):
+    def test_one_core_is_busy(self) -> None:
         """No takeover because somebody else computes."""
         with subprocess.Popen(["sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL) as busy:
             try:

@@ -1,9 +1,11 @@
 """Frames that nobody should believe: replayed, changed on the way, of another cluster. Rejected, counted, no more."""
 
 import random
+from collections.abc import Callable
 
-from qure_dev import frames
 from cluster_support import ClusterTest, cluster_frames, udp_payload_offset
+from qure_dev import frames
+from qure_dev.frames import Seen
 from qure_dev.lab import config, netns, topology
 from support import SERVICE_V4, SERVICE_V6, add_host, remove_host, until
 from wire import Capture, open_raw
@@ -12,8 +14,15 @@ CAPTURED = 400
 FLIPPED = 300
 
 
+Change = Callable[[bytearray, int], None]  # of an IPv4 payload whose UDP payload begins at the offset
+
+
+def unchanged(_payload: bytearray, _offset: int) -> None:
+    pass
+
+
 class Intruders(ClusterTest):
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.known = self.same_history()
         add_host("h1", "lan0", "198.51.100.99/24")
@@ -22,7 +31,7 @@ class Intruders(ClusterTest):
         self.raw = open_raw("h1", "lan0")
         self.addCleanup(self.raw.close)
 
-    def overheard(self):
+    def overheard(self) -> list[Seen]:
         """What all nodes say to each other, heartbeats included."""
         captures = [Capture("sw", f"sw-{name}") for name in self.names]
         for capture in captures:
@@ -38,21 +47,22 @@ class Intruders(ClusterTest):
                 capture.__exit__()
         return [frame for capture in captures for frame in cluster_frames(capture.received())]
 
-    def inject(self, frame, change=lambda payload, offset: None):
+    def inject(self, frame: Seen, change: Change = unchanged) -> None:
         """A captured frame, changed, from the intruder's own MAC: the switch must not learn the node's MAC here."""
         payload = bytearray(frame.payload)
         offset = udp_payload_offset(frame)
+        assert offset
         payload[offset - 2 : offset] = b"\0\0"  # no UDP checksum: it is not what keeps intruders out (RFC 768)
         change(payload, offset)
         head = frames.mac_bytes(frame.destination) + frames.mac_bytes(self.mac)
         self.raw.send(head + frame.ethertype.to_bytes(2, "big") + bytes(payload))
 
-    def assert_nothing_changed(self):
+    def assert_nothing_changed(self) -> None:
         self.assert_unchanged(self.before, self.whole())
         self.assertEqual(self.same_history().keys(), self.known.keys())
         self.gw("ping", "-c", "3", "-i", "0.05", "-W", "2", SERVICE_V4)
 
-    def test_replayed_at_once(self):
+    def test_replayed_at_once(self) -> None:
         overheard = self.overheard()
         before = {name: self.rejected(name) for name in self.names}
         for frame in overheard:
@@ -61,7 +71,7 @@ class Intruders(ClusterTest):
             self.wait_rejected(name, before[name], "replayed")
         self.assert_nothing_changed()
 
-    def test_replayed_to_later_boots(self):
+    def test_replayed_to_later_boots(self) -> None:
         """Boots that ended are not alive again because their words are heard again."""
         overheard = self.overheard()
         self.kill_all()
@@ -75,12 +85,12 @@ class Intruders(ClusterTest):
             self.wait_rejected(name, before[name], "unknown_boot", "too_many", "replayed", "unexpected")
         self.assert_nothing_changed()
 
-    def test_flipped_bits(self):
+    def test_flipped_bits(self) -> None:
         overheard = self.overheard()
         before = {name: self.rejected(name) for name in self.names}
         chance = random.Random(20_000)
 
-        def flip(payload, offset):
+        def flip(payload: bytearray, offset: int) -> None:
             position = chance.randrange(offset, len(payload))
             payload[position] ^= 1 << chance.randrange(8)
 
@@ -90,7 +100,7 @@ class Intruders(ClusterTest):
             self.wait_rejected(name, before[name], "unauthentic")
         self.assert_nothing_changed()
 
-    def test_another_cluster_in_the_same_group(self):
+    def test_another_cluster_in_the_same_group(self) -> None:
         """Its key and group are ours, only its name is not: two clusters in one LAN never mix."""
         group = self.lab.node("n1").query("config", "show")["cluster"]["group"]
         text = config.cluster_part(self.lab.node("n1").config_path.read_text())

@@ -13,7 +13,7 @@ ERAS_KEPT = 8  # events of older eras become a summary
 
 
 class Lifetimes(ClusterTest):
-    def test_started_at_once_in_any_order(self):
+    def test_started_at_once_in_any_order(self) -> None:
         """All are killed and started again: one master, the next era, every age one more, the history intact."""
         for turn in range(ROUNDS):
             order = random.sample(self.names, len(self.names))
@@ -30,7 +30,7 @@ class Lifetimes(ClusterTest):
                 self.assertEqual(recent - self.same_history().keys(), set(), "events are lost")
                 self.assertIn(" 0% packet loss", self.gw("ping", "-c", "3", "-i", "0.05", "-W", "2", SERVICE_V4))
 
-    def test_started_one_after_the_other(self):
+    def test_started_one_after_the_other(self) -> None:
         before = self.whole()
         self.kill_all()
         self.lab.start(random.sample(self.names, len(self.names)), staggered=True)
@@ -39,7 +39,7 @@ class Lifetimes(ClusterTest):
             self.assertEqual(after[name]["era"], before[name]["era"] + 1, name)
             self.assertEqual(after[name]["age"], before[name]["age"] + 1, name)
 
-    def test_a_node_that_was_away_learns_what_it_missed(self):
+    def test_a_node_that_was_away_learns_what_it_missed(self) -> None:
         known = self.same_history()
         self.lab.node("n3").kill()
         self.whole("n1", "n2")
@@ -54,7 +54,7 @@ class Lifetimes(ClusterTest):
         self.assertEqual(missed - self.same_history().keys(), set())
         self.assertEqual(after["n3"]["era"], self.before["n3"]["era"], "an era goes on while one node lives")
 
-    def test_a_node_gives_what_only_it_knew(self):
+    def test_a_node_gives_what_only_it_knew(self) -> None:
         self.same_history()
         self.kill_all()
         alone = self.lab.node("n3")
@@ -73,7 +73,7 @@ class Lifetimes(ClusterTest):
 
 
 class Clone(ClusterTest):
-    def test_a_cloned_disk_takes_a_new_identity(self):
+    def test_a_cloned_disk_takes_a_new_identity(self) -> None:
         """n3 starts from a copy of n1's data while n1 lives: it is n3 that becomes another."""
         for name in ("n1", "n3"):
             self.lab.node(name).kill()

@@ -4,6 +4,7 @@ import json
 import secrets
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from cluster_support import ClusterTest
 from qure_dev.failover.probe import Probe
@@ -14,11 +15,11 @@ from support import SERVICE_V4, until
 class Operator(ClusterTest):
     alone = True
 
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.old = cluster.master(self.before)
 
-    def test_every_node_shows_all(self):
+    def test_every_node_shows_all(self) -> None:
         for name in self.names:
             rows = {row["name"]: row for row in json.loads(self.control(name, "--json", "nodes"))["nodes"]}
             self.assertEqual(set(rows), set(self.names))
@@ -31,14 +32,14 @@ class Operator(ClusterTest):
             for command in ("nodes", "status", "term", "history"):
                 self.assertIn(self.old, self.control(name, command))
 
-    def test_history_is_drawn(self):
+    def test_history_is_drawn(self) -> None:
         self.assertTrue(self.control("n1", "history", "--plot").strip())
         with tempfile.TemporaryDirectory() as work:
             path = Path(work, "online.svg")
             self.control("n1", "history", "--svg", str(path))
             self.assertIn("<svg", path.read_text())
 
-    def test_handover_to_a_named_node(self):
+    def test_handover_to_a_named_node(self) -> None:
         member = next(name for name in self.names if name not in (self.old, cluster.deputy(self.before)))
         with Probe(self.lab.build, SERVICE_V4, 1000) as probe:
             self.control(self.old, "handover", member)
@@ -47,7 +48,7 @@ class Operator(ClusterTest):
         self.assertEqual((report["lost"], report["duplicates"]), (0, 0), report)
         self.assertIn("no node", self.control(member, "handover", "nobody", status=1))
 
-    def test_maintenance(self):
+    def test_maintenance(self) -> None:
         self.control(self.old, "maintenance", "on")
         self.addCleanup(self.control, self.old, "maintenance", "off")
         until(lambda: cluster.master(self.whole()) != self.old, 10, f"{self.old} hands over")
@@ -58,13 +59,13 @@ class Operator(ClusterTest):
         self.whole_but_for(successor, third)
         self.assertTrue(self.lab.node(self.old).status()["maintenance"])
 
-    def whole_but_for(self, gone, wanted):
+    def whole_but_for(self, gone: str, wanted: Any) -> None:
         """Waits until `wanted` is master while `gone` is: the node in maintenance does not lead, nor is it deputy."""
         rest = [self.lab.node(name) for name in self.others(gone)]
         until(lambda: cluster.masters(cluster.views(rest)) == [wanted], 20, f"{wanted} leads")
         self.assertIsNone(self.lab.node(wanted).status()["deputy"])
 
-    def test_key_rotation(self):
+    def test_key_rotation(self) -> None:
         listed = json.loads(self.control("n1", "--json", "key", "list"))["keys"]
         (first,) = [key["id"] for key in listed if key["in_use"]]
         second, key = first + 1, secrets.token_hex(32)

@@ -1,23 +1,24 @@
 """A LAN that falls apart and comes together again."""
 
 import time
+from typing import Any
 
 from cluster_support import ClusterTest
 from qure_dev.lab import cluster
 from qure_dev.lab.capture import Sources
-from support import SERVICE_V4, until
 from qure_dev.waiting import watch
+from support import SERVICE_V4, until
 
 OVERLAP = 1.0  # seconds: 50 ms are proven in the simulator; here only that it ends
 
 
-def ticket(term):
+def ticket(term: Any) -> Any:
     """Terms in their order."""
     return term["era"], term["epoch"], int(term["holder"], 16)
 
 
 class Split(ClusterTest):
-    def test_one_and_two_and_healed(self):
+    def test_one_and_two_and_healed(self) -> None:
         """Each part has the gateway, so each has a master while they are apart; then one steps down."""
         old = cluster.master(self.before)
         rest = self.others(old)
@@ -25,7 +26,7 @@ class Split(ClusterTest):
         self.lab.split([old], rest)
         views = {}
 
-        def two():
+        def two() -> bool:
             views.update(cluster.views(self.lab.nodes()))
             return len(cluster.masters(views)) == 2
 
@@ -46,7 +47,7 @@ class Split(ClusterTest):
         holders = {event["node"] for event in events.values() if event["kind"] == "master"}
         self.assertGreaterEqual(len(holders), 2)
 
-    def test_master_alone_without_the_gateway(self):
+    def test_master_alone_without_the_gateway(self) -> None:
         """Whoever cannot reach the gateway serves nobody: it gives up, and follows when it is back."""
         old = cluster.master(self.before)
         self.lab.node(old).cut()
@@ -59,7 +60,7 @@ class Split(ClusterTest):
         self.assertEqual(cluster.master(healed), cluster.master(after))
         self.same_history()
 
-    def test_member_away_disturbs_nobody(self):
+    def test_member_away_disturbs_nobody(self) -> None:
         old, deputy = cluster.master(self.before), cluster.deputy(self.before)
         member = next(name for name in self.names if name not in (old, deputy))
         self.lab.node(member).cut()

@@ -4,16 +4,18 @@ import signal
 import struct
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from qure_dev import frames
 from cluster_support import ClusterTest, cluster_frames
+from qure_dev import frames
 from qure_dev.failover.faults import ask_for_service
+from qure_dev.frames import Seen
 from qure_dev.lab import cluster, topology
 from qure_dev.lab.capture import Sources
 from qure_dev.paths import ROOT
-from support import GATEWAY_V4, SERVICE_V4, until
 from qure_dev.waiting import watch
+from support import GATEWAY_V4, SERVICE_V4, until
 from wire import Capture, open_raw
 
 IGMP = 2
@@ -21,7 +23,7 @@ MOST_MULTICAST = 100  # frames a second, whatever the number of nodes
 ALL_HOSTS = "01:00:5e:00:00:01"
 
 
-def igmp_reports(seen, group):
+def igmp_reports(seen: Iterable[Seen], group: str) -> list[Seen]:
     """Membership reports for the group: version 2 and version 3 (RFC 2236 section 2, RFC 3376 section 4.2)."""
     found = []
     wanted = bytes(map(int, group.split(".")))
@@ -34,7 +36,7 @@ def igmp_reports(seen, group):
     return found
 
 
-def igmp_query(version):
+def igmp_query(version: int) -> bytes:
     """A general query (RFC 2236 section 2, RFC 3376 section 4.1), answered within a second."""
     body = struct.pack("!BBHI", 0x11, 10, 0, 0) + (b"\x02\x7d\0\0" if version == 3 else b"")
     body = body[:2] + struct.pack("!H", frames.checksum(body)) + body[4:]
@@ -46,11 +48,11 @@ def igmp_query(version):
 
 
 class OnTheSwitch(ClusterTest):
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.group = self.lab.node("n1").query("config", "show")["cluster"]["group"]
 
-    def test_multicast_rate(self):
+    def test_multicast_rate(self) -> None:
         with Capture("sw", "sw-gw") as wire:
             length = watch(5)
         flooded = [frame for frame in cluster_frames(wire.frames) if int(frame.destination[:2], 16) & 1]
@@ -59,7 +61,7 @@ class OnTheSwitch(ClusterTest):
         sources = {frame.source for frame in flooded}
         self.assertEqual(sources, {status["node_mac"] for status in self.before.values()}, "all speak, as themselves")
 
-    def test_one_source_of_the_service_mac(self):
+    def test_one_source_of_the_service_mac(self) -> None:
         """Through a kill and a handover, whoever is asked: never two at once, never a stray."""
         macs = [entry["mac"] for entry in self.before["n1"]["addresses"]]
         with Sources(self.names, macs) as wire:
@@ -76,7 +78,7 @@ class OnTheSwitch(ClusterTest):
         turns = [member for member, last in zip(members, [None, *members]) if member != last]
         self.assertEqual(len(turns), 3, turns)
 
-    def test_joins_its_group_and_answers_queries(self):
+    def test_joins_its_group_and_answers_queries(self) -> None:
         node = self.lab.node("n3")
         node.kill()
         with Capture("sw", "sw-n3") as wire:
@@ -97,10 +99,10 @@ class OnTheSwitch(ClusterTest):
             self.assertEqual(frame.source, node.status()["node_mac"], "a report steals the service MAC's port")
             self.assertEqual(frame.payload[8], 1, "TTL (RFC 3376 section 4)")
 
-    def test_capture_command(self):
+    def test_capture_command(self) -> None:
         with tempfile.TemporaryDirectory() as work:
             path = Path(work, "bridge.pcap")
-            argv = [ROOT / "scripts/lab", "capture", path, "udp", "port", "7873"]
+            argv: list[str | Path] = [ROOT / "scripts/lab", "capture", path, "udp", "port", "7873"]
             with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as tcpdump:
                 try:
                     until(lambda: path.exists() and path.stat().st_size > 10_000, 20, "frames in the file")

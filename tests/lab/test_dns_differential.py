@@ -4,8 +4,8 @@ import random
 import tempfile
 from pathlib import Path
 
-from qure_dev import dns_message
 from dns_servers import exchange, peers
+from qure_dev import dns_message
 from qure_dev.paths import ROOT
 from support import QUICK, SERVICE_V4, LabTest, Request
 from zones import Zone
@@ -15,8 +15,11 @@ SEED = 20_261
 
 
 class Differential(LabTest):
+    zones: list[Zone]
+    files: dict[str, Path]
+
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         directory = tempfile.TemporaryDirectory(prefix="qure-zones-")
         cls.addClassCleanup(directory.cleanup)
         cls.zones = [Zone(f"zone{i}.test", SEED + i) for i in range(4)]
@@ -30,10 +33,11 @@ class Differential(LabTest):
         cls.request = Request(config=str(config))
         super().setUpClass()
 
-    def test_answers_are_those_of_knot_and_nsd(self):
+    def test_answers_are_those_of_knot_and_nsd(self) -> None:
         """Response code, flags, answer and authority section."""
         pick = random.Random(SEED)
-        differences, seen = [], {}
+        differences: list[str] = []
+        seen: dict[str, int] = {}
         with peers(self.files) as servers:
             for _ in range(QUESTIONS):
                 name, kind = pick.choice(self.zones).question(pick)

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 from qure_dev import dns_message, frames
-from support import QUICK, SERVICE_V4, SERVICE_V6, LabTest, Request, until
+from support import QUICK, SERVICE_V4, SERVICE_V6, LabTest, Mixin, Request, until
 from wire import Capture, open_raw
 
 SECONDS = 3 if QUICK else 60
@@ -37,7 +37,7 @@ REASONS = (
 )
 
 
-def requests(mac4, mac6, source):
+def requests(mac4: str, mac6: str, source: str) -> list[bytes]:
     """Sound requests of every kind that is answered, without padding."""
     echo = frames.ipv4(CLIENT_V4, SERVICE_V4, 1, frames.echo_request(7, 7))
     query = dns_message.query("www.home.example", payload=None)
@@ -60,7 +60,7 @@ def requests(mac4, mac6, source):
 class Garbage:
     """An endless, reproducible supply."""
 
-    def __init__(self, seed, mac4, mac6):
+    def __init__(self, seed: int, mac4: str, mac6: str) -> None:
         self._random = random.Random(seed)
         self._macs = (mac4, mac6, frames.BROADCAST, "33:33:ff:00:00:50", NODE)
         self._truncated = [
@@ -72,33 +72,33 @@ class Garbage:
             (self.from_corpus,) if self._corpus else ()
         )
 
-    def frame(self):
+    def frame(self) -> bytes:
         return self._random.choice(self._makers)()
 
-    def _head(self, ethertype):
+    def _head(self, ethertype: int) -> bytes:
         return (
             frames.mac_bytes(self._random.choice(self._macs)) + frames.mac_bytes(CLIENT) + struct.pack("!H", ethertype)
         )
 
-    def noise(self):
+    def noise(self) -> bytes:
         return self._random.randbytes(self._random.randint(14, 1514))
 
-    def headed_noise(self):
+    def headed_noise(self) -> bytes:
         """A true Ethernet header, then anything."""
         kind = self._random.choice((frames.ARP, frames.IPV4, frames.IPV6, frames.VLAN, self._random.getrandbits(16)))
         return self._head(kind) + self._random.randbytes(self._random.choice((0, 1, 19, 20, 27, 28, 40, 64, 1000)))
 
-    def truncated(self):
+    def truncated(self) -> bytes:
         return self._random.choice(self._truncated)
 
-    def altered(self):
+    def altered(self) -> bytes:
         """A sound request with some bytes changed."""
         frame = bytearray(self._random.choice(self._sound))
         for _ in range(self._random.randint(1, 4)):
             frame[self._random.randrange(12, len(frame))] = self._random.getrandbits(8)
         return bytes(frame)
 
-    def from_corpus(self):
+    def from_corpus(self) -> bytes:
         """A fuzzer's input: a whole frame, or what stands behind an Ethernet header."""
         data = self._random.choice(self._corpus)
         whole = len(data) >= 14 and self._random.random() < 0.5
@@ -114,10 +114,12 @@ class Garbage:
         )
 
 
-class GarbageTests:
+class GarbageTests(Mixin):
     """Inherited once per port kind."""
 
-    def assert_serving(self):
+    seed: int
+
+    def assert_serving(self) -> None:
         """The corpus holds sound ARP and ND too: what the kernels believe is forgotten, what was yielded returns."""
         self.forget_neighbors()
         self.on_node("ip", "neigh", "flush", "all")
@@ -128,10 +130,10 @@ class GarbageTests:
         self.assertEqual(self.dig("+short", "www.home.example", "A"), f"{SERVICE_V4}\n")
         self.assertEqual(self.curl(f"http://{SERVICE_V4}/"), "n1\n")
 
-    def test_garbage(self):
+    def test_garbage(self) -> None:
         mac4 = self.node.wait_for(SERVICE_V4, state="held", verified=True)["mac"]
         mac6 = self.node.wait_for(SERVICE_V6, state="held", verified=True)["mac"]
-        pid, before, mbufs = self.node.process().pid, self.counters(), self.node.query("counters")["mbufs_in_use"]
+        pid, before, mbufs = self.node.recorded().pid, self.counters(), self.node.query("counters")["mbufs_in_use"]
         garbage, raw = Garbage(self.seed, mac4, mac6), open_raw("gw", "gw0")
         self.addCleanup(raw.close)
         end, sent = time.monotonic() + SECONDS, 0
@@ -145,7 +147,7 @@ class GarbageTests:
         answered = [frame for frame in wire.received() if frame.destination == CLIENT]
         self.assertEqual(answered, [], f"answers to garbage, seed {self.seed}")
         self.assertTrue(self.node.running(), f"seed {self.seed}")
-        self.assertEqual(self.node.process().pid, pid)
+        self.assertEqual(self.node.recorded().pid, pid)
         after = self.counters()
         silent = [reason for reason in REASONS if after[reason] == before[reason]]
         self.assertEqual(silent, [], f"not counted in {sent} frames, seed {self.seed}")

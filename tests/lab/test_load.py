@@ -3,8 +3,8 @@
 import unittest
 
 from qure_dev import frames
-from support import GATEWAY_V4, SERVICE_V4, LabTest, Request, until
 from qure_dev.waiting import watch
+from support import GATEWAY_V4, SERVICE_V4, LabTest, Mixin, Request, until
 from wire import flood
 
 IDLE_SHARE = 0.05  # of a core
@@ -13,29 +13,29 @@ WINDOW = 2.0  # seconds over which shares and rates are measured
 CLIENT_MAC = "02:00:5e:00:53:01"
 
 
-class LoadTests:
+class LoadTests(Mixin):
     """Inherited once per port kind."""
 
-    def measure(self):
+    def measure(self) -> tuple[float, dict[str, float]]:
         """CPU share of the whole process and rates of the worker over the window."""
-        process = self.node.process()
+        process = self.node.recorded()
         before, cpu = self.worker(), process.cpu_seconds()
         seconds = watch(WINDOW)
         after, used = self.worker(), process.cpu_seconds() - cpu
         rates = {key: (after[key] - before[key]) / seconds for key in after}
         return used / seconds, rates
 
-    def test_idle(self):
+    def test_idle(self) -> None:
         self.node.wait_for(SERVICE_V4, state="held", verified=True)
         share, rates = self.measure()
         self.assertLess(share, IDLE_SHARE, rates)
         self.assertGreater(rates["sleep_seconds"], 0.9 * self.request.workers, "the workers are not asleep")
 
-    def test_flood(self):
+    def test_flood(self) -> None:
         mac = self.node.wait_for(SERVICE_V4, state="held")["mac"]
         idle = {}
 
-        def quiet():
+        def quiet() -> bool:
             idle.update(self.measure()[1])
             return idle["busy_rounds"] < QUIET
 

@@ -27,8 +27,10 @@ SERVICE = 'ports = "80" '
 
 
 class Mdns(ClusterTest):
+    bus: Path
+
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qure-mdns-")))
@@ -53,13 +55,13 @@ class Mdns(ClusterTest):
         stack.callback(daemon.stop, 5)
         until(lambda: "startup complete" in log.read_text(), 20, log.read_text)
 
-    def avahi(self, *argv):
+    def avahi(self, *argv: str) -> str:
         environment = os.environ | {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.bus}"}
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=30, check=False)
         return done.stdout + done.stderr
 
-    def wait_service(self):
-        def found():
+    def wait_service(self) -> None:
+        def found() -> bool:
             lines = self.avahi("avahi-browse", "-rtp", "_http._tcp").splitlines()
             fields = [line.split(";") for line in lines if line.startswith("=")]
             return any(
@@ -68,13 +70,16 @@ class Mdns(ClusterTest):
 
         until(found, 20, lambda: self.avahi("avahi-browse", "-rtp", "_http._tcp"))
 
-    def test_nodes_and_cluster_have_names(self):
+    def wait_name(self, name: str, address: str) -> None:
+        until(lambda: address in self.avahi("avahi-resolve", "-4n", name), 20, name)
+
+    def test_nodes_and_cluster_have_names(self) -> None:
         for name in self.names:
             address = topology.node_addresses(int(name.removeprefix("n")))[0].partition("/")[0]
-            until(lambda n=name, a=address: a in self.avahi("avahi-resolve", "-4n", f"{n}.local"), 20, name)
-        until(lambda: SERVICE_V4 in self.avahi("avahi-resolve", "-4n", "home.local"), 20, "home.local")
+            self.wait_name(f"{name}.local", address)
+        self.wait_name("home.local", SERVICE_V4)
 
-    def test_a_service_is_found_whoever_is_master(self):
+    def test_a_service_is_found_whoever_is_master(self) -> None:
         self.wait_service()
         master = cluster.master(self.before)
         self.lab.node(master).kill()

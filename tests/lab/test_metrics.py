@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 from qure_dev.lab import netns, topology
 from qure_dev.paths import ROOT
@@ -25,16 +26,16 @@ scrape_configs:
 API = "http://127.0.0.1:9090/api/v1/query"
 
 
-def tool(name):
+def tool(name: str) -> str:
     """A program of the Prometheus package: installed, or unpacked by scripts/setup."""
     return shutil.which(name) or str(TOOLS / name)
 
 
 class Metrics(LabTest):
-    def scrape(self):
+    def scrape(self) -> str:
         return self.curl(f"http://{topology.METRICS}/metrics", member="n1")
 
-    def sample(self, **labels):
+    def sample(self, **labels: str) -> float:
         """The sum of qure_frames_total over the samples with these labels."""
         lines = [line for line in self.scrape().splitlines() if line.startswith("qure_frames_total{")]
         return sum(
@@ -43,18 +44,18 @@ class Metrics(LabTest):
             if all(f'{key}="{value}"' in line for key, value in labels.items())
         )
 
-    def test_promtool_finds_nothing(self):
+    def test_promtool_finds_nothing(self) -> None:
         done = subprocess.run(
             [tool("promtool"), "check", "metrics"], input=self.scrape(), capture_output=True, text=True
         )
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
 
-    def test_every_reason_is_there(self):
+    def test_every_reason_is_there(self) -> None:
         text = self.scrape()
         for reason in self.counters():
             self.assertIn(f'reason="{reason}"', text)
 
-    def test_counts_move(self):
+    def test_counts_move(self) -> None:
         before = self.sample(reason="echo_reply", port="lan", verdict="answer")
         self.gw("ping", "-c", "3", "-i", "0.05", SERVICE_V4)
         until(
@@ -63,13 +64,13 @@ class Metrics(LabTest):
             "three more echo replies",
         )
 
-    def test_loopback_only(self):
+    def test_loopback_only(self) -> None:
         port = topology.METRICS.rpartition(":")[2]
         for address in ("198.51.100.11", SERVICE_V4):
             done = self.lab.execute("gw", "curl", "-sS", "--max-time", "2", f"http://{address}:{port}/metrics")
             self.assertNotEqual(done.returncode, 0)
 
-    def test_prometheus_scrapes(self):
+    def test_prometheus_scrapes(self) -> None:
         with tempfile.TemporaryDirectory() as work:
             config = Path(work, "prometheus.yml")
             config.write_text(PROMETHEUS % topology.METRICS)
@@ -93,14 +94,14 @@ class Metrics(LabTest):
             finally:
                 process.stop()
 
-    def ask(self, query):
+    def ask(self, query: str) -> Any:
         """The values that Prometheus answers to a query."""
         done = self.on_node("curl", "-sS", "-G", API, "--data-urlencode", f"query={query}")
         if done.returncode != 0 or not done.stdout.startswith("{"):
             return []
         return [row["value"][1] for row in json.loads(done.stdout)["data"]["result"]]
 
-    def test_dpdk_telemetry(self):
+    def test_dpdk_telemetry(self) -> None:
         self.gw("ping", "-c", "2", "-i", "0.05", SERVICE_V4)
         done = subprocess.run(
             ["dpdk-telemetry.py", "-f", self.node.namespace],
@@ -108,6 +109,7 @@ class Metrics(LabTest):
             capture_output=True,
             text=True,
             timeout=20,
+            env=os.environ | {"RUNTIME_DIRECTORY": str(self.node.directory)},
         )
         answers = {}
         for line in done.stdout.splitlines():
@@ -119,24 +121,24 @@ class Metrics(LabTest):
 
 
 class Operator(LabTest):
-    def test_socket_is_for_root_only(self):
+    def test_socket_is_for_root_only(self) -> None:
         mode = os.stat(self.node.socket)
         self.assertEqual((stat.S_IMODE(mode.st_mode) & 0o077, mode.st_uid), (0, 0))
 
-    def test_status(self):
+    def test_status(self) -> None:
         self.node.wait_for(SERVICE_V4, state="held")
         text = self.node.control("status").stdout
         for word in ("n1", "master", SERVICE_V4, SERVICE_V6, "held"):
             self.assertIn(word, text)
 
-    def test_ports(self):
+    def test_ports(self) -> None:
         ports = {port["name"]: port for port in self.node.query("ports")["ports"]}
         self.assertEqual(set(ports), {"lan", "host"})
         self.assertEqual(ports["lan"]["link"], "up")
         text = self.node.control("ports").stdout
         self.assertIn(ports["lan"]["mac"], text)
 
-    def test_counters(self):
+    def test_counters(self) -> None:
         self.gw("ping", "-c", "1", SERVICE_V4)
         self.wait_for_counter("echo_reply", 0)
         few, everything = self.node.control("counters").stdout, self.node.control("counters", "--all").stdout
@@ -144,11 +146,11 @@ class Operator(LabTest):
         self.assertNotIn("ip4_version", few)
         self.assertIn("ip4_version", everything)
 
-    def test_gate_follows_the_claim(self):
+    def test_gate_follows_the_claim(self) -> None:
         self.node.wait_for(SERVICE_V4, state="held")
         self.assertEqual(self.node.status()["gate"], "open")
 
-    def test_no_node_to_talk_to(self):
+    def test_no_node_to_talk_to(self) -> None:
         done = self.node.control("--socket", "/nowhere/qured.sock", "status")
         self.assertEqual(done.returncode, 3)
         self.assertIn("/nowhere/qured.sock", done.stderr)

@@ -6,8 +6,9 @@ import struct
 import tempfile
 from pathlib import Path
 
-from qure_dev import dns_message
 from cluster_support import ClusterTest
+from qure_dev import dns_message
+from qure_dev.dns_servers import Address
 from qure_dev.lab import cluster, netns, topology
 from qure_dev.paths import ROOT
 from support import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6, Request, until
@@ -41,13 +42,13 @@ value = "public"
 LONG = "".join(f'\n[[cluster.zone.record]]\nname = "long"\ntype = "TXT"\nvalue = "{i:0200}"\n' for i in range(20))
 
 
-def node_v4(name):
+def node_v4(name: str) -> str:
     return topology.node_addresses(int(name.removeprefix("n")))[0].partition("/")[0]
 
 
 class Names(ClusterTest):
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         directory = tempfile.TemporaryDirectory(prefix="qure-names-")
         cls.addClassCleanup(directory.cleanup)
         config = Path(directory.name) / "qure.toml"
@@ -55,17 +56,17 @@ class Names(ClusterTest):
         cls.request = Request(nodes=3, config=str(config))
         super().setUpClass()
 
-    def short(self, *arguments, server=SERVICE_V4):
+    def short(self, *arguments: str, server: str = SERVICE_V4) -> list[str]:
         return sorted(self.dig("+short", *arguments, server=server).split("\n")[:-1])
 
-    def wait_short(self, expected, *arguments):
+    def wait_short(self, expected: list[str], *arguments: str) -> None:
         until(lambda: self.short(*arguments) == sorted(expected), 10, lambda: f"{arguments}: {self.short(*arguments)}")
 
-    def test_service_addresses(self):
+    def test_service_addresses(self) -> None:
         self.wait_short([SERVICE_V4], "live.test", "A")
         self.wait_short([SERVICE_V6], "live.test", "AAAA")
 
-    def test_a_name_for_whoever_answers(self):
+    def test_a_name_for_whoever_answers(self) -> None:
         master = cluster.master(self.before)
         self.wait_short([node_v4(master)], "me.live.test")
         self.control(master, "handover")
@@ -73,20 +74,28 @@ class Names(ClusterTest):
         self.assertNotEqual(successor, master)
         self.wait_short([node_v4(successor)], "me.live.test")
 
-    def test_healthy_nodes_in_turn(self):
+    def test_healthy_nodes_in_turn(self) -> None:
         everyone = [node_v4(name) for name in self.names]
         self.wait_short(everyone, "web.live.test")
-        first = set()
-        until(lambda: first.add(self.dig("+short", "web.live.test").split()[0]) or first == set(everyone), 20, "turns")
+        first: set[str] = set()
+
+        def all_were_first() -> bool:
+            first.add(self.dig("+short", "web.live.test").split()[0])
+            return first == set(everyone)
+
+        until(all_were_first, 20, "turns")
         drained = self.others(cluster.master(self.before))[0]
         self.control(drained, "drain")
         self.addCleanup(self.control, drained, "undrain")
         self.wait_short([node_v4(name) for name in self.others(drained)], "web.live.test")
 
-    def test_what_is_not_known_fails(self):
+    def test_what_is_not_known_fails(self) -> None:
         self.assertIn("status: SERVFAIL", self.dig("public.live.test"))
 
-    def test_cluster_names(self):
+    def wait_role(self, name: str, role: str) -> None:
+        until(lambda: f'"role={role}"' in self.dig("+short", f"{name}.localcluster", "TXT"), 10, role)
+
+    def test_cluster_names(self) -> None:
         self.wait_short([SERVICE_V4], "home.localcluster", "A")
         self.wait_short([SERVICE_V6], "home.localcluster", "AAAA")
         master = cluster.master(self.before)
@@ -94,13 +103,12 @@ class Names(ClusterTest):
         self.assertRegex(self.dig("+short", "home.localcluster", "TXT"), rf'"era={era}" "uptime=\d+" "master={master}"')
         for name in self.names:
             self.wait_short([node_v4(name)], f"{name}.localcluster")
-            role = self.before[name]["role"]
-            until(lambda n=name, r=role: f'"role={r}"' in self.dig("+short", f"{n}.localcluster", "TXT"), 10, role)
+            self.wait_role(name, self.before[name]["role"])
             self.assertEqual(self.dig("+short", "-x", node_v4(name)), f"{name}.localcluster.\n")
         for address in (SERVICE_V4, SERVICE_V6):
             self.assertEqual(self.dig("+short", "-x", address), "home.localcluster.\n")
 
-    def test_services_are_found(self):
+    def test_services_are_found(self) -> None:
         answer = self.dig("_web._tcp.localcluster", "SRV")
         self.assertIn("SRV\t0 0 80 web.service.localcluster.", answer)
         additional = answer.partition("ADDITIONAL SECTION:")[2]
@@ -108,13 +116,13 @@ class Names(ClusterTest):
         self.assertIn(f"AAAA\t{SERVICE_V6}", additional)
         self.wait_short([node_v4(name) for name in self.names], "nodes.web.service.localcluster")
 
-    def test_a_dead_node_is_told_of(self):
+    def test_a_dead_node_is_told_of(self) -> None:
         victim = self.others(cluster.master(self.before))[0]
         self.lab.node(victim).kill()
         self.wait_short([], f"{victim}.localcluster", "A")
         self.assertIn('"role=down"', self.dig("+short", f"{victim}.localcluster", "TXT"))
 
-    def test_the_address_of_who_asks(self):
+    def test_the_address_of_who_asks(self) -> None:
         self.wait_short([GATEWAY_V4], "address.localcluster", "A")
         until(
             lambda: self.short("address.localcluster", "AAAA", server=SERVICE_V6) == [GATEWAY_V6],
@@ -123,7 +131,7 @@ class Names(ClusterTest):
         )
         self.assertEqual(self.short("address.localcluster", "AAAA"), [])
 
-    def test_long_answers_over_tcp(self):
+    def test_long_answers_over_tcp(self) -> None:
         for server in (SERVICE_V4, SERVICE_V6):
             cut = self.dig("+ignore", "long.live.test", "TXT", server=server)
             self.assertIn("flags: qr aa tc", cut)
@@ -134,7 +142,7 @@ class Names(ClusterTest):
             cookie = self.dig("+tcp", "+cookie=0102030405060708", "live.test", server=server)
             self.assertIn("COOKIE: 0102030405060708", cookie)
 
-    def test_many_queries_on_one_connection(self):
+    def test_many_queries_on_one_connection(self) -> None:
         names = ["live.test", "me.live.test", "nowhere.live.test"] * 30
         with netns.open_socket(topology.gateway(), socket.AF_INET, socket.SOCK_STREAM) as stream:
             stream.settimeout(10)
@@ -150,7 +158,7 @@ class Names(ClusterTest):
             heard = heard[2 + length :]
         self.assertEqual(answered, set(range(1, len(names) + 1)))
 
-    def test_what_an_operator_sees(self):
+    def test_what_an_operator_sees(self) -> None:
         master = cluster.master(self.before)
         zones = self.control(master, "dns", "zones")
         for apex in ("live.test.", "home.example.", "localcluster."):

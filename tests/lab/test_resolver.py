@@ -1,10 +1,14 @@
 """Names of others: aliases that follow them, and clients of the LAN that ask for them."""
 
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from dns_servers import update, upstream
+from qure_dev.dns_servers import Address
 from qure_dev.paths import ROOT
+from qure_dev.process import Process
 from support import GATEWAY_V4, SERVICE_V4, SERVICE_V6, LabTest, Request, until
 
 SERVER = (GATEWAY_V4, 5310)
@@ -50,8 +54,10 @@ value = "198.51.100.50"
 
 
 class Resolver(LabTest):
+    zone_text: Path
+
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         directory = tempfile.TemporaryDirectory(prefix="qure-resolver-")
         cls.addClassCleanup(directory.cleanup)
         cls.zone_text = Path(directory.name) / "up.test.zone"
@@ -60,25 +66,25 @@ class Resolver(LabTest):
         cls.request = Request(config=str(config))
         super().setUpClass()
 
-    def running_upstream(self):
+    def running_upstream(self) -> AbstractContextManager[Process]:
         self.zone_text.write_text(ZONE)
         return upstream(SERVER, {"up.test": self.zone_text})
 
-    def short(self, *arguments, server=SERVICE_V4):
+    def short(self, *arguments: str, server: str = SERVICE_V4) -> list[str]:
         return self.dig("+short", *arguments, server=server).split()
 
-    def alias_states(self):
+    def alias_states(self) -> dict[str, str]:
         lines = self.node.control("dns", "aliases").stdout.splitlines()[1:]
         return {target: state for target, state, _ in (line.split(None, 2) for line in lines)}
 
-    def wait_short(self, expected, *arguments, deadline=10, **options):
+    def wait_short(self, expected: list[str], *arguments: str, deadline: float = 10, **options: Any) -> None:
         until(
             lambda: self.short(*arguments, **options) == expected,
             deadline,
             lambda: f"{arguments} {expected}: {self.dig(*arguments, **options)}",
         )
 
-    def test_an_alias_follows_its_target(self):
+    def test_an_alias_follows_its_target(self) -> None:
         with self.running_upstream() as server:
             self.wait_short(["203.0.113.1"], "alias.test", "A", deadline=35)
             self.wait_short(["2001:db8:9::1"], "alias.test", "AAAA")
@@ -95,12 +101,12 @@ class Resolver(LabTest):
             until(lambda: "status: SERVFAIL" in self.dig("alias.test", "A"), STALE + 10, "the last answer is too old")
             self.assertEqual(self.short("www.alias.test"), [SERVICE_V4])
 
-    def test_an_alias_that_leads_back_is_found(self):
+    def test_an_alias_that_leads_back_is_found(self) -> None:
         with self.running_upstream():
             until(lambda: self.alias_states()["back.up.test."] == "loop", 35, "the loop is seen")
             self.assertIn("status: SERVFAIL", self.dig("loop.alias.test"))
 
-    def test_clients_of_the_lan_may_ask_for_more(self):
+    def test_clients_of_the_lan_may_ask_for_more(self) -> None:
         with self.running_upstream():
             before = self.counters()
             answer = self.dig("rich.up.test", "A")
@@ -124,7 +130,7 @@ class Resolver(LabTest):
             self.assertIn("flags: qr aa rd ra;", self.dig("www.alias.test"))
             self.assertIn("status: REFUSED", self.dig("+norecurse", "rich.up.test"))
 
-    def test_nobody_else_may(self):
+    def test_nobody_else_may(self) -> None:
         self.gw("ip", "address", "add", f"{FOREIGN}/32", "dev", "lo")
         self.addCleanup(self.gw, "ip", "address", "del", f"{FOREIGN}/32", "dev", "lo")
         with self.running_upstream():

@@ -3,19 +3,20 @@
 import signal
 import time
 import unittest
+from collections.abc import Callable
 
-from support import SERVICE_V4, SERVICE_V6, LabTest, Request, until
+from support import SERVICE_V4, SERVICE_V6, LabTest, Mixin, Request, until
 
 
-class RestartTests:
+class RestartTests(Mixin):
     """Inherited once per mode."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         self.node.start()
         self.node.wait_for(SERVICE_V4, state="held")
         self.node.wait_for(SERVICE_V6, state="held")
 
-    def assert_serving(self):
+    def assert_serving(self) -> None:
         self.node.wait_for(SERVICE_V4, state="held")
         self.node.wait_for(SERVICE_V6, state="held")
         self.assertIn(" 0% packet loss", self.gw("ping", "-c", "3", "-i", "0.05", "-W", "2", SERVICE_V4))
@@ -23,7 +24,7 @@ class RestartTests:
         self.assertEqual(self.curl(f"http://{SERVICE_V4}/"), "n1\n")
         self.assertEqual(self.curl(f"http://[{SERVICE_V6}]/"), "n1\n")
 
-    def test_killed(self):
+    def test_killed(self) -> None:
         """SIGKILL and start, thrice: nothing left over blocks it, nothing piles up."""
         for _ in range(3):
             self.node.kill()
@@ -36,8 +37,8 @@ class RestartTests:
             self.assertEqual(rules.count(f"from {address} "), 1, rules)
         self.assertNotEqual(self.node.status()["age"], 1)
 
-    def test_stopped_cleanly(self):
-        process = self.node.process()
+    def test_stopped_cleanly(self) -> None:
+        process = self.node.recorded()
         self.assertTrue(process.stop(grace=10), "did not end after SIGTERM")
         self.assertNotIn("qure0", self.on_node("ip", "-br", "link").stdout)
         for family in ("-4", "-6"):
@@ -46,7 +47,7 @@ class RestartTests:
         self.node.start()
         self.assert_serving()
 
-    def test_paused(self):
+    def test_paused(self) -> None:
         """A node that stood still notices, listens, and serves again."""
         stalls = self.worker()["stalls"]
         self.node.pause()
@@ -62,12 +63,12 @@ class RestartTests:
         )
         self.assert_serving()
 
-    def test_cut_off(self):
+    def test_cut_off(self) -> None:
         """The switch forwards nothing; then the cable is pulled, and the carrier goes too."""
         self.check_back(self.node.cut, self.node.heal)
         self.check_back(self.node.unplug, self.node.plug)
 
-    def check_back(self, away, back):
+    def check_back(self, away: Callable[[], None], back: Callable[[], None]) -> None:
         away()
         self.assertEqual(
             self.lost(self.lab.execute("gw", "ping", "-c", "3", "-i", "0.2", "-W", "1", SERVICE_V4).stdout), 3
@@ -80,16 +81,16 @@ class RestartTests:
         )
         self.assert_serving()
 
-    def test_second_instance_is_refused(self):
+    def test_second_instance_is_refused(self) -> None:
         """A second qured on the same control socket and data must not disturb the first."""
-        pid = self.node.process().pid
+        pid = self.node.recorded().pid
         done = self.on_node(*self.node.program(), timeout=20)
         self.assertNotEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(self.node.process().pid, pid)
+        self.assertEqual(self.node.recorded().pid, pid)
         self.assert_serving()
 
-    def test_hang_up_is_a_reload_not_an_end(self):
-        self.node.process().signal(signal.SIGHUP)
+    def test_hang_up_is_a_reload_not_an_end(self) -> None:
+        self.node.recorded().signal(signal.SIGHUP)
         self.assert_serving()
 
 

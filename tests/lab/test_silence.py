@@ -1,18 +1,20 @@
 """The node's kernel never speaks ARP or ND for a service address: shown by a capture while it is provoked."""
 
 import unittest
+from collections.abc import Iterable
 
-from support import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6, LabTest, Request, until
+from qure_dev.frames import Seen
+from support import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6, LabTest, Mixin, Request, until
 from wire import Capture
 
 UNKNOWN_V4 = "198.51.100.77"
 UNKNOWN_V6 = "2001:db8:2::77"
 
 
-class SilenceTests:
+class SilenceTests(Mixin):
     """Inherited once per mode."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         """The kernel's own restraint is taken away: the dataplane must not depend on it."""
         for where in ("all", "qure0"):
             for key in ("arp_ignore", "arp_announce"):
@@ -20,7 +22,7 @@ class SilenceTests:
         self.mac4 = self.node.wait_for(SERVICE_V4, state="held", verified=True)["mac"]
         self.mac6 = self.node.wait_for(SERVICE_V6, state="held", verified=True)["mac"]
 
-    def provoke(self, *commands):
+    def provoke(self, *commands: str) -> list[Seen]:
         """Runs commands in the node's namespace, whatever becomes of them, and returns what the node sent meanwhile."""
         with Capture("sw", "sw-n1") as wire:
             for command in commands:
@@ -28,7 +30,7 @@ class SilenceTests:
             self._mark(wire)
         return wire.received()
 
-    def _mark(self, wire):
+    def _mark(self, wire: Capture) -> None:
         """Waits for the answer to a question asked last: all that was sent before it has been captured."""
         seen = len(wire.received())
         self.forget_neighbors()
@@ -41,7 +43,7 @@ class SilenceTests:
             "the ARP reply that ends the capture",
         )
 
-    def assert_silent(self, sent):
+    def assert_silent(self, sent: Iterable[Seen]) -> None:
         for frame in sent:
             if frame.is_arp and SERVICE_V4 in (frame.arp_sender[1], frame.arp_target):
                 self.assertEqual(
@@ -50,7 +52,7 @@ class SilenceTests:
             if frame.nd_type and SERVICE_V6 in (frame.ipv6_source, frame.nd_target):
                 self.assertEqual(frame.source, self.mac6, f"leaked: {frame}")
 
-    def test_solicitations_carry_no_service_address(self):
+    def test_solicitations_carry_no_service_address(self) -> None:
         before = self.counters()
         sent = self.provoke(
             "ip neigh flush all",
@@ -71,13 +73,13 @@ class SilenceTests:
             "the solicitation did not pass",
         )
 
-    def test_kernel_reaches_neighbors_from_the_service_address(self):
+    def test_kernel_reaches_neighbors_from_the_service_address(self) -> None:
         self.on_node("ip", "neigh", "flush", "all")
         for arguments in ((SERVICE_V4, GATEWAY_V4), (SERVICE_V6, GATEWAY_V6)):
             done = self.on_node("ping", "-c", "3", "-i", "0.1", "-W", "2", "-I", *arguments)
             self.assertIn(" 0% packet loss", done.stdout, done.stderr)
 
-    def test_gratuitous_arp(self):
+    def test_gratuitous_arp(self) -> None:
         before = self.counters()["host_arp_blocked"]
         self.assert_silent(
             self.provoke(
@@ -88,7 +90,7 @@ class SilenceTests:
         )
         self.assertGreater(self.counters()["host_arp_blocked"], before)
 
-    def test_addresses_set_again(self):
+    def test_addresses_set_again(self) -> None:
         """The kernel looks for duplicates of an IPv6 address that appears (RFC 4862 section 5.4)."""
         before = self.counters()["host_nd_blocked"]
         self.addCleanup(self.restart)  # with an address the kernel also forgets the routes that led through it
@@ -102,13 +104,13 @@ class SilenceTests:
         )
         self.assertGreater(self.counters()["host_nd_blocked"], before, "the kernel was not provoked")
 
-    def restart(self):
+    def restart(self) -> None:
         self.node.kill()
         self.node.start()
         self.node.wait_for(SERVICE_V4, state="held", verified=True)
         self.node.wait_for(SERVICE_V6, state="held", verified=True)
 
-    def test_only_qured_sources_the_service_mac(self):
+    def test_only_qured_sources_the_service_mac(self) -> None:
         """What the kernel sends for the service address leaves from the node's MAC."""
         with Capture("sw", "sw-n1") as wire:
             self.assertEqual(self.curl(f"http://{SERVICE_V4}/"), "n1\n")

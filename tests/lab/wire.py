@@ -6,6 +6,8 @@ import multiprocessing
 import socket
 import struct
 import threading
+from collections.abc import Iterator
+from typing import Any, Self
 
 from qure_dev.frames import VLAN, Seen
 from qure_dev.lab import netns, topology
@@ -19,7 +21,7 @@ _PACKET_QDISC_BYPASS = 20
 _BATCH = 64
 
 
-def open_raw(member, interface):
+def open_raw(member: str, interface: str) -> socket.socket:
     """A packet socket on an interface of a lab member."""
     raw = netns.open_socket(topology.namespace(member), socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
     raw.bind((interface, _ETH_P_ALL))
@@ -29,29 +31,29 @@ def open_raw(member, interface):
 class Capture:
     """Frames on an interface, from `with` to its end: `with Capture("sw", "sw-n1") as wire: …; wire.frames`."""
 
-    def __init__(self, member, interface):
+    def __init__(self, member: str, interface: str) -> None:
         self._raw = open_raw(member, interface)
         self._raw.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 << 20)
         self._raw.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         self._raw.settimeout(0.1)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
-        self.frames = []
+        self.frames: list[Seen] = []
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
         self._raw.close()
 
-    def received(self):
+    def received(self) -> list[Seen]:
         """Frames that came over the wire: for a switch port, what the member at its other end sent."""
         return [frame for frame in self.frames if not frame.outgoing]
 
-    def _read(self):
+    def _read(self) -> None:
         while not self._done.is_set():
             try:
                 raw, ancillary, _, address = self._raw.recvmsg(65535, 256)
@@ -61,7 +63,7 @@ class Capture:
                 self.frames.append(Seen(_with_tag(raw, ancillary), address[2] == socket.PACKET_OUTGOING))
 
 
-def _with_tag(raw, ancillary):
+def _with_tag(raw: bytes, ancillary: list[Any]) -> bytes:
     """The frame with the 802.1Q tag that the kernel took out of it (packet(7), PACKET_AUXDATA)."""
     for level, kind, value in ancillary:
         if level == _SOL_PACKET and kind == _PACKET_AUXDATA and len(value) >= 20:
@@ -71,7 +73,7 @@ def _with_tag(raw, ancillary):
     return raw
 
 
-def udp_socket(member, family, timeout=1.0):
+def udp_socket(member: str, family: int, timeout: float = 1.0) -> socket.socket:
     """A UDP socket in the namespace of a lab member."""
     udp = netns.open_socket(topology.namespace(member), family, socket.SOCK_DGRAM)
     udp.settimeout(timeout)
@@ -97,7 +99,7 @@ class _Message(ctypes.Structure):
     ]
 
 
-def _send_for_ever(member, interface, frame):
+def _send_for_ever(member: str, interface: str, frame: bytes) -> None:
     raw = open_raw(member, interface)
     raw.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
     iovec = _Iovec(frame, len(frame))
@@ -108,7 +110,7 @@ def _send_for_ever(member, interface, frame):
 
 
 @contextlib.contextmanager
-def flood(member, interface, frame):
+def flood(member: str, interface: str, frame: bytes) -> Iterator[None]:
     """The same frame as often as one process can send it, meanwhile."""
     sender = multiprocessing.get_context("fork").Process(
         target=_send_for_ever, args=(member, interface, frame), daemon=True

@@ -9,11 +9,11 @@ _QUERY_TYPES = ("A", "AAAA", "TXT", "MX", "NS", "SOA", "CNAME", "SRV", "CAA", "P
 class Zone:
     """One zone: the lines of its file, the names in it, and names beside them."""
 
-    def __init__(self, apex, seed, names=220):
+    def __init__(self, apex: str, seed: int, names: int = 220) -> None:
         self.apex = apex
         self._random = random.Random(seed)
-        self.names = []
-        self._cuts = []
+        self.names: list[str] = []
+        self._cuts: list[str] = []
         self._lines = [
             f"$ORIGIN {apex}.",
             "$TTL 300",
@@ -31,16 +31,16 @@ class Zone:
         self._add_ring()
 
     @property
-    def text(self):
+    def text(self) -> str:
         return "\n".join(self._lines) + "\n"
 
-    def _label(self):
+    def _label(self) -> str:
         return self._random.choice(_LABELS) if self._random.random() < 0.4 else f"n{self._random.randrange(60)}"
 
-    def _below(self, name):
+    def _below(self, name: str) -> bool:
         return any(name.lower() == cut or name.lower().endswith("." + cut) for cut in self._cuts)
 
-    def _add_name(self):
+    def _add_name(self) -> None:
         pick = self._random
         parts = [self._label() for _ in range(pick.choice((1, 1, 2, 2, 3, 4)))]
         if pick.random() < 0.15:
@@ -58,7 +58,7 @@ class Zone:
         else:
             self._lines.extend(f"{name} {rest}" for rest in self._records())
 
-    def _add_cut(self, name):
+    def _add_cut(self, name: str) -> None:
         self._cuts.append(name.lower())
         self._lines.append(f"{name} NS ns.{name}")
         self._lines.append(f"ns.{name} A 192.0.2.{self._random.randrange(1, 255)}")
@@ -69,7 +69,7 @@ class Zone:
         if self._random.random() < 0.3:
             self._lines.append(f"{name} DS 12345 13 2 " + "ab" * 32)
 
-    def _target(self):
+    def _target(self) -> str:
         """Mostly a name that exists, also through a wildcard or a delegation, sometimes none, or another's."""
         kind = self._random.random()
         if kind < 0.6 and self.names:
@@ -81,7 +81,7 @@ class Zone:
             return f"{self._label()}.{self._label()}"
         return "www.elsewhere.test."
 
-    def _records(self):
+    def _records(self) -> list[str]:
         pick = self._random
         number = pick.randrange(1, 255)
         choices = (
@@ -98,11 +98,11 @@ class Zone:
         # No TTL of its own within a set differs from the others': that is a fault of the zone (RFC 2181 section 5.2).
         return [line.partition(" ")[2] if line[0].isdigit() else line for line in pick.choice(choices)]
 
-    def _add_ring(self):
+    def _add_ring(self) -> None:
         self._lines += ["ring1 CNAME ring2", "ring2 CNAME ring3", "ring3 CNAME ring1", "self CNAME self"]
         self.names += ["ring1", "self"]
 
-    def question(self, pick):
+    def question(self, pick: random.Random) -> tuple[str, str]:
         """A name and a type: a name of the zone, one above, below or beside it, in any case."""
         kind = pick.random()
         name = pick.choice(self.names) if kind < 0.9 else ""

@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import TextIO
 
 from qure_dev.failover.probe import Probe
 from qure_dev.lab import cluster, config, topology
@@ -31,11 +33,11 @@ class Proof:
 class Demo:
     """Each step returns what it saw, in a few words, and raises if that is not what was to be proven."""
 
-    def __init__(self, out):
+    def __init__(self, out: TextIO) -> None:
         self._lab = Lab()
         self._out = out
 
-    def steps(self):
+    def steps(self) -> list[tuple[str, Callable[[], str]]]:
         return [
             ("one cluster, one master", self.one_cluster),
             ("eras and ages", self.lifetimes),
@@ -60,22 +62,22 @@ class Demo:
             ("first still serves", self.web),
         ]
 
-    def up(self):
+    def up(self) -> None:
         self._lab.up(Request(nodes=NODES), say=self._say)
         self._meet()
 
-    def _say(self, text):
+    def _say(self, text: str) -> None:
         print(text, file=self._out, flush=True)
 
-    def _meet(self):
+    def _meet(self) -> None:
         """Waits until the cluster is whole; `_node` is its master from here on."""
         self._views = self._lab.wait_whole([node for node in self._lab.nodes() if node.index <= NODES])
         self._node = self._lab.node(cluster.master(self._views))
 
-    def close(self):
+    def close(self) -> None:
         self._lab.down()
 
-    def _gw(self, *argv):
+    def _gw(self, *argv: str) -> str:
         self._say(f"  gw$ {' '.join(argv)}")
         done = self._lab.execute("gw", *argv, timeout=120)
         if done.returncode != 0:
@@ -85,13 +87,13 @@ class Demo:
         return done.stdout
 
     @staticmethod
-    def _find(pattern, text):
+    def _find(pattern: str, text: str) -> str:
         found = re.search(pattern, text, re.IGNORECASE)
         if not found:
             raise RuntimeError(f"expected /{pattern}/ in: {text.strip()[-200:]}")
         return found.group()
 
-    def _shown(self, *arguments):
+    def _shown(self, *arguments: str) -> str:
         """What qurectl on the master's machine prints, also shown here."""
         done = self._node.control(*arguments)
         if done.returncode != 0:
@@ -100,11 +102,11 @@ class Demo:
         self._say("\n".join(f"    {line}" for line in done.stdout.splitlines()))
         return done.stdout
 
-    def one_cluster(self):
+    def one_cluster(self) -> str:
         term = cluster.term_text(self._views[self._node.name]["term"])
         return f"{NODES} nodes, master {self._node.name}, deputy {cluster.deputy(self._views)}, term {term}"
 
-    def lifetimes(self):
+    def lifetimes(self) -> str:
         """Every node says the same era of every other, and the age that the other says of itself."""
         self._shown("nodes")
         ages = {name: status["age"] for name, status in self._views.items()}
@@ -116,37 +118,37 @@ class Demo:
         listed = ", ".join(f"{name} {age}" for name, age in ages.items())
         return f"era {self._views[self._node.name]['era']}; ages {listed}"
 
-    def claimed(self):
+    def claimed(self) -> str:
         macs = [self._node.wait_for(address, state="held")["mac"] for address in (SERVICE_V4, SERVICE_V6)]
         return f"{SERVICE_V4} at {macs[0]}, {SERVICE_V6} at {macs[1]}"
 
-    def verified(self):
+    def verified(self) -> str:
         for address in (SERVICE_V4, SERVICE_V6):
             self._node.wait_for(address, verified=True)
         return "its answers arrive at both service MACs"
 
-    def arp(self):
+    def arp(self) -> str:
         mac = self._node.address(SERVICE_V4)["mac"]
         return self._find(
             rf"reply from {SERVICE_V4} \[{mac}\]", self._gw("arping", "-c", "2", "-w", "3", "-I", "gw0", SERVICE_V4)
         )
 
-    def ping(self):
+    def ping(self) -> str:
         return self._find(r"5 received, 0% packet loss", self._gw("ping", "-c", "5", "-i", "0.1", SERVICE_V4))
 
-    def ping6(self):
+    def ping6(self) -> str:
         self._gw("ip", "-6", "neigh", "flush", "dev", "gw0")
         received = self._find(r"5 received, 0% packet loss", self._gw("ping", "-6", "-c", "5", "-i", "0.1", SERVICE_V6))
         neighbor = self._find(r"lladdr \S+", self._gw("ip", "neigh", "show", SERVICE_V6))
         return f"{received}, neighbor {neighbor}"
 
-    def flood(self):
+    def flood(self) -> str:
         return self._find(
             r"20000 received, 0% packet loss, time \d+ms",
             self._gw("ping", "-f", "-q", "-c", "20000", "-w", "60", SERVICE_V4),
         )
 
-    def names(self):
+    def names(self) -> str:
         seen = []
         for kind, server in (("A", SERVICE_V4), ("AAAA", SERVICE_V6), ("TXT", SERVICE_V4)):
             seen.append(
@@ -154,10 +156,10 @@ class Demo:
             )
         return ", ".join(seen)
 
-    def no_such_name(self):
+    def no_such_name(self) -> str:
         return self._find(r"status: NXDOMAIN", self._gw("dig", f"@{SERVICE_V4}", "+tries=1", "nowhere.home.example"))
 
-    def web(self, url=f"http://{SERVICE_V4}/"):
+    def web(self, url: str = f"http://{SERVICE_V4}/") -> str:
         """New connections are spread over the nodes; each must be answered."""
         answers = [self._gw("curl", "-sSg", "--max-time", "5", url).strip() for _ in range(CONNECTIONS)]
         for answer in answers:
@@ -165,10 +167,10 @@ class Demo:
         shares = ", ".join(f"{name} {answers.count(name)}" for name in sorted(set(answers)))
         return f"{CONNECTIONS} connections, answered by {shares}"
 
-    def web6(self):
+    def web6(self) -> str:
         return self.web(f"http://[{SERVICE_V6}]/")
 
-    def counters(self):
+    def counters(self) -> str:
         rows = {row["reason"]: row["lan"] + row["host"] for row in self._node.query("counters")["reasons"]}
         shown = (
             "arp_reply",
@@ -185,14 +187,14 @@ class Demo:
             raise RuntimeError(f"not counted: {', '.join(missing)}")
         return ", ".join(f"{reason} {rows[reason]}" for reason in shown)
 
-    def metrics(self):
+    def metrics(self) -> str:
         argv = ("curl", "-sS", "--max-time", "5", f"http://{topology.METRICS}/metrics")
         done = self._lab.execute(self._node.name, *argv)
         self._find(r'qure_frames_total\{[^}]*reason="echo_reply"[^}]*\} [1-9]', done.stdout)
         samples = [line for line in done.stdout.splitlines() if not line.startswith("#")]
         return f"{len(samples)} samples from http://{topology.METRICS}/metrics"
 
-    def master_killed(self):
+    def master_killed(self) -> str:
         """SIGKILL: the deputy acts on the silence of its heartbeats."""
         killed, era = self._node, self._views[self._node.name]["era"]
         with Probe(self._lab.build, SERVICE_V4, RATE) as probe:
@@ -207,7 +209,7 @@ class Demo:
         lost = f"{report['lost']} of {report['sent']} packets lost"
         return f"{self._node.name} serves, outage {report['outage_ms']:.1f} ms, {lost}"
 
-    def restarted(self):
+    def restarted(self) -> str:
         leader = self._node.name
         self._killed.start()
         self._meet()
@@ -216,10 +218,10 @@ class Demo:
             raise RuntimeError(f"{self._node.name} leads instead of {leader}: the incumbent stays")
         return f"{self._killed.name} is {status['role']} again at age {status['age']}, {leader} stays master"
 
-    def shared_history(self):
+    def shared_history(self) -> str:
         known = {}
 
-        def equal():
+        def equal() -> bool:
             known.update({name: cluster.history(self._lab.node(name)).keys() for name in self._views})
             return len({frozenset(events) for events in known.values()}) == 1
 
@@ -227,7 +229,7 @@ class Demo:
         self._shown("history")
         return f"{len(known[self._node.name])} events, the same on all {len(known)}"
 
-    def handed_over(self):
+    def handed_over(self) -> str:
         """No frame may be lost: the successor opens when the master has shut."""
         old = self._node
         with Probe(self._lab.build, SERVICE_V4, RATE) as probe:
@@ -238,7 +240,7 @@ class Demo:
             raise RuntimeError(f"master {self._node.name}, lost {report['lost']}, duplicates {report['duplicates']}")
         return f"from {old.name} to {self._node.name}, 0 of {report['sent']} packets lost"
 
-    def second_claimant(self):
+    def second_claimant(self) -> str:
         """A node of another cluster wants the same addresses: it must find them taken, and by whom."""
         text = config.cluster_part(self._node.config_path.read_text())
         name = self._find(r'\[cluster\]\s+(key = "\w+"\s+)?name = "\w+"', text)
@@ -252,7 +254,7 @@ class Demo:
         return f"{second.name} says {SERVICE_V4} is taken by {self._node.address(SERVICE_V4)['mac']}"
 
 
-def table(proofs):
+def table(proofs: Sequence[Proof]) -> str:
     width = max(len(proof.check) for proof in proofs)
     lines = [f"{'check':<{width}}  result  detail", f"{'-' * width}  ------  {'-' * 40}"]
     return "\n".join(
@@ -261,8 +263,8 @@ def table(proofs):
     )
 
 
-def run(demo, out):
-    proofs = []
+def run(demo: Demo, out: TextIO) -> list[Proof]:
+    proofs: list[Proof] = []
     for check, step in demo.steps():
         print(f"{len(proofs) + 1}. {check}", file=out, flush=True)
         try:
@@ -273,7 +275,7 @@ def run(demo, out):
     return proofs
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(
         prog="demo",
         description="Installs what is missing, builds, brings up a gateway and three nodes in network "

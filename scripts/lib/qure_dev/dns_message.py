@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass, field
+from typing import Any
 
 TYPES = {
     "A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "NAPTR": 35,
@@ -10,12 +11,14 @@ TYPES = {
 OPT = 41
 # Where names may be compressed: the bytes before them, and how many there are (RFC 3597 section 4).
 _NAMES = {2: (0, 1), 5: (0, 1), 6: (0, 2), 12: (0, 1), 15: (2, 1), 33: (6, 1)}
+Record = tuple[bytes, int, int, bytes]  # name, type, TTL, rdata
 FLAGS = {"QR": 0x8000, "AA": 0x0400, "TC": 0x0200, "RA": 0x0080}
 
 
-def _labels(name):
+def _labels(name: str) -> list[bytes]:
     """The labels of a name as zone files write it: \\. and \\DDD are one character each."""
-    labels, label, rest = [], b"", name.removesuffix(".")
+    labels: list[bytes] = []
+    label, rest = b"", name.removesuffix(".")
     while rest:
         if rest[0] == "\\" and rest[1].isdigit():
             label, rest = label + bytes([int(rest[1:4])]), rest[4:]
@@ -42,22 +45,22 @@ class Message:
 
     rcode: int
     flags: str
-    answer: set = field(default_factory=set)
-    authority: set = field(default_factory=set)
-    additional: set = field(default_factory=set)
+    answer: set[Record] = field(default_factory=set)
+    authority: set[Record] = field(default_factory=set)
+    additional: set[Record] = field(default_factory=set)
 
 
 class _Reader:
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
 
-    def take(self, form):
+    def take(self, form: str) -> tuple[Any, ...]:
         values = struct.unpack_from(form, self.data, self.at)
         self.at += struct.calcsize(form)
         return values
 
-    def name(self):
+    def name(self) -> bytes:
         labels, at, behind = [], self.at, None
         while self.data[at]:
             length = self.data[at]
@@ -73,7 +76,7 @@ class _Reader:
         self.at = at + 1 if behind is None else behind
         return b".".join(label.replace(b".", b"\\.") for label in labels) + b"."
 
-    def record(self):
+    def record(self) -> Record:
         name = self.name()
         kind, _, ttl, length = self.take("!HHIH")
         end = self.at + length
@@ -89,7 +92,7 @@ class _Reader:
         return name, kind, ttl, rdata
 
 
-def read(data):
+def read(data: bytes) -> Message:
     """Raises ValueError, IndexError or struct.error for what is not a whole message."""
     reader = _Reader(data)
     _, flags, questions, *counts = reader.take("!6H")

@@ -10,15 +10,15 @@ REQUEST, REPLY = 1, 2
 SOLICITATION, ADVERTISEMENT = 135, 136
 
 
-def mac_bytes(mac):
+def mac_bytes(mac: str) -> bytes:
     return bytes.fromhex(mac.replace(":", ""))
 
 
-def mac_text(raw):
+def mac_text(raw: bytes) -> str:
     return ":".join(f"{byte:02x}" for byte in raw)
 
 
-def checksum(data):
+def checksum(data: bytes) -> int:
     """RFC 1071."""
     if len(data) % 2:
         data += b"\0"
@@ -28,12 +28,20 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def ethernet(destination, source, ethertype, payload, vlan=None):
+def ethernet(destination: str, source: str, ethertype: int, payload: bytes, vlan: int | None = None) -> bytes:
     tag = struct.pack("!HH", VLAN, vlan) if vlan else b""
     return (mac_bytes(destination) + mac_bytes(source) + tag + struct.pack("!H", ethertype) + payload).ljust(60, b"\0")
 
 
-def arp(operation, sender_mac, sender_ip, target_ip, target_mac="00:00:00:00:00:00", destination=BROADCAST, vlan=None):
+def arp(
+    operation: int,
+    sender_mac: str,
+    sender_ip: str,
+    target_ip: str,
+    target_mac: str = "00:00:00:00:00:00",
+    destination: str = BROADCAST,
+    vlan: int | None = None,
+) -> bytes:
     body = struct.pack("!HHBBH", 1, IPV4, 6, 4, operation) + mac_bytes(sender_mac) + socket.inet_aton(sender_ip)
     return ethernet(destination, sender_mac, ARP, body + mac_bytes(target_mac) + socket.inet_aton(target_ip), vlan)
 
@@ -50,17 +58,17 @@ def ipv4(
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
-def echo_request(identifier, sequence, data=b"QuRe"):
+def echo_request(identifier: int, sequence: int, data: bytes = b"QuRe") -> bytes:
     head = struct.pack("!BBHHH", 8, 0, 0, identifier, sequence)
     return head[:2] + struct.pack("!H", checksum(head + data)) + head[4:] + data
 
 
-def ipv6(source, destination, next_header, payload, hop_limit=64):
+def ipv6(source: str, destination: str, next_header: int, payload: bytes, hop_limit: int = 64) -> bytes:
     head = struct.pack("!IHBB", 6 << 28, len(payload), next_header, hop_limit)
     return head + socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, destination) + payload
 
 
-def icmp6(source, destination, kind, body, code=0):
+def icmp6(source: str, destination: str, kind: int, body: bytes, code: int = 0) -> bytes:
     """An ICMPv6 message with its checksum over the pseudo-header (RFC 8200 section 8.1)."""
     head = struct.pack("!BBH", kind, code, 0)
     pseudo = (
@@ -71,7 +79,7 @@ def icmp6(source, destination, kind, body, code=0):
     return head[:2] + struct.pack("!H", checksum(pseudo + head + body)) + body
 
 
-def advertisement(mac, address, destination="ff02::1"):
+def advertisement(mac: str, address: str, destination: str = "ff02::1") -> bytes:
     """An unsolicited neighbor advertisement with override (RFC 4861 section 4.4)."""
     body = struct.pack("!I", 0x20000000) + ipaddress.IPv6Address(address).packed + b"\x02\x01" + mac_bytes(mac)
     return ethernet(
@@ -85,7 +93,7 @@ def advertisement(mac, address, destination="ff02::1"):
 class Seen:
     """A captured frame, read as far as the tests ask."""
 
-    def __init__(self, raw, outgoing):
+    def __init__(self, raw: bytes, outgoing: bool) -> None:
         self.raw = raw
         self.outgoing = outgoing  # sent by the kernel that captured it, not received from the wire
         self.destination = mac_text(raw[0:6])
@@ -100,24 +108,24 @@ class Seen:
         self.payload = raw[offset + 2 :]
 
     @property
-    def is_arp(self):
+    def is_arp(self) -> bool:
         return self.ethertype == ARP and len(self.payload) >= 28
 
     @property
-    def arp_operation(self):
+    def arp_operation(self) -> int:
         return struct.unpack_from("!H", self.payload, 6)[0]
 
     @property
-    def arp_sender(self):
+    def arp_sender(self) -> tuple[str, str]:
         """(MAC, IP) that the ARP packet claims for its sender."""
         return mac_text(self.payload[8:14]), socket.inet_ntoa(self.payload[14:18])
 
     @property
-    def arp_target(self):
+    def arp_target(self) -> str:
         return socket.inet_ntoa(self.payload[24:28])
 
     @property
-    def nd_type(self):
+    def nd_type(self) -> int | None:
         """135 or 136 for neighbor discovery without extension headers, else None."""
         if (
             self.ethertype == IPV6
@@ -129,12 +137,12 @@ class Seen:
         return None
 
     @property
-    def ipv6_source(self):
+    def ipv6_source(self) -> str:
         return str(ipaddress.IPv6Address(self.payload[8:24]))
 
     @property
-    def nd_target(self):
+    def nd_target(self) -> str:
         return str(ipaddress.IPv6Address(self.payload[48:64]))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{self.source} > {self.destination} {self.ethertype:#06x} {self.payload[:64].hex()}"

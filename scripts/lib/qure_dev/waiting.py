@@ -1,9 +1,13 @@
 """Waiting for a condition with a deadline: the one place where scripts and tests sleep."""
 
 import time
+from typing import TypeVar
+
+T = TypeVar("T")
+from collections.abc import Callable, Iterator
 
 
-def until(condition, deadline, what, every=0.05):
+def until(condition: Callable[[], T], deadline: float, what: str | Callable[[], str], every: float = 0.05) -> T:
     """The first true value of `condition()`, asked every `every` seconds.
 
     Raises TimeoutError naming `what` (a string, or a function that makes one) after `deadline` seconds.
@@ -18,7 +22,7 @@ def until(condition, deadline, what, every=0.05):
         time.sleep(every)
 
 
-def paced(rate, seconds):
+def paced(rate: float, seconds: float) -> Iterator[int]:
     """Yields 0, 1, 2 … at `rate` per second for `seconds`: the clock of a constant-rate sender."""
     start = time.monotonic()
     for turn in range(int(rate * seconds)):
@@ -28,7 +32,7 @@ def paced(rate, seconds):
         yield turn
 
 
-def watch(seconds):
+def watch(seconds: float) -> float:
     """Lets a window pass over which something is measured; returns its true length."""
     start = time.monotonic()
     time.sleep(seconds)

@@ -7,10 +7,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from qure_dev.bench_dns import generator, servers, zone
+from qure_dev.bench_dns.generator import Turn
+from qure_dev.bench_dns.servers import Server
 from qure_dev.lab.lock import LabError, own
+from qure_dev.lab.node import Node
 from qure_dev.paths import build_directory
 from qure_dev.waiting import until
 
@@ -28,7 +33,7 @@ thousand exceeds, of the turns with a reload to those without.
 Needs root."""
 
 
-def parse():
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bench dns",
         description="DNS queries: in memory, over a switch beside Knot and NSD, and while a zone is swapped.",
@@ -40,7 +45,7 @@ def parse():
     return parser.parse_args()
 
 
-def in_memory(build, quick):
+def in_memory(build: Path, quick: bool) -> list[dict[str, Any]]:
     argv = [str(build / "tests/bench/bench_dns"), "--json", *(["--quick"] if quick else [])]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
@@ -48,15 +53,15 @@ def in_memory(build, quick):
     return json.loads(done.stdout)["rows"]
 
 
-def _turn(server, questions, seconds):
+def _turn(server: Server, questions: Path, seconds: float) -> tuple[Turn, float]:
     before = server.cpu_seconds()
     turn = generator.run(server, questions, seconds)
     return turn, server.cpu_seconds() - before
 
 
-def over_veth(everybody, questions, rounds, seconds):
+def over_veth(everybody: Sequence[Server], questions: Path, rounds: int, seconds: float) -> dict[str, dict[str, float]]:
     """All servers, turn about, so that a noisy neighbour hits all."""
-    turns = {server.name: [] for server in everybody}
+    turns: dict[str, list[tuple[Turn, float]]] = {server.name: [] for server in everybody}
     for _ in range(rounds):
         for server in everybody:
             turns[server.name].append(_turn(server, questions, seconds))
@@ -70,18 +75,18 @@ def over_veth(everybody, questions, rounds, seconds):
     }
 
 
-def _p999(turn):
+def _p999(turn: Turn) -> float:
     if not turn.latencies:
         raise RuntimeError("dnsperf told no latencies")
     return turn.latencies[min(len(turn.latencies) - 1, len(turn.latencies) * 999 // 1000)]
 
 
-def _serial(node):
+def _serial(node: Node) -> int:
     zones = (node.query("config", "show") or {"cluster": {"zone": []}})["cluster"]["zone"]
     return next((row["serial"] for row in zones if row["name"] == f"{zone.APEX}."), 0)
 
 
-def _swap(server, node, zone_file, serial, questions, seconds):
+def _swap(server: Server, node: Node, zone_file: Path, serial: int, questions: Path, seconds: float) -> Turn:
     """A turn with a reload in it: the zone is a new one before it ends."""
     zone.write_zone(zone_file, serial)
     before = _answered(node)
@@ -95,11 +100,11 @@ def _swap(server, node, zone_file, serial, questions, seconds):
     return turn
 
 
-def _answered(node):
+def _answered(node: Node) -> int:
     return next(row["lan"] for row in node.query("counters")["reasons"] if row["reason"] == "dns_answer")
 
 
-def swap(server, node, zone_file, questions, rounds, seconds):
+def swap(server: Server, node: Node, zone_file: Path, questions: Path, rounds: int, seconds: float) -> dict[str, float]:
     quiet, swapped = [], []
     for number in range(rounds):
         quiet.append(generator.run(server, questions, seconds, each=True))
@@ -113,8 +118,8 @@ def swap(server, node, zone_file, questions, rounds, seconds):
     }
 
 
-def measure(build, quick):
-    report = {"rows": in_memory(build, quick)}
+def measure(build: Path, quick: bool) -> dict[str, Any]:
+    report: dict[str, Any] = {"rows": in_memory(build, quick)}
     rounds, seconds = (1, 1) if quick else (5, 2)
     with tempfile.TemporaryDirectory(prefix="qure-bench-") as name, own():
         directory = Path(name)
@@ -127,7 +132,7 @@ def measure(build, quick):
     return report
 
 
-def show(report):
+def show(report: dict[str, Any]) -> None:
     print("    names       ns  plain ns  ratio  limiter ns")
     for row in report["rows"]:
         times = f"{row['ns']:>8.1f} {row['plain_ns']:>9.1f} {row['ratio']:>6.2f} {row['limiter_ns']:>11.1f}"
@@ -139,7 +144,7 @@ def show(report):
     print(f"\nswap: {swapped['lost']} lost, p999 {swapped['p999_us']} us, otherwise {swapped['quiet_p999_us']} us")
 
 
-def main():
+def main() -> int:
     arguments = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab is taken down on the way out
     try:

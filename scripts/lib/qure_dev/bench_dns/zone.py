@@ -1,6 +1,7 @@
 """The zone that all servers serve, and the questions: those of tests/bench/bench_dns.cc, as files."""
 
 import random
+from pathlib import Path
 
 APEX = "bench.example"
 NAMES = 100_000
@@ -9,11 +10,11 @@ AAAA_EACH, NO_AAAA = 4, 3  # the names whose number leaves 3 have no AAAA
 EACH, MX, TXT = 5, 0, 1  # of five names one has an MX, another one a TXT
 
 
-def _label(number, first="n"):
+def _label(number: int, first: str = "n") -> str:
     return f"{first}{number:07}"
 
 
-def write_zone(path, serial=1):
+def write_zone(path: Path, serial: int = 1) -> None:
     lines = [
         f"$ORIGIN {APEX}.",
         "$TTL 300",
@@ -32,8 +33,8 @@ def write_zone(path, serial=1):
     path.write_text("\n".join(lines) + "\n")
 
 
-def _question(pick):
-    def one_of(each, remainder):
+def _question(pick: random.Random) -> tuple[str, str]:
+    def one_of(each: int, remainder: int) -> str:
         return _label(pick.randrange(remainder, NAMES, each))
 
     roll = pick.randrange(100)
@@ -50,7 +51,7 @@ def _question(pick):
     return _label(pick.randrange(NAMES), "x"), "A"
 
 
-def write_questions(path):
+def write_questions(path: Path) -> None:
     """A line each, as dnsperf reads them."""
     pick = random.Random(1)
     lines = (f"{name}.{APEX} {kind}" for name, kind in (_question(pick) for _ in range(QUESTIONS)))

@@ -6,9 +6,11 @@ import os
 import signal
 import statistics
 import sys
+from collections.abc import Sequence
+from typing import Any
 
-from qure_dev.bench_port.kinds import KINDS
-from qure_dev.bench_port.programs import Bench, Unable
+from qure_dev.bench_port.kinds import KINDS, Kind
+from qure_dev.bench_port.programs import Bench, Figures, Unable
 from qure_dev.paths import build_directory
 
 EPILOG = """\
@@ -29,7 +31,7 @@ Huge pages are not used; the size is without the frame check sequence. Needs roo
 FRAME_SIZE = 64
 
 
-def parse():
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bench port",
         description="Packets a second through QuRe's worker between real ports, beside dpdk-testpmd.",
@@ -47,7 +49,7 @@ def parse():
     return arguments
 
 
-def summary(turns):
+def summary(turns: Sequence[Figures]) -> Figures:
     return {
         "pps": round(statistics.median(turn["pps"] for turn in turns)),
         "idle": round(statistics.median(turn["idle"] for turn in turns), 3),
@@ -55,19 +57,20 @@ def summary(turns):
     }
 
 
-def row(kind, bench, rounds):
+def row(kind: type[Kind], bench: Bench, rounds: int) -> dict[str, Any]:
     """A row of the report."""
     base = {"port": kind.name, "size": FRAME_SIZE}
     try:
-        qure, beside = map(summary, kind().measure(bench, rounds))
+        turns = kind().measure(bench, rounds)
     except Unable as reason:
         return base | {"skipped": str(reason)}
+    qure, beside = map(summary, turns)
     ours = {f"qure_{key}": value for key, value in qure.items()}
     theirs = {f"beside_{key}": value for key, value in beside.items()}
     return base | ours | {"beside": kind.beside} | theirs | {"ratio": round(qure["pps"] / beside["pps"], 3)}
 
 
-def line(entry):
+def line(entry: dict[str, Any]) -> str:
     if "skipped" in entry:
         return f"{entry['port']:<10} skipped: {entry['skipped']}"
     return (
@@ -77,7 +80,7 @@ def line(entry):
     )
 
 
-def main():
+def main() -> int:
     arguments = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the namespace is removed on the way out
     cpus = sorted(os.sched_getaffinity(0))[:2]

@@ -11,11 +11,11 @@ from qure_dev.paths import ROOT
 
 
 @lru_cache(maxsize=None)
-def _digest(path):
+def _digest(path: Path) -> bytes:
     return hashlib.sha256(Path(path).read_bytes()).digest()
 
 
-def _inputs(build):
+def _inputs(build: Path) -> dict[str, list[Path]]:
     """Source, relative to the root -> all files its object was made from, as the last build recorded them."""
     listed = subprocess.run(["ninja", "-C", str(build), "-t", "deps"], capture_output=True, text=True).stdout
     inputs = {}
@@ -28,7 +28,7 @@ def _inputs(build):
     return inputs
 
 
-def _from_root(path):
+def _from_root(path: Path) -> str:
     """The same in every clone."""
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
@@ -36,7 +36,7 @@ def _from_root(path):
 class CleanSources:
     """A folder of empty files: one named by the hash of a source, of all it includes, of its flags and of the rules."""
 
-    def __init__(self, build, tool, rules):
+    def __init__(self, build: Path, tool: str, rules: str) -> None:
         cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         self.folder = Path(cache) / "qure" / tool
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ class CleanSources:
         self.common = version + (ROOT / rules).read_bytes()
         self.commands, self.inputs = compile_commands(build), _inputs(build)
 
-    def _mark(self, source):
+    def _mark(self, source: str) -> Path | None:
         """Where a clean source leaves its mark; None before its first build, when what it includes is not known."""
         if source not in self.inputs or not all(path.exists() for path in self.inputs[source]):
             return None
@@ -53,11 +53,11 @@ class CleanSources:
             whole.update(_from_root(path).encode() + _digest(path))
         return self.folder / whole.hexdigest()
 
-    def __contains__(self, source):
+    def __contains__(self, source: str) -> bool:
         mark = self._mark(source)
         return mark is not None and mark.exists()
 
-    def add(self, source):
+    def add(self, source: str) -> None:
         mark = self._mark(source)
         if mark is not None:
             mark.touch()

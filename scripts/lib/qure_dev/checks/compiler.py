@@ -23,19 +23,19 @@ class Look:
     note: str = ""
 
 
-def _first_lines(text, count=12):
+def _first_lines(text: str, count: int = 12) -> list[str]:
     return [line for line in text.splitlines() if line.strip()][:count]
 
 
-def formatted():
-    def one(path):
+def formatted() -> list[str]:
+    def one(path: str) -> list[str]:
         done = subprocess.run(["clang-format", "--dry-run", "-Werror", path], cwd=ROOT, capture_output=True, text=True)
         return [] if done.returncode == 0 else _first_lines(done.stderr, 1)
 
     return in_parallel(one, cxx_files())
 
 
-def tidy(look):
+def tidy(look: Look) -> list[str]:
     """clang-tidy over every source of ours that is compiled. Flags that clang does not know are no finding."""
     compiled = compile_commands(look.build)
     sources = [path for path in by_last_change(cxx_files()) if path in compiled]
@@ -43,7 +43,7 @@ def tidy(look):
     deadline = time.monotonic() + look.patience
     left = []
 
-    def one(path):
+    def one(path: str) -> list[str]:
         if path in clean:
             return []
         if time.monotonic() > deadline:
@@ -64,7 +64,7 @@ def tidy(look):
     return problems
 
 
-def _flags(command):
+def _flags(command: str) -> list[str]:
     """A compiler call without its source, output and dependency files."""
     words, kept = iter(shlex.split(command)), []
     for word in words:
@@ -75,18 +75,18 @@ def _flags(command):
     return kept
 
 
-def _rooms_flags(path, commands):
+def _rooms_flags(path: str, commands: dict[str, tuple[str, str]]) -> list[tuple[str, tuple[str, ...]]]:
     """How the sources beside a header (else those of the tests) are compiled: each way once, with its directory."""
     beside = [source for source in commands if source.rpartition("/")[0] == path.rpartition("/")[0]]
     beside = beside or [source for source in commands if source.startswith("tests/")]
     return sorted({(commands[source][0], tuple(_flags(commands[source][1]))) for source in beside})
 
 
-def headers(look):
+def headers(look: Look) -> list[str]:
     """Each header compiles alone, and twice, in one of the ways of its room."""
     commands = compile_commands(look.build)
 
-    def one(path):
+    def one(path: str) -> list[str]:
         errors = []
         for directory, flags in _rooms_flags(path, commands):
             with tempfile.NamedTemporaryFile("w", suffix=".cc") as source:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterator
 
 from qure_dev.checks.tree import cxx_files, files, scripts
 from qure_dev.paths import ROOT
@@ -17,15 +18,17 @@ _SCOPE = re.compile(r"\b(namespace|class|struct|union|enum|extern)\b[^()=]*$")
 _NAME = re.compile(r"([~\w:]+|operator\W{1,3})\s*\(")
 
 
-def _blank(match):
+def _blank(match: re.Match[str]) -> str:
     """A match as spaces, its line breaks kept."""
     return re.sub(r"[^\n]", " ", match.group())
 
 
-def cxx_functions(text):
+def cxx_functions(text: str) -> list[tuple[str, int, int]]:
     """(name, first line, last line) of each function: a brace in namespace or class scope that is no such scope."""
     code = _NOISE.sub(_blank, text)
-    found, scopes, head = [], [], 0
+    found: list[tuple[str, int, int]] = []
+    scopes: list[int | None] = []
+    head = 0
     for position, character in enumerate(code):
         if character in ";}" and all(scope is None for scope in scopes):
             head = position + 1
@@ -40,22 +43,22 @@ def cxx_functions(text):
                 scopes.append(None)
                 head = position + 1
         elif character == "}" and scopes:
-            start = scopes.pop()
-            if start and all(scope is None for scope in scopes):
-                name = _NAME.search(code[start:position])
-                first = code.count("\n", 0, start) + 1
+            begun = scopes.pop()
+            if begun and all(scope is None for scope in scopes):
+                name = _NAME.search(code[begun:position])
+                first = code.count("\n", 0, begun) + 1
                 found.append((name.group(1) if name else "?", first, code.count("\n", 0, position) + 1))
                 head = position + 1
     return found
 
 
-def python_functions(text):
+def python_functions(text: str) -> Iterator[tuple[str, int, int]]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield node.name, node.lineno, node.end_lineno
+            yield node.name, node.lineno, node.end_lineno or node.lineno
 
 
-def check():
+def check() -> list[str]:
     problems = []
     python = set(files(".py")) | {path for path, first in scripts().items() if "python" in first}
     for path in files(".cc", ".h", ".md") + sorted(python | set(scripts())):

@@ -5,9 +5,11 @@ import contextlib
 import json
 import signal
 import sys
+from typing import Any, TextIO
 
 from qure_dev.failover import figures, keepalived, qure
 from qure_dev.failover.faults import FAULTS
+from qure_dev.failover.figures import Run
 from qure_dev.lab import topology
 from qure_dev.lab.lock import own
 
@@ -32,7 +34,7 @@ for kill, pause and cut.
 Exit status: 0 if every run found a new master and no stray frame, 1 otherwise."""
 
 
-def parse():
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="failover",
         description="Takes the master away, again and again, and tells what a client saw of it.",
@@ -54,7 +56,7 @@ def parse():
     return arguments
 
 
-def line(number, run):
+def line(number: int, run: Run) -> str:
     believed = "" if run.believed_ms is None else f", by itself {run.believed_ms:.1f} ms ({run.cause})"
     lease = "" if run.lease_ms is None else f", lease {run.lease_ms:.1f} ms"
     doubt = f", STRAY frames of the old master: {list(run.stray)}" if run.stray else ""
@@ -62,11 +64,11 @@ def line(number, run):
     return f"  run {number:>3}  outage {run.outage_ms:>8.1f} ms, {counts}; winner {run.winner}{believed}{lease}{doubt}"
 
 
-def spread_text(name, spread):
+def spread_text(name: str, spread: dict[str, Any]) -> str:
     return f"{name:<11} outage p50 {spread['p50']:.1f} ms, p99 {spread['p99']:.1f} ms, max {spread['max']:.1f} ms"
 
 
-def measure(name, session, runs, out):
+def measure(name: str, session: qure.Session | keepalived.Session, runs: int, out: TextIO) -> list[Run]:
     print(f"{name}:", file=out, flush=True)
     done = []
     with contextlib.closing(session):
@@ -77,14 +79,14 @@ def measure(name, session, runs, out):
     return done
 
 
-def show(result, out):
+def show(result: dict[str, Any], out: TextIO) -> None:
     print(spread_text("qure", result["outage_ms"]) + f", {result['lost_total']} packets lost in all", file=out)
     if result["peer"]:
         print(spread_text(result["peer"]["name"], result["peer"]["outage_ms"]), file=out)
         print(f"ratio of the medians: {result['ratio_p50']}", file=out)
 
 
-def main():
+def main() -> int:
     arguments = parse()
     out = sys.stderr if arguments.json else sys.stdout
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab is taken down on the way out

@@ -9,6 +9,7 @@ import time
 
 from qure_dev import frames
 from qure_dev.lab import netns, topology
+from qure_dev.lab.node import Node
 from qure_dev.lab.topology import SERVICE_V4
 from qure_dev.waiting import until, watch
 
@@ -18,53 +19,58 @@ HANG = 3.0  # above the time after which a hung control thread is given up, 1.1 
 WAITING_REQUESTS = 20
 
 
-class Kill:
-    """SIGKILL: as if the machine had died."""
-
+class Fault:
     returns = False
 
-    def strike(self, node):
+    def strike(self, node: Node) -> None:
+        """It happens, and the watch is over when this returns."""
+        raise NotImplementedError
+
+    def mend(self, node: Node) -> None:
+        """The node comes back, if it does not by itself."""
+
+
+class Kill(Fault):
+    """SIGKILL: as if the machine had died."""
+
+    def strike(self, node: Node) -> None:
         node.kill()
         watch(WATCHED)
 
-    def mend(self, node):
+    def mend(self, node: Node) -> None:
         node.start()
 
 
-class Leave:
+class Leave(Fault):
     """SIGTERM: it hands over, says goodbye and ends."""
 
-    returns = False
-
-    def strike(self, node):
-        self._process = node.process()
+    def strike(self, node: Node) -> None:
+        self._process = node.recorded()
         self._process.signal(signal.SIGTERM)
         watch(WATCHED)
 
-    def mend(self, node):
+    def mend(self, node: Node) -> None:
         until(self._process.ended, 15, f"{node.name} ends after SIGTERM")
         node.start()
 
 
-class Cut:
+class Cut(Fault):
     """The switch forwards nothing from or to it."""
 
-    returns = False
-
-    def strike(self, node):
+    def strike(self, node: Node) -> None:
         node.cut()
         watch(WATCHED)
 
-    def mend(self, node):
+    def mend(self, node: Node) -> None:
         node.heal()
 
 
-class Pause:
+class Pause(Fault):
     """SIGSTOP for longer than the lease, then SIGCONT with ARP requests waiting in its ring."""
 
     returns = True
 
-    def strike(self, node):
+    def strike(self, node: Node) -> None:
         node.pause()
         watch(PAUSED)
         ask_for_service()
@@ -72,34 +78,28 @@ class Pause:
         node.resume()
         watch(WATCHED)
 
-    def mend(self, node):
-        pass
 
-
-class Hang:
+class Hang(Fault):
     """Its control thread stands still and goes on later, with all that it has not read; its workers never stop."""
 
     returns = True
 
-    def strike(self, node):
+    def strike(self, node: Node) -> None:
         program = str(node.build / "tests/lab/qure-hang")
-        argv = [program, str(node.process().pid), str(HANG)]  # the control thread is the process's first
-        self._helper = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-        if self._helper.stdout.readline().strip() != "hanging":
-            raise RuntimeError(f"qure-hang could not stop {node.name}'s control thread")
-        self._helper.wait(timeout=HANG + 10)
-        self._helper.stdout.close()
+        argv = [program, str(node.recorded().pid), str(HANG)]  # the control thread is the process's first
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as helper:
+            assert helper.stdout
+            if helper.stdout.readline().strip() != "hanging":
+                raise RuntimeError(f"qure-hang could not stop {node.name}'s control thread")
+            helper.wait(timeout=HANG + 10)
         ask_for_service()
         watch(WATCHED)
 
-    def mend(self, node):
-        pass
+
+FAULTS: dict[str, type[Fault]] = {"kill": Kill, "pause": Pause, "cut": Cut, "graceful": Leave, "control-hang": Hang}
 
 
-FAULTS = {"kill": Kill, "pause": Pause, "cut": Cut, "graceful": Leave, "control-hang": Hang}
-
-
-def ask_for_service():
+def ask_for_service() -> None:
     """The gateway asks for the service address, by broadcast: the switch puts it into every node's ring."""
     gateway = netns.open_socket(topology.gateway(), socket.AF_PACKET, socket.SOCK_RAW, 0)
     with gateway:

@@ -1,15 +1,20 @@
 """QuRe under fault: one run after the other, the cluster whole before each."""
 
 import random
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from qure_dev.failover import wire
-from qure_dev.failover.faults import FAULTS, Pause
-from qure_dev.failover.figures import Run
+from qure_dev.failover.faults import FAULTS, Fault, Pause
+from qure_dev.failover.figures import Run, Stray
 from qure_dev.failover.probe import Probe
 from qure_dev.lab import cluster
-from qure_dev.lab.capture import Sources
+from qure_dev.lab.capture import Frame, Sources
+from qure_dev.lab.cluster import Views
 from qure_dev.lab.lab import Lab, Request
 from qure_dev.lab.lock import LabError
+from qure_dev.lab.node import Node
 from qure_dev.lab.topology import SERVICE_V4
 from qure_dev.waiting import until, watch
 
@@ -17,7 +22,7 @@ STEADY = (0.3, 0.6)  # seconds of service before the fault: it strikes at any ph
 
 
 class Session:
-    def __init__(self, fault, rate, nodes, build=None):
+    def __init__(self, fault: str, rate: int, nodes: int, build: Path | None = None) -> None:
         self._lab = Lab(build)
         self._fault = fault
         self._rate = rate
@@ -26,13 +31,13 @@ class Session:
             if not (self._lab.build / "tests/lab" / program).exists():
                 raise LabError(f"{self._lab.build} holds no tests/lab/{program}: run scripts/build")
 
-    def open(self, say):
+    def open(self, say: Callable[[str], None]) -> None:
         self._lab.up(Request(nodes=self._nodes), say=say)
 
-    def close(self):
+    def close(self) -> None:
         self._lab.down()
 
-    def run(self):
+    def run(self) -> Run:
         """One fault, from a whole cluster to a whole cluster."""
         before = self._lab.wait_whole()
         old = self._lab.node(cluster.master(before))
@@ -65,11 +70,11 @@ class Session:
         )
 
     @staticmethod
-    def _await_master(nodes, old_term):
+    def _await_master(nodes: Iterable[Node], old_term: Any) -> Views:
         """What the nodes say once one of them is master under a later term."""
-        last = {}
+        last: Views = {}
 
-        def found():
+        def found() -> bool:
             last.clear()
             last.update(cluster.views(nodes))
             names = cluster.masters(last)
@@ -78,7 +83,7 @@ class Session:
         until(found, 20, lambda: f"a new master; last seen {last}")
         return dict(last)
 
-    def _stray(self, fault, frames, old):
+    def _stray(self, fault: Fault, frames: Sequence[Frame], old: str) -> Stray:
         """Frames from the service MACs that the old master must not have sent."""
         if isinstance(fault, Pause):
             return wire.sent_since(frames, old, fault.resumed_ns)

@@ -3,7 +3,9 @@
 import ctypes
 import socket
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from qure_dev.lab import netns, topology
 
@@ -27,7 +29,7 @@ class Frame:
     raw: bytes
 
 
-def _source_filter(macs):
+def _source_filter(macs: Iterable[str]) -> bytes:
     """BPF that keeps frames from any of these source MACs."""
     code = []
     for mac in macs:
@@ -39,21 +41,21 @@ def _source_filter(macs):
 class Sources:
     """Frames that the members sent from the MACs, from `with` on: `with Sources(["n1"], macs) as wire: wire.take()`."""
 
-    def __init__(self, members, macs):
+    def __init__(self, members: Iterable[str], macs: Iterable[str]) -> None:
         self._members = members
         self._filter = _source_filter(macs)
-        self._sockets = {}
+        self._sockets: dict[str, socket.socket] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         for member in self._members:
             self._sockets[member] = self._open(topology.switch_port(member))
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for raw in self._sockets.values():
             raw.close()
 
-    def _open(self, port):
+    def _open(self, port: str) -> socket.socket:
         raw = netns.open_socket(topology.switch(), socket.AF_PACKET, socket.SOCK_RAW, 0)
         code = ctypes.create_string_buffer(self._filter)
         program = struct.pack("HL", len(self._filter) // 8, ctypes.addressof(code))
@@ -64,9 +66,9 @@ class Sources:
         raw.bind((port, _ETH_P_ALL))
         return raw
 
-    def take(self):
+    def take(self) -> list[Frame]:
         """All frames until this moment, by time. RuntimeError if the kernel had to drop some."""
-        frames = []
+        frames: list[Frame] = []
         for member, raw in self._sockets.items():
             frames += self._read(member, raw)
             _, dropped = struct.unpack("II", raw.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
@@ -75,7 +77,7 @@ class Sources:
         return sorted(frames, key=lambda frame: frame.time_ns)
 
     @staticmethod
-    def _read(member, raw):
+    def _read(member: str, raw: socket.socket) -> Iterator[Frame]:
         while True:
             try:
                 data, ancillary, _, address = raw.recvmsg(_KEPT, 64)

@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from qure_dev.lab import cluster, netns, topology
 from qure_dev.lab.lab import Lab, Request
@@ -12,11 +14,11 @@ from qure_dev.lab.lock import LabError, held
 from qure_dev.paths import ROOT
 
 EPILOG = """\
-The gateway is 198.51.100.1 and 2001:db8:2::1 in qure-NAME-gw; node nK is 198.51.100.(10+K) and 2001:db8:2::(10+K) in
-qure-NAME-nK; the service addresses are those of the configuration (198.51.100.50 and 2001:db8:2::50). Several nodes are one
-cluster, under a key drawn for this lab; a node alone has no key. Each node has a web server on port 80 that answers
-with its name. State, configuration and log of a node: /run/qure-lab/NAME/nK.
-Labs of different names stand side by side."""
+The gateway is 198.51.100.1 and 2001:db8:2::1 in qure-NAME-gw; node nK is 198.51.100.(10+K) and 2001:db8:2::(10+K)
+in qure-NAME-nK; the service addresses are those of the configuration (198.51.100.50 and 2001:db8:2::50). Several nodes
+are one cluster, under a key drawn for this lab; a node alone has no key. Each node has a web server on port 80 that
+answers with its name. State, configuration and log of a node: /run/qure-lab/NAME/nK. Labs of different names stand side
+by side."""
 
 NODE_COMMANDS = (
     ("kill", "SIGKILL to qured"),
@@ -28,7 +30,7 @@ NODE_COMMANDS = (
 )
 
 
-def build_parser():
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lab",
         description="QuRe nodes in network namespaces behind a gateway.",
@@ -75,7 +77,7 @@ def build_parser():
     return parser
 
 
-def print_status(status):
+def print_status(status: dict[str, Any]) -> None:
     if not status["nodes"]:
         print(f"no lab {topology.lab_name()} is up")
     for node in status["nodes"]:
@@ -86,13 +88,13 @@ def print_status(status):
         print(f"{node['name']:<4} {state:<12} {role:<15} {numbers}  {addresses}")
 
 
-def build_if_missing(lab):
-    if lab.build == ROOT / "build" and not (lab.build / "control/qured/qured").exists():
+def build_if_missing(lab: Lab) -> None:
+    if lab.build == ROOT / "build" and not (lab.build / "control/qured").exists():
         if subprocess.run([ROOT / "scripts/build"]).returncode != 0:
             raise LabError("the build failed")
 
 
-def bring_up(lab, arguments):
+def bring_up(lab: Lab, arguments: argparse.Namespace) -> None:
     build_if_missing(lab)
     request = Request(arguments.nodes, arguments.port, arguments.mode, os.path.abspath(arguments.config))
     with held():
@@ -100,7 +102,7 @@ def bring_up(lab, arguments):
     print_status(lab.status())
 
 
-def existing_namespace(member):
+def existing_namespace(member: str) -> str:
     namespace = topology.namespace(member)
     if namespace not in netns.names():
         there = [name for name in netns.names() if topology.is_ours(name)]
@@ -108,28 +110,28 @@ def existing_namespace(member):
     return namespace
 
 
-def execute(member, argv):
+def execute(member: str, argv: Sequence[str]) -> NoReturn:
     namespace = existing_namespace(member)
     if not argv:
         raise LabError("exec what?")
     os.execvp("ip", netns.inside(namespace, *argv))
 
 
-def capture(arguments):
+def capture(arguments: argparse.Namespace) -> NoReturn:
     existing_namespace(arguments.port or "sw")
     interface = topology.switch_port(arguments.port) if arguments.port else topology.BRIDGE
     argv = ["tcpdump", "-Z", "root", "-U", "-n", "-i", interface, "-w", os.path.abspath(arguments.file)]
     execute("sw", argv + arguments.filter)
 
 
-def split(lab, texts):
+def split(lab: Lab, texts: Sequence[str]) -> None:
     parts = [text.split(",") for text in texts]
     for name in (name for part in parts for name in part):
         lab.existing_node(name)
     lab.split(*parts)
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
     if arguments.name:
         os.environ[topology.LAB_VARIABLE] = arguments.name
     lab = Lab(arguments.build)
@@ -160,7 +162,7 @@ def run(arguments):
         getattr(lab.existing_node(arguments.node), arguments.command)()
 
 
-def main():
+def main() -> int:
     try:
         run(build_parser().parse_args())
     except (LabError, RuntimeError, TimeoutError) as error:

@@ -1,12 +1,19 @@
 """A node's configuration: the lab's own [node] part before the cluster part of a file."""
 
+from __future__ import annotations
+
 import re
 import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qure_dev.lab import topology
 
+if TYPE_CHECKING:
+    from qure_dev.lab.lab import Request
 
-def cluster_part(text):
+
+def cluster_part(text: str) -> str:
     """`text` without its [node] tables."""
     kept, ours = [], True
     for line in text.splitlines():
@@ -19,7 +26,7 @@ def cluster_part(text):
     return "\n".join(kept).strip() + "\n"
 
 
-def with_key(text, key):
+def with_key(text: str, key: str | None) -> str:
     """The cluster part `text` with this key instead of its own; with None, without any. An open cluster needs none."""
     kept, here = [], False
     for line in text.splitlines():
@@ -34,13 +41,13 @@ def with_key(text, key):
     return text if opened else "\n".join(kept) + "\n"
 
 
-def service_addresses(text):
+def service_addresses(text: str) -> list[str]:
     """The first candidates of the cluster's service addresses, without prefix lengths."""
     cluster = tomllib.loads(text).get("cluster", {})
     return [entry["address"].partition("/")[0] for entry in cluster.get("address", [])]
 
 
-def node_text(name, index, directory, request, cluster):
+def node_text(name: str, index: int, directory: Path, request: Request, cluster: str) -> str:
     """The whole file. Without huge pages: the lab needs nothing of the machine and leaves nothing on it."""
     addresses = topology.node_addresses(index) if request.mode == "dedicated" else ()
     quoted = ", ".join(f'"{address}"' for address in addresses)

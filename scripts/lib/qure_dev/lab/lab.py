@@ -9,22 +9,25 @@ import re
 import secrets
 import shutil
 import subprocess
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qure_dev.lab import cluster, config, netns, topology
+from qure_dev.lab.cluster import Views
 from qure_dev.lab.lock import LabError
 from qure_dev.lab.node import Node
 from qure_dev.paths import ROOT, build_directory
 from qure_dev.waiting import until
 
 
-def make_state():
+def make_state() -> None:
     """The lab's directory, anew. Another lab may take the folder above it away in between."""
     until(_state_made, 5, f"{topology.state()} is made", every=0.01)
 
 
-def _state_made():
+def _state_made() -> bool:
     try:
         topology.state().mkdir(parents=True)
         return True
@@ -47,16 +50,16 @@ class Request:
     clustered: bool | None = None
 
     @property
-    def with_key(self):
+    def with_key(self) -> bool:
         return self.nodes > 1 if self.clustered is None else self.clustered
 
-    def check(self):
+    def check(self) -> None:
         if not 1 <= self.nodes <= topology.MAX_NODES:
             raise LabError(f"{self.nodes} nodes: 1 to {topology.MAX_NODES} will do")
         if not Path(self.config).is_file():
             raise LabError(f"{self.config}: no such file")
 
-    def fingerprint(self, build):
+    def fingerprint(self, build: Path) -> dict[str, Any]:
         """Changes with the request, the configuration file and the program."""
         binary = build / "control/qured/qured"
         digest = hashlib.sha256(Path(self.config).read_bytes()).hexdigest()
@@ -66,12 +69,14 @@ class Request:
 
 
 class Lab:
-    def __init__(self, build=None):
+    def __init__(self, build: str | Path | None = None) -> None:
         self.build = Path(build).resolve() if build else build_directory()
 
     # Building
 
-    def up(self, request=Request(), say=lambda text: None, staggered=False):
+    def up(
+        self, request: Request = Request(), say: Callable[[str], None] = lambda text: None, staggered: bool = False
+    ) -> None:
         """Brings the lab to what is requested and waits until each node has come to know its addresses' states, and a
         cluster is whole."""
         request.check()
@@ -93,7 +98,7 @@ class Lab:
         if request.with_key:
             self.wait_whole()
 
-    def start(self, names=None, staggered=False):
+    def start(self, names: Iterable[str] | None = None, staggered: bool = False) -> None:
         """Starts the nodes of these names, in this order, or all: at once, or each when the one before answers."""
         chosen = [self.node(name) for name in names] if names else self.nodes()
         idle = [node for node in chosen if not node.running()]
@@ -105,7 +110,7 @@ class Lab:
             node.answers()
 
     @staticmethod
-    def _cluster_text(request):
+    def _cluster_text(request: Request) -> str:
         """The cluster part that the nodes of this lab have in common."""
         path = topology.state() / "key"
         if not path.exists():
@@ -114,7 +119,7 @@ class Lab:
         text = config.cluster_part(Path(request.config).read_text())
         return config.with_key(text, path.read_text() if request.with_key else None)
 
-    def _need_programs(self):
+    def _need_programs(self) -> None:
         if os.geteuid() != 0:
             raise LabError("network namespaces need root: run it as root")
         for program in ("ip", "bridge", "ethtool", "mount", "nft"):
@@ -124,29 +129,29 @@ class Lab:
             raise LabError(f"{self.build} holds no qured: run scripts/build")
 
     @staticmethod
-    def _recorded():
+    def _recorded() -> dict[str, Any] | None:
         try:
             return json.loads((topology.state() / "lab.json").read_text())
         except (OSError, ValueError):
             return None
 
     @staticmethod
-    def build_network():
+    def build_network() -> None:
         """The switch, and the gateway on it."""
         netns.add(topology.switch())
         netns.add_bridge(topology.switch(), topology.BRIDGE)
         add_host("gw", "gw0", f"{topology.GATEWAY_V4}/24", f"{topology.GATEWAY_V6}/64")
 
-    def add_node(self, index, request=Request(), text=None):
+    def add_node(self, index: int, request: Request = Request(), text: str | None = None) -> Node:
         """One more node, not yet started. `text`: its cluster part, if not that of the request."""
         node = self.node(topology.node_name(index))
         node.create(request, text or self._cluster_text(request))
         return node
 
-    def settle(self, deadline=20):
+    def settle(self, deadline: float = 20) -> None:
         """Waits until no address of any running node is being probed."""
 
-        def settled():
+        def settled() -> bool:
             states = [status for status in (node.status() for node in self.nodes() if node.running())]
             return all(
                 status and all(entry["state"] != "probing" for entry in status["addresses"]) for status in states
@@ -154,20 +159,20 @@ class Lab:
 
         until(settled, deadline, lambda: f"addresses settle; {json.dumps(self.status())}", every=0.1)
 
-    def wait_whole(self, nodes=None, deadline=30):
+    def wait_whole(self, nodes: Sequence[Node] | None = None, deadline: float = 30) -> Views:
         """Waits until these nodes, or all, are one cluster (see `cluster.problem`). Returns what they say, by name."""
-        nodes = self.nodes() if nodes is None else nodes
-        last = {}
+        members = self.nodes() if nodes is None else nodes
+        last: Views = {}
 
-        def whole():
+        def whole() -> bool:
             last.clear()
-            last.update(cluster.views(nodes))
+            last.update(cluster.views(members))
             return not cluster.problem(last)
 
         until(whole, deadline, lambda: f"the cluster is whole: {cluster.problem(last)}", every=0.1)
         return dict(last)
 
-    def split(self, *parts):
+    def split(self, *parts: Sequence[str]) -> None:
         """Cuts the nodes into parts, each a list of names: no frame goes from one to another. The gateway is in all."""
         rules = ["table bridge qure", "delete table bridge qure", "table bridge qure {", "chain forward {"]
         rules.append("type filter hook forward priority 0;")
@@ -177,14 +182,14 @@ class Lab:
                 rules.append(f"iifname {_ports(part)} oifname {_ports(others)} drop;")
         netns.nft(topology.switch(), "\n".join([*rules, "}", "}"]))
 
-    def heal(self):
+    def heal(self) -> None:
         """Every node reaches every other again."""
         netns.nft(topology.switch(), "table bridge qure\ndelete table bridge qure")
         for node in self.nodes():
             node.plug()
             node.heal()
 
-    def down(self):
+    def down(self) -> None:
         """Removes everything of the lab, whatever state it is in."""
         for node in self.nodes():
             node.destroy()
@@ -197,41 +202,41 @@ class Lab:
 
     # Using
 
-    def nodes(self):
+    def nodes(self) -> list[Node]:
         found = [entry.name for entry in topology.state().glob("n*") if re.fullmatch(r"n\d+", entry.name)]
         return [self.node(name) for name in sorted(found, key=lambda name: int(name[1:]))]
 
-    def node(self, name):
+    def node(self, name: str) -> Node:
         return Node(name, topology.state() / name, self.build)
 
-    def existing_node(self, name):
+    def existing_node(self, name: str) -> Node:
         if name not in [node.name for node in self.nodes()]:
             raise LabError(f"no node {name}: there is {', '.join(node.name for node in self.nodes()) or 'no lab'}")
         return self.node(name)
 
-    def execute(self, member, *argv, **options):
+    def execute(self, member: str, *argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Runs a command in the namespace of a member; returns the finished process with its output as text."""
         options = dict(stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60) | options
         return subprocess.run(netns.inside(topology.namespace(member), *argv), **options)
 
-    def status(self):
+    def status(self) -> dict[str, Any]:
         """What `scripts/lab status --json` prints."""
         return {"nodes": [self._row(node) for node in self.nodes()]}
 
     @staticmethod
-    def _row(node):
+    def _row(node: Node) -> dict[str, Any]:
         status = node.status() or {}
         addresses = [{"address": entry["address"], "state": entry["state"]} for entry in status.get("addresses", [])]
         said = {key: status.get(key) for key in ("role", "phase", "term", "era", "age", "lineage", "master", "deputy")}
         return {"name": node.name, "running": node.running(), **said, "addresses": addresses}
 
 
-def _ports(names):
+def _ports(names: Iterable[str]) -> str:
     """The nodes' switch ports, as a set of nftables."""
     return "{ " + ", ".join(f'"{topology.switch_port(name)}"' for name in names) + " }"
 
 
-def add_host(member, interface, *addresses):
+def add_host(member: str, interface: str, *addresses: str) -> None:
     """A plain host on the switch: namespace qure-MEMBER with `addresses` (with prefix lengths) on `interface`."""
     namespace = topology.namespace(member)
     netns.add(namespace)
@@ -243,7 +248,7 @@ def add_host(member, interface, *addresses):
         netns.ip(namespace, "addr", "add", address, "dev", interface, *(["nodad"] if ":" in address else []))
 
 
-def remove_host(member):
+def remove_host(member: str) -> None:
     netns.run("ip", "netns", "del", topology.namespace(member))
     # The kernel takes a namespace apart in its own time; the wire's other end goes with it.
     until(lambda: not netns.exists(topology.switch(), topology.switch_port(member)), 10, f"{member}'s wire goes")

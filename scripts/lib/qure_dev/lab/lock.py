@@ -5,6 +5,7 @@ import errno
 import itertools
 import os
 import socket
+from collections.abc import Iterator, Mapping
 
 from qure_dev.lab import topology
 from qure_dev.waiting import until
@@ -17,7 +18,7 @@ class LabError(RuntimeError):
 
 
 @contextlib.contextmanager
-def held(wait=0):
+def held(wait: float = 0) -> Iterator[None]:
     """Keeps the lab to this program and those it starts. Waits up to `wait` seconds for another program."""
     name = topology.lab_name()
     if os.environ.get(_HELD) == name:
@@ -33,7 +34,7 @@ def held(wait=0):
 
 
 @contextlib.contextmanager
-def own(name=""):
+def own(name: str = "") -> Iterator[str]:
     """A lab for this program and those it starts: of this name, or that of QURE_LAB, or the first that nobody uses.
     What an earlier program may have left in it is the caller's to take down."""
     name = name or os.environ.get(topology.LAB_VARIABLE, "")
@@ -47,11 +48,11 @@ def own(name=""):
             yield name
 
 
-def _socket():
+def _socket() -> socket.socket:
     return socket.socket(socket.AF_UNIX)  # with an abstract name: it leaves no file, and goes with the program
 
 
-def _bound(lock, name):
+def _bound(lock: socket.socket, name: str) -> bool:
     try:
         lock.bind(f"\0qure-lab-{name}")
         return True
@@ -62,7 +63,7 @@ def _bound(lock, name):
 
 
 @contextlib.contextmanager
-def _environment(values):
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
     before = {key: os.environ.get(key) for key in values}
     os.environ.update(values)
     try:

@@ -1,14 +1,21 @@
 """One node of the lab: its namespace, its wire, qured and the servers behind it."""
 
+from __future__ import annotations
+
 import json
 import shutil
 import signal
 import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from qure_dev.lab import config, netns, topology
 from qure_dev.paths import LIBRARY
 from qure_dev.process import Process, spawn
 from qure_dev.waiting import until
+
+if TYPE_CHECKING:
+    from qure_dev.lab.lab import Request
 
 WEB = ("env", f"PYTHONPATH={LIBRARY}", "/usr/bin/python3", "-m", "qure_dev.lab.web")
 
@@ -16,7 +23,7 @@ WEB = ("env", f"PYTHONPATH={LIBRARY}", "/usr/bin/python3", "-m", "qure_dev.lab.w
 class Node:
     """All of its state is in its directory and in the kernel: any program may pick it up again."""
 
-    def __init__(self, name, directory, build):
+    def __init__(self, name: str, directory: Path, build: Path) -> None:
         self.name = name
         self.index = int(name[1:])
         self.namespace = topology.namespace(name)
@@ -26,7 +33,7 @@ class Node:
         self.log = directory / "log"
         self.build = build
 
-    def create(self, request, cluster):
+    def create(self, request: Request, cluster: str) -> None:
         """Namespace, wire to the switch, configuration, servers. qured is not started."""
         self.directory.mkdir(parents=True)
         self.config_path.touch(0o600)  # it has the cluster's key
@@ -49,7 +56,7 @@ class Node:
             self.directory / "web.pid"
         )
 
-    def _address_lan(self):
+    def _address_lan(self) -> None:
         """The kernel's own addresses on the LAN interface: shared mode."""
         v4, v6 = topology.node_addresses(self.index)
         netns.ip(self.namespace, "addr", "add", v4, "dev", "lan0")
@@ -58,30 +65,37 @@ class Node:
         netns.ip(self.namespace, "route", "add", "default", "via", topology.GATEWAY_V4)
         netns.ip(self.namespace, "-6", "route", "add", "default", "via", topology.GATEWAY_V6)
 
-    def process(self):
+    def process(self) -> Process | None:
         """The recorded qured, running or not, or None."""
         return Process.load(self.directory / "qured.pid")
 
-    def web(self):
+    def recorded(self) -> Process:
+        """The same, of a node that was started."""
+        process = self.process()
+        if process is None:
+            raise RuntimeError(f"{self.name} was never started")
+        return process
+
+    def web(self) -> Process | None:
         """The recorded server behind the node."""
         return Process.load(self.directory / "web.pid")
 
-    def running(self):
+    def running(self) -> bool:
         process = self.process()
         return process is not None and process.alive()
 
-    def start(self, deadline=20):
+    def start(self, deadline: float = 20) -> None:
         """Starts qured unless it runs, and waits until it answers on its control socket."""
         if not self.running():
             self.launch(deadline)
             self.answers(deadline)
 
-    def program(self):
+    def program(self) -> list[str]:
         """How qured is started: DPDK's files of this node are in its directory."""
         qured = str(self.build / "control/qured")
         return ["env", f"RUNTIME_DIRECTORY={self.directory}", qured, "--config", str(self.config_path)]
 
-    def launch(self, deadline=20):
+    def launch(self, deadline: float = 20) -> None:
         """Starts qured and does not wait for it, beyond what its wire needs."""
         # ip remounts /sys, so the BPF file system that AF_XDP's loader wants is mounted anew.
         mounted = 'mount -t bpf bpf /sys/fs/bpf 2>/dev/null; exec "$@"'
@@ -91,9 +105,9 @@ class Node:
         if netns.exists(self.namespace, "lanbr"):
             self._join_tap(process, deadline)
 
-    def answers(self, deadline=20):
+    def answers(self, deadline: float = 20) -> None:
         """Waits until the qured that was launched answers on its control socket."""
-        process = self.process()
+        process = self.recorded()
         until(
             lambda: self.status() or process.ended(),
             deadline,
@@ -101,7 +115,7 @@ class Node:
         )
         self._must_live(process)
 
-    def _join_tap(self, process, deadline):
+    def _join_tap(self, process: Process, deadline: float) -> None:
         """Joins qured's tap to the wire. Its kernel side gets another MAC: a bridge keeps frames to its ports' MACs."""
         until(
             lambda: netns.exists(self.namespace, "qlan0") or process.ended(),
@@ -113,11 +127,11 @@ class Node:
         netns.ip(self.namespace, "link", "set", "qlan0", "address", f"02:00:00:00:01:{self.index:02x}")
         netns.ip(self.namespace, "link", "set", "qlan0", "master", "lanbr", "up")
 
-    def _must_live(self, process):
+    def _must_live(self, process: Process) -> None:
         if process.ended():
             raise RuntimeError(f"{self.name}: qured ended at once; {self.last_words()}")
 
-    def last_words(self):
+    def last_words(self) -> str:
         """The end of its log."""
         try:
             lines = self.log.read_text(errors="replace").splitlines()[-12:]
@@ -125,43 +139,43 @@ class Node:
             lines = []
         return "\n".join([f"log of {self.name}:", *lines])
 
-    def kill(self):
+    def kill(self) -> None:
         """SIGKILL: as if the machine had died."""
         process = self.process()
         if process:
             process.kill()
 
-    def pause(self):
+    def pause(self) -> None:
         self._signal(signal.SIGSTOP)
 
-    def resume(self):
+    def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
-    def _signal(self, number):
+    def _signal(self, number: int) -> None:
         if not self.running():
             raise RuntimeError(f"{self.name} is not running")
-        self.process().signal(number)
+        self.recorded().signal(number)
 
-    def cut(self):
+    def cut(self) -> None:
         """The switch forwards nothing from or to it any more. The node keeps its carrier."""
         netns.set_port_state(topology.switch(), topology.switch_port(self.name), netns.PORT_DISABLED)
 
-    def heal(self):
+    def heal(self) -> None:
         netns.set_port_state(topology.switch(), topology.switch_port(self.name), netns.PORT_FORWARDING)
 
-    def unplug(self):
+    def unplug(self) -> None:
         """The cable is pulled: the node loses its carrier."""
         netns.ip(topology.switch(), "link", "set", topology.switch_port(self.name), "down")
 
-    def plug(self):
+    def plug(self) -> None:
         netns.ip(topology.switch(), "link", "set", topology.switch_port(self.name), "up")
 
-    def control(self, *arguments, timeout=5):
+    def control(self, *arguments: str, timeout: float = 5) -> subprocess.CompletedProcess[str]:
         """Runs qurectl for this node; returns the finished process with its output as text."""
         argv = [str(self.build / "control/qurectl/qurectl"), "--socket", str(self.socket), *arguments]
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
 
-    def query(self, *what):
+    def query(self, *what: str) -> Any:
         """The JSON of `qurectl --json WHAT`, or None if qured does not answer."""
         try:
             done = self.control("--json", *what)
@@ -169,27 +183,27 @@ class Node:
             return None
         return json.loads(done.stdout) if done.returncode == 0 else None
 
-    def status(self):
+    def status(self) -> Any:
         return self.query("status") if self.running() and self.socket.exists() else None
 
-    def address(self, address):
+    def address(self, address: str) -> dict[str, Any]:
         """The state of one service address as `qurectl status` tells it, or {}."""
         status = self.status() or {"addresses": []}
         return next((entry for entry in status["addresses"] if entry["address"].partition("/")[0] == address), {})
 
-    def wait_for(self, address, deadline=10, **wanted):
+    def wait_for(self, address: str, deadline: float = 10, **wanted: object) -> dict[str, Any]:
         """Waits until the service address is in the wanted state: wait_for(SERVICE_V4, state="held", verified=True)."""
-        last = {}
+        last: dict[str, Any] = {}
 
-        def reached():
+        def reached() -> bool:
             last.clear()
             last.update(self.address(address))
-            return last and all(last.get(key) == value for key, value in wanted.items())
+            return bool(last) and all(last.get(key) == value for key, value in wanted.items())
 
         until(reached, deadline, lambda: f"{self.name}: {address} {wanted}; last seen {last}")
         return dict(last)
 
-    def destroy(self):
+    def destroy(self) -> None:
         """Ends its processes and removes everything of it. Repeatable."""
         for record in sorted(self.directory.glob("*.pid")):
             process = Process.load(record)

@@ -17,7 +17,7 @@ from qure_dev.lab import topology
 _ALPHABET = bytes(range(32, 127))
 
 
-def pattern(length):
+def pattern(length: int) -> bytes:
     """`length` printable bytes in which a missing, doubled or moved piece shows."""
     return (b"".join(b"%08x" % offset + _ALPHABET for offset in range(0, length, 103)))[:length]
 
@@ -26,7 +26,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     node = ""
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         head, _, tail = self.path.strip("/").partition("/")
         if head == "":
             self._answer(f"{self.node}\n".encode())
@@ -37,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.send_error(404)
 
-    def _answer(self, body):
+    def _answer(self, body: bytes) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(body)))
@@ -45,7 +45,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
@@ -54,13 +54,13 @@ class WebServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
 
-def main():
+def main() -> None:
     Handler.node = sys.argv[1]
     threading.Thread(target=serve_echo, daemon=True).start()
     WebServer(("::", topology.WEB_PORT), Handler).serve_forever()
 
 
-def serve_echo():
+def serve_echo() -> None:
     """Echoes each datagram from the very address it was sent to (IPV6_PKTINFO, RFC 3542 section 6.2)."""
     sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)

@@ -7,13 +7,14 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from qure_dev.paths import ROOT
 from qure_dev.suites import progress
-from qure_dev.suites.outcome import FAILED, PASSED, SKIPPED, Outcome
+from qure_dev.suites.outcome import FAILED, PASSED, SKIPPED, Options, Outcome
 
 FUZZED = [path.stem for path in sorted((ROOT / "tests/fuzz").glob("fuzz_*.cc"))]
 UNITS = tuple(path.name for path in sorted((ROOT / "tests/unit").iterdir()) if path.is_dir())
@@ -40,7 +41,7 @@ _GTEST_COUNT = re.compile(r"^\[  (PASSED|SKIPPED|FAILED) +\] (\d+) tests?(?:\.|,
 _GTEST_KINDS = {"PASSED": PASSED, "SKIPPED": SKIPPED, "FAILED": FAILED}
 
 
-def _tail(text, lines=40):
+def _tail(text: str, lines: int = 40) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
@@ -63,7 +64,7 @@ def build(kind: str, *targets: str) -> Outcome | None:
     return None if status == 0 else Outcome("build", FAILED, time.monotonic() - start, output)
 
 
-def _outcomes(entry):
+def _outcomes(entry: dict[str, Any]) -> Iterator[Outcome]:
     """One test of Meson's log: the cases that GoogleTest counted in it, or itself."""
     name, seconds, text = (
         entry["name"].rpartition(" / ")[2],
@@ -82,7 +83,7 @@ def _outcomes(entry):
         yield Outcome(name, result, seconds, detail, count)
 
 
-def _meson_tests(directory, names, options):
+def _meson_tests(directory: str, names: Container[str], options: Options) -> Iterator[Outcome]:
     """Runs Meson's tests of these names (all if none) in a build directory."""
     argv = ["meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs", "--logbase", "scripts-test"]
     listed = subprocess.run(
@@ -102,10 +103,12 @@ def _meson_tests(directory, names, options):
         yield from _outcomes(json.loads(line))
 
 
-def _suite(kind, directory, targets=None, quick=None):
+def _suite(
+    kind: str, directory: str, targets: Mapping[str, str] | None = None, quick: Mapping[str, str] | None = None
+) -> Callable[[Options], Iterator[Outcome]]:
     """All tests, or those of `targets` (test -> what builds it), or in the everyday run those of `quick`."""
 
-    def run(options):
+    def run(options: Options) -> Iterator[Outcome]:
         chosen = (not options.full and quick) or targets or {}
         failure = build(kind, *chosen.values())
         if failure:
@@ -121,12 +124,12 @@ asan = _suite("asan", "build-asan", MEMORY, MEMORY_QUICK)
 tsan = _suite("tsan", "build-tsan", THREADED, THREADED_QUICK)
 
 
-def _fuzz_one(target, seconds):
+def _fuzz_one(target: Path, seconds: float) -> Outcome:
     """Replays the corpus of a target, then looks for more. What it finds is told with the input, to keep as a test."""
     start = time.monotonic()
     corpus = ROOT / "tests/fuzz/corpus" / target.name
     with tempfile.TemporaryDirectory() as work:
-        argv = [
+        argv: list[str | Path] = [
             target,
             f"-max_total_time={seconds}",
             "-max_len=2048",
@@ -135,7 +138,8 @@ def _fuzz_one(target, seconds):
             "-print_final_stats=1",
             f"-artifact_prefix={work}/",
             work,
-        ] + ([corpus] if corpus.is_dir() else [])
+            *([corpus] if corpus.is_dir() else []),
+        ]
         done = subprocess.run(argv, env=os.environ | SANITIZERS, capture_output=True, text=True)
         found = [
             f"{path.name}: {path.read_bytes().hex()}"
@@ -148,7 +152,7 @@ def _fuzz_one(target, seconds):
     return Outcome(target.name, FAILED, spent, "\n".join([_tail(done.stderr, 30), *found]))
 
 
-def fuzz(options):
+def fuzz(options: Options) -> Iterator[Outcome]:
     if not options.full:
         yield Outcome("search", SKIPPED, detail="only with --full; asan replays the corpora")
         return

@@ -4,10 +4,12 @@ import json
 import re
 import subprocess
 import time
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from qure_dev.paths import ROOT
 from qure_dev.suites import native
-from qure_dev.suites.outcome import FAILED, PASSED, Outcome
+from qure_dev.suites.outcome import FAILED, PASSED, Options, Outcome
 
 SEEDS = 200
 FULL_SEEDS = 2000
@@ -17,11 +19,11 @@ _MUTANT = re.compile(r"^mutant (\S+) +caught in (\S+)$", re.MULTILINE)
 _SHOWN = 5  # seeds of a scenario that failed, with what they violate
 
 
-def _run(name, *arguments):
+def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([ROOT / "build" / _TARGETS[name], *arguments], capture_output=True, text=True)
 
 
-def sim(options):
+def sim(options: Options) -> Iterator[Outcome]:
     failure = native.build("plain", *_TARGETS.values())
     if failure:
         yield failure
@@ -32,13 +34,13 @@ def sim(options):
             yield _caught(mutant, scenario)
 
 
-def _scenarios(options):
+def _scenarios(options: Options) -> Iterator[Outcome]:
     """All seeds in one run; its rows by scenario."""
     start = time.monotonic()
     done = _run("qure-sim", "--json", "--each", "--seeds", str(FULL_SEEDS if options.full else SEEDS))
     spent = time.monotonic() - start
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    runs = {}
+    runs: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if "scenario" in row:
             runs.setdefault(row["scenario"], []).append(row)
@@ -49,7 +51,7 @@ def _scenarios(options):
         yield Outcome("qure-sim", FAILED, spent, f"exit status {done.returncode}: {done.stderr.strip()}")
 
 
-def _judged(scenario, runs, seconds):
+def _judged(scenario: str, runs: Sequence[dict[str, Any]], seconds: float) -> Outcome:
     failed = [run for run in runs if run["violations"]]
     lines = [f"{len(failed)} of {len(runs)} seeds violate an invariant"]
     for run in failed[:_SHOWN]:
@@ -58,7 +60,7 @@ def _judged(scenario, runs, seconds):
     return Outcome(scenario, FAILED if failed else PASSED, seconds, "\n".join(lines) if failed else "")
 
 
-def _caught(mutant, scenario):
+def _caught(mutant: str, scenario: str) -> Outcome:
     """A broken rule must be noticed by some seed."""
     start = time.monotonic()
     arguments = ("--mutate", mutant, "--scenario", scenario, "--seeds", str(MUTANT_SEEDS))
