@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,10 +84,9 @@ class BalanceTest(ClusterTest):
 
     def with_service_keys(self, text: str) -> None:
         """These lines more in [[cluster.service]] "web", until the test has ended."""
-        line = 'ports = "80"                          # or a range "8000-8010"\n'
         before = {node.name: node.config_path.read_text() for node in self.lab.nodes()}
-        self.assertIn(line, before["n1"])
-        self.configure(lambda old: old.replace(line, line + text))
+        self.configure(lambda old: re.sub(r'^ports = "80".*\n', lambda line: line.group() + text, old, 1, re.MULTILINE))
+        self.assertNotEqual(before["n1"], self.lab.node("n1").config_path.read_text())
         self.addCleanup(self._restore, before)
 
     def _restore(self, before: dict[str, str]) -> None:

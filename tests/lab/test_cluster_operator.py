@@ -46,7 +46,7 @@ class Operator(ClusterTest):
             until(lambda: cluster.master(self.whole()) == member, 10, f"{member} leads")
             report = probe.report()
         self.assertEqual((report["lost"], report["duplicates"]), (0, 0), report)
-        self.assertIn("no node", self.control(member, "handover", "nobody", status=1))
+        self.assertIn("nobody", self.control(member, "handover", "nobody", status=1))
 
     def test_maintenance(self) -> None:
         self.control(self.old, "maintenance", "on")

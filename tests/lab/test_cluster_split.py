@@ -48,7 +48,7 @@ class Split(ClusterTest):
         self.assertGreaterEqual(len(holders), 2)
 
     def test_master_alone_without_the_gateway(self) -> None:
-        """Whoever cannot reach the gateway serves nobody: it gives up, and follows when it is back."""
+        """A master that cannot reach the gateway is of no use: it gives up, and follows when it is back."""
         old = cluster.master(self.before)
         self.lab.node(old).cut()
         after = self.whole(*self.others(old))

@@ -62,7 +62,7 @@ class OnTheSwitch(ClusterTest):
         self.assertEqual(sources, {status["node_mac"] for status in self.before.values()}, "all speak, as themselves")
 
     def test_one_source_of_the_service_mac(self) -> None:
-        """Through a kill and a handover, whoever is asked: never two at once, never a stray."""
+        """Through a kill and a handover, on every node: never two at once, never a stray."""
         macs = [entry["mac"] for entry in self.before["n1"]["addresses"]]
         with Sources(self.names, macs) as wire:
             ask_for_service()

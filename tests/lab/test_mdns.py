@@ -23,7 +23,7 @@ host-name=visitor
 use-ipv4=yes
 use-ipv6=yes
 """
-SERVICE = 'ports = "80" '
+SERVICE = 'ports = "80"'
 
 
 class Mdns(ClusterTest):
@@ -79,7 +79,7 @@ class Mdns(ClusterTest):
             self.wait_name(f"{name}.local", address)
         self.wait_name("home.local", SERVICE_V4)
 
-    def test_a_service_is_found_whoever_is_master(self) -> None:
+    def test_a_service_is_found_under_every_master(self) -> None:
         self.wait_service()
         master = cluster.master(self.before)
         self.lab.node(master).kill()

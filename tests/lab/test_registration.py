@@ -1,6 +1,7 @@
 """Registration at a main server: Knot in the gateway's namespace, and two clusters that know nothing of each other."""
 
 import base64
+import re
 import tempfile
 from pathlib import Path
 
@@ -87,8 +88,8 @@ class Registration(LabTest):
     def said(self, node: Node) -> str:
         return node.control("dns", "registration").stdout
 
-    def wait_said(self, node: Node, words: str, deadline: float = 20) -> None:
-        until(lambda: words in self.said(node), deadline, lambda: f"'{words}' in:\n{self.said(node)}")
+    def wait_said(self, node: Node, pattern: str, deadline: float = 20) -> None:
+        until(lambda: re.search(pattern, self.said(node)), deadline, lambda: f"'{pattern}' in:\n{self.said(node)}")
 
     def reload(self, *nodes: Node) -> None:
         for node in nodes:
@@ -98,8 +99,8 @@ class Registration(LabTest):
     def test_what_is_registered(self) -> None:
         self.assertEqual(self.records("_qure.home1", "TXT"), [f'"cluster=home;a={PUBLIC}"'])
         self.assertEqual(self.records("_qure.home2", "TXT"), [f'"cluster=away;a={self.other_public}"'])
-        self.wait_said(self.master(), "registered\n")
-        self.wait_said(self.other, f"{SERVICE_V4}:53 sees {self.other_public}")
+        self.wait_said(self.master(), r"\bregistered\n")
+        self.wait_said(self.other, rf"{re.escape(SERVICE_V4)}.*{re.escape(self.other_public)}")
         metrics = self.curl(f"http://{topology.METRICS}/metrics", member=self.other.name)
         self.assertIn("\nqure_registered 1\n", metrics)
 
@@ -113,14 +114,14 @@ class Registration(LabTest):
         self.master().recorded().stop(15)
         survivor = next(node for node in self.home if node.running())
         until(lambda: survivor.status()["role"] == "master", 20, "the survivor leads")
-        self.wait_said(survivor, "registered\n")
+        self.wait_said(survivor, r"\bregistered\n")
         self.assertEqual(self.records("home1"), [PUBLIC])
 
     def test_a_deputy_goes_on_with_it(self) -> None:
         master = self.master()
         successor = next(node for node in self.home if node.name != master.name)
         master.kill()
-        self.wait_said(successor, "registered\n")
+        self.wait_said(successor, r"\bregistered\n")
         self.assertEqual(self.records("home1"), [PUBLIC])
 
     def test_another_address_replaces_the_former(self) -> None:
@@ -141,7 +142,7 @@ class Registration(LabTest):
         key = f"hmac-sha256:home1:{SECRETS['home1']}"
         self.gw("knsupdate", "-y", key, stdin=None, input=commands)
         self.wait_records("clusters", PUBLIC, self.other_public)
-        self.wait_said(self.other, "repairs:       1")
+        self.wait_said(self.other, r"repairs:\s+1\b")
 
     def test_a_forged_key_is_refused(self) -> None:
         self.addCleanup(self.reload, self.other)
@@ -156,6 +157,6 @@ class Registration(LabTest):
         self.write_key("home2", f"{forged}\nhmac-sha256:home1:{SECRETS['home1']}")
         refused = self.other.control("reload")
         self.assertEqual(refused.returncode, 1, refused.stdout)
-        self.assertIn("home2.key:2: has more than one key", refused.stdout + refused.stderr)
+        self.assertIn("home2.key:2", refused.stdout + refused.stderr)
         self.assertNotIn(forged, self.other.log.read_text() + refused.stdout + refused.stderr)
         self.assertNotIn(forged, self.other.control("--json", "config", "show").stdout)

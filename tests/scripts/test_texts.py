@@ -5,7 +5,7 @@ from qure_dev.checks import docs, words
 
 # Broken up, so that the check of this very file finds nothing.
 DEAD = (
-    "the so mani" + "eth node", "no" + "body's", "the ask" + "er", "k" + "Crowd" + "Size", "struct Flow" + "Ask",
+    "the so mani" + "eth node", "no" + "body's", "the ask" + "er", "kCr" + "owdSize", "struct Flow" + "Ask",
     "flow_" + "told", "in\n// " + "vain", "stands" + "_back", "TABLE OF " + "SHARES", "Where" + "abouts",
     "waits in v" + "ain",
 )  # fmt: skip

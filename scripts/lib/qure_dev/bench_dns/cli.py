@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import statistics
 import subprocess
@@ -47,7 +48,9 @@ def parse() -> argparse.Namespace:
 
 def in_memory(build: Path, quick: bool) -> list[dict[str, Any]]:
     argv = [str(build / "tests/bench/bench_dns"), "--json", *(["--quick"] if quick else [])]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    with tempfile.TemporaryDirectory(prefix="qure-bench-") as directory:
+        environment = os.environ | {"RUNTIME_DIRECTORY": directory}  # of DPDK's files
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
         raise RuntimeError(f"bench_dns: {done.stderr.strip()}")
     return json.loads(done.stdout)["rows"]

@@ -46,7 +46,7 @@ def valid_name(text: str) -> str:
 
 
 def all_labs() -> list[str]:
-    """The names of all labs of this machine, whoever made them."""
+    """The names of all labs of this machine."""
     return sorted(entry.name for entry in RUN.glob("*") if entry.is_dir())
 
 
