@@ -49,7 +49,7 @@ class Spread(BalanceTest):
         self.assertEqual(set(both), set(self.names))
 
     def test_adaptive_affinity(self) -> None:
-        """A crowd's new connections are spread, its old ones and all of others' stay whole."""
+        """A heavy hitter's new connections are spread, its old ones and all of others' stay whole."""
         self.with_service_keys('affinity = "adaptive"\n')
         small = [f"198.51.100.{last}" for last in range(102, 152)]
         for address in small:

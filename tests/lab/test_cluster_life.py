@@ -96,6 +96,6 @@ class Clone(ClusterTest):
         until(
             lambda: not any(status["ineligible"] for status in self.whole().values()),
             30,
-            "nobody stands back any more",
+            "no node is ineligible any more",
         )
         self.assertIn(cluster.master(after), ("n1", "n2"), "the clone came last")
