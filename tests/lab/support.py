@@ -6,7 +6,6 @@ import subprocess
 import unittest
 from typing import TYPE_CHECKING, Any
 
-from qure_dev.dns_servers import Address
 from qure_dev.lab.lab import Lab, Request, add_host, remove_host
 from qure_dev.lab.node import Node
 from qure_dev.lab.topology import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import unittest
 
-from qure_dev.bench_port.programs import Bench
 from qure_dev.paths import LIBRARY
 
 

@@ -1,6 +1,5 @@
 """Whose the address is: probing, someone else's, taking over, defending, yielding."""
 
-import unittest
 from collections.abc import Callable
 
 from qure_dev import frames

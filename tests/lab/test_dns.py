@@ -2,7 +2,6 @@
 
 import re
 import socket
-import unittest
 
 from cluster_support import ClusterTest
 from qure_dev import dns_message

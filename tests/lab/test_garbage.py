@@ -4,7 +4,6 @@ import ipaddress
 import random
 import struct
 import time
-import unittest
 from pathlib import Path
 
 from qure_dev import dns_message, frames

@@ -1,6 +1,5 @@
 """An idle node sleeps; under a flood it polls."""
 
-import unittest
 
 from qure_dev import frames
 from qure_dev.waiting import watch

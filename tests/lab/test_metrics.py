@@ -7,7 +7,6 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import unittest
 from pathlib import Path
 from typing import Any
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cluster_support import ClusterTest
 from qure_dev import dns_message
-from qure_dev.dns_servers import Address
 from qure_dev.lab import cluster, netns, topology
 from qure_dev.paths import ROOT
 from support import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6, Request, until

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import threading
-import unittest
 from typing import Any, Self
 
 from qure_dev import dns_message

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from dns_servers import update, upstream
-from qure_dev.dns_servers import Address
 from qure_dev.paths import ROOT
 from qure_dev.process import Process
 from support import GATEWAY_V4, SERVICE_V4, SERVICE_V6, LabTest, Request, until

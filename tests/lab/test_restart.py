@@ -2,7 +2,6 @@
 
 import signal
 import time
-import unittest
 from collections.abc import Callable
 
 from support import SERVICE_V4, SERVICE_V6, LabTest, Mixin, Request, until

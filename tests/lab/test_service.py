@@ -1,6 +1,5 @@
 """The main job, on each kind of LAN port: the service address answers, and the node behind it is reached."""
 
-import unittest
 
 from qure_dev.lab import web
 from support import GATEWAY_V4, SERVICE_V4, SERVICE_V6, LabTest, Mixin, Request

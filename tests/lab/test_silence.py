@@ -1,6 +1,5 @@
 """The node's kernel never speaks ARP or ND for a service address: shown by a capture while it is provoked."""
 
-import unittest
 from collections.abc import Iterable
 
 from qure_dev.frames import Seen

@@ -2,7 +2,6 @@
 
 import socket
 import struct
-import unittest
 from typing import Any
 
 from qure_dev import frames

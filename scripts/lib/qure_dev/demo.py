@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TextIO
 
+from qure_dev import programs
 from qure_dev.failover.probe import Probe
 from qure_dev.lab import cluster, config, topology
 from qure_dev.lab.lab import Lab, Request
@@ -288,6 +289,7 @@ def main() -> int:
     out = sys.stderr if arguments.json else sys.stdout
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab is taken down on the way out
     try:
+        programs.build(programs.QURED, programs.QURECTL, programs.PROBE)
         with own(), contextlib.closing(Demo(out)) as demo:
             demo.up()
             proofs = run(demo, out)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from qure_dev import programs
 from qure_dev.bench_dns import generator, servers, zone
 from qure_dev.bench_dns.generator import Turn
 from qure_dev.bench_dns.servers import Server
@@ -151,6 +152,7 @@ def main() -> int:
     arguments = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab is taken down on the way out
     try:
+        programs.build(programs.QURED, programs.QURECTL)
         report = measure(build_directory(), arguments.quick)
     except (RuntimeError, TimeoutError, LabError) as error:
         print(f"bench dns: {error}", file=sys.stderr)

@@ -7,6 +7,7 @@ import signal
 import sys
 from typing import Any, TextIO
 
+from qure_dev import programs
 from qure_dev.failover import figures, keepalived, qure
 from qure_dev.failover.faults import FAULTS
 from qure_dev.failover.figures import Run
@@ -93,6 +94,7 @@ def main() -> int:
     what = (arguments.fault, arguments.rate, arguments.nodes)
     peer_runs = None
     try:
+        programs.build(programs.QURED, programs.QURECTL, programs.PROBE, programs.HANG)
         with own(arguments.name or ""):
             runs = measure("qure", qure.Session(*what), arguments.runs, out)
             if arguments.peer:

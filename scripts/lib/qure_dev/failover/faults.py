@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from qure_dev import frames
+from qure_dev import frames, programs
 from qure_dev.lab import netns, topology
 from qure_dev.lab.node import Node
 from qure_dev.lab.topology import SERVICE_V4
@@ -85,7 +85,7 @@ class Hang(Fault):
     returns = True
 
     def strike(self, node: Node) -> None:
-        program = str(node.build / "tests/lab/qure-hang")
+        program = str(node.build / programs.HANG)
         argv = [program, str(node.recorded().pid), str(HANG)]  # the control thread is the process's first
         with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as helper:
             assert helper.stdout

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from qure_dev import programs
 from qure_dev.lab import netns, topology
 
 SECONDS = 120  # it ends by itself after so long, whatever becomes of us
@@ -18,7 +19,7 @@ class Probe:
     """Asks `address` from `with` on until `report()`."""
 
     def __init__(self, build: Path, address: str, rate: int, extra: Sequence[str] = ()) -> None:
-        program = str(build / "tests/lab/qure-probe")
+        program = str(build / programs.PROBE)
         self._argv = netns.inside(
             topology.gateway(), program, "--rate", str(rate), "--seconds", str(SECONDS), *extra, address
         )

@@ -13,7 +13,6 @@ from qure_dev.lab import cluster
 from qure_dev.lab.capture import Frame, Sources
 from qure_dev.lab.cluster import Views
 from qure_dev.lab.lab import Lab, Request
-from qure_dev.lab.lock import LabError
 from qure_dev.lab.node import Node
 from qure_dev.lab.topology import SERVICE_V4
 from qure_dev.waiting import until, watch
@@ -27,9 +26,6 @@ class Session:
         self._fault = fault
         self._rate = rate
         self._nodes = nodes
-        for program in ("qure-probe", "qure-hang"):
-            if not (self._lab.build / "tests/lab" / program).exists():
-                raise LabError(f"{self._lab.build} holds no tests/lab/{program}: run scripts/build")
 
     def open(self, say: Callable[[str], None]) -> None:
         self._lab.up(Request(nodes=self._nodes), say=say)

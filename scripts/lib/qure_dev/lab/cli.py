@@ -3,11 +3,11 @@
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from qure_dev import programs
 from qure_dev.lab import cluster, netns, topology
 from qure_dev.lab.lab import Lab, Request
 from qure_dev.lab.lock import LabError, held
@@ -89,9 +89,9 @@ def print_status(status: dict[str, Any]) -> None:
 
 
 def build_if_missing(lab: Lab) -> None:
-    if lab.build == ROOT / "build" and not (lab.build / "control/qured").exists():
-        if subprocess.run([ROOT / "scripts/build"]).returncode != 0:
-            raise LabError("the build failed")
+    """The whole tree, so that what comes next needs no build either."""
+    if lab.build == ROOT / "build" and not programs.qured(lab.build).exists():
+        programs.build()
 
 
 def bring_up(lab: Lab, arguments: argparse.Namespace) -> None:

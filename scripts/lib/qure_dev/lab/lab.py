@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qure_dev import programs
 from qure_dev.lab import cluster, config, netns, topology
 from qure_dev.lab.cluster import Views
 from qure_dev.lab.lock import LabError
@@ -61,7 +62,7 @@ class Request:
 
     def fingerprint(self, build: Path) -> dict[str, Any]:
         """Changes with the request, the configuration file and the program."""
-        binary = build / "control/qured/qured"
+        binary = programs.qured(build)
         digest = hashlib.sha256(Path(self.config).read_bytes()).hexdigest()
         return dict(
             dataclasses.asdict(self), config_sha256=digest, build=str(build), built_at=binary.stat().st_mtime_ns
@@ -125,7 +126,7 @@ class Lab:
         for program in ("ip", "bridge", "ethtool", "mount", "nft"):
             if not shutil.which(program):
                 raise LabError(f"{program} is missing: run scripts/setup lab")
-        if not (self.build / "control/qured/qured").exists():
+        if not programs.qured(self.build).exists():
             raise LabError(f"{self.build} holds no qured: run scripts/build")
 
     @staticmethod

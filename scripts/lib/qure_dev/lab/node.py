@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qure_dev import programs
 from qure_dev.lab import config, netns, topology
 from qure_dev.paths import LIBRARY
 from qure_dev.process import Process, spawn
@@ -92,7 +93,7 @@ class Node:
 
     def program(self) -> list[str]:
         """How qured is started: DPDK's files of this node are in its directory."""
-        qured = str(self.build / "control/qured")
+        qured = str(programs.qured(self.build))
         return ["env", f"RUNTIME_DIRECTORY={self.directory}", qured, "--config", str(self.config_path)]
 
     def launch(self, deadline: float = 20) -> None:
@@ -172,7 +173,7 @@ class Node:
 
     def control(self, *arguments: str, timeout: float = 5) -> subprocess.CompletedProcess[str]:
         """Runs qurectl for this node; returns the finished process with its output as text."""
-        argv = [str(self.build / "control/qurectl/qurectl"), "--socket", str(self.socket), *arguments]
+        argv = [str(self.build / programs.QURECTL), "--socket", str(self.socket), *arguments]
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
 
     def query(self, *what: str) -> Any:
