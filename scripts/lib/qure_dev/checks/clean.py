@@ -1,6 +1,7 @@
 """Remembers which sources were found clean, so that only what has changed since is looked at again, in any clone."""
 
 import hashlib
+import math
 import os
 import subprocess
 from functools import lru_cache
@@ -15,17 +16,28 @@ def _digest(path: Path) -> bytes:
     return hashlib.sha256(Path(path).read_bytes()).digest()
 
 
-def _inputs(build: Path) -> dict[str, list[Path]]:
-    """Source, relative to the root -> all files its object was made from, as the last build recorded them."""
+def _deps(build: Path) -> dict[str, tuple[Path, list[Path]]]:
+    """Source, relative to the root -> its object, and all files that this was made from, as the last build recorded."""
     listed = subprocess.run(["ninja", "-C", str(build), "-t", "deps"], capture_output=True, text=True).stdout
-    inputs = {}
+    found = {}
     for block in filter(str.strip, listed.split("\n\n")):
         head, *names = block.strip().splitlines()
         if "(VALID)" in head and names:
             paths = [(build / name.strip()).resolve() for name in names]
             if paths[0].is_relative_to(ROOT):
-                inputs[str(paths[0].relative_to(ROOT))] = paths
-    return inputs
+                found[str(paths[0].relative_to(ROOT))] = (build / head.partition(":")[0], paths)
+    return found
+
+
+def fresh_sources(build: Path) -> list[str]:
+    """The sources that the last build compiled as they are now, with all that they include."""
+
+    @lru_cache(maxsize=None)
+    def changed(path: Path) -> float:
+        return path.stat().st_mtime if path.exists() else math.inf
+
+    deps = _deps(build).items()
+    return [source for source, (made, inputs) in deps if made.exists() and max(map(changed, inputs)) <= changed(made)]
 
 
 def _from_root(path: Path) -> str:
@@ -42,7 +54,8 @@ class CleanSources:
         self.folder.mkdir(parents=True, exist_ok=True)
         version = subprocess.run([tool, "--version"], capture_output=True, check=True).stdout
         self.common = version + (ROOT / rules).read_bytes()
-        self.commands, self.inputs = compile_commands(build), _inputs(build)
+        self.commands = compile_commands(build)
+        self.inputs = {source: inputs for source, (_, inputs) in _deps(build).items()}
 
     def _mark(self, source: str) -> Path | None:
         """Where a clean source leaves its mark; None before its first build, when what it includes is not known."""

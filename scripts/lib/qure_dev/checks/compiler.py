@@ -6,10 +6,11 @@ import shlex
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from qure_dev.checks.clean import CleanSources
+from qure_dev.checks.clean import CleanSources, fresh_sources
 from qure_dev.checks.tree import by_last_change, compile_commands, cxx_files, in_parallel
 from qure_dev.paths import ROOT
 
@@ -75,20 +76,30 @@ def _flags(command: str) -> list[str]:
     return kept
 
 
-def _rooms_flags(path: str, commands: dict[str, tuple[str, str]]) -> list[tuple[str, tuple[str, ...]]]:
+def _folders_flags(path: str, commands: dict[str, tuple[str, str]]) -> list[tuple[str, tuple[str, ...]]]:
     """How the sources beside a header (else those of the tests) are compiled: each way once, with its directory."""
     beside = [source for source in commands if source.rpartition("/")[0] == path.rpartition("/")[0]]
     beside = beside or [source for source in commands if source.startswith("tests/")]
     return sorted({(commands[source][0], tuple(_flags(commands[source][1]))) for source in beside})
 
 
+def _included_first(sources: Iterable[str]) -> set[str]:
+    """The headers that some source includes before anything else: they were compiled alone when it was."""
+    first = re.compile(r'(?:\s|//[^\n]*\n|/\*.*?\*/)*#\s*include\s*"([^"]+)"', re.DOTALL)
+    return {found.group(1) for found in (first.match((ROOT / source).read_text()) for source in sources) if found}
+
+
 def headers(look: Look) -> list[str]:
-    """Each header compiles alone, and twice, in one of the ways of its room."""
+    """Each header compiles alone, and twice, in one of the ways of its folder. What the build has shown already is not
+    compiled again: a header with a #pragma once that a source includes before all others."""
     commands = compile_commands(look.build)
+    shown = _included_first(source for source in fresh_sources(look.build) if source in commands)
 
     def one(path: str) -> list[str]:
-        errors = []
-        for directory, flags in _rooms_flags(path, commands):
+        if path in shown and "\n#pragma once\n" in f"\n{(ROOT / path).read_text()}":
+            return []
+        errors: list[str] = []
+        for directory, flags in _folders_flags(path, commands):
             with tempfile.NamedTemporaryFile("w", suffix=".cc") as source:
                 source.write(f'#include "{path}"\n#include "{path}"\n')
                 source.flush()
