@@ -21,6 +21,7 @@ USAGE = """constexpr char kUsage[] = R"(usage: qurectl [--json] COMMAND
 )";
 """
 CONFIG = """
+constexpr ConfigKey kKeys[] = {{"node.name"}, {"node.site"}};
 void Read(TableReader file) {
   TableReader node = file.Table("node");
   node.String("name", "");

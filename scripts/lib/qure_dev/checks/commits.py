@@ -75,7 +75,11 @@ def _known(commit: str, root: Path) -> bool:
 def commits(root: Path = ROOT) -> list[str]:
     """New commits have the whole form; older ones, as far as they are looked at, the form without areas."""
     first = _first_of_the_rule(root)
-    new = set(git("rev-list", "--no-merges", f"-{NEW_COMMITS}", f"{first}..HEAD", root=root)) if first else set()
+    new = (
+        set(git("rev-list", "--ancestry-path", "--no-merges", f"-{NEW_COMMITS}", f"{first}..HEAD", root=root))
+        if first
+        else set()
+    )
     problems = []
     for line in git("log", f"-{max(OLD_COMMITS, len(new))}", "--no-merges", "--format=%H %s", root=root):
         commit, _, subject = line.partition(" ")

@@ -174,7 +174,7 @@ _DOTTED = re.compile(r"\"((?:node|cluster)(?:\.[a-z_]+)+)\"")
 @dataclass
 class CodeKeys:
     names: set[str] = field(default_factory=set)  # of keys and tables, whatever table they are in
-    dotted: set[str] = field(default_factory=set)  # where the code spells the whole path
+    dotted: set[str] = field(default_factory=set)  # with the tables they are in, as the table of all keys spells them
 
 
 def code_keys(root: Path = ROOT) -> CodeKeys:
@@ -228,12 +228,12 @@ def _toml_keys(text: str) -> Iterator[tuple[int, str]]:
                 yield number, f"{key}.{inner}"
 
 
-def _is_known(key: str, documented: set[str]) -> bool:
-    """Whether the reference has it. Names that users choose stand below a key that it has: weights = { n1 = 2 }."""
-    if key in documented or any(section.startswith(f"{key}.") for section in documented):
+def _is_known(key: str, keys: set[str]) -> bool:
+    """Whether a key or section is one of these. Names that users choose stand below a key: weights = { n1 = 2 }."""
+    if key in keys or any(other.startswith(f"{key}.") for other in keys):
         return True
     above = key.rpartition(".")[0]
-    return above in documented and not any(other.startswith(f"{above}.") for other in documented)
+    return above in keys and not any(other.startswith(f"{above}.") for other in keys)
 
 
 def _toml_texts(root: Path) -> Iterator[tuple[str, int, str]]:
@@ -268,7 +268,7 @@ def _key_problems(root: Path) -> list[str]:
     problems += [
         f"{KEYS}:{number}: the configuration has no key '{key}'"
         for key, number in lines.items()
-        if key.rpartition(".")[2] not in code.names | {part for each in code.dotted for part in each.split(".")}
+        if not _is_known(key, code.dotted)
     ]
     return problems + _toml_problems(root, documented)
 
