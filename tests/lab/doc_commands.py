@@ -91,7 +91,7 @@ def on_node(block: Block, node: Node, files: Path) -> str:
         "RUNTIME_DIRECTORY": node.directory,
         "files": files,
         "log": node.log,
-        "program": programs.qured(build),
+        "program": build / programs.QURED,
     }
     settings = [f"export {name}={shlex.quote(str(value))}" for name, value in values.items()]
     given = f"mkdir -p /etc/qure\ncp {shlex.quote(str(node.config_path))} /etc/qure/qure.toml"

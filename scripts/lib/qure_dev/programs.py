@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-from pathlib import Path
 
 from qure_dev.paths import ROOT
 
-QURED = "control/qured/qured" if (ROOT / "control/qured").is_dir() else "control/qured"
+QURED = "control/qured/qured"
 QURECTL = "control/qurectl/qurectl"
 PROBE = "tests/lab/qure-probe"
 HANG = "tests/lab/qure-hang"
@@ -22,9 +21,3 @@ def build(*targets: str) -> None:
         done = subprocess.run([ROOT / "scripts/build", *targets], stdout=2, check=False)
         if done.returncode != 0:
             raise BuildError("the build failed")
-
-
-def qured(directory: Path) -> Path:
-    """Of a build; also of one that has another layout than this tree."""
-    found = directory / "control/qured"
-    return found / "qured" if found.is_dir() else found

@@ -90,7 +90,7 @@ def print_status(status: dict[str, Any]) -> None:
 
 def build_if_missing(lab: Lab) -> None:
     """The whole tree, so that what comes next needs no build either."""
-    if lab.build == ROOT / "build" and not programs.qured(lab.build).exists():
+    if lab.build == ROOT / "build" and not (lab.build / programs.QURED).exists():
         programs.build()
 
 

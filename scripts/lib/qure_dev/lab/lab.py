@@ -62,7 +62,7 @@ class Request:
 
     def fingerprint(self, build: Path) -> dict[str, Any]:
         """Changes with the request, the configuration file and the program."""
-        binary = programs.qured(build)
+        binary = build / programs.QURED
         digest = hashlib.sha256(Path(self.config).read_bytes()).hexdigest()
         return dict(
             dataclasses.asdict(self), config_sha256=digest, build=str(build), built_at=binary.stat().st_mtime_ns
@@ -126,7 +126,7 @@ class Lab:
         for program in ("ip", "bridge", "ethtool", "mount", "nft"):
             if not shutil.which(program):
                 raise LabError(f"{program} is missing: run scripts/setup lab")
-        if not programs.qured(self.build).exists():
+        if not (self.build / programs.QURED).exists():
             raise LabError(f"{self.build} holds no qured: run scripts/build")
 
     @staticmethod

@@ -93,7 +93,7 @@ class Node:
 
     def program(self) -> list[str]:
         """How qured is started: DPDK's files of this node are in its directory."""
-        qured = str(programs.qured(self.build))
+        qured = str(self.build / programs.QURED)
         return ["env", f"RUNTIME_DIRECTORY={self.directory}", qured, "--config", str(self.config_path)]
 
     def launch(self, deadline: float = 20) -> None:

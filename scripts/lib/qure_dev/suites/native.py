@@ -25,8 +25,11 @@ MEMORY = (
     | {name: f"tests/fuzz/{name}" for name in FUZZED}
 )
 MEMORY_QUICK = {name: target for name, target in MEMORY.items() if name != "sim"}  # which takes a quarter of an hour
-# Threads of ours meet in these rooms; the others have nothing that ThreadSanitizer could find.
-THREADED = {name: f"tests/unit/{name}/{name}_test" for name in ("dataplane", "config", "store", "kernel", "operator", "qured", "names")}
+# Threads of ours meet in these folders; the others have nothing that ThreadSanitizer could find.
+THREADED = {
+    name: f"tests/unit/{name}/{name}_test"
+    for name in ("dataplane", "config", "store", "kernel", "operator", "qured", "names")
+}
 THREADED_QUICK = {"dataplane": THREADED["dataplane"]}
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
