@@ -36,7 +36,9 @@ void WriteEpoch(const Epoch& epoch, const std::vector<NodeId>& nodes, wire::Bala
 
 std::optional<Epoch> ReadEpoch(const wire::BalanceEpoch& message, const std::vector<NodeId>& nodes) {
   Epoch epoch{.number = message.number(), .table_size = message.table_size(), .heavy_hitters = {}, .weights = {}};
-  if (epoch.table_size < kMaxNodes || epoch.table_size > kMaxTableSize) return std::nullopt;
+  if (epoch.table_size < kMaxNodes || epoch.table_size > kMaxTableSize || !IsPrime(epoch.table_size)) {
+    return std::nullopt;
+  }
   if (static_cast<size_t>(message.heavy_hitters_size()) > kMaxHeavyHitters) return std::nullopt;
   for (const std::string& bytes : message.heavy_hitters()) {
     RemoteAddress heavy_hitter;

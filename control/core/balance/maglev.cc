@@ -47,6 +47,13 @@ std::vector<uint32_t> Quotas(const std::vector<WeightedNode>& nodes, const std::
 
 }  // namespace
 
+bool IsPrime(uint32_t number) {
+  for (uint32_t divisor = 2; uint64_t{divisor} * divisor <= number; ++divisor) {
+    if (number % divisor == 0) return false;
+  }
+  return number > 1;
+}
+
 std::vector<uint8_t> BuildMaglev(const BalanceSeed& seed, const std::vector<WeightedNode>& nodes, uint32_t table_size) {
   struct Turn {
     uint32_t node = 0;

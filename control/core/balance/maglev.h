@@ -10,13 +10,16 @@
 
 namespace qure {
 
+// Maglev's permutations reach all entries of a table only if their number is prime.
+bool IsPrime(uint32_t number);
+
 struct WeightedNode {
   NodeId node{};
   uint32_t weight = 0;  // 0: no entries
 };
 
 // Entry to index in `nodes`. The same for the same nodes, weights and seed, whatever their order. Empty if no node has
-// weight. At most kMaxNodes nodes.
+// weight. At most kMaxNodes nodes; `table_size` is prime.
 std::vector<uint8_t> BuildMaglev(const BalanceSeed& seed, const std::vector<WeightedNode>& nodes,
                                  uint32_t table_size = kLookupTableSize);
 

@@ -248,6 +248,9 @@ TEST_F(BalancerTest, UnsoundEpochsChangeNothing) {
   state = balancer_.ToWire();
   state.mutable_current()->mutable_services(0)->set_weights("far too many");
   EXPECT_FALSE(balancer_.Follow(now_, state));
+  state = balancer_.ToWire();
+  state.mutable_current()->set_table_size(kLookupTableSize - 1);
+  EXPECT_FALSE(balancer_.Follow(now_, state)) << "its permutations would never fill the table";
   EXPECT_EQ(balancer_.digest(), digest);
 }
 
