@@ -15,8 +15,8 @@ std::optional<StoredEpochs> PersistLedger::OnPersisted(uint64_t ticket, bool ok,
   const auto answered = unanswered_.find(ticket);
   QURE_CHECK(answered != unanswered_.end(), ticket, last_ticket_);
   if (!ok && failures_++ == 0) {
-    out->push_back(Log{.level = LogLevel::kError,
-                       .text = "the store takes no changes: this node goes on, but forgets them when it stops"});
+    out->push_back(
+        MakeLog(LogLevel::kError, "the store takes no changes: this node goes on, but forgets them when it stops"));
   }
   if (ok) failures_ = 0;
   const std::optional<StoredEpochs> epochs = answered->second;

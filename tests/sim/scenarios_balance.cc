@@ -6,7 +6,7 @@ namespace {
 
 constexpr Duration kCalm = Seconds(4);
 constexpr size_t kConnections = 24;
-constexpr uint32_t kFewRows = 257;  // quick to make; the more so, what is wrong shows
+constexpr uint32_t kFewEntries = 257;  // quick to make; the more so, what is wrong shows
 
 void Balance(World& world) {
   ServiceConfig web;
@@ -15,7 +15,7 @@ void Balance(World& world) {
   const bool takes_group = world.gateway().temperament() != Temperament::kBinds;  // answers come from another MAC
   if (takes_group && world.random().Chance(0.5)) web.delivery = ServiceDelivery::kMulticast;
   world.config.services = {web};
-  world.config.table_size = kFewRows;
+  world.config.table_size = kFewEntries;
   world.expect().served_within = Milliseconds(1500);
   world.clients().Open(kConnections);
 }

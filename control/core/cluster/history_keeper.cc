@@ -4,7 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "control/core/timers.h"
 
 namespace qure {
@@ -69,8 +68,7 @@ std::optional<uint64_t> HistoryKeeper::OnChunk(const HistoryView& view, const wi
   const uint64_t known = history_.age_of(self_);
   if (!clone && (known > age || history_.own_age_is_foreign())) {
     change.age = known + 1;
-    out->push_back(Log{.level = LogLevel::kWarning,
-                       .text = absl::StrCat("the store had been rolled back: this boot is number ", *change.age)});
+    out->push_back(MakeLog(LogLevel::kWarning, "the store had been rolled back: this boot is number ", *change.age));
     std::ranges::move(history_.Rekey(*change.age), std::back_inserter(change.events));
   }
   history_.Summarise(&change);
