@@ -168,7 +168,7 @@ _READER = re.compile(
     r"(?:Required)?Choice(?:<[^>]*>)?)\(\s*\"([a-z_]+)\""
 )
 _HELPER = re.compile(r"\b(?!Concat)[A-Z]\w*\(\s*(?:&?[a-z]\w*,\s*)?\"([a-z][a-z_]*)\",")
-_DOTTED = re.compile(r"\"((?:node|cluster)(?:\.[a-z_]+)+)\"")
+_DOTTED = re.compile(r"\"((?:node|cluster)(?:\.[a-z_]+)+)(?:\.\*)?\"")
 
 
 @dataclass
