@@ -1,4 +1,4 @@
-// The addresses of a configuration (node.addresses, cluster.address, cluster.gateway) and what they demand of each
+// The addresses of a configuration (node.addresses, cluster.address, cluster.gateway) and how they depend on each
 // other.
 #pragma once
 
@@ -31,9 +31,9 @@ class AddressReader {
   void CheckGateway(const IpAddress& gateway, const Place& place) const;
 
   ConfigErrors* errors_;
-  std::map<IpAddress, uint32_t> lines_;  // where an address was given
+  std::map<IpAddress, uint32_t> lines_;  // in which line an address was given
   std::vector<IpPrefix> links_;          // every address read, with its on-link prefix
-  bool links_known_ = true;              // no address was unsound
+  bool links_known_ = true;              // all addresses were valid
 };
 
 }  // namespace qure

@@ -60,7 +60,7 @@ std::string ListenAddress(TableReader* table, std::string_view key, std::string_
   return text.value;
 }
 
-// What [node] says about the LAN and others have to respect.
+// What [node] says about the LAN, for the checks of other sections.
 struct LanFacts {
   std::optional<PortSpec> port;
   LanMode mode = LanMode::kDedicated;
@@ -94,7 +94,7 @@ LanFacts ReadLan(TableReader lan, NodeConfig* config) {
   if (facts.mode == LanMode::kShared && facts.port) {
     if (facts.port->kind == PortKind::kAfXdp) {
       lan.Fail("mode",
-               "\"shared\" cannot be with af_xdp, which takes every frame away from the kernel; use af_packet or "
+               "\"shared\" does not work with af_xdp, which takes every frame away from the kernel; use af_packet or "
                "\"dedicated\"");
     } else if (facts.port->kind != PortKind::kAfPacket) {
       lan.Fail("mode", "\"shared\" needs an interface that the kernel keeps; use af_packet or \"dedicated\"");
@@ -117,7 +117,7 @@ void ReadDpdk(TableReader dpdk, NodeConfig* config) {
   config->huge_pages = dpdk.Boolean("huge_pages", config->huge_pages);
   config->memory_mib = static_cast<unsigned>(dpdk.Integer("memory_mib", config->memory_mib, 32, 65536));
   config->flows = static_cast<uint32_t>(dpdk.Integer("flows", config->flows, 1024, kMaxFlows));
-  // A name that is unsound has had its error already.
+  // An invalid name has its error already.
   const std::string prefix =
       IsPlainName(config->name) ? Concat("qure-", config->name).substr(0, kMaxNameLength) : "qure";
   config->file_prefix = PlainName(&dpdk, "file_prefix", prefix);
@@ -181,7 +181,7 @@ void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addres
   config->service_mac = cluster.Choice("service_mac", config->service_mac, kServiceMacs);
   if (lan.mode == LanMode::kShared && config->service_mac == ServiceMac::kInterface) {
     cluster.Fail("service_mac",
-                 "\"interface\" cannot be with node.lan.mode = \"shared\": the kernel would answer as well; "
+                 "\"interface\" does not work with node.lan.mode = \"shared\": the kernel would answer as well; "
                  "use \"derived\", or mode = \"dedicated\"");
   }
   config->default_policy = cluster.Choice("default", config->default_policy, kDefaultPolicies);

@@ -1,4 +1,4 @@
-// The TOML file of a node (docs/operations.md lists every key) to a checked Config.
+// The TOML file of a node (docs/configuration.md lists every key) to a checked Config.
 #pragma once
 
 #include <string>
@@ -11,15 +11,15 @@
 
 namespace qure {
 
-// Errors are for the operator, one per line, all that were found:
+// Errors are for the operator: all that were found, one per line:
 //   FILE:LINE: KEY: what is wrong; what would be right
-// Unknown keys are errors too: a misspelt key must not be silently ignored.
+// Unknown keys are errors too: a misspelt key must not be ignored in silence.
 absl::StatusOr<Config> LoadConfig(const std::string& path);
-// The same for text in hand; `name` stands for the file in errors.
+// The same for text; `name` stands for the file in errors.
 absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name);
 
-// What is valid but should not stay so, for a file read from `path`: FILE: KEY: what; what would be better. No key of
-// the cluster is ever in an error or a warning.
+// What is valid but unsafe, for a file read from `path`: FILE: KEY: what; what would be better. Neither errors nor
+// warnings ever contain a key of the cluster.
 std::vector<std::string> ConfigWarnings(const std::string& path, const Config& config);
 
 // Whether `next` can replace `current` without a restart; otherwise an error that names the keys that cannot change.

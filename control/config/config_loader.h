@@ -1,4 +1,4 @@
-// Reads the configuration in a thread of its own: a large zone takes longer than the control thread may block.
+// Reads the configuration in its own thread: a large zone takes longer than the control thread may pause.
 #pragma once
 
 #include <cstdint>

@@ -268,7 +268,7 @@ bool IsPlainName(std::string_view text) {
 std::string PlainName(TableReader* table, std::string_view key, std::string_view fallback) {
   const Placed<std::string> name = table->String(key, fallback);
   if (!IsPlainName(name.value)) {
-    table->Fail(key, Concat("\"", name.value, "\" does not do as a name; use 1 to ", kMaxNameLength,
+    table->Fail(key, Concat("\"", name.value, "\" is not a valid name; use 1 to ", kMaxNameLength,
                             " letters, digits, \"-\", \"_\" or \".\""));
   }
   return name.value;

@@ -30,7 +30,7 @@ std::vector<Endpoint> ReadUpstreams(const std::vector<AddressConfig>& addresses,
     if (!upstream) {
       fail("is not a DNS server; write it like \"192.0.2.53\" or \"[2001:db8::53]:53\"");
     } else if (std::ranges::any_of(addresses, is_own)) {
-      fail("is a service address of this cluster, which would ask itself; name another server");
+      fail("is a service address of this cluster: it would ask itself; name another server");
     } else {
       upstreams.push_back(*upstream);
     }
@@ -50,8 +50,8 @@ std::vector<IpPrefix> ReadClients(TableReader* resolver) {
                               Concat("\"", text.value, "\" is not a network; write it like \"192.168.0.0/16\""));
     } else if (network->length == 0) {
       resolver->errors()->Add(text.place, Concat("\"", text.value,
-                                                 "\" is everybody: that would be an open resolver, which others "
-                                                 "use to flood their victims; name your own networks"));
+                                                 "\" is all addresses: that would be an open resolver, which "
+                                                 "attackers use to flood victims; name your own networks"));
     } else {
       clients.push_back(*network);
     }
@@ -71,7 +71,7 @@ ResolverConfig ReadResolver(const std::vector<AddressConfig>& addresses, TableRe
   config.upstreams = ReadUpstreams(addresses, &resolver);
   config.forward = resolver.Boolean("forward", config.forward);
   if (config.forward && config.upstreams.empty()) {
-    resolver.Fail("forward", "there is nobody to ask; name servers in upstreams, or leave it out");
+    resolver.Fail("forward", "there is no server to ask; name servers in upstreams, or leave it out");
   }
   config.clients = ReadClients(&resolver);
   config.cache_entries = static_cast<uint32_t>(resolver.Integer("cache_entries", config.cache_entries, 0, kMostCache));

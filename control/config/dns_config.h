@@ -1,4 +1,4 @@
-// [cluster.dns] and [cluster.resolver]: how DNS is answered, and who is asked for more.
+// [cluster.dns] and [cluster.resolver]: how DNS is answered, and which servers are asked for other names.
 #pragma once
 
 #include <optional>

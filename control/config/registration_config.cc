@@ -72,7 +72,7 @@ void ReadEcho(const std::vector<Placed<std::string>>& servers, const Placed<std:
   }
   if (servers.empty() || servers.size() > kMostEchoServers) {
     table->Fail("echo", Concat("needs 1 to ", kMostEchoServers,
-                               " servers that tell the public address; or write public = [\"203.0.113.5\"]"));
+                               " servers that return the public address; or write public = [\"203.0.113.5\"]"));
   }
   config->echo_name = ReadName(name, table->errors());
 }
@@ -120,7 +120,7 @@ std::optional<RegistrationConfig> ReadRegistration(TableReader* cluster) {
   if (const auto shared = table.OptionalString("shared")) {
     config.shared = NameInZone(*shared, config.zone, table.errors());
     if (!config.shared.empty() && config.shared == config.name) {
-      table.Fail("shared", "is the name of the cluster itself; name the one that many clusters share, or leave it out");
+      table.Fail("shared", "is the name of this cluster; write the name that many clusters share, or leave it out");
     }
   }
   config.ttl = static_cast<uint32_t>(table.Integer("ttl", config.ttl, 1, kMostTtl));

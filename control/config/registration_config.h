@@ -8,7 +8,7 @@
 
 namespace qure {
 
-// Nothing if it is not there or unsound; then errors are recorded.
+// Nothing if it is absent or invalid; the latter is recorded as an error.
 std::optional<RegistrationConfig> ReadRegistration(TableReader* cluster);
 
 }  // namespace qure

@@ -45,7 +45,8 @@ HealthCheck ReadCheck(TableReader check, const ServiceConfig& service) {
   read.kind = kind.value_or(Kind::kTcp);
   read.port = static_cast<uint16_t>(check.Integer("port", 0, 1, UINT16_MAX));
   if (service.protocol != kProtocolTcp && !check.Has("port")) {
-    check.Fail("port", "missing; checks are made over TCP, so a service over UDP needs a TCP port that tells of it");
+    check.Fail("port",
+               "missing; a check is made over TCP: name a TCP port that reports the health of this service over UDP");
   }
   if (kind == Kind::kTcp && (check.Has("path") || check.Has("status"))) {
     check.Fail(check.Has("path") ? "path" : "status", "only for type = \"http\"; leave it out, or check by http");
@@ -59,7 +60,7 @@ HealthCheck ReadCheck(TableReader check, const ServiceConfig& service) {
   read.interval = check.Interval("interval", read.interval, kLeastInterval, kMostInterval);
   read.timeout = check.Interval("timeout", std::min(read.timeout, read.interval), kLeastTimeout, kMostInterval);
   if (read.timeout > read.interval) {
-    check.Fail("timeout", "longer than the interval; a check has to end before the next one begins");
+    check.Fail("timeout", "is longer than the interval; a check must end before the next one begins");
   }
   read.rise = static_cast<uint32_t>(check.Integer("rise", read.rise, 1, kMostInARow));
   read.fall = static_cast<uint32_t>(check.Integer("fall", read.fall, 1, kMostInARow));
@@ -88,7 +89,7 @@ std::optional<IpAddress> ReadAddress(const std::vector<AddressConfig>& addresses
     table->Fail("address", Concat("\"", text->value, "\" is not an address; write it without a prefix length"));
   } else if (std::ranges::none_of(addresses, has)) {
     table->Fail("address", Concat(text->value,
-                                  " is no address of [[cluster.address]]; add it there, or leave this "
+                                  " is not an address of [[cluster.address]]; add it there, or leave this "
                                   "out to serve at all of them"));
   }
   return address;
@@ -98,13 +99,14 @@ ServiceDelivery ReadDelivery(const ClusterConfig& config, LanMode mode, TableRea
   const auto delivery = table->Choice("delivery", ServiceDelivery::kUnicast, kDeliveries);
   if (delivery == ServiceDelivery::kUnicast) return delivery;
   if (mode == LanMode::kShared) {
-    table->Fail("delivery",
-                "\"multicast\" cannot be with node.lan.mode = \"shared\": the kernel would get the packets as well; "
-                "use \"unicast\", or mode = \"dedicated\"");
+    table->Fail(
+        "delivery",
+        "\"multicast\" does not work with node.lan.mode = \"shared\": the kernel would get the packets as well; "
+        "use \"unicast\", or mode = \"dedicated\"");
   }
   if (config.service_mac == ServiceMac::kInterface) {
     table->Fail("delivery",
-                "\"multicast\" cannot be with service_mac = \"interface\": the nodes have no address in common then; "
+                "\"multicast\" does not work with service_mac = \"interface\": then the nodes have no MAC in common; "
                 "use \"unicast\", or service_mac = \"derived\"");
   }
   return delivery;
@@ -155,7 +157,7 @@ void ReadBalance(TableReader balance, ClusterConfig* config) {
   config->table_size = PrimeFrom(table_size);
   if (config->table_size != table_size) {
     balance.Fail("table_size",
-                 Concat(table_size, " is not a prime number, as Maglev needs it; write ", config->table_size));
+                 Concat(table_size, " is not a prime number, which Maglev needs; write ", config->table_size));
   }
   config->heavy_hitter =
       static_cast<uint32_t>(balance.Integer("heavy_hitter", config->heavy_hitter, 1, kMostHeavyHitter));
@@ -172,12 +174,12 @@ std::vector<ServiceConfig> ReadServices(const ClusterConfig& config, LanMode mod
     const std::optional<ServiceConfig> service = ReadService(config, mode, &table);
     if (!service) continue;
     if (services.size() == kMaxServices) {
-      table.Fail("name", Concat("one service too many; at most ", kMaxServices, " are possible, use ranges of ports"));
+      table.Fail("name", Concat("one service too many; there can be at most ", kMaxServices, "; use ranges of ports"));
       break;
     }
     for (const ServiceConfig& other : services) {
       if (service->name == other.name) {
-        table.Fail("name", Concat("a second service \"", other.name, "\"; give each a name of its own"));
+        table.Fail("name", Concat("is the name of another service \"", other.name, "\"; give each its own name"));
       }
       if (Overlap(*service, other)) {
         table.Fail("ports", Concat("overlaps with service \"", other.name, "\"; give each port to one service"));

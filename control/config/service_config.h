@@ -8,7 +8,7 @@
 
 namespace qure {
 
-// [cluster.balance]: what holds for all services.
+// [cluster.balance]: what applies to all services.
 void ReadBalance(TableReader balance, ClusterConfig* config);
 
 // Of `config`, service_mac and addresses are already read. Checks that no two services share a port of one address.

@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <vector>
 
@@ -18,7 +18,7 @@
 namespace qure {
 namespace {
 
-constexpr size_t kMostBytes = 65'536;  // of a file that can be meant
+constexpr size_t kMostBytes = 65'536;  // of a key file
 constexpr std::string_view kForms =
     "write one line ALGORITHM:NAME:SECRET, or a clause key \"NAME\" { algorithm …; secret \"…\"; }; as tsig-keygen "
     "makes it";
@@ -32,7 +32,7 @@ bool IsBlank(char c) {
   return absl::ascii_isspace(static_cast<unsigned char>(c));
 }
 
-// Words, quoted strings, and the signs { } ; each by itself. Comments are # and // to the end of the line, and /* */.
+// Words, quoted strings, and each of the signs { } ; alone. Comments are # and // to the end of the line, and /* */.
 class Lexer {
  public:
   explicit Lexer(std::string_view text) : rest_(text) {}
@@ -112,7 +112,7 @@ class KeyFile {
   absl::StatusOr<TsigKey> ReadLine() {
     const Token& token = tokens_[0];
     const std::vector<std::string> parts = absl::StrSplit(token.text, ':');
-    if (parts.size() != 3) return Fail(token.line, Concat("is no key; ", kForms));
+    if (parts.size() != 3) return Fail(token.line, Concat("is not a key; ", kForms));
     if (tokens_.size() > 1) return Fail(tokens_[1].line, "has more than one key; leave one");
     return Make({parts[0], token.line}, {parts[1], token.line}, {parts[2], token.line});
   }
@@ -126,7 +126,7 @@ class KeyFile {
     for (; at < tokens_.size() && tokens_[at].text != "}"; at += 3) {
       const Token& keyword = tokens_[at];
       if (at + 2 >= tokens_.size() || tokens_[at + 2].text != ";") {
-        return Fail(keyword.line, Concat("is no \"algorithm NAME;\" or \"secret TEXT;\"; ", kForms));
+        return Fail(keyword.line, Concat("is not \"algorithm NAME;\" or \"secret TEXT;\"; ", kForms));
       }
       if (keyword.text == "algorithm") {
         algorithm = tokens_[at + 1];
@@ -138,7 +138,7 @@ class KeyFile {
     }
     if (at >= tokens_.size()) return Fail(last_line(), Concat("the clause has no }; ", kForms));
     if (at + 1 < tokens_.size() && tokens_[at + 1].text == ";") ++at;
-    if (at + 1 < tokens_.size()) return Fail(tokens_[at + 1].line, "there is more behind the key; leave one key");
+    if (at + 1 < tokens_.size()) return Fail(tokens_[at + 1].line, "there is more after the key; leave one key");
     if (!algorithm) return Fail(tokens_[1].line, "the key has no algorithm; write algorithm hmac-sha256;");
     if (!secret) return Fail(tokens_[1].line, "the key has no secret; write secret \"…\"; in base64");
     return Make(*algorithm, tokens_[1], *secret);
@@ -178,7 +178,7 @@ absl::StatusOr<TsigKey> LoadTsigKey(const std::string& path) {
   if (length < 0) {
     return absl::ErrnoToStatus(errno, Concat(path, ": cannot be read; put the key there, or name another file"));
   }
-  if (text.size() > kMostBytes) return absl::InvalidArgumentError(Concat(path, ":1: is no key file; ", kForms));
+  if (text.size() > kMostBytes) return absl::InvalidArgumentError(Concat(path, ":1: is not a key file; ", kForms));
   return ParseTsigKey(text, path);
 }
 

@@ -192,7 +192,7 @@ void ZoneReader::ReadRecord(TableReader* record) {
   const uint16_t type = type_name ? DnsTypeOf(type_name->value).value_or(0) : uint16_t{0};  // 0 is none
   if (type_name && type == 0) {
     record->Fail("type", Concat("\"", type_name->value,
-                                "\" is no type of record; use \"A\", \"AAAA\", \"CNAME\", \"MX\", "
+                                "\" is not a type of record; use \"A\", \"AAAA\", \"CNAME\", \"MX\", "
                                 "\"SRV\" and the like, or \"TYPE\" and its number"));
   }
   const auto value = record->OptionalString("value");
@@ -244,7 +244,7 @@ bool ZoneReader::ReadCluster(std::string_view value, TableReader* record, LiveRe
   }
   if (!value.starts_with(kHealthy)) {
     record->Fail("value", Concat("\"", value,
-                                 "\" is nothing that a name can stand for; use \"service\", \"node\", \"public\" or "
+                                 "\" is not a set of addresses; use \"service\", \"node\", \"public\" or "
                                  "\"healthy SERVICE\""));
     return false;
   }
@@ -300,7 +300,7 @@ std::optional<std::string> ZoneReader::Rdata(uint16_t type, const Placed<std::st
   }
   const absl::StatusOr<std::string> rdata = DnsRdata(type, value.value, DnsNameToText(apex_));
   if (rdata.ok()) return *rdata;
-  return fail(Concat("is no data of a ", DnsTypeName(type), " record (", rdata.status().message(),
+  return fail(Concat("is not the data of a record of type ", DnsTypeName(type), " (", rdata.status().message(),
                      "); write it as in a zone file"));
 }
 
@@ -318,7 +318,7 @@ void ZoneReader::Add(DnsRecord record, const Place& place) {
 std::vector<ZoneConfig> ReadZones(const std::vector<ServiceConfig>& services, TableReader* cluster) {
   std::vector<ZoneConfig> zones;
   std::map<std::string, uint32_t> lines;  // where a zone was given
-  // Names that share a bucket cannot be chosen by whoever does not know the seed.
+  // Without the seed an attacker cannot choose names that share a bucket.
   const uint64_t hash_seed = uint64_t{std::random_device()()} << 32 | std::random_device()();
   for (TableReader& table : cluster->Tables("zone")) {
     std::optional<ZoneConfig> zone = ZoneReader(&table, services, hash_seed).Read();

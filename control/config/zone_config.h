@@ -8,7 +8,7 @@
 
 namespace qure {
 
-// All zones of [cluster]; unsound ones are left out and recorded as errors.
+// All zones of [cluster]; invalid ones are left out and recorded as errors.
 std::vector<ZoneConfig> ReadZones(const std::vector<ServiceConfig>& services, TableReader* cluster);
 
 }  // namespace qure

@@ -1,4 +1,4 @@
-// Unsound configurations and what the operator reads about them.
+// Invalid configurations and their errors.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ namespace {
 struct ErrorCase {
   const char* name;
   const char* toml;
-  std::vector<std::string> errors;  // without FILE:LINE
+  std::vector<std::string> errors;  // "KEY: FACT … FACT": what the message contains, in this order
 };
 void PrintTo(const ErrorCase& test, std::ostream* out) {
   *out << test.toml;
@@ -33,102 +33,82 @@ std::vector<ErrorCase> NodeCases() {
   return {
       {"UnknownKeyWithSuggestion",
        NODE "log_levl = \"info\" #!\n" LAN ADDRESS,
-       {"node.log_levl: unknown key; did you mean \"log_level\"?"}},
+       {"node.log_levl: unknown key … \"log_level\""}},
       {"UnknownKeyWithoutSuggestion",
        NODE LAN "speed_of_light = 299792458 #!\n" ADDRESS,
-       {"node.lan.speed_of_light: unknown key; known here: host_interface, mode, port, vlan"}},
-      {"UnknownSection", NODE LAN ADDRESS "[clutser] #!\n", {"clutser: unknown key; did you mean \"cluster\"?"}},
-      {"NameOfWrongType",
-       "[node]\nname = 5 #!\n" LAN ADDRESS,
-       {"node.name: is a whole number; write a string in quotes"}},
+       {"node.lan.speed_of_light: unknown key"}},
+      {"UnknownSection", NODE LAN ADDRESS "[clutser] #!\n", {"clutser: unknown key … \"cluster\""}},
+      {"NameOfWrongType", "[node]\nname = 5 #!\n" LAN ADDRESS, {"node.name: whole number … a string"}},
       {"NameWithSlash",
        "[node]\nname = \"a/b\" #!\n" LAN ADDRESS,
-       {"node.name: \"a/b\" does not do as a name; use 1 to 63 letters, digits, \"-\", \"_\" or \".\""}},
+       {"node.name: \"a/b\" … 1 to 63 … \"-\" … \"_\" … \".\""}},
       {"RelativeDirectory",
        NODE "data_directory = \"var\" #!\n" LAN ADDRESS,
-       {"node.data_directory: \"var\" is not an absolute path; begin it with \"/\" like /var/lib/qure"}},
+       {"node.data_directory: \"var\" … \"/\" … /var/lib/qure"}},
       {"LogLevel",
        NODE "log_level = \"loud\" #!\n" LAN ADDRESS,
-       {"node.log_level: \"loud\" is unknown; use \"debug\", \"info\", \"warning\" or \"error\""}},
-      {"EmptyLogLevel", NODE "log_level = \"\" #!\n" LAN ADDRESS, {"node.log_level: \"\" is unknown; use"}},
+       {"node.log_level: \"loud\" … \"debug\" … \"info\" … \"warning\" … \"error\""}},
+      {"EmptyLogLevel", NODE "log_level = \"\" #!\n" LAN ADDRESS, {"node.log_level: \"\""}},
       {"MetricsWithoutPort",
        NODE "metrics = \"127.0.0.1\" #!\n" LAN ADDRESS,
-       {"node.metrics: \"127.0.0.1\" is not ADDRESS:PORT; write it like 127.0.0.1:9464 or [::1]:9464, or \"\" for "
-        "none"}},
-      {"MetricsWithBarePort",
-       NODE "metrics = \":9464\" #!\n" LAN ADDRESS,
-       {"node.metrics: \":9464\" is not ADDRESS:PORT"}},
-      {"MetricsPortZero", NODE "metrics = \"127.0.0.1:0\" #!\n" LAN ADDRESS, {"node.metrics: \"127.0.0.1:0\" is not"}},
-      {"MetricsWithoutBrackets", NODE "metrics = \"::1:9464\" #!\n" LAN ADDRESS, {"node.metrics: \"::1:9464\" is not"}},
-      {"PriorityOutOfRange",
-       NODE "priority = 1001 #!\n" LAN ADDRESS,
-       {"node.priority: 1001 is out of range; use -1000 to 1000"}},
-      {"WeightZero", NODE "weight = 0 #!\n" LAN ADDRESS, {"node.weight: 0 is out of range; use 1 to 255"}},
-      {"WeightTooGreat", NODE "weight = 256 #!\n" LAN ADDRESS, {"node.weight: 256 is out of range; use 1 to 255"}},
+       {"node.metrics: \"127.0.0.1\" … 127.0.0.1:9464 … [::1]:9464 … \"\""}},
+      {"MetricsWithBarePort", NODE "metrics = \":9464\" #!\n" LAN ADDRESS, {"node.metrics: \":9464\""}},
+      {"MetricsPortZero", NODE "metrics = \"127.0.0.1:0\" #!\n" LAN ADDRESS, {"node.metrics: \"127.0.0.1:0\""}},
+      {"MetricsWithoutBrackets", NODE "metrics = \"::1:9464\" #!\n" LAN ADDRESS, {"node.metrics: \"::1:9464\""}},
+      {"PriorityOutOfRange", NODE "priority = 1001 #!\n" LAN ADDRESS, {"node.priority: 1001 … -1000 to 1000"}},
+      {"WeightZero", NODE "weight = 0 #!\n" LAN ADDRESS, {"node.weight: 0 … 1 to 255"}},
+      {"WeightTooGreat", NODE "weight = 256 #!\n" LAN ADDRESS, {"node.weight: 256 … 1 to 255"}},
       {"NodeAddressesNotAList",
        NODE "addresses = \"198.51.100.11/24\" #!\n" LAN ADDRESS,
-       {"node.addresses: is a string; write a list of strings"}},
+       {"node.addresses: a string … list of strings"}},
   };
 }
 
 std::vector<ErrorCase> LanCases() {
   return {
-      {"PortMissing",
-       NODE "[node.lan] #!\n" ADDRESS,
-       {"node.lan.port: missing; write the port on the LAN like \"af_packet:eth0\""}},
-      {"LanMissing", "[node] #!\nname = \"n1\"\n" ADDRESS, {"node.lan.port: missing; "}},
+      {"PortMissing", NODE "[node.lan] #!\n" ADDRESS, {"node.lan.port: missing … \"af_packet:eth0\""}},
+      {"LanMissing", "[node] #!\nname = \"n1\"\n" ADDRESS, {"node.lan.port: missing"}},
       {"LanNotASection",
        NODE "lan = 1 #!!\n" ADDRESS,
-       {"node.lan: is a whole number; write a section [node.lan]", "node.lan.port: missing"}},
-      {"PortKind", NODE "[node.lan]\nport = \"eth0\" #!\n" ADDRESS, {"node.lan.port: not a port; "}},
-      {"Mode",
-       NODE LAN "mode = \"mixed\" #!\n" ADDRESS,
-       {"node.lan.mode: \"mixed\" is unknown; use \"dedicated\" or \"shared\""}},
+       {"node.lan: whole number … a section … [node.lan]", "node.lan.port: missing"}},
+      {"PortKind", NODE "[node.lan]\nport = \"eth0\" #!\n" ADDRESS, {"node.lan.port: "}},
+      {"Mode", NODE LAN "mode = \"mixed\" #!\n" ADDRESS, {"node.lan.mode: \"mixed\" … \"dedicated\" … \"shared\""}},
       {"SharedTap",
        NODE "[node.lan]\nport = \"tap:lan0\"\nmode = \"shared\" #!\n" ADDRESS,
-       {"node.lan.mode: \"shared\" needs an interface that the kernel keeps; use af_packet or \"dedicated\""}},
+       {"node.lan.mode: \"shared\" … af_packet … \"dedicated\""}},
       {"SharedXdp",
        NODE "[node.lan]\nport = \"af_xdp:eth0\"\nmode = \"shared\" #!\n" ADDRESS,
-       {"node.lan.mode: \"shared\" cannot be with af_xdp, which takes every frame away from the kernel; use af_packet "
-        "or "
-        "\"dedicated\""}},
+       {"node.lan.mode: \"shared\" … af_xdp … af_packet … \"dedicated\""}},
       {"SharedWithNodeAddresses",
        NODE "addresses = [\"198.51.100.11/24\"] #!\n" LAN "mode = \"shared\"\n" ADDRESS,
-       {"node.addresses: only for mode = \"dedicated\"; "}},
+       {"node.addresses: \"dedicated\""}},
       {"SharedWithInterfaceMac",
        NODE LAN "mode = \"shared\"\n[cluster]\nservice_mac = \"interface\" #!\n" ADDRESS,
-       {"cluster.service_mac: \"interface\" cannot be with node.lan.mode = \"shared\": the kernel would answer as "
-        "well; "}},
-      {"VlanTooHigh", NODE LAN "vlan = 4095 #!\n" ADDRESS, {"node.lan.vlan: 4095 is out of range; use 0 to 4094"}},
-      {"VlanOfWrongType",
-       NODE LAN "vlan = \"7\" #!\n" ADDRESS,
-       {"node.lan.vlan: is a string; write a whole number without quotes"}},
+       {"cluster.service_mac: \"interface\" … \"shared\""}},
+      {"VlanTooHigh", NODE LAN "vlan = 4095 #!\n" ADDRESS, {"node.lan.vlan: 4095 … 0 to 4094"}},
+      {"VlanOfWrongType", NODE LAN "vlan = \"7\" #!\n" ADDRESS, {"node.lan.vlan: a string … whole number"}},
       {"HostInterfaceTooLong",
        NODE LAN "host_interface = \"sixteen_letters_\" #!\n" ADDRESS,
-       {"node.lan.host_interface: \"sixteen_letters_\" is not an interface name; "}},
+       {"node.lan.host_interface: \"sixteen_letters_\""}},
       {"HostInterfaceIsTheLan",
        NODE LAN "host_interface = \"eth0\" #!\n" ADDRESS,
-       {"node.lan.host_interface: \"eth0\" is the LAN port itself; "}},
+       {"node.lan.host_interface: \"eth0\""}},
   };
 }
 
 std::vector<ErrorCase> DpdkCases() {
   return {
-      {"NoWorkers",
-       NODE LAN "[node.dpdk]\nworkers = 0 #!\n" ADDRESS,
-       {"node.dpdk.workers: 0 is out of range; use 1 to 64"}},
+      {"NoWorkers", NODE LAN "[node.dpdk]\nworkers = 0 #!\n" ADDRESS, {"node.dpdk.workers: 0 … 1 to 64"}},
       {"CoresForOtherWorkers",
        NODE LAN "[node.dpdk]\nworkers = 2\ncores = [1] #!\n" ADDRESS,
-       {"node.dpdk.cores: 1 cores for workers = 2; give one for each worker, or [] to pin none"}},
-      {"CoreNegative",
-       NODE LAN "[node.dpdk]\ncores = [-1] #!\n" ADDRESS,
-       {"node.dpdk.cores: -1 is out of range; use 0 to 1023"}},
+       {"node.dpdk.cores: 1 … 2"}},
+      {"CoreNegative", NODE LAN "[node.dpdk]\ncores = [-1] #!\n" ADDRESS, {"node.dpdk.cores: -1 … 0 to 1023"}},
       {"CoreOfWrongType",
        NODE LAN "[node.dpdk]\nworkers = 2\ncores = [0,\n  1,\n \"2\" #!\n]\n" ADDRESS,
-       {"node.dpdk.cores: is a string; write a whole number without quotes"}},
+       {"node.dpdk.cores: a string … whole number"}},
       {"HugePagesInQuotes",
        NODE LAN "[node.dpdk]\nhuge_pages = \"yes\" #!\n" ADDRESS,
-       {"node.dpdk.huge_pages: is a string; write true or false without quotes"}},
+       {"node.dpdk.huge_pages: a string … true or false"}},
   };
 }
 
@@ -136,50 +116,49 @@ std::vector<ErrorCase> AddressCases() {
   return {
       {"AddressMissing",
        NODE LAN "[cluster] #!\nname = \"c\"\n",
-       {"cluster.address: missing; add a section [[cluster.address]] with the service address"}},
+       {"cluster.address: missing … a section … [[cluster.address]]"}},
       {"AddressAsPlainSection",
        NODE LAN "[cluster.address] #!!\naddress = \"198.51.100.50/24\"\n",
-       {"cluster.address: is a section; write sections [[cluster.address]]", "cluster.address: missing; "}},
+       {"cluster.address: a section … [[cluster.address]]", "cluster.address: missing"}},
       {"AddressWithoutAddress",
        NODE LAN "[[cluster.address]] #!\n",
-       {"cluster.address.address: missing; write it like 198.51.100.50/24 or 2001:db8:2::50/64"}},
+       {"cluster.address.address: missing … 198.51.100.50/24 … 2001:db8:2::50/64"}},
       {"AddressWithoutLength",
        NODE LAN "[[cluster.address]]\naddress = \"198.51.100.50\" #!\n",
-       {"cluster.address.address: \"198.51.100.50\" lacks the length of the on-link prefix; write it like "
-        "198.51.100.50/24"}},
+       {"cluster.address.address: \"198.51.100.50\" … 198.51.100.50/24"}},
       {"AddressUnsound",
        NODE LAN "[[cluster.address]]\naddress = \"198.51.100.500/24\" #!\n",
-       {"cluster.address.address: \"198.51.100.500/24\" is not ADDRESS/PREFIX-LENGTH; "}},
+       {"cluster.address.address: \"198.51.100.500/24\""}},
       {"AddressIsNetwork",
        NODE LAN "[[cluster.address]]\naddress = \"198.51.100.0/24\" #!\n",
-       {"cluster.address.address: \"198.51.100.0/24\" is the network itself; "}},
+       {"cluster.address.address: \"198.51.100.0/24\" … network itself"}},
       {"AddressIsBroadcast",
        NODE LAN "[[cluster.address]]\naddress = \"198.51.100.63/26\" #!\n",
-       {"cluster.address.address: \"198.51.100.63/26\" is the broadcast address of its network; "}},
+       {"cluster.address.address: \"198.51.100.63/26\" … broadcast"}},
       {"AddressIsAnycast",
        NODE LAN "[[cluster.address]]\naddress = \"2001:db8:2::/64\" #!\n",
-       {"cluster.address.address: \"2001:db8:2::/64\" is the subnet-router anycast address"}},
+       {"cluster.address.address: \"2001:db8:2::/64\" … anycast"}},
       {"AddressIsMulticast",
        NODE LAN "[[cluster.address]]\naddress = \"224.0.0.18/24\" #!\n",
-       {"cluster.address.address: \"224.0.0.18/24\" is a multicast address; "}},
+       {"cluster.address.address: \"224.0.0.18/24\" … multicast"}},
       {"AddressIsLoopback",
        NODE LAN "[[cluster.address]]\naddress = \"::1/128\" #!\n",
-       {"cluster.address.address: \"::1/128\" is the loopback address; "}},
+       {"cluster.address.address: \"::1/128\" … loopback"}},
       {"AddressIsLinkLocal",
        NODE LAN "[[cluster.address]]\naddress = \"fe80::1/64\" #!\n",
-       {"cluster.address.address: \"fe80::1/64\" is a link-local address; "}},
+       {"cluster.address.address: \"fe80::1/64\" … link-local"}},
       {"AddressWithLengthZero",
        NODE LAN "[[cluster.address]]\naddress = \"198.51.100.50/0\" #!\n",
-       {"cluster.address.address: \"198.51.100.50/0\" has a prefix of length 0; "}},
+       {"cluster.address.address: \"198.51.100.50/0\" … 0"}},
       {"AddressTwice",
        NODE LAN ADDRESS "[[cluster.address]]\naddress = \"198.51.100.50/25\" #!\n",
-       {"cluster.address.address: \"198.51.100.50/25\" was given in line 6 already; give every address once"}},
+       {"cluster.address.address: \"198.51.100.50/25\" … 6"}},
       {"AddressOfTheNode",
        NODE "addresses = [\"198.51.100.50/24\"]\n" LAN "[[cluster.address]]\naddress = \"198.51.100.50/24\" #!\n",
-       {"cluster.address.address: \"198.51.100.50/24\" was given in line 3 already; give every address once"}},
+       {"cluster.address.address: \"198.51.100.50/24\" … 3"}},
       {"AlternativeOfOtherFamily",
        NODE LAN ADDRESS "alternatives = [\n\"198.51.100.51/24\",\n\"2001:db8::1/64\" #!\n]\n",
-       {"cluster.address.alternatives: \"2001:db8::1/64\" is IPv6 but the address is IPv4; "}},
+       {"cluster.address.alternatives: \"2001:db8::1/64\" … IPv6 … IPv4"}},
   };
 }
 
@@ -187,31 +166,31 @@ std::vector<ErrorCase> ClusterCases() {
   return {
       {"GatewayWithLength",
        NODE LAN "[cluster]\ngateway = [\"198.51.100.1/24\"] #!\n" ADDRESS,
-       {"cluster.gateway: \"198.51.100.1/24\" is not an address; write it without prefix length, like 198.51.100.1"}},
+       {"cluster.gateway: \"198.51.100.1/24\" … 198.51.100.1"}},
       {"GatewayElsewhere",
        NODE LAN "[cluster]\ngateway = [\"192.0.2.1\"] #!\n" ADDRESS,
-       {"cluster.gateway: 192.0.2.1 is not in the prefix of any IPv4 address; "}},
+       {"cluster.gateway: 192.0.2.1 … IPv4"}},
       {"GatewayOfOtherFamily",
        NODE LAN "[cluster]\ngateway = [\"2001:db8::1\"] #!\n" ADDRESS,
-       {"cluster.gateway: 2001:db8::1 is not in the prefix of any IPv6 address; "}},
+       {"cluster.gateway: 2001:db8::1 … IPv6"}},
       {"TwoGateways",
        NODE LAN "[cluster]\ngateway = [\"198.51.100.1\", \"198.51.100.2\"] #!\n" ADDRESS,
-       {"cluster.gateway: 198.51.100.2 is a second IPv4 gateway; give one of each family"}},
+       {"cluster.gateway: 198.51.100.2 … IPv4 … gateway"}},
       {"GatewayIsOurs",
        NODE LAN "[cluster]\ngateway = [\"198.51.100.50\"] #!\n" ADDRESS,
-       {"cluster.gateway: 198.51.100.50 is an address of ours (line 8); give the router's address"}},
+       {"cluster.gateway: 198.51.100.50 … 8"}},
       {"ServiceMac",
        NODE LAN "[cluster]\nservice_mac = \"mine\" #!\n" ADDRESS,
-       {"cluster.service_mac: \"mine\" is unknown; use \"derived\" or \"interface\""}},
+       {"cluster.service_mac: \"mine\" … \"derived\" … \"interface\""}},
       {"DefaultPolicy",
        NODE LAN "[cluster]\ndefault = true #!\n" ADDRESS,
-       {"cluster.default: is true or false; write a string in quotes"}},
+       {"cluster.default: true or false … a string"}},
       {"ProbeIntervalWithoutUnit",
        NODE LAN "[cluster]\nprobe_interval = \"150\" #!\n" ADDRESS,
-       {"cluster.probe_interval: \"150\" is not a time from 10ms to 2s; write it like \"150ms\""}},
+       {"cluster.probe_interval: \"150\" … 10ms to 2s … \"150ms\""}},
       {"ProbeIntervalTooLong",
        NODE LAN "[cluster]\nprobe_interval = \"3s\" #!\n" ADDRESS,
-       {"cluster.probe_interval: \"3s\" is not a time from 10ms to 2s"}},
+       {"cluster.probe_interval: \"3s\" … 10ms to 2s"}},
   };
 }
 
@@ -219,38 +198,26 @@ std::vector<ErrorCase> ClusterCases() {
 
 std::vector<ErrorCase> NetworkCases() {
   return {
-      {"KeyTooShort",
-       NODE LAN "[cluster]\nkey = \"" KEY15 "\" #!\n" ADDRESS,
-       {"cluster.key: is not a key of 64 hexadecimal digits that are not all zero; make one with `qurectl key new`"}},
-      {"KeyTooLong",
-       NODE LAN "[cluster]\nkey = \"" KEY15 KEY15 "001122\" #!\n" ADDRESS,
-       {"cluster.key: is not a key of 64 hexadecimal digits"}},
-      {"KeyWithOtherDigits",
-       NODE LAN "[cluster]\nkey = \"" KEY15 KEY15 "00g1\" #!\n" ADDRESS,
-       {"cluster.key: is not a key of 64 hexadecimal digits"}},
+      {"KeyTooShort", NODE LAN "[cluster]\nkey = \"" KEY15 "\" #!\n" ADDRESS, {"cluster.key: 64"}},
+      {"KeyTooLong", NODE LAN "[cluster]\nkey = \"" KEY15 KEY15 "001122\" #!\n" ADDRESS, {"cluster.key: 64"}},
+      {"KeyWithOtherDigits", NODE LAN "[cluster]\nkey = \"" KEY15 KEY15 "00g1\" #!\n" ADDRESS, {"cluster.key: 64"}},
       {"KeyOfZeros",
        NODE LAN "[cluster]\nkey = \"0000000000000000000000000000000000000000000000000000000000000000\" #!\n" ADDRESS,
-       {"cluster.key: is not a key of 64 hexadecimal digits that are not all zero"}},
-      {"KeyOfWrongType",
-       NODE LAN "[cluster]\nkey = 12345 #!\n" ADDRESS,
-       {"cluster.key: is a whole number; write a string in quotes"}},
+       {"cluster.key: 64"}},
+      {"KeyOfWrongType", NODE LAN "[cluster]\nkey = 12345 #!\n" ADDRESS, {"cluster.key: whole number … a string"}},
       {"KeyWithoutQuotes", NODE LAN "[cluster]\nkey = 1234567890123456789012345678901234567890 #!\n", {"syntax: "}},
       {"KeyInAnOpenCluster",
        NODE LAN "[cluster]\nsecurity = \"open\"\nkey = \"" KEY15 KEY15 "0011\" #!\n" ADDRESS,
-       {"cluster.key: is never used with security = \"open\"; leave one of the two out"}},
+       {"cluster.key: \"open\""}},
       {"Security",
        NODE LAN "[cluster]\nsecurity = \"none\" #!\n" ADDRESS,
-       {"cluster.security: \"none\" is unknown; use \"sealed\" or \"open\""}},
-      {"ClusterPort", NODE LAN "[cluster]\nport = 0 #!\n" ADDRESS, {"cluster.port: 0 is out of range; use 1 to 65535"}},
+       {"cluster.security: \"none\" … \"sealed\" … \"open\""}},
+      {"ClusterPort", NODE LAN "[cluster]\nport = 0 #!\n" ADDRESS, {"cluster.port: 0 … 1 to 65535"}},
       {"GroupElsewhere",
        NODE LAN "[cluster]\ngroup = \"224.0.0.18\" #!\n" ADDRESS,
-       {"cluster.group: \"224.0.0.18\" is not a group of administrative scope; use one in 239.0.0.0/8, "}},
-      {"GroupOfIpv6",
-       NODE LAN "[cluster]\ngroup = \"ff18::1\" #!\n" ADDRESS,
-       {"cluster.group: \"ff18::1\" is not a group of administrative scope; "}},
-      {"Preempt",
-       NODE LAN "[cluster]\npreempt = \"yes\" #!\n" ADDRESS,
-       {"cluster.preempt: is a string; write true or false without quotes"}},
+       {"cluster.group: \"224.0.0.18\" … 239.0.0.0/8"}},
+      {"GroupOfIpv6", NODE LAN "[cluster]\ngroup = \"ff18::1\" #!\n" ADDRESS, {"cluster.group: \"ff18::1\""}},
+      {"Preempt", NODE LAN "[cluster]\npreempt = \"yes\" #!\n" ADDRESS, {"cluster.preempt: a string … true or false"}},
   };
 }
 
@@ -258,57 +225,57 @@ std::vector<ErrorCase> ServiceCases() {
   return {
       {"ServiceWithoutAnything",
        NODE LAN ADDRESS "[[cluster.service]] #!!!\n",
-       {"cluster.service.name: missing; ", "cluster.service.protocol: missing; use \"tcp\" or \"udp\"",
-        "cluster.service.ports: missing; write a port \"80\" or a range \"8000-8010\""}},
+       {"cluster.service.name: missing", "cluster.service.protocol: missing … \"tcp\" … \"udp\"",
+        "cluster.service.ports: missing … \"80\" … \"8000-8010\""}},
       {"ServiceProtocol",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"sctp\" #!\nports = \"80\"\n",
-       {"cluster.service.protocol: \"sctp\" is unknown; use \"tcp\" or \"udp\""}},
+       {"cluster.service.protocol: \"sctp\" … \"tcp\" … \"udp\""}},
       {"ServicePortsAsNumber",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = 80 #!\n",
-       {"cluster.service.ports: is a whole number; write a string in quotes"}},
+       {"cluster.service.ports: whole number … a string"}},
       {"ServicePortZero",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"0\" #!\n",
-       {"cluster.service.ports: \"0\" is not a port or range; write 1 to 65535 like \"80\" or \"8000-8010\""}},
+       {"cluster.service.ports: \"0\" … 1 to 65535 … \"80\" … \"8000-8010\""}},
       {"ServiceRangeReversed",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"90-80\" #!\n",
-       {"cluster.service.ports: \"90-80\" is not a port or range"}},
+       {"cluster.service.ports: \"90-80\""}},
       {"ServicesOverlap",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80-90\"\n"
                         "[[cluster.service]]\nname = \"b\"\nprotocol = \"udp\"\nports = \"90\"\n"
                         "[[cluster.service]]\nname = \"c\"\nprotocol = \"tcp\"\nports = \"90-91\" #!\n",
-       {"cluster.service.ports: overlaps with service \"a\"; give each port to one service"}},
+       {"cluster.service.ports: overlaps … \"a\""}},
       {"ServiceNameTwice",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\n"
                         "[[cluster.service]]\nname = \"a\" #!\nprotocol = \"tcp\"\nports = \"81\"\n",
-       {"cluster.service.name: a second service \"a\"; give each a name of its own"}},
+       {"cluster.service.name: \"a\""}},
       {"ServiceAddress",
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naddress = \"198.51.100.77\" #!\n",
-       {"cluster.service.address: 198.51.100.77 is no address of [[cluster.address]]; "}},
+       {"cluster.service.address: 198.51.100.77 … [[cluster.address]]"}},
       {"ServiceAddressWithLength",
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naddress = \"198.51.100.50/24\" #!\n",
-       {"cluster.service.address: \"198.51.100.50/24\" is not an address; write it without a prefix length"}},
+       {"cluster.service.address: \"198.51.100.50/24\""}},
       {"ServiceCheckWithoutType",
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { port = 80 } #!\n",
-       {"cluster.service.check.type: missing; use \"tcp\" or \"http\""}},
+       {"cluster.service.check.type: missing … \"tcp\" … \"http\""}},
       {"ServiceCheckPath",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { type = "
                         "\"http\", path = \"up\" } #!\n",
-       {"cluster.service.check.path: \"up\" is not a path; "}},
+       {"cluster.service.check.path: \"up\""}},
       {"ServiceCheckPathOverTcp",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { type = "
                         "\"tcp\", path = \"/\" } #!\n",
-       {"cluster.service.check.path: only for type = \"http\"; "}},
+       {"cluster.service.check.path: \"http\""}},
       {"ServiceCheckTimeout",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ncheck = { type = "
                         "\"tcp\", interval = \"1s\", timeout = \"2s\" } #!\n",
-       {"cluster.service.check.timeout: longer than the interval; "}},
+       {"cluster.service.check.timeout: interval"}},
       {"ServiceCheckOverUdpWithoutPort",
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"udp\"\nports = \"80\"\ncheck = { type = \"tcp\" } #!\n",
-       {"cluster.service.check.port: missing; "}},
+       {"cluster.service.check.port: missing"}},
   };
 }
 
@@ -317,28 +284,26 @@ std::vector<ErrorCase> ServiceChoiceCases() {
       {"ServiceAffinity",
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\naffinity = \"client\" #!\n",
-       {"cluster.service.affinity: \"client\" is unknown; use \"socket\", \"address\" or \"adaptive\""}},
+       {"cluster.service.affinity: \"client\" … \"socket\" … \"address\" … \"adaptive\""}},
       {"ServiceReturn",
        NODE LAN ADDRESS "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nreturn = \"nat\" #!\n",
-       {"cluster.service.return: \"nat\" is unknown; use \"direct\" or \"master\""}},
+       {"cluster.service.return: \"nat\" … \"direct\" … \"master\""}},
       {"ServiceDelivery",
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ndelivery = \"all\" #!\n",
-       {"cluster.service.delivery: \"all\" is unknown; use \"unicast\" or \"multicast\""}},
+       {"cluster.service.delivery: \"all\" … \"unicast\" … \"multicast\""}},
       {"ServiceDeliveryShared",
        NODE LAN "mode = \"shared\"\n" ADDRESS
                 "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ndelivery = \"multicast\" #!\n",
-       {"cluster.service.delivery: \"multicast\" cannot be with node.lan.mode = \"shared\": the kernel would get the "
-        "packets as well; use \"unicast\", or mode = \"dedicated\""}},
+       {"cluster.service.delivery: \"multicast\" … \"shared\" … \"unicast\" … \"dedicated\""}},
       {"ServiceDeliveryInterface",
        NODE LAN "[cluster]\nservice_mac = \"interface\"\n" ADDRESS
                 "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\ndelivery = \"multicast\" #!\n",
-       {"cluster.service.delivery: \"multicast\" cannot be with service_mac = \"interface\": the nodes have no address "
-        "in common then; use \"unicast\", or service_mac = \"derived\""}},
+       {"cluster.service.delivery: \"multicast\" … \"interface\" … \"unicast\" … \"derived\""}},
       {"ServiceWeight",
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nweights = { n1 = 256 } #!\n",
-       {"cluster.service.weights.n1: 256 is out of range; use 0 to 255"}},
+       {"cluster.service.weights.n1: 256 … 0 to 255"}},
   };
 }
 
@@ -346,13 +311,13 @@ std::vector<ErrorCase> BalanceCases() {
   return {
       {"BalanceTableSizeNotPrime",
        NODE LAN ADDRESS "[cluster.balance]\ntable_size = 65536 #!\n",
-       {"cluster.balance.table_size: 65536 is not a prime number, as Maglev needs it; write 65537"}},
+       {"cluster.balance.table_size: 65536 … prime … 65537"}},
       {"BalanceHeavyHitter",
        NODE LAN ADDRESS "[cluster.balance]\nheavy_hitter = 0 #!\n",
-       {"cluster.balance.heavy_hitter: 0 is out of range; use 1 to 1000000"}},
+       {"cluster.balance.heavy_hitter: 0 … 1 to 1000000"}},
       {"BalanceDrainDeadline",
        NODE LAN ADDRESS "[cluster.balance]\ndrain_deadline = \"500ms\" #!\n",
-       {"cluster.balance.drain_deadline: \"500ms\" is not a time from 1s to 604800s; write it like \"600s\""}},
+       {"cluster.balance.drain_deadline: \"500ms\" … 1s to 604800s … \"600s\""}},
   };
 }
 
@@ -360,18 +325,18 @@ std::vector<ErrorCase> LiveNameCases() {
   return {
       {"NameForAnUnknownService",
        NODE LAN ADDRESS ZONE RECORD "type = \"CLUSTER\"\nvalue = \"healthy mail\" #!\n",
-       {"cluster.zone.record.value: there is no service \"mail\"; use the name of a [[cluster.service]]"}},
+       {"cluster.zone.record.value: \"mail\" … [[cluster.service]]"}},
       {"NameForNothing",
        NODE LAN ADDRESS ZONE RECORD "type = \"CLUSTER\"\nvalue = \"everything\" #!\n",
-       {"cluster.zone.record.value: \"everything\" is nothing that a name can stand for; use \"service\""}},
+       {"cluster.zone.record.value: \"everything\" … \"service\""}},
       {"AliasWithoutTarget",
        NODE LAN ADDRESS ZONE "[[cluster.zone.record]] #!\nname = \"www\"\ntype = \"ALIAS\"\n",
-       {"cluster.zone.record.value: missing; write the name whose addresses it has"}},
+       {"cluster.zone.record.value: missing"}},
       {"AliasBesideCname",
        NODE LAN ADDRESS ZONE RECORD
        "type = \"CNAME\"\nvalue = \"b.example\"\n"
        "[[cluster.zone.record]] #!\nname = \"www\"\ntype = \"ALIAS\"\nvalue = \"b.example\"\n",
-       {"cluster.zone.record: \"www.a.example.\" stands beside a CNAME, which must be alone"}},
+       {"cluster.zone.record: \"www.a.example.\" … CNAME"}},
   };
 }
 
@@ -379,19 +344,19 @@ std::vector<ErrorCase> ResolverCases() {
   return {
       {"UpstreamIsNone",
        NODE LAN ADDRESS "[cluster.resolver]\nupstreams = [\"dns.example\"] #!\n",
-       {"cluster.resolver.upstreams: \"dns.example\" is not a DNS server; write it like \"192.0.2.53\""}},
+       {"cluster.resolver.upstreams: \"dns.example\" … DNS … \"192.0.2.53\""}},
       {"UpstreamIsOurself",
        NODE LAN ADDRESS "[cluster.resolver]\nupstreams = [\"198.51.100.50:53\"] #!\n",
-       {"cluster.resolver.upstreams: \"198.51.100.50:53\" is a service address of this cluster"}},
+       {"cluster.resolver.upstreams: \"198.51.100.50:53\""}},
       {"NobodyToForwardTo",
        NODE LAN ADDRESS "[cluster.resolver]\nforward = true #!\n",
-       {"cluster.resolver.forward: there is nobody to ask; name servers in upstreams"}},
+       {"cluster.resolver.forward: name server … upstreams"}},
       {"OpenResolver",
        NODE LAN ADDRESS "[cluster.resolver]\nupstreams = [\"192.0.2.53\"]\nclients = [\"0.0.0.0/0\"] #!\n",
-       {"cluster.resolver.clients: \"0.0.0.0/0\" is everybody: that would be an open resolver"}},
+       {"cluster.resolver.clients: \"0.0.0.0/0\" … open resolver"}},
       {"ClientsAreNoNetwork",
        NODE LAN ADDRESS "[cluster.resolver]\nclients = [\"lan\"] #!\n",
-       {"cluster.resolver.clients: \"lan\" is not a network; write it like \"192.168.0.0/16\""}},
+       {"cluster.resolver.clients: \"lan\" … \"192.168.0.0/16\""}},
   };
 }
 
@@ -399,68 +364,66 @@ std::vector<ErrorCase> ZoneCases() {
   return {
       {"ZoneWithoutName",
        NODE LAN ADDRESS "[[cluster.zone]] #!\nns = [\"ns.a.example\"]\n",
-       {"cluster.zone.name: missing; write the zone's name like \"home.example\""}},
+       {"cluster.zone.name: missing … \"home.example\""}},
       {"ZoneWithoutServers",
        NODE LAN ADDRESS "[[cluster.zone]] #!\nname = \"a.example\"\n",
-       {"cluster.zone.ns: missing; a zone has at least one name server: "}},
+       {"cluster.zone.ns: missing … name server"}},
       {"ZoneName",
        NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a..example\" #!\nns = [\"ns.a.example\"]\n",
-       {"cluster.zone.name: \"a..example\" is not a DNS name; use labels of 1 to 63 bytes, 253 in all"}},
+       {"cluster.zone.name: \"a..example\" … DNS … 1 to 63 … 253"}},
       {"ZoneTwice",
        NODE LAN ADDRESS ZONE "[[cluster.zone]]\nname = \"A.Example.\" #!\nns = [\"ns.a.example\"]\n",
-       {"cluster.zone.name: a.example. was given in line 7 already; put all its records there"}},
+       {"cluster.zone.name: 7"}},
       {"Contact",
        NODE LAN ADDRESS ZONE "contact = \"me@a.example\" #!\n",
-       {"cluster.zone.contact: \"me@a.example\" is a mail address; write a dot for the @"}},
+       {"cluster.zone.contact: \"me@a.example\" … mail address"}},
       {"Serial",
        NODE LAN ADDRESS ZONE "serial = 4294967296 #!\n",
-       {"cluster.zone.serial: 4294967296 is out of range; use 0 to 4294967295"}},
-      {"Ttl",
-       NODE LAN ADDRESS ZONE "ttl = 2147483648 #!\n",
-       {"cluster.zone.ttl: 2147483648 is out of range; use 0 to 2147483647"}},
+       {"cluster.zone.serial: 4294967296 … 0 to 4294967295"}},
+      {"Ttl", NODE LAN ADDRESS ZONE "ttl = 2147483648 #!\n", {"cluster.zone.ttl: 2147483648 … 0 to 2147483647"}},
       {"RecordTtl",
        NODE LAN ADDRESS ZONE RECORD "type = \"A\"\nvalue = \"198.51.100.50\"\nttl = -1 #!\n",
-       {"cluster.zone.record.ttl: -1 is out of range; use 0 to 2147483647"}},
+       {"cluster.zone.record.ttl: -1 … 0 to 2147483647"}},
       {"RecordUnknownKey",
        NODE LAN ADDRESS ZONE RECORD "type = \"A\"\nvalue = \"198.51.100.50\"\ntll = 1 #!\n",
-       {"cluster.zone.record.tll: unknown key; did you mean \"ttl\"?"}},
+       {"cluster.zone.record.tll: unknown key … \"ttl\""}},
       {"RecordType",
        NODE LAN ADDRESS ZONE RECORD "type = \"ADDRESS\" #!\nvalue = \"198.51.100.50\"\n",
-       {"cluster.zone.record.type: \"ADDRESS\" is no type of record; use \"A\", \"AAAA\", \"CNAME\""}},
+       {"cluster.zone.record.type: \"ADDRESS\" … \"A\" … \"AAAA\" … \"CNAME\""}},
       {"RecordWithoutValue",
        NODE LAN ADDRESS ZONE "[[cluster.zone.record]] #!\nname = \"www\"\ntype = \"A\"\n",
-       {"cluster.zone.record.value: missing; "}},
+       {"cluster.zone.record.value: missing"}},
       {"RecordValueA",
        NODE LAN ADDRESS ZONE RECORD "type = \"A\"\nvalue = \"2001:db8::1\" #!\n",
-       {"cluster.zone.record.value: \"2001:db8::1\" is not an IPv4 address; write it like 198.51.100.50"}},
+       {"cluster.zone.record.value: \"2001:db8::1\" … IPv4 … 198.51.100.50"}},
       {"RecordValueAaaa",
        NODE LAN ADDRESS ZONE RECORD "type = \"AAAA\"\nvalue = \"198.51.100.50\" #!\n",
-       {"cluster.zone.record.value: \"198.51.100.50\" is not an IPv6 address; write it like 2001:db8:2::50"}},
+       {"cluster.zone.record.value: \"198.51.100.50\" … IPv6 … 2001:db8:2::50"}},
       {"RecordOutsideTheZone",
        NODE LAN ADDRESS ZONE
        "[[cluster.zone.record]]\nname = \"www.b.example.\" #!\ntype = \"A\"\nvalue = \"198.51.100.50\"\n",
-       {"cluster.zone.record.name: \"www.b.example.\" is outside the zone a.example.; "}},
+       {"cluster.zone.record.name: \"www.b.example.\" … outside"}},
       {"RecordOfLookalikeZone",
        NODE LAN ADDRESS ZONE
        "[[cluster.zone.record]]\nname = \"ba.example.\" #!\ntype = \"A\"\nvalue = \"198.51.100.50\"\n",
-       {"cluster.zone.record.name: \"ba.example.\" is outside the zone a.example.; "}},
+       {"cluster.zone.record.name: \"ba.example.\" … outside"}},
       {"RecordOfBadData",
        NODE LAN ADDRESS ZONE RECORD "type = \"MX\"\nvalue = \"mail.a.example\" #!\n",
-       {"cluster.zone.record.value: \"mail.a.example\" is no data of a MX record ("}},
+       {"cluster.zone.record.value: \"mail.a.example\""}},
       {"RecordBesideAnAlias",
        NODE LAN ADDRESS ZONE RECORD
        "type = \"A\"\nvalue = \"198.51.100.50\"\n"
        "[[cluster.zone.record]] #!\nname = \"WWW\"\ntype = \"CNAME\"\nvalue = \"a.example\"\n",
-       {"cluster.zone.record: \"www.a.example. CNAME\" is a CNAME beside other records"}},
+       {"cluster.zone.record: \"www.a.example. CNAME\" … CNAME"}},
       {"ZoneFileOfRelativePath",
        NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a.example\"\nfile = \"a.zone\" #!\n",
-       {"cluster.zone.file: \"a.zone\" is not an absolute path; "}},
+       {"cluster.zone.file: \"a.zone\""}},
       {"ZoneFileThatIsMissing",
        NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a.example\"\nfile = \"/nowhere/a.zone\" #!\n",
-       {"cluster.zone.file: /nowhere/a.zone: No such file or directory"}},
+       {"cluster.zone.file: /nowhere/a.zone"}},
       {"ZoneFileAndServers",
        NODE LAN ADDRESS "[[cluster.zone]]\nname = \"a.example\"\nfile = \"/dev/null\" #!\nns = [\"ns.a.example\"] #!\n",
-       {"cluster.zone.file: /dev/null: the zone a.example. has no SOA record", "cluster.zone.ns: unknown key"}},
+       {"cluster.zone.file: /dev/null … SOA", "cluster.zone.ns: unknown key"}},
   };
 }
 
@@ -471,8 +434,8 @@ std::vector<ErrorCase> OtherCases() {
       {"SeveralAtOnce",
        NODE "log_level = 3 #!\n[node.lan]\nport = \"af_packet:eth0\"\nvlan = 5000 #!\n" ADDRESS
             "[cluster]\nname = \"\" #!\ngatway = [] #!\n",
-       {"node.log_level: is a whole number; ", "node.lan.vlan: 5000 is out of range; ",
-        "cluster.name: \"\" does not do as a name; ", "cluster.gatway: unknown key; did you mean \"gateway\"?"}},
+       {"node.log_level: whole number", "node.lan.vlan: 5000", "cluster.name: \"\"",
+        "cluster.gatway: unknown key … \"gateway\""}},
   };
 }
 
@@ -497,6 +460,19 @@ std::vector<size_t> MarkedLines(std::string_view toml) {
   return marked;
 }
 
+// Whether the text contains the facts, which "…" separates.
+bool HasInOrder(std::string_view text, std::string_view facts) {
+  constexpr std::string_view kBetween = " … ";
+  while (!facts.empty()) {
+    const std::string_view fact = facts.substr(0, facts.find(kBetween));
+    facts.remove_prefix(std::min(fact.size() + kBetween.size(), facts.size()));
+    const size_t at = text.find(fact);
+    if (at == text.npos) return false;
+    text.remove_prefix(at + fact.size());
+  }
+  return true;
+}
+
 class ConfigErrorTest : public testing::TestWithParam<ErrorCase> {};
 
 TEST_P(ConfigErrorTest, NamesFileLineKeyReasonAndRemedy) {
@@ -508,7 +484,10 @@ TEST_P(ConfigErrorTest, NamesFileLineKeyReasonAndRemedy) {
   ASSERT_EQ(lines.size(), test.errors.size());
   ASSERT_EQ(errors.size(), test.errors.size()) << status;
   for (size_t i = 0; i < errors.size(); ++i) {
-    EXPECT_THAT(errors[i], testing::StartsWith("qure.toml:" + std::to_string(lines[i]) + ": " + test.errors[i]));
+    const size_t key = test.errors[i].find(": ") + 2;
+    const std::string begin = "qure.toml:" + std::to_string(lines[i]) + ": " + test.errors[i].substr(0, key);
+    EXPECT_THAT(errors[i], testing::StartsWith(begin));
+    EXPECT_TRUE(HasInOrder(errors[i], test.errors[i].substr(key))) << errors[i] << "\n" << test.errors[i];
     EXPECT_THAT(errors[i], testing::HasSubstr("; ")) << "no remedy";
   }
 }
@@ -531,7 +510,7 @@ INSTANTIATE_TEST_SUITE_P(Resolver, ConfigErrorTest, testing::ValuesIn(ResolverCa
 INSTANTIATE_TEST_SUITE_P(LiveName, ConfigErrorTest, testing::ValuesIn(LiveNameCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Other, ConfigErrorTest, testing::ValuesIn(OtherCases()), NameOfCase);
 
-// Whatever is wrong with it, no digit of the key is shown to whoever reads the log.
+// Whatever is wrong with it, the log shows no digit of the key.
 TEST(ConfigSecretTest, NoErrorShowsAKey) {
   const std::string digits = "1234567890123456789012345678901234567890";
   for (const std::string& key :
@@ -551,15 +530,16 @@ std::string WithServiceAddresses(int count) {
 
 TEST(ConfigLimitTest, TakesTheMostServiceAddressesAndNoMore) {
   EXPECT_TRUE(ParseConfig(WithServiceAddresses(32), "qure.toml").ok());
-  EXPECT_EQ(ParseConfig(WithServiceAddresses(33), "qure.toml").status().message(),
-            "qure.toml:69: cluster.address: more than 32 IPv4 service addresses; remove the others");
+  EXPECT_THAT(std::string(ParseConfig(WithServiceAddresses(33), "qure.toml").status().message()),
+              testing::AllOf(testing::StartsWith("qure.toml:69: cluster.address: "), testing::HasSubstr("32 IPv4")));
 }
 
 TEST(ConfigLimitTest, RefusesATextThatNoAnswerHolds) {
   const std::string toml =
       std::string(NODE LAN ADDRESS ZONE RECORD) + "type = \"TXT\"\nvalue = \"" + std::string(1025, 'x') + "\"\n";
-  EXPECT_EQ(ParseConfig(toml, "qure.toml").status().message(),
-            "qure.toml:13: cluster.zone.record.value: is 1025 bytes long; use at most 1024");
+  EXPECT_THAT(
+      std::string(ParseConfig(toml, "qure.toml").status().message()),
+      testing::AllOf(testing::StartsWith("qure.toml:13: cluster.zone.record.value: "), testing::HasSubstr("1024")));
 }
 
 TEST(ConfigLimitTest, RefusesANameThatIsTooLongTogetherWithItsZone) {
@@ -567,9 +547,9 @@ TEST(ConfigLimitTest, RefusesANameThatIsTooLongTogetherWithItsZone) {
   const std::string name = label + "." + label + "." + label + "." + std::string(55, 'y');
   const std::string toml = std::string(NODE LAN ADDRESS ZONE "[[cluster.zone.record]]\nname = \"") + name +
                            "\"\ntype = \"A\"\nvalue = \"198.51.100.50\"\n";
-  EXPECT_THAT(std::string(ParseConfig(toml, "qure.toml").status().message()),
-              testing::AllOf(testing::StartsWith("qure.toml:11: cluster.zone.record.name: "),
-                             testing::HasSubstr("is too long")));
+  EXPECT_THAT(
+      std::string(ParseConfig(toml, "qure.toml").status().message()),
+      testing::AllOf(testing::StartsWith("qure.toml:11: cluster.zone.record.name: "), testing::HasSubstr("too long")));
 }
 
 }  // namespace

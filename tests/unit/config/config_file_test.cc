@@ -194,7 +194,7 @@ TEST(ConfigFileTest, TakesInterfaceMacInDedicatedMode) {
 TEST(LoadConfigTest, NamesAFileThatIsMissing) {
   const absl::Status status = LoadConfig("/nonexistent/qure.toml").status();
   EXPECT_TRUE(absl::IsNotFound(status));
-  EXPECT_THAT(std::string(status.message()), testing::StartsWith("/nonexistent/qure.toml: cannot be read; "));
+  EXPECT_THAT(std::string(status.message()), testing::StartsWith("/nonexistent/qure.toml: "));
 }
 
 TEST(LoadConfigTest, RefusesADirectory) {
@@ -226,8 +226,8 @@ class ConfigWarningsTest : public testing::Test {
   std::string directory_;
 };
 
-TEST_F(ConfigWarningsTest, AKeyIsNotForOthersToRead) {
-  EXPECT_THAT(Warnings(0644, WithKey()), ElementsAre(HasSubstr("chmod 600 the file, and rotate the key")));
+TEST_F(ConfigWarningsTest, AKeyThatOthersCanReadIsAWarning) {
+  EXPECT_THAT(Warnings(0644, WithKey()), ElementsAre(HasSubstr("chmod 600")));
   EXPECT_THAT(Warnings(0600, WithKey()), IsEmpty());
   EXPECT_THAT(Warnings(0644, Config{}), IsEmpty());
 }

@@ -1,5 +1,6 @@
 #include "control/config/dns_config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -8,6 +9,10 @@
 
 namespace qure {
 namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
 
 absl::StatusOr<Config> Parse(const std::string& dns) {
   return ParseConfig(
@@ -23,7 +28,7 @@ std::string ErrorOf(const std::string& dns) {
 
 }  // namespace
 
-TEST(DnsConfig, AFloodIsLimitedUnlessToldOtherwise) {
+TEST(DnsConfig, AFloodIsLimitedByDefault) {
   const absl::StatusOr<Config> config = Parse("");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->cluster.dns.limit, (DnsRateLimit{.rate = 200, .slip = 2}));
@@ -36,12 +41,13 @@ TEST(DnsConfig, AllKeys) {
   EXPECT_EQ(config->cluster.dns.log_every, 1000U);
 }
 
-TEST(DnsConfig, WhatIsWrongIsToldWithItsPlace) {
-  EXPECT_EQ(ErrorOf("[cluster.dns]\nrate_limit = -1\n"),
-            "test.toml:8: cluster.dns.rate_limit: -1 is out of range; use 0 to 1000000");
-  EXPECT_EQ(ErrorOf("[cluster.dns]\nslip = 101\n"), "test.toml:8: cluster.dns.slip: 101 is out of range; use 0 to 100");
-  EXPECT_EQ(ErrorOf("[cluster.dns]\nrate_limits = 1\n"),
-            "test.toml:8: cluster.dns.rate_limits: unknown key; did you mean \"rate_limit\"?");
+TEST(DnsConfig, ErrorsHaveTheirPlace) {
+  EXPECT_THAT(ErrorOf("[cluster.dns]\nrate_limit = -1\n"),
+              AllOf(StartsWith("test.toml:8: cluster.dns.rate_limit: -1 "), HasSubstr("0 to 1000000")));
+  EXPECT_THAT(ErrorOf("[cluster.dns]\nslip = 101\n"),
+              AllOf(StartsWith("test.toml:8: cluster.dns.slip: 101 "), HasSubstr("0 to 100")));
+  EXPECT_THAT(ErrorOf("[cluster.dns]\nrate_limits = 1\n"),
+              AllOf(StartsWith("test.toml:8: cluster.dns.rate_limits: "), HasSubstr("\"rate_limit\"?")));
 }
 
 }  // namespace qure

@@ -226,7 +226,7 @@ www 5 CNAME ns.a.example.
   EXPECT_THAT(Ask(zone, "x.sub.a.example", 731), ElementsAre(ReadRecord{"x.sub.a.example.", 731, 7200, "\1\2\3"}));
 }
 
-TEST_F(ZoneFileTest, TellsWhereItIsWrong) {
+TEST_F(ZoneFileTest, ErrorsHaveTheirLine) {
   EXPECT_THAT(Read("$TTL 60\n"
                    "@ SOA ns hostmaster 1 2 3 4 5\n"
                    "@ NS ns\n"
@@ -234,19 +234,17 @@ TEST_F(ZoneFileTest, TellsWhereItIsWrong) {
                    "other.example. A 198.51.100.1\n"
                    "$INCLUDE more.zone\n"
                    "ns CH A 198.51.100.1\n"),
-              ElementsAre(HasSubstr("a.zone, line 4: is not a record ("),
-                          HasSubstr("a.zone, line 5: \"other.example. A\" is outside the zone"),
-                          HasSubstr("a.zone, line 6: $INCLUDE is not read"),
-                          HasSubstr("a.zone, line 7: \"ns.a.example. A\" is not of class IN")));
+              ElementsAre(HasSubstr("a.zone, line 4: "), HasSubstr("a.zone, line 5: \"other.example. A\""),
+                          HasSubstr("a.zone, line 6: $INCLUDE"), HasSubstr("a.zone, line 7: \"ns.a.example. A\"")));
 }
 
-TEST_F(ZoneFileTest, TellsOfTtlsBeyond31Bits) {
+TEST_F(ZoneFileTest, RefusesTtlsBeyond31Bits) {
   EXPECT_THAT(Read("most 2147483647 A 198.51.100.1\n"
                    "more 2147483648 A 198.51.100.1\n"
                    "$TTL 4294967295\n"
                    "other A 198.51.100.1\n"),
-              ElementsAre(HasSubstr("a.zone, line 2: \"more.a.example. A\" has a TTL above 2147483647"),
-                          HasSubstr("a.zone, line 4: \"other.a.example. A\" has a TTL above 2147483647")));
+              ElementsAre(HasSubstr("a.zone, line 2: \"more.a.example. A\""),
+                          HasSubstr("a.zone, line 4: \"other.a.example. A\"")));
 }
 
 TEST_F(ZoneFileTest, StopsAfterTenProblems) {
