@@ -13,7 +13,7 @@ void Quiet(World& world) {
 }
 
 // Many nodes: what is sent to all stays within the bound.
-void HeavyHitter(World& world) {
+void ManyNodes(World& world) {
   world.expect().served_within = Milliseconds(100);
   world.settle = Seconds(28);
   world.Quietly(Seconds(4), [&world] { world.monitor().ForbidTakeovers(true); });
@@ -31,7 +31,7 @@ void Random_(World& world) {
 
 constexpr Scenario kGeneral[] = {
     {"quiet", "nothing happens", Quiet, 3},
-    {"heavy_hitter", "nothing happens to many nodes", HeavyHitter, 24},
+    {"many_nodes", "nothing happens to many nodes", ManyNodes, 24},
     {"random", "a mix of faults", Random_, 3},
 };
 

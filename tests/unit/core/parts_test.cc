@@ -114,7 +114,9 @@ TEST(GateOutput, ShutsAtOnceOrAfterTheWorkers) {
     EXPECT_THAT(none, SizeIs(1));
     EXPECT_THAT(at_once, SizeIs(handing_over ? 0 : 1));
     EXPECT_THAT(after, SizeIs(handing_over ? 1 : 0));
-    if (handing_over) EXPECT_TRUE(std::get<ShutGate>(after[0]).after_workers);
+    if (handing_over) {
+      EXPECT_TRUE(std::get<ShutGate>(after[0]).after_workers);
+    }
   }
 }
 
