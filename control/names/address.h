@@ -1,4 +1,4 @@
-// Addresses between Asio and QuRe.
+// Conversion of addresses between Asio and QuRe.
 #pragma once
 
 #include <asio/ip/address.hpp>

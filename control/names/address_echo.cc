@@ -8,15 +8,15 @@
 
 namespace qure {
 
-AddressEcho::AddressEcho(asio::io_context& io, std::function<void()> told)
-    : io_(io), told_(std::move(told)), timer_(io) {}
+AddressEcho::AddressEcho(asio::io_context& io, std::function<void()> on_round)
+    : io_(io), on_round_(std::move(on_round)), timer_(io) {}
 
 void AddressEcho::Start(const std::vector<Endpoint>& servers, const std::string& name) {
   if (servers == servers_ && name == name_) return;
   Stop();
   servers_ = servers;
   name_ = name;
-  if (!servers_.empty()) Ask();
+  if (!servers_.empty()) Query();
 }
 
 void AddressEcho::Stop() {
@@ -26,7 +26,7 @@ void AddressEcho::Stop() {
   result_.Reset();
 }
 
-void AddressEcho::Ask() {
+void AddressEcho::Query() {
   exchanges_.clear();
   round_.clear();
   open_ = servers_.size();
@@ -52,9 +52,9 @@ void AddressEcho::OnAnswer() {
   const Duration wait = result_.addresses().empty() ? kEchoIntervalWithoutAny : kEchoInterval;
   timer_.expires_after(std::chrono::nanoseconds(wait.ns));
   timer_.async_wait([this](const asio::error_code& error) {
-    if (!error) Ask();
+    if (!error) Query();
   });
-  told_();
+  on_round_();
 }
 
 }  // namespace qure

@@ -1,4 +1,4 @@
-// Asks DNS echoes for the cluster's public addresses, again and again.
+// Queries DNS echo servers for the cluster's public addresses, at intervals.
 #pragma once
 
 #include <functional>
@@ -22,25 +22,25 @@ inline constexpr Duration kEchoTimeout = Seconds(3);
 
 class AddressEcho {
  public:
-  // `told` comes after each round, in the loop.
-  AddressEcho(asio::io_context& io, std::function<void()> told);
+  // Calls `on_round` after each round, in the loop.
+  AddressEcho(asio::io_context& io, std::function<void()> on_round);
 
-  // Asks from now on. What was told so far is forgotten if it is about another list of servers or another name.
+  // Queries `servers` for `name` from now on. Another list of servers or another name resets the result.
   void Start(const std::vector<Endpoint>& servers, const std::string& name);
-  // Forgets what was told.
+  // Ends the queries and resets the result.
   void Stop();
   const PublicAddresses& result() const { return result_; }
 
  private:
-  void Ask();
+  void Query();
   void OnAnswer();
 
   asio::io_context& io_;
-  const std::function<void()> told_;
+  const std::function<void()> on_round_;
   asio::steady_timer timer_;
   std::vector<Endpoint> servers_;
   std::string name_;
-  std::vector<std::unique_ptr<DnsExchange>> exchanges_;  // as many as servers, while a round is under way
+  std::vector<std::unique_ptr<DnsExchange>> exchanges_;  // one for each server, while a round is under way
   std::vector<PublicAddresses::Echo> round_;
   size_t open_ = 0;  // exchanges that have not ended
   PublicAddresses result_;

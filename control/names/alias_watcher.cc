@@ -23,7 +23,8 @@ void AddAddresses(const DnsFinding& finding, LiveAddresses* out) {
     if (record.type != kDnsTypeA && record.type != kDnsTypeAaaa) continue;
     if (const auto address = DnsAddressOf(record.rdata)) out->addresses.push_back(*address);
   }
-  if (out->addresses.size() > before) out->ttl = std::min(out->ttl, finding.ttl);  // else its absence is not news
+  if (out->addresses.size() > before)
+    out->ttl = std::min(out->ttl, finding.ttl);  // else this family has no addresses, and its TTL does not matter
 }
 
 }  // namespace
@@ -69,9 +70,9 @@ struct AliasWatcher::Watched {
   AliasTarget target;
   DnsFinding v4;
   DnsFinding v6;
-  int asking = 0;  // questions that are not answered yet
+  int open = 0;  // queries without an answer yet
   bool forgotten = false;
-  LiveAddresses told;
+  LiveAddresses reported;
   asio::steady_timer timer;
 };
 
@@ -97,16 +98,16 @@ void AliasWatcher::Watch(const std::set<std::string>& targets, Duration stale) {
     const auto [entry, fresh] = watched_.try_emplace(name, nullptr);
     if (!fresh) continue;
     entry->second = std::make_shared<Watched>(io_, name);
-    Ask(entry->second);
+    Query(entry->second);
   }
 }
 
-void AliasWatcher::Ask(const std::shared_ptr<Watched>& watched) {
-  watched->asking = 2;
+void AliasWatcher::Query(const std::shared_ptr<Watched>& watched) {
+  watched->open = 2;
   for (const uint16_t type : {kDnsTypeA, kDnsTypeAaaa}) {
     resolver_->Resolve({.name = watched->name, .type = type}, [this, watched, type](const DnsFinding& finding) {
       (type == kDnsTypeA ? watched->v4 : watched->v6) = finding;
-      if (--watched->asking == 0 && !watched->forgotten) OnFound(watched);
+      if (--watched->open == 0 && !watched->forgotten) OnFound(watched);
     });
   }
 }
@@ -123,13 +124,13 @@ void AliasWatcher::OnFound(const std::shared_ptr<Watched>& watched) {
   watched->target.OnFound(now, watched->v4, watched->v6, looped);
   const std::string_view state = watched->target.state(now, stale_);
   if (state != before) {
-    LogLine(state == "good" ? LogLevel::kInfo : LogLevel::kWarning,
-            Concat("alias to ", DnsNameToText(watched->name), ": ", state));
+    LogLine(state == "good" ? LogLevel::kInfo : LogLevel::kWarning, "alias to ", DnsNameToText(watched->name), ": ",
+            state);
   }
   Arm(watched);
 }
 
-// Tells of a change, and waits for the next one.
+// Reports a change, and waits for the next one.
 void AliasWatcher::Arm(const std::shared_ptr<Watched>& watched) {
   const MonoTime now = SteadyNow();
   const LiveAddresses addresses = watched->target.At(now, stale_);
@@ -137,15 +138,15 @@ void AliasWatcher::Arm(const std::shared_ptr<Watched>& watched) {
   watched->timer.expires_at(ToSteady(next));
   watched->timer.async_wait([this, watched](asio::error_code error) {
     if (error || watched->forgotten) return;
-    if (SteadyNow() >= watched->target.next()) return Ask(watched);
+    if (SteadyNow() >= watched->target.next()) return Query(watched);
     Arm(watched);
   });
-  if (std::exchange(watched->told, addresses) != addresses) changed_();
+  if (std::exchange(watched->reported, addresses) != addresses) changed_();
 }
 
 std::map<std::string, LiveAddresses> AliasWatcher::Addresses() const {
   std::map<std::string, LiveAddresses> addresses;
-  for (const auto& [name, watched] : watched_) addresses.emplace(name, watched->told);
+  for (const auto& [name, watched] : watched_) addresses.emplace(name, watched->reported);
   return addresses;
 }
 
@@ -154,7 +155,7 @@ nlohmann::ordered_json AliasWatcher::Show() const {
   const MonoTime now = SteadyNow();
   for (const auto& [name, watched] : watched_) {
     nlohmann::ordered_json addresses = nlohmann::ordered_json::array();
-    for (const IpAddress& address : watched->told.addresses) addresses.push_back(ToString(address));
+    for (const IpAddress& address : watched->reported.addresses) addresses.push_back(ToString(address));
     rows.push_back({{"target", DnsNameToText(name)},
                     {"state", std::string(watched->target.state(now, stale_))},
                     {"addresses", addresses}});

@@ -1,4 +1,4 @@
-// The present addresses of the names that aliases lead to.
+// Resolves the target names of aliases, and keeps their addresses up to date.
 #pragma once
 
 #include <functional>
@@ -17,35 +17,35 @@
 
 namespace qure {
 
-// What is known of one alias's target, and when it is to be asked for again. Pure.
+// The known addresses of one alias's target, and the time of the next query. Pure.
 class AliasTarget {
  public:
   static constexpr Duration kLeastPause = Seconds(1);
   static constexpr Duration kMostPause = Seconds(3600);
   static constexpr Duration kMostRetry = Seconds(30);  // after failures: from kLeastPause, doubled each time
 
-  // What was found for A and for AAAA. `looped`: an alias on the way leads back to ourselves.
+  // The findings for A and for AAAA. `looped`: an alias on the way leads back to this server.
   void OnFound(MonoTime now, const DnsFinding& v4, const DnsFinding& v6, bool looped);
   MonoTime next() const { return next_; }
-  // `stale`: how long the last addresses count when nobody answers.
+  // `stale`: how long the last addresses stay valid while no server answers.
   LiveAddresses At(MonoTime now, Duration stale) const;
   // good, stale, failed, loop or unknown.
   std::string_view state(MonoTime now, Duration stale) const;
-  // When At says something else by itself; kNever if it does not.
+  // When the result of At changes without a new finding; kNever if it does not.
   MonoTime changes_at(MonoTime now, Duration stale) const;
 
  private:
   LiveAddresses good_;
-  MonoTime good_until_;
+  MonoTime good_until_ = kLongAgo;
   bool failed_ = false;
   bool loop_ = false;
   Duration pause_ = kLeastPause;
-  MonoTime next_;
+  MonoTime next_ = kLongAgo;
 };
 
 class AliasWatcher {
  public:
-  // `is_ours`: whether this server answers for a name. `changed` is called when an alias leads elsewhere.
+  // `is_ours`: whether this server is authoritative for a name. Calls `changed` when the addresses of an alias change.
   AliasWatcher(asio::io_context& io, Resolver* resolver, std::function<bool(std::string_view name)> is_ours,
                std::function<void()> changed);
   ~AliasWatcher();
@@ -57,7 +57,7 @@ class AliasWatcher {
 
  private:
   struct Watched;
-  void Ask(const std::shared_ptr<Watched>& watched);
+  void Query(const std::shared_ptr<Watched>& watched);
   void OnFound(const std::shared_ptr<Watched>& watched);
   void Arm(const std::shared_ptr<Watched>& watched);
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint8_t kPointer = 0xc0;  // RFC 1035 §4.1.4
 
-// Where the TTL is in the record at `at`.
+// The offset of the TTL of the record at `at`.
 uint16_t TtlOf(const std::vector<uint8_t>& bytes, size_t at) {
   while (bytes[at] != 0 && bytes[at] < kPointer) at += size_t{1} + bytes[at];
   at += bytes[at] == 0 ? 1 : 2;

@@ -1,4 +1,4 @@
-// From what another server has said to what we say. Pure.
+// Makes an answer for the packet path from a finding of another server. Pure.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@
 
 namespace qure {
 
-// Good until a tenth before the finding's end: who asks then makes us fetch it again. `unix_now` in seconds since 1970.
+// Valid until the last tenth of the finding's time to live: a query in that tenth starts a new fetch. `unix_now` in
+// seconds since 1970.
 std::shared_ptr<const DnsCachedAnswer> MakeCachedAnswer(const DnsQuestion& question, const DnsFinding& finding,
                                                         uint64_t unix_now);
 

@@ -1,4 +1,4 @@
-// The clocks of the names' thread: timers of Asio and MonoTime count by the same one.
+// The clocks of the DNS thread: Asio's timers and MonoTime use the same one.
 #pragma once
 
 #include <chrono>

@@ -17,7 +17,7 @@
 namespace qure {
 namespace {
 
-constexpr uint32_t kTtl = 5;  // seconds: a takeover changes what most of these names say
+constexpr uint32_t kTtl = 5;  // seconds: a takeover changes most of these records
 constexpr uint64_t kRefresh = 3600;
 constexpr uint64_t kRetry = 600;
 constexpr uint64_t kExpire = 86400;
@@ -29,7 +29,7 @@ std::string ToHex(const NodeId& id) {
   return hex;
 }
 
-// Strings KEY=VALUE, as DNS-SD has them (RFC 6763 §6.3).
+// Strings KEY=VALUE in the form of DNS-SD (RFC 6763 §6.3).
 std::string Facts(std::initializer_list<std::pair<std::string_view, std::string>> facts) {
   std::string rdata;
   for (const auto& [key, value] : facts) {
@@ -64,7 +64,7 @@ class ZoneWriter {
   DnsZoneBuilder builder_;
 };
 
-// A name below kClusterDomain; nothing if it would be too long.
+// A name below kClusterDomain; nullopt if it would be too long.
 std::optional<std::string> Below(std::string_view name) {
   return DnsNameToWire(Concat(name, ".", kClusterDomain));
 }
@@ -85,7 +85,7 @@ void AddService(const ClusterFacts& facts, const ClusterFacts::Service& service,
   zone->Rotate(*nodes);
 }
 
-// Who an address belongs to: the target of its reverse name.
+// The owner of each address: the target of its reverse name.
 using Owners = std::map<IpAddress, std::string>;
 
 void AddNodes(const ClusterFacts& facts, uint64_t unix_now, ZoneWriter* zone, Owners* owners) {

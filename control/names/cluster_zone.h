@@ -1,4 +1,4 @@
-// The cluster's own names as zones: nodes, services, reverse names, what it has lived through. Pure.
+// The cluster's own names as zones: nodes, services, reverse names and facts about the cluster. Pure.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,11 @@
 namespace qure {
 
 // CLUSTER.localcluster    A, AAAA: the service addresses; TXT: era, uptime, master and number of nodes
-// NODE.localcluster       A: its own address, while it is there; TXT: id, role, age, uptime
+// NODE.localcluster       A: its own address, while the node is active; TXT: id, role, age (boot count), uptime
 // _SERVICE._tcp.localcluster      SRV (RFC 2782) to SERVICE.service.localcluster, the addresses it is served at
-// nodes.SERVICE.service.localcluster  A: the nodes that take its flows, in turn
+// nodes.SERVICE.service.localcluster  A: the nodes that take its flows, in rotating order
 // and a zone for the reverse name (RFC 1035 §3.5, RFC 3596 §2.5) of each of these addresses.
-// "service", "address" and "object" are no names of nodes here. `unix_now` in seconds since 1970.
+// Nodes named "service", "address" or "object" are left out. `unix_now` in seconds since 1970.
 std::vector<std::shared_ptr<const DnsZone>> MakeClusterZones(const ClusterFacts& facts, uint64_t hash_seed,
                                                              uint64_t unix_now);
 

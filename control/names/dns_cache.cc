@@ -64,7 +64,7 @@ void DnsCache::Keep(MonoTime now, const DnsQuestion& question, DnsFinding findin
                                    .ready = std::move(ready),
                                    .since = now,
                                    .until = until,
-                                   .retry_at = {},
+                                   .retry_at = kLongAgo,
                                    .used = std::prev(used_.end())});
 }
 

@@ -1,4 +1,4 @@
-// What other servers have said, as long as it may be kept, and for some time after (RFC 8767). Pure.
+// Findings of other servers, kept for their time to live and, as stale ones, for some time after (RFC 8767). Pure.
 #pragma once
 
 #include <cstdint>
@@ -16,33 +16,33 @@ namespace qure {
 
 class DnsCache {
  public:
-  static constexpr uint32_t kStaleTtl = 30;     // seconds, of what is given though it is too old (RFC 8767 §4)
-  static constexpr int64_t kPrefetchPart = 10;  // asked for in the last tenth of its time, it is fetched again
+  static constexpr uint32_t kStaleTtl = 30;     // seconds, in a stale answer (RFC 8767 §4)
+  static constexpr int64_t kPrefetchPart = 10;  // a query in the last tenth of the time to live starts a new fetch
 
-  static constexpr size_t kMostBytes = 4096;  // of an answer that is kept
-  // How long what is too old is given at once after nobody has answered. RFC 8767 §5 has 30 s, for the servers of all
-  // the world; ours are few, and whether they live is known.
+  static constexpr size_t kMostBytes = 4096;  // of an answer in the cache
+  // How long a stale finding is given at once, without a query, after no server has answered. RFC 8767 §5 recommends
+  // 30 s, for any server of the Internet. Here the servers are few and their state is known.
   static constexpr Duration kRecheck = Seconds(5);
 
   void Configure(size_t most_entries, Duration stale);
 
   struct Hit {
-    DnsFinding finding;  // TTLs counted down
-    bool fresh = false;  // else only for when nobody answers
-    bool fetch = false;  // it is asked for and soon too old
-    MonoTime retry_at;   // until then nobody needs to be asked: they did not answer
+    DnsFinding finding;            // TTLs counted down
+    bool fresh = false;            // false: stale, to be used only if no server answers
+    bool fetch = false;            // it expires soon: fetch it again
+    MonoTime retry_at = kLongAgo;  // no query is worthwhile before: the servers did not answer
   };
   std::optional<Hit> Find(MonoTime now, const DnsQuestion& question);
-  // Nothing is kept of what may not be, or is longer than kMostBytes. `ready` is the finding as the packet path answers
-  // it.
+  // Keeps nothing if the TTL is zero or the answer is longer than kMostBytes. `ready` is the finding as an answer of
+  // the packet path.
   void Keep(MonoTime now, const DnsQuestion& question, DnsFinding finding,
             std::shared_ptr<const DnsCachedAnswer> ready);
 
-  // Nobody could say.
+  // No server had an answer.
   void OnFailure(MonoTime now, const DnsQuestion& question);
 
   size_t size() const { return entries_.size(); }
-  // What is fresh, for the packet path.
+  // All fresh answers, for the packet path.
   std::vector<std::shared_ptr<const DnsCachedAnswer>> Fresh(MonoTime now) const;
 
  private:
@@ -51,7 +51,7 @@ class DnsCache {
     std::shared_ptr<const DnsCachedAnswer> ready;
     MonoTime since;
     MonoTime until;
-    MonoTime retry_at;
+    MonoTime retry_at = kLongAgo;
     std::list<DnsQuestion>::iterator used;
   };
 
@@ -60,7 +60,7 @@ class DnsCache {
   size_t most_ = 10'000;
   Duration stale_;
   std::map<DnsQuestion, Entry> entries_;
-  std::list<DnsQuestion> used_;  // the one used longest ago first
+  std::list<DnsQuestion> used_;  // least recently used first
 };
 
 }  // namespace qure

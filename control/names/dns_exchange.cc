@@ -28,7 +28,7 @@ std::string Failed(std::string_view what, const asio::error_code& error) {
 
 }  // namespace
 
-// Its handlers hold it.
+// Its handlers keep it alive.
 struct DnsExchange::Attempt {
   Attempt(asio::io_context& io, const Endpoint& to, std::vector<uint8_t> bytes, Judge the_judge, Done the_done)
       : server(to),
@@ -45,10 +45,10 @@ struct DnsExchange::Attempt {
   const Done done;
   asio::ip::udp::socket udp;
   asio::ip::tcp::socket tcp;
-  std::optional<asio::steady_timer> timer;  // gone: cancelled
+  std::optional<asio::steady_timer> timer;  // nullopt: cancelled
   std::array<uint8_t, 2> length{};          // before a message over TCP
   std::vector<uint8_t> answer;
-  bool over = false;  // the exchange may be gone
+  bool over = false;  // the exchange may be destroyed
 };
 
 DnsExchange::DnsExchange(asio::io_context& io) : io_(io) {}
@@ -87,7 +87,7 @@ void DnsExchange::Start(const Endpoint& server, std::vector<uint8_t> message, Du
 }
 
 void DnsExchange::OverUdp(const std::shared_ptr<Attempt>& attempt) {
-  // Connected: the kernel drops what others send, and tells when nobody listens there.
+  // Connected: the kernel drops datagrams of other senders, and reports a closed port.
   const asio::ip::udp::endpoint server(ToAsio(attempt->server.address), attempt->server.port);
   asio::error_code error;
   attempt->udp.open(server.protocol(), error);

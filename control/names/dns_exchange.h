@@ -1,4 +1,4 @@
-// One message to a DNS server and its answer: by UDP, and by TCP where the message is long or the answer was cut short.
+// One message to a DNS server and its answer: by UDP, or by TCP if the message is long or the answer was truncated.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,11 @@ class DnsExchange {
  public:
   enum class Judgement : uint8_t {
     kTaken,    // this is the answer
-    kIgnored,  // it is not; another may come
-    kCut,      // it is, but there was no room for all: ask again by TCP
+    kIgnored,  // this is not the answer; wait for another message
+    kCut,      // this is the answer, but truncated: ask again by TCP
   };
   using Judge = std::function<Judgement(ConstBytes answer)>;
-  // `error`: empty if `judge` has taken an answer; otherwise what went wrong, in the operator's words.
+  // `error`: empty if `judge` has taken an answer; otherwise the error, as text for the operator.
   using Done = std::function<void(const std::string& error)>;
 
   explicit DnsExchange(asio::io_context& io);
@@ -33,8 +33,9 @@ class DnsExchange {
   DnsExchange(const DnsExchange&) = delete;
   DnsExchange& operator=(const DnsExchange&) = delete;
 
-  // Ends the exchange that is under way, if any. Only datagrams of the server's address and port count. `done` comes
-  // once, in the loop, after `timeout` at the latest; not after Cancel. Both functions may start another exchange.
+  // Ends the exchange that is under way, if any. Accepts datagrams only from the server's address and port. Calls
+  // `done` once, in the loop, after `timeout` at the latest, and not after Cancel. Both functions may start another
+  // exchange.
   void Start(const Endpoint& server, std::vector<uint8_t> message, Duration timeout, Judge judge, Done done);
   void Cancel();
 
@@ -51,7 +52,7 @@ class DnsExchange {
   std::shared_ptr<Attempt> attempt_;
 };
 
-// Not to be guessed by whoever cannot see the question (RFC 5452 §9.2).
+// Not predictable for a sender that cannot see the query (RFC 5452 §9.2).
 uint16_t RandomDnsId();
 DnsExchange::Judgement JudgementOf(const DnsResponse& response);
 

@@ -12,7 +12,6 @@
 #include <asio/write.hpp>
 
 #include "control/base/log.h"
-#include "control/base/text.h"
 #include "control/names/address.h"
 #include "control/names/clock.h"
 
@@ -24,12 +23,13 @@ using asio::ip::udp;
 
 constexpr std::chrono::seconds kIdle(10);  // RFC 7766 §6.2.3: some seconds
 constexpr size_t kLengthSize = 2;          // RFC 1035 §4.2.2
-// After an error, which may last: out of files, one attempt after the other would take all of the thread's time.
+// After an error that may last, such as no free file descriptors: attempts without a pause would take all of the
+// thread's time.
 constexpr std::chrono::milliseconds kAcceptPause(100);
-constexpr std::chrono::seconds kListenPause(5);  // until an address that could not be had is tried again
+constexpr std::chrono::seconds kListenPause(5);  // before the next attempt at an address that was refused
 constexpr std::chrono::seconds kLogPause(1);
 
-// The address may not be there yet: a member gets it before a takeover, or with it.
+// Allows an address that this machine does not have yet: a member gets it before a takeover, or with it.
 asio::error_code SetFreeBind(int socket, bool v6) {
   const int on = 1;
   const int failed = v6 ? setsockopt(socket, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on))
@@ -50,7 +50,7 @@ asio::error_code Bind(const asio::ip::address& address, uint16_t port, Socket* s
 
 }  // namespace
 
-// Reads a query while the answers to those before it are being sent (RFC 7766 §6.2.1.1).
+// Reads the next query while answers to earlier ones are being sent (RFC 7766 §6.2.1.1).
 class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(DnsServer* server, tcp::socket socket)
@@ -76,7 +76,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
     server->connections_.erase(self_);
   }
 
-  // The server is gone.
+  // The server is destroyed.
   void Abandon() {
     server_ = nullptr;
     asio::error_code ignored;
@@ -98,7 +98,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void ReadLength() {
-    if (reading_ || ended_ || waiting_.size() + asked_ >= kMostWaiting) return;  // goes on when something was sent
+    if (reading_ || ended_ || waiting_.size() + asked_ >= kMostWaiting) return;  // until an answer is sent
     reading_ = true;
     asio::async_read(socket_, asio::buffer(message_, kLengthSize),
                      [self = shared_from_this()](asio::error_code error, size_t) {
@@ -129,7 +129,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
   void OnAnswer(ConstBytes answer) {
     --asked_;
     if (server_ == nullptr) return;
-    if (answer.empty()) return CutOff();  // no sound query: what follows is none either
+    if (answer.empty()) return CutOff();  // not a valid query: the stream is out of step
     Send(answer);
   }
 
@@ -151,7 +151,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
                       });
   }
 
-  // The client sends nothing more; what it has asked is still answered.
+  // The client sends no more; its queries still get their answers.
   void Ended() {
     ended_ = true;
     if (idle()) Close();
@@ -164,7 +164,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
   asio::steady_timer idle_;
   Connections::iterator self_;
   DnsClient client_;
-  size_t asked_ = 0;  // queries whose answers are being looked for
+  size_t asked_ = 0;  // queries without an answer yet
   bool reading_ = false;
   bool ended_ = false;
   std::array<uint8_t, kLongestQuery> message_{};
@@ -177,7 +177,7 @@ struct DnsServer::Listener {
   asio::error_code Open(const IpAddress& address, uint16_t port) {
     asio::error_code error = Bind(ToAsio(address), port, &acceptor);
     if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-    // The port that the kernel has chosen, if it was to.
+    // The port that the kernel chose, if port is 0.
     if (!error) error = Bind(ToAsio(address), acceptor.local_endpoint().port(), &datagrams);
     return error;
   }
@@ -189,7 +189,7 @@ struct DnsServer::Listener {
   }
 
   tcp::acceptor acceptor;
-  asio::steady_timer pause;  // its handler sees that the acceptor is closed
+  asio::steady_timer pause;  // its handler checks whether the acceptor is closed
   udp::socket datagrams;
   udp::endpoint client;
   std::array<uint8_t, kLongestQuery> message{};
@@ -235,9 +235,9 @@ std::vector<tcp::endpoint> DnsServer::listening() const {
 void DnsServer::Listen(const IpAddress& address) {
   auto listener = std::make_shared<Listener>(io_);
   if (const asio::error_code error = listener->Open(address, port_)) {
-    if (!refused_.insert(address).second) return;  // that is known
-    LogLine(LogLevel::kWarning, Concat("DNS: cannot listen at ", ToString(address), " port ", port_, ": ",
-                                       error.message(), "; is another server there?"));
+    if (!refused_.insert(address).second) return;  // already logged
+    LogLine(LogLevel::kWarning, "DNS: cannot listen at ", ToString(address), " port ", port_, ": ", error.message(),
+            "; does another server use it?");
     return;
   }
   refused_.erase(address);
@@ -248,7 +248,7 @@ void DnsServer::Listen(const IpAddress& address) {
 
 void DnsServer::Accept(const std::shared_ptr<Listener>& listener) {
   listener->acceptor.async_accept([this, listener](asio::error_code error, tcp::socket socket) {
-    if (!listener->acceptor.is_open()) return;  // and `this` may be gone
+    if (!listener->acceptor.is_open()) return;  // `this` may be destroyed
     if (error) return AcceptLater(listener);
     Take(std::move(socket));
     Accept(listener);
@@ -281,19 +281,19 @@ void DnsServer::Receive(const std::shared_ptr<Listener>& listener) {
 
 void DnsServer::Answer(const std::shared_ptr<Listener>& listener, size_t length) {
   const udp::endpoint to = listener->client;
-  if (to.port() == kDnsPort || to.port() == 0) return;  // it could be a loop
+  if (to.port() == kDnsPort || to.port() == 0) return;  // two servers could answer each other for ever
   const DnsClient client = {.address = FromAsio(to.address()), .time = static_cast<uint32_t>(UnixNow())};
   Find(client, {listener->message.begin(), listener->message.begin() + static_cast<ptrdiff_t>(length)},
        [listener, to](ConstBytes answer) {
-         asio::error_code ignored;  // a lost answer is asked for again
+         asio::error_code ignored;  // the client repeats its query if the answer is lost
          if (!answer.empty() && listener->datagrams.is_open()) {
            listener->datagrams.send_to(asio::buffer(answer.data(), answer.size()), to, 0, ignored);
          }
        });
 }
 
-// Datagrams come here for what is odd about them, past the packet path's rate limit: fragments, IP options. Whoever may
-// be somebody else gets no more than what says "ask by TCP".
+// The packet path passes on only unusual datagrams (fragments, IP options), without its rate limit. A client whose
+// address may be forged therefore gets at most a truncated answer, which asks it to use TCP.
 bool DnsServer::MayBeForged(const DnsClient& client, const DnsReply& reply) const {
   const bool of_this_node = listeners_.contains(client.address);
   return !client.stream && !reply.client_proven && !of_this_node && reply.length > reply.records + reply.opt;
@@ -318,7 +318,7 @@ void DnsServer::Find(const DnsClient& client, std::vector<uint8_t> query, std::f
   Note(client, asked.name, asked.type, reply.reason);
   const DnsQuestion question = {.name = DnsToLower(asked.name), .type = asked.type};
   query.resize(length);
-  query.shrink_to_fit();  // many may wait
+  query.shrink_to_fit();  // many queries may wait
   forward_(question, [authority = authority_, client, query = std::move(query), length,
                       give = std::move(give)](const std::shared_ptr<const DnsCachedAnswer>& answer) mutable {
     query.resize(kDnsStreamPayload);
@@ -330,7 +330,7 @@ void DnsServer::Find(const DnsClient& client, std::vector<uint8_t> query, std::f
 void DnsServer::Note(const DnsClient& client, ConstBytes name, uint16_t type, Reason reason) {
   queries_->Note(log_every_, client.address, name, type, reason);
   if (log_every_ == 0 || std::exchange(logging_, true)) return;
-  log_timer_.expires_after(kLogPause);  // what exceeds the samples' room in that time is not logged
+  log_timer_.expires_after(kLogPause);  // samples that do not fit in until then are not logged
   log_timer_.async_wait([this](asio::error_code error) {
     if (error) return;
     logging_ = false;
@@ -339,7 +339,7 @@ void DnsServer::Note(const DnsClient& client, ConstBytes name, uint16_t type, Re
 }
 
 void LogSamples(const std::vector<DnsSample>& samples) {
-  for (const DnsSample& sample : samples) LogLine(LogLevel::kInfo, Concat("dns: ", ToString(sample)));
+  for (const DnsSample& sample : samples) LogLine(LogLevel::kInfo, "dns: ", ToString(sample));
 }
 
 }  // namespace qure

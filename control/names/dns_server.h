@@ -1,5 +1,5 @@
-// DNS at the service addresses beside the packet path: TCP (RFC 7766) and the datagrams that the packet path leaves to
-// the kernel, answered from the same tables by the same code.
+// DNS at the service addresses outside the packet path: TCP (RFC 7766), and the datagrams that the packet path passes
+// to the kernel. Uses the same tables and the same code as the packet path.
 #pragma once
 
 #include <cstdint>
@@ -24,44 +24,44 @@
 
 namespace qure {
 
-// Samples of queries, a line each.
+// Logs samples of queries, one line each.
 void LogSamples(const std::vector<DnsSample>& samples);
 
 class DnsServer {
  public:
-  static constexpr size_t kMostConnections = 256;  // one more, and the one that was silent longest is closed
-  static constexpr size_t kMostWaiting = 64;       // answers of one connection that are not yet sent: it has to wait
-  static constexpr size_t kLongestQuery = 4096;    // a longer one closes its connection
+  static constexpr size_t kMostConnections = 256;  // one more closes the connection that was silent longest
+  static constexpr size_t kMostWaiting = 64;     // unsent answers of a connection: no more queries are read until then
+  static constexpr size_t kLongestQuery = 4096;  // a longer query closes its connection
 
-  // Finds out what another server says; `give` is called once, in the loop.
+  // Gets the answer of another server. Calls `give` once, in the loop.
   using Give = std::function<void(const std::shared_ptr<const DnsCachedAnswer>& answer)>;
   using Forward = std::function<void(const DnsQuestion& question, Give give)>;
 
-  // `port` is for tests; 0: one that the kernel chooses.
+  // `port` is for tests; with 0 the kernel chooses one.
   DnsServer(asio::io_context& io, Forward forward, uint16_t port = kDnsPort);
   ~DnsServer();
 
-  // Listens at `addresses` while there is something to answer: null closes everything.
+  // Listens at `addresses` and answers from `authority`; null closes everything.
   void Serve(std::shared_ptr<const DnsAuthority> authority, const std::vector<IpAddress>& addresses);
 
-  // So manieth query goes to the log; 0: none.
+  // Logs one query in `every`; 0: none.
   void LogEvery(uint32_t every) { log_every_ = every; }
 
   struct Counters {
     uint64_t connections = 0;  // accepted so far
     uint64_t open = 0;         // now
-    uint64_t cut_off = 0;      // for a newer one, for silence, for a query too long
+    uint64_t cut_off = 0;      // closed for a newer one, for silence, or for a query that was too long
     std::map<Reason, uint64_t> answers;
   };
   const Counters& counters() const { return counters_; }
   const DnsQueryLog& queries() const { return *queries_; }
-  // Where it listens; an address that could not be had is tried again after a while.
+  // The endpoints that it listens at. It tries again later to listen at an address that the kernel refused.
   std::vector<asio::ip::tcp::endpoint> listening() const;
 
  private:
   class Connection;
   struct Listener;
-  using Connections = std::list<std::shared_ptr<Connection>>;  // the one that was silent longest first
+  using Connections = std::list<std::shared_ptr<Connection>>;  // the longest silent one first
 
   void Listen(const IpAddress& address);
   void Accept(const std::shared_ptr<Listener>& listener);
@@ -70,7 +70,7 @@ class DnsServer {
   void Answer(const std::shared_ptr<Listener>& listener, size_t length);
   void Note(const DnsClient& client, ConstBytes name, uint16_t type, Reason reason);
   bool MayBeForged(const DnsClient& client, const DnsReply& reply) const;
-  // The answer to `query`, in time or later; nothing is said to what deserves no answer.
+  // Gives the answer to `query`, now or later; an empty one if the query gets no answer.
   void Find(const DnsClient& client, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give);
   void Take(asio::ip::tcp::socket socket);
 
@@ -79,7 +79,7 @@ class DnsServer {
   const uint16_t port_;
   std::shared_ptr<const DnsAuthority> authority_;
   std::map<IpAddress, std::shared_ptr<Listener>> listeners_;
-  std::set<IpAddress> refused_;  // by the kernel, when it was last asked for them
+  std::set<IpAddress> refused_;  // by the kernel, at the last attempt
   asio::steady_timer listen_timer_;
   Connections connections_;
   Counters counters_;

@@ -93,7 +93,7 @@ LiveAddresses LiveZones::Find(const LiveRecord& record) const {
     const auto alias = aliases_.find(record.argument);
     if (alias == aliases_.end()) return {};
     LiveAddresses addresses = alias->second;
-    addresses.ttl = std::min(addresses.ttl, record.ttl);  // what is above it makes no other zone
+    addresses.ttl = std::min(addresses.ttl, record.ttl);  // a higher TTL does not change the zone
     return addresses;
   }
   if (record.from == LiveRecord::From::kPublic) return public_;
@@ -129,7 +129,7 @@ bool LiveZones::MakeOwn(uint64_t unix_now) {
   const bool as_before = own_made_of_ == facts_ && timely;
   if (as_before) return false;
   own_ = MakeClusterZones(*facts_, hash_seed_, unix_now);
-  // What the operator has written goes before what we make up.
+  // A configured zone takes precedence over a generated one.
   std::erase_if(own_, [&](const std::shared_ptr<const DnsZone>& zone) {
     return std::ranges::any_of(apexes_, [&](const std::string& apex) { return DnsIsWithin(zone->apex(), apex); });
   });

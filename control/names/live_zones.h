@@ -1,5 +1,5 @@
-// Zones that follow from what the node knows: names of the configuration that stand for changing addresses, and the
-// cluster's own names. Pure.
+// Zones whose records change while the node runs: configured names with changing addresses, and the cluster's own
+// names. Pure.
 #pragma once
 
 #include <cstdint>
@@ -16,22 +16,22 @@
 
 namespace qure {
 
-// The top of the cluster's own names, for ordinary resolvers: only `.local` goes to mDNS (RFC 6762 §3).
+// The domain of the cluster's own names, for ordinary resolvers: only `.local` uses mDNS (RFC 6762 §3).
 inline constexpr std::string_view kClusterDomain = "localcluster";
-// The name below it that stands for the address of whoever asks.
+// The name below it whose address is that of the client.
 inline constexpr std::string_view kEchoLabel = "address";
 
-// What a live name stands for.
+// The present addresses of a live name.
 struct LiveAddresses {
-  bool known = false;  // else whoever asks is told to ask again (SERVFAIL)
+  bool known = false;  // false: clients get SERVFAIL and may try again
   std::vector<IpAddress> addresses;
-  uint32_t ttl = UINT32_MAX;  // seconds; the record's own counts if it is lower
+  uint32_t ttl = UINT32_MAX;  // seconds; a lower TTL of the record takes precedence
   friend bool operator==(const LiveAddresses&, const LiveAddresses&) = default;
 };
 
 class LiveZones {
  public:
-  // Names that share a bucket cannot be chosen by whoever does not know the seed.
+  // `hash_seed` is secret, so that a client cannot choose names that share a hash bucket.
   explicit LiveZones(uint64_t hash_seed) : hash_seed_(hash_seed) {}
 
   void Configure(const ClusterConfig& config);
@@ -40,16 +40,16 @@ class LiveZones {
   void OnPublic(LiveAddresses addresses);
   void OnForwarding(std::shared_ptr<const DnsForwarding> forwarding);
 
-  // What the aliases lead to, in lower-case wire form.
+  // The targets of the aliases, in lower-case wire form.
   std::set<std::string> targets() const;
-  // Whether this server answers for the name, in lower-case wire form.
+  // Whether this server is authoritative for the name, in lower-case wire form.
   bool IsOurs(std::string_view name) const;
 
-  // All of it as it is now; null if nothing has changed since the last call. The cluster's names tell the uptime, so
-  // they change every kUptimeStep. `unix_now` in seconds since 1970.
+  // All names as they are now; null if nothing has changed since the last call. The cluster's records include its
+  // uptime, so they change every kUptimeStep. `unix_now` in seconds since 1970.
   std::shared_ptr<const LiveNames> Make(uint64_t unix_now);
   static constexpr uint64_t kUptimeStep = 10;  // seconds
-  // What Make has last made; null: nothing yet.
+  // The last result of Make that was not null; null before the first one.
   const std::shared_ptr<const LiveNames>& latest() const { return latest_; }
 
  private:

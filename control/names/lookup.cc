@@ -30,9 +30,9 @@ ordered_json Section(const ldns_rr_list* records) {
 ordered_json LookUp(const DnsAuthority& authority, const std::string& name, const std::string& type,
                     uint64_t unix_now) {
   const std::optional<std::string> wire = DnsNameToWire(name);
-  if (!wire) return {{"error", Concat("\"", name, "\" is no DNS name; write it like www.home.example")}};
+  if (!wire) return {{"error", Concat("\"", name, "\" is not a DNS name; write it like www.home.example")}};
   const std::optional<uint16_t> number = DnsTypeOf(type);
-  if (!number) return {{"error", Concat("\"", type, "\" is no type of record; use A, AAAA, TXT, SRV and the like")}};
+  if (!number) return {{"error", Concat("\"", type, "\" is not a record type; use A, AAAA, TXT, SRV or the like")}};
 
   std::vector<uint8_t> message = WriteDnsQuestion({.name = *wire, .type = *number}, 0);
   const auto length = static_cast<uint16_t>(message.size());

@@ -14,7 +14,7 @@
 namespace qure {
 namespace {
 
-constexpr uint32_t kHostTtl = 120;  // seconds: what depends on a host name (RFC 6762 §10)
+constexpr uint32_t kHostTtl = 120;  // seconds: for records that depend on a host name (RFC 6762 §10)
 constexpr uint32_t kOtherTtl = 4500;
 
 std::string Label(std::string_view text) {
@@ -34,7 +34,7 @@ class Publisher {
     if (std::ranges::find(*entries_, entry) == entries_->end()) entries_->push_back(entry);
   }
 
-  // A host with its addresses, and with `reverse` their reverse names. Returns its name.
+  // Adds a host with its addresses, and their reverse names if `reverse`. Returns its name.
   std::optional<std::string> AddHost(std::string_view text, const std::vector<IpAddress>& addresses, bool lasting,
                                      bool reverse) {
     auto name = Free(text, "-", "", Label("local") + '\0');
@@ -63,7 +63,7 @@ class Publisher {
   }
 
  private:
-  // `text`, or with the least number behind it that nobody has; nullopt: it is too long.
+  // `text`, or `text` with the smallest number that makes it free; nullopt if it is too long.
   std::optional<std::string> Free(std::string_view text, std::string_view before, std::string_view after,
                                   const std::string& parent) const {
     std::string label(text);
@@ -95,7 +95,7 @@ std::vector<MdnsEntry> MakeMdnsPublication(const ClusterFacts& facts, const Clus
   for (const ClusterFacts::Service& service : facts.services) {
     const auto found = std::ranges::find(config.services, service.name, &ServiceConfig::name);
     if (found == config.services.end() || found->mdns.empty() || service.addresses.empty()) continue;
-    // A service at one address of several has a host name for it.
+    // A service at only some of the addresses gets a host name of its own.
     const bool everywhere = service.addresses.size() == facts.service_addresses.size();
     const auto target =
         everywhere ? cluster

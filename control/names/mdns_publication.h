@@ -1,4 +1,5 @@
-// What this node publishes by Multicast DNS and DNS-SD (RFC 6763) for itself and, as the master, for its cluster.
+// The records that this node publishes by Multicast DNS and DNS-SD (RFC 6763): its own and, on the master, the
+// cluster's.
 #pragma once
 
 #include <set>

@@ -23,7 +23,7 @@ constexpr Duration kGap = Seconds(1);  // between multicasts of a record (§6)
 constexpr Duration kDefenceGap = Milliseconds(250);
 constexpr Duration kRemembered = Seconds(10);
 constexpr size_t kMostRemembered = 1000;
-constexpr size_t kMostQuestions = 64;  // of a message; who has more may ask again
+constexpr size_t kMostQuestions = 64;  // of a message; the rest is ignored
 constexpr uint32_t kLegacyTtl = 10;    // §6.7
 constexpr size_t kSrvFixed = 6;
 
@@ -81,7 +81,7 @@ void MdnsResponder::Publish(const std::vector<MdnsEntry>& entries, bool peers_go
   AddNsec();
 }
 
-// Says of each unique name which types it has (§6.1).
+// Adds an NSEC record for each unique name, which lists its types (§6.1).
 void MdnsResponder::AddNsec() {
   for (const auto& [name, claim] : claims_) {
     std::array<uint8_t, 32> bits{};
@@ -106,7 +106,7 @@ void MdnsResponder::Withdraw(const std::vector<Held>& gone, bool peers_go_on) {
     if (!held.sent || (held.lasting && peers_go_on)) continue;
     goodbye.answers.push_back(held.record);
     goodbye.answers.back().ttl = 0;
-    goodbye.answers.back().unique = false;  // others of the set may stay
+    goodbye.answers.back().unique = false;  // other records of the set may stay
     if (Fits(goodbye)) continue;
     const MdnsRecord last = goodbye.answers.back();
     goodbye.answers.pop_back();
@@ -120,7 +120,7 @@ bool MdnsResponder::settled() const {
   return std::ranges::all_of(claims_, [](const auto& claim) { return claim.second.next == kNever; });
 }
 
-// A pointer waits until the name that it leads to is ours.
+// A pointer waits until this host has the name that it points to.
 bool MdnsResponder::IsReady(const Held& held) const {
   const auto claim = claims_.find(held.name);
   if (claim != claims_.end() && claim->second.next != kNever) return false;
@@ -163,7 +163,7 @@ std::vector<MdnsResponder::Held*> MdnsResponder::Matching(const MdnsQuestion& qu
   return found;
 }
 
-// Of a unique set all records must be known: what is sent flushes the others (§10.2).
+// All records of a unique set must be known: an answer flushes the other ones (§10.2).
 bool MdnsResponder::IsKnown(const Held& held, const std::vector<MdnsRecord>& answers) const {
   const auto known = [&](const MdnsRecord& record) {
     return std::ranges::any_of(answers, [&](const MdnsRecord& answer) {
@@ -177,7 +177,7 @@ bool MdnsResponder::IsKnown(const Held& held, const std::vector<MdnsRecord>& ans
 }
 
 void MdnsResponder::OnQuery(const MdnsMessage& query, const Endpoint& sender, MonoTime now) {
-  for (Held& held : held_) {  // more known answers of a query that was cut (§7.2)
+  for (Held& held : held_) {  // more known answers of a truncated query (§7.2)
     if (held.announcements == 0 && held.only_client == sender && IsKnown(held, query.answers)) held.due = kNever;
   }
   const bool probe = !query.authority.empty();
@@ -239,10 +239,10 @@ void MdnsResponder::Reply(const MdnsMessage& query, const Endpoint& sender, cons
   sendings_.push_back({WriteMdns(reply), sender});
 }
 
-// What the client would ask for next (RFC 6763 §12), unless it went out since `not_since`.
+// Adds the records that the client would query next (RFC 6763 §12), unless they were sent after `not_since`.
 void MdnsResponder::AddAdditional(std::optional<MonoTime> not_since, MdnsMessage* message) const {
   std::vector<MdnsRecord> all = message->answers;
-  for (size_t i = 0; i < all.size(); ++i) {  // which grows
+  for (size_t i = 0; i < all.size(); ++i) {  // `all` grows
     const MdnsRecord record = all[i];
     const bool pointer = record.type == kDnsTypePtr;
     if (!pointer && record.type != kDnsTypeSrv) continue;
@@ -299,9 +299,9 @@ void MdnsResponder::OnResponse(const MdnsMessage& response, const Endpoint& send
           differs = held.record.unique;
         } else if (!from_us && record.ttl < held.record.ttl / 2) {
           const MonoTime soon = held.sent ? std::max(now, *held.sent + kGap) : now;
-          if (IsReady(held)) held.due = std::min(held.due, soon);  // or all would forget it too early (§6.6)
+          if (IsReady(held)) held.due = std::min(held.due, soon);  // or all hosts would drop it too early (§6.6)
         } else if (!from_us && held.announcements == 0 && record.ttl >= held.record.ttl) {
-          held.due = kNever;  // another one has answered (§7.4)
+          held.due = kNever;  // another host has answered (§7.4)
         }
       }
       if (differs && record.ttl != 0 && !from_us && !IsOurs(record, name)) conflicts.insert(name);
@@ -310,15 +310,16 @@ void MdnsResponder::OnResponse(const MdnsMessage& response, const Endpoint& send
   for (const Name& name : conflicts) OnConflict(name, now);
 }
 
-// Once is not enough: it may be an echo of what we published before. Whoever holds the name answers the new probes.
+// One message is not enough: it may repeat an earlier record of this host. A host that has the name answers the new
+// probes.
 void MdnsResponder::OnConflict(const Name& name, MonoTime now) {
   Claim& claim = claims_[name];
   if (claim.next != kNever && claim.contested && claim.probes > 0) {
     if (lost_.insert(name).second) ++losses_;
-    claim = {.next = now + kAfterManyLosses, .contested = true};  // until another name is published
+    claim = {.next = now + kAfterManyLosses, .contested = true};  // until this host publishes another name
     return;
   }
-  if (claim.next != kNever && claim.contested) return;  // the probe that is to tell has not been sent
+  if (claim.next != kNever && claim.contested) return;  // the deciding probe is not sent yet
   const Duration wait = claim.next == kNever ? Random({}, kProbeInterval) : kAfterDefeat;
   claim = {.next = now + wait, .contested = true};
   for (Held& held : held_) {
@@ -384,12 +385,13 @@ void MdnsResponder::SendDue(MonoTime now) {
   for (Held& held : held_) {
     if (held.due > now) continue;
     held.due = kNever;
-    if (IsReady(held)) due.push_back(&held);  // else Establish() comes back to it
+    if (IsReady(held)) due.push_back(&held);  // otherwise Establish() sends it later
   }
   MdnsMessage message = {.flags = kAnswerFlags};
   const auto send = [&] {
     AddAdditional(now - kGap, &message);
-    while (!message.additional.empty() && !Fits(message)) {  // whole sets, as part of one flushes the rest (§10.2)
+    while (!message.additional.empty() &&
+           !Fits(message)) {  // whole sets, because part of a set flushes the rest (§10.2)
       const MdnsRecord last = message.additional.back();
       std::erase_if(message.additional,
                     [&](const MdnsRecord& r) { return r.type == last.type && r.name == last.name; });

@@ -1,5 +1,5 @@
-// A responder of Multicast DNS (RFC 6762) for one interface and one address family, without sockets and clocks:
-// messages and time are arguments, and what is to be sent is collected.
+// A Multicast DNS responder (RFC 6762) for one interface and one address family, without sockets and clocks: messages
+// and time are arguments, and it collects the messages to send.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,11 @@
 
 namespace qure {
 
-// What is to be published. A unique record's set (name and type) is ours alone and probed for; a shared one is one of
-// many hosts'.
+// A record to publish. This host alone has the record set (name and type) of a unique record, and probes for it. Many
+// hosts may have records of a shared set.
 struct MdnsEntry {
   MdnsRecord record;
-  bool lasting = false;  // a peer goes on to publish it when this node does not: no goodbye then
+  bool lasting = false;  // a peer continues to publish it when this node stops: no goodbye then
   friend bool operator==(const MdnsEntry&, const MdnsEntry&) = default;
 };
 
@@ -36,21 +36,21 @@ class MdnsResponder {
 
   explicit MdnsResponder(uint64_t seed);
 
-  // New names are probed and announced; what is gone gets a goodbye, except lasting records if `peers_go_on`.
+  // Probes and announces new names. Sends a goodbye for removed records, except for lasting ones if `peers_go_on`.
   void Publish(const std::vector<MdnsEntry>& entries, bool peers_go_on, MonoTime now);
-  // The addresses of this node: what comes from them is never a conflict.
+  // The addresses of this node: a message from one of them is never a conflict.
   void SetOwn(std::vector<IpAddress> addresses) { own_ = std::move(addresses); }
   const std::vector<IpAddress>& own() const { return own_; }
-  // A message that does not parse is nothing.
+  // Ignores a message that does not parse.
   void OnMessage(ConstBytes message, const Endpoint& sender, MonoTime now);
-  // To be called when NextDeadline() has come, and after each of the above.
+  // Call it at NextDeadline() and after each of the above.
   void OnTime(MonoTime now);
   MonoTime NextDeadline() const;
 
   std::vector<Sending> TakeSendings() { return std::exchange(sendings_, {}); }
-  // Lower-case names that others turned out to hold: publish others instead (RFC 6762 §9).
+  // Lower-case names that other hosts have: publish other names instead (RFC 6762 §9).
   std::set<std::string> TakeLost() { return std::exchange(lost_, {}); }
-  // Whether all unique names are ours.
+  // Whether this host has all its unique names.
   bool settled() const;
 
  private:
@@ -61,14 +61,14 @@ class MdnsResponder {
     bool synthetic = false;  // NSEC: neither probed nor announced
     MonoTime due = kNever;
     std::optional<MonoTime> sent;         // by multicast
-    int announcements = 0;                // still to be made
-    std::optional<Endpoint> only_client;  // who alone waits for it
+    int announcements = 0;                // still to be sent
+    std::optional<Endpoint> only_client;  // the only client that waits for it
   };
   // Of a unique name.
   struct Claim {
     int probes = 0;
-    MonoTime next = kNever;  // kNever: it is ours
-    bool contested = false;  // another one was seen to hold it, once
+    MonoTime next = kNever;  // of the next probe; kNever: this host has the name
+    bool contested = false;  // one message of another host has claimed it
   };
   using Name = std::string;
 
@@ -96,7 +96,7 @@ class MdnsResponder {
   std::mt19937_64 random_;
   std::vector<Held> held_;
   std::map<Name, Claim> claims_;
-  std::deque<std::pair<MonoTime, MdnsRecord>> former_;  // ours until lately: a reflector may still repeat them
+  std::deque<std::pair<MonoTime, MdnsRecord>> former_;  // published until recently: a reflector may still repeat them
   std::vector<IpAddress> own_;
   std::set<Name> lost_;
   unsigned losses_ = 0;

@@ -16,7 +16,6 @@
 
 #include "control/base/fd.h"
 #include "control/base/log.h"
-#include "control/base/text.h"
 #include "control/names/clock.h"
 #include "control/names/mdns_publication.h"
 #include "proto/dns/ldns.h"
@@ -67,7 +66,7 @@ Endpoint FromSocket(const sockaddr_storage& storage) {
   return {IpAddress(address), ntohs(v6->sin6_port)};
 }
 
-// Of this machine on the interface, of both families.
+// This machine's addresses on the interface, of both families.
 std::vector<IpAddress> AddressesOf(const std::string& interface) {
   std::vector<IpAddress> addresses;
   ifaddrs* all = nullptr;
@@ -109,7 +108,7 @@ bool SetUpV6(int fd, unsigned index) {
          Set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) && Set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
 }
 
-// What is sent to the group is from this link; what is sent to us is, if no router has passed it on (RFC 5082).
+// A message to the group is from this link. A message to this host is, if no router has forwarded it (RFC 5082).
 bool IsFromLink(msghdr* message) {
   bool grouped = false;
   int hops = 0;
@@ -137,7 +136,8 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
   Link(asio::io_context& io, MdnsService* service, int family, uint64_t seed)
       : service_(service), family_(family), seed_(seed), socket_(io), timer_(io), responder_(seed) {}
 
-  // Opens the socket, or again when the interface or the node's address is another one. Further addresses come and go.
+  // Opens the socket; opens it again when the interface or the node's address has changed. Other addresses may change
+  // without that.
   void Check(const std::string& interface, const Ipv4Address& own) {
     const unsigned index = if_nametoindex(interface.c_str());
     if (socket_.is_open() && index == index_ && own == own_) return responder_.SetOwn(AddressesOf(interface));
@@ -161,7 +161,7 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
     Close();
     service_ = nullptr;
   }
-  // The service is gone.
+  // The service is destroyed.
   void Abandon() {
     service_ = nullptr;
     asio::error_code ignored;
@@ -176,7 +176,7 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
  private:
   void Open(const std::string& interface, unsigned index, const Ipv4Address& own) {
     Fd fd(socket(family_, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd.valid()) return;  // no such family here
+    if (!fd.valid()) return;  // this machine does not have the family
     const IpAddress any = family_ == AF_INET ? IpAddress() : IpAddress(Ipv6Address{});
     const sockaddr_storage local = ToSocket(any, kMdnsPort, 0);
     bool ready = Set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1) && Set(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1) &&
@@ -185,7 +185,7 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
     ready = ready && (family_ == AF_INET ? SetUpV4(fd.get(), index, own) : SetUpV6(fd.get(), index));
     ready = ready && bind(fd.get(), reinterpret_cast<const sockaddr*>(&local), SizeOf(local)) == 0;
     if (!ready) {
-      LogLine(LogLevel::kDebug, Concat("mDNS: cannot use ", interface, " yet: ", strerror(errno)));
+      LogLine(LogLevel::kDebug, "mDNS: cannot use ", interface, " yet: ", strerror(errno));
       return;
     }
     index_ = index;
@@ -230,11 +230,11 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
     const std::set<std::string> lost = responder_.TakeLost();
     if (!lost.empty() && service_ != nullptr) {
       for (const std::string& name : lost) {
-        LogLine(LogLevel::kWarning,
-                Concat("mDNS: another host has the name ", DnsNameToText(name), "; this node uses the next free one"));
+        LogLine(LogLevel::kWarning, "mDNS: another host has the name ", DnsNameToText(name),
+                "; this node uses the next free one");
       }
       service_->taken_.insert(lost.begin(), lost.end());
-      return service_->Publish();  // which pumps again
+      return service_->Publish();  // which calls Pump again
     }
     const MonoTime next = responder_.NextDeadline();
     timer_.cancel();
@@ -257,7 +257,7 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
     message.msg_namelen = SizeOf(remote);
     message.msg_iov = &vector;
     message.msg_iovlen = 1;
-    if (family_ == AF_INET) {  // from the node's own address, whatever the routes say
+    if (family_ == AF_INET) {  // from the node's own address, independent of the routes
       message.msg_control = control.data();
       message.msg_controllen = control.size();
       cmsghdr* part = CMSG_FIRSTHDR(&message);
@@ -269,10 +269,11 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
       std::memcpy(&info.ipi_spec_dst, own_.bytes.data(), own_.bytes.size());
       std::memcpy(CMSG_DATA(part), &info, sizeof(info));
     }
-    sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);  // what is lost is asked for again
+    sendmsg(socket_.native_handle(), &message,
+            MSG_DONTWAIT | MSG_NOSIGNAL);  // hosts repeat their queries if this is lost
   }
 
-  MdnsService* service_;  // null: it is gone
+  MdnsService* service_;  // null: destroyed
   const int family_;
   const uint64_t seed_;
   asio::posix::stream_descriptor socket_;

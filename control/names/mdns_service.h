@@ -1,4 +1,4 @@
-// Multicast DNS on one interface: the sockets around the responders.
+// Multicast DNS on one interface: the sockets and timers of the responders.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@ namespace qure {
 
 class MdnsService {
  public:
-  // `interface`: the kernel's interface to the LAN. It may come later or come back as another one.
+  // `interface`: the kernel's interface to the LAN. It may appear later, or be replaced by another one of that name.
   MdnsService(asio::io_context& io, std::string interface, uint64_t seed);
   ~MdnsService();
   MdnsService(const MdnsService&) = delete;
@@ -26,7 +26,7 @@ class MdnsService {
 
   void Configure(const ClusterConfig& config);
   void OnFacts(const ClusterFacts& facts);
-  // Says goodbye for what nobody else publishes, and closes the sockets.
+  // Sends goodbyes for the records that no other node publishes, and closes the sockets.
   void Stop();
   nlohmann::ordered_json Show() const;
 

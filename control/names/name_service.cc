@@ -19,8 +19,9 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds kPatience(200);
-constexpr Duration kPublish = Milliseconds(100);  // at most so often is the packet path's cache made anew …
-constexpr int64_t kPublishShare = 20;             // … and not for more than so manieth part of the time
+// The packet path's cache is rebuilt at most once in kPublish, and in at most 1/kPublishShare of the time.
+constexpr Duration kPublish = Milliseconds(100);
+constexpr int64_t kPublishShare = 20;
 constexpr std::chrono::seconds kRemake(LiveZones::kUptimeStep);
 
 ordered_json ShowZone(const DnsZone& zone, std::string_view from) {
@@ -72,7 +73,8 @@ NameService::~NameService() {
   thread_.join();
 }
 
-// ------------------------------------------------------------------------------------------------ the control thread's
+// ------------------------------------------------------------------------------------------------ for the control
+// thread
 
 void NameService::Configure(const ClusterConfig& config) {
   asio::post(io_, [this, config] {
@@ -127,7 +129,7 @@ NameService::News NameService::Take() {
   return news;
 }
 
-// ------------------------------------------------------------------------------------------------- the thread's own
+// ------------------------------------------------------------------------------------------------- in the DNS thread
 
 void NameService::Remake() {
   if (Names names = zones_.Make(UnixNow())) reports_.Put(std::move(names));
@@ -148,7 +150,7 @@ void NameService::Forward(const DnsQuestion& question, DnsServer::Give give) {
   });
 }
 
-// Something new is in the cache: the packet path has it soon.
+// The cache has new findings: publishes them to the packet path soon.
 void NameService::OnKept() {
   if (!config_.resolver.forward || std::exchange(publishing_, true)) return;
   publish_.expires_after(std::chrono::nanoseconds(std::max(kPublish, publishing_took_ * kPublishShare).ns));
@@ -191,7 +193,7 @@ ordered_json NameService::Answer(const json& question) const {
   if (what == "lookup") return Lookup(question);
   const ordered_json parts = ShowParts();
   if (parts.contains(what)) return {{what, parts.at(what)}};
-  return {{"error", Concat("there is no `dns ", what, "`; `qurectl help` says what there is")}};
+  return {{"error", Concat("there is no `dns ", what, "`; see `qurectl help`")}};
 }
 
 ordered_json NameService::ShowZones() const {
@@ -209,7 +211,7 @@ ordered_json NameService::ShowZones() const {
 }
 
 ordered_json NameService::Lookup(const json& question) const {
-  if (authority_ == nullptr) return {{"error", "no zone is served; configure one as docs/operations.md shows"}};
+  if (authority_ == nullptr) return {{"error", "there is no zone; configure one as docs/configuration.md shows"}};
   return LookUp(*authority_, TextIn(question, "name", ""), TextIn(question, "type", "A"), UnixNow());
 }
 

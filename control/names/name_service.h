@@ -1,5 +1,4 @@
-// All of DNS that is no packet path: one thread with one Asio loop, so that nothing here ever delays the control
-// thread.
+// All of DNS outside the packet path, in one thread with one Asio loop, so that DNS never delays the control thread.
 #pragma once
 
 #include <functional>
@@ -31,11 +30,11 @@
 
 namespace qure {
 
-// Its parts live in its thread and have no locks. Public functions are for the control thread and never wait for them.
+// Its parts run in its thread and have no locks. The public functions are for the control thread and, but for Show,
+// never wait for that thread.
 class NameService {
  public:
-  // `hash_seed`: a secret of this node.
-  // `lan_interface`: the kernel's interface to the LAN, for Multicast DNS.
+  // `hash_seed` is a secret of this node. `lan_interface` is the kernel's interface to the LAN, for Multicast DNS.
   NameService(uint64_t hash_seed, std::string lan_interface);
   ~NameService();
   NameService(const NameService&) = delete;
@@ -43,19 +42,19 @@ class NameService {
 
   void Configure(const ClusterConfig& config);
   void OnFacts(const ClusterFacts& facts);
-  // What the packet path answers from, and the service addresses.
+  // The tables of the packet path, and the service addresses.
   void OnAuthority(std::shared_ptr<const DnsAuthority> authority, std::vector<IpAddress> addresses);
-  // Writes samples of the packet path's queries to the log, which may take its time.
+  // Logs samples of the packet path's queries; writing them may take long.
   void Log(std::vector<DnsSample> samples);
-  // This node ends gracefully: what has to be taken back elsewhere is, then News::left comes. It takes kLeaveTimeout at
-  // the longest.
+  // This node stops gracefully: removes its registration where that is necessary, then reports News::left. Takes at
+  // most kLeaveTimeout.
   void Leave();
-  // What all parts say of themselves, for the metrics; empty if the thread does not answer in time. Any thread.
+  // The status of all parts, for the metrics; empty if the thread does not answer in time. Any thread.
   nlohmann::ordered_json Show();
-  // A question of an operator (`qurectl dns`), answered under its ticket.
+  // A request of an operator (`qurectl dns`). News has the answer under its ticket.
   void Ask(uint64_t ticket, nlohmann::json question);
 
-  // Readable when there is something to take.
+  // Readable when there are news.
   int fd() const { return reports_.fd(); }
   using Names = std::shared_ptr<const LiveNames>;
   using TicketedAnswer = std::pair<uint64_t, nlohmann::ordered_json>;
@@ -86,7 +85,7 @@ class NameService {
   asio::io_context io_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
 
-  // The thread's own.
+  // Used by the thread only.
   ClusterConfig config_;
   LiveZones zones_;
   Resolver resolver_;
@@ -97,7 +96,7 @@ class NameService {
   DnsServer server_;
   Registrar registrar_;
   MdnsService mdns_;
-  asio::steady_timer again_;  // the cluster's names tell the time
+  asio::steady_timer again_;  // the cluster's records include its uptime
   std::shared_ptr<const DnsAuthority> authority_;
 
   std::thread thread_;  // last: it uses all of the above

@@ -12,7 +12,7 @@ namespace {
 bool CanBePublic(const IpAddress& address) {
   if (address.is_v4()) {
     const Ipv4Address v4 = address.v4();
-    // This network, loopback, link-local, multicast and what is reserved above (RFC 6890 §2.2.2).
+    // Not: this network, loopback, link-local, multicast and the reserved range above it (RFC 6890 §2.2.2).
     return v4.bytes[0] != 0 && !v4.is_loopback() && !(v4.bytes[0] == 169 && v4.bytes[1] == 254) && v4.bytes[0] < 224;
   }
   const Ipv6Address v6 = address.v6();
@@ -51,7 +51,8 @@ void PublicAddresses::OnRound(const std::vector<Echo>& echoes) {
     const bool one = most != votes.end() &&
                      std::ranges::count(votes, most->second, &std::pair<const IpAddress, size_t>::second) == 1;
     if (votes.size() > 1) {
-      problem_ = Concat("the echo servers do not agree: ", Describe(votes), "; see whether all lead by the same way");
+      problem_ = Concat("the echo servers do not agree: ", Describe(votes),
+                        "; check that the routes to all of them use the same uplink");
     }
     if (one) {
       next.push_back(most->first);
@@ -60,7 +61,7 @@ void PublicAddresses::OnRound(const std::vector<Echo>& echoes) {
     }
   }
   if (std::ranges::none_of(echoes, [](const Echo& echo) { return echo.seen.has_value(); })) {
-    problem_ = "no echo server has told an address; check that they can be reached and serve the name";
+    problem_ = "no echo server reported an address; check that they can be reached and serve the name";
   }
   addresses_ = std::move(next);
 }

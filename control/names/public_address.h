@@ -1,5 +1,5 @@
-// Which addresses a cluster has towards the Internet, as DNS echoes tell it: servers that answer a certain name with
-// the address of whoever asks. Pure.
+// The addresses of a cluster on the Internet, as DNS echo servers report them: servers that answer a query for a
+// certain name with the address of the client. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,27 +13,28 @@
 
 namespace qure {
 
-// What an echo server has told: nothing unless it is exactly one address, of the family that it was asked over, that a
-// host on the Internet can have.
+// The address that an echo server has reported. Nullopt unless it is exactly one address, of the family that the query
+// was sent over, that a host on the Internet can have.
 std::optional<IpAddress> EchoIn(const DnsFinding& finding, const Endpoint& server);
 
-// What the echoes of one round say together.
+// The result of the echo servers over all rounds.
 class PublicAddresses {
  public:
   struct Echo {
     Endpoint server;
-    std::optional<IpAddress> seen;  // absent: no answer, or none of use
+    std::optional<IpAddress> seen;  // absent: no answer, or not a valid one
     friend bool operator==(const Echo&, const Echo&) = default;
   };
 
-  // For each family the address that most of the servers which answered have seen. If two addresses have as many, or
-  // nobody has answered, what was true before stays: a server that is away must not take the cluster off the Internet.
+  // Takes, for each family, the address that most of the servers reported. If two addresses have the same number of
+  // reports, or no server answered, the earlier address stays: an unreachable server must not take the cluster off the
+  // Internet.
   void OnRound(const std::vector<Echo>& echoes);
   void Reset() { *this = {}; }
 
   const std::vector<IpAddress>& addresses() const { return addresses_; }  // at most one of each family
   const std::vector<Echo>& echoes() const { return echoes_; }             // of the last round
-  // What the servers did not agree on, or that none has answered; empty: all is well.
+  // Why the last round had no clear result; empty if it had one.
   const std::string& problem() const { return problem_; }
 
  private:

@@ -42,8 +42,8 @@ RegistrationPlan PlanFor(const RegistrationConfig& config, const std::string& cl
 
 }  // namespace
 
-Registrar::Registrar(asio::io_context& io, PublicTold told, RegistrarOptions options)
-    : told_(std::move(told)),
+Registrar::Registrar(asio::io_context& io, PublicAddressCallback report, RegistrarOptions options)
+    : report_(std::move(report)),
       options_(WithDefaults(std::move(options))),
       timer_(io),
       leave_timer_(io),
@@ -66,13 +66,13 @@ void Registrar::Configure(const ClusterConfig& config) {
 }
 
 void Registrar::OnFacts(const ClusterFacts& facts) {
-  const auto lives = [](const ClusterFacts::Node& node) { return node.alive; };
-  alone_ = facts.nodes.empty() || std::none_of(facts.nodes.begin() + 1, facts.nodes.end(), lives);
+  const auto active = [](const ClusterFacts::Node& node) { return node.alive; };
+  alone_ = facts.nodes.empty() || std::none_of(facts.nodes.begin() + 1, facts.nodes.end(), active);
   registration_.SetMaster(SteadyNow(), facts.master);
   Pump();
 }
 
-// Every node asks the echoes, so that whoever becomes master knows.
+// Every node queries the echo servers, so that a new master knows the addresses at once.
 void Registrar::FollowAddresses() {
   if (config_ && config_->addresses.empty()) {
     echo_.Start(config_->echo, config_->echo_name);
@@ -84,7 +84,7 @@ void Registrar::FollowAddresses() {
   registration_.SetAddresses(SteadyNow(), addresses);
   if (addresses == addresses_) return;
   addresses_ = addresses;
-  if (told_) told_(addresses_);
+  if (report_) report_(addresses_);
 }
 
 void Registrar::Leave(std::function<void()> done) {
@@ -131,8 +131,8 @@ void Registrar::Send(const RegistrationStep& step) {
       [this](const std::string& error) { OnDone(error); });
 }
 
-// An answer whose signature is not right, or that has none, may be anybody's: it is remembered, and the true one
-// awaited (RFC 8945 §5.4).
+// An answer with a wrong signature or without one may be from any sender: keeps its error as a note, and waits for the
+// true answer (RFC 8945 §5.4).
 DnsExchange::Judgement Registrar::Judge(ConstBytes answer) {
   using Judgement = DnsExchange::Judgement;
   if (!IsAnswerTo(sent_.id, answer)) return Judgement::kIgnored;
@@ -147,7 +147,7 @@ DnsExchange::Judgement Registrar::Judge(ConstBytes answer) {
   sent_.rcode = RcodeOf(answer);
   if (sent_.question.name.empty()) return Judgement::kTaken;
   sent_.response = ReadDnsResponse(answer, sent_.id, sent_.question);
-  if (sent_.response.kind == DnsResponse::Kind::kForeign) sent_.note = "the answer is not one to the question";
+  if (sent_.response.kind == DnsResponse::Kind::kForeign) sent_.note = "the answer does not match the query";
   return Judgement::kTaken;
 }
 
@@ -164,7 +164,7 @@ void Registrar::OnDone(const std::string& error) {
     if (sent_.response.kind == DnsResponse::Kind::kFailure) {
       fail(RefusalText(rcode, *config_));
     } else if (!sent_.response.authoritative) {
-      fail(Concat("it is no authoritative server of ", DnsNameToText(config_->zone),
+      fail(Concat("it is not an authoritative server of ", DnsNameToText(config_->zone),
                   "; name the zone's primary server"));
     } else {
       registration_.OnRecords(now, sent_.response.finding.records);
@@ -172,7 +172,7 @@ void Registrar::OnDone(const std::string& error) {
   } else if (outcome == UpdateOutcome::kDone) {
     registration_.OnUpdated(now);
   } else {
-    fail(outcome == UpdateOutcome::kOvertaken ? "the records were changed by another at the same time; tries again"
+    fail(outcome == UpdateOutcome::kOvertaken ? "another client changed the records at the same time; trying again"
                                               : RefusalText(rcode, *config_));
   }
   Pump();
@@ -184,21 +184,20 @@ void Registrar::Report() {
   const std::string& error = registration_.error();
   const std::string& problem = echo_.result().problem();
   if (std::exchange(reported_problem_, problem) != problem && !problem.empty()) {
-    LogLine(LogLevel::kWarning, Concat("registration: ", problem));
+    LogLine(LogLevel::kWarning, "registration: ", problem);
   }
-  if (!error.empty() && error != reported_error_) LogLine(LogLevel::kWarning, Concat("registration: ", error));
-  // What passes by on the way there is not worth a line.
+  if (!error.empty() && error != reported_error_) LogLine(LogLevel::kWarning, "registration: ", error);
+  // States on the way to a result are not logged.
   if (state == State::kReading || state == State::kUpdating || state == State::kVerifying) return;
   reported_error_ = error;
   if (std::exchange(reported_, state) == state) return;
   if (state == State::kRegistered) {
     const auto append = [](std::string* out, const IpAddress& address) { *out += ToString(address); };
-    LogLine(LogLevel::kInfo,
-            Concat("registration: ", DnsNameToText(config_->name), " is ",
-                   absl::StrJoin(registration_.registered(), ", ", append), " at ", ToString(config_->server)));
+    LogLine(LogLevel::kInfo, "registration: ", DnsNameToText(config_->name), " is ",
+            absl::StrJoin(registration_.registered(), ", ", append), " at ", ToString(config_->server));
   } else if (state == State::kRemoved) {
-    LogLine(LogLevel::kInfo, Concat("registration: nothing of ", DnsNameToText(config_->name), " is left at ",
-                                    ToString(config_->server)));
+    LogLine(LogLevel::kInfo, "registration: no record of ", DnsNameToText(config_->name), " is left at ",
+            ToString(config_->server));
   }
 }
 

@@ -1,5 +1,5 @@
-// Registers the cluster's public addresses at a main DNS server, as [cluster.registration] says: gives Registration its
-// clock, its sockets and its addresses.
+// Registers the cluster's public addresses at a main DNS server, as configured in [cluster.registration]. Gives
+// Registration its clock, its sockets and its addresses.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,10 @@
 namespace qure {
 
 inline constexpr Duration kServerTimeout = Seconds(3);  // of one question or update
-inline constexpr Duration kLeaveTimeout = Seconds(5);   // of a removal at the cluster's end
+inline constexpr Duration kLeaveTimeout = Seconds(5);   // of a removal when the cluster stops
 
-// The addresses that the cluster has on the Internet, as far as they are known.
-using PublicTold = std::function<void(const std::vector<IpAddress>& addresses)>;
+// Gets the known addresses of the cluster on the Internet.
+using PublicAddressCallback = std::function<void(const std::vector<IpAddress>& addresses)>;
 
 struct RegistrarOptions {
   Duration timeout = kServerTimeout;
@@ -37,23 +37,23 @@ struct RegistrarOptions {
 
 class Registrar {
  public:
-  // `told` comes in the loop, whenever the public addresses have changed, on every node.
-  explicit Registrar(asio::io_context& io, PublicTold told = nullptr, RegistrarOptions options = {});
+  // Calls `report` in the loop, on every node, whenever the public addresses change.
+  explicit Registrar(asio::io_context& io, PublicAddressCallback report = nullptr, RegistrarOptions options = {});
 
   void Configure(const ClusterConfig& config);
   void OnFacts(const ClusterFacts& facts);
-  // This node ends gracefully. If it is the master and no other node lives, what is registered is taken away first.
-  // `done` comes once, after RegistrarOptions::leave_timeout at the latest, maybe before Leave returns.
+  // This node stops gracefully. If it is the master and no other node is active, removes the registration first. Calls
+  // `done` once, after RegistrarOptions::leave_timeout at the latest, possibly before Leave returns.
   void Leave(std::function<void()> done);
   // Null without [cluster.registration].
   nlohmann::ordered_json Show() const;
 
  private:
-  struct Sent {  // what is known of the message that is under way
+  struct Sent {  // the message that is under way
     uint16_t id = 0;
     DnsQuestion question;  // name empty: an update
     std::string mac;
-    std::string note;      // why an answer does not do
+    std::string note;      // why an answer was not accepted
     uint8_t rcode = 0;     // of the answer
     DnsResponse response;  // to the question
   };
@@ -66,7 +66,7 @@ class Registrar {
   void Report();
   void EndLeave();
 
-  const PublicTold told_;
+  const PublicAddressCallback report_;
   const RegistrarOptions options_;
   absl::BitGen random_;
   asio::steady_timer timer_;
@@ -75,10 +75,10 @@ class Registrar {
   AddressEcho echo_;
   Registration registration_;
   std::optional<RegistrationConfig> config_;
-  std::vector<IpAddress> addresses_;  // public ones, as told
+  std::vector<IpAddress> addresses_;  // the public ones, as reported
   bool alone_ = false;
   Sent sent_;
-  std::function<void()> left_;  // of Leave
+  std::function<void()> left_;  // `done` of Leave
   Registration::State reported_ = Registration::State::kOff;
   std::string reported_error_;
   std::string reported_problem_;  // of the echoes

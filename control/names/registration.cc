@@ -89,7 +89,7 @@ void Registration::Restart(MonoTime now) {
   }
 }
 
-DnsQuestion Registration::Ask(size_t question) const {
+DnsQuestion Registration::QuestionOf(size_t question) const {
   switch (question) {
     case kOwner:
       return {plan_->names.owner, kDnsTypeTxt};
@@ -110,7 +110,7 @@ std::optional<RegistrationStep> Registration::Next(MonoTime now) {
     if (state_ != State::kVerifying) state_ = State::kReading;
     seen_ = {};
   }
-  return RegistrationStep(Ask(question_));
+  return RegistrationStep(QuestionOf(question_));
 }
 
 void Registration::OnRecords(MonoTime now, std::vector<DnsRecord> records) {
@@ -140,7 +140,7 @@ void Registration::Decide(MonoTime now) {
   const bool ours = owner && owner->cluster == plan_->cluster;
   if (goal() == Goal::kRegister) {
     if (!found.empty() && !ours) {
-      const std::string who = owner ? Concat("cluster \"", owner->cluster, "\"") : "a record that is not QuRe's";
+      const std::string who = owner ? Concat("cluster \"", owner->cluster, "\"") : "a record of other software";
       return Fail(now, State::kTaken,
                   Concat("name taken by ", who, " (", DnsNameToText(plan_->names.owner),
                          " TXT); choose another name, or delete that record and its addresses"));
@@ -167,9 +167,10 @@ void Registration::DecideRegister(MonoTime now, const std::optional<OwnerRecord>
     return Succeed(now, State::kRegistered);
   }
   if (!owner && !Seen(kOwnA, kOwnAaaa).empty()) {
-    return Fail(now, State::kTaken,
-                Concat("name taken: ", DnsNameToText(plan_->names.own), " has addresses, but no ",
-                       DnsNameToText(plan_->names.owner), " TXT that says whose; choose another name, or delete them"));
+    return Fail(
+        now, State::kTaken,
+        Concat("name taken: ", DnsNameToText(plan_->names.own), " has addresses, but no ",
+               DnsNameToText(plan_->names.owner), " TXT record of their owner; choose another name, or delete them"));
   }
   if (was_registered_) ++repairs_;
   RegistrationUpdate update{
@@ -184,7 +185,7 @@ void Registration::DecideRegister(MonoTime now, const std::optional<OwnerRecord>
 void Registration::Update(MonoTime now, RegistrationUpdate update) {
   if (state_ == State::kVerifying) {
     return Fail(now, State::kFailed,
-                "the server took the update, but does not show it; name the primary server of the zone");
+                "the server accepted the update, but does not show it; name the primary server of the zone");
   }
   state_ = State::kUpdating;
   update_ = std::move(update);
@@ -221,7 +222,7 @@ void Registration::Fail(MonoTime now, State state, std::string reason) {
   for (uint32_t i = 0; i < retries_ && wait < kLastRetry; ++i) wait = wait * 2;
   wait = std::min(wait, kLastRetry);
   ++retries_;
-  // Clusters that failed together, as their server was away, do not come back together.
+  // Spreads the retries of clusters that failed together because their server was unreachable.
   next_ = now + wait + Duration{absl::Uniform<int64_t>(random_, 0, wait.ns / 4)};
 }
 

@@ -1,12 +1,12 @@
-// Keeps a cluster's public addresses registered at a main server: a pure state machine, time and answers in, questions
-// and updates out. Only the master acts; whoever becomes master finds all as it should be, or repairs it.
+// Keeps a cluster's public addresses registered at a main server: a pure state machine, time and answers in, queries
+// and updates out. Only the master acts. A new master finds the registration in order, or repairs it.
 //
-//            ┌── input changed, or time to look again ──┐
+//            ┌─── input changed, or refresh is due ─────┐
 //            ▼                                          │
 //   reading: owner record, own name, shared set ── as wanted ──▶ registered (or removed)
-//      ▲     │ not as wanted        │ another's
+//      ▲     │ not as wanted        │ another cluster's
 //      │     ▼                      ▼
-//   verify ◀ updating ── refused ▶ waits, ever longer, and begins with reading again
+//   verify ◀ updating ── refused ▶ waits, longer each time, then reads again
 #pragma once
 
 #include <array>
@@ -35,8 +35,8 @@ struct RegistrationPlan {
   RegistrationNames names;
   uint32_t ttl = 60;
   Duration refresh = Seconds(600);
-  std::string cluster;  // who has the own name, for its owner record
-  bool wanted = true;   // false: what is registered is to be taken away
+  std::string cluster;  // the name in the owner record
+  bool wanted = true;   // false: remove the registration
   friend bool operator==(const RegistrationPlan&, const RegistrationPlan&) = default;
 };
 
@@ -48,55 +48,55 @@ class Registration {
     kOff,         // nothing is configured
     kStandby,     // another node is master
     kWaiting,     // for the public addresses
-    kReading,     // asks what is registered
+    kReading,     // queries what is registered
     kUpdating,    // has sent an UPDATE
-    kVerifying,   // reads whether it had its effect
+    kVerifying,   // reads whether the UPDATE had its effect
     kRegistered,  // all is as wanted
-    kRemoved,     // nothing of ours is there, as wanted
-    kTaken,       // the own name is another's
+    kRemoved,     // no record of this cluster is left, as wanted
+    kTaken,       // another owner has the own name
     kFailed,      // waits for the next attempt
   };
 
   // `random` outlives the registration.
   explicit Registration(absl::BitGenRef random) : random_(random) {}
 
-  // What is wanted. A change ends the step that is under way, whose answer no longer counts: see under_way().
+  // The wanted registration. A change ends the step that is under way, and its answer is then ignored: see under_way().
   void SetPlan(MonoTime now, std::optional<RegistrationPlan> plan);
   void SetMaster(MonoTime now, bool master);
   void SetAddresses(MonoTime now, std::vector<IpAddress> addresses);
-  // Begins anew, at once: the way to the server has changed.
+  // Reads again at once: the server or its key has changed.
   void LookAgain(MonoTime now) { Restart(now); }
-  // The cluster's last node goes: what is registered is to be taken away, if this node is master.
+  // The cluster's last node stops: removes the registration, if this node is master.
   void Leave(MonoTime now);
 
-  // When Next has something; kNever while a step is under way.
+  // When Next returns a step; kNever while a step is under way.
   MonoTime deadline() const { return under_way_ ? kNever : next_; }
   std::optional<RegistrationStep> Next(MonoTime now);
   bool under_way() const { return under_way_; }
 
-  // How the step that is under way went; exactly one of these.
-  void OnRecords(MonoTime now, std::vector<DnsRecord> records);  // of the question, maybe none
+  // The result of the step that is under way: exactly one of these.
+  void OnRecords(MonoTime now, std::vector<DnsRecord> records);  // of the query, possibly none
   void OnUpdated(MonoTime now);
   void OnFailure(MonoTime now, std::string reason);
 
   State state() const { return state_; }
-  // Nothing more is to be done for Leave.
+  // Leave is complete.
   bool gone() const;
-  const std::vector<IpAddress>& addresses() const { return addresses_; }    // wanted ones
+  const std::vector<IpAddress>& addresses() const { return addresses_; }    // the wanted ones
   const std::vector<IpAddress>& registered() const { return registered_; }  // as last read or written
-  const std::string& error() const { return error_; }                       // why it failed last; empty after a success
-  uint32_t retries() const { return retries_; }                             // failures in a row
-  uint64_t repairs() const { return repairs_; }  // times that a look at what was registered found it changed
-  std::optional<MonoTime> succeeded() const { return succeeded_; }  // when all was last seen as wanted
+  const std::string& error() const { return error_; }               // of the last failure; empty after a success
+  uint32_t retries() const { return retries_; }                     // failures in a row
+  uint64_t repairs() const { return repairs_; }                     // times that a registered record was found changed
+  std::optional<MonoTime> succeeded() const { return succeeded_; }  // when all was last found as wanted
 
  private:
-  // What is at the server, by the questions in kQuestions' order.
+  // The queries for the records at the server, in their order.
   enum Question : size_t { kOwner, kOwnA, kOwnAaaa, kSharedA, kSharedAaaa, kQuestions };
   enum class Goal : uint8_t { kNone, kRegister, kRemove };
 
   Goal goal() const;
   void Restart(MonoTime now);
-  DnsQuestion Ask(size_t question) const;
+  DnsQuestion QuestionOf(size_t question) const;
   void Decide(MonoTime now);
   void DecideRegister(MonoTime now, const std::optional<OwnerRecord>& owner);
   void Update(MonoTime now, RegistrationUpdate update);
@@ -117,7 +117,7 @@ class Registration {
   size_t question_ = 0;  // the next one, while reading
   std::array<std::vector<DnsRecord>, kQuestions> seen_;
   std::optional<RegistrationUpdate> update_;  // the next one
-  bool was_registered_ = false;               // when this look began
+  bool was_registered_ = false;               // before this reading began
 
   std::vector<IpAddress> registered_;
   std::string error_;

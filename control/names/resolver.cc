@@ -11,25 +11,25 @@
 
 namespace qure {
 
-// Its handlers hold it.
+// Its handlers keep it alive.
 struct Resolver::Search {
   Search(asio::io_context& io, DnsQuestion the_question) : question(std::move(the_question)), exchange(io), timer(io) {}
 
   const DnsQuestion question;
   std::vector<Done> waiting;
   std::vector<Endpoint> to_ask;   // the next one last
-  std::optional<Endpoint> again;  // once more when all are silent: a datagram can get lost
+  std::optional<Endpoint> again;  // asked once more if no server answers, because a datagram can be lost
   Endpoint asked;
   MonoTime asked_at;
   uint16_t id = 0;
   DnsResponse heard;
   DnsExchange exchange;
-  asio::steady_timer timer;  // until what is too old is given
+  asio::steady_timer timer;  // until a stale answer is given
   bool gave_stale = false;
-  bool over = false;  // the resolver is gone
+  bool over = false;  // the resolver is destroyed
 };
 
-Resolver::Resolver(asio::io_context& io, std::function<void()> kept) : io_(io), kept_(std::move(kept)) {}
+Resolver::Resolver(asio::io_context& io, std::function<void()> on_kept) : io_(io), on_kept_(std::move(on_kept)) {}
 
 Resolver::~Resolver() {
   for (const auto& [question, search] : under_way_) {
@@ -67,7 +67,7 @@ bool Resolver::HasRoomFor(const DnsQuestion& question) const {
   return waiting_ < kMostWaiting && (under_way_.contains(question) || under_way_.size() < kMostUnderWay);
 }
 
-// Whether it is known that to wait would be in vain (RFC 8767 §5), or there is no room to.
+// Whether no server is expected to answer (RFC 8767 §5), or there is no room to wait.
 bool Resolver::GivesStaleAtOnce(MonoTime now, const DnsQuestion& question, const DnsCache::Hit& stale) const {
   if (now < stale.retry_at || !HasRoomFor(question)) return true;
   const auto search = under_way_.find(question);
@@ -109,7 +109,7 @@ void Resolver::Next(const std::shared_ptr<Search>& search) {
   search->to_ask.pop_back();
   search->asked_at = SteadyNow();
   search->id = RandomDnsId();
-  Search* const held = search.get();  // the exchange is the search's own
+  Search* const held = search.get();  // no shared_ptr: the search owns the exchange
   search->exchange.Start(
       search->asked, WriteDnsQuestion(search->question, search->id), config_.timeout,
       [held](ConstBytes message) {
@@ -131,10 +131,10 @@ void Resolver::OnTried(const std::shared_ptr<Search>& search, const std::string&
   const DnsFinding& finding = search->heard.finding;
   cache_.Keep(now, search->question, finding, MakeCachedAnswer(search->question, finding, UnixNow()));
   End(search, search->heard.finding);
-  kept_();
+  on_kept_();
 }
 
-// Whoever waits gets what is known from before, if anything; the search goes on.
+// Gives all waiting callers the stale finding, if there is one; the search continues.
 void Resolver::GiveStale(const std::shared_ptr<Search>& search) {
   const std::optional<DnsCache::Hit> hit = cache_.Find(SteadyNow(), search->question);
   if (!hit) return;

@@ -1,4 +1,4 @@
-// Asks other servers, remembers what they said, and asks only once for what several want to know.
+// Queries other servers, caches their answers, and merges queries for the same question.
 #pragma once
 
 #include <cstdint>
@@ -21,23 +21,22 @@ namespace qure {
 
 class Resolver {
  public:
-  // Questions that are asked of the servers, and those who wait for their answers. One more gets what is known from
-  // before, or SERVFAIL.
+  // Limits of the questions under way and of the callers that wait for them. One more gets a stale answer or SERVFAIL.
   static constexpr size_t kMostUnderWay = 1000;
   static constexpr size_t kMostWaiting = 4000;
-  static constexpr Duration kStalePatience = Milliseconds(1800);  // then what is too old is given (RFC 8767 §5)
+  static constexpr Duration kStalePatience = Milliseconds(1800);  // then a stale answer is given (RFC 8767 §5)
 
-  // `kept` is called when there is something new in the cache.
-  Resolver(asio::io_context& io, std::function<void()> kept);
+  // Calls `on_kept` when the cache has a new finding.
+  Resolver(asio::io_context& io, std::function<void()> on_kept);
   ~Resolver();
 
   void Configure(const ResolverConfig& config);
 
-  // Comes once, in the loop, maybe before Resolve returns.
+  // Called once, in the loop, possibly before Resolve returns.
   using Done = std::function<void(const DnsFinding& finding)>;
-  // From the cache, or from the servers. If none can say: what is known from before, or SERVFAIL.
+  // Answers from the cache or from the servers. If no server answers: with a stale finding, or SERVFAIL.
   void Resolve(const DnsQuestion& question, Done done);
-  // From the servers, unless it was asked for but now.
+  // Answers from the servers; joins a query for the same question that is under way.
   void Fetch(const DnsQuestion& question, Done done);
 
   const DnsCache& cache() const { return cache_; }
@@ -56,7 +55,7 @@ class Resolver {
   void End(const std::shared_ptr<Search>& search, const DnsFinding& finding);
 
   asio::io_context& io_;
-  const std::function<void()> kept_;
+  const std::function<void()> on_kept_;
   ResolverConfig config_;
   Upstreams upstreams_;
   DnsCache cache_;

@@ -12,15 +12,15 @@ std::string Remedy(uint8_t rcode, const RegistrationConfig& config) {
   const std::string zone = DnsNameToText(config.zone);
   switch (rcode) {
     case kDnsFormErr:
-      return "FORMERR: it does not understand the message";
+      return "FORMERR: it cannot read the message";
     case kDnsServFail:
-      return "SERVFAIL: it has a problem of its own; see its log";
+      return "SERVFAIL: it has an internal problem; see its log";
     case kDnsNotImp:
-      return "NOTIMP: it takes no UPDATE; name the primary server of the zone";
+      return "NOTIMP: it does not support UPDATE; name the primary server of the zone";
     case kDnsRefused:
       return Concat("REFUSED: allow the key ", DnsNameToText(config.key.name), " to update ", zone, " there");
     case kDnsNotAuth:
-      return Concat("NOTAUTH: it is not the primary server of ", zone, ", or does not take the key");
+      return Concat("NOTAUTH: it is not the primary server of ", zone, ", or does not accept the key");
     case kDnsNotZone:
       return Concat("NOTZONE: a name is not in the zone ", zone);
     default:
@@ -51,7 +51,7 @@ std::string SignatureText(const TsigResult& result, uint64_t now, const Registra
     case kTsigBadTime:
       return Concat("BADTIME: ", clocks());
     case kTsigBadTrunc:
-      return "BADTRUNC: the server wants a longer signature than there is";
+      return "BADTRUNC: the server requires a longer signature";
     default:
       break;
   }
@@ -64,8 +64,7 @@ std::string SignatureText(const TsigResult& result, uint64_t now, const Registra
       return Concat("the answer is not signed; configure the key ", key, " at the server");
     case TsigResult::Kind::kForeign:
     case TsigResult::Kind::kForged:
-      return Concat("the answer's signature is not of the key ", key, "; put the server's secret into ",
-                    config.key_file);
+      return Concat("the answer is not signed with the key ", key, "; put the server's secret into ", config.key_file);
   }
   return {};
 }

@@ -1,4 +1,4 @@
-// What an operator reads when a main server does not take an UPDATE: why, and the remedy.
+// Error texts for the operator when a main server refuses an UPDATE: the cause and the remedy.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,10 @@
 
 namespace qure {
 
-// Why a server refused, and what the operator can do.
+// The cause and the remedy of a refusal.
 std::string RefusalText(uint8_t rcode, const RegistrationConfig& config);
-// The same for a signature that the server or this node does not accept; `now`: seconds since 1970. Empty: it is sound.
+// The same for a signature that the server or this node does not accept. Empty if it is valid. `now` in seconds since
+// 1970.
 std::string SignatureText(const TsigResult& result, uint64_t now, const RegistrationConfig& config);
 
 }  // namespace qure

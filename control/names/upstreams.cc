@@ -9,7 +9,7 @@
 namespace qure {
 namespace {
 
-constexpr uint32_t kFailuresUntilDown = 3;  // a lost datagram is no failed server
+constexpr uint32_t kFailuresUntilDown = 3;  // a lost datagram does not mean a failed server
 constexpr Duration kFirstRest = Seconds(1);
 constexpr Duration kLongestRest = Seconds(60);
 constexpr int64_t kSmoothing = 8;
@@ -50,7 +50,7 @@ void Upstreams::OnAnswer(const Endpoint& at, Duration took) {
   if (server == nullptr) return;
   ++server->answers;
   server->in_a_row = 0;
-  server->retry_at = {};
+  server->retry_at = kLongAgo;
   server->round_trip =
       server->round_trip == Duration() ? took : server->round_trip + (took - server->round_trip) / kSmoothing;
 }

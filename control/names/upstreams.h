@@ -1,4 +1,4 @@
-// Other servers that know what we do not: who is asked next. Pure.
+// The other DNS servers that queries are forwarded to, and the order in which to ask them. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@ namespace qure {
 
 class Upstreams {
  public:
-  // Those that stay keep what is known of them.
+  // Servers that stay keep their state.
   void Configure(const std::vector<Endpoint>& servers);
 
-  // All of them, the best first: those that answer by their time to do so, then those that are left alone after
-  // failures, the one that failed longest ago first.
+  // All servers, the best first: those that answer, by round-trip time, then those that rest after failures, by the end
+  // of their rest.
   std::vector<Endpoint> Order(MonoTime now) const;
   void OnAnswer(const Endpoint& server, Duration took);
   void OnFailure(MonoTime now, const Endpoint& server, std::string why);
@@ -27,11 +27,11 @@ class Upstreams {
  private:
   struct Server {
     Endpoint at;
-    Duration round_trip;  // smoothed (RFC 6298 §2); zero: not known
+    Duration round_trip;  // smoothed (RFC 6298 §2); zero: unknown
     uint64_t answers = 0;
     uint64_t failures = 0;
-    uint32_t in_a_row = 0;  // failures
-    MonoTime retry_at;      // until then it is asked only if no other answers
+    uint32_t in_a_row = 0;         // failures
+    MonoTime retry_at = kLongAgo;  // before that it is asked only if no other server answers
     std::string last_failure;
   };
   Server* Find(const Endpoint& server);

@@ -5,7 +5,7 @@
 namespace qure::test {
 namespace {
 
-TEST(Clock, TimersAndTimesAreOfOneClock) {
+TEST(Clock, TimersAndTimesUseTheSameClock) {
   const MonoTime now = SteadyNow();
   EXPECT_LE(ToSteady(now), std::chrono::steady_clock::now());
   EXPECT_EQ(ToSteady(now + Seconds(2)) - ToSteady(now), std::chrono::seconds(2));

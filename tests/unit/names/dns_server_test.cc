@@ -1,4 +1,4 @@
-// Over sockets of this machine's loopback.
+// Over loopback sockets.
 #include "control/names/dns_server.h"
 
 #include <gtest/gtest.h>
@@ -122,7 +122,7 @@ TEST_F(DnsServerTest, AnswersQueriesThatComeTogetherOrInPieces) {
   }
 }
 
-TEST_F(DnsServerTest, AnswersWhatWasAskedBeforeTheEnd) {
+TEST_F(DnsServerTest, AnswersQueriesFromBeforeTheEndOfTheStream) {
   tcp::socket client = Connect();
   asio::write(client, asio::buffer(Framed(Build(kWww))));
   client.shutdown(tcp::socket::shutdown_send);
@@ -131,7 +131,7 @@ TEST_F(DnsServerTest, AnswersWhatWasAskedBeforeTheEnd) {
   EXPECT_EQ(server_.counters().open, 0u);
 }
 
-TEST_F(DnsServerTest, ClosesOnNonsense) {
+TEST_F(DnsServerTest, ClosesAfterAnInvalidQuery) {
   const Bytes response = [] {
     Dns query = kWww;
     query.flags = 0x8100;
@@ -145,11 +145,11 @@ TEST_F(DnsServerTest, ClosesOnNonsense) {
   EXPECT_EQ(server_.counters().cut_off, 3u);
 }
 
-TEST_F(DnsServerTest, TheOldestConnectionGivesWay) {
+TEST_F(DnsServerTest, ClosesTheLongestSilentConnectionForANewOne) {
   std::vector<tcp::socket> clients;
   for (size_t i = 0; i < DnsServer::kMostConnections; ++i) clients.push_back(Connect());
   asio::write(clients[0], asio::buffer(Framed(Build(kWww))));
-  EXPECT_TRUE(ReadDns(Receive(&clients[0])));  // the second one is the one silent longest, then
+  EXPECT_TRUE(ReadDns(Receive(&clients[0])));  // now the second one has been silent longest
   tcp::socket one_more = Connect();
   EXPECT_TRUE(Closed(&clients[1]));
   EXPECT_EQ(server_.counters().open, DnsServer::kMostConnections);
@@ -169,8 +169,8 @@ TEST_F(DnsServerTest, AnswersDatagrams) {
   EXPECT_EQ(answer->answers.size(), 1u);
 }
 
-// What comes here by UDP has passed the rate limit by, and its source may be forged.
-TEST_F(DnsServerTest, ADatagramIsToldToComeByTcpUnlessItBringsACookie) {
+// Datagrams here are not rate-limited, and their source may be forged.
+TEST_F(DnsServerTest, ADatagramWithoutACookieGetsATruncatedAnswer) {
   const auto listening = server_.listening();
   const tcp::endpoint there = *std::ranges::find_if(listening, [](const auto& at) { return at.address().is_v4(); });
   udp::socket client(clients_, udp::endpoint(asio::ip::make_address("127.0.0.2"), 0));
@@ -201,7 +201,7 @@ TEST_F(DnsServerTest, ADatagramIsToldToComeByTcpUnlessItBringsACookie) {
   EXPECT_EQ(whole[2] & (kDnsFlagTruncated >> 8), 0);
 }
 
-TEST_F(DnsServerTest, OutOfFilesItStaysCalmAndGoesOnLater) {
+TEST_F(DnsServerTest, WithoutFreeFileDescriptorsItPausesAndContinuesLater) {
   ASSERT_TRUE(ReadDns([&] {
     tcp::socket client = Connect();
     asio::write(client, asio::buffer(Framed(Build(kWww))));
@@ -221,7 +221,7 @@ TEST_F(DnsServerTest, OutOfFilesItStaysCalmAndGoesOnLater) {
   EXPECT_TRUE(ReadDns(Receive(&client)));
 }
 
-TEST_F(DnsServerTest, AnAddressThatIsTakenIsTriedAgain) {
+TEST_F(DnsServerTest, TriesAgainToListenAtATakenAddress) {
   tcp::acceptor stream(clients_, tcp::endpoint(ToAsio(kHere), 0));
   const uint16_t port = stream.local_endpoint().port();
   udp::socket datagrams(clients_, udp::endpoint(ToAsio(kHere6), port));
@@ -231,7 +231,7 @@ TEST_F(DnsServerTest, AnAddressThatIsTakenIsTriedAgain) {
   ::testing::internal::CaptureStderr();
   for (int i = 0; i < 2; ++i) server.Serve(testing::SiteSnapshot().dns, {kHere, kHere6, free});
   const std::string logged = ::testing::internal::GetCapturedStderr();
-  EXPECT_EQ(std::ranges::count(logged, '\n'), 2) << logged;  // each address is told of once
+  EXPECT_EQ(std::ranges::count(logged, '\n'), 2) << logged;  // one line for each address
   EXPECT_NE(logged.find("cannot listen at 127.0.0.1 port"), std::string::npos) << logged;
   EXPECT_NE(logged.find("cannot listen at ::1 port"), std::string::npos) << logged;
   ASSERT_EQ(server.listening().size(), 1u);
@@ -248,10 +248,10 @@ TEST_F(DnsServerTest, AnAddressThatIsTakenIsTriedAgain) {
   }
 }
 
-TEST_F(DnsServerTest, SamplesComeOutWithoutAnyOtherEvent) {
+TEST_F(DnsServerTest, SamplesAreLoggedWithoutAnyOtherEvent) {
   server_.LogEvery(1);
   tcp::socket client = Connect();
-  for (int i = 0; i < 2; ++i) {  // the second time the timer starts anew
+  for (int i = 0; i < 2; ++i) {  // the second time starts the timer again
     std::string logged;
     ::testing::internal::CaptureStderr();
     asio::write(client, asio::buffer(Framed(Build(kWww))));
@@ -267,7 +267,7 @@ TEST_F(DnsServerTest, SamplesComeOutWithoutAnyOtherEvent) {
   }
 }
 
-TEST_F(DnsServerTest, WithNothingToAnswerItIsGone) {
+TEST_F(DnsServerTest, WithoutAnAuthorityItClosesEverything) {
   tcp::socket client = Connect();
   const tcp::endpoint there = server_.listening().at(0);
   server_.Serve(nullptr, {kHere});

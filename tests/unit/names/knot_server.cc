@@ -56,7 +56,7 @@ TsigKey KnotServer::Key(const std::string& name) {
 
 KnotServer::KnotServer(const IpAddress& address) {
   server_.address = address;
-  // The port is free now; should another program take it before Knot does, there are more.
+  // The port is free now. If another program takes it before Knot does, the next attempt uses another port.
   for (int attempt = 0; attempt < 3; ++attempt) {
     server_.port = FreePort(address);
     if (Start()) return;

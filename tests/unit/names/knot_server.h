@@ -20,8 +20,7 @@ class KnotServer {
   const Endpoint& server() const { return server_; }
   std::string log() const;
 
-  // Keys that may update: home1 (hmac-sha256), home2 (hmac-sha512), home3 (hmac-sha384), each with its secret; and
-  // "reader", which may not.
+  // The keys home1 (hmac-sha256), home2 (hmac-sha512) and home3 (hmac-sha384) may update; the key "reader" may not.
   static TsigKey Key(const std::string& name);
 
  private:

@@ -64,7 +64,7 @@ ClusterFacts Facts() {
   return facts;
 }
 
-// The rdata of the answer to a question to all zones; "SERVFAIL" or "NXDOMAIN" instead.
+// The rdata of the answer from all zones, or "SERVFAIL" or "NXDOMAIN".
 std::vector<std::string> Ask(const LiveNames& names, std::string_view name, uint16_t type) {
   std::vector<std::shared_ptr<const DnsZone>> zones = names.own;
   for (const auto& [plan, zone] : names.zones) zones.push_back(zone);
@@ -91,7 +91,7 @@ std::string V4(std::string_view text) {
 
 using From = LiveRecord::From;
 
-TEST(LiveZones, WhatIsNotKnownYetFails) {
+TEST(LiveZones, UnknownAddressesGiveServfail) {
   LiveZones zones(0);
   zones.Configure(ConfigWith({Live("live.test", From::kServiceAddresses), Live("p.live.test", From::kPublic)}));
   const auto names = zones.Make(1000);
@@ -101,7 +101,7 @@ TEST(LiveZones, WhatIsNotKnownYetFails) {
   EXPECT_THAT(names->own, IsEmpty());
 }
 
-TEST(LiveZones, ATtlAboveTheRecordsOwnMakesNoOtherZone) {
+TEST(LiveZones, ATtlAboveTheRecordsOwnDoesNotChangeTheZone) {
   LiveZones zones(0);
   zones.Configure(ConfigWith({Live("live.test", From::kAlias, Wire("cdn.test"))}));
   LiveAddresses addresses = {.known = true, .addresses = {*ParseIp("203.0.113.1")}, .ttl = 100};
@@ -115,7 +115,7 @@ TEST(LiveZones, ATtlAboveTheRecordsOwnMakesNoOtherZone) {
   EXPECT_NE(zones.Make(1000), nullptr);
 }
 
-TEST(LiveZones, TheAddressOfWhoAsksIsPartOfTheClustersNames) {
+TEST(LiveZones, TheClientsAddressIsPartOfTheClustersNames) {
   LiveZones zones(0);
   ClusterConfig config = ConfigWith({Live("live.test", From::kThisNode)});
   config.dns.local_names = true;
@@ -140,7 +140,7 @@ TEST(LiveZones, NamesFollowTheCluster) {
   ASSERT_NE(names, nullptr);
   EXPECT_THAT(Ask(*names, "live.test", kDnsTypeA), ElementsAre(V4("192.0.2.50")));
   EXPECT_THAT(Ask(*names, "me.live.test", kDnsTypeA), ElementsAre(V4("192.0.2.11")));
-  EXPECT_THAT(Ask(*names, "me.live.test", kDnsTypeAaaa), IsEmpty());  // exists, without such an address
+  EXPECT_THAT(Ask(*names, "me.live.test", kDnsTypeAaaa), IsEmpty());  // the name exists, but has no such address
   EXPECT_THAT(Ask(*names, "web.live.test", kDnsTypeA), UnorderedElementsAre(V4("192.0.2.11"), V4("192.0.2.12")));
   EXPECT_THAT(Ask(*names, "none.live.test", kDnsTypeA), ElementsAre("SERVFAIL"));
   EXPECT_THAT(Ask(*names, "other.live.test", kDnsTypeA), ElementsAre("NXDOMAIN"));
@@ -167,7 +167,7 @@ TEST(LiveZones, AnAliasHasTheAddressesAndTheShorterTtlOfItsTarget) {
   EXPECT_THAT(Ask(*zones.Make(1001), "live.test", kDnsTypeA), ElementsAre("SERVFAIL"));
 }
 
-TEST(LiveZones, NothingIsMadeTwice) {
+TEST(LiveZones, NothingIsBuiltTwice) {
   LiveZones zones(0);
   const ClusterConfig config = ConfigWith({Live("live.test", From::kServiceAddresses)});
   zones.Configure(config);
@@ -176,14 +176,14 @@ TEST(LiveZones, NothingIsMadeTwice) {
   EXPECT_EQ(zones.Make(1001), nullptr);
   const auto later = zones.Make(1000 + LiveZones::kUptimeStep);
   ASSERT_NE(later, nullptr);
-  EXPECT_EQ(later->zones.begin()->second, first->zones.begin()->second);  // only the cluster's names tell the time
+  EXPECT_EQ(later->zones.begin()->second, first->zones.begin()->second);  // only the cluster's records include the time
   zones.Configure(config);
   const auto again = zones.Make(1000 + LiveZones::kUptimeStep);
   ASSERT_NE(again, nullptr);
   EXPECT_EQ(again->zones.begin()->second, first->zones.begin()->second);
 }
 
-TEST(LiveZones, WhatTheOperatorWroteGoesBeforeTheClustersNames) {
+TEST(LiveZones, AConfiguredZoneTakesPrecedenceOverTheClustersNames) {
   DnsZoneBuilder own(Wire("localcluster"), 0);
   own.Add({Wire("localcluster"), kDnsTypeSoa, 60, Wire("x.test") + Wire("x.test") + std::string(20, '\1')});
   ClusterConfig config;
@@ -197,7 +197,7 @@ TEST(LiveZones, WhatTheOperatorWroteGoesBeforeTheClustersNames) {
   EXPECT_FALSE(zones.IsOurs(Wire("cdn.test")));
 }
 
-TEST(ClusterZone, TellsNodesServicesAndReverseNames) {
+TEST(ClusterZone, HasNodesServicesAndReverseNames) {
   ClusterConfig config;
   config.dns.local_names = true;
   LiveZones zones(0);

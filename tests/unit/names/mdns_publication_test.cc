@@ -65,18 +65,18 @@ TEST_F(MdnsPublicationTest, TheMasterPublishesTheClusterAndItsServices) {
   EXPECT_EQ(Make().count("_http._tcp.local. 12"), 0u);
 }
 
-TEST_F(MdnsPublicationTest, AReverseNameOfAnotherIsLeftToIt) {
+TEST_F(MdnsPublicationTest, AReverseNameOfAnotherHostIsNotPublished) {
   taken_ = {*DnsNameToWire("1.2.0.192.in-addr.arpa")};
   EXPECT_EQ(Make().count("1.2.0.192.in-addr.arpa. 12"), 0u);
   EXPECT_EQ(Make().count("n1.local. 1"), 1u);
 }
 
-TEST_F(MdnsPublicationTest, ANodeNamedLikeTheClusterHasNoNameOfItsOwn) {
+TEST_F(MdnsPublicationTest, ANodeNamedLikeTheClusterPublishesNoHost) {
   facts_.nodes[0].name = "Home";
   EXPECT_TRUE(Make().empty());
 }
 
-TEST_F(MdnsPublicationTest, NamesOfOthersAreEvaded) {
+TEST_F(MdnsPublicationTest, UsesTheNextFreeNameIfAnotherHostHasIt) {
   facts_.master = true;
   taken_ = {*DnsNameToWire("home.local"), *DnsNameToWire("home-2.local"),
             "\x08home web" + *DnsNameToWire("_http._tcp.local")};

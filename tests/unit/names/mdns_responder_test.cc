@@ -49,7 +49,7 @@ class MdnsResponderTest : public testing::Test {
  protected:
   MdnsResponderTest() { responder_.SetOwn({kOwn}); }
 
-  // What is sent until `span` has passed, with the times.
+  // The messages sent within `span`, with their times.
   std::vector<std::pair<MonoTime, MdnsMessage>> Run(Duration span) {
     std::vector<std::pair<MonoTime, MdnsMessage>> sent;
     const MonoTime end = now_ + span;
@@ -99,7 +99,7 @@ TEST_F(MdnsResponderTest, ProbesThreeTimesAndAnnouncesTwice) {
     ASSERT_EQ(sent[i].second.questions.size(), 2u);
     EXPECT_TRUE(sent[i].second.questions[0].unicast);
     EXPECT_EQ(sent[i].second.questions[0].type, kDnsTypeAny);
-    EXPECT_EQ(sent[i].second.authority.size(), 3u);  // the shared pointer is none of it
+    EXPECT_EQ(sent[i].second.authority.size(), 3u);  // without the shared pointer
     EXPECT_EQ(sent[i + 1].first - sent[i].first, Milliseconds(250));
   }
   for (int i = 3; i < 5; ++i) {
@@ -108,8 +108,8 @@ TEST_F(MdnsResponderTest, ProbesThreeTimesAndAnnouncesTwice) {
   EXPECT_EQ(sent[4].first - sent[3].first, Seconds(1));
 }
 
-// RFC 6762 §6.6: whoever heard another one's goodbye would forget ours.
-TEST_F(MdnsResponderTest, AGoodbyeOfAnotherIsSetRight) {
+// RFC 6762 §6.6: hosts that receive another host's goodbye would drop this host's record.
+TEST_F(MdnsResponderTest, AnnouncesAgainAfterAGoodbyeOfAnotherHost) {
   Settle();
   MdnsRecord goodbye = kPointer;
   goodbye.ttl = 0;
@@ -122,11 +122,11 @@ TEST_F(MdnsResponderTest, AGoodbyeOfAnotherIsSetRight) {
   EXPECT_TRUE(Run(Seconds(5)).empty());
 }
 
-TEST_F(MdnsResponderTest, AQuestionThatIsRepeatedIsOne) {
+TEST_F(MdnsResponderTest, ARepeatedQuestionCountsOnce) {
   Settle();
   MdnsMessage query;
   query.questions.assign(100, {.name = kHost.name, .type = kDnsTypeA});
-  query.questions.push_back({.name = kTxt.name, .type = kDnsTypeTxt});  // beyond what is looked at
+  query.questions.push_back({.name = kTxt.name, .type = kDnsTypeTxt});  // after the last one that is read
   Hear(query);
   const auto sent = Run(Seconds(5));
   ASSERT_EQ(sent.size(), 1u);
@@ -134,7 +134,7 @@ TEST_F(MdnsResponderTest, AQuestionThatIsRepeatedIsOne) {
   EXPECT_FALSE(Has(sent[0].second.answers, kTxt));
 }
 
-TEST_F(MdnsResponderTest, AnswersWithWhatIsAskedForNext) {
+TEST_F(MdnsResponderTest, AddsTheRecordsOfTheNextQuery) {
   Settle();
   Hear(Ask(Wire("_http._tcp.local"), kDnsTypePtr));
   const MonoTime asked = now_;
@@ -157,7 +157,7 @@ TEST_F(MdnsResponderTest, AnswersForUniqueNamesAtOnceInAnyCase) {
   EXPECT_EQ(sent[0].second.answers, std::vector{kHost});
 }
 
-TEST_F(MdnsResponderTest, SaysWhatAUniqueNameDoesNotHave) {
+TEST_F(MdnsResponderTest, AnswersWithTheTypesOfAUniqueName) {
   Settle();
   Hear(Ask(Wire("home.local"), kDnsTypeAaaa));
   const auto sent = Run(Seconds(1));
@@ -167,7 +167,7 @@ TEST_F(MdnsResponderTest, SaysWhatAUniqueNameDoesNotHave) {
   EXPECT_EQ(sent[0].second.answers[0].rdata, Wire("home.local") + std::string("\0\1\x40", 3));  // type 1 only
 }
 
-TEST_F(MdnsResponderTest, IsSilentAboutNamesOfOthers) {
+TEST_F(MdnsResponderTest, IgnoresNamesOfOtherHosts) {
   Settle();
   Hear(Ask(Wire("other.local"), kDnsTypeAny));
   EXPECT_TRUE(Run(Seconds(2)).empty());
@@ -185,7 +185,7 @@ TEST_F(MdnsResponderTest, KnownAnswersAreNotRepeated) {
   EXPECT_EQ(Run(Seconds(1)).size(), 1u);
 }
 
-TEST_F(MdnsResponderTest, MoreKnownAnswersOfACutQueryAreAwaited) {
+TEST_F(MdnsResponderTest, WaitsForMoreKnownAnswersOfATruncatedQuery) {
   Settle();
   MdnsMessage query = Ask(Wire("_http._tcp.local"), kDnsTypePtr);
   query.flags = kDnsFlagTruncated;
@@ -196,7 +196,7 @@ TEST_F(MdnsResponderTest, MoreKnownAnswersOfACutQueryAreAwaited) {
   Hear(more);
   EXPECT_TRUE(Run(Seconds(2)).empty());
   Hear(query);
-  Hear(more, {*ParseIp("192.0.2.99"), kMdnsPort});  // another host's
+  Hear(more, {*ParseIp("192.0.2.99"), kMdnsPort});  // from another host
   EXPECT_EQ(Run(Seconds(2)).size(), 1u);
 }
 
@@ -246,7 +246,7 @@ TEST_F(MdnsResponderTest, SimpleResolversGetPlainDns) {
   EXPECT_FALSE(sent[0].second.answers[0].unique);
 }
 
-TEST_F(MdnsResponderTest, GoodbyeUnlessAPeerGoesOn) {
+TEST_F(MdnsResponderTest, SendsAGoodbyeUnlessAPeerContinues) {
   Settle(/*lasting=*/true);
   responder_.Publish({{kHost, true}, {kSrv, true}, {kTxt, true}}, /*peers_go_on=*/false, now_);
   auto sent = Run(Seconds(3));
@@ -258,7 +258,7 @@ TEST_F(MdnsResponderTest, GoodbyeUnlessAPeerGoesOn) {
   EXPECT_TRUE(Run(Seconds(3)).empty());
 }
 
-TEST_F(MdnsResponderTest, ANameThatAnotherHoldsIsLost) {
+TEST_F(MdnsResponderTest, ANameOfAnotherHostIsLost) {
   responder_.Publish({{kHost, false}}, false, now_);
   const MdnsRecord theirs = With(kHost, "\xc0\2\1\7");
   for (int i = 0; i < 20; ++i) {
@@ -270,7 +270,7 @@ TEST_F(MdnsResponderTest, ANameThatAnotherHoldsIsLost) {
   EXPECT_EQ(responder_.TakeLost(), std::set{Wire("home.local")});
 }
 
-TEST_F(MdnsResponderTest, AConflictThatDoesNotComeAgainIsNone) {
+TEST_F(MdnsResponderTest, AConflictThatIsNotRepeatedIsIgnored) {
   Settle();
   Hear(Response(With(kHost, "\xc0\2\1\7")));
   EXPECT_FALSE(responder_.settled());
@@ -288,7 +288,7 @@ TEST_F(MdnsResponderTest, EchoesAreNoConflict) {
   const MdnsRecord next = With(kHost, "\xc0\2\1\2");
   responder_.Publish({{next, false}}, false, now_);
   Run(Seconds(2));
-  Hear(Response(kHost));  // what it was before
+  Hear(Response(kHost));  // an earlier record of this host
   EXPECT_TRUE(responder_.settled());
 }
 
@@ -306,7 +306,7 @@ TEST_F(MdnsResponderTest, TheGreaterOfTwoProbesWins) {
     EXPECT_EQ(responder_.settled(), !greater);
     EXPECT_EQ(sent.empty(), greater);  // it waits for a second
     Run(Seconds(3));
-    EXPECT_TRUE(responder_.settled());  // nobody has answered
+    EXPECT_TRUE(responder_.settled());  // no host has answered
   }
 }
 

@@ -32,7 +32,7 @@ constexpr Duration kPatience = Seconds(20);
 const asio::ip::address_v6 kGroup = asio::ip::make_address_v6("ff02::fb");
 const std::string kNode = DnsNameToWire("n1.local").value();
 
-// A host of the LAN that speaks from `address`, or hears what is sent to the group there.
+// A host of the LAN that sends from `address`, or receives messages to the group.
 udp::socket Host(asio::io_context& io, const std::string& address) {
   const unsigned index = if_nametoindex("far0");
   udp::socket host(io, udp::v6());
@@ -48,7 +48,7 @@ void Send(const MdnsMessage& message, udp::socket* host) {
   host->send_to(asio::buffer(WriteMdns(message)), {kGroup, kMdnsPort});
 }
 
-// Whether it has an answer that says which types a name has.
+// Whether it has received an answer with the types of a name.
 bool HearsTypes(udp::socket* host) {
   std::array<uint8_t, 1500> bytes;
   asio::error_code none;
@@ -59,7 +59,7 @@ bool HearsTypes(udp::socket* host) {
 
 class MdnsServiceTest : public ::testing::Test {
  protected:
-  // In a thread of its own, for the namespace is the thread's.
+  // In a thread of its own, because the namespace belongs to the thread.
   static void InNewNetworkNamespace(const std::function<void()>& body) {
     bool allowed = false;
     std::thread([&] {
@@ -92,7 +92,7 @@ bool Knows(const MdnsService& service, const std::string& own) {
   return std::ranges::count(addresses, own) > 0;
 }
 
-TEST_F(MdnsServiceTest, WhatComesFromAnAddressOfThisNodeIsNoConflict) {
+TEST_F(MdnsServiceTest, AMessageFromAnAddressOfThisNodeIsNoConflict) {
   InNewNetworkNamespace([this] {
     Run("ip link add lan0 type veth peer name far0 && ip link set far0 up && ip link set lan0 up");
     Run("ip addr add 2001:db8:2::11/64 dev lan0 nodad && ip addr add 2001:db8:2::7/64 dev far0 nodad");
@@ -103,7 +103,7 @@ TEST_F(MdnsServiceTest, WhatComesFromAnAddressOfThisNodeIsNoConflict) {
     service.OnFacts(facts);
     service.Configure({.name = "home"});
     Until([&] { return Settled(service); });
-    Run("ip addr add 2001:db8:2::12/64 dev lan0 nodad");  // as addresses come some time after the link is up
+    Run("ip addr add 2001:db8:2::12/64 dev lan0 nodad");  // addresses may be added after the link is up
     Until([&] { return Knows(service, "2001:db8:2::12"); });
 
     const MdnsMessage conflict = {.flags = kDnsFlagResponse | kDnsFlagAuthoritative,
@@ -116,7 +116,7 @@ TEST_F(MdnsServiceTest, WhatComesFromAnAddressOfThisNodeIsNoConflict) {
     Send(conflict, &self);
     Send(conflict, &later);
     Send(query, &other);
-    Until([&] { return HearsTypes(&group); });  // only what is ours is answered, and the conflict came first
+    Until([&] { return HearsTypes(&group); });  // the conflict came first, and only names of this host get answers
     EXPECT_TRUE(Settled(service));
     Send(conflict, &other);
     Until([&] { return !Settled(service); });

@@ -1,4 +1,4 @@
-// The thread of names as the control thread sees it.
+// The DNS thread as the control thread uses it.
 #include "control/names/name_service.h"
 
 #include <gmock/gmock.h>
@@ -79,8 +79,8 @@ TEST_F(NameServiceTest, LeavesWhenNothingIsRegistered) {
   Until([](const NameService::News& news) { return news.left; });
 }
 
-// What the control thread and the metrics' thread do at once.
-TEST_F(NameServiceTest, IsAskedFromSeveralThreads) {
+// The control thread and the metrics thread use it at the same time.
+TEST_F(NameServiceTest, SeveralThreadsUseIt) {
   service_.Configure(LocalNames());
   std::atomic<bool> over = false;
   std::thread metrics([&] {

@@ -21,7 +21,7 @@ const Endpoint kServer{.address = *ParseIp("198.51.100.7")};
 const Endpoint kServer6{.address = *ParseIp("2001:db8::7")};
 const std::string kName = DnsNameToWire("address.localcluster").value();
 
-TEST(PublicAddresses, TheMostTellIt) {
+TEST(PublicAddresses, TheMajorityDecides) {
   PublicAddresses addresses;
   addresses.OnRound({{kServer, kA}});
   EXPECT_THAT(addresses.addresses(), ElementsAre(kA));
@@ -31,7 +31,7 @@ TEST(PublicAddresses, TheMostTellIt) {
   EXPECT_THAT(addresses.problem(), HasSubstr("do not agree: 203.0.113.5 (1), 203.0.113.77 (2)"));
 }
 
-TEST(PublicAddresses, WithoutAMajorityTheFormerStays) {
+TEST(PublicAddresses, WithoutAMajorityTheFormerAddressStays) {
   PublicAddresses addresses;
   addresses.OnRound({{kServer, kA}, {kServer, kB}});
   EXPECT_THAT(addresses.addresses(), IsEmpty());

@@ -69,7 +69,7 @@ class AtKnot : public ::testing::TestWithParam<const char*> {
     Until([&] { return registrar.Show()["state"] == state; });
     EXPECT_EQ(registrar.Show()["state"], state) << registrar.Show();
   }
-  // What anybody is told.
+  // What any client gets.
   std::vector<IpAddress> Ask(const std::string& name, uint16_t type = kDnsTypeA) {
     const DnsQuestion question{.name = Wire(name), .type = type};
     std::vector<IpAddress> addresses;
@@ -127,7 +127,7 @@ TEST_P(AtKnot, TwoClustersRegisterAndOneLeaves) {
   EXPECT_THAT(Ask("clusters.example", kDnsTypeAaaa), IsEmpty());
 }
 
-TEST_P(AtKnot, OneOfSeveralNodesLeavesTheRegistrationWhereItIs) {
+TEST_P(AtKnot, TheRegistrationStaysWhenOneOfSeveralNodesLeaves) {
   Registrar one(io_);
   Lead(&one, Config(knot_->server(), "home1", {kA}));
   UntilState(one, "registered");
@@ -177,7 +177,7 @@ TEST_P(AtKnot, ANameIsOneClusters) {
   EXPECT_THAT(Ask("clusters.example"), ElementsAre(kA));
 }
 
-TEST_P(AtKnot, ForgedKeysAreRefusedAndSaidToBe) {
+TEST_P(AtKnot, ForgedKeysAreRefusedAndReported) {
   ClusterConfig config = Config(knot_->server(), "home1", {kA});
   config.registration->key.secret = "a guess that is wrong";
   FailsWith(config, "BADSIG");
@@ -191,13 +191,13 @@ TEST_P(AtKnot, AKeyThatMayNotUpdateIsRefused) {
   FailsWith(config, "the key reader.");
 }
 
-TEST_P(AtKnot, ClocksThatDifferAreSaidToDiffer) {
+TEST_P(AtKnot, ClocksThatDifferAreReported) {
   RegistrarOptions options;
   options.wall_clock = [] { return static_cast<uint64_t>(std::time(nullptr)) + 1000; };
   FailsWith(Config(knot_->server(), "home1", {kA}), "BADTIME: clock differs by 1000 s: this node's is ahead", options);
 }
 
-TEST_P(AtKnot, AnotherZoneIsNotTheirs) {
+TEST_P(AtKnot, AnotherZoneIsRefused) {
   ClusterConfig config = Config(knot_->server(), "home1", {kA});
   config.registration->zone = Wire("test");
   config.registration->name = Wire("home1.test");
@@ -205,7 +205,7 @@ TEST_P(AtKnot, AnotherZoneIsNotTheirs) {
   FailsWith(config, "the server refuses");
 }
 
-// So many clusters that the set does not fit a datagram.
+// Enough clusters that the set does not fit into a datagram.
 TEST_P(AtKnot, LargeSetsComeByTcp) {
   Registrar one(io_);
   std::vector<std::unique_ptr<Registrar>> heavy_hitter;
@@ -228,7 +228,7 @@ TEST_P(AtKnot, LargeSetsComeByTcp) {
 
 INSTANTIATE_TEST_SUITE_P(Families, AtKnot, ::testing::Values("127.0.0.1", "::1"));
 
-// An echo that has seen a certain address.
+// An echo server that reports a certain address.
 class EchoServer {
  public:
   EchoServer(asio::io_context& io, const IpAddress& seen)
@@ -261,7 +261,7 @@ class EchoServer {
 
 class WithEchoes : public AtKnot {};
 
-TEST_P(WithEchoes, WhatMostOfThemSeeIsRegistered) {
+TEST_P(WithEchoes, TheAddressThatMostServersReportIsRegistered) {
   EchoServer first(io_, kA);
   EchoServer second(io_, kB);
   EchoServer third(io_, kA);
@@ -286,7 +286,7 @@ TEST(RegistrarAlone, WithoutAConfigurationNothingIsShownOrSent) {
   EXPECT_EQ(io.poll(), 0U);
 }
 
-TEST(RegistrarAlone, AServerThatIsNotThereIsNotedAndLeavingEnds) {
+TEST(RegistrarAlone, AnUnreachableServerIsReportedAndLeavingEnds) {
   asio::io_context io;
   uint16_t port = 0;
   {

@@ -1,4 +1,4 @@
-// The state machine at a model of a server that keeps RFC 2136's promises.
+// The state machine against a model of a server that follows RFC 2136.
 #include "control/names/registration.h"
 
 #include <gmock/gmock.h>
@@ -37,7 +37,7 @@ RegistrationPlan Plan(const std::string& name = "home1", const std::string& clus
           .cluster = cluster};
 }
 
-// Sets of rdata by name and type; TTLs beside.
+// Sets of rdata by name and type, and their TTLs.
 class Model {
  public:
   using Set = std::map<std::string, uint32_t>;
@@ -88,7 +88,7 @@ class Model {
   }
 
   int updates = 0;
-  std::string fails;  // why, with every step
+  std::string fails;  // the reason why every step fails; empty: none does
 
  private:
   std::map<std::pair<std::string, uint16_t>, Set> sets_;
@@ -122,7 +122,7 @@ class Cluster {
     if (model_->Update(plan_, std::get<RegistrationUpdate>(step))) return machine.OnUpdated(now);
     machine.OnFailure(now, "overtaken");
   }
-  // All that is due at this time.
+  // All steps that are due at this time.
   void Run() {
     for (int steps = 0; Step(); ++steps) ASSERT_LT(steps, 100);
   }
@@ -184,7 +184,7 @@ TEST(Registration, AnotherAddressReplacesTheFormerInBothPlaces) {
   EXPECT_THAT(model.Addresses(Wire("clusters.example")), UnorderedElementsAre(kB, kOther));
 }
 
-TEST(Registration, ANewMasterFindsAllAsItShouldBe) {
+TEST(Registration, ANewMasterFindsTheRegistrationInOrder) {
   Model model;
   Cluster former(&model);
   former.Lead();
@@ -196,7 +196,7 @@ TEST(Registration, ANewMasterFindsAllAsItShouldBe) {
   EXPECT_EQ(model.updates, 1);
 }
 
-TEST(Registration, ANewMasterWithAnotherAddressTakesTheFormerOneAway) {
+TEST(Registration, ANewMasterWithAnotherAddressRemovesTheFormerOne) {
   Model model;
   Cluster former(&model);
   former.Lead();
@@ -245,14 +245,14 @@ TEST(Registration, ANameWithAddressesAndNoOwnerIsTaken) {
   EXPECT_THAT(one.machine.error(), HasSubstr("has addresses, but no"));
 }
 
-TEST(Registration, ATextThatIsNotOursIsNotTouched) {
+TEST(Registration, ATextOfOtherSoftwareIsNotTouched) {
   Model model;
   model.SetOwner(Wire("_qure.home1.example"), "\x05hello");
   Cluster one(&model);
   one.Lead();
   one.Run();
   EXPECT_EQ(one.machine.state(), State::kTaken);
-  EXPECT_THAT(one.machine.error(), HasSubstr("not QuRe's"));
+  EXPECT_THAT(one.machine.error(), HasSubstr("other software"));
 }
 
 TEST(Registration, WhatIsLostIsFoundAndRepaired) {
@@ -272,7 +272,7 @@ TEST(Registration, WhatIsLostIsFoundAndRepaired) {
   EXPECT_EQ(one.machine.repairs(), 2U);
 }
 
-TEST(Registration, AnotherTtlIsBroughtThere) {
+TEST(Registration, AnotherTtlIsRegistered) {
   Model model;
   Cluster one(&model);
   one.Lead();
@@ -285,7 +285,7 @@ TEST(Registration, AnotherTtlIsBroughtThere) {
   EXPECT_EQ(model.Ask({Wire("home1.example"), kDnsTypeA})[0].ttl, 30U);
 }
 
-TEST(Registration, FailuresAreTriedAgainEverLater) {
+TEST(Registration, RetriesAfterFailuresComeLaterEachTime) {
   Model model;
   model.fails = "no answer";
   Cluster one(&model);
@@ -308,13 +308,13 @@ TEST(Registration, FailuresAreTriedAgainEverLater) {
   EXPECT_EQ(one.machine.error(), "");
 }
 
-TEST(Registration, AServerThatForgetsUpdatesIsNotBelieved) {
+TEST(Registration, AnUpdateWithoutEffectIsAFailure) {
   Model model;
   Cluster one(&model);
   one.Lead();
   while (one.machine.state() != State::kUpdating) ASSERT_TRUE(one.Step());
   ASSERT_TRUE(one.machine.Next(one.now));
-  one.machine.OnUpdated(one.now);  // but the model has not got it
+  one.machine.OnUpdated(one.now);  // but the model does not apply it
   one.Run();
   EXPECT_EQ(one.machine.state(), State::kFailed);
   EXPECT_THAT(one.machine.error(), HasSubstr("does not show it"));
@@ -327,7 +327,7 @@ TEST(Registration, AnUpdateThatWasOvertakenHasNoEffect) {
   one.Lead();
   two.Lead();
   while (one.machine.state() != State::kUpdating) ASSERT_TRUE(one.Step());
-  two.Run();  // comes between
+  two.Run();  // between the reading and the update
   one.Run();
   EXPECT_EQ(one.machine.state(), State::kFailed);
   EXPECT_THAT(model.Addresses(Wire("home1.example")), ElementsAre(kB));
@@ -335,7 +335,7 @@ TEST(Registration, AnUpdateThatWasOvertakenHasNoEffect) {
   EXPECT_EQ(one.machine.state(), State::kTaken);
 }
 
-TEST(Registration, WhoIsNoMasterAnyMoreStops) {
+TEST(Registration, AFormerMasterStops) {
   Model model;
   Cluster one(&model);
   one.Lead();
@@ -349,7 +349,7 @@ TEST(Registration, WhoIsNoMasterAnyMoreStops) {
   EXPECT_TRUE(one.machine.gone()) << "the registration is the master's";
 }
 
-TEST(Registration, DisabledTakesAwayWhatIsThere) {
+TEST(Registration, DisabledRemovesTheRegistration) {
   Model model;
   Cluster one(&model);
   one.Lead();
@@ -367,7 +367,7 @@ TEST(Registration, DisabledTakesAwayWhatIsThere) {
   EXPECT_EQ(one.machine.state(), State::kRegistered);
 }
 
-TEST(Registration, RemovalLeavesWhatIsAnothers) {
+TEST(Registration, RemovalLeavesTheRecordsOfAnotherCluster) {
   Model model;
   Cluster two(&model, Plan("home1", "two"), {kB});
   two.Lead();
@@ -381,7 +381,7 @@ TEST(Registration, RemovalLeavesWhatIsAnothers) {
   EXPECT_THAT(model.Addresses(Wire("home1.example")), ElementsAre(kB));
 }
 
-TEST(Registration, WithoutASharedSetNobodyAsksForIt) {
+TEST(Registration, WithoutASharedSetThereIsNoQueryForIt) {
   Model model;
   RegistrationPlan plan = Plan();
   plan.names.shared.clear();

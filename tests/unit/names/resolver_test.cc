@@ -42,7 +42,7 @@ std::string Record(std::string_view owner, uint16_t type, uint32_t ttl, const st
   return text + rdata;
 }
 
-// The question's message turned into an answer with these sections.
+// The query message, changed to an answer with these sections.
 std::vector<uint8_t> Response(std::vector<uint8_t> message, int flags, std::initializer_list<std::string> answers,
                               std::initializer_list<std::string> authorities = {}) {
   message.resize(sizeof(DnsHeader) + kQuestion.name.size() + 4);
@@ -67,14 +67,14 @@ DnsResponse Read(const std::vector<uint8_t>& message, uint16_t id = 7) {
 
 using Kind = DnsResponse::Kind;
 
-TEST(DnsResponse, TellsWhatBelongsToTheQuestion) {
+TEST(DnsResponse, TakesOnlyRecordsOfTheQuestion) {
   const auto asked = WriteDnsQuestion(kQuestion, 7);
   const DnsResponse response =
       Read(Response(asked, 0x8180,
                     {Record("WWW.up.test", kDnsTypeCname, 300, Wire("a.up.test")),
                      Record("a.up.test", kDnsTypeA, 30, kAddress), Record("bank.test", kDnsTypeA, 30, kAddress)}));
   ASSERT_EQ(response.kind, Kind::kFinding);
-  ASSERT_EQ(response.finding.records.size(), 2u);  // nobody asked about the bank
+  ASSERT_EQ(response.finding.records.size(), 2u);  // without the record of bank.test
   EXPECT_EQ(response.finding.records[1].rdata, kAddress);
   EXPECT_EQ(response.finding.ttl, 30u);
   EXPECT_FALSE(response.finding.soa);
@@ -90,7 +90,7 @@ TEST(DnsResponse, NegativeAnswersAreKeptByTheSoa) {
   EXPECT_EQ(response.finding.ttl, 0u);  // without an SOA: not at all (RFC 2308 §5)
 }
 
-TEST(DnsResponse, OnlyTheZoneOfTheNameSaysThatThereIsNone) {
+TEST(DnsResponse, OnlyTheZoneOfTheNameCanDenyIt) {
   const auto asked = WriteDnsQuestion(kQuestion, 7);
   const std::string foreign = Record("bank.test", kDnsTypeSoa, 600,
                                      Wire("up.test") + Wire("up.test") + std::string(18, '\0') + Append({}, {0, 60}));
@@ -99,7 +99,7 @@ TEST(DnsResponse, OnlyTheZoneOfTheNameSaysThatThereIsNone) {
   EXPECT_FALSE(response.finding.soa);
   EXPECT_EQ(response.finding.ttl, 0u);
   response = Read(Response(asked, 0x8183, {Record("www.up.test", kDnsTypeCname, 300, Wire("x.bank.test"))}, {foreign}));
-  ASSERT_TRUE(response.finding.soa);  // of the name that the alias leads to
+  ASSERT_TRUE(response.finding.soa);  // of the zone of the alias target
   EXPECT_EQ(response.finding.ttl, 60u);
 }
 
@@ -134,7 +134,7 @@ TEST(DnsResponse, ATtlBeyond31BitsCountsAsNone) {
   EXPECT_EQ(response.finding.ttl, 0u);
 }
 
-TEST(DnsResponse, WhatIsNoAnswerIsNotTaken) {
+TEST(DnsResponse, IgnoresMessagesThatAreNoAnswer) {
   const auto asked = WriteDnsQuestion(kQuestion, 7);
   const auto good = Response(asked, 0x8180, {Record("www.up.test", kDnsTypeA, 30, kAddress)});
   EXPECT_EQ(Read(good).kind, Kind::kFinding);
@@ -162,7 +162,7 @@ DnsFinding Found(uint32_t ttl) {
 
 const auto kReady = std::make_shared<const DnsCachedAnswer>();
 
-TEST(DnsCache, CountsDownThenGivesWhatIsStaleThenNothing) {
+TEST(DnsCache, CountsDownThenGivesAStaleFindingThenNothing) {
   DnsCache cache;
   cache.Configure(10, Seconds(100));
   cache.Keep(kStart, kQuestion, Found(50), kReady);
@@ -181,7 +181,7 @@ TEST(DnsCache, CountsDownThenGivesWhatIsStaleThenNothing) {
   EXPECT_EQ(cache.size(), 0u);
 }
 
-TEST(DnsCache, ForgetsWhatWasNotUsed) {
+TEST(DnsCache, DropsTheLeastRecentlyUsed) {
   DnsCache cache;
   cache.Configure(2, Seconds(100));
   const auto question = [](uint16_t type) { return DnsQuestion{.name = kQuestion.name, .type = type}; };
@@ -195,7 +195,7 @@ TEST(DnsCache, ForgetsWhatWasNotUsed) {
   EXPECT_FALSE(cache.Find(kStart, question(4)));
 }
 
-TEST(DnsCache, KeepsNothingLong) {
+TEST(DnsCache, KeepsNoLongAnswer) {
   DnsCache cache;
   cache.Configure(10, Seconds(100));
   DnsCachedAnswer answer;
@@ -204,16 +204,16 @@ TEST(DnsCache, KeepsNothingLong) {
   EXPECT_EQ(cache.size(), 0u);
 }
 
-TEST(DnsCache, RemembersThatNobodyAnswered) {
+TEST(DnsCache, RemembersThatNoServerAnswered) {
   DnsCache cache;
   cache.Configure(10, Seconds(100));
   cache.Keep(kStart, kQuestion, Found(50), kReady);
   const MonoTime later = kStart + Seconds(60);
-  EXPECT_EQ(cache.Find(later, kQuestion)->retry_at, MonoTime());
+  EXPECT_EQ(cache.Find(later, kQuestion)->retry_at, kLongAgo);
   cache.OnFailure(later, kQuestion);
   EXPECT_EQ(cache.Find(later, kQuestion)->retry_at, later + DnsCache::kRecheck);
   cache.Keep(later, kQuestion, Found(50), kReady);
-  EXPECT_EQ(cache.Find(later, kQuestion)->retry_at, MonoTime());
+  EXPECT_EQ(cache.Find(later, kQuestion)->retry_at, kLongAgo);
 }
 
 TEST(DnsCacheTable, FindsInAnyCaseWhileItIsGood) {
@@ -286,13 +286,13 @@ TEST(AliasTarget, KeepsTheLastGoodAddressesForAWhile) {
   DnsFinding old = Found(30);
   old.stale = true;
   target.OnFound(later + stale, old, none, false);
-  EXPECT_FALSE(target.At(later + stale, stale).known);  // what the resolver keeps too long is no news
+  EXPECT_FALSE(target.At(later + stale, stale).known);  // a stale finding of the resolver does not extend it
   target.OnFound(later + stale, Found(5), none, true);
   EXPECT_EQ(target.state(later + stale, stale), "loop");
   EXPECT_FALSE(target.At(later + stale, stale).known);
 }
 
-TEST(AliasTarget, TheOtherFamilysAbsenceIsNoNews) {
+TEST(AliasTarget, TheAbsenceOfTheOtherFamilyDoesNotCount) {
   AliasTarget target;
   const DnsFinding none = {.rcode = kDnsNoError, .records = {}, .soa = std::nullopt, .ttl = 0};  // no SOA: not kept
   target.OnFound(kStart, Found(20), none, false);
@@ -300,7 +300,7 @@ TEST(AliasTarget, TheOtherFamilysAbsenceIsNoNews) {
   EXPECT_EQ(target.next(), kStart + Seconds(20));
 }
 
-// A server on the loopback that answers what it is told to.
+// A server on loopback that sends a given answer.
 class Upstream {
  public:
   Upstream(asio::io_context& io, int flags)
@@ -351,7 +351,7 @@ class ResolverTest : public ::testing::Test {
     RunUntil([&] { return found.has_value(); });
     return found.value_or(DnsFinding{.rcode = 99});
   }
-  // What is said before Resolve returns.
+  // The finding, if it comes before Resolve returns.
   std::optional<DnsFinding> ResolveAtOnce(const DnsQuestion& question = kQuestion) {
     const auto found = std::make_shared<std::optional<DnsFinding>>();
     resolver_.Resolve(question, [found](const DnsFinding& finding) { *found = finding; });
@@ -366,7 +366,7 @@ class ResolverTest : public ::testing::Test {
       io_.run_one_for(std::chrono::milliseconds(50));
     }
   }
-  // The upstream's answer is in the cache, and too old.
+  // Puts the upstream's answer into the cache, and lets it become stale.
   void KnowWhatIsStale(Upstream* upstream) {
     upstream->SetTtl(1);
     Configure({upstream->at()});
@@ -374,7 +374,7 @@ class ResolverTest : public ::testing::Test {
     RunUntil([&] { return resolver_.cache().Fresh(SteadyNow()).empty(); });
     EXPECT_EQ(resolver_.cache().size(), 1u);
   }
-  // So many that there is no room for one more. Returns how many have been answered.
+  // Starts so many queries that there is no room for another. Returns how many have answers.
   std::shared_ptr<size_t> HeavyHitter(const DnsQuestion& question) {
     auto answered = std::make_shared<size_t>(0);
     for (size_t i = 0; i < Resolver::kMostWaiting; ++i) {
@@ -390,7 +390,7 @@ class ResolverTest : public ::testing::Test {
   Resolver resolver_{io_, [this] { ++kept_; }};
 };
 
-TEST_F(ResolverTest, AsksOnceForAll) {
+TEST_F(ResolverTest, MergesQueriesForTheSameQuestion) {
   Upstream upstream(io_, 0x8180);
   Configure({upstream.at()});
   int answered = 0;
@@ -404,7 +404,7 @@ TEST_F(ResolverTest, AsksOnceForAll) {
   EXPECT_EQ(resolver_.ShowCache().at("hits"), 1);
 }
 
-TEST_F(ResolverTest, AsksTheNextServerWhenOneCannotSay) {
+TEST_F(ResolverTest, QueriesTheNextServerAfterAFailure) {
   Upstream mute(io_, 0x8180);
   mute.Mute();
   Upstream refuses(io_, 0x8185);
@@ -424,7 +424,7 @@ TEST_F(ResolverTest, ALostDatagramIsSentAgain) {
   EXPECT_EQ(upstream.asked(), 2);
 }
 
-TEST(Resolver, LetsGoOfWhatIsUnderWay) {
+TEST(Resolver, EndsWithQueriesUnderWay) {
   asio::io_context io;
   Upstream mute(io, 0x8180);
   mute.Mute();
@@ -445,7 +445,7 @@ TEST(Resolver, LetsGoOfWhatIsUnderWay) {
   EXPECT_EQ(*held, 0);
 }
 
-TEST_F(ResolverTest, SaysSoWhenNobodyAnswers) {
+TEST_F(ResolverTest, GivesServfailWhenNoServerAnswers) {
   Upstream mute(io_, 0x8180);
   mute.Mute();
   Configure({mute.at()});
@@ -455,7 +455,7 @@ TEST_F(ResolverTest, SaysSoWhenNobodyAnswers) {
   EXPECT_EQ(Resolve().rcode, kDnsServFail);
 }
 
-TEST_F(ResolverTest, TooManyWhoWaitAreRefusedAtOnce) {
+TEST_F(ResolverTest, RefusesTooManyWaitingCallersAtOnce) {
   Upstream upstream(io_, 0x8180);
   Configure({upstream.at()});
   const auto answered = HeavyHitter(kQuestion);
@@ -467,12 +467,12 @@ TEST_F(ResolverTest, TooManyWhoWaitAreRefusedAtOnce) {
   EXPECT_EQ(resolver_.ShowCache().at("refused"), 2);
   RunUntil([&] { return *answered == Resolver::kMostWaiting; });
   EXPECT_EQ(upstream.asked(), 1);
-  EXPECT_FALSE(ResolveAtOnce(kOther));  // there is room again: it is asked for
+  EXPECT_FALSE(ResolveAtOnce(kOther));  // there is room again: the server is queried
   RunUntil([&] { return upstream.asked() == 2; });
   EXPECT_EQ(resolver_.ShowCache().at("refused"), 2);
 }
 
-TEST_F(ResolverTest, WithTooManyWhoWaitWhatIsStaleIsGivenAtOnce) {
+TEST_F(ResolverTest, WithTooManyWaitingCallersGivesAStaleFindingAtOnce) {
   Upstream upstream(io_, 0x8180);
   KnowWhatIsStale(&upstream);
   upstream.Mute();
@@ -484,7 +484,7 @@ TEST_F(ResolverTest, WithTooManyWhoWaitWhatIsStaleIsGivenAtOnce) {
   EXPECT_EQ(resolver_.ShowCache().at("refused"), 0);
 }
 
-TEST_F(ResolverTest, AfterSilenceWhatIsStaleIsGivenAtOnceForAWhile) {
+TEST_F(ResolverTest, AfterSilenceGivesAStaleFindingAtOnceForAWhile) {
   Upstream upstream(io_, 0x8180);
   KnowWhatIsStale(&upstream);
   upstream.Mute();
@@ -492,7 +492,7 @@ TEST_F(ResolverTest, AfterSilenceWhatIsStaleIsGivenAtOnceForAWhile) {
   EXPECT_FALSE(ResolveAtOnce());
   EXPECT_TRUE(Resolve().stale);
   const int asked = upstream.asked();
-  upstream.Speak();  // which nobody knows
+  upstream.Speak();  // the resolver does not know this yet
   std::optional<DnsFinding> found = ResolveAtOnce();
   ASSERT_TRUE(found);
   while (found && found->stale && SteadyNow() < before + DnsCache::kRecheck * 2) {
@@ -500,13 +500,13 @@ TEST_F(ResolverTest, AfterSilenceWhatIsStaleIsGivenAtOnceForAWhile) {
     io_.run_for(std::chrono::milliseconds(20));
     found = ResolveAtOnce();
   }
-  EXPECT_FALSE(found);  // it is asked again
+  EXPECT_FALSE(found);  // the server is queried again
   EXPECT_GE(SteadyNow(), before + DnsCache::kRecheck);
   EXPECT_FALSE(Resolve().stale);
   EXPECT_EQ(upstream.asked(), asked + 1);
 }
 
-TEST_F(ResolverTest, ASlowAnswerIsNotWaitedForWhereOneIsStale) {
+TEST_F(ResolverTest, DoesNotWaitForASlowAnswerIfOneIsStale) {
   Upstream upstream(io_, 0x8180);
   KnowWhatIsStale(&upstream);
   upstream.Mute();
@@ -516,10 +516,10 @@ TEST_F(ResolverTest, ASlowAnswerIsNotWaitedForWhereOneIsStale) {
   EXPECT_TRUE(Resolve().stale);
   EXPECT_GE(SteadyNow(), before + Resolver::kStalePatience);
   EXPECT_EQ(resolver_.ShowCache().at("under_way"), 1);
-  EXPECT_TRUE(ResolveAtOnce());  // though the search goes on
+  EXPECT_TRUE(ResolveAtOnce());  // although the search continues
 }
 
-TEST(Upstreams, WhoFailsIsAskedLast) {
+TEST(Upstreams, AFailingServerIsQueriedLast) {
   const Endpoint a{*ParseIp("192.0.2.1")};
   const Endpoint b{*ParseIp("192.0.2.2")};
   Upstreams upstreams;
@@ -528,7 +528,7 @@ TEST(Upstreams, WhoFailsIsAskedLast) {
   upstreams.OnAnswer(b, Milliseconds(2));
   EXPECT_THAT(upstreams.Order(kStart), ElementsAre(b, a));
   upstreams.OnFailure(kStart, b, "no answer");
-  EXPECT_THAT(upstreams.Order(kStart), ElementsAre(b, a));  // one datagram can get lost
+  EXPECT_THAT(upstreams.Order(kStart), ElementsAre(b, a));  // one datagram may be lost
   upstreams.OnFailure(kStart, b, "no answer");
   upstreams.OnFailure(kStart, b, "no answer");
   EXPECT_THAT(upstreams.Order(kStart), ElementsAre(a, b));

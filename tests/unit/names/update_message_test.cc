@@ -12,6 +12,7 @@
 namespace qure::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 const IpAddress kV4 = *ParseIp("203.0.113.5");
@@ -37,7 +38,7 @@ std::string Hex(const std::vector<uint8_t>& bytes) {
   return text;
 }
 
-TEST(OwnerRecord, TellsClusterAndAddresses) {
+TEST(OwnerRecord, HasClusterAndAddresses) {
   const OwnerRecord owner{.cluster = "home", .addresses = {kV6, kV4}};
   const std::string rdata = OwnerRdata(owner);
   EXPECT_EQ(rdata,
@@ -57,7 +58,7 @@ TEST(OwnerRecord, LongOnesAreInSeveralStrings) {
   EXPECT_EQ(ParseOwnerRdata(rdata), owner);
 }
 
-TEST(OwnerRecord, OtherTextsAreNotOurs) {
+TEST(OwnerRecord, RefusesOtherTexts) {
   for (const std::string text : {"\5hello",
                                  "\x09"
                                  "cluster=;",
@@ -76,8 +77,8 @@ TEST(OwnerRecord, OtherTextsAreNotOurs) {
   }
 }
 
-// RFC 2136 §2: the prerequisites where a query has its answers, the changes where it has its authority.
-TEST(UpdateMessage, FirstRegistrationDemandsThatNothingIsThere) {
+// RFC 2136 §2: the prerequisites are in the answer section, the changes in the authority section.
+TEST(UpdateMessage, FirstRegistrationRequiresThatNoRecordExists) {
   const RegistrationNames names = NamesOf(Config());
   EXPECT_EQ(names.owner, Wire("_qure.home1.example"));
   const std::string owner = OwnerRdata({.cluster = "h", .addresses = {kV4}});
@@ -135,13 +136,14 @@ TEST(UpdateMessage, RcodesOfPrerequisitesMeanOvertaken) {
     EXPECT_EQ(OutcomeOf(rcode), UpdateOutcome::kRefused);
 }
 
-TEST(UpdateMessage, ReasonsTellWhatToDo) {
+TEST(UpdateMessage, ReasonsIncludeTheRemedy) {
   const RegistrationConfig config = Config();
   EXPECT_THAT(RefusalText(kDnsRefused, config), HasSubstr("allow the key home1. to update example."));
   EXPECT_THAT(RefusalText(9, config), HasSubstr("NOTAUTH"));
   EXPECT_EQ(SignatureText({.kind = TsigResult::Kind::kSound}, 1000, config), "");
-  EXPECT_EQ(SignatureText({.kind = TsigResult::Kind::kSound, .error = kTsigBadTime, .server_time = 1400}, 1000, config),
-            "BADTIME: clock differs by 400 s: this node's is behind the server's; set both by NTP");
+  EXPECT_THAT(
+      SignatureText({.kind = TsigResult::Kind::kSound, .error = kTsigBadTime, .server_time = 1400}, 1000, config),
+      AllOf(HasSubstr("BADTIME"), HasSubstr(" 400 s"), HasSubstr("behind"), HasSubstr("NTP")));
   EXPECT_THAT(SignatureText({.error = kTsigBadSig}, 1000, config), HasSubstr("/etc/qure/tsig.key"));
   for (const uint16_t error : {kTsigBadSig, kTsigBadKey, kTsigBadTime, kTsigBadTrunc}) {
     EXPECT_EQ(SignatureText({.error = error}, 1000, config).find(config.key.secret), std::string::npos);
