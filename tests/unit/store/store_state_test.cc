@@ -1,4 +1,4 @@
-// What comes back after a restart: of every field, from an older schema, where nothing can be written.
+// The state after a restart: every field, from an older schema, and from a file that cannot be written.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -34,7 +34,7 @@ NodeId Node(uint8_t n) {
   return node;
 }
 
-// With bits in every byte of the numbers, so that none is cut.
+// With bits in every byte of the numbers, so that a truncation shows.
 HistoryEvent Event(const NodeId& node, uint64_t age, uint32_t seq, uint32_t era = 3) {
   HistoryEvent event;
   event.node = node;
@@ -64,7 +64,7 @@ class StoreStateTest : public testing::Test {
     }
     return *std::move(store);
   }
-  // What a restart finds after `changes`.
+  // The state that a restart finds after `changes`.
   StoredState After(const std::vector<StoreChange>& changes) {
     const absl::Status applied = Open()->Apply(changes);
     EXPECT_TRUE(applied.ok()) << applied;
@@ -128,7 +128,7 @@ TEST_F(StoreStateTest, EventsAreAddedOnceAndSummariesReplaced) {
   first.summaries = {Summary(1, 2)};
   StoreChange second;
   second.events = {Event(Node(1), 4, 1), Event(Node(1), 4, 2)};
-  second.events[0].text = "said otherwise";
+  second.events[0].text = "different";
   second.summaries = {Summary(1, 20)};
   const StoredState state = After({first, second});
   EXPECT_THAT(state.events, UnorderedElementsAreArray({Event(Node(1), 4, 1), Event(Node(1), 4, 2)}));
@@ -141,7 +141,7 @@ TEST_F(StoreStateTest, OldErasAreDropped) {
   StoreChange drop;
   drop.drop_events_before_era = 3;
   drop.summaries = {Summary(2, 1)};
-  StoreChange later;  // an old one that comes in after all stays
+  StoreChange later;  // an old event that arrives late stays
   later.events = {Event(Node(2), 1, 1, 1)};
   const StoredState state = After({events, drop, later});
   EXPECT_THAT(state.events,
@@ -165,20 +165,45 @@ TEST_F(StoreStateTest, AgeAtRevisionFollowsTheRevision) {
   }
 }
 
-TEST_F(StoreStateTest, AnAgeThatWasUsedIsLeftBehind) {
+TEST_F(StoreStateTest, AUsedAgeIsReplaced) {
   {
     const auto store = Open();
-    StoreChange said;
-    said.events = {Event(store->state().node_id, 1, 1), Event(Node(2), 1, 1)};
+    StoreChange events;
+    events.events = {Event(store->state().node_id, 1, 1), Event(Node(2), 1, 1)};
     StoreChange moved;
     moved.age = 8;
     moved.events = {Event(store->state().node_id, 8, 1)};
-    ASSERT_TRUE(store->Apply(std::vector{said, moved}).ok());
+    ASSERT_TRUE(store->Apply(std::vector{events, moved}).ok());
   }
   const StoredState state = Open()->state();
   EXPECT_EQ(state.age, 9u);
-  EXPECT_EQ(state.age_at_revision, 8u);  // its first boot is the one that moved
+  EXPECT_EQ(state.age_at_revision, 8u);  // the first boot is the one that got another age
   EXPECT_THAT(state.events, UnorderedElementsAreArray({Event(state.node_id, 8, 1), Event(Node(2), 1, 1)}));
+}
+
+TEST_F(StoreStateTest, ACloneForgetsTheEventsUnderItsPresentAge) {
+  {
+    const auto store = Open();
+    StoreChange moved;
+    moved.age = 8;
+    moved.events = {Event(store->state().node_id, 8, 1)};
+    ASSERT_TRUE(store->Apply(std::vector{moved}).ok());
+    ASSERT_TRUE(store->TakeNewIdentity().ok());
+  }
+  EXPECT_THAT(Open()->state().events, IsEmpty());
+}
+
+using StoreStateDeathTest = StoreStateTest;
+
+TEST_F(StoreStateDeathTest, AnAgeNeverFalls) {
+  const auto store = Open();
+  StoreChange first;
+  first.age = 8;
+  StoreChange second;
+  second.age = 7;
+  EXPECT_DEATH(store->Apply(std::vector{first, second}).IgnoreError(), "check failed.*age.*7, 8");
+  ASSERT_TRUE(store->Apply(std::vector{first}).ok());
+  EXPECT_DEATH(store->Apply(std::vector{second}).IgnoreError(), "check failed.*age.*7, 8");
 }
 
 TEST_F(StoreStateTest, OtherHardwareIsNoticedOnEveryBoot) {
@@ -232,7 +257,7 @@ TEST_F(StoreStateTest, RemembersADrainAndItsDeadline) {
   }
 }
 
-// As the first release wrote it.
+// A file of the first release.
 TEST_F(StoreStateTest, UpgradesVersion1) {
   std::filesystem::create_directories(directory_);
   sqlite3* db = nullptr;
@@ -270,7 +295,7 @@ TEST_F(StoreStateTest, UpgradesVersion1) {
 // Mounts a small file system on the data directory, in a mount namespace of a child's own. Needs root.
 class UnwritableStoreTest : public StoreStateTest {
  protected:
-  // The exit status of `body` in the child; 0 if all that it expected was so.
+  // The exit status of `body` in the child; 0 if all its expectations held.
   void InChild(const std::function<void()>& body) {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
     std::filesystem::create_directories(directory_);
@@ -320,7 +345,7 @@ TEST_F(UnwritableStoreTest, ReadOnlyFileSystemServesFromMemory) {
       change.epochs = {3, 128};
       EXPECT_TRUE(store->Apply(std::vector{change}).ok());
     }
-    EXPECT_EQ(Open()->state().age, 4u);  // the boot was made up for
+    EXPECT_EQ(Open()->state().age, 4u);  // the boot was counted later
     EXPECT_EQ(Open()->state().epochs, *change.epochs);
   });
 }
@@ -352,7 +377,7 @@ TEST_F(UnwritableStoreTest, WithoutAnIdentityItIsAnError) {
     const absl::Status full = Store::Open(directory_, kRevision).status();
     EXPECT_FALSE(full.ok());
     std::filesystem::remove(directory_ + "/fill");
-    EXPECT_FALSE(Open()->state().lost);  // it leaves no empty file behind
+    EXPECT_FALSE(Open()->state().lost);  // it leaves no empty file
   });
 }
 

@@ -42,7 +42,7 @@ class StoreTest : public testing::Test {
     sqlite3_close(db);
   }
 
-  // What Open says when it fails.
+  // The error of Open, which must have `code`.
   std::string OpenError(absl::StatusCode code) const {
     const absl::Status status = Store::Open(directory_, kRevision).status();
     EXPECT_EQ(status.code(), code) << status;
@@ -66,7 +66,7 @@ TEST_F(StoreTest, FirstBootDrawsAnIdentity) {
   EXPECT_EQ((*store)->state().age, 1u);
 }
 
-TEST_F(StoreTest, IsForItsOwnerOnly) {
+TEST_F(StoreTest, OnlyTheOwnerCanRead) {
   const auto store = Store::Open(directory_, kRevision);
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_EQ(ModeOf(directory_), 0700u);
@@ -85,7 +85,7 @@ TEST_F(StoreTest, KeepsTheIdentityAndCountsBoots) {
   }
 }
 
-TEST_F(StoreTest, DirectoriesHaveIdentitiesOfTheirOwn) {
+TEST_F(StoreTest, EachDirectoryHasItsOwnIdentity) {
   const auto one = Store::Open(base_ + "/one", kRevision);
   const auto two = Store::Open(base_ + "/two", kRevision);
   ASSERT_TRUE(one.ok() && two.ok());
@@ -139,7 +139,7 @@ TEST_F(StoreTest, RefusesANewerSchemaAndLeavesItAlone) {
   EXPECT_EQ((*store)->state().age, 2u);
 }
 
-// A file that cannot be used is kept for whoever wants to look at it, and does not keep the node from serving.
+// A damaged file is kept for inspection, and does not stop the node.
 class DamagedStoreTest : public StoreTest {
  protected:
   void SetUp() override {
@@ -149,7 +149,7 @@ class DamagedStoreTest : public StoreTest {
     before_ = (*store)->state().node_id;
   }
 
-  void ExpectMadeAnew() {
+  void ExpectNewStore() {
     std::filesystem::copy_file(file(), base_ + "/copy");
     const auto store = Store::Open(directory_, kRevision);
     ASSERT_TRUE(store.ok()) << store.status();
@@ -171,7 +171,7 @@ class DamagedStoreTest : public StoreTest {
 
 TEST_F(DamagedStoreTest, NoDatabase) {
   std::ofstream(file()) << std::string(4096, 'x');
-  ExpectMadeAnew();
+  ExpectNewStore();
 }
 
 TEST_F(DamagedStoreTest, Torn) {
@@ -180,27 +180,27 @@ TEST_F(DamagedStoreTest, Torn) {
   torn.seekp(size / 2);
   torn << std::string(static_cast<size_t>(size / 2), '\xff');
   torn.close();
-  ExpectMadeAnew();
+  ExpectNewStore();
 }
 
 TEST_F(DamagedStoreTest, CutShort) {
   std::filesystem::resize_file(file(), std::filesystem::file_size(file()) / 2 + 7);
-  ExpectMadeAnew();
+  ExpectNewStore();
 }
 
-TEST_F(DamagedStoreTest, IdentityThatCannotBe) {
+TEST_F(DamagedStoreTest, InvalidIdentity) {
   Run("PRAGMA ignore_check_constraints = ON; UPDATE identity SET node_id = x'00'");
-  ExpectMadeAnew();
+  ExpectNewStore();
 }
 
-TEST_F(DamagedStoreTest, DatabaseOfSomethingElse) {
+TEST_F(DamagedStoreTest, DatabaseOfAnotherProgram) {
   Run("DROP TABLE identity");
-  ExpectMadeAnew();
+  ExpectNewStore();
 }
 
-TEST_F(DamagedStoreTest, DatabaseOfSomethingElseWithoutVersion) {
+TEST_F(DamagedStoreTest, DatabaseOfAnotherProgramWithoutVersion) {
   Run("PRAGMA user_version = 0");
-  ExpectMadeAnew();
+  ExpectNewStore();
 }
 
 TEST_F(DamagedStoreTest, EmptiedFileIsALostStore) {
@@ -219,7 +219,7 @@ TEST_F(DamagedStoreTest, EachIsKept) {
   }
 }
 
-TEST_F(DamagedStoreTest, LostIsSaidOnceOnly) {
+TEST_F(DamagedStoreTest, LostIsReportedOnce) {
   std::ofstream(file()) << "damaged";
   ASSERT_TRUE(Store::Open(directory_, kRevision).ok());
   const auto store = Store::Open(directory_, kRevision);
@@ -228,7 +228,7 @@ TEST_F(DamagedStoreTest, LostIsSaidOnceOnly) {
   EXPECT_EQ((*store)->state().age, 2u);
 }
 
-TEST_F(StoreTest, NamesADirectoryThatCannotBe) {
+TEST_F(StoreTest, NamesADirectoryThatCannotBeCreated) {
   std::ofstream(directory_) << "a file";
   const absl::Status status = Store::Open(directory_, kRevision).status();
   EXPECT_FALSE(status.ok());

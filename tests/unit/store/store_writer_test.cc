@@ -34,7 +34,7 @@ bool Readable(const StoreWriter& writer, int timeout_ms) {
   return poll(&ready, 1, timeout_ms) > 0;
 }
 
-// The next `count` results; fewer when the deadline has passed.
+// The next `count` results; fewer after the deadline.
 std::vector<Result> Await(StoreWriter* writer, size_t count) {
   std::vector<Result> results;
   const auto end = std::chrono::steady_clock::now() + kDeadline;
@@ -45,7 +45,7 @@ std::vector<Result> Await(StoreWriter* writer, size_t count) {
   return results;
 }
 
-// A store that takes its time: every call waits for Release, and remembers what it was given.
+// A slow store: every call waits for Release, and keeps its arguments.
 class SlowStore {
  public:
   absl::Status Apply(std::span<const StoreChange> changes) {
@@ -64,7 +64,7 @@ class SlowStore {
     answers_.push_back(std::move(answer));
     changed_.notify_all();
   }
-  // What each call so far was given, once there are `count`.
+  // The arguments of each call so far, once there are `count` calls.
   std::vector<std::vector<uint64_t>> Calls(size_t count) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, kDeadline, [&] { return calls_.size() >= count; });
@@ -88,11 +88,11 @@ TEST(StoreWriterTest, ReportsEachTicketInOrder) {
   EXPECT_FALSE(Readable(writer, 0));
 }
 
-TEST(StoreWriterTest, ASlowDiskDelaysNobodyAndWhatWaitsIsWrittenTogether) {
+TEST(StoreWriterTest, ASlowDiskDelaysNoCallerAndChangesThatWaitAreWrittenTogether) {
   SlowStore store;
   StoreWriter writer(store.function());
   writer.Write(1, Uptime(10));
-  ASSERT_EQ(store.Calls(1).size(), 1u);  // under way, and stays so
+  ASSERT_EQ(store.Calls(1).size(), 1u);  // under way, until Release
   writer.Write(2, Uptime(20));
   writer.Write(3, Uptime(30));
   EXPECT_FALSE(Readable(writer, 0));
@@ -103,7 +103,7 @@ TEST(StoreWriterTest, ASlowDiskDelaysNobodyAndWhatWaitsIsWrittenTogether) {
   EXPECT_THAT(Await(&writer, 2), ElementsAre(Result{2, true}, Result{3, true}));
 }
 
-TEST(StoreWriterTest, WhatFailedIsWrittenWithTheNext) {
+TEST(StoreWriterTest, FailedChangesAreWrittenWithTheNext) {
   SlowStore store;
   StoreWriter writer(store.function());
   store.Release(absl::ResourceExhaustedError("full"));
@@ -124,7 +124,7 @@ TEST(StoreWriterTest, WhatFailedIsWrittenWithTheNext) {
               ElementsAre(ElementsAre(10), ElementsAre(10, 20), ElementsAre(10, 20, 30), ElementsAre(40)));
 }
 
-TEST(StoreWriterTest, WritesWhatWaitsBeforeItEnds) {
+TEST(StoreWriterTest, WritesChangesThatWaitBeforeItEnds) {
   SlowStore store;
   {
     StoreWriter writer(store.function());
@@ -137,7 +137,13 @@ TEST(StoreWriterTest, WritesWhatWaitsBeforeItEnds) {
   EXPECT_THAT(store.Calls(2), ElementsAre(ElementsAre(10), ElementsAre(20)));
 }
 
-// A process that persists without end and tells its parent through `acknowledged` what it was told is durable.
+TEST(StoreWriterDeathTest, TicketsGrow) {
+  StoreWriter writer([](std::span<const StoreChange>) { return absl::OkStatus(); });
+  writer.Write(2, Uptime(10));
+  EXPECT_DEATH(writer.Write(2, Uptime(20)), "check failed.*ticket.*2, 2");
+}
+
+// A process that persists without end, and reports to its parent through `acknowledged` what is durable.
 [[noreturn]] void PersistForever(const std::string& directory, int acknowledged) {
   const auto store = Store::Open(directory, "r");
   if (!store.ok()) _exit(1);
@@ -161,13 +167,13 @@ TEST(StoreWriterTest, WritesWhatWaitsBeforeItEnds) {
     for (const Result& result : writer.TakeResults()) {
       if (!result.ok) _exit(2);
       done = result.ticket;
-      const std::array<uint64_t, 2> said = {age, done};
-      if (write(acknowledged, said.data(), sizeof(said)) != sizeof(said)) _exit(3);
+      const std::array<uint64_t, 2> report = {age, done};
+      if (write(acknowledged, report.data(), sizeof(report)) != sizeof(report)) _exit(3);
     }
   }
 }
 
-// At whatever instant a node is killed, all that it was told to be durable is there, and its ages only grow.
+// At any instant a node is killed, everything acknowledged as durable is stored, and the ages only grow.
 TEST(StoreCrashTest, KilledAtAnyInstantNothingAcknowledgedIsLost) {
   const TemporaryDirectory base;
   const std::string directory = base / "data";
@@ -181,10 +187,10 @@ TEST(StoreCrashTest, KilledAtAnyInstantNothingAcknowledgedIsLost) {
     if (child == 0) PersistForever(directory, pipes[1]);
     close(pipes[1]);
     // A few acknowledgements, then some microseconds more: within a write, a sync or a checkpoint.
-    std::array<uint64_t, 2> said{};
+    std::array<uint64_t, 2> report{};
     const auto count = std::uniform_int_distribution<int>(0, 30)(random);
-    for (int i = 0; i < count && read(pipes[0], said.data(), sizeof(said)) == sizeof(said); ++i) {
-      acknowledged.emplace(said[0], said[1]);
+    for (int i = 0; i < count && read(pipes[0], report.data(), sizeof(report)) == sizeof(report); ++i) {
+      acknowledged.emplace(report[0], report[1]);
     }
     const auto instant =
         std::chrono::steady_clock::now() + std::chrono::microseconds(std::uniform_int_distribution(0, 3000)(random));
@@ -194,7 +200,7 @@ TEST(StoreCrashTest, KilledAtAnyInstantNothingAcknowledgedIsLost) {
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFSIGNALED(status)) << "the child failed by itself: " << WEXITSTATUS(status);
-    while (read(pipes[0], said.data(), sizeof(said)) == sizeof(said)) acknowledged.emplace(said[0], said[1]);
+    while (read(pipes[0], report.data(), sizeof(report)) == sizeof(report)) acknowledged.emplace(report[0], report[1]);
     close(pipes[0]);
 
     const auto store = Store::Open(directory, "r");
