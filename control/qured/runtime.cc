@@ -74,6 +74,22 @@ ordered_json UnknownCommand(std::string_view command) {
   return {{"error", absl::StrCat("unknown command \"", std::string(command), "\"; known: ", known)}};
 }
 
+// The answer after a command: the part of the status that it changes.
+struct DoneAnswer {
+  ControllerStatus status;
+
+  ordered_json operator()(const SetMaintenance&) const { return {{"maintenance", status.maintenance}}; }
+  ordered_json operator()(const SetDraining& drain) const {
+    return DoneJson(status, drain.node, drain.on ? "drains" : "takes new flows again");
+  }
+  ordered_json operator()(const SetWeight& weight) const { return DoneJson(status, weight.node, "has another weight"); }
+  ordered_json operator()(const HandOver&) const { return TermAnswer(status); }
+  template <typename KeyCommand>
+  ordered_json operator()(const KeyCommand&) const {
+    return KeysJson(status);
+  }
+};
+
 }  // namespace
 
 void BlockSignals() {
@@ -410,13 +426,7 @@ ordered_json Runtime::Obey(RequestKind kind, const json& request) {
   const absl::Status done = controller_.OnCommand(Now(), **command, &actions);
   Execute(actions);
   if (!done.ok()) return Refusal(done);
-  const ControllerStatus status = controller_.status(Now());
-  if (std::holds_alternative<SetMaintenance>(**command)) return ordered_json{{"maintenance", status.maintenance}};
-  if (const auto* drain = std::get_if<SetDraining>(&**command))
-    return DoneJson(status, drain->node, drain->on ? "drains" : "takes new flows again");
-  if (const auto* weight = std::get_if<SetWeight>(&**command))
-    return DoneJson(status, weight->node, "has another weight");
-  return std::holds_alternative<HandOver>(**command) ? TermAnswer(status) : KeysJson(status);
+  return std::visit(DoneAnswer{controller_.status(Now())}, **command);
 }
 
 NodeStatus Runtime::Completed(NodeStatus status) const {

@@ -18,7 +18,7 @@ MonoTime Now() {
   return {std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count()};
 }
 
-// Accepts one connection, reads what is asked and says `answer`; with nothing to say it stays silent.
+// Accepts one connection, reads the request and sends `answer`; sends nothing if it is empty.
 class Server {
  public:
   explicit Server(std::string answer) : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM, 0)) {
@@ -65,7 +65,7 @@ ServiceConfig Service(HealthCheck::Kind kind, uint16_t port) {
   return service;
 }
 
-// Waits, as the control thread does, for the one result.
+// Waits for the one result as the control thread does.
 bool Check(const ServiceConfig& service, const IpAddress& address = kHere) {
   HealthProber prober;
   prober.Start(Now(), service, address);
@@ -95,12 +95,12 @@ bool HttpCheck(const std::string& answer, std::string* asked = nullptr) {
 
 }  // namespace
 
-TEST(HealthProber, TcpIsWellWhenItIsAccepted) {
+TEST(HealthProber, TcpIsHealthyWhenItIsAccepted) {
   Server server("");
   EXPECT_TRUE(Check(Service(HealthCheck::Kind::kTcp, server.port())));
 }
 
-TEST(HealthProber, TcpIsIllWhenNobodyListens) {
+TEST(HealthProber, TcpIsUnhealthyWithoutAListener) {
   uint16_t port = 0;
   {
     const Server server("");
@@ -109,21 +109,21 @@ TEST(HealthProber, TcpIsIllWhenNobodyListens) {
   EXPECT_FALSE(Check(Service(HealthCheck::Kind::kTcp, port)));
 }
 
-TEST(HealthProber, AnAddressOfAnotherMachineIsNotAsked) {
+TEST(HealthProber, AnAddressOfAnotherMachineIsNotChecked) {
   HealthProber prober;
   prober.Start(Now(), Service(HealthCheck::Kind::kTcp, 80), *ParseIp("198.51.100.50"));
   EXPECT_TRUE(prober.Collect(Now() + Seconds(1)).empty());
   EXPECT_EQ(prober.deadline(), kNever);
 }
 
-TEST(HealthProber, HttpAsksForThePath) {
+TEST(HealthProber, HttpRequestsThePath) {
   std::string asked;
   EXPECT_TRUE(HttpCheck("HTTP/1.1 200 OK\r\n\r\n", &asked));
   EXPECT_TRUE(asked.starts_with("GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\n")) << asked;
   EXPECT_TRUE(asked.ends_with("\r\n\r\n")) << asked;
 }
 
-TEST(HealthProber, HttpWantsItsStatus) {
+TEST(HealthProber, HttpRequiresTheStatus) {
   EXPECT_FALSE(HttpCheck("HTTP/1.1 503 Service Unavailable\r\n\r\n"));
   EXPECT_FALSE(HttpCheck("HTTP/1.1 20"));
   EXPECT_FALSE(HttpCheck("HTTP/1.1 2000 Many\r\n"));
@@ -133,8 +133,8 @@ TEST(HealthProber, HttpWantsItsStatus) {
   EXPECT_FALSE(HttpCheck(std::string(4096, 'x')));
 }
 
-TEST(HealthProber, ASilentServerIsIllAfterTheTimeout) {
-  const Server server("");  // the kernel accepts, nobody answers
+TEST(HealthProber, ASilentServerIsUnhealthyAfterTheTimeout) {
+  const Server server("");  // the kernel accepts, but no answer comes
   EXPECT_FALSE(Check(Service(HealthCheck::Kind::kHttp, server.port())));
 }
 

@@ -27,7 +27,7 @@ TEST(GatherFacts, JoinsConfigurationStoreAndPort) {
   EXPECT_EQ(facts->weight, 9u);
 }
 
-TEST(GatherFacts, EveryBootIsAnother) {
+TEST(GatherFacts, EveryBootHasAnotherId) {
   const auto first = GatherFacts({}, {}, {}, "");
   const auto second = GatherFacts({}, {}, {}, "");
   ASSERT_TRUE(first.ok() && second.ok());
