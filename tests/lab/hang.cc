@@ -1,5 +1,5 @@
-// qure-hang: holds one thread of a process still and lets the others run, as a thread that waits for ever would. No
-// signal can do that: SIGSTOP stops them all. ptrace(2) can, and lets go when this program ends, however it ends.
+// qure-hang: stops one thread of a process while the others run, like a thread that waits for ever. No signal can do
+// that, because SIGSTOP stops all threads. ptrace(2) can, and the thread runs again when this program ends in any way.
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
@@ -16,7 +16,7 @@ namespace {
 
 constexpr char kUsage[] = R"(usage: qure-hang TID SECONDS
 
-Stops the thread TID for SECONDS, or until SIGINT or SIGTERM. Says "hanging" on standard output once it stands still.
+Stops the thread TID for SECONDS, or until SIGINT or SIGTERM. Prints "hanging" to standard output once it is stopped.
 )";
 
 int Fail(const char* what, int tid) {
@@ -40,7 +40,7 @@ int Hang(int tid, double seconds) {
       .tv_sec = static_cast<time_t>(seconds),
       .tv_nsec = static_cast<long>((seconds - static_cast<double>(static_cast<time_t>(seconds))) * 1e9)};
   sigtimedwait(&ends, nullptr, &span);
-  if (ptrace(PTRACE_DETACH, tid, nullptr, nullptr) < 0 && errno != ESRCH) return Fail("cannot let go of thread", tid);
+  if (ptrace(PTRACE_DETACH, tid, nullptr, nullptr) < 0 && errno != ESRCH) return Fail("cannot detach from thread", tid);
   return 0;
 }
 

@@ -1,4 +1,4 @@
-// qure-probe: a client that asks a service address at a constant rate and tells when it was not answered.
+// qure-probe: a client that sends to a service address at a constant rate and reports when no answer came.
 #include <getopt.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -28,22 +28,22 @@ namespace {
 constexpr char kUsage[] = R"(usage: qure-probe [--rate PPS] [--seconds S] [--patience MS] [--dns NAME] ADDRESS
 
   --rate PPS      packets a second (default 1000)
-  --seconds S     end after so long (default 60); SIGINT ends it before
-  --patience MS   an answer that takes longer is none (default 500)
-  --dns NAME      ask for the A record of NAME over UDP instead of ICMP echo
+  --seconds S     duration (default 60); SIGINT ends it earlier
+  --patience MS   a later answer counts as lost (default 500)
+  --dns NAME      query the A record of NAME over UDP instead of ICMP echo
 
-Says "answered" on standard error when the first answer comes, and reports as JSON on standard output: sent, answered,
-lost, late, duplicates; outage_ms, the longest time without a packet that was answered; gaps, those above 5 ms, on
-CLOCK_MONOTONIC; rtt_ms; sender_late_ms, by how much a packet was sent too late at most.
+Prints "answered" to standard error when the first answer comes, and a JSON report to standard output: sent, answered,
+lost, late, duplicates; outage_ms, the longest time without an answered packet; gaps of more than 5 ms, on
+CLOCK_MONOTONIC; rtt_ms; sender_late_ms, the longest delay of a packet by the sender.
 )";
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr uint64_t kMaxPackets = 100'000'000;
-constexpr size_t kBatch = 16;  // sent at once after a delay: more would flood the rings of those who are asked
+constexpr size_t kBatch = 16;  // sent at once after a delay: more would overflow the rings of the nodes
 constexpr size_t kAnswers = 64;
 constexpr size_t kAnswerSize = 2048;
 constexpr int kReceiveBuffer = 64 << 20;
-constexpr int kPriority = 10;  // above all that the lab runs: a late sender would look like an outage
+constexpr int kPriority = 10;  // above everything else in the lab: a late sender would look like an outage
 
 volatile std::sig_atomic_t interrupted = 0;
 
@@ -63,7 +63,8 @@ int64_t Now(clockid_t clock) {
 
 void SleepUntil(int64_t at_ns) {
   const timespec at{.tv_sec = at_ns / kSecond, .tv_nsec = at_ns % kSecond};
-  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);  // a signal ends it early: the callers look again
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at,
+                  nullptr);  // a signal ends it early: the callers check the time again
 }
 
 // The kernel's time of receipt, on its wall clock; 0 if it gave none.
@@ -113,7 +114,7 @@ class Probe {
  private:
   int64_t Due(uint64_t number) const { return start_ + static_cast<int64_t>(number) * interval_; }
 
-  // Packets that the kernel refuses (no route, no neighbour) were sent in vain: they count as lost.
+  // Packets that the kernel refuses (no route, no neighbour) count as lost.
   void SendDue() {
     const int64_t now = Now(CLOCK_MONOTONIC);
     std::array<std::vector<uint8_t>, kBatch> packets;
@@ -166,8 +167,8 @@ class Probe {
   std::array<mmsghdr, kAnswers> received_{};
 };
 
-// As far as this process may: it runs without all of it, only less exactly.
-void BecomePunctual() {
+// As far as the permissions allow: without them the program runs, but with less precise timing.
+void RaisePriority() {
   const sched_param priority{.sched_priority = kPriority};
   sched_setscheduler(0, SCHED_FIFO, &priority);
   prctl(PR_SET_TIMERSLACK, 1);
@@ -222,7 +223,7 @@ int Main(int argc, char** argv) {
   action.sa_handler = [](int) { interrupted = 1; };
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  BecomePunctual();
+  RaisePriority();
   const auto probe = std::make_unique<Probe>(*question, fd, options);
   std::puts(probe->Run().dump().c_str());
   close(fd);

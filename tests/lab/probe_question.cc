@@ -78,7 +78,7 @@ class Echo : public Question {
     if (getrandom(token_.data(), token_.size(), 0) < 0) std::memcpy(token_.data(), "QuReLab", token_.size());
   }
 
-  // Only echo replies reach this socket: a pass-all raw socket would also be handed every echo request.
+  // Only echo replies reach this socket: without the filter a raw socket would also receive every echo request.
   int Open() const override {
     const int fd = Connect(target_, SOCK_RAW, v6_ ? int{IPPROTO_ICMPV6} : int{IPPROTO_ICMP});
     if (fd < 0) return fd;
@@ -101,12 +101,12 @@ class Echo : public Question {
     Put16(static_cast<uint16_t>(number), &packet[6]);
     std::memcpy(&packet[kEchoHeader], token_.data(), token_.size());
     std::memcpy(&packet[kEchoHeader + token_.size()], &number, sizeof(number));
-    if (!v6_) Put16(Checksum(packet), &packet[2]);  // of ICMPv6 the kernel makes it (RFC 3542 §3.1)
+    if (!v6_) Put16(Checksum(packet), &packet[2]);  // for ICMPv6 the kernel computes it (RFC 3542 §3.1)
     return packet;
   }
 
   std::optional<uint64_t> NumberOf(std::span<const uint8_t> answer, uint64_t /*sent*/) const override {
-    if (!v6_) {  // an IPv4 raw socket is given the IP header too
+    if (!v6_) {  // an IPv4 raw socket also receives the IP header
       if (answer.size() < sizeof(iphdr)) return std::nullopt;
       const size_t header = size_t{answer[0] & 0x0fu} * 4;
       if (answer.size() < header) return std::nullopt;
@@ -123,7 +123,7 @@ class Echo : public Question {
  private:
   const Target target_;
   const bool v6_;
-  std::array<uint8_t, 8> token_{};  // of this process: other probes may ask the same address
+  std::array<uint8_t, 8> token_{};  // of this process: other probes may use the same address
 };
 
 class DnsQuery : public Question {

@@ -1,4 +1,4 @@
-// The two kinds of question that the probe asks a service address, and their answers: ICMP echo and DNS over UDP.
+// The two kinds of packet that the probe sends to a service address, and their answers: ICMP echo and DNS over UDP.
 #pragma once
 
 #include <cstdint>

@@ -35,7 +35,7 @@ void ProbeRecord::Answer(uint64_t number, int64_t received_ns) {
 std::vector<Gap> ProbeRecord::Gaps(int64_t end_ns) const {
   std::vector<Gap> gaps;
   if (packets_.empty()) return gaps;
-  int64_t from_ns = packets_.front().sent_ns - interval_ns_;  // before the first packet all was well, for all we know
+  int64_t from_ns = packets_.front().sent_ns - interval_ns_;  // no outage is known before the first packet
   uint64_t lost = 0;
   const auto close = [&](int64_t to_ns, bool open) {
     if (lost > 0) gaps.push_back({from_ns, to_ns, std::max<int64_t>(to_ns - from_ns - interval_ns_, 0), lost, open});

@@ -1,4 +1,4 @@
-// What a constant-rate client saw: every packet that it sent, when, and when it was answered; and the outages in it.
+// The record of a constant-rate client: when it sent each packet, when each answer came, and the outages between them.
 #pragma once
 
 #include <cstddef>
@@ -11,21 +11,21 @@ namespace qure::lab {
 
 inline constexpr int64_t kMillisecond = 1'000'000;
 
-// Unanswered packets in a row, seen from outside: from the sending of the last answered packet before them to that of
-// the first answered one behind them, minus the one interval that lies between any two packets. A sender that was late
-// makes no gap of its own: a gap has a lost packet in it.
+// Consecutive lost packets: the time from the sending of the last answered packet before them to the sending of the
+// first answered one after them, minus one interval between packets. A late sender alone makes no gap, because every
+// gap has a lost packet.
 struct Gap {
   int64_t from_ns = 0;
   int64_t to_ns = 0;
   int64_t length_ns = 0;
   uint64_t lost = 0;
-  bool open = false;  // nothing was answered behind it: it lasted to the end
+  bool open = false;  // no packet after it was answered: it lasted to the end
 };
 
 // Times are CLOCK_MONOTONIC, which all namespaces share.
 class ProbeRecord {
  public:
-  // An answer that takes longer than `patience` comes too late to be one.
+  // An answer that takes longer than `patience` does not count.
   ProbeRecord(int64_t interval_ns, int64_t patience_ns) : interval_ns_(interval_ns), patience_ns_(patience_ns) {}
 
   void Reserve(size_t packets) { packets_.reserve(packets); }
@@ -39,7 +39,7 @@ class ProbeRecord {
   uint64_t duplicates() const { return duplicates_; }
   // In order of time.
   std::vector<Gap> Gaps(int64_t end_ns) const;
-  // The report, without what only the sender knows of itself.
+  // The report, without the facts that only the sender has.
   nlohmann::ordered_json ToJson(int64_t end_ns) const;
 
  private:

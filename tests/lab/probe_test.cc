@@ -1,4 +1,4 @@
-// What the probe counts as an outage: the failover figures rest on it.
+// What the probe counts as an outage: the failover figures depend on it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -38,7 +38,7 @@ TEST(ProbeRecord, LongestRunOfLostPacketsIsTheOutage) {
   EXPECT_EQ(report.at("sent"), 40);
   EXPECT_EQ(report.at("lost"), 8);
   EXPECT_EQ(report.at("outage_ms"), 7.0);
-  ASSERT_EQ(report.at("gaps").size(), 1u) << "one lost packet is no gap to tell";
+  ASSERT_EQ(report.at("gaps").size(), 1u) << "one lost packet is too short a gap to report";
   EXPECT_EQ(report.at("gaps")[0].at("from_ns"), kStart + 9 * kInterval);
   EXPECT_EQ(report.at("gaps")[0].at("to_ns"), kStart + 17 * kInterval);
   EXPECT_EQ(report.at("gaps")[0].at("lost"), 7);
@@ -80,7 +80,7 @@ TEST(ProbeQuestion, DnsIdMeansTheLastPacketWithIt) {
   const auto question = MakeDnsQuery("192.0.2.1", "www.example");
   ASSERT_NE(question, nullptr);
   std::vector<uint8_t> answer = question->Make(70'000);
-  EXPECT_EQ(question->NumberOf(answer, 70'001), std::nullopt) << "a question is no answer";
+  EXPECT_EQ(question->NumberOf(answer, 70'001), std::nullopt) << "a query is not an answer";
   answer[2] |= 0x80;
   EXPECT_EQ(question->NumberOf(answer, 70'001), 70'000u);
   EXPECT_EQ(question->NumberOf(answer, 70'100), 70'000u);
@@ -94,7 +94,7 @@ TEST(ProbeQuestion, EchoKnowsItsOwn) {
   const auto other = MakeEcho("2001:db8::1");
   ASSERT_NE(question, nullptr);
   std::vector<uint8_t> answer = question->Make(0x1234567890);
-  EXPECT_EQ(question->NumberOf(answer, 0), std::nullopt) << "a request is no reply";
+  EXPECT_EQ(question->NumberOf(answer, 0), std::nullopt) << "a request is not a reply";
   answer[0] = 129;
   EXPECT_EQ(question->NumberOf(answer, 0), 0x1234567890u);
   EXPECT_EQ(other->NumberOf(answer, 0), std::nullopt) << "another probe's";

@@ -75,7 +75,7 @@ json AddressInfo(const std::string& address) {
   return json::object();
 }
 
-// "from SOURCE lookup TABLE priority PRIORITY" of the rules that are ours.
+// "from SOURCE lookup TABLE priority PRIORITY" of the rules with the protocol number of qured.
 std::vector<std::string> Rules(const std::string& family) {
   std::vector<std::string> result;
   for (const json& rule : IpJson("-N " + family + " rule show")) {
@@ -86,7 +86,7 @@ std::vector<std::string> Rules(const std::string& family) {
   return result;
 }
 
-// "DESTINATION [via GATEWAY] [src SOURCE] dev DEVICE" of our routes in a table.
+// "DESTINATION [via GATEWAY] [src SOURCE] dev DEVICE" of the routes with the protocol number of qured in a table.
 std::vector<std::string> Routes(const std::string& family, const std::string& table) {
   std::vector<std::string> result;
   for (const json& route :
@@ -157,7 +157,7 @@ TEST_F(HostInterfaceTest, BringsUpTheInterface) {
   EXPECT_EQ(Sysctl("ipv6/conf/qure0/accept_dad"), "0");
 }
 
-TEST_F(HostInterfaceTest, DefaultRoutesSpeakFromTheNodeAddress) {
+TEST_F(HostInterfaceTest, DefaultRoutesUseTheNodeAddressAsSource) {
   const auto host = Create();
   ASSERT_NE(host, nullptr);
   EXPECT_THAT(Routes("-4", "main"), ElementsAre("default via 198.51.100.1 src 198.51.100.11 dev qure0"));
@@ -245,7 +245,7 @@ void WaitFor(Condition condition, const std::string& what) {
   }
 }
 
-// The kernel has done all that it does by itself when an interface comes up.
+// Waits until the kernel has made its own changes after an interface comes up.
 void WaitForLinkLocal() {
   const auto settled = [] {
     for (const json& info : AddressInfos("qure0")) {
@@ -266,7 +266,7 @@ std::string Monitored(Change change) {
     std::ifstream stream(file);
     return std::string(std::istreambuf_iterator<char>(stream), {});
   };
-  // Routes as marks: the monitor is there when it has seen the first, and has seen all before the second.
+  // Routes as markers: the monitor runs when it has reported the first, and has reported all changes before the second.
   const auto mark = [&events](const std::string& address) {
     WaitFor(
         [&] {
@@ -281,14 +281,14 @@ std::string Monitored(Change change) {
   change();
   mark("192.0.2.102");
   EXPECT_EQ(std::system(("kill " + pid).c_str()), 0);
-  std::string ours;
+  std::string matching;
   std::ifstream stream(file);
   for (std::string line; std::getline(stream, line);) {
     const auto names = [&line](const char* word) { return line.find(word) != std::string::npos; };
-    if (names("qure0") || names("lan0") || names("lookup")) ours += line + "\n";
+    if (names("qure0") || names("lan0") || names("lookup")) matching += line + "\n";
   }
   std::remove(file.c_str());
-  return ours;
+  return matching;
 }
 
 TEST_F(HostInterfaceTest, RepetitionChangesNothing) {
@@ -333,7 +333,7 @@ TEST_F(HostInterfaceTest, TakesAGatewayOutsideOfEveryPrefix) {
   EXPECT_THAT(Routes("-4", "5351"), UnorderedElementsAre("default via 203.0.113.1 dev qure0", "203.0.113.1 dev qure0"));
 }
 
-TEST_F(HostInterfaceTest, RemovesWhatAKilledPredecessorLeft) {
+TEST_F(HostInterfaceTest, RemovesWhatAKilledProcessLeft) {
   Run("ip link set qure0 up");
   Run("ip addr add 198.51.100.99/32 dev qure0");
   Run("ip rule add from 198.51.100.99 lookup 5351 priority 5351 proto 81");
@@ -348,7 +348,7 @@ TEST_F(HostInterfaceTest, RemovesWhatAKilledPredecessorLeft) {
   EXPECT_THAT(Rules("-6"), IsEmpty());
   EXPECT_THAT(Routes("-4", "5351"), IsEmpty());
   EXPECT_THAT(Routes("-4", "main"), ElementsAre("default via 198.51.100.1 src 198.51.100.11 dev qure0"));
-  EXPECT_THAT(Output("ip rule show"), testing::HasSubstr("from 192.0.2.7")) << "someone else's rule";
+  EXPECT_THAT(Output("ip rule show"), testing::HasSubstr("from 192.0.2.7")) << "a rule of another program";
 }
 
 TEST_F(HostInterfaceTest, LeavesNothingBehind) {
@@ -364,7 +364,7 @@ TEST_F(HostInterfaceTest, LeavesNothingBehind) {
   }
 }
 
-TEST_F(HostInterfaceTest, RemovesItsRulesWhenTheInterfaceIsGone) {
+TEST_F(HostInterfaceTest, RemovesItsRulesWithoutTheInterface) {
   auto host = Create();
   ASSERT_NE(host, nullptr);
   Set(host.get(), both_);
@@ -374,7 +374,7 @@ TEST_F(HostInterfaceTest, RemovesItsRulesWhenTheInterfaceIsGone) {
   EXPECT_THAT(Rules("-6"), IsEmpty());
 }
 
-TEST_F(HostInterfaceTest, SilencesTheLanInDedicatedModeAndGivesItsVoiceBack) {
+TEST_F(HostInterfaceTest, SilencesTheLanInDedicatedModeAndRestoresIt) {
   const std::string rp_filter = Sysctl("ipv4/conf/lan0/rp_filter");
   auto host = Create();
   ASSERT_NE(host, nullptr);
@@ -388,7 +388,7 @@ TEST_F(HostInterfaceTest, SilencesTheLanInDedicatedModeAndGivesItsVoiceBack) {
   EXPECT_EQ(Sysctl("ipv4/conf/lan0/rp_filter"), rp_filter);
 }
 
-TEST_F(HostInterfaceTest, GivesTheLanItsVoiceBackAfterAKilledPredecessor) {
+TEST_F(HostInterfaceTest, RestoresTheLanAfterAKilledProcess) {
   Run("ip link set lan0 arp off && echo 1 > /proc/sys/net/ipv6/conf/lan0/disable_ipv6");
   Create().reset();
   EXPECT_FALSE(HasFlag("lan0", "NOARP"));
