@@ -36,7 +36,7 @@ ordered_json WeightsJson(const ControllerStatus& status, const std::map<NodeId, 
 struct TopRow {
   RemoteAddress remote{};
   uint64_t flows = 0;
-  int64_t more_at_most = 0;                                    // than any address that no worker has told of
+  int64_t more_at_most = 0;                                    // than any address that no worker has listed
   std::map<std::pair<std::string, NodeSlot>, uint64_t> parts;  // by service and owner
 };
 
@@ -110,7 +110,7 @@ ordered_json ServicesJson(const ControllerStatus& status) {
     if (!row.draining) continue;
     draining.push_back({{"node", ToHex(row.node)}, {"name", row.name}, {"drain_left_seconds", DrainLeftJson(row)}});
   }
-  return {{"epoch", status.balance_epoch},
+  return {{"balance_epoch", status.balance_epoch},
           {"settled", status.balance_settled},
           {"services", std::move(services)},
           {"draining", std::move(draining)},
@@ -142,7 +142,7 @@ ordered_json TopJson(const ControllerStatus& status, const ServiceMap* services,
   std::vector<TopRow> rows = MergeTop(services, workers);
   int64_t others = 0;
   for (const TopRemotes& top : workers) others += top.others;
-  // What is left out for brevity bounds the others, too.
+  // Rows beyond the limit belong to the others.
   int64_t others_at_most = others;
   for (size_t i = limit; i < rows.size(); ++i) others_at_most = std::max(others_at_most, others + rows[i].more_at_most);
   rows.resize(std::min(limit, rows.size()));

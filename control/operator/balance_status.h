@@ -1,4 +1,4 @@
-// The balance as qurectl and the metrics show it.
+// The balance as the control socket shows it.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -12,10 +12,10 @@
 
 namespace qure {
 
-// Seconds until the flows of a node that drains are given up; 0: they are; null: there is no deadline.
+// Seconds until a draining node gives up its flows; 0: it has; null: there is no deadline.
 nlohmann::ordered_json DrainLeftJson(const NodeRow& row);
 nlohmann::ordered_json ServicesJson(const ControllerStatus& status);
-// Flows in this node's tables, by owner, and how the tables are doing.
+// Flows in this node's tables, by owner, and the tables' counters.
 nlohmann::ordered_json FlowsJson(const ControllerStatus& status, const WorkerList& workers);
 
 inline constexpr size_t kDefaultTop = 10;  // remote addresses of an answer
@@ -27,7 +27,7 @@ inline constexpr size_t kDefaultTop = 10;  // remote addresses of an answer
 nlohmann::ordered_json TopJson(const ControllerStatus& status, const ServiceMap* services,
                                const std::vector<TopRemotes>& workers, size_t limit);
 
-// What became of an order for `node`: {"done": "n2 drains"}.
+// The effect of a command for `node`: {"done": "n2 drains"}.
 nlohmann::ordered_json DoneJson(const ControllerStatus& status, const NodeId& node, std::string_view what);
 
 }  // namespace qure

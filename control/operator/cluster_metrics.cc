@@ -3,22 +3,22 @@
 #include <array>
 #include <map>
 #include <string>
-#include <string_view>
 
 namespace qure {
 namespace {
 
 using prometheus::MetricType;
 
-constexpr std::array<std::string_view, 6> kRoles = {"master", "deputy", "member", "candidate", "idle", "standby"};
+constexpr std::array kRoles = {NodeRole::kMaster,    NodeRole::kDeputy, NodeRole::kMember,
+                               NodeRole::kCandidate, NodeRole::kIdle,   NodeRole::kStandby};
 
 double OneIf(bool condition) {
   return condition ? 1.0 : 0.0;
 }
 
 void CollectMembers(const ControllerStatus& core, Families* out) {
-  out->Begin(MetricType::Gauge, "qure_role", "1 for the role that this node has.");
-  for (const std::string_view role : kRoles) out->Add({{"role", std::string(role)}}, OneIf(NameOf(core.role) == role));
+  out->Begin(MetricType::Gauge, "qure_role", "1 for the role of this node.");
+  for (const NodeRole role : kRoles) out->Add({{"role", std::string(NameOf(role))}}, OneIf(core.role == role));
   std::map<std::string, uint64_t> members;
   for (const MemberState state : {MemberState::kAlive, MemberState::kSuspect, MemberState::kDown, MemberState::kLeft}) {
     members.emplace(NameOf(state), 0);
@@ -27,25 +27,25 @@ void CollectMembers(const ControllerStatus& core, Families* out) {
     const bool self = row.state == NodeState::kSelf;
     ++members[std::string(self ? NameOf(NodeState::kAlive) : NameOf(row.state))];
   }
-  out->Begin(MetricType::Gauge, "qure_members", "Nodes that this node knows of, itself included, by state.");
+  out->Begin(MetricType::Gauge, "qure_members", "Nodes that this node knows, itself included, by state.");
   for (const auto& [state, count] : members) out->Add({{"state", state}}, count);
   out->Gauge("qure_clustered", "1 if this node speaks to others: it has a key, or the cluster is open.",
              OneIf(core.clustered));
   out->Gauge("qure_maintenance", "1 if this node is not to lead.", OneIf(core.maintenance));
-  out->Gauge("qure_stands_back", "1 if another machine has this node's identity.", OneIf(core.ineligible));
+  out->Gauge("qure_ineligible", "1 if another machine has this node's identity: it cannot become master.",
+             OneIf(core.ineligible));
   out->Gauge("qure_multicast_works", "1 if multicast reaches this node from all others, 0 if only broadcast does.",
              OneIf(core.multicast_works));
 }
 
 void CollectLife(const ControllerStatus& core, Families* out) {
-  out->Gauge("qure_era", "Number of the cluster's present life.", core.era);
-  out->Gauge("qure_age", "Boots of this node, this one included.", static_cast<double>(core.age));
-  out->Gauge("qure_cluster_uptime_seconds", "How long the cluster has lived, over all eras of its lineage.",
+  out->Gauge("qure_era", "Generation of the cluster: number of its lives, the present one included.", core.era);
+  out->Gauge("qure_age", "Boot count of this node, this boot included.", static_cast<double>(core.age));
+  out->Gauge("qure_cluster_uptime_seconds", "How long the cluster has been alive, over all eras of its lineage.",
              static_cast<double>(core.cluster_uptime_ms) / 1e3);
   out->Gauge("qure_history_events", "Events in the shared history.", static_cast<double>(core.history_events));
-  out->Gauge("qure_term_era", "Era of the present master's term; 0: no master is known.", core.term.era);
-  out->Gauge("qure_term_epoch", "Epoch of the present master's term within its era.",
-             static_cast<double>(core.term.epoch));
+  out->Gauge("qure_term_era", "Era of the master's term; 0: no master is known.", core.term.era);
+  out->Gauge("qure_term_epoch", "Epoch of the master's term within its era.", static_cast<double>(core.term.epoch));
 }
 
 void CollectTakeovers(const NodeStatus& node, Families* out) {
@@ -59,9 +59,9 @@ void CollectTakeovers(const NodeStatus& node, Families* out) {
 
 void CollectHeartbeater(const NodeStatus& node, Families* out) {
   const HeartbeatCounters& heartbeater = node.heartbeater;
-  out->Gauge("qure_lease_seconds", "The lease in force between master and deputy; 0: none.",
-             ToSeconds(node.lease.lease));
-  out->Gauge("qure_lease_longest_gap_seconds", "Longest gap between two heartbeats of late: jitter of the network.",
+  out->Gauge("qure_lease_seconds", "The lease between master and deputy; 0: none.", ToSeconds(node.lease.lease));
+  out->Gauge("qure_lease_longest_gap_seconds",
+             "The longest gap between two heartbeats recently: jitter of the network.",
              ToSeconds(node.lease.longest_gap));
   out->Gauge("qure_lease_round_trip_seconds", "Round trip of the last heartbeat that was acknowledged.",
              ToSeconds(node.lease.round_trip));
@@ -84,7 +84,8 @@ void CollectCluster(const NodeStatus& node, Families* out) {
   CollectLife(core, out);
   CollectTakeovers(node, out);
   CollectHeartbeater(node, out);
-  out->Begin(MetricType::Counter, "qure_datagrams_rejected_total", "Cluster datagrams not believed, by reason.");
+  out->Begin(MetricType::Counter, "qure_datagrams_rejected_total",
+             "Cluster datagrams that were not believed, by reason.");
   for (size_t i = 0; i < kRejectCount; ++i) {
     out->Add({{"reason", std::string(NameOf(static_cast<Reject>(i)))}}, core.rejected[i]);
   }

@@ -1,4 +1,4 @@
-// The metrics of the cluster: role, members, terms, takeovers, lease and heartbeats, what was not believed.
+// The metrics of the cluster: role, members, terms, takeovers, lease and heartbeats, rejected datagrams.
 #pragma once
 
 #include "control/operator/metric_families.h"

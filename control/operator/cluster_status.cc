@@ -35,7 +35,7 @@ class Names {
   explicit Names(const ControllerStatus& status) {
     for (const NodeRow& row : status.nodes) names_.emplace(row.node, row.name);
   }
-  // Null for nobody.
+  // Null for no node.
   static ordered_json Id(const NodeId& node) {
     return node == NodeId{} ? ordered_json(nullptr) : ordered_json(ToHex(node));
   }

@@ -1,4 +1,4 @@
-// What a node shows of its cluster: who is there, who leads, what has happened.
+// What a node shows of its cluster: its nodes, its term, its history.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 namespace qure {
 
 // The answers of the control socket. What is unknown is null; ids and lineages are hexadecimal.
-nlohmann::ordered_json TermJson(const Term& term);  // {"era", "epoch", "holder"}; null for nobody's
+nlohmann::ordered_json TermJson(const Term& term);  // {"era", "epoch", "holder"}; null: none
 nlohmann::ordered_json NodesJson(const ControllerStatus& status);
 nlohmann::ordered_json TermAnswer(const ControllerStatus& status);
 nlohmann::ordered_json KeysJson(const ControllerStatus& status);

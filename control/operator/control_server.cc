@@ -34,13 +34,13 @@ Fd MakeSocket() {
   return Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
-// Removes what a killed process left at `path`.
+// Removes the socket that a killed process left at `path`.
 absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   struct stat info {};
   if (lstat(path.c_str(), &info) < 0) return absl::OkStatus();
   if (!S_ISSOCK(info.st_mode)) {
     return absl::FailedPreconditionError(
-        absl::StrCat("control socket ", path, ": a file that is no socket is in the way"));
+        absl::StrCat("control socket ", path, ": the path is that of a file that is not a socket"));
   }
   const Fd probe = MakeSocket();
   const int result = connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
@@ -92,7 +92,7 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Listen(const std::
   const absl::StatusOr<sockaddr_un> address = SocketAddress(path);
   if (!address.ok()) return address.status();
   const std::string directory = std::filesystem::absolute(path).parent_path();
-  // Between looking for a listener and being one, nobody else may do the same.
+  // No other process may do the same between the check for a listener and listening.
   const absl::StatusOr<Fd> lock = LockDirectory(directory);
   if (!lock.ok()) return lock.status();
   if (absl::Status stale = RemoveStale(path, *address); !stale.ok()) return stale;
@@ -174,7 +174,7 @@ void ControlServer::Answer(uint64_t ticket, const ordered_json& answer) {
 }
 
 bool ControlServer::Step(Client* client, const Handler& handler) {
-  if (client->waiting != 0) return false;  // it has hung up: nothing else is heard of it
+  if (client->waiting != 0) return false;  // it has hung up: that is the only event while it waits
   client->last_active = ++activity_;
   if (!Flush(client->socket, &client->output)) return false;
   if (client->output.empty() && !client->ended && client->input.find('\n') == std::string::npos && !Receive(client))

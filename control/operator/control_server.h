@@ -23,7 +23,7 @@ namespace qure {
 class ControlServer {
  public:
   static constexpr size_t kMaxRequest = 64 * 1024;  // bytes of a line
-  static constexpr size_t kMaxClients = 16;         // one more, and the one that was silent longest is cut off
+  static constexpr size_t kMaxClients = 16;         // one more closes the one that was silent longest
 
   struct Request {
     std::string_view command;  // the member of that name
@@ -34,7 +34,7 @@ class ControlServer {
   using Handler = std::function<std::optional<nlohmann::ordered_json>(const Request& request)>;
 
   // Listens on `path`, mode 0600; its directory is made (0700) if missing. A socket that a killed process left behind
-  // is replaced; FailedPrecondition if somebody listens there.
+  // is replaced; FailedPrecondition if another process listens there.
   static absl::StatusOr<std::unique_ptr<ControlServer>> Listen(const std::string& path);
   ~ControlServer();  // removes the socket file
   ControlServer(const ControlServer&) = delete;
@@ -42,9 +42,9 @@ class ControlServer {
 
   // Readable when Serve has something to do.
   int fd() const { return poll_.get(); }
-  // Accepts, reads, answers and writes as far as it goes at once; at most one request of each client per call.
+  // Accepts, reads, answers and writes as far as possible without waiting; at most one request of a client per call.
   void Serve(const Handler& handler);
-  // What a handler has not answered at once. A client that is no longer there is none the wiser.
+  // The answer that a handler did not give at once. Without effect if the client has gone.
   void Answer(uint64_t ticket, const nlohmann::ordered_json& answer);
 
  private:

@@ -25,10 +25,10 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr MacAddress kGatewayOfExample{{2, 0, 0, 0, 0, 1}};  // whoever sends; it is not part of any decision
-constexpr size_t kFewFlows = 16;                             // the one that is looked up is all there is
+constexpr MacAddress kGatewayOfExample{{2, 0, 0, 0, 0, 1}};  // any sender; no decision depends on it
+constexpr size_t kFewFlows = 16;                             // there is only the one that is looked up
 
-// The frame as the gateway would send it; checksums are taken as verified by the port. Room for a tag in front.
+// The frame as the gateway would send it, with checksums verified by the port, and headroom for a tag.
 class ExampleFrame {
  public:
   ExampleFrame(const ExplainQuestion& question, const MacAddress& to, uint8_t tcp_flags) {
@@ -99,11 +99,11 @@ std::string NameOf(const NodeRow& row) {
 std::string WhyNot(const NodeRow& row, const ServiceRow& service) {
   if (row.state != NodeState::kSelf && row.state != NodeState::kAlive) return std::string(NameOf(row.state));
   if (row.draining) return "draining";
-  if (service.current.contains(row.node)) return "the row is another's";
+  if (service.current.contains(row.node)) return "another node owns the entry";
   return service.unhealthy_at.contains(row.node) ? "its check fails" : "without weight";
 }
 
-// By name: every node lists them in the same order.
+// By name, so that every node lists them in the same order.
 ordered_json Others(const ControllerStatus& status, const ServiceRow& service, const std::string& owner) {
   std::map<std::string, std::string> why_not;
   for (const NodeRow& row : status.nodes) {
@@ -124,7 +124,7 @@ NodeSlot MasterOf(const Snapshot& snapshot) {
   return balance != nullptr && balance->nodes[balance->master].present ? balance->master : kSelfSlot;
 }
 
-// What this node knows, as the node `whose` has it: of the nodes that one is number kSelfSlot. If it is the master, it
+// What this node knows, in the numbers of the node `whose`: that one has the slot kSelfSlot. If it is the master, it
 // serves the addresses.
 class View {
  public:
@@ -146,17 +146,18 @@ class View {
     for (EpochTables* const epoch : {&balance->current, &balance->previous}) {
       if (epoch->services[service - 1] == nullptr) continue;
       const NodeSlot owner = OwnerIn(*ours_.balance, *epoch, *snapshot.services, service, key);
-      epoch->services[service - 1] = std::make_shared<const LookupTable>(1, Turned(owner));  // any row is that of `key`
+      epoch->services[service - 1] =
+          std::make_shared<const LookupTable>(1, Turned(owner));  // any entry is that of `key`
     }
     snapshot.balance = std::move(balance);
     return snapshot;
   }
   const Snapshot& snapshot() const { return seen_; }
 
-  // From this node's numbers to the other's, and back.
+  // From this node's slots to the other's, and back.
   NodeSlot Turned(NodeSlot slot) const { return slot == kSelfSlot ? whose_ : slot == whose_ ? kSelfSlot : slot; }
 
-  // By this node's number.
+  // By this node's slot.
   std::string NodeName(NodeSlot slot) const {
     const auto row = std::ranges::find(status_.nodes, std::optional(slot), &NodeRow::slot);
     return row == status_.nodes.end() ? "unknown" : NameOf(*row);
@@ -174,7 +175,7 @@ class View {
         if (address.mac == ours_.node_mac) address.mac = self.hop0;  // ServiceMac::kInterface: each node's own
       }
     }
-    seen_.draining = false;
+    seen_.handing_over = false;
     seen_.lan_mac = seen_.node_mac = self.hop0;
     seen_.node_mac_hop1 = self.hop1;
     seen_.balance = std::move(balance);
@@ -186,8 +187,8 @@ class View {
   Snapshot seen_;
 };
 
-// Service, row and owners by the Maglev lookup tables.
-void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const View& view, const ControllerStatus& status,
+// Service, entry and owners by the Maglev lookup tables.
+void ExplainTables(const Snapshot& snapshot, const FlowKey& key, const View& view, const ControllerStatus& status,
                    ordered_json* out) {
   const uint8_t number = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
   if (number == 0 || snapshot.balance == nullptr) {
@@ -208,26 +209,26 @@ void ExplainShares(const Snapshot& snapshot, const FlowKey& key, const View& vie
   (*out)["delivery"] = service.multicast ? "multicast" : "unicast";
   (*out)["affinity"] = NameOf(service.affinity);
   if (service.affinity == Affinity::kAdaptive) (*out)["heavy_hitter"] = affinity == Affinity::kSocket;
-  (*out)["epoch"] = balance.epoch;
+  (*out)["balance_epoch"] = balance.epoch;
   if (table != nullptr) {
-    (*out)["row"] = LookupEntry(balance.seed, affinity, key, static_cast<uint32_t>(table->size()));
+    (*out)["entry"] = LookupEntry(balance.seed, affinity, key, static_cast<uint32_t>(table->size()));
   }
-  (*out)["share_of"] = owner(balance.current);
-  (*out)["share_before_of"] = owner(balance.previous);
+  (*out)["owner"] = owner(balance.current);
+  (*out)["owner_before"] = owner(balance.previous);
   const auto found = std::ranges::find(status.services, service.name, &ServiceRow::name);
   if (found != status.services.end() && table != nullptr) {
-    (*out)["others"] = Others(status, *found, (*out)["share_of"]);
+    (*out)["others"] = Others(status, *found, (*out)["owner"]);
   }
 }
 
 ordered_json ExplainFlow(const FlowAnswered& flow, const View& view) {
-  if (!flow.answered) return "unknown: who decides did not answer; what follows is for a new flow";
+  if (!flow.answered) return "unknown: the deciding node did not answer; the rest is as for a new flow";
   if (!flow.flow) return nullptr;
   return {
       {"owner", view.NodeName(flow.flow->owner)}, {"state", NameOf(flow.flow->state)}, {"pinned", flow.flow->pinned}};
 }
 
-// Who the frame goes to: by its destination MAC.
+// The node that the frame goes to, by its destination MAC.
 ordered_json ExplainFrame(const Snapshot& snapshot, const Batch& batch, const View& view) {
   const auto* const ethernet = reinterpret_cast<const EthernetHeader*>(batch.frames[0].data);
   ordered_json frame = {{"destination", ToString(ethernet->destination)}, {"source", ToString(ethernet->source)}};
@@ -300,7 +301,7 @@ ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, 
   Snapshot decider = view.snapshot();
   if (key) {
     decider = view.Of(*key);
-    ExplainShares(snapshot, *key, view, status, &out);
+    ExplainTables(snapshot, *key, view, status, &out);
     out["flow"] = ExplainFlow(flow, view);
   }
   if (key && flow.flow) {
@@ -309,7 +310,7 @@ ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, 
     entry->owner = view.Turned(flow.flow->owner);
     entry->seen = {};
   }
-  // A flow that is known goes on; one that is not begins.
+  // A known flow continues; another one begins.
   const MacAddress to = key ? AddressIn(decider, question)->link_mac() : decider.node_mac;
   ExampleFrame example(question, to, flow.flow ? kTcpAck : kTcpSyn);
   Batch batch;

@@ -1,5 +1,5 @@
-// `qurectl explain`: what would become of a packet from a remote socket to a local one. Runs the production pipeline on
-// a made-up frame, with a copy of what the deciding node's workers know; nothing is sent and nothing remembered.
+// `qurectl explain`: what would happen to a packet from a remote socket to a local one. Runs the production pipeline on
+// a synthetic frame, with a copy of what the deciding node's workers know. Nothing is sent, nothing is remembered.
 #pragma once
 
 #include <cstdint>
@@ -23,17 +23,18 @@ struct ExplainQuestion {
   uint8_t protocol = 6;  // TCP or UDP
 };
 
-// {"from": …, "to": …, "protocol": "tcp" | "udp"}. InvalidArgument says what would be right.
+// {"from": …, "to": …, "protocol": "tcp" | "udp"}. InvalidArgument explains the right form.
 absl::StatusOr<ExplainQuestion> ReadExplainQuestion(const nlohmann::json& request);
 
-// The flow that such a packet is of; none: it is not to a service address.
+// The flow of such a packet; none: it is not to a service address.
 std::optional<FlowKey> FlowOf(const ExplainQuestion& question, const Snapshot& snapshot);
 
-// Who decides about the flow: the master, or, where packets come to all nodes, the one whose share it is.
+// The node that decides about the flow: the master, or, where packets come to all nodes, the owner by the Maglev lookup
+// table.
 NodeSlot DeciderOf(const FlowKey& key, const Snapshot& snapshot);
 
-// The steps as the one who decides takes them, whichever node is asked: this node's snapshot is turned into that one's,
-// and `flow` is what its workers know (QueryFlow).
+// The steps of the deciding node, whichever node is asked: this node's snapshot is turned into that one's, and `flow`
+// is what its workers know (QueryFlow).
 nlohmann::ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, const FlowAnswered& flow,
                                const ControllerStatus& status);
 

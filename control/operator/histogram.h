@@ -1,4 +1,4 @@
-// How long things took, counted in buckets: a Prometheus histogram as a plain value.
+// Durations counted in buckets: a Prometheus histogram as a plain value.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@ namespace qure {
 
 class DurationHistogram {
  public:
-  // Upper bounds, both ends of what takeovers take: a heartbeat or two, and the seconds of a double failure.
+  // Upper bounds. Takeovers take a heartbeat or two, or some seconds after a double failure.
   static constexpr std::array kBounds = {Milliseconds(5),   Milliseconds(10),   Milliseconds(15),   Milliseconds(20),
                                          Milliseconds(30),  Milliseconds(50),   Milliseconds(100),  Milliseconds(200),
                                          Milliseconds(500), Milliseconds(1000), Milliseconds(2000), Milliseconds(5000)};

@@ -24,7 +24,7 @@ class Families {
     family.help = std::move(help);
     families_.push_back(std::move(family));
   }
-  // A sample of the family begun last.
+  // A sample of the last family.
   void Add(MetricLabels labels, double value) {
     prometheus::ClientMetric metric;
     metric.label = std::move(labels);

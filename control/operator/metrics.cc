@@ -40,8 +40,7 @@ void CollectFrames(const WorkerList& workers, Families* out) {
 }
 
 void CollectDns(const WorkerList& workers, Families* out) {
-  out->Begin(MetricType::Counter, "qure_dns_queries_total",
-             "DNS queries that the packet path has dealt with, by the type that was asked for.");
+  out->Begin(MetricType::Counter, "qure_dns_queries_total", "DNS queries that the packet path handled, by type.");
   for (size_t i = 0; i < DnsQueryLog::kCounts; ++i) {
     uint64_t count = 0;
     for (const WorkerCounters* const worker : workers) count += worker->dns.count(i);
@@ -72,9 +71,9 @@ void CollectWorkers(const WorkerList& workers, Families* out) {
     double unit;
   };
   static constexpr std::array kRows = {
-      Row{"qure_worker_rounds_total", "Turns of the worker's loop.", &WorkerCounters::rounds, 1},
-      Row{"qure_worker_busy_rounds_total", "Turns of the loop that found a frame.", &WorkerCounters::busy_rounds, 1},
-      Row{"qure_worker_sleeps_total", "Times the worker slept for want of frames.", &WorkerCounters::sleeps, 1},
+      Row{"qure_worker_rounds_total", "Rounds of the worker's loop.", &WorkerCounters::rounds, 1},
+      Row{"qure_worker_busy_rounds_total", "Rounds that found a frame.", &WorkerCounters::busy_rounds, 1},
+      Row{"qure_worker_sleeps_total", "Times the worker slept for lack of frames.", &WorkerCounters::sleeps, 1},
       Row{"qure_worker_sleep_seconds_total", "Time the worker slept.", &WorkerCounters::sleep_ns, 1e-9},
       Row{"qure_worker_stalls_total", "Times the worker was found to have stood still.", &WorkerCounters::stalls, 1},
       Row{"qure_events_lost_total", "Events that found the ring to the control thread full.",
@@ -102,10 +101,11 @@ void CollectFlows(const WorkerList& workers, Families* out) {
           &WorkerCounters::flows_inserted},
       Row{MetricType::Counter, "qure_flows_expired_total", "Flows forgotten because they were idle.",
           &WorkerCounters::flows_expired},
-      Row{MetricType::Counter, "qure_flows_displaced_total", "Opening flows that gave way for want of room.",
+      Row{MetricType::Counter, "qure_flows_displaced_total", "Opening flows that gave way for lack of room.",
           &WorkerCounters::flows_displaced},
       Row{MetricType::Counter, "qure_flows_refused_total",
-          "Flows that found no room and are forwarded by the table of shares alone.", &WorkerCounters::flows_refused},
+          "Flows that found no room and are forwarded by the Maglev lookup table alone.",
+          &WorkerCounters::flows_refused},
   };
   for (const Row& row : kRows) {
     out->Begin(row.type, row.name, row.help);
@@ -145,7 +145,7 @@ void CollectClaims(const std::vector<ClaimStatus>& claims, Families* out) {
       out->Add({{"address", ToString(claim.address.address)}}, static_cast<double>(value(claim)));
     }
   };
-  out->Begin(MetricType::Gauge, "qure_claim_state", "1 for the state that the claim to the service address is in.");
+  out->Begin(MetricType::Gauge, "qure_claim_state", "1 for the state of the claim to the service address.");
   for (const ClaimStatus& claim : claims) {
     for (const ClaimState state : {ClaimState::kStandby, ClaimState::kProbing, ClaimState::kHeld, ClaimState::kTaken}) {
       out->Add({{"address", ToString(claim.address.address)}, {"state", std::string(NameOf(state))}},
@@ -154,10 +154,9 @@ void CollectClaims(const std::vector<ClaimStatus>& claims, Families* out) {
   }
   each(MetricType::Gauge, "qure_claim_verified", "1 if the gateway has answered to the service MAC.",
        [](const ClaimStatus& claim) { return claim.verified; });
-  each(MetricType::Gauge, "qure_claim_verify_alarm",
-       "1 if the gateway does not answer to the service MAC again and again.",
+  each(MetricType::Gauge, "qure_claim_verify_alarm", "1 if the gateway left five verifications in a row unanswered.",
        [](const ClaimStatus& claim) { return claim.alarm; });
-  each(MetricType::Counter, "qure_claim_conflicts_total", "Claims of others to the service address.",
+  each(MetricType::Counter, "qure_claim_conflicts_total", "Claims of other hosts to the service address.",
        [](const ClaimStatus& claim) { return claim.conflicts; });
   each(MetricType::Counter, "qure_claim_defenses_total", "Announcements made in defense (RFC 5227 section 2.4).",
        [](const ClaimStatus& claim) { return claim.defenses; });
@@ -181,7 +180,7 @@ void CollectNode(const NodeStatus& node, Families* out) {
               absl::ToDoubleSeconds(node.last_reload.time - absl::UnixEpoch()));
 }
 
-// Connects to `address` (HOST:PORT) and goes away again.
+// Connects to `address` (HOST:PORT) and closes the connection.
 void Knock(const std::string& address) {
   const size_t colon = address.rfind(':');
   if (colon == std::string::npos) return;
@@ -193,7 +192,7 @@ void Knock(const std::string& address) {
   addrinfo* found = nullptr;
   if (getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found) != 0) return;
   const Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  // Whether it worked shows in whether the listener stops.
+  // If it fails, the caller tries again.
   (void)connect(socket.get(), found->ai_addr, found->ai_addrlen);
   freeaddrinfo(found);
 }
@@ -228,7 +227,7 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Listen(const std::
   } catch (const std::exception&) {
     return absl::UnavailableError(
         absl::StrCat("node.metrics: cannot listen on ", address,
-                     "; it must be HOST:PORT, an address of this machine, a port that is free"));
+                     "; it must be HOST:PORT, with an address of this machine and a free port"));
   }
 }
 
@@ -237,8 +236,7 @@ MetricsServer::MetricsServer(std::string address, std::unique_ptr<prometheus::Ex
     : address_(std::move(address)), collector_(std::move(collector)), exposer_(std::move(exposer)) {}
 
 MetricsServer::~MetricsServer() {
-  // The listening thread beneath looks whether it shall stop only every 2 s, or when somebody connects: so somebody
-  // does.
+  // The listening thread checks whether it has to stop every 2 s only, or at a connection: so make one.
   const auto stopped = std::async(std::launch::async, [this] { exposer_.reset(); });
   while (stopped.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready) Knock(address_);
 }

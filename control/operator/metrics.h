@@ -16,7 +16,7 @@ class Exposer;
 
 namespace qure {
 
-// Where the figures come from. All of it is read by the threads of the scrape.
+// Where the numbers come from. The threads of the scrape call all of it.
 struct MetricsSource {
   std::function<NodeStatus()> node;
   std::function<unsigned()> mbufs_in_use;
@@ -24,7 +24,7 @@ struct MetricsSource {
   std::function<nlohmann::ordered_json()> names;  // NameService::Show
 };
 
-// Turns the source into metric families (docs/operations.md lists them).
+// Turns the source into metric families (docs/reference-metrics.md lists them).
 class NodeCollector : public prometheus::Collectable {
  public:
   explicit NodeCollector(MetricsSource source) : source_(std::move(source)) {}
@@ -39,7 +39,7 @@ class MetricsServer {
  public:
   // `address` is HOST:PORT. Errors name the address.
   static absl::StatusOr<std::unique_ptr<MetricsServer>> Listen(const std::string& address, MetricsSource source);
-  ~MetricsServer();  // returns when no scrape is under way any more
+  ~MetricsServer();  // returns when no scrape is under way
 
  private:
   MetricsServer(std::string address, std::unique_ptr<prometheus::Exposer> exposer,

@@ -8,22 +8,21 @@ using prometheus::MetricType;
 
 void CollectServer(const ordered_json& server, Families* out) {
   out->Begin(MetricType::Counter, "qure_dns_slow_answers_total",
-             "DNS queries beside the packet path: over TCP, and those that it left to the kernel.");
+             "DNS queries handled beside the packet path, by outcome: over TCP, and what it leaves to the kernel.");
   for (const auto& [reason, count] : server.at("answers").items())
     out->Add({{"reason", reason}}, count.get<uint64_t>());
-  out->Begin(MetricType::Counter, "qure_dns_slow_queries_total", "The same queries by the type that was asked for.");
+  out->Begin(MetricType::Counter, "qure_dns_slow_queries_total", "The same queries, by type.");
   for (const auto& [type, count] : server.at("types").items()) out->Add({{"type", type}}, count.get<uint64_t>());
   out->Single(MetricType::Counter, "qure_dns_connections_total", "DNS connections accepted.",
               server.at("connections").get<double>());
   out->Gauge("qure_dns_connections_open", "DNS connections that are open.", server.at("open").get<double>());
   out->Single(MetricType::Counter, "qure_dns_connections_cut_off_total",
-              "DNS connections ended by this node: for a newer one, for silence, for nonsense.",
+              "DNS connections that this node ended: for a newer one, for silence, for malformed data.",
               server.at("cut_off").get<double>());
 }
 
 void CollectCache(const ordered_json& cache, Families* out) {
-  out->Begin(MetricType::Counter, "qure_dns_cache_total",
-             "What came of looking into the cache of other servers' names.");
+  out->Begin(MetricType::Counter, "qure_dns_cache_total", "Lookups in the cache of other servers' names, by outcome.");
   for (const char* event : {"hits", "misses", "stale", "prefetches", "merged", "failures", "refused"}) {
     out->Add({{"event", event}}, cache.at(event).get<uint64_t>());
   }
@@ -48,10 +47,9 @@ void CollectUpstreams(const ordered_json& upstreams, Families* out) {
 void CollectRegistration(const ordered_json& registration, Families* out) {
   out->Gauge("qure_registered", "1 if the cluster's addresses are registered at the main DNS server as wanted.",
              registration.at("state") == "registered" ? 1 : 0);
-  out->Gauge("qure_registration_retries", "Attempts in a row that have failed.",
-             registration.at("retries").get<double>());
-  out->Single(MetricType::Counter, "qure_registration_repairs_total",
-              "Times that a look at what was registered found it changed.", registration.at("repairs").get<double>());
+  out->Gauge("qure_registration_retries", "Attempts in a row that failed.", registration.at("retries").get<double>());
+  out->Single(MetricType::Counter, "qure_registration_repairs_total", "Times that the registration was found changed.",
+              registration.at("repairs").get<double>());
 }
 
 }  // namespace

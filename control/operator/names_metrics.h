@@ -6,7 +6,7 @@
 
 namespace qure {
 
-// `names`: what NameService::Show says; parts that are not in it are left out.
+// `names`: the result of NameService::Show; parts that it lacks are left out.
 void CollectNames(const nlohmann::ordered_json& names, Families* out);
 
 }  // namespace qure

@@ -38,7 +38,7 @@ ordered_json ReloadJson(const ReloadStatus& reload) {
           {"error", reload.error.empty() ? ordered_json(nullptr) : ordered_json(reload.error)}};
 }
 
-// What a node alone has as well, but says little there.
+// The state of the cluster; of a node without one these are defaults.
 ordered_json ClusterPart(const NodeStatus& status) {
   const ControllerStatus& core = status.controller;
   ordered_json part = TermAnswer(core);

@@ -1,4 +1,4 @@
-// What a node shows of itself, gathered once for the control socket and the metrics.
+// The state of a node, collected once for the control socket and the metrics.
 #pragma once
 
 #include <string>
@@ -28,7 +28,7 @@ struct NodeStatus {
   absl::Duration uptime;
   MonoTime now;
   bool gate_open = false;
-  std::string store_alarm;  // why nothing is remembered; empty: all is well
+  std::string store_alarm;  // why nothing is remembered; empty: no alarm
   ReloadStatus last_reload;
   ControllerStatus controller;
   DurationHistogram takeovers;  // of this node
@@ -36,10 +36,10 @@ struct NodeStatus {
   HeartbeatStatus lease;
 };
 
-// The counters of all workers, each written by its own; they outlive whoever reads them here.
+// The counters of all workers, each written by its own; they outlive their readers here.
 using WorkerList = std::vector<const WorkerCounters*>;
 
-// Where a sum over workers is shown: rx and tx of one port.
+// Traffic of one port, summed over the workers.
 struct PortTraffic {
   uint64_t rx_frames = 0;
   uint64_t rx_bytes = 0;

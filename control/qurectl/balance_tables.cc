@@ -35,7 +35,7 @@ std::string ServicesText(const ordered_json& services) {
     if (!name.empty()) table.Add({name, here, "-", "", ""});
   }
   if (table.empty()) return "no services are configured\n";
-  std::string text = absl::StrCat("balance epoch ", services.at("epoch").get<uint64_t>(), "\n", table.Render());
+  std::string text = absl::StrCat("balance epoch ", services.at("balance_epoch").get<uint64_t>(), "\n", table.Render());
   for (const ordered_json& node : services.at("draining")) {
     absl::StrAppend(&text, node.at("name").get<std::string>(), ": ", DrainText(node.at("drain_left_seconds")), "\n");
   }
@@ -49,7 +49,7 @@ std::string FlowsText(const ordered_json& flows) {
                owner.at("draining").get<bool>() ? DrainText(owner.at("drain_left_seconds")) : ""});
   }
   return absl::StrCat(table.Render(), "in this node's tables ", flows.at("flows").get<int64_t>(),
-                      ", refused for want of room ", flows.at("refused").get<int64_t>(), ", openings that gave way ",
+                      ", refused for lack of room ", flows.at("refused").get<int64_t>(), ", displaced openings ",
                       flows.at("displaced").get<int64_t>(), "\n");
 }
 
@@ -70,14 +70,14 @@ std::string TopText(const ordered_json& top) {
                  text(part.at("service")), text(part.at("name")), absl::StrCat(part.at("flows").get<uint64_t>())});
     }
   }
-  if (table.empty()) return "no flows in this node's tables at their last look\n";
+  if (table.empty()) return "no flows in this node's tables at the last pass\n";
   return absl::StrCat(table.Render(), "any other address has at most ", top.at("others_at_most").get<uint64_t>(),
-                      "; the tables are gone through every ten seconds\n");
+                      "; a pass over the tables takes ten seconds\n");
 }
 
 // One step a line, in the order in which they are taken.
 std::string ExplainText(const ordered_json& steps) {
-  const auto text = [](const ordered_json& value) { return value.is_null() ? "nobody" : value.get<std::string>(); };
+  const auto text = [](const ordered_json& value) { return value.is_null() ? "no node" : value.get<std::string>(); };
   std::string out = absl::StrCat(steps.at("protocol").get<std::string>(), " from ", steps.at("from").get<std::string>(),
                                  " to ", steps.at("to").get<std::string>(), "\n");
   if (steps.contains("service")) {
@@ -88,14 +88,14 @@ std::string ExplainText(const ordered_json& steps) {
     absl::StrAppend(&out, "  known flow    ",
                     flow.is_null()     ? "no"
                     : flow.is_string() ? text(flow)
-                                       : absl::StrCat("of ", text(flow.at("owner")), ", ", text(flow.at("state")),
-                                                      flow.at("pinned").get<bool>() ? ", by pinned" : ""),
+                                       : absl::StrCat("owner ", text(flow.at("owner")), ", ", text(flow.at("state")),
+                                                      flow.at("pinned").get<bool>() ? ", pinned" : ""),
                     "\n");
   }
-  if (steps.contains("row")) {
-    absl::StrAppend(&out, "  share         row ", steps.at("row").get<uint64_t>(), " by ", text(steps.at("affinity")),
-                    ", epoch ", steps.at("epoch").get<uint64_t>(), ": of ", text(steps.at("share_of")), ", before of ",
-                    text(steps.at("share_before_of")), "\n");
+  if (steps.contains("entry")) {
+    absl::StrAppend(&out, "  entry         ", steps.at("entry").get<uint64_t>(), " by ", text(steps.at("affinity")),
+                    ", balance epoch ", steps.at("balance_epoch").get<uint64_t>(), ": owner ", text(steps.at("owner")),
+                    ", before ", text(steps.at("owner_before")), "\n");
     for (const ordered_json& other : steps.value("others", ordered_json::array())) {
       absl::StrAppend(&out, "  not ", text(other.at("name")), ": ", text(other.at("why_not")), "\n");
     }

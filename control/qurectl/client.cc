@@ -17,7 +17,7 @@ namespace {
 constexpr timeval kPatience = {.tv_sec = 10, .tv_usec = 0};
 
 absl::Status NotReachable(const std::string& path, int error) {
-  const char* hint = error == EACCES ? "; only root may ask" : "; is qured running?";
+  const char* hint = error == EACCES ? "; only root has access" : "; is qured running?";
   const char* what = error == EAGAIN ? "no answer within 10 s" : std::strerror(error);
   return absl::UnavailableError(absl::StrCat("cannot reach qured at ", path, ": ", what, hint));
 }

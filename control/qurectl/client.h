@@ -1,4 +1,4 @@
-// Asks a running qured through its control socket.
+// Sends a request to a running qured through its control socket.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace qure {
 
-// The answer to `request`, {"command": …, …}. Unavailable if nobody answers at `socket_path` within 10 s.
+// The answer to `request`, {"command": …, …}. Unavailable without an answer at `socket_path` within 10 s.
 absl::StatusOr<nlohmann::ordered_json> Ask(const std::string& socket_path, const nlohmann::json& request);
 
 }  // namespace qure

@@ -119,12 +119,12 @@ std::string HistoryText(const ordered_json& history) {
 }
 
 std::string KeysText(const ordered_json& keys) {
-  if (keys.at("open").get<bool>()) return "security = \"open\": everybody has the key\n";
+  if (keys.at("open").get<bool>()) return "security = \"open\": no key is needed to join\n";
   Table table({{"KEY", Align::kRight}, {"IN USE"}});
   for (const ordered_json& key : keys.at("keys")) {
     table.Add({Number(key.at("id")), key.at("in_use").get<bool>() ? "yes" : "accepted"});
   }
-  return table.empty() ? "no key: this node speaks to no other\n" : table.Render();
+  return table.empty() ? "no key: this node does not speak to other nodes\n" : table.Render();
 }
 
 }  // namespace qure

@@ -1,4 +1,4 @@
-// The cluster as the operator reads it. Each throws nlohmann::json::pinned flow if the answer has another form.
+// The cluster as text. Each throws nlohmann::json::exception if the answer has another form.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace qure {
 
-// "3.17", "-" for nobody's.
+// "3.17"; "-": no term.
 std::string TermText(const nlohmann::ordered_json& term);
-// "n2", "0a1b2c3d" if the name is not known, "-" for nobody.
+// "n2"; "0a1b2c3d" if the name is not known; "-": no node.
 std::string NodeText(const nlohmann::ordered_json& id, const nlohmann::ordered_json& name);
 
 std::string NodesText(const nlohmann::ordered_json& nodes);

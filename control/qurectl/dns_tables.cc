@@ -17,7 +17,7 @@ std::string ZonesText(const ordered_json& zones) {
                absl::StrCat(zone.at("serial").get<uint64_t>()), absl::StrCat(zone.at("names").get<uint64_t>()),
                absl::StrCat(zone.at("records").get<uint64_t>())});
   }
-  return table.empty() ? "no zone is answered for\n" : table.Render();
+  return table.empty() ? "no zone is answered\n" : table.Render();
 }
 
 // The records of each section, as in a zone file.
@@ -51,7 +51,7 @@ std::string UpstreamsText(const ordered_json& servers) {
                absl::StrCat(row.at("answers").get<uint64_t>()), absl::StrCat(row.at("failures").get<uint64_t>()),
                row.at("last_failure").get<std::string>()});
   }
-  return table.empty() ? "nobody is asked: cluster.resolver has no upstreams\n" : table.Render();
+  return table.empty() ? "no server is asked: cluster.resolver has no upstreams\n" : table.Render();
 }
 
 std::string AliasesText(const ordered_json& aliases) {

@@ -10,7 +10,7 @@
 namespace qure {
 namespace {
 
-constexpr uint64_t kMaxTableSize = 8;
+constexpr uint64_t kMaxRows = 8;
 constexpr int kEighths = 8;
 constexpr std::array<const char*, kEighths + 1> kBlocks = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 constexpr size_t kTimeText = 16;  // "2024-01-31 12:34"
@@ -53,7 +53,7 @@ std::vector<Column> ToColumns(const PlotSeries& series, size_t width) {
   return columns;
 }
 
-// One row of the chart: `row` of `rows`, counted from the bottom.
+// Row `row` of `rows` of the chart, counted from the bottom.
 std::string RowText(const std::vector<Column>& columns, uint64_t row, uint64_t rows, uint64_t most) {
   std::string text;
   for (const Column& column : columns) {
@@ -64,7 +64,7 @@ std::string RowText(const std::vector<Column>& columns, uint64_t row, uint64_t r
   return text;
 }
 
-// The axis with a tick where an era begins, and beneath it the eras' numbers as far as there is room.
+// The axis with a tick where an era begins, and below it the numbers of the eras that fit.
 std::string EraAxis(const std::vector<Column>& columns, const std::string& margin) {
   std::string axis;
   std::string labels;
@@ -96,7 +96,7 @@ PlotSeries ReadSeries(const nlohmann::ordered_json& history) {
 std::string PlotText(const PlotSeries& series, size_t width) {
   if (series.steps.empty()) return "nothing has happened yet\n";
   const uint64_t most = MostOnline(series);
-  const uint64_t rows = std::min(most, kMaxTableSize);
+  const uint64_t rows = std::min(most, kMaxRows);
   const std::vector<Column> columns = ToColumns(series, width);
   const size_t label_width = std::max<size_t>(absl::StrCat(most).size(), 3);
   std::string text = "nodes online\n";
@@ -163,7 +163,7 @@ class SvgChart {
 
   std::string Grid() const {
     std::string svg;
-    const uint64_t step = (most_ + kMaxTableSize - 1) / kMaxTableSize;
+    const uint64_t step = (most_ + kMaxRows - 1) / kMaxRows;
     for (uint64_t online = 0; online <= most_; online += step) {
       absl::StrAppendFormat(&svg,
                             "<line x1=\"%g\" y1=\"%.1f\" x2=\"%g\" y2=\"%.1f\" stroke=\"#ccc\"/>\n"

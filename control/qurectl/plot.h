@@ -22,7 +22,7 @@ struct PlotSeries {
   int64_t end_ms = 0;           // not before the last step
 };
 
-// Of the answer to "history"; throws nlohmann::json::pinned flow if it has another form.
+// Of the answer to "history"; throws nlohmann::json::exception if it has another form.
 PlotSeries ReadSeries(const nlohmann::ordered_json& history);
 
 // `width` columns of the chart itself, at least 24. A column shows the least that was online within its time: a short

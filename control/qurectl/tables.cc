@@ -44,7 +44,7 @@ std::string RoleText(const ordered_json& status) {
   std::string text = Cell(status.at("role"));
   if (!status.at("phase").is_null()) absl::StrAppend(&text, " (", Cell(status.at("phase")), ")");
   if (status.at("maintenance").get<bool>()) text += ", in maintenance";
-  if (status.at("ineligible").get<bool>()) text += ", stands back: another machine has this identity";
+  if (status.at("ineligible").get<bool>()) text += ", ineligible: another machine has this identity";
   return absl::StrCat(text, ", term ", TermText(status.at("term")));
 }
 
@@ -69,8 +69,8 @@ std::string ClusterLines(const ordered_json& status) {
   text += Line("deputy", deputy);
   text += Line("cluster", absl::StrCat("era ", Cell(status.at("era")), ", ", Cell(status.at("nodes_present")),
                                        " nodes, up ", UptimeText(status.at("cluster_uptime_seconds").get<double>()),
-                                       status.at("open").get<bool>() ? ", OPEN to anybody" : "",
-                                       status.at("multicast").get<bool>() ? "" : ", multicast does not pass"));
+                                       status.at("open").get<bool>() ? ", OPEN: any host can join" : "",
+                                       status.at("multicast").get<bool>() ? "" : ", multicast does not work"));
   return text + Line("takeover", TakeoverText(status.at("last_takeover")));
 }
 

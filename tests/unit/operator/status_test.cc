@@ -11,7 +11,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-TEST(StatusJson, SaysWhoAndWhat) {
+TEST(StatusJson, ShowsTheNode) {
   json status = StatusJson(SampleNode());
   EXPECT_EQ(status.at("version"), Version());
   EXPECT_EQ(status.at("revision"), Revision());
@@ -33,7 +33,7 @@ TEST(StatusJson, SaysWhoAndWhat) {
        "verified": false, "alarm": false, "conflicts": 2, "defenses": 1, "verify_failures": 4}]})"));
 }
 
-TEST(StatusJson, SaysHowTheClusterIs) {
+TEST(StatusJson, ShowsTheCluster) {
   NodeStatus node = SampleMaster();
   node.store_alarm = "disk full";
   const json status = StatusJson(node);
@@ -47,7 +47,7 @@ TEST(StatusJson, SaysHowTheClusterIs) {
   EXPECT_EQ(status.at("store"), "disk full");
 }
 
-TEST(StatusJson, TellsOfARefusedReloadAndAShutGate) {
+TEST(StatusJson, ShowsARefusedReloadAndAShutGate) {
   NodeStatus node = SampleNode();
   node.gate_open = false;
   node.last_reload.error = "n1.toml:3: node.nmae: unknown key";

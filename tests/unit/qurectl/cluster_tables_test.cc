@@ -27,7 +27,7 @@ TEST(NodesText, OneLinePerNode) {
             "v1-5-gabcdef\n");
 }
 
-TEST(LeadText, SaysWhoLeads) {
+TEST(LeadText, NamesMasterAndDeputy) {
   EXPECT_EQ(LeadText(TermAnswer(SampleMaster().controller)), "term 2.17, master n1, deputy n2, this node: master\n");
   EXPECT_EQ(LeadText(TermAnswer({})), "term -, master -, deputy -, this node: -\n");
 }
@@ -38,12 +38,12 @@ TEST(KeysText, ShowsIds) {
             "  1  accepted\n"
             "  4  yes\n");
   ControllerStatus status;
-  EXPECT_THAT(KeysText(KeysJson(status)), HasSubstr("speaks to no other"));
+  EXPECT_THAT(KeysText(KeysJson(status)), HasSubstr("no key"));
   status.open = true;
-  EXPECT_THAT(KeysText(KeysJson(status)), HasSubstr("everybody has the key"));
+  EXPECT_THAT(KeysText(KeysJson(status)), HasSubstr("open"));
 }
 
-TEST(HistoryText, TellsWhatHappened) {
+TEST(HistoryText, ListsErasAndEvents) {
   HistoryEvent event;
   event.node = SampleId(0x99, 0);
   event.age = 3;
@@ -65,10 +65,10 @@ TEST(HistoryText, TellsWhatHappened) {
             "\n"
             "era 2, cluster up 5h 3m, 0 reboots since revision v1-5-gabcdef\n");
   const ordered_json fewer = HistoryJson(history, SampleMaster().controller, 0, 1'700'000'000'123);
-  EXPECT_THAT(HistoryText(fewer), AllOf(HasSubstr("the last 0 of 1 events"), HasSubstr("nothing has happened yet")));
+  EXPECT_THAT(HistoryText(fewer), HasSubstr("the last 0 of 1 events"));
 }
 
-TEST(StatusTextOfACluster, SaysWhoLeadsAndHowSafely) {
+TEST(StatusTextOfACluster, ShowsMasterDeputyAndLease) {
   const std::string text = StatusText(StatusJson(SampleMaster()));
   EXPECT_THAT(text, HasSubstr("\nrole       master (leased), term 2.17\n"
                               "master     n1\n"
@@ -78,7 +78,7 @@ TEST(StatusTextOfACluster, SaysWhoLeadsAndHowSafely) {
   EXPECT_THAT(text, Not(HasSubstr("store ")));
 }
 
-TEST(StatusTextOfACluster, RaisesItsVoice) {
+TEST(StatusTextOfACluster, ShowsAlarms) {
   NodeStatus node = SampleMaster();
   node.controller.ineligible = true;
   node.controller.maintenance = true;
@@ -87,9 +87,9 @@ TEST(StatusTextOfACluster, RaisesItsVoice) {
   node.controller.last_takeover.reset();
   node.store_alarm = "disk full";
   const std::string text = StatusText(StatusJson(node));
-  EXPECT_THAT(text, HasSubstr("in maintenance, stands back: another machine has this identity"));
-  EXPECT_THAT(text, HasSubstr("OPEN to anybody, multicast does not pass\n"));
-  EXPECT_THAT(text, HasSubstr("takeover   none by this node\n"));
+  EXPECT_THAT(text, AllOf(HasSubstr("in maintenance"), HasSubstr("ineligible")));
+  EXPECT_THAT(text, AllOf(HasSubstr("OPEN"), HasSubstr("multicast")));
+  EXPECT_THAT(text, HasSubstr("takeover   none"));
   EXPECT_THAT(text, HasSubstr("store      ALARM: disk full\n"));
 }
 

@@ -86,8 +86,7 @@ TEST(CountersText, HidesWhatNeverHappenedUnlessAsked) {
   worker.lan_reasons[static_cast<size_t>(Reason::arp_reply)].Add(3);
   const nlohmann::ordered_json counters = CountersJson({&worker}, 5);
   const std::string few = CountersText(counters, /*all=*/false);
-  EXPECT_THAT(few,
-              HasSubstr("arp_reply  answer     3     0  ARP request or probe for a held service address answered\n"));
+  EXPECT_THAT(few, HasSubstr("arp_reply  answer     3     0  "));
   EXPECT_THAT(few, Not(HasSubstr("gate_shut")));
   EXPECT_THAT(few, HasSubstr("5 mbufs in use"));
   const std::string all = CountersText(counters, /*all=*/true);
