@@ -420,7 +420,7 @@ ordered_json Runtime::AnswerHistory(const json& request) {
 
 ordered_json Runtime::Obey(RequestKind kind, const json& request) {
   const std::optional<absl::StatusOr<Command>> command = ReadCommand(kind, request, controller_.status(Now()));
-  if (!command) return KeysJson(controller_.status(Now()));  // the only one that may just ask
+  if (!command) return KeysJson(controller_.status(Now()));  // `key list`, the only one without a command
   if (!command->ok()) return Refusal(command->status());
   Actions actions;
   const absl::Status done = controller_.OnCommand(Now(), **command, &actions);

@@ -96,7 +96,7 @@ class Runtime {
   // Nothing if the answer has to wait for another node.
   std::optional<nlohmann::ordered_json> AnswerExplain(const ControlServer::Request& request);
   nlohmann::ordered_json AnswerHistory(const nlohmann::json& request);
-  // Nothing if the request is no command to the core.
+  // Carries out a command to the core. A `key` request without one only lists the keys.
   nlohmann::ordered_json Obey(RequestKind kind, const nlohmann::json& request);
 
   void Execute(const Actions& actions);
@@ -113,7 +113,7 @@ class Runtime {
   void Do(const Finished& action);
   void Do(const Log& action);
   void UpdateStatus(MonoTime now);
-  // With what may be read at any time, from any thread.
+  // Adds the parts that any thread can read at any time.
   NodeStatus Completed(NodeStatus status) const;
 
   const std::string config_path_;
