@@ -1,5 +1,6 @@
 #include "control/store/store_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "control/base/log.h"
@@ -15,17 +16,16 @@ StoreWriter::~StoreWriter() {
 }
 
 void StoreWriter::Write(uint64_t ticket, StoreChange change) {
-  QURE_CHECK(ticket > last_written_, ticket, last_written_);
-  last_written_ = ticket;
+  QURE_CHECK(std::ranges::find(outstanding_, ticket) == outstanding_.end(), ticket);
+  outstanding_.push_back(ticket);
   requests_.Put({.ticket = ticket, .change = std::move(change)});
 }
 
 std::vector<StoreWriter::Result> StoreWriter::TakeResults() {
   std::vector<Result> results = results_.Take();
   for (const Result& result : results) {
-    QURE_CHECK(result.ticket > last_taken_ && result.ticket <= last_written_, result.ticket, last_taken_,
-               last_written_);
-    last_taken_ = result.ticket;
+    QURE_CHECK(!outstanding_.empty() && result.ticket == outstanding_.front(), result.ticket, outstanding_.size());
+    outstanding_.pop_front();
   }
   return results;
 }

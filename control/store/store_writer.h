@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <span>
@@ -32,11 +33,11 @@ class StoreWriter {
   StoreWriter(const StoreWriter&) = delete;
   StoreWriter& operator=(const StoreWriter&) = delete;
 
-  // Each ticket is greater than the one before.
+  // Tickets may come in any order, but each only once until its result is taken.
   void Write(uint64_t ticket, StoreChange change);
   // Readable when results wait.
   int fd() const { return results_.fd(); }
-  // One for each ticket, in their order.
+  // One for each ticket, in the order of the calls of Write.
   std::vector<Result> TakeResults();
   // The error of the last attempt; empty if it succeeded. Any thread.
   std::string alarm() const;
@@ -51,8 +52,7 @@ class StoreWriter {
   void Report(const std::vector<uint64_t>& tickets, const absl::Status& status);
 
   const Apply apply_;
-  uint64_t last_written_ = 0;  // ticket of the newest request
-  uint64_t last_taken_ = 0;    // ticket of the newest result
+  std::deque<uint64_t> outstanding_;  // tickets whose results were not taken yet, in the order of Write
   Mailbox<Request> requests_;
   Mailbox<Result> results_;
   mutable std::mutex mutex_;
