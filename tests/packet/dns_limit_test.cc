@@ -141,7 +141,7 @@ TEST_F(DnsLimitTest, HostsOfTheLanAreSpared) {
   EXPECT_EQ(Flood(Query4(kLanHost, kQuestion), 1000), (Counted{{"dns_answer", 1000}}));
 }
 
-TEST_F(DnsLimitTest, WhoeverBringsACookieIsSparedEvenInAFlood) {
+TEST_F(DnsLimitTest, AClientWithACookieIsSparedEvenInAFlood) {
   const Bytes flood = Query4(kClient4, kQuestion);
   Flood(flood, 1000);
   const DnsClientCookie client = {1, 2, 3, 4, 5, 6, 7, 8};

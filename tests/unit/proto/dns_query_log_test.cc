@@ -25,7 +25,7 @@ TEST(DnsQueryLog, CountsTypes) {
   EXPECT_TRUE(log.Take().empty());
 }
 
-TEST(DnsQueryLog, KeepsSoManiethQuery) {
+TEST(DnsQueryLog, KeepsEveryNthQuery) {
   DnsQueryLog log;
   for (uint16_t type = 1; type <= 10; ++type) log.Note(3, kClient, AsBytes(kName), type, Reason::dns_nodata);
   const std::vector<DnsSample> samples = log.Take();
