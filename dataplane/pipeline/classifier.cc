@@ -29,7 +29,7 @@ constexpr size_t kToQuestion = 32;
 // Lane and reason in one word: two bytes side by side are stored one by one and read back together, which stalls.
 class Decision {
  public:
-  // NOLINTNEXTLINE(google-explicit-constructor): a lane decides all but the reason, which its stage sets.
+  // Of a lane with a stage: that sets the reason.
   constexpr Decision(Lane lane) : packed_(static_cast<uint32_t>(lane) << 8) {}
   static constexpr Decision Done(Reason reason) {
     Decision done(Lane::kDone);
