@@ -87,7 +87,7 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
   if (!enabled()) return std::nullopt;
   const EnvelopeHeader* header = PeekEnvelope(datagram.payload);
   if (header == nullptr || header->channel != static_cast<uint8_t>(Channel::kControl) ||
-      datagram.payload.size() > kMaxDatagram) {
+      datagram.payload.size() > kMaxDatagram || header->boot == BootId{}) {  // no boot has the id zero
     return Refuse(Reject::kMalformed);
   }
   if (header->sender == node_ && header->boot == boot_) return Refuse(Reject::kOwn);

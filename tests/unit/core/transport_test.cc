@@ -510,5 +510,19 @@ TEST(Transport, WhatIsNoMessage) {
   EXPECT_EQ(b.heard.size(), 1u);
 }
 
+// Zero stands for "no boot" in every plan: a node that claims it would be one that does not exist.
+TEST(Transport, ABootWithoutIdIsRefused) {
+  Peer a(1), b(2);
+  Acquaint(kStart, &a, &b);
+  Datagram datagram = a.Say(Ping(1));
+  EnvelopeHeader header = *PeekEnvelope(datagram.payload);
+  header.boot = BootId{};
+  Seal(a.transport.SendKey().key, header, std::vector<uint8_t>{0x12, 0x00}, &datagram.payload);
+  const uint64_t before = b.rejected(Reject::kMalformed);
+  b.Hear(kStart, datagram);
+  EXPECT_TRUE(b.heard.empty());
+  EXPECT_EQ(b.rejected(Reject::kMalformed), before + 1);
+}
+
 }  // namespace
 }  // namespace qure
