@@ -688,7 +688,7 @@ wire::Hello Controller::HelloNow(MonoTime now) const {
                     .held = addresses_.Held(),
                     .uptime = clock_.Uptime(now),
                     .history_digest = history().digest(),
-                    .highest_era = history().highest_era()});
+                    .highest_era = life_->booting() ? history().highest_era() : 0});
 }
 
 ControllerStatus Controller::status(MonoTime now) const {

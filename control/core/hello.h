@@ -32,7 +32,7 @@ struct HelloView {
   std::vector<IpPrefix> held;  // service addresses that this node holds
   Duration uptime;             // of the node
   uint64_t history_digest = 0;
-  uint32_t highest_era = 0;  // that the history knows
+  uint32_t highest_era = 0;  // that the history knows; used while booting only
 };
 
 wire::Hello MakeHello(const HelloView& view);
