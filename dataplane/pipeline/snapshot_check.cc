@@ -1,6 +1,7 @@
 #include "dataplane/pipeline/snapshot_check.h"
 
 #include <algorithm>
+#include <set>
 
 #include "proto/check.h"
 
@@ -15,17 +16,18 @@ void CheckAddresses(const std::vector<ServiceAddress>& addresses, bool v6) {
   }
 }
 
-bool WasChecked(const std::shared_ptr<const LookupTable>& table, const EpochTables& checked) {
-  return std::ranges::find(checked.services, table) != checked.services.end();
+// Tables are large, and services of equal weights share one: each is looked at once.
+using CheckedTables = std::set<const LookupTable*>;
+
+void AddTables(const EpochTables& tables, CheckedTables* checked) {
+  for (const auto& table : tables.services) checked->insert(table.get());
 }
 
-// `before`: null if it proves nothing about this balance.
-void CheckTables(const EpochTables& tables, const Balance& balance, size_t services, const Balance* before) {
+void CheckTables(const EpochTables& tables, const Balance& balance, size_t services, CheckedTables* checked) {
   QURE_CHECK(tables.services.size() <= services, tables.services.size(), services);
   QURE_CHECK(tables.heavy_hitters.size() <= kMaxHeavyHitters, tables.heavy_hitters.size());
   for (const auto& table : tables.services) {
-    if (table == nullptr) continue;
-    if (before != nullptr && (WasChecked(table, before->current) || WasChecked(table, before->previous))) continue;
+    if (table == nullptr || !checked->insert(table.get()).second) continue;
     QURE_CHECK(!table->empty());
     const size_t highest = *std::ranges::max_element(*table);
     QURE_CHECK(highest < balance.slots, highest, balance.slots);
@@ -44,10 +46,13 @@ void CheckSnapshot(const Snapshot& snapshot, const Snapshot* before) {
   QURE_CHECK(balance.slots >= 1 && balance.slots <= kMaxNodes, balance.slots);
   QURE_CHECK(balance.master < balance.slots, balance.master, balance.slots);
   const size_t services = snapshot.services->services.size();
-  const Balance* const known = before != nullptr ? before->balance.get() : nullptr;
-  const Balance* const same = known != nullptr && known->slots <= balance.slots ? known : nullptr;
-  CheckTables(balance.current, balance, services, same);
-  CheckTables(balance.previous, balance, services, same);
+  CheckedTables checked;
+  if (before != nullptr && before->balance != nullptr && before->balance->slots <= balance.slots) {
+    AddTables(before->balance->current, &checked);
+    AddTables(before->balance->previous, &checked);
+  }
+  CheckTables(balance.current, balance, services, &checked);
+  CheckTables(balance.previous, balance, services, &checked);
 }
 
 }  // namespace qure
