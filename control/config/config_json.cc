@@ -117,7 +117,7 @@ ordered_json ZoneJson(const ZoneConfig& zone) {
                  {"expire", zone.soa->expire},
                  {"minimum", zone.soa->minimum}});
   }
-  json["record"] = List(zone.records, RecordJson);
+  json["record"] = zone.records ? List(*zone.records, RecordJson) : ordered_json::array();
   return json;
 }
 

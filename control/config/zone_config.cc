@@ -128,7 +128,7 @@ std::optional<ZoneConfig> ZoneReader::Finish() {
                   .live = nullptr,
                   .ttl = ttl_,
                   .soa = std::move(soa_),
-                  .records = std::move(records_)};
+                  .records = std::make_shared<const std::vector<ZoneRecord>>(std::move(records_))};
   if (base) zone.live = std::make_shared<const LiveZone>(LiveZone{*std::move(base), std::move(live_)});
   return zone;
 }

@@ -157,8 +157,8 @@ struct ZoneConfig {
   std::shared_ptr<const LiveZone> live;  // null: it has none
   // As it is written, to be shown.
   uint32_t ttl = 60;
-  std::optional<ZoneSoa> soa;  // absent: it is in the file
-  std::vector<ZoneRecord> records;
+  std::optional<ZoneSoa> soa;                              // absent: it is in the file
+  std::shared_ptr<const std::vector<ZoneRecord>> records;  // may be many, so that copies share them; null: none
   friend bool operator==(const ZoneConfig&, const ZoneConfig&) = default;
 };
 
@@ -212,7 +212,7 @@ struct DnsConfig {
   // `.localcluster` and reverse names of the cluster's own addresses are answered; absent: if any zone is.
   std::optional<bool> local_names;
   DnsRateLimit limit;      // of each worker
-  uint32_t log_every = 0;  // log every Nth query: logged; 0: none
+  uint32_t log_every = 0;  // log every Nth query; 0: none
   friend bool operator==(const DnsConfig&, const DnsConfig&) = default;
 };
 

@@ -85,8 +85,9 @@ TEST(ConfigJson, ShowsAZoneAsItIsWritten) {
   config.cluster.zones = {{.file = "/etc/qure/home.zone", .zone = built}, {.file = {}, .zone = built}};
   config.cluster.zones[1].soa = ZoneSoa{.primary = "ns.home.example.", .contact = "me.home.example.", .serial = 7};
   config.cluster.zones[1].soa->ns = {"ns.home.example."};
-  config.cluster.zones[1].records = {{.name = "www", .type = "A", .value = "198.51.100.50", .ttl = 60},
-                                     {.name = "@", .type = "ALIAS", .value = "b.example", .ttl = 5, .rotate = true}};
+  config.cluster.zones[1].records = std::make_shared<const std::vector<ZoneRecord>>(
+      std::vector<ZoneRecord>{{.name = "www", .type = "A", .value = "198.51.100.50", .ttl = 60},
+                              {.name = "@", .type = "ALIAS", .value = "b.example", .ttl = 5, .rotate = true}});
   EXPECT_EQ(json(ConfigJson(config).at("cluster").at("zone")), json::parse(R"([
     {"name": "home.example.", "file": "/etc/qure/home.zone", "ttl": 60, "serial": 7, "record": []},
     {"name": "home.example.", "file": null, "ttl": 60, "serial": 7, "ns": ["ns.home.example."],
