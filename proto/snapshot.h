@@ -66,7 +66,7 @@ struct Snapshot {
   DnsRateLimit dns_limit;  // of its answers by UDP …
   // … but to hosts of these networks, the LAN's.
   std::vector<IpPrefix> networks;
-  uint32_t dns_log_every = 0;  // log every Nth query: logged; 0: none
+  uint32_t dns_log_every = 0;  // log every Nth query; 0: none
 
   const ServiceAddress* Find(const Ipv4Address& address) const {
     for (const ServiceAddress& s : addresses_v4) {

@@ -73,8 +73,7 @@ NameService::~NameService() {
   thread_.join();
 }
 
-// ------------------------------------------------------------------------------------------------ for the control
-// thread
+// ----------------------------------------------------------------------------------------- for the control thread
 
 void NameService::Configure(const ClusterConfig& config) {
   asio::post(io_, [this, config] {

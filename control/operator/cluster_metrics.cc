@@ -45,7 +45,8 @@ void CollectLife(const ControllerStatus& core, Families* out) {
              static_cast<double>(core.cluster_uptime_ms) / 1e3);
   out->Gauge("qure_history_events", "Events in the shared history.", static_cast<double>(core.history_events));
   out->Gauge("qure_term_era", "Era of the master's term; 0: no master is known.", core.term.era);
-  out->Gauge("qure_term_epoch", "Epoch of the master's term within its era.", static_cast<double>(core.term.epoch));
+  out->Gauge("qure_term_epoch", "Term epoch of the master's term within its era.",
+             static_cast<double>(core.term.epoch));
 }
 
 void CollectTakeovers(const NodeStatus& node, Families* out) {

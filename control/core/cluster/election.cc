@@ -596,7 +596,7 @@ void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out
   ReserveTerm(input);
   if (handover_.under_way()) TickHandover(now, input, out);
   if (now >= offer_until_) {
-    if (unbinding_) return BeginRejoin(now);  // the deputy has not agreed to are ineligible: it may act
+    if (unbinding_) return BeginRejoin(now);  // the deputy has not agreed to be released: it may act
     cooldown_[*deputy_] = now + kDeputyCooldown;
     GoSolo(stalls_known_);
   }
