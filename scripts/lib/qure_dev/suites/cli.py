@@ -18,7 +18,7 @@ SUITES: dict[str, tuple[str, Callable[[Options], Iterator[Outcome]]]] = {
     "check": ("scripts/check: form, layers, words, docs, commits", form.check),
     "sim": ("the cluster under the simulator, over 200 seeds (2000 with --full); broken rules are noticed", sim.sim),
     "lab": ("real nodes in network namespaces, real clients", lab_tests.lab),
-    "asan": ("unit and packet tests under AddressSanitizer and UBSan; the simulator too with --full", native.asan),
+    "asan": ("tests of what reads bytes from outside, under AddressSanitizer and UBSan; all with --full", native.asan),
     "tsan": ("the dataplane's tests under ThreadSanitizer; all that has threads with --full", native.tsan),
     "fuzz": ("each fuzz target searches for a minute, with --full only; asan replays the corpora", native.fuzz),
 }
