@@ -236,7 +236,7 @@ MonoTime Controller::NextDeadline() const {
 absl::Status Controller::OnCommand(MonoTime now, const Command& command, Actions* out) {
   if (!active()) return absl::UnavailableError("this node is only starting, or about to end");
   Actions decided;
-  const absl::Status result = std::visit([&](const auto& order) { return Do(now, order, &decided); }, command);
+  absl::Status result = std::visit([&](const auto& order) { return Do(now, order, &decided); }, command);
   std::ranges::move(Conclude(now, std::move(decided)), std::back_inserter(*out));
   return result;
 }

@@ -148,7 +148,7 @@ Paths TablePaths() {
 }
 
 // As the table has it: names of nodes are any.
-std::string Normal(std::string path) {
+std::string Normal(const std::string& path) {
   constexpr std::string_view kWeights = "cluster.service.weights.";
   return path.starts_with(kWeights) ? std::string(kWeights) + "*" : path;
 }
