@@ -75,6 +75,7 @@ TEST(MailboxTest, ManySendersOneReceiver) {
   constexpr int kItems = 2'000;
   Mailbox<std::pair<int, int>> mailbox;
   std::vector<std::thread> senders;
+  senders.reserve(kSenders);
   for (int sender = 0; sender < kSenders; ++sender) {
     senders.emplace_back([&mailbox, sender] {
       for (int item = 0; item < kItems; ++item) mailbox.Put({sender, item});
