@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from qure_dev.suites import clean, form, lab_tests, native, progress, python, sim
+from qure_dev.suites import clean, field, form, lab_tests, native, progress, python, sim
 from qure_dev.suites.outcome import FAILED, PASSED, SKIPPED, Options, Outcome
 
 SUITES: dict[str, tuple[str, Callable[[Options], Iterator[Outcome]]]] = {
@@ -22,11 +22,16 @@ SUITES: dict[str, tuple[str, Callable[[Options], Iterator[Outcome]]]] = {
     "tsan": ("the dataplane's tests under ThreadSanitizer; all that has threads with --full", native.tsan),
     "fuzz": ("each fuzz target searches for a minute, with --full only; asan replays the corpora", native.fuzz),
 }
+# Tests of the suites above, chosen across them.
+CHOICES: dict[str, tuple[str, Callable[[Options], Iterator[Outcome]]]] = {
+    "field": ("with --only: the tests of field cases, wherever they live", field.field),
+}
 
 
 def parse() -> argparse.Namespace:
-    width = max(map(len, SUITES))
-    listed = "\n".join(f"  {name:<{width}}  {what}" for name, (what, _) in SUITES.items())
+    named = SUITES | CHOICES
+    width = max(map(len, named))
+    listed = "\n".join(f"  {name:<{width}}  {what}" for name, (what, _) in named.items())
     parser = argparse.ArgumentParser(
         prog="test",
         description="Installs what is missing, builds, and runs the tests that must pass before a change lands. The "
@@ -57,7 +62,7 @@ def parse() -> argparse.Namespace:
     )
     arguments = parser.parse_args()
     for only in arguments.only:
-        if only.partition(":")[0] not in SUITES:
+        if only.partition(":")[0] not in named:
             parser.error(f"no suite '{only}'")
     if arguments.clean and (arguments.full or arguments.only or arguments.json):
         parser.error("--clean is what .ci/run does: no other option goes with it")
@@ -77,7 +82,7 @@ def run(arguments: argparse.Namespace, out: TextIO) -> dict[str, list[Outcome]]:
     chosen = [only.partition(":")[::2] for only in arguments.only] or [(name, "") for name in SUITES]
     results: dict[str, list[Outcome]] = {}
     for name, pattern in chosen:
-        what, suite = SUITES[name]
+        what, suite = (SUITES | CHOICES)[name]
         progress.say(f"{name}: {what}", out)
         progress.doing(name)
         start = time.monotonic()
