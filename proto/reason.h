@@ -32,6 +32,7 @@ enum class Verdict : uint8_t {
   X(dns_failure, kAnswer, "DNS query for a name whose addresses are not known now answered SERVFAIL")                  \
   X(dns_cached, kAnswer, "DNS query for another server's name answered from the cache")                                \
   X(dns_refused, kAnswer, "DNS query for a name outside our zones answered REFUSED")                                   \
+  X(dns_gateway, kAnswer, "DNS query of the gateway's address for other names or for its own address refused")         \
   X(dns_format_error, kAnswer, "malformed DNS query answered FORMERR")                                                 \
   X(dns_not_implemented, kAnswer, "DNS opcode other than QUERY answered NOTIMP")                                       \
   X(dns_bad_version, kAnswer, "DNS query with an unknown EDNS version answered BADVERS (RFC 6891 section 6.1.3)")      \

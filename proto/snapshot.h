@@ -63,9 +63,7 @@ struct Snapshot {
   int64_t unix_at_zero = 0;
   // Null when no zone is configured: queries then go to the kernel.
   std::shared_ptr<const DnsAuthority> dns;
-  DnsRateLimit dns_limit;  // of its answers by UDP …
-  // … but to hosts of these networks, the LAN's.
-  std::vector<IpPrefix> networks;
+  DnsRateLimit dns_limit;      // of its answers by UDP, but to hosts of the LAN
   uint32_t dns_log_every = 0;  // log every Nth query; 0: none
 
   const ServiceAddress* Find(const Ipv4Address& address) const {

@@ -49,7 +49,8 @@ std::shared_ptr<const DnsZone> Present(const ZoneConfig& zone, const LiveNames& 
 }  // namespace
 
 std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones, const LiveNames* live,
-                                                      std::string_view name, std::vector<DnsCookieSecret> secrets) {
+                                                      std::string_view name, std::vector<DnsCookieSecret> secrets,
+                                                      LanHosts lan) {
   static const LiveNames kNone;
   if (live == nullptr) live = &kNone;
   if (zones.empty() && live->own.empty() && live->forwarding == nullptr) return nullptr;
@@ -60,6 +61,7 @@ std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConf
   const auto bind = AboutZone("bind", {{"hostname", name}, {"version", kDnsVersion}});
   const auto server = AboutZone("server", {{"id", name}, {"version", kDnsVersion}});
   return std::make_shared<const DnsAuthority>(DnsAuthority{.zones = DnsZones(std::move(served)),
+                                                           .lan = std::move(lan),
                                                            .about = DnsZones({bind, server}),
                                                            .echo = live->echo,
                                                            .forwarding = live->forwarding,
@@ -71,15 +73,24 @@ bool AnswersLocalNames(const ClusterConfig& config) {
   return config.dns.local_names.value_or(!config.zones.empty());
 }
 
-std::vector<IpPrefix> Networks(const ClusterConfig& config, const std::vector<IpPrefix>& node_addresses) {
-  std::vector<IpPrefix> networks = {{.address = Ipv6Address{{0xfe, 0x80}}, .length = 10}};
+LanHosts LanHostsOf(const ClusterConfig& config, const std::vector<IpPrefix>& node_addresses) {
+  std::vector<IpPrefix> networks = {{.address = Ipv6Address{{0xfe, 0x80}}, .length = 10},
+                                    {.address = Ipv4Address{{127}}, .length = 8}};
   const auto add = [&](const IpPrefix& address) {
     const IpPrefix network = NetworkOf(address);
     if (std::ranges::find(networks, network) == networks.end()) networks.push_back(network);
   };
   for (const AddressConfig& address : config.addresses) std::ranges::for_each(address.candidates, add);
   std::ranges::for_each(node_addresses, add);
-  return networks;
+  for (const IpPrefix& client : config.resolver.clients) {
+    if (client.length == (client.address.is_v4() ? 32 : 128)) add(client);
+  }
+  return LanHosts(std::move(networks), config.gateways);
+}
+
+LanHosts RecursionClients(const ClusterConfig& config) {
+  if (config.resolver.clients.empty()) return LanHostsOf(config, {});
+  return LanHosts(config.resolver.clients, config.gateways);
 }
 
 std::shared_ptr<const ServiceMap> BuildServices(const ClusterConfig& config,

@@ -41,7 +41,8 @@ void SnapshotBuilder::SetDns(const NodeFacts& facts, const ClusterConfig& config
     }
     secrets.push_back(cookie_secret_);
   }
-  dns_ = BuildDnsAuthority(config.zones, names_.get(), facts.name, std::move(secrets));
+  dns_ = BuildDnsAuthority(config.zones, names_.get(), facts.name, std::move(secrets),
+                           LanHostsOf(config, facts.addresses));
   Touch();
 }
 
@@ -104,7 +105,6 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::Make(const SnapshotView& view) 
   snapshot->dns = dns_;
   snapshot->dns_limit = config.dns.limit;
   snapshot->dns_log_every = config.dns.log_every;
-  snapshot->networks = Networks(config, facts.addresses);
   return snapshot;
 }
 

@@ -44,6 +44,7 @@ class ZoneWriter {
  public:
   ZoneWriter(const std::string& apex, const std::string& server, uint64_t hash_seed, uint64_t serial)
       : builder_(apex, hash_seed) {
+    builder_.ForLanOnly();
     std::string soa = server + server;
     for (const uint64_t value : {serial, kRefresh, kRetry, kExpire, uint64_t{kTtl}}) AppendNumber(value, 4, &soa);
     Add(apex, kDnsTypeSoa, std::move(soa));

@@ -164,8 +164,7 @@ void NameService::Publish() {
   std::shared_ptr<DnsForwarding> forwarding;
   if (config_.resolver.forward) {
     forwarding = std::make_shared<DnsForwarding>();
-    forwarding->clients = config_.resolver.clients;
-    if (forwarding->clients.empty()) forwarding->clients = Networks(config_, {});
+    forwarding->clients = RecursionClients(config_);
     forwarding->cache = DnsCacheTable(resolver_.cache().Fresh(SteadyNow()), hash_seed_);
   }
   publishing_took_ = SteadyNow() - begun;

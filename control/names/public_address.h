@@ -26,9 +26,9 @@ class PublicAddresses {
     friend bool operator==(const Echo&, const Echo&) = default;
   };
 
-  // Takes, for each family, the address that most of the servers reported. If two addresses have the same number of
-  // reports, or no server answered, the earlier address stays: an unreachable server must not take the cluster off the
-  // Internet.
+  // Takes, for each family, the address that more than half of the servers asked over it reported: one that lies while
+  // the others are silent decides nothing. Without such an address the earlier one stays: an unreachable server must
+  // not take the cluster off the Internet.
   void OnRound(const std::vector<Echo>& echoes);
   void Reset() { *this = {}; }
 

@@ -25,7 +25,7 @@ void Limit(const Snapshot& snapshot, const IpAddress& client, const WorkerMemory
   if (memory.dns.limiter == nullptr || limit.rate == 0 || reply->client_proven) return;
   const DnsLimiter::Fate fate = memory.dns.limiter->Judge(limit, client, reply->reason, reply->subject, memory.now);
   if (fate == DnsLimiter::Fate::kSend) return;
-  if (std::ranges::any_of(snapshot.networks, [&](const IpPrefix& lan) { return Contains(lan, client); })) return;
+  if (snapshot.dns->lan.Contain(client)) return;
   if (fate == DnsLimiter::Fate::kDrop) {
     reply->reason = Reason::dns_limited;
   } else if (reply->length != reply->records + reply->opt) {  // an error is empty already: there is nothing to take

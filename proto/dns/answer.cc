@@ -107,8 +107,10 @@ uint8_t RcodeOf(Reason error) {
 // The records of an answer, one name after the other along the aliases.
 class Composer {
  public:
-  Composer(const DnsZones& zones, uint8_t* message, uint16_t start, uint16_t limit)
-      : zones_(zones), message_(message), at_(start), limit_(limit) {}
+  // `lan`: those who get answers from zones for the LAN only; `client` may be one of them.
+  Composer(const DnsZones& zones, const LanHosts& lan, const IpAddress& client, uint8_t* message, uint16_t start,
+           uint16_t limit)
+      : zones_(zones), lan_(lan), client_(client), message_(message), at_(start), limit_(limit) {}
 
   // Follows `place`, the question name. False if the records do not fit.
   bool Compose(DnsPlace place, uint16_t type, const DnsLookahead& ahead) {
@@ -116,7 +118,7 @@ class Composer {
       const DnsNameView name = NameAt(place);
       const bool known = step == 0 && ahead.zone != nullptr && type != kDnsTypeDs;
       const DnsZone* const zone = known ? ahead.zone : Find(name, type);
-      if (zone == nullptr || WasAt(name, step)) return true;
+      if (zone == nullptr || !MaySee(*zone) || WasAt(name, step)) return true;
       places_[step] = place;
       const DnsZone::Found found = zone->Lookup(name, known ? ahead.hash : zone->Hash(name), type);
       outcome_ = found.outcome;
@@ -149,6 +151,8 @@ class Composer {
     return above != nullptr && above->Lookup(name, type).outcome != DnsZone::Outcome::kNxDomain ? above : zone;
   }
 
+  bool MaySee(const DnsZone& zone) const { return !zone.lan_only() || lan_.Contain(client_); }
+
   uint16_t MessageId() const { return reinterpret_cast<const DnsHeader*>(message_)->id.value(); }
   DnsNameView NameAt(DnsPlace place) const { return {message_ + place.at, place.length}; }
   bool WasAt(const DnsNameView& name, size_t steps) const {
@@ -174,6 +178,8 @@ class Composer {
   }
 
   const DnsZones& zones_;
+  const LanHosts& lan_;
+  const IpAddress& client_;
   uint8_t* message_;
   uint16_t at_;
   const uint16_t limit_;
@@ -242,8 +248,9 @@ class Answerer {
   DnsReply Answer(const DnsLookahead& ahead) {
     const bool chaos = query_.klass == kDnsClassChaos;
     if ((!chaos && query_.klass != kDnsClassIn) || IsMetaType(query_.type)) return Error(Reason::dns_refused);
-    if (!chaos && IsEcho()) return Echo();
-    Composer composer(chaos ? authority_.about : authority_.zones, message_, start_, records_limit());
+    if (!chaos && IsEcho()) return authority_.lan.IsGateway(client_.address) ? Error(Reason::dns_gateway) : Echo();
+    Composer composer(chaos ? authority_.about : authority_.zones, authority_.lan, client_.address, message_, start_,
+                      records_limit());
     static constexpr DnsLookahead kNothing;
     const bool fits =
         composer.Compose({.length = static_cast<uint16_t>(query_.name.size())}, query_.type, chaos ? kNothing : ahead);
@@ -293,15 +300,15 @@ class Answerer {
   // For clients that asked for recursion and may have it (RFC 5358 §4: no others).
   DnsReply FromOthers() {
     const bool desired = (query_.header->flags.value() & kDnsFlagRecursionDesired) != 0;
-    if (!desired || !MayRecurse()) return Error(Reason::dns_refused);
+    if (!desired || authority_.forwarding == nullptr) return Error(Reason::dns_refused);
+    if (authority_.forwarding->clients.IsGateway(client_.address)) return Error(Reason::dns_gateway);
+    if (!MayRecurse()) return Error(Reason::dns_refused);
     const DnsCachedAnswer* const cached = authority_.forwarding->cache.Find(NameIn(query_), query_.type, client_.time);
     return cached != nullptr ? FromCache(*cached) : DnsReply{.reason = Reason::dns_forwarded};
   }
 
   bool MayRecurse() const {
-    return authority_.forwarding != nullptr &&
-           std::ranges::any_of(authority_.forwarding->clients,
-                               [&](const IpPrefix& network) { return Contains(network, client_.address); });
+    return authority_.forwarding != nullptr && authority_.forwarding->clients.Contain(client_.address);
   }
 
   // Header and OPT around what stands between; `end` is behind the last record.

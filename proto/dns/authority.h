@@ -9,6 +9,7 @@
 #include "proto/dns/cache_table.h"
 #include "proto/dns/cookie.h"
 #include "proto/dns/zones.h"
+#include "proto/net/lan_hosts.h"
 
 namespace qure {
 
@@ -21,6 +22,7 @@ struct DnsRateLimit {
 
 struct DnsAuthority {
   DnsZones zones;
+  LanHosts lan;                                     // who gets answers from zones for the LAN only
   DnsZones about;                                   // class CHAOS: what the server publishes about itself (RFC 4892)
   std::optional<DnsNameBuffer> echo;                // the name that stands for the address of the client
   std::shared_ptr<const DnsForwarding> forwarding;  // null: other names are refused

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "proto/dns/name.h"
-#include "proto/net/address.h"
+#include "proto/net/lan_hosts.h"
 
 namespace qure {
 
@@ -49,7 +49,7 @@ class DnsCacheTable {
 
 // Names that are not ours: who may ask for them, and what is known of them.
 struct DnsForwarding {
-  std::vector<IpPrefix> clients;
+  LanHosts clients;
   DnsCacheTable cache;
 };
 

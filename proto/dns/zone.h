@@ -90,6 +90,7 @@ class DnsZone {
   size_t name_count() const { return name_count_; }
   size_t record_count() const { return record_count_; }
   uint32_t serial() const { return serial_; }
+  bool lan_only() const { return lan_only_; }  // others are answered as if this zone were not served
 
  private:
   friend class DnsZoneBuilder;
@@ -150,6 +151,7 @@ class DnsZone {
   std::string apex_;
   uint64_t apex_hash_ = 0;
   uint32_t serial_ = 0;
+  bool lan_only_ = false;
   size_t name_count_ = 0;
   size_t record_count_ = 0;
   size_t longest_name_ = 0;

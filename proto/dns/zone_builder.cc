@@ -230,6 +230,7 @@ DnsZone DnsZoneBuilder::Build() const {
   zone.apex_ = apex_;
   zone.apex_hash_ = DnsNameBuffer(apex_).view().Hash(hash_seed_);
   zone.record_count_ = record_count_;
+  zone.lan_only_ = lan_only_;
   const Set& soa = names_.find(apex_)->second.at(kDnsTypeSoa);
   zone.serial_ = SerialOf(soa.rdata.front());
   zone.soa_ = AppendSet(apex_, apex_, kDnsTypeSoa, std::min(soa.ttl, MinimumOf(soa.rdata.front())), soa, &zone);

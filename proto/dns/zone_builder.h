@@ -36,6 +36,8 @@ class DnsZoneBuilder {
   std::optional<std::string> AddFailing(std::string name);
   // The addresses of a name are answered in turn.
   void Rotate(std::string name);
+  // Only hosts of the LAN are answered from the zone.
+  void ForLanOnly() { lan_only_ = true; }
 
   // What is missing: a zone has one SOA and an NS at its apex (RFC 1035 §5.2).
   std::optional<std::string> Missing() const;
@@ -76,6 +78,7 @@ class DnsZoneBuilder {
   uint64_t hash_seed_;
   uint16_t klass_;
   size_t most_bytes_;
+  bool lan_only_ = false;
   Names names_;
   std::unordered_map<std::string, uint8_t> marks_;  // DnsZone::kFailing, kRotates by name
   size_t record_count_ = 0;

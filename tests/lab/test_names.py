@@ -10,7 +10,7 @@ from cluster_support import ClusterTest
 from qure_dev import dns_message
 from qure_dev.lab import cluster, netns, topology
 from qure_dev.paths import ROOT
-from support import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6, Request, until
+from support import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6, Request, add_host, remove_host, until
 
 ZONE = """
 [[cluster.zone]]
@@ -38,6 +38,9 @@ name = "public"
 type = "CLUSTER"
 value = "public"
 """
+# The tests ask from the gateway, which is no host of the LAN unless it is named.
+GATEWAY = f'\n[cluster.resolver]\nclients = ["{GATEWAY_V4}/32", "{GATEWAY_V6}/128"]\n'
+FOREIGN = "203.0.113.77"  # of no network of the LAN
 LONG = "".join(f'\n[[cluster.zone.record]]\nname = "long"\ntype = "TXT"\nvalue = "{i:0200}"\n' for i in range(20))
 
 
@@ -51,7 +54,7 @@ class Names(ClusterTest):
         directory = tempfile.TemporaryDirectory(prefix="qure-names-")
         cls.addClassCleanup(directory.cleanup)
         config = Path(directory.name) / "qure.toml"
-        config.write_text((ROOT / "docs/example.toml").read_text() + ZONE + LONG)
+        config.write_text((ROOT / "docs/example.toml").read_text() + GATEWAY + ZONE + LONG)
         cls.request = Request(nodes=3, config=str(config))
         super().setUpClass()
 
@@ -129,6 +132,18 @@ class Names(ClusterTest):
             lambda: self.dig("address.localcluster", "AAAA", server=SERVICE_V6),
         )
         self.assertEqual(self.short("address.localcluster", "AAAA"), [])
+
+    def test_field_e15_the_clusters_own_names_are_for_the_lan(self) -> None:
+        add_host("h1", "lan0", "198.51.100.77/24", f"{FOREIGN}/32")
+        self.addCleanup(remove_host, "h1")
+
+        def ask(source: str, *options: str) -> str:
+            argv = ["dig", "-b", source, f"@{SERVICE_V4}", "+tries=1", "+time=2", *options, "n1.localcluster"]
+            return self.lab.execute("h1", *argv).stdout
+
+        self.assertIn("status: NOERROR", ask("198.51.100.77"))
+        self.assertIn("status: NOERROR", ask("198.51.100.77", "+tcp"))
+        self.assertIn("status: REFUSED", ask(FOREIGN))
 
     def test_long_answers_over_tcp(self) -> None:
         for server in (SERVICE_V4, SERVICE_V6):

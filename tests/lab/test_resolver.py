@@ -8,7 +8,7 @@ from typing import Any
 from dns_servers import update, upstream
 from qure_dev.paths import ROOT
 from qure_dev.process import Process
-from support import GATEWAY_V4, SERVICE_V4, SERVICE_V6, LabTest, Request, until
+from support import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6, LabTest, Request, until
 
 SERVER = (GATEWAY_V4, 5310)
 FOREIGN = "203.0.113.77"  # an address of the gateway that is outside the clients' network
@@ -23,11 +23,12 @@ away CNAME cloud
 back CNAME www.alias.test.
 rich A 203.0.113.9
 """
+NAMED = f'"{GATEWAY_V4}/32", "{GATEWAY_V6}/128"'  # the tests ask from there
 CONFIG = f"""
 [cluster.resolver]
 upstreams = ["{SERVER[0]}:{SERVER[1]}"]
 forward = true
-clients = ["198.51.100.0/24", "2001:db8:2::/64"]
+clients = ["198.51.100.0/24", "2001:db8:2::/64", {NAMED}]
 stale = "{STALE}s"
 timeout = "200ms"
 
@@ -128,6 +129,22 @@ class Resolver(LabTest):
             self.assertIn("AAAA\t2001:db8:9::1", chain)
             self.assertIn("flags: qr aa rd ra;", self.dig("www.alias.test"))
             self.assertIn("status: REFUSED", self.dig("+norecurse", "rich.up.test"))
+
+    def test_field_e3_not_the_gateway_unless_it_is_named(self) -> None:
+        with self.running_upstream():
+            self.wait_short(["203.0.113.9"], "rich.up.test")
+            self.edit_config(f", {NAMED}]", "]")
+            self.addCleanup(self.reload_with, "]\nstale", f", {NAMED}]\nstale")
+            self.node.control("reload")
+            before = self.counters()["dns_gateway"]
+            until(lambda: "status: REFUSED" in self.dig("rich.up.test"), 5, "the gateway is refused")
+            self.assertGreater(self.counters()["dns_gateway"], before)
+            self.assertIn("status: REFUSED", self.dig("+tcp", "rich.up.test"))
+            self.assertIn(SERVICE_V4, self.dig("www.alias.test"))
+
+    def reload_with(self, old: str, new: str) -> None:
+        self.edit_config(old, new)
+        self.node.control("reload")
 
     def test_nobody_else_may(self) -> None:
         self.gw("ip", "address", "add", f"{FOREIGN}/32", "dev", "lo")

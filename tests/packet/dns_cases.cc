@@ -204,9 +204,19 @@ void Forwarding(Snapshot* snapshot) {
   known->since = kUnixTime - 10;
   known->until = kUnixTime + 50;
   auto forwarding = std::make_shared<DnsForwarding>();
-  forwarding->clients = {{.address = IpAddress(kClient4), .length = 24}};
+  forwarding->clients = LanHosts({{.address = IpAddress(kClient4), .length = 24}});
   forwarding->cache = DnsCacheTable({std::move(known)}, 1);
   auto authority = std::make_shared<DnsAuthority>(*snapshot->dns);
+  authority->forwarding = std::move(forwarding);
+  snapshot->dns = std::move(authority);
+}
+
+// The same for these clients alone.
+void ForwardFor(LanHosts clients, Snapshot* snapshot) {
+  Forwarding(snapshot);
+  auto authority = std::make_shared<DnsAuthority>(*snapshot->dns);
+  auto forwarding = std::make_shared<DnsForwarding>(*authority->forwarding);
+  forwarding->clients = std::move(clients);
   authority->forwarding = std::move(forwarding);
   snapshot->dns = std::move(authority);
 }
@@ -232,15 +242,13 @@ std::vector<Case> Others() {
   };
   for (Case& one : cases) one.site = Forwarding;
   Case stranger = Ask("no recursion for a stranger", Build(known), Reason::dns_refused, Refusal(known, 5));
-  stranger.site = [](Snapshot* snapshot) {
-    Forwarding(snapshot);
-    auto authority = std::make_shared<DnsAuthority>(*snapshot->dns);
-    auto forwarding = std::make_shared<DnsForwarding>(*authority->forwarding);
-    forwarding->clients = {{.address = IpAddress(kService4), .length = 24}};
-    authority->forwarding = std::move(forwarding);
-    snapshot->dns = std::move(authority);
-  };
+  stranger.site = [](Snapshot* snapshot) { ForwardFor(LanHosts({{IpAddress(kService4), 24}}), snapshot); };
   cases.push_back(std::move(stranger));
+  Case gateway = Ask("no recursion for the gateway", Build(known), Reason::dns_gateway, Refusal(known, 5));
+  gateway.site = [](Snapshot* snapshot) {
+    ForwardFor(LanHosts({{IpAddress(kClient4), 24}}, {IpAddress(kClient4)}), snapshot);
+  };
+  cases.push_back(std::move(gateway));
   return cases;
 }
 

@@ -34,7 +34,9 @@ class DnsLimitTest : public ::testing::Test {
  protected:
   DnsLimitTest() : snapshot_(SiteSnapshot()) {
     snapshot_.dns_limit = {.rate = kRate, .slip = 2};
-    snapshot_.networks = {{kLanHost, 24}};
+    auto authority = std::make_shared<DnsAuthority>(*snapshot_.dns);
+    authority->lan = LanHosts({{kLanHost, 24}}, snapshot_.gateways);
+    snapshot_.dns = std::move(authority);
   }
 
   Outcome Ask(const Bytes& frame) {

@@ -18,11 +18,11 @@ ZoneConfig MakeZone(std::string_view apex) {
 }
 
 TEST(Naming, NoZonesNoAuthority) {
-  EXPECT_EQ(BuildDnsAuthority({}, nullptr, "n1", {}), nullptr);
+  EXPECT_EQ(BuildDnsAuthority({}, nullptr, "n1", {}, {}), nullptr);
 }
 
 TEST(Naming, EveryZoneIsServed) {
-  const auto authority = BuildDnsAuthority({MakeZone("home.example"), MakeZone("shop.example")}, nullptr, "n1", {});
+  const auto authority = BuildDnsAuthority({MakeZone("home.example"), MakeZone("shop.example")}, nullptr, "n1", {}, {});
   ASSERT_NE(authority, nullptr);
   const auto zone_of = [&](std::string_view name) { return authority->zones.Find(DnsNameBuffer(Wire(name)).view()); };
   ASSERT_NE(zone_of("www.home.example"), nullptr);
@@ -40,7 +40,7 @@ TEST(Naming, AfterAReloadAZoneGoesOnAsItWas) {
     return zone;
   };
   const auto served = [](const ZoneConfig& zone, const LiveNames& live) {
-    return BuildDnsAuthority({zone}, &live, "n1", {})->zones.Find(DnsNameBuffer(Wire("home.example")).view());
+    return BuildDnsAuthority({zone}, &live, "n1", {}, {})->zones.Find(DnsNameBuffer(Wire("home.example")).view());
   };
   const ZoneConfig before = with_live_names();
   const ZoneConfig reloaded = with_live_names();
@@ -56,17 +56,36 @@ TEST(Naming, AfterAReloadAZoneGoesOnAsItWas) {
   EXPECT_EQ(served(MakeZone("home.example"), live)->apex(), Wire("home.example"));
 }
 
-TEST(Naming, NetworksOfTheLan) {
+TEST(Naming, HostsOfTheLan) {
   ClusterConfig config;
   config.addresses = {{.candidates = {*ParsePrefix("198.51.100.50/24"), *ParsePrefix("192.0.2.50/25")}},
                       {.candidates = {*ParsePrefix("2001:db8:2::50/64")}}};
-  const std::vector<IpPrefix> networks = Networks(config, {*ParsePrefix("198.51.100.11/24")});
-  EXPECT_EQ(networks, (std::vector{*ParsePrefix("fe80::/10"), *ParsePrefix("198.51.100.0/24"),
-                                   *ParsePrefix("192.0.2.0/25"), *ParsePrefix("2001:db8:2::/64")}));
+  config.gateways = {*ParseIp("198.51.100.1")};
+  const LanHosts lan = LanHostsOf(config, {*ParsePrefix("203.0.113.11/28")});
+  for (const char* host : {"198.51.100.77", "192.0.2.1", "2001:db8:2::1", "203.0.113.1", "fe80::1", "127.0.0.1"}) {
+    EXPECT_TRUE(lan.Contain(*ParseIp(host))) << host;
+  }
+  for (const char* other : {"198.51.100.1", "192.0.2.128", "2001:db8:3::1", "203.0.113.16"}) {
+    EXPECT_FALSE(lan.Contain(*ParseIp(other))) << other;
+  }
+}
+
+TEST(FieldE3, OnlyANamedGatewayMayAskForNamesOfOthers) {
+  ClusterConfig config;
+  config.addresses = {{.candidates = {*ParsePrefix("198.51.100.50/24")}}};
+  config.gateways = {*ParseIp("198.51.100.1")};
+  const IpAddress gateway = config.gateways[0];
+  EXPECT_TRUE(RecursionClients(config).Contain(*ParseIp("198.51.100.77")));
+  EXPECT_TRUE(RecursionClients(config).IsGateway(gateway));
+  config.resolver.clients = {*ParsePrefix("198.51.0.0/16")};
+  EXPECT_TRUE(RecursionClients(config).IsGateway(gateway));
+  config.resolver.clients.push_back(*ParsePrefix("198.51.100.1/32"));
+  EXPECT_TRUE(RecursionClients(config).Contain(gateway));
+  EXPECT_TRUE(LanHostsOf(config, {}).Contain(gateway));
 }
 
 TEST(Naming, TheServerTellsWhoItIs) {
-  const auto authority = BuildDnsAuthority({MakeZone("home.example")}, nullptr, "n1", {DnsCookieSecret{7}});
+  const auto authority = BuildDnsAuthority({MakeZone("home.example")}, nullptr, "n1", {DnsCookieSecret{7}}, {});
   EXPECT_EQ(authority->nsid, "n1");
   EXPECT_EQ(authority->cookie_secrets, std::vector<DnsCookieSecret>{DnsCookieSecret{7}});
   for (const char* name : {"id.server", "hostname.bind", "version.server", "version.bind"}) {

@@ -41,6 +41,17 @@ TEST(PublicAddresses, WithoutAMajorityTheFormerAddressStays) {
   EXPECT_THAT(addresses.addresses(), ElementsAre(kB));
 }
 
+TEST(FieldE14, OneThatLiesAmongSilentOnesDecidesNothing) {
+  PublicAddresses addresses;
+  addresses.OnRound({{kServer, kB}, {kServer, {}}, {kServer, {}}, {kServer, {}}, {kServer6, kV6}});
+  EXPECT_THAT(addresses.addresses(), ElementsAre(kV6));
+  EXPECT_THAT(addresses.problem(), HasSubstr("only 1 of 4"));
+  addresses.OnRound({{kServer, kA}, {kServer, kA}, {kServer, {}}, {kServer, {}}});
+  EXPECT_THAT(addresses.addresses(), ElementsAre(kV6));
+  addresses.OnRound({{kServer, kA}, {kServer, kA}, {kServer, kA}, {kServer, kB}});
+  EXPECT_THAT(addresses.addresses(), ElementsAre(kA, kV6));
+}
+
 TEST(PublicAddresses, SilenceChangesNothing) {
   PublicAddresses addresses;
   addresses.OnRound({{kServer, kA}, {kServer6, kV6}});
@@ -69,6 +80,17 @@ TEST(EchoIn, OneAddressThatTheInternetCanHave) {
   for (const char* const unfit : {"127.0.0.1", "0.0.0.0", "169.254.1.1", "224.0.0.1", "255.255.255.255"}) {
     EXPECT_EQ(EchoIn(Told({*ParseIp(unfit)}), kServer), std::nullopt) << unfit;
   }
+}
+
+TEST(FieldE3, NoPrivateAddressIsPublic) {
+  for (const char* const unfit :
+       {"10.0.0.1", "172.16.0.1", "172.31.255.1", "192.168.1.1", "100.64.0.1", "100.127.0.1"}) {
+    EXPECT_EQ(EchoIn(Told({*ParseIp(unfit)}), kServer), std::nullopt) << unfit;
+  }
+  for (const char* const fit : {"11.0.0.1", "172.15.0.1", "172.32.0.1", "192.169.1.1", "100.63.0.1", "100.128.0.1"}) {
+    EXPECT_EQ(EchoIn(Told({*ParseIp(fit)}), kServer), *ParseIp(fit)) << fit;
+  }
+  EXPECT_EQ(EchoIn(Told({*ParseIp("fd00::1")}), kServer6), std::nullopt);
 }
 
 TEST(EchoIn, OverIpv6TheIpv6Address) {

@@ -237,7 +237,7 @@ TEST(Forwarding, ClientsGetWhatIsCachedOthersAreRefused) {
                          {.name = kQuestion.name, .type = kDnsTypeCname, .ttl = 200, .rdata = Wire("a.up.test")});
   finding.records[1].name = Wire("a.up.test");
   auto forwarding = std::make_shared<DnsForwarding>();
-  forwarding->clients = {*ParsePrefix("192.0.2.0/24")};
+  forwarding->clients = LanHosts({*ParsePrefix("192.0.2.0/24")});
   forwarding->cache = DnsCacheTable({MakeCachedAnswer(kQuestion, finding, 5000)}, 3);
   DnsAuthority authority;
   authority.forwarding = forwarding;

@@ -1,0 +1,35 @@
+#include "proto/net/lan_hosts.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace qure {
+namespace {
+
+bool InAny(const std::vector<IpPrefix>& networks, const IpAddress& address) {
+  return std::ranges::any_of(networks, [&](const IpPrefix& network) { return Contains(network, address); });
+}
+
+bool Names(const IpPrefix& network, const IpAddress& address) {
+  return network.address == address && network.length == (address.is_v4() ? 32 : 128);
+}
+
+}  // namespace
+
+LanHosts::LanHosts(std::vector<IpPrefix> networks, const std::vector<IpAddress>& gateways)
+    : networks_(std::move(networks)) {
+  for (const IpAddress& gateway : gateways) {
+    const auto names = [&](const IpPrefix& network) { return Names(network, gateway); };
+    if (std::ranges::none_of(networks_, names) && InAny(networks_, gateway)) gateways_.push_back(gateway);
+  }
+}
+
+bool LanHosts::Contain(const IpAddress& address) const {
+  return InAny(networks_, address) && !IsGateway(address);
+}
+
+bool LanHosts::IsGateway(const IpAddress& address) const {
+  return std::ranges::find(gateways_, address) != gateways_.end();
+}
+
+}  // namespace qure
