@@ -22,6 +22,7 @@ STAND_INS = {
     "failover": 'exec "$root/scripts/failover" "$@" --runs 1',
     "lab": 'exec "$root/scripts/lab" "$@"',
     "setup": 'exec "$root/scripts/setup" --list "$@"',
+    "siege": 'exec "$root/scripts/siege" --help',
     "test": 'exec "$root/scripts/test" "$@" --help',
 }
 # On a node, in mount and network namespaces of its own: files below /etc and /root are the test's.

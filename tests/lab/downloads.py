@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Long downloads through the service address, many at once, and what became of each.
 
-usage: downloads.py [--help] [--count N] [--seconds S] [--host ADDRESS] [--stall S] [--first-port P]
+usage: downloads.py [--help] [--count N] [--seconds S] [--host ADDRESS] [--stall S] [--first-port P] [--step BYTES]
 
 Starts N downloads that take S seconds each and prints, as soon as all have begun, the line "begun"; at the end one
 line of JSON:
@@ -17,7 +17,6 @@ import time
 
 from qure_dev.lab.web import pattern
 
-CHUNK = 2048
 STEPS_A_SECOND = 10
 
 
@@ -29,10 +28,10 @@ class Download:
         if port:
             self.socket.bind(("", port))
         self.socket.settimeout(10)
-        self.node, self.state, self.body, self.expected = "none", "broken", b"", pattern(length)
+        self.node, self.state, self.body, self.expected = "none", "broken", bytearray(), pattern(length)
         self.socket.connect((host, 80))
         self.socket.sendall(f"GET /bytes/{length} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n".encode())
-        head = b""
+        head = bytearray()
         while b"\r\n\r\n" not in head:
             got = self.socket.recv(256)
             if not got:
@@ -43,10 +42,10 @@ class Download:
         self.state, self.heard = "running", time.monotonic()
         self.socket.setblocking(False)
 
-    def read(self, stall: float) -> None:
+    def read(self, step: int, stall: float) -> None:
         """Takes a little of what has come. The server is always ahead of us, so a flow that lives always has some."""
         try:
-            got = self.socket.recv(CHUNK)
+            got = self.socket.recv(step)
         except BlockingIOError:
             if time.monotonic() - self.heard > stall:
                 self.state = "broken"
@@ -67,9 +66,10 @@ def main() -> None:
     parser.add_argument("--host", default="198.51.100.50")
     parser.add_argument("--stall", type=float, default=8)
     parser.add_argument("--first-port", type=int, default=0, help="source port of the first download; 0: any")
+    parser.add_argument("--step", type=int, default=2048, help="bytes that each takes, ten times a second")
     arguments = parser.parse_args()
 
-    length = int(arguments.seconds * STEPS_A_SECOND * CHUNK)
+    length = int(arguments.seconds * STEPS_A_SECOND * arguments.step)
     downloads = []
     for i in range(arguments.count):
         port = arguments.first_port + i if arguments.first_port else 0
@@ -79,7 +79,7 @@ def main() -> None:
     while any(download.state == "running" for download in downloads):
         for download in downloads:
             if download.state == "running":
-                download.read(arguments.stall)
+                download.read(arguments.step, arguments.stall)
         pace.wait(1 / STEPS_A_SECOND)
     result: dict[str, dict[str, int]] = {}
     for download in downloads:

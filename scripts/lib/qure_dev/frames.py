@@ -90,6 +90,28 @@ def advertisement(mac: str, address: str, destination: str = "ff02::1") -> bytes
     )
 
 
+def _transport(source: str, destination: str, protocol: int, head: bytes, data: bytes, checksum_at: int) -> bytes:
+    """`head` and `data` with the checksum over the IPv4 pseudo-header (RFC 9293 section 3.1, RFC 768)."""
+    pseudo = socket.inet_aton(source) + socket.inet_aton(destination)
+    pseudo += struct.pack("!BBH", 0, protocol, len(head) + len(data))
+    total = checksum(pseudo + head + data) or 0xFFFF
+    return head[:checksum_at] + struct.pack("!H", total) + head[checksum_at + 2 :] + data
+
+
+def udp(source: str, destination: str, ports: tuple[int, int], data: bytes) -> bytes:
+    """An IPv4 packet with a UDP datagram; `ports`: source and destination."""
+    head = struct.pack("!HHHH", *ports, 8 + len(data), 0)
+    return ipv4(source, destination, 17, _transport(source, destination, 17, head, data, 6))
+
+
+def tcp(
+    source: str, destination: str, ports: tuple[int, int], flags: int, sequence: int = 0, data: bytes = b""
+) -> bytes:
+    """An IPv4 packet with a TCP segment; `ports`: source and destination, `flags`: FIN 1, SYN 2, RST 4, ACK 16."""
+    head = struct.pack("!HHIIBBHHH", *ports, sequence, 0, 5 << 4, flags, 65535, 0, 0)
+    return ipv4(source, destination, 6, _transport(source, destination, 6, head, data, 16))
+
+
 class Seen:
     """A captured frame, read as far as the tests ask."""
 

@@ -9,6 +9,7 @@ QURED = "control/qured/qured"
 QURECTL = "control/qurectl/qurectl"
 PROBE = "tests/lab/qure-probe"
 HANG = "tests/lab/qure-hang"
+BARRAGE = "tests/lab/qure-barrage"
 
 
 class BuildError(RuntimeError):
