@@ -46,26 +46,32 @@ std::shared_ptr<const DnsZone> Present(const ZoneConfig& zone, const LiveNames& 
   return now != live.zones.end() ? now->second : zone.zone;
 }
 
+// Who may ask for names of others.
+LanHosts RecursionClients(const ClusterConfig& config, const LanHosts& lan) {
+  return config.resolver.clients.empty() ? lan : LanHosts(config.resolver.clients, config.gateways);
+}
+
 }  // namespace
 
-std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones, const LiveNames* live,
-                                                      std::string_view name, std::vector<DnsCookieSecret> secrets,
-                                                      LanHosts lan) {
+std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const ClusterConfig& config, const NodeFacts& facts,
+                                                      const LiveNames* live, std::vector<DnsCookieSecret> secrets) {
   static const LiveNames kNone;
   if (live == nullptr) live = &kNone;
-  if (zones.empty() && live->own.empty() && live->forwarding == nullptr) return nullptr;
+  if (config.zones.empty() && live->own.empty() && live->forwarding == nullptr) return nullptr;
   std::vector<std::shared_ptr<const DnsZone>> served;
-  served.reserve(zones.size() + live->own.size());
-  for (const ZoneConfig& zone : zones) served.push_back(Present(zone, *live));
+  served.reserve(config.zones.size() + live->own.size());
+  for (const ZoneConfig& zone : config.zones) served.push_back(Present(zone, *live));
   served.insert(served.end(), live->own.begin(), live->own.end());
-  const auto bind = AboutZone("bind", {{"hostname", name}, {"version", kDnsVersion}});
-  const auto server = AboutZone("server", {{"id", name}, {"version", kDnsVersion}});
+  const LanHosts lan = LanHostsOf(config, facts.addresses);
+  const auto bind = AboutZone("bind", {{"hostname", facts.name}, {"version", kDnsVersion}});
+  const auto server = AboutZone("server", {{"id", facts.name}, {"version", kDnsVersion}});
   return std::make_shared<const DnsAuthority>(DnsAuthority{.zones = DnsZones(std::move(served)),
-                                                           .lan = std::move(lan),
                                                            .about = DnsZones({bind, server}),
                                                            .echo = live->echo,
                                                            .forwarding = live->forwarding,
-                                                           .nsid = std::string(name.substr(0, kDnsMaxNsid)),
+                                                           .recursion = RecursionClients(config, lan),
+                                                           .lan = lan,
+                                                           .nsid = facts.name.substr(0, kDnsMaxNsid),
                                                            .cookie_secrets = std::move(secrets)});
 }
 
@@ -83,14 +89,9 @@ LanHosts LanHostsOf(const ClusterConfig& config, const std::vector<IpPrefix>& no
   for (const AddressConfig& address : config.addresses) std::ranges::for_each(address.candidates, add);
   std::ranges::for_each(node_addresses, add);
   for (const IpPrefix& client : config.resolver.clients) {
-    if (client.length == (client.address.is_v4() ? 32 : 128)) add(client);
+    if (LanHosts::NamesOne(client)) add(client);
   }
   return LanHosts(std::move(networks), config.gateways);
-}
-
-LanHosts RecursionClients(const ClusterConfig& config) {
-  if (config.resolver.clients.empty()) return LanHostsOf(config, {});
-  return LanHosts(config.resolver.clients, config.gateways);
 }
 
 std::shared_ptr<const ServiceMap> BuildServices(const ClusterConfig& config,

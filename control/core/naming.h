@@ -5,10 +5,10 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "control/core/config.h"
+#include "control/core/node_facts.h"
 #include "proto/dns/authority.h"
 #include "proto/net/lan_hosts.h"
 #include "proto/services.h"
@@ -23,18 +23,14 @@ struct LiveNames {
   std::shared_ptr<const DnsForwarding> forwarding;  // null: other names are refused
 };
 
-// Null when nothing is answered. `live` may be null; `name` of the node answers the question which server it is
-// (RFC 4892, RFC 5001); `secrets` are those of its DNS cookies.
-std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const std::vector<ZoneConfig>& zones, const LiveNames* live,
-                                                      std::string_view name, std::vector<DnsCookieSecret> secrets,
-                                                      LanHosts lan);
+// Null when nothing is answered. `live` may be null; the node's name answers the question which server it is (RFC 4892,
+// RFC 5001); `secrets` are those of its DNS cookies.
+std::shared_ptr<const DnsAuthority> BuildDnsAuthority(const ClusterConfig& config, const NodeFacts& facts,
+                                                      const LiveNames* live, std::vector<DnsCookieSecret> secrets);
 
 // The hosts of the LAN: those in the networks of the service addresses and of the node's own, with a link-local address
 // (RFC 4291 §2.5.6), and this machine itself; and those that resolver.clients names alone, a gateway too.
 LanHosts LanHostsOf(const ClusterConfig& config, const std::vector<IpPrefix>& node_addresses);
-
-// Who may ask for names of others: resolver.clients, or by default the hosts of the LAN.
-LanHosts RecursionClients(const ClusterConfig& config);
 
 // Whether the names below `.localcluster` and the reverse ones are answered: when names are, unless it is configured.
 bool AnswersLocalNames(const ClusterConfig& config);

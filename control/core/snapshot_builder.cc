@@ -41,8 +41,7 @@ void SnapshotBuilder::SetDns(const NodeFacts& facts, const ClusterConfig& config
     }
     secrets.push_back(cookie_secret_);
   }
-  dns_ = BuildDnsAuthority(config.zones, names_.get(), facts.name, std::move(secrets),
-                           LanHostsOf(config, facts.addresses));
+  dns_ = BuildDnsAuthority(config, facts, names_.get(), std::move(secrets));
   Touch();
 }
 

@@ -164,7 +164,6 @@ void NameService::Publish() {
   std::shared_ptr<DnsForwarding> forwarding;
   if (config_.resolver.forward) {
     forwarding = std::make_shared<DnsForwarding>();
-    forwarding->clients = RecursionClients(config_);
     forwarding->cache = DnsCacheTable(resolver_.cache().Fresh(SteadyNow()), hash_seed_);
   }
   publishing_took_ = SteadyNow() - begun;

@@ -55,7 +55,7 @@ void PublicAddresses::OnRound(const std::vector<Echo>& echoes) {
     }
     const auto most = std::ranges::find_if(votes, [&](const auto& vote) { return 2 * vote.second > asked; });
     const bool one = most != votes.end();
-    if (!votes.empty() && !one && votes.size() == 1) {
+    if (votes.size() == 1 && !one) {
       problem_ = Concat("only ", votes.begin()->second, " of ", asked, " echo servers reported an address, ",
                         ToString(votes.begin()->first), "; more than half must agree: check that they can be reached");
     }

@@ -301,15 +301,13 @@ class Answerer {
   DnsReply FromOthers() {
     const bool desired = (query_.header->flags.value() & kDnsFlagRecursionDesired) != 0;
     if (!desired || authority_.forwarding == nullptr) return Error(Reason::dns_refused);
-    if (authority_.forwarding->clients.IsGateway(client_.address)) return Error(Reason::dns_gateway);
+    if (authority_.recursion.IsGateway(client_.address)) return Error(Reason::dns_gateway);
     if (!MayRecurse()) return Error(Reason::dns_refused);
     const DnsCachedAnswer* const cached = authority_.forwarding->cache.Find(NameIn(query_), query_.type, client_.time);
     return cached != nullptr ? FromCache(*cached) : DnsReply{.reason = Reason::dns_forwarded};
   }
 
-  bool MayRecurse() const {
-    return authority_.forwarding != nullptr && authority_.forwarding->clients.Contain(client_.address);
-  }
+  bool MayRecurse() const { return authority_.forwarding != nullptr && authority_.recursion.Contain(client_.address); }
 
   // Header and OPT around what stands between; `end` is behind the last record.
   DnsReply Finish(Reason reason, const Header& fields, uint16_t end, uint64_t subject = 0) {

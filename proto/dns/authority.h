@@ -22,10 +22,11 @@ struct DnsRateLimit {
 
 struct DnsAuthority {
   DnsZones zones;
-  LanHosts lan;                                     // who gets answers from zones for the LAN only
   DnsZones about;                                   // class CHAOS: what the server publishes about itself (RFC 4892)
   std::optional<DnsNameBuffer> echo;                // the name that stands for the address of the client
   std::shared_ptr<const DnsForwarding> forwarding;  // null: other names are refused
+  LanHosts recursion;                               // who may ask for other names
+  LanHosts lan;                                     // who gets answers from zones for the LAN only, without rate limit
   std::string nsid;                                 // at most kDnsMaxNsid bytes; empty: not sent
   // The first one makes cookies, all are good. None: cookies are ignored.
   std::vector<DnsCookieSecret> cookie_secrets;

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "proto/dns/name.h"
-#include "proto/net/lan_hosts.h"
 
 namespace qure {
 
@@ -47,9 +46,8 @@ class DnsCacheTable {
   std::vector<Bucket> buckets_;  // open addressing, a power of two, at most half full
 };
 
-// Names that are not ours: who may ask for them, and what is known of them.
+// Names that are not ours: what is known of them.
 struct DnsForwarding {
-  LanHosts clients;
   DnsCacheTable cache;
 };
 

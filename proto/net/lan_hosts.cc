@@ -10,16 +10,12 @@ bool InAny(const std::vector<IpPrefix>& networks, const IpAddress& address) {
   return std::ranges::any_of(networks, [&](const IpPrefix& network) { return Contains(network, address); });
 }
 
-bool Names(const IpPrefix& network, const IpAddress& address) {
-  return network.address == address && network.length == (address.is_v4() ? 32 : 128);
-}
-
 }  // namespace
 
 LanHosts::LanHosts(std::vector<IpPrefix> networks, const std::vector<IpAddress>& gateways)
     : networks_(std::move(networks)) {
   for (const IpAddress& gateway : gateways) {
-    const auto names = [&](const IpPrefix& network) { return Names(network, gateway); };
+    const auto names = [&](const IpPrefix& network) { return network.address == gateway && NamesOne(network); };
     if (std::ranges::none_of(networks_, names) && InAny(networks_, gateway)) gateways_.push_back(gateway);
   }
 }

@@ -15,6 +15,9 @@ class LanHosts {
   // masquerades towards the LAN), unless `networks` names it alone: its address with the full prefix length.
   explicit LanHosts(std::vector<IpPrefix> networks, const std::vector<IpAddress>& gateways = {});
 
+  // Whether a network is one address, and so names it alone.
+  static bool NamesOne(const IpPrefix& network) { return network.length == (network.address.is_v4() ? 32 : 128); }
+
   bool Contain(const IpAddress& address) const;
   // A gateway that is in one of the networks and was not named.
   bool IsGateway(const IpAddress& address) const;

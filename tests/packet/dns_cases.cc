@@ -204,10 +204,10 @@ void Forwarding(Snapshot* snapshot) {
   known->since = kUnixTime - 10;
   known->until = kUnixTime + 50;
   auto forwarding = std::make_shared<DnsForwarding>();
-  forwarding->clients = LanHosts({{.address = IpAddress(kClient4), .length = 24}});
   forwarding->cache = DnsCacheTable({std::move(known)}, 1);
   auto authority = std::make_shared<DnsAuthority>(*snapshot->dns);
   authority->forwarding = std::move(forwarding);
+  authority->recursion = LanHosts({{.address = IpAddress(kClient4), .length = 24}});
   snapshot->dns = std::move(authority);
 }
 
@@ -215,9 +215,7 @@ void Forwarding(Snapshot* snapshot) {
 void ForwardFor(LanHosts clients, Snapshot* snapshot) {
   Forwarding(snapshot);
   auto authority = std::make_shared<DnsAuthority>(*snapshot->dns);
-  auto forwarding = std::make_shared<DnsForwarding>(*authority->forwarding);
-  forwarding->clients = std::move(clients);
-  authority->forwarding = std::move(forwarding);
+  authority->recursion = std::move(clients);
   snapshot->dns = std::move(authority);
 }
 

@@ -53,9 +53,8 @@ class LanOnly : public ::testing::Test {
     auto authority = std::make_shared<DnsAuthority>(*snapshot_.dns);
     authority->zones = DnsZones({PublicZone(), ClusterZone()});
     authority->lan = LanHosts(networks, snapshot_.gateways);
-    auto forwarding = std::make_shared<DnsForwarding>();
-    forwarding->clients = authority->lan;
-    authority->forwarding = std::move(forwarding);
+    authority->recursion = authority->lan;
+    authority->forwarding = std::make_shared<DnsForwarding>();
     snapshot_.dns = std::move(authority);
   }
 

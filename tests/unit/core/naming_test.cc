@@ -17,12 +17,21 @@ ZoneConfig MakeZone(std::string_view apex) {
   return {.file = {}, .zone = std::make_shared<const DnsZone>(builder.Build())};
 }
 
+// A node that serves these zones.
+std::shared_ptr<const DnsAuthority> Build(std::vector<ZoneConfig> zones, const LiveNames* live = nullptr) {
+  ClusterConfig config;
+  config.zones = std::move(zones);
+  NodeFacts facts;
+  facts.name = "n1";
+  return BuildDnsAuthority(config, facts, live, {DnsCookieSecret{7}});
+}
+
 TEST(Naming, NoZonesNoAuthority) {
-  EXPECT_EQ(BuildDnsAuthority({}, nullptr, "n1", {}, {}), nullptr);
+  EXPECT_EQ(Build({}), nullptr);
 }
 
 TEST(Naming, EveryZoneIsServed) {
-  const auto authority = BuildDnsAuthority({MakeZone("home.example"), MakeZone("shop.example")}, nullptr, "n1", {}, {});
+  const auto authority = Build({MakeZone("home.example"), MakeZone("shop.example")});
   ASSERT_NE(authority, nullptr);
   const auto zone_of = [&](std::string_view name) { return authority->zones.Find(DnsNameBuffer(Wire(name)).view()); };
   ASSERT_NE(zone_of("www.home.example"), nullptr);
@@ -40,7 +49,7 @@ TEST(Naming, AfterAReloadAZoneGoesOnAsItWas) {
     return zone;
   };
   const auto served = [](const ZoneConfig& zone, const LiveNames& live) {
-    return BuildDnsAuthority({zone}, &live, "n1", {}, {})->zones.Find(DnsNameBuffer(Wire("home.example")).view());
+    return Build({zone}, &live)->zones.Find(DnsNameBuffer(Wire("home.example")).view());
   };
   const ZoneConfig before = with_live_names();
   const ZoneConfig reloaded = with_live_names();
@@ -72,20 +81,26 @@ TEST(Naming, HostsOfTheLan) {
 
 TEST(FieldE3, OnlyANamedGatewayMayAskForNamesOfOthers) {
   ClusterConfig config;
+  config.zones = {MakeZone("home.example")};
   config.addresses = {{.candidates = {*ParsePrefix("198.51.100.50/24")}}};
   config.gateways = {*ParseIp("198.51.100.1")};
   const IpAddress gateway = config.gateways[0];
-  EXPECT_TRUE(RecursionClients(config).Contain(*ParseIp("198.51.100.77")));
-  EXPECT_TRUE(RecursionClients(config).IsGateway(gateway));
+  NodeFacts facts;
+  facts.addresses = {*ParsePrefix("203.0.113.11/28")};
+  const auto made = [&] { return BuildDnsAuthority(config, facts, nullptr, {}); };
+  EXPECT_TRUE(made()->recursion.Contain(*ParseIp("198.51.100.77")));
+  EXPECT_TRUE(made()->recursion.Contain(*ParseIp("203.0.113.1")));
+  EXPECT_TRUE(made()->recursion.IsGateway(gateway));
   config.resolver.clients = {*ParsePrefix("198.51.0.0/16")};
-  EXPECT_TRUE(RecursionClients(config).IsGateway(gateway));
+  EXPECT_FALSE(made()->recursion.Contain(*ParseIp("203.0.113.1")));
+  EXPECT_TRUE(made()->recursion.IsGateway(gateway));
   config.resolver.clients.push_back(*ParsePrefix("198.51.100.1/32"));
-  EXPECT_TRUE(RecursionClients(config).Contain(gateway));
-  EXPECT_TRUE(LanHostsOf(config, {}).Contain(gateway));
+  EXPECT_TRUE(made()->recursion.Contain(gateway));
+  EXPECT_TRUE(made()->lan.Contain(gateway));
 }
 
 TEST(Naming, TheServerTellsWhoItIs) {
-  const auto authority = BuildDnsAuthority({MakeZone("home.example")}, nullptr, "n1", {DnsCookieSecret{7}}, {});
+  const auto authority = Build({MakeZone("home.example")});
   EXPECT_EQ(authority->nsid, "n1");
   EXPECT_EQ(authority->cookie_secrets, std::vector<DnsCookieSecret>{DnsCookieSecret{7}});
   for (const char* name : {"id.server", "hostname.bind", "version.server", "version.bind"}) {

@@ -237,10 +237,10 @@ TEST(Forwarding, ClientsGetWhatIsCachedOthersAreRefused) {
                          {.name = kQuestion.name, .type = kDnsTypeCname, .ttl = 200, .rdata = Wire("a.up.test")});
   finding.records[1].name = Wire("a.up.test");
   auto forwarding = std::make_shared<DnsForwarding>();
-  forwarding->clients = LanHosts({*ParsePrefix("192.0.2.0/24")});
   forwarding->cache = DnsCacheTable({MakeCachedAnswer(kQuestion, finding, 5000)}, 3);
   DnsAuthority authority;
   authority.forwarding = forwarding;
+  authority.recursion = LanHosts({*ParsePrefix("192.0.2.0/24")});
   const auto ask = [&](std::string_view client, uint16_t type, std::vector<uint8_t>* message) {
     *message = WriteDnsQuestion({.name = kQuestion.name, .type = type}, 9);
     const auto length = static_cast<uint16_t>(message->size());
