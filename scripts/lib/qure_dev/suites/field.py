@@ -12,35 +12,42 @@ from qure_dev.paths import ROOT
 from qure_dev.suites import lab_tests, native, python
 from qure_dev.suites.outcome import FAILED, PASSED, SKIPPED, Options, Outcome
 
-PYTHON_NAME = "test_field_"
-FILTER = "Field*:*/Field*"
-
 
 def field(options: Options) -> Iterator[Outcome]:
+    """The tests of all cases, or of the case whose id is the pattern."""
     failure = native.build("plain")
     if failure:
         yield failure
         return
-    for program in programs(ROOT / "build"):
-        yield from of_program(program, options)
+    chosen = gtest_filter(options.pattern)
+    for program in programs(ROOT / "build", chosen):
+        yield from of_program(program, chosen)
     for suite in (python.scripts, lab_tests.lab):
-        for outcome in suite(Options(options.full, PYTHON_NAME)):
-            if _wanted(outcome.name, options) or outcome.result != PASSED:
-                yield outcome
+        yield from suite(Options(options.full, python_name(options.pattern)))
 
 
-def programs(build: Path) -> list[Path]:
-    """The test programs that have field cases."""
+def gtest_filter(case: str) -> str:
+    """GoogleTest's suites of a case, or of all; those with parameters have a prefix."""
+    return f"Field{case.upper()}.*:*/Field{case.upper()}.*" if case else "Field*:*/Field*"
+
+
+def python_name(case: str) -> str:
+    """What the names of the Python tests of a case, or of all, have in common."""
+    return f"test_field_{case.lower()}_" if case else "test_field_"
+
+
+def programs(build: Path, chosen: str) -> list[Path]:
+    """The test programs that have cases of this filter."""
     listed = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, text=True, check=True)
     found = {Path(test["cmd"][0]) for test in json.loads(listed.stdout)}
-    return sorted(path for path in found if path.name.endswith("_test") and _has_cases(path))
+    return sorted(path for path in found if path.name.endswith("_test") and _has_cases(path, chosen))
 
 
-def of_program(program: Path, options: Options) -> Iterator[Outcome]:
-    """An outcome for each field case of a GoogleTest program."""
+def of_program(program: Path, chosen: str) -> Iterator[Outcome]:
+    """An outcome for each case of this filter in a GoogleTest program."""
     with tempfile.TemporaryDirectory() as work:
         report = Path(work) / "report.json"
-        argv = [str(program), f"--gtest_filter={FILTER}", f"--gtest_output=json:{report}"]
+        argv = [str(program), f"--gtest_filter={chosen}", f"--gtest_output=json:{report}"]
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, errors="replace")
         if not report.exists():
             yield Outcome(program.name, FAILED, detail=f"exit status {done.returncode}\n{done.stdout[-2000:]}")
@@ -48,18 +55,11 @@ def of_program(program: Path, options: Options) -> Iterator[Outcome]:
         suites = json.loads(report.read_text())["testsuites"]
     for suite in suites:
         for case in suite["testsuite"]:
-            name = f"{program.name}: {suite['name']}.{case['name']}"
-            if _wanted(name, options):
-                yield Outcome(name, *_judged(case))
+            yield Outcome(f"{program.name}: {suite['name']}.{case['name']}", *_judged(case))
 
 
-def _wanted(name: str, options: Options) -> bool:
-    """Ids are written E7 in C++ and e7 in Python."""
-    return options.pattern.lower() in name.lower()
-
-
-def _has_cases(program: Path) -> bool:
-    argv = [str(program), "--gtest_list_tests", f"--gtest_filter={FILTER}"]
+def _has_cases(program: Path, chosen: str) -> bool:
+    argv = [str(program), "--gtest_list_tests", f"--gtest_filter={chosen}"]
     listed = subprocess.run(argv, capture_output=True, text=True).stdout
     return any(line.startswith("  ") for line in listed.splitlines())
 
