@@ -6,9 +6,10 @@ from typing import Any
 from qure_dev.frames import Seen
 from qure_dev.lab import cluster, topology
 from support import LabTest, Request, until
+from wire import Capture
 
 CLUSTER_PORT = 7873
-__all__ = ["CLUSTER_PORT", "ClusterTest", "cluster_frames", "udp_payload_offset"]
+__all__ = ["CLUSTER_PORT", "ClusterTest", "cluster_frames", "overhear", "udp_payload_offset"]
 
 
 class ClusterTest(LabTest):
@@ -90,6 +91,23 @@ def udp_payload_offset(seen: Seen) -> int | None:
     if int.from_bytes(payload[header + 2 : header + 4], "big") != CLUSTER_PORT:
         return None
     return header + 8
+
+
+def overhear(names: list[str], count: int) -> list[Seen]:
+    """What these nodes say to each other, heartbeats included: so many frames at least."""
+    captures = [Capture("sw", topology.switch_port(name)) for name in names]
+    for capture in captures:
+        capture.__enter__()
+    try:
+        until(
+            lambda: sum(len(cluster_frames(capture.received())) for capture in captures) >= count,
+            30,
+            "the nodes speak",
+        )
+    finally:
+        for capture in captures:
+            capture.__exit__()
+    return [frame for capture in captures for frame in cluster_frames(capture.received())]
 
 
 def cluster_frames(seen: list[Seen]) -> list[Seen]:

@@ -5,9 +5,9 @@ import argparse
 import contextlib
 import json
 import signal
+import socket
 import statistics
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -16,18 +16,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from balance_support import client
 from qure_dev import dns_message, programs
 from qure_dev.lab import cluster, netns, topology
 from qure_dev.lab.lab import Lab, Request, add_host
 from qure_dev.lab.lock import own
 from qure_dev.lab.topology import SERVICE_V4
-from qure_dev.paths import LIBRARY
 from qure_dev.waiting import watch
-from siege_attacks import KINDS, Attack, Barrage, all_attacks, overhear
+from siege_attacks import KINDS, Attack, Barrage, all_attacks, find_target
 from wire import udp_socket
 
 CONNECTIONS = 100
 STEP = 64  # bytes that a connection carries, ten times a second
+STALL = 20  # seconds: a segment comes every three
 NODES = 3
 WARM_UP = 0.2  # of the siege: by then what may grow has grown
 MEMORY_KIB = 4096  # that a node may grow by after it
@@ -102,7 +103,7 @@ class Watched:
 
 def ask_until(end: float, questions: Questions) -> None:
     """Asks the service address for a name until the monotonic clock says `end`."""
-    udp = udp_socket("gw", 2, DNS_TIMEOUT)
+    udp = udp_socket("gw", socket.AF_INET, DNS_TIMEOUT)
     identity = 0
     with contextlib.closing(udp):
         while time.monotonic() < end:
@@ -119,7 +120,7 @@ def ask_until(end: float, questions: Questions) -> None:
             watch(max(0.0, DNS_EVERY - (time.monotonic() - start)))
 
 
-def _answered(udp: Any, identity: int) -> bool:
+def _answered(udp: socket.socket, identity: int) -> bool:
     try:
         while True:
             if struct.unpack("!H", udp.recv(4096)[:2])[0] == identity:
@@ -137,20 +138,12 @@ def _memory(lab: Lab) -> dict[str, int]:
     return found
 
 
-def _downloads(seconds: float) -> "subprocess.Popen[str]":
-    script = str(Path(__file__).with_name("downloads.py"))
-    arguments = ("--count", str(CONNECTIONS), "--seconds", str(seconds), "--step", str(STEP), "--stall", "20")
-    argv = ["env", f"PYTHONPATH={LIBRARY}", "python3", script, *arguments]
-    return subprocess.Popen(
-        netns.inside(topology.gateway(), *argv), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
-    )
-
-
 def besiege(lab: Lab, attacks: Sequence[Attack], seconds: float) -> Watched:
     """All attacks at once on a whole cluster, for so long."""
     before = lab.wait_whole()
     questions = Questions()
-    with _downloads(seconds) as downloads:
+    arguments = ("--count", CONNECTIONS, "--seconds", seconds, "--step", STEP, "--stall", STALL)
+    with client("downloads.py", *arguments) as downloads:
         assert downloads.stdout
         if downloads.stdout.readline() != "begun\n":
             raise RuntimeError("the connections did not begin")
@@ -185,7 +178,7 @@ def run(seconds: float, scale: float, out: TextIO) -> Watched:
         mac = netns.ip(topology.namespace("h1"), "-br", "link", "show", "dev", "lan0").split()[2]
         views = lab.wait_whole()
         service_mac = views[cluster.master(views)]["addresses"][0]["mac"]
-        attacks = all_attacks(overhear(list(views), service_mac), mac, scale)
+        attacks = all_attacks(find_target(list(views), service_mac), mac, scale)
         rate = sum(attack.rate for attack in attacks)
         print(f"{len(attacks)} attacks, {rate} frames a second, {seconds:.0f} s", file=out, flush=True)
         return besiege(lab, attacks, seconds)

@@ -2,17 +2,15 @@
 
 import random
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster_support import CLUSTER_PORT, cluster_frames, udp_payload_offset
+from cluster_support import CLUSTER_PORT, overhear, udp_payload_offset
 from qure_dev import dns_message, frames, programs
 from qure_dev.frames import IPV4, REPLY, REQUEST, Seen
 from qure_dev.lab import netns, topology
 from qure_dev.lab.topology import GATEWAY_V4, SERVICE_V4
-from qure_dev.waiting import until
-from wire import Capture
 
 VARIANTS = 4096  # different frames of an attack that varies
 NAMES = ["www", "ns1", "mail", "nobody"]
@@ -37,21 +35,9 @@ class Attack:
     frames: list[bytes]
 
 
-def overhear(nodes: Sequence[str], service_mac: str) -> Target:
-    """Listens on the switch ports of the nodes until they have said enough."""
-    captures = [Capture("sw", topology.switch_port(name)) for name in nodes]
-    for capture in captures:
-        capture.__enter__()
-    try:
-        until(
-            lambda: sum(len(cluster_frames(capture.received())) for capture in captures) >= _OVERHEARD,
-            30,
-            "the nodes speak",
-        )
-    finally:
-        for capture in captures:
-            capture.__exit__()
-    overheard = [frame for capture in captures for frame in cluster_frames(capture.received())]
+def find_target(nodes: list[str], service_mac: str) -> Target:
+    """Listens to the nodes until they have said enough."""
+    overheard = overhear(nodes, _OVERHEARD)
     macs = {_address(frame, 12): frame.source for frame in overheard}
     groups = {_address(frame, 16) for frame in overheard if frame.destination.startswith("01:00:5e")}
     return Target(service_mac, macs, groups.pop(), overheard)

@@ -3,12 +3,12 @@
 import random
 from collections.abc import Callable
 
-from cluster_support import ClusterTest, cluster_frames, udp_payload_offset
+from cluster_support import ClusterTest, overhear, udp_payload_offset
 from qure_dev import frames
 from qure_dev.frames import Seen
 from qure_dev.lab import config, netns, topology
-from support import SERVICE_V4, SERVICE_V6, add_host, remove_host, until
-from wire import Capture, open_raw
+from support import SERVICE_V4, SERVICE_V6, add_host, remove_host
+from wire import open_raw
 
 CAPTURED = 400
 FLIPPED = 300
@@ -31,22 +31,6 @@ class Intruders(ClusterTest):
         self.raw = open_raw("h1", "lan0")
         self.addCleanup(self.raw.close)
 
-    def overheard(self) -> list[Seen]:
-        """What all nodes say to each other, heartbeats included."""
-        captures = [Capture("sw", f"sw-{name}") for name in self.names]
-        for capture in captures:
-            capture.__enter__()
-        try:
-            until(
-                lambda: sum(len(cluster_frames(capture.received())) for capture in captures) >= CAPTURED,
-                20,
-                "the nodes speak",
-            )
-        finally:
-            for capture in captures:
-                capture.__exit__()
-        return [frame for capture in captures for frame in cluster_frames(capture.received())]
-
     def inject(self, frame: Seen, change: Change = unchanged) -> None:
         """A captured frame, changed, from the intruder's own MAC: the switch must not learn the node's MAC here."""
         payload = bytearray(frame.payload)
@@ -63,7 +47,7 @@ class Intruders(ClusterTest):
         self.gw("ping", "-c", "3", "-i", "0.05", "-W", "2", SERVICE_V4)
 
     def test_replayed_at_once(self) -> None:
-        overheard = self.overheard()
+        overheard = overhear(self.names, CAPTURED)
         before = {name: self.rejected(name) for name in self.names}
         for frame in overheard:
             self.inject(frame)
@@ -73,7 +57,7 @@ class Intruders(ClusterTest):
 
     def test_replayed_to_later_boots(self) -> None:
         """Boots that ended are not alive again because their words are heard again."""
-        overheard = self.overheard()
+        overheard = overhear(self.names, CAPTURED)
         self.kill_all()
         self.lab.start()
         self.before = self.whole()
@@ -86,7 +70,7 @@ class Intruders(ClusterTest):
         self.assert_nothing_changed()
 
     def test_flipped_bits(self) -> None:
-        overheard = self.overheard()
+        overheard = overhear(self.names, CAPTURED)
         before = {name: self.rejected(name) for name in self.names}
         chance = random.Random(20_000)
 
