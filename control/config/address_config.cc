@@ -79,7 +79,7 @@ std::optional<IpPrefix> AddressReader::HostAddress(const Placed<std::string>& te
   if (const std::string why = WrongInPrefix(*prefix); !why.empty()) return fail(why);
   const auto [entry, first] = lines_.emplace(prefix->address, text.place.line);
   if (!first) return fail(Concat("was given in line ", entry->second, " already; give every address once"));
-  links_.push_back(*prefix);
+  links_.push_back({*prefix, text.place});
   return prefix;
 }
 
@@ -142,10 +142,38 @@ void AddressReader::CheckGateway(const IpAddress& gateway, const Place& place) c
     return;
   }
   if (gateway.is_v6() && gateway.v6().is_link_local()) return;  // on every link
-  const auto reaches = [&](const IpPrefix& link) { return Contains(link, gateway); };
+  const auto reaches = [&](const Placed<IpPrefix>& link) { return Contains(link.value, gateway); };
   if (links_known_ && std::none_of(links_.begin(), links_.end(), reaches)) {
     errors_->Add(place, Concat(text, " is not in the prefix of any ", FamilyName(gateway),
                                " address; give the router on the link, or correct the prefix lengths"));
+  }
+}
+
+void AddressReader::CheckLinks() const {
+  for (const auto& [narrow, place] : links_) {
+    const auto wider = [&](const Placed<IpPrefix>& other) {
+      return other.value.length < narrow.length && Contains(other.value, narrow.address);
+    };
+    const auto found = std::ranges::find_if(links_, wider);
+    if (found == links_.end()) continue;
+    errors_->Add(place, Concat("\"", ToString(narrow), "\" is within ", ToString(NetworkOf(found->value)),
+                               ", the link of ", ToString(found->value.address), " (line ", found->place.line,
+                               "), but says /", narrow.length, "; write ", ToString(narrow.address), "/",
+                               found->value.length, " for the same link, or correct the other length"));
+  }
+}
+
+void AddressReader::CheckReach(const std::vector<IpAddress>& gateways) const {
+  if (!links_known_) return;
+  for (const auto& [address, place] : links_) {
+    const bool v4 = address.address.is_v4();
+    const auto has_others = [v4](const Placed<IpPrefix>& link) {
+      return link.value.address.is_v4() == v4 && link.value.length < (v4 ? 32 : 128);
+    };
+    const auto same_family = [v4](const IpAddress& gateway) { return gateway.is_v4() == v4; };
+    if (std::ranges::any_of(links_, has_others) || std::ranges::any_of(gateways, same_family)) continue;
+    errors_->Add(place, Concat("\"", ToString(address), "\" has a link without any other host; give the length of the ",
+                               "LAN's prefix, such as ", v4 ? "/24" : "/64"));
   }
 }
 
@@ -168,6 +196,8 @@ std::vector<IpAddress> AddressReader::Gateways(TableReader* cluster) {
     CheckGateway(*gateway, text.place);
     result.push_back(*gateway);
   }
+  CheckLinks();
+  CheckReach(result);
   return result;
 }
 

@@ -21,7 +21,8 @@ class AddressReader {
   std::vector<IpPrefix> NodeAddresses(TableReader* node);
   // [[cluster.address]]; at least one, at most kMaxServiceAddresses of a family.
   std::vector<AddressConfig> ServiceAddresses(TableReader* cluster);
-  // `gateway` of [cluster]: at most one of a family, on the link of an address read before. Call last.
+  // `gateway` of [cluster]: at most one of a family, on the link of an address read before. Then how the addresses
+  // stand to each other. Call last.
   std::vector<IpAddress> Gateways(TableReader* cluster);
 
  private:
@@ -29,10 +30,16 @@ class AddressReader {
   std::optional<IpPrefix> HostAddress(const Placed<std::string>& text);
   std::optional<AddressConfig> ServiceAddress(TableReader* entry);
   void CheckGateway(const IpAddress& gateway, const Place& place) const;
+  // An address within the network of another is on the same link, so that both say the same length. Otherwise the hosts
+  // that only the shorter length has on the link are hosts of the LAN for one and strangers for the other: the kernel
+  // has no route to answer them, the resolver refuses them.
+  void CheckLinks() const;
+  // A link on which there is nobody else needs a gateway.
+  void CheckReach(const std::vector<IpAddress>& gateways) const;
 
   ConfigErrors* errors_;
   std::map<IpAddress, uint32_t> lines_;  // in which line an address was given
-  std::vector<IpPrefix> links_;          // every address read, with its on-link prefix
+  std::vector<Placed<IpPrefix>> links_;  // every address read, with its on-link prefix
   bool links_known_ = true;              // all addresses were valid
 };
 

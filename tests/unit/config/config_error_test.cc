@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/base/text.h"
 #include "control/config/config_file.h"
 
 namespace qure {
@@ -526,6 +527,47 @@ std::string WithServiceAddresses(int count) {
   for (int i = 1; i <= count; ++i)
     toml += "[[cluster.address]]\naddress = \"198.51.100." + std::to_string(i) + "/24\"\n";
   return toml;
+}
+
+constexpr std::string_view kNodeOfLan = "[node]\nname = \"n1\"\naddresses = [\"198.51.100.11/24\"]\n";
+
+// An operator's habit from other programs: the service address as a host route beside the node's own LAN address.
+TEST(FieldA6, AServiceAddressHasTheLengthOfTheLinkThatItIsOn) {
+  const auto errors = [](std::string_view node, std::string_view cluster) {
+    return std::string(ParseConfig(Concat(node, LAN, cluster), "qure.toml").status().message());
+  };
+  constexpr std::string_view kAlone = "[[cluster.address]]\naddress = \"198.51.100.50/32\"\n";
+  constexpr std::string_view kGateway = "[cluster]\ngateway = [\"198.51.100.1\"]\n";
+  const auto names_the_length = [](std::string_view place, std::string_view remedy) {
+    return testing::AllOf(testing::StartsWith(place), testing::HasSubstr(remedy),
+                          testing::Not(testing::HasSubstr("\n")));
+  };
+  EXPECT_THAT(errors(kNodeOfLan, kAlone),
+              names_the_length("qure.toml:7: cluster.address.address: ", "write 198.51.100.50/24"));
+  EXPECT_THAT(errors(kNodeOfLan, Concat(kGateway, kAlone)),
+              names_the_length("qure.toml:9: cluster.address.address: ", "write 198.51.100.50/24"));
+  EXPECT_THAT(errors(kNodeOfLan, "[[cluster.address]]\naddress = \"198.51.100.50/25\"\n"),
+              names_the_length("qure.toml:7: cluster.address.address: ", "write 198.51.100.50/24"));
+  EXPECT_THAT(errors("[node]\nname = \"n1\"\naddresses = [\"198.51.100.11/32\"]\n", ADDRESS),
+              names_the_length("qure.toml:3: node.addresses: ", "write 198.51.100.11/24"));
+  EXPECT_THAT(errors(NODE, ADDRESS "alternatives = [\"198.51.100.51/32\"]\n"),
+              names_the_length("qure.toml:7: cluster.address.alternatives: ", "write 198.51.100.51/24"));
+  EXPECT_THAT(errors("[node]\naddresses = [\"2001:db8:2::11/64\"]\n",
+                     "[[cluster.address]]\naddress = \"2001:db8:2::50/128\"\n"),
+              names_the_length("qure.toml:6: cluster.address.address: ", "write 2001:db8:2::50/64"));
+  // Shared mode: the node's addresses are the kernel's.
+  EXPECT_THAT(errors(NODE, Concat("mode = \"shared\"\n", kAlone)),
+              names_the_length("qure.toml:7: cluster.address.address: ", "/24"));
+}
+
+TEST(FieldA6, AnAddressOfNoLinkIsRoutedByTheGateway) {
+  const auto valid = [](std::string_view text) { return ParseConfig(text, "qure.toml").status(); };
+  EXPECT_TRUE(valid(Concat(kNodeOfLan, LAN, "[cluster]\ngateway = [\"198.51.100.1\"]\n",
+                           "[[cluster.address]]\naddress = \"203.0.113.5/32\"\n"))
+                  .ok());
+  EXPECT_TRUE(valid(NODE LAN "[cluster]\ngateway = [\"fe80::1\"]\n"
+                             "[[cluster.address]]\naddress = \"2001:db8:2::50/128\"\n")
+                  .ok());
 }
 
 TEST(ConfigLimitTest, TakesTheMostServiceAddressesAndNoMore) {
