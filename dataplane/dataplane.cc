@@ -23,6 +23,7 @@
 #include "dataplane/cluster_worker.h"
 #include "dataplane/environment.h"
 #include "dataplane/heartbeat_report.h"
+#include "dataplane/packet_memory.h"
 #include "dataplane/publisher.h"
 #include "dataplane/telemetry.h"
 #include "dataplane/worker.h"
@@ -43,13 +44,7 @@ constexpr uint16_t kEthernetOverhead = 14 + 4;  // header and VLAN tag
 
 static_assert(std::is_trivially_copyable_v<Event> && sizeof(Event) % 4 == 0, "elements of an rte_ring");
 
-// An mbuf with all that the pool keeps for it.
-constexpr unsigned kMbufBytes = RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(rte_mbuf) + 64;
-
-// Three quarters of the memory are for mbufs; rings, drivers and DPDK itself use the rest.
-constexpr unsigned MbufCount(unsigned memory_mib) {
-  return memory_mib * 768 * 1024 / kMbufBytes;
-}
+static_assert(kMbufBytes == RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(rte_mbuf) + 64);
 
 constexpr unsigned MbufsNeeded(unsigned workers) {
   return workers * (kMbufsPerQueue + kMbufCache) + kMbufCache + kControlFrames + kMessages + kHeartbeats;
