@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ struct DataplaneOptions {
   std::string file_prefix = "qure";  // distinguishes several processes (EAL --file-prefix)
   std::string host_interface = "qure0";
   size_t flows = 262'144;  // room in each worker's flow table
+  FILE* log = stderr;      // where DPDK writes its messages; outlives the process's use of it
   // The host port's MAC; zero for the LAN port's own.
   MacAddress host_mac;
 };

@@ -144,12 +144,12 @@ absl::Status StartEnvironment(const DataplaneOptions& options) {
   // What the kernel sends instead when its queue of real-time signals is full; by default it would end the process.
   signal(SIGIO, SIG_IGN);
 
-  rte_openlog_stream(stderr);
+  rte_openlog_stream(options.log);
   std::vector<char*> argv;
   for (std::string& argument : *arguments) argv.push_back(argument.data());
   if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
     return absl::InternalError(absl::StrCat("DPDK does not start with ", absl::StrJoin(*arguments, " "), ": ",
-                                            rte_strerror(rte_errno), "; its own messages are on stderr"));
+                                            rte_strerror(rte_errno), "; its own messages are in the log"));
   }
   return absl::OkStatus();
 }

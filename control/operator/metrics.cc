@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/base/fd.h"
+#include "control/base/log.h"
 #include "control/base/version.h"
 #include "control/operator/cluster_metrics.h"
 #include "control/operator/metric_families.h"
@@ -173,6 +174,9 @@ void CollectNode(const NodeStatus& node, Families* out) {
               node.gate_open ? 1.0 : 0.0);
   out->Single(MetricType::Gauge, "qure_snapshot_revision", "Revision of the forwarding state of the workers.",
               static_cast<double>(node.controller.snapshot_revision));
+  out->Single(MetricType::Counter, "qure_log_lines_dropped_total",
+              "Log lines that were lost because nobody read standard error in time.",
+              static_cast<double>(LogLinesDropped()));
   out->Single(MetricType::Gauge, "qure_config_reload_success", "1 if the last configuration that was read was applied.",
               node.last_reload.error.empty() ? 1.0 : 0.0);
   out->Single(MetricType::Gauge, "qure_config_last_reload_time_seconds",

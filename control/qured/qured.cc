@@ -30,6 +30,7 @@
 #include "control/qured/runtime.h"
 #include "control/store/store.h"
 #include "dataplane/dataplane.h"
+#include "proto/check.h"
 #include "proto/port_spec.h"
 
 namespace qure {
@@ -64,6 +65,7 @@ DataplaneOptions DataplaneOptionsOf(const Config& config, PortSpec lan, const No
   options.flows = node.flows;
   options.file_prefix = node.file_prefix;
   options.host_interface = node.host_interface;
+  if (FILE* const log = LogStream(LogLevel::kWarning); log != nullptr) options.log = log;
   if (config.cluster.service_mac == ServiceMac::kDerived) options.host_mac = NodeMac(node_id, /*hop=*/0);
   return options;
 }
@@ -77,6 +79,13 @@ HostInterfaceOptions HostOptionsOf(const Config& config, const PortSpec& lan, ui
   options.node_addresses = config.node.addresses;
   options.gateways = config.cluster.gateways;
   return options;
+}
+
+// A failed check must end the process at once, even if nobody reads standard error.
+void LogFailedCheck(const CheckFailure& failure) {
+  constexpr Duration kPatience = Milliseconds(20);
+  LogLine(LogLevel::kError, ToString(failure));
+  FlushLog(kPatience);
 }
 
 // The resolver needs a socket for each query under way, which may be more than a login allows by default.
@@ -109,7 +118,6 @@ absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config,
 absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& config) {
   const absl::StatusOr<PortSpec> lan = ParsePortSpec(config.node.lan_port);
   if (!lan.ok()) return lan.status();
-  BlockSignals();  // before the environment starts its threads
   const absl::StatusOr<std::unique_ptr<ControlServer>> server = ControlServer::Listen(config.node.control_socket);
   if (!server.ok()) return server.status();
   const absl::StatusOr<Fd> data_directory = OwnDirectory(config.node.data_directory);
@@ -136,6 +144,20 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
   if (ending.ok() && *ending == Ending::kNewIdentity) {
     if (absl::Status taken = (*store)->TakeNewIdentity(); !taken.ok()) return taken;
   }
+  return ending;
+}
+
+// All that is logged is written, if somebody reads it, when this returns.
+absl::StatusOr<Ending> ServeAndLog(const std::string& config_path, const Config& config,
+                                   const std::vector<std::string>& warnings) {
+  BlockSignals();  // before the writer and the environment start their threads
+  const LogWriter writer;
+  SetCheckHandler(LogFailedCheck);
+  SetLogLevel(config.node.log_level);
+  AllowManyFiles();
+  for (const std::string& warning : warnings) LogLine(LogLevel::kWarning, warning);
+  absl::StatusOr<Ending> ending = Serve(config_path, config);
+  if (!ending.ok()) LogLine(LogLevel::kError, std::string(ending.status().message()));
   return ending;
 }
 
@@ -199,13 +221,9 @@ int Main(int argc, char** argv) {
     std::printf("%s: valid\n", arguments.config.c_str());
     return EXIT_SUCCESS;
   }
-  SetLogLevel(config->node.log_level);
-  AllowManyFiles();
-  for (const std::string& warning : warnings) LogLine(LogLevel::kWarning, warning);
-  const absl::StatusOr<Ending> ending = Serve(arguments.config, *config);
-  if (ending.ok()) return *ending == Ending::kNewIdentity ? StartAgain(argv) : EXIT_SUCCESS;
-  LogLine(LogLevel::kError, std::string(ending.status().message()));
-  return kFailed;
+  const absl::StatusOr<Ending> ending = ServeAndLog(arguments.config, *config, warnings);
+  if (!ending.ok()) return kFailed;
+  return *ending == Ending::kNewIdentity ? StartAgain(argv) : EXIT_SUCCESS;
 }
 
 }  // namespace
