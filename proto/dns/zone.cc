@@ -138,11 +138,15 @@ DnsZone::Found DnsZone::LookupMissing(const DnsNameView& name, uint16_t type) co
     if (!closest) continue;
     if ((closest.entry.flags & kCut) != 0) return Referral(closest);
     if ((closest.entry.flags & kHasWildcard) == 0) break;
-    const DnsNameBuffer wildcard(rest.bytes(), kDnsWildcard);
-    if (const Place place = Find(wildcard.view())) return AnswerOf(place, type);
-    break;
+    return AnswerOfWildcard(rest, type);
   }
   return Negative(Outcome::kNxDomain);
+}
+
+DnsZone::Found DnsZone::AnswerOfWildcard(const DnsNameView& closest, uint16_t type) const {
+  const DnsNameBuffer wildcard(closest.bytes(), kDnsWildcard);
+  const Place place = Find(wildcard.view());
+  return place ? AnswerOf(place, type) : Negative(Outcome::kNxDomain);
 }
 
 }  // namespace qure
