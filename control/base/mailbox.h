@@ -42,10 +42,15 @@ class Mailbox {
   // Blocks until items wait, and takes them. After Close it returns what is left, then nothing.
   std::vector<T> Await() {
     while (!closed()) {
-      pollfd ready{ready_.get(), POLLIN, 0};
-      if (poll(&ready, 1, /*timeout=*/-1) < 0) QURE_CHECK(errno == EINTR, errno);
-      if (std::vector<T> items = Take(); !items.empty()) return items;
+      if (std::vector<T> items = AwaitFor(kForEver); !items.empty()) return items;
     }
+    return Take();
+  }
+
+  // The same, for `milliseconds` at most: then it returns nothing, and sometimes before.
+  std::vector<T> AwaitFor(int milliseconds) {
+    pollfd ready{ready_.get(), POLLIN, 0};
+    if (poll(&ready, 1, milliseconds) < 0) QURE_CHECK(errno == EINTR, errno);
     return Take();
   }
 
@@ -63,6 +68,8 @@ class Mailbox {
   }
 
  private:
+  static constexpr int kForEver = -1;
+
   const Fd ready_;  // an eventfd
   mutable std::mutex mutex_;
   // Guarded by mutex_.

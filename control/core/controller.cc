@@ -174,6 +174,15 @@ Actions Controller::OnPersisted(MonoTime now, uint64_t ticket, bool ok) {
   return Conclude(now, std::move(out));
 }
 
+Actions Controller::OnStoreRecovered(MonoTime now) {
+  Actions out;
+  if (!active()) return out;
+  ledger_.OnRecovered();
+  election_.OnStoreRecovered();
+  election_.Tick(now, Input(), &out);
+  return Conclude(now, std::move(out));
+}
+
 Actions Controller::OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uint8_t round) {
   if (!active()) return {};
   std::vector<OwnedFlow> owned;

@@ -73,6 +73,8 @@ class Controller {
   Actions OnEvent(MonoTime now, const Event& event);
   // The store's answer to the Persist action with this ticket.
   Actions OnPersisted(MonoTime now, uint64_t ticket, bool ok);
+  // The store has taken all changes that it had failed to take.
+  Actions OnStoreRecovered(MonoTime now);
   // On an error nothing has changed.
   absl::Status OnCommand(MonoTime now, const Command& command, Actions* out);
   Actions Tick(MonoTime now);

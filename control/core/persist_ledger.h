@@ -16,6 +16,8 @@ class PersistLedger {
   void Store(StoreChange change, Actions* out);
   // The store has answered `ticket`, each once. Returns the term epochs that the change reserved, if any.
   std::optional<StoredEpochs> OnPersisted(uint64_t ticket, bool ok, Actions* out);
+  // What could not be made durable is so now.
+  void OnRecovered() { failures_ = 0; }
   // Changes that could not be made durable, since the last one that could.
   uint64_t failures() const { return failures_; }
 

@@ -104,7 +104,8 @@ Runtime::Runtime(std::string config_path, Config config, const NodeFacts& facts,
       facts_(facts),
       parts_(parts),
       controller_(facts_, parts_.store->state(), random_, Now()),
-      writer_([store = parts_.store](std::span<const StoreChange> changes) { return store->Apply(changes); }),
+      writer_([store = parts_.store](std::span<const StoreChange> changes) { return store->Apply(changes); },
+              parts_.store->alarm()),
       loader_(config_path_),
       names_(random_(), parts_.lan_interface),
       started_(Now()) {
@@ -260,6 +261,10 @@ void Runtime::CheckHealth() {
 
 void Runtime::OnStored() {
   for (const StoreWriter::Result& result : writer_.TakeResults()) {
+    if (result.ticket == StoreWriter::kRecovered) {
+      Execute(controller_.OnStoreRecovered(Now()));
+      continue;
+    }
     Execute(controller_.OnPersisted(Now(), result.ticket, result.ok));
   }
 }

@@ -143,6 +143,7 @@ class Election {
   // Our thread was held: what waits to be read is old, and a later message may follow it.
   void OnHeld(MonoTime now, Actions* out);
   // The store's answer to TakeReservation.
+  void OnStoreRecovered() { epochs_.OnStoreRecovered(); }
   void OnEpochsStored(const StoredEpochs& epochs, bool ok) { epochs_.OnStored(epochs, ok); }
   // The era is new to us. `founded`: by this node, which leads it.
   void OnEra(MonoTime now, const ElectionInput& input, bool founded, Actions* out);

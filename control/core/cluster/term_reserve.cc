@@ -24,8 +24,9 @@ void TermReserve::Claim(uint32_t era, uint64_t epoch) {
 bool TermReserve::Reserve(uint32_t era, uint64_t epoch, bool alone) {
   const bool reserved = reserved_.era == era && epoch < reserved_.epoch;
   const bool plenty = reserved && epoch + kEpochLow < reserved_.epoch;
-  if (!plenty && !asked_ && !store_fails_) {
+  if (!plenty && !asked_ && (!store_fails_ || ask_again_)) {
     asked_ = true;
+    ask_again_ = false;
     request_ = StoredEpochs{.era = era, .epoch = epoch + kEpochBlock};
   }
   return reserved || store_fails_ || alone;

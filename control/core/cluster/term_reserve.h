@@ -27,6 +27,8 @@ class TermReserve {
   void Claim(uint32_t era, uint64_t epoch);
   // The store's answer to a request.
   void OnStored(const StoredEpochs& epochs, bool ok);
+  // The store takes changes again: the next need asks it anew. Until it has answered, no claim waits for it.
+  void OnStoreRecovered() { ask_again_ = true; }
 
   // What is to be made durable, once a request.
   std::optional<StoredEpochs> TakeRequest() { return std::exchange(request_, std::nullopt); }
@@ -40,6 +42,7 @@ class TermReserve {
   std::optional<StoredEpochs> request_;
   bool asked_ = false;        // and not answered yet
   bool store_fails_ = false;  // the last request could not be made durable
+  bool ask_again_ = false;    // though it could not
 };
 
 }  // namespace qure

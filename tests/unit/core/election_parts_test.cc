@@ -40,6 +40,21 @@ TEST(TermReserve, AStoreThatFailsDoesNotKeepTheAddressDown) {
   EXPECT_FALSE(reserve.settled());
 }
 
+TEST(FieldD5, AStoreThatTakesChangesAgainIsAskedAgain) {
+  TermReserve reserve({});
+  reserve.Reserve(1, 1, /*alone=*/false);
+  reserve.OnStored(*reserve.TakeRequest(), false);
+  reserve.Reserve(1, 1, /*alone=*/false);
+  EXPECT_FALSE(reserve.TakeRequest().has_value());
+  reserve.OnStoreRecovered();
+  EXPECT_TRUE(reserve.Reserve(1, 2, /*alone=*/false)) << "a claim need not wait for the answer";
+  const auto request = reserve.TakeRequest();
+  ASSERT_TRUE(request.has_value());
+  reserve.OnStored(*request, true);
+  EXPECT_TRUE(reserve.settled());
+  EXPECT_TRUE(reserve.Reserve(1, 2, /*alone=*/false));
+}
+
 TEST(TermReserve, ATermOfALaterEraDoesNotMakeOursFall) {
   TermReserve reserve({});
   reserve.Claim(3, 5);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,7 +116,7 @@ TEST(StoreWriterTest, FailedChangesAreWrittenWithTheNext) {
   EXPECT_THAT(Await(&writer, 1), ElementsAre(Result{2, false}));
   store.Release(absl::OkStatus());
   writer.Write(3, Uptime(30));
-  EXPECT_THAT(Await(&writer, 1), ElementsAre(Result{3, true}));
+  EXPECT_THAT(Await(&writer, 2), ElementsAre(Result{3, true}, Result{StoreWriter::kRecovered, true}));
   EXPECT_EQ(writer.alarm(), "");
   store.Release(absl::OkStatus());
   writer.Write(4, Uptime(40));
@@ -135,6 +136,83 @@ TEST(StoreWriterTest, WritesChangesThatWaitBeforeItEnds) {
     store.Release(absl::OkStatus());
   }
   EXPECT_THAT(store.Calls(2), ElementsAre(ElementsAre(10), ElementsAre(20)));
+}
+
+// A disk that was full is free again, and nothing new is to be written for a minute.
+TEST(FieldD5, WhatFailedIsTriedAgainByItselfAndTheAlarmEnds) {
+  SlowStore store;
+  StoreWriter writer(store.function(), "", Milliseconds(10));
+  for (int i = 0; i < 3; ++i) store.Release(absl::ResourceExhaustedError("full"));
+  writer.Write(1, Uptime(10));
+  EXPECT_THAT(Await(&writer, 1), ElementsAre(Result{1, false}));
+  EXPECT_THAT(store.Calls(4), ElementsAre(ElementsAre(10), ElementsAre(10), ElementsAre(10), ElementsAre(10)));
+  EXPECT_EQ(writer.alarm(), "full");
+  store.Release(absl::OkStatus());
+  EXPECT_THAT(Await(&writer, 1), ElementsAre(Result{StoreWriter::kRecovered, true}));
+  EXPECT_EQ(writer.alarm(), "");
+  // What comes then does not repeat it.
+  store.Release(absl::OkStatus());
+  writer.Write(2, Uptime(20));
+  EXPECT_THAT(Await(&writer, 1), ElementsAre(Result{2, true}));
+  EXPECT_THAT(store.Calls(5).back(), ElementsAre(20));
+}
+
+TEST(FieldD5, AStoreThatCouldNotBeWrittenAtTheStartIsTriedAgainToo) {
+  SlowStore store;
+  StoreWriter writer(store.function(), "read-only; serving from memory", Milliseconds(10));
+  EXPECT_EQ(writer.alarm(), "read-only; serving from memory");
+  store.Release(absl::OkStatus());
+  EXPECT_THAT(Await(&writer, 1), ElementsAre(Result{StoreWriter::kRecovered, true}));
+  EXPECT_EQ(writer.alarm(), "");
+}
+
+TEST(FieldD5, WhatFailedIsTriedALastTimeAtTheEnd) {
+  SlowStore store;
+  {
+    StoreWriter writer(store.function(), "", Seconds(1000));
+    store.Release(absl::ResourceExhaustedError("full"));
+    writer.Write(1, Uptime(10));
+    EXPECT_THAT(Await(&writer, 1), ElementsAre(Result{1, false}));
+    store.Release(absl::OkStatus());
+  }
+  EXPECT_THAT(store.Calls(2), ElementsAre(ElementsAre(10), ElementsAre(10)));
+}
+
+// No space beyond a file's first byte, for this process.
+class FullDisk {
+ public:
+  FullDisk() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit full{.rlim_cur = 1, .rlim_max = before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &full);
+  }
+  ~FullDisk() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(FieldD5, ARealStoreIsWrittenAgain) {
+  const TemporaryDirectory base;
+  const std::string directory = base / "data";
+  {
+    const auto store = Store::Open(directory, "r");
+    ASSERT_TRUE(store.ok()) << store.status();
+    const auto apply = [&](std::span<const StoreChange> changes) { return (*store)->Apply(changes); };
+    StoreWriter writer(apply, "", Milliseconds(10));
+    {
+      const FullDisk full;
+      writer.Write(1, Uptime(77));
+      ASSERT_THAT(Await(&writer, 1), ElementsAre(Result{1, false}));
+      EXPECT_NE(writer.alarm(), "");
+    }
+    EXPECT_THAT(Await(&writer, 1), ElementsAre(Result{StoreWriter::kRecovered, true}));
+    EXPECT_EQ(writer.alarm(), "");
+  }
+  const auto store = Store::Open(directory, "r");
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ((*store)->state().life.uptime_ms, 77u);
 }
 
 // The controller puts a reservation of epochs before changes with smaller tickets.
