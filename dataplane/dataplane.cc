@@ -252,6 +252,10 @@ uint16_t Dataplane::lan_mtu() const {
   return impl_->lan->mtu();
 }
 
+bool Dataplane::lan_link_up() const {
+  return impl_->lan->LinkUp();
+}
+
 void Dataplane::Start() {
   impl_->running = true;
   struct Task {

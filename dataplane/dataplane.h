@@ -53,6 +53,7 @@ class Dataplane {
 
   MacAddress lan_mac() const;
   uint16_t lan_mtu() const;
+  bool lan_link_up() const;
 
   // Starts the workers. A snapshot must have been published.
   void Start();

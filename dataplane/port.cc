@@ -324,14 +324,15 @@ PortStatus Port::Status() const {
     status.driver = info.driver_name;
     status.device = rte_dev_name(info.device);
   }
-  if (!interface_.empty()) {
-    // The drivers over kernel interfaces call their link up whatever the wire says.
-    status.link_up = InterfaceControl(interface_).Running();
-    return status;
-  }
-  rte_eth_link link = {};
-  status.link_up = rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+  status.link_up = LinkUp();
   return status;
+}
+
+bool Port::LinkUp() const {
+  // The drivers over kernel interfaces call their link up whatever the wire says.
+  if (!interface_.empty()) return InterfaceControl(interface_).Running();
+  rte_eth_link link = {};
+  return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 }  // namespace qure

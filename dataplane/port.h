@@ -53,6 +53,7 @@ class Port {
   MacAddress mac() const;
   uint16_t mtu() const { return mtu_; }
   bool interrupts() const { return interrupts_; }
+  bool LinkUp() const;
   PortStatus Status() const;
 
  private:

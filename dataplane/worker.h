@@ -67,6 +67,7 @@ class Worker {
   size_t ReceiveHost(const Snapshot& snapshot);
   size_t ReceiveControl(const Snapshot& snapshot);
   void NoteReceived(uint16_t count);
+  void LookForBacklog(const Snapshot& snapshot, uint16_t count);
   void RunHeartbeater(Duration stall);
   void TendFlows(const Snapshot& snapshot);
   void Load(Side from, uint16_t count, Mbufs* mbufs, PortCounters* port);

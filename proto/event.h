@@ -21,6 +21,10 @@ enum class EventKind : uint8_t {
   kUnanswered,      // the remote address `ip` repeats a request that the node `slot` should have answered
   kStalled,         // a worker's loop stood still for `span`; `stalls` is LeaseGate::stalls() with this one
 
+  // The control thread's own, from the LAN port.
+  kLinkDown,  // its link is down: LeaseGate::SetLink has shut the gate
+  kLinkUp,    // it is up again; `stalls` is LeaseGate::stalls(), with one for this
+
   // The heartbeater's. `term` is the plan's, unless noted.
   kDeputyReady,     // master, offering: the peer acknowledges and is ready
   kLeaseLost,       // master: 3/4 D without acknowledgement, the gate has shut

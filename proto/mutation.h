@@ -16,6 +16,8 @@ enum class Mutation : uint8_t {
   kDeputyIgnoresOwnStall,  // a deputy takes its own pause for the master's silence
   kDeputyDoesNotDrain,     // a deputy acts on silence while heartbeats may wait in its receive queue
   kExpiryMovesBack,        // a shorter D takes effect at the deputy at once
+  kAnswerBacklog,          // what waited through a pause that no clock shows is answered as if it were new
+  kIgnoreLink,             // the link of the LAN port is not acted on
 
   // Control core.
   kSkipVeto,

@@ -131,6 +131,9 @@ Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
 
 Actions Controller::OnEvent(MonoTime now, const Event& event) {
   Actions out;
+  if (event.kind == EventKind::kLinkDown || event.kind == EventKind::kLinkUp) {
+    link_up_ = event.kind == EventKind::kLinkUp;
+  }
   if (!active()) return out;
   NoticeHeld(now, &out);
   const bool ours = OfOurCluster(event);
@@ -140,6 +143,7 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   }
   switch (event.kind) {
     case EventKind::kStalled:
+    case EventKind::kLinkUp:
       members_.Pardon(now);
       break;
     case EventKind::kGroupQuery:
@@ -659,7 +663,9 @@ bool Controller::OfOurCluster(const Event& event) const {
 }
 
 ElectionInput Controller::Input() const {
-  const bool eligible = !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun();
+  const bool reached = link_up_ || !transport_.enabled();
+  const bool eligible =
+      !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun() && reached;
   return {.rank = {.priority = facts_.priority, .weight = facts_.weight, .node = facts_.node_id},
           .era = life_->era(),
           .has_era = !life_->booting(),
@@ -714,6 +720,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.open = config_.network.security == Security::kOpen;
   status.maintenance = stored_.maintenance;
   status.ineligible = clone_.heard();
+  status.link_up = link_up_;
   status.era = life_->era();
   status.lineage = life_->lineage();
   status.cluster_uptime_ms = life_->UptimeMs(now);

@@ -175,6 +175,7 @@ class Controller {
   GateOutput gate_;
   PersistLedger ledger_;
   Stopping stopping_;
+  bool link_up_ = true;  // of the LAN port: a node that nobody hears does not lead
 };
 
 }  // namespace qure

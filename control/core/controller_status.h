@@ -65,6 +65,7 @@ struct ControllerStatus {
   bool open = false;
   bool maintenance = false;
   bool ineligible = false;  // another machine has this node's identity
+  bool link_up = true;      // of the LAN port; a node of a cluster is ineligible without
   uint32_t era = 0;
   uint64_t lineage = 0;
   uint64_t age = 0;

@@ -97,6 +97,7 @@ ordered_json StatusJson(const NodeStatus& status) {
                          {"node_mac", ToString(core.node_mac)},
                          {"maintenance", core.maintenance},
                          {"ineligible", core.ineligible},
+                         {"link", core.link_up ? "up" : "down"},
                          {"store", status.store_alarm.empty() ? "ok" : status.store_alarm},
                          {"clustered", core.clustered},
                          {"open", core.open}};

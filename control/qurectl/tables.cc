@@ -45,6 +45,7 @@ std::string RoleText(const ordered_json& status) {
   if (!status.at("phase").is_null()) absl::StrAppend(&text, " (", Cell(status.at("phase")), ")");
   if (status.at("maintenance").get<bool>()) text += ", in maintenance";
   if (status.at("ineligible").get<bool>()) text += ", ineligible: another machine has this identity";
+  if (status.at("link") != "up") text += ", the link of the LAN port is DOWN";
   return absl::StrCat(text, ", term ", TermText(status.at("term")));
 }
 

@@ -126,6 +126,7 @@ absl::Status Runtime::Watch() {
   watched_[kNames] = {names_.fd(), POLLIN, 0};
   watched_[kLoaded] = {loader_.fd(), POLLIN, 0};
   watched_[kRequests] = {parts_.server->fd(), POLLIN, 0};
+  watched_[kLinks] = {links_.fd(), POLLIN, 0};
   return absl::OkStatus();
 }
 
@@ -137,6 +138,7 @@ absl::StatusOr<Runtime::Ending> Runtime::Run() {
   names_.Configure(config_.cluster);
   Execute(controller_.OnConfig(Now(), config_.cluster));  // publishes the first snapshot, which the workers need
   QURE_CHECK(snapshot_ != nullptr);
+  CheckLink();
   parts_.dataplane->Start();
   LogLine(LogLevel::kInfo, "qured ", FullVersion(), " started: node ", config_.node.name, ", id ",
           ToHex(facts_.node_id), ", boot ", parts_.store->state().age, ", LAN port ", config_.node.lan_port,
@@ -173,6 +175,10 @@ void Runtime::Wait(MonoTime until) {
   const timespec timeout = {.tv_sec = 0, .tv_nsec = ns};
   const int ready = ppoll(watched_.data(), watched_.size(), &timeout, nullptr);
   if (ready <= 0) return;
+  if (watched_[kLinks].revents != 0) {
+    links_.Take();
+    CheckLink();
+  }
   if (watched_[kFrames].revents != 0) TakeEvents();
   if (watched_[kStored].revents != 0) OnStored();
   if (watched_[kSignals].revents != 0) OnSignal();
@@ -193,6 +199,7 @@ void Runtime::NoteControlAlive(MonoTime now) {
       names_.Log(std::move(samples));
     }
   }
+  CheckLink();  // not all ports are interfaces of the kernel
   ReplaceLostStall();
   if (const auto line = stall_report_.Tick(now)) LogLine(LogLevel::kWarning, *line);
   if (now >= give_up_ && !ending_) {
@@ -212,9 +219,11 @@ void Runtime::ReplaceLostStall() {
 
 void Runtime::TakeEvents() {
   // Events are taken first and handled last, so that a message received before an event counts before it.
+  const uint64_t backlogs = parts_.dataplane->gate().backlogs();  // first: their messages are in the ring by then
   const std::vector<Event> events = parts_.dataplane->TakeEvents();
   for (const Datagram& datagram : parts_.dataplane->TakeMessages()) Execute(controller_.OnDatagram(Now(), datagram));
   for (const Event& event : events) OnEvent(event);
+  parts_.dataplane->gate().NoteMessagesHeard(backlogs);
   TakeFlowReports();
 }
 
@@ -242,7 +251,20 @@ void Runtime::OnEvent(const Event& event) {
     stalls_.OnEvent(event.stalls);
     if (const auto line = stall_report_.OnStall(now, event.span)) LogLine(LogLevel::kWarning, *line);
   }
+  if (event.kind == EventKind::kLinkUp) stalls_.OnEvent(event.stalls);
   Execute(controller_.OnEvent(now, event));
+}
+
+// The gate first: it shuts, or counts a stall, before anybody thinks about it.
+void Runtime::CheckLink() {
+  const bool up = parts_.dataplane->lan_link_up();
+  if (up == link_up_) return;
+  link_up_ = up;
+  LeaseGate& gate = parts_.dataplane->gate();
+  gate.SetLink(up);
+  LogLine(LogLevel::kWarning, "the link of LAN port ", config_.node.lan_port, up ? " is up again" : " is down");
+  if (up) TakeEvents();  // of before
+  OnEvent({.kind = up ? EventKind::kLinkUp : EventKind::kLinkDown, .stalls = gate.stalls()});
 }
 
 void Runtime::CheckHealth() {

@@ -19,6 +19,7 @@
 #include "control/core/cluster_facts.h"
 #include "control/core/controller.h"
 #include "control/kernel/host_interface.h"
+#include "control/kernel/link_watch.h"
 #include "control/names/name_service.h"
 #include "control/operator/control_server.h"
 #include "control/operator/explain.h"
@@ -68,7 +69,7 @@ class Runtime {
   WorkerList workers() const;
 
  private:
-  enum Watched : size_t { kFrames, kStored, kSignals, kRequests, kProbes, kNames, kLoaded, kWatchedCount };
+  enum Watched : size_t { kFrames, kStored, kSignals, kRequests, kProbes, kNames, kLoaded, kLinks, kWatchedCount };
 
   absl::Status Watch();
   void Round();
@@ -76,6 +77,7 @@ class Runtime {
   void NoteControlAlive(MonoTime now);
   void TakeEvents();
   void OnEvent(const Event& event);
+  void CheckLink();
   uint8_t FlowRound() const;
   void TakeFlowReports();
   void ReplaceLostStall();
@@ -131,6 +133,8 @@ class Runtime {
   HealthProber prober_;
   ConfigLoader loader_;
   NameService names_;
+  LinkWatch links_;
+  bool link_up_ = true;  // the LAN port's, as the gate and the controller were last notified
   std::optional<ClusterFacts> facts_of_names_;  // as names_ was last notified
   StallLedger stalls_;
   StallReport stall_report_;

@@ -64,8 +64,11 @@ void Heartbeater::Round(MonoTime now, const std::shared_ptr<const HeartbeatPlan>
   if (plan_->role == HeartbeatRole::kFollow) return WatchMaster(now, gap, emptied);
   // What waits in the queue is received before silence is reported.
   if (stall > Duration{}) window_start_ = now;
+  // Answers wait for the proof: it is asked for at once.
+  const bool lead = plan_->role == HeartbeatRole::kLead;
+  if (lead && gate_->backlogs() != marks_at_heartbeat_.backlogs) next_heartbeat_ = now;
   if (now >= next_heartbeat_) SendRequest(now);
-  if (plan_->role == HeartbeatRole::kLead) WatchLease(now);
+  if (lead) WatchLease(now);
 }
 
 HeartbeatReject Heartbeater::Receive(MonoTime now, ConstBytes datagram) {
@@ -216,9 +219,9 @@ void Heartbeater::SendRequest(MonoTime now) {
   next_heartbeat_ = std::max(next_heartbeat_ + plan_->interval, now + plan_->interval / 2);  // none are made up for
   const bool binding = plan_->role == HeartbeatRole::kLead;
   if (binding && !TryBind(now)) return;
-  if (const uint64_t stalls = gate_->stalls(); stalls != stalls_at_heartbeat_) {
-    stalls_at_heartbeat_ = stalls;
-    first_after_stall_ = sequence_ + 1;
+  if (const GateMarks marks = gate_->marks(); marks != marks_at_heartbeat_) {
+    marks_at_heartbeat_ = marks;
+    first_after_mark_ = sequence_ + 1;
   }
   SendHeartbeat({.kind = HeartbeatKind::kRequest,
                  .binding = binding,
@@ -252,7 +255,7 @@ void Heartbeater::Renew(MonoTime now, const Heartbeat& ack) {
   const Duration lease = std::min(ack.lease, plan_->max_lease);
   const MonoTime from = Mutated(Mutation::kLeaseFromAckTime) ? now : ack.sent_at;
   const MonoTime until = from + LeaseOf(lease);
-  gate_->Extend(until, lease, ack.sequence >= first_after_stall_ ? stalls_at_heartbeat_ : 0);
+  gate_->Extend(until, lease, ack.sequence >= first_after_mark_ ? marks_at_heartbeat_ : GateMarks{});
   lease_until_ = std::max(lease_until_, until);
   deputy_until_ = std::max(deputy_until_, from + lease);
   window_start_ = std::max(window_start_, ack.sent_at);

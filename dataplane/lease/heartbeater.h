@@ -161,14 +161,14 @@ class Heartbeater {
   // Master.
   uint64_t sequence_ = 0;  // never reset within a boot
   MonoTime next_heartbeat_ = kNever;
-  Duration lease_;              // D that heartbeats carry
-  Bond bound_to_;               // the gate is bound for this one
-  uint64_t first_of_plan_ = 0;  // acknowledgements of earlier heartbeats are of another plan: offers, another deputy
-  uint64_t stalls_at_heartbeat_ = 0;  // stalls known when the newest heartbeats were sent …
-  uint64_t first_after_stall_ = 0;    // … from this sequence on: earlier ones prove nothing about these stalls
-  MonoTime lease_until_;              // latest of all acknowledged send times + 3/4 D
-  MonoTime deputy_until_;             // latest of all acknowledged send times + D
-  MonoTime window_start_;             // silence counts from here: newest acknowledged send time, binding or own stall
+  Duration lease_;                 // D that heartbeats carry
+  Bond bound_to_;                  // the gate is bound for this one
+  uint64_t first_of_plan_ = 0;     // acknowledgements of earlier heartbeats are of another plan: offers, another deputy
+  GateMarks marks_at_heartbeat_;   // known when the newest heartbeats were sent …
+  uint64_t first_after_mark_ = 0;  // … from this sequence on: earlier ones prove nothing about what they count
+  MonoTime lease_until_;           // latest of all acknowledged send times + 3/4 D
+  MonoTime deputy_until_;          // latest of all acknowledged send times + D
+  MonoTime window_start_;          // silence counts from here: newest acknowledged send time, binding or own stall
   bool reported_lost_ = false;
   bool reported_lapsed_ = false;
   bool reported_ready_ = false;

@@ -46,6 +46,8 @@ class Gateway : public Device {
   void SetTemperament(Temperament temperament) { temperament_ = temperament; }
   void Start(MonoTime now);
   void Reboot(MonoTime now, Duration takes);
+  // Who has the target? To all.
+  void AskForTarget(MonoTime now) { Ask(now, target_); }
 
   void OnFrame(MonoTime now, FrameId frame) override;
   void OnTimer(MonoTime now, uint64_t value) override;

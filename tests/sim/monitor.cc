@@ -178,10 +178,23 @@ void Monitor::OnRound(MonoTime now, const Node& node, Duration gap) {
   const Duration limit =
       mode == GateMode::kLeased ? node.heartbeater().status().lease / 2 + Milliseconds(2) : Milliseconds(101);
   if (gap <= limit) return;
+  // What no clock of the node shows cannot be noticed at once. It matters if another node leads since.
+  const auto leads_since = [&](const NodeView& other) { return other.open && other.opened > now - gap; };
+  if (node.PausedUnseen() && std::ranges::none_of(views_, leads_since)) return;
   view.stalled = true;
   view.stall_seen = now;
   view.heartbeat_after_stall = kNever;
   Trace(now, absl::StrCat(Name(node.index()), ": stood still for ", Ms(gap), " ms"));
+}
+
+// As after a pause: nobody heard it, and it heard nobody.
+void Monitor::OnLinkBack(MonoTime now, const Node& node) {
+  if (!node.running() || node.gate().mode() == GateMode::kShut) return;
+  NodeView& view = views_[node.index()];
+  view.stalled = true;
+  view.stall_seen = now;
+  view.heartbeat_after_stall = kNever;
+  Trace(now, absl::StrCat(Name(node.index()), ": its link is back"));
 }
 
 void Monitor::OnHeartbeatSent(MonoTime now, const Node& node) {

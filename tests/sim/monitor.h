@@ -78,6 +78,7 @@ class Monitor {
   void OnShut(MonoTime now, const Node& node);
   void OnPublish(MonoTime now, const Node& node);
   void OnRound(MonoTime now, const Node& node, Duration gap);
+  void OnLinkBack(MonoTime now, const Node& node);
   void OnReceived(MonoTime now, const Node& node, FrameId frame);
   void OnHeartbeatSent(MonoTime now, const Node& node);
   void OnMasterSilent(MonoTime now, const Node& node);

@@ -12,6 +12,8 @@ constexpr Mutant kMutants[] = {
     {Mutation::kDeputyIgnoresOwnStall, "deputy_ignores_own_stall", "deaf_pause"},
     {Mutation::kDeputyDoesNotDrain, "deputy_does_not_drain", "flooded_deputy"},
     {Mutation::kExpiryMovesBack, "expiry_moves_back", "lease_shrinks"},
+    {Mutation::kAnswerBacklog, "answer_backlog", "unseen_pause"},
+    {Mutation::kIgnoreLink, "ignore_link", "link_flaps"},
     {Mutation::kSkipVeto, "skip_veto", "deaf_member"},
     {Mutation::kReuseTerm, "reuse_term", "isolated_claims"},
     {Mutation::kIgnoreHigherTerm, "ignore_higher_term", "cut_and_healed"},

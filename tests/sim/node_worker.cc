@@ -69,6 +69,7 @@ void Node::Round(MonoTime now) {
   CatchUp(now);
   Process& p = *process_;
   parts_.monitor->OnRound(now, *this, now - last_round_);
+  unseen_ = false;
   last_round_ = now;
   const MonoTime local = clocks_.Monotonic(now);
   const Duration stall = p.guard.Round(local, clocks_.Tsc(now));
@@ -78,6 +79,7 @@ void Node::Round(MonoTime now) {
   p.heartbeater.Use(local, snapshot->heartbeater);
   QueueControlFrames(*snapshot);
   const size_t received = Receive(now, *snapshot);
+  LookForBacklog(now, *snapshot, received);
   if (p.flows.Round(local, *snapshot)) WakeControl(now);
   if (!IsSilent(*snapshot)) p.heartbeater.Round(local, snapshot->heartbeater, stall, received < kBurst);
   if (!ring_.empty() || !p.outbox.empty()) WakeWorker(now + setup_.busy_round);
@@ -103,6 +105,16 @@ size_t Node::Receive(MonoTime now, const Snapshot& snapshot) {
   for (size_t i = 0; i < batch_.count; ++i) Dispatch(now, i);
   ReportEvents(now);
   return count;
+}
+
+void Node::LookForBacklog(MonoTime now, const Snapshot& snapshot, size_t received) {
+  const auto events = std::span(batch_.events).first(received > 0 ? batch_.event_count : 0);
+  const bool rival = std::ranges::find(events, EventKind::kServiceMacSeen, &Event::kind) != events.end();
+  const RoundReceipt receipt{.frames = static_cast<uint32_t>(received),
+                             .more = received == kBurst,
+                             .rival = rival,
+                             .clustered = snapshot.cluster_port != 0};
+  if (process_->guard.Received(clocks_.Monotonic(now), receipt)) WakeControl(now);
 }
 
 void Node::Dispatch(MonoTime now, size_t index) {

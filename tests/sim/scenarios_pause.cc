@@ -1,4 +1,6 @@
 // Threads and machines that stand still.
+#include <memory>
+
 #include "tests/sim/scenario.h"
 
 namespace qure::sim {
@@ -134,7 +136,45 @@ void DeafPause(World& world) {
   }
 }
 
+// A hypervisor stops the machine and lets it go on: none of its clocks has moved, and what came meanwhile waits in its
+// ring, ARP requests among it.
+void UnseenPause(World& world) {
+  world.expect().served_within = Milliseconds(400);
+  Duration when = Soon(world);
+  for (int i = 0; i < 4; ++i) {
+    const Duration span = world.random().Between(Milliseconds(12), Milliseconds(1200));
+    const bool master = world.random().Chance(0.8);
+    world.At(when, [&world, span, master] {
+      world.node(master ? world.Master() : world.Deputy()).HoldUnseen(world.now(), world.now() + span);
+    });
+    const int64_t requests = world.random().Between(0, 60);
+    for (int64_t n = 0; n < requests; ++n) {
+      world.Quietly(when + span * (n + 1) / (requests + 1), [&world] { world.gateway().AskForTarget(world.now()); });
+    }
+    world.At(when + span, [] {});
+    when = when + span + Milliseconds(1500);
+  }
+}
+
+// The link of a port is down for a while: a cable, or a hypervisor that moves the port.
+void LinkFlaps(World& world) {
+  Duration when = Soon(world);
+  for (int i = 0; i < 5; ++i) {
+    const Duration span = world.random().Between(Milliseconds(2), Milliseconds(world.random().Chance(0.5) ? 20 : 1500));
+    const bool master = world.random().Chance(0.8);
+    const auto whose = std::make_shared<size_t>(0);
+    world.At(when, [&world, master, whose] {
+      *whose = master ? world.Master() : world.Deputy();
+      world.node(*whose).SetLink(world.now(), false);
+    });
+    world.At(when + span, [&world, whose] { world.node(*whose).SetLink(world.now(), true); });
+    when = when + span + Milliseconds(1500);
+  }
+}
+
 constexpr Scenario kTable[] = {
+    {"unseen_pause", "a machine is stopped, and none of its clocks sees it", UnseenPause, 3},
+    {"link_flaps", "the link of a node's port goes down and up", LinkFlaps, 3},
     {"deaf_pause", "a machine is suspended and its frames are lost", DeafPause, 3},
     {"paused_master", "the master is stopped and goes on with ARP requests waiting in its ring", PausedMaster, 3},
     {"pause_at_gate", "the master is stopped just before or just after the gate was asked", PauseAtGate, 3},

@@ -242,6 +242,10 @@ void Election::Notice(MonoTime now, const ElectionInput& input, const Event& eve
       return Send(Outgoing::What::kQuery);
     case EventKind::kStalled:
       return OnStalled(now, event, out);
+    case EventKind::kLinkDown:
+      return OnLinkDown(now, input, out);
+    case EventKind::kLinkUp:
+      return OnLinkUp(now, input, event, out);
     case EventKind::kStaleHeartbeat:
       if (const std::optional<NodeId> peer = heartbeat_peer()) Send(Outgoing::What::kQuery, *peer);
       return;
@@ -313,6 +317,28 @@ void Election::OnStalled(MonoTime now, const Event& event, Actions* out) {
   out->push_back(MakeLog(LogLevel::kWarning, "stood still for ", event.span.ns / Milliseconds(1).ns,
                          " ms without a deputy: silent until it is known that no other node took over"));
   BeginRejoin(now);
+}
+
+// Nobody hears this node: its deputy takes over by itself, or with the YIELD that is sent when the link is back.
+void Election::OnLinkDown(MonoTime now, const ElectionInput& input, Actions* out) {
+  if (role_ != Role::kMaster || input.alone) return;
+  const Term term = master_->term;
+  const std::optional<NodeId> successor = phase_ == MasterPhase::kLeased ? deputy_ : std::nullopt;
+  StepDown(out);
+  handover_.GiveUp(successor, term);
+  master_.reset();
+  role_ = Role::kIdle;
+  missing_since_ = now;
+}
+
+void Election::OnLinkUp(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
+  if (input.alone) return OnStalled(now, event, out);
+  stalls_seen_ = std::max(stalls_seen_, event.stalls);
+  last_stall_ = now;
+  if (role_ != Role::kIdle || !handover_.TakeGivenUp(now) || !input.has_era || !input.eligible) return;
+  missing_since_ = now;
+  TickYield(now);
+  BeginCandidate(now);
 }
 
 void Election::OnDeputyReady(MonoTime now, Actions* out) {

@@ -48,6 +48,7 @@
 // master     any        HELLO of a master of lower term     master               HELLO to it, and to all
 // master     any        the era has changed                 candidate            shut; QUERY
 // master     any        kServiceMacSeen from elsewhere      master               HELLO and QUERY to all
+// master     any        kLinkDown, not alone                idle                 shut; kLinkUp: YIELD to deputy
 // master     leased     not eligible, or outranked          master preparing     PREPARE, as for HandOver
 // others                the era is new                      idle                 wait its turn; its founder: candidate
 // candidate             not eligible                        idle
@@ -192,6 +193,8 @@ class Election {
   void OnPrepared(MonoTime now, const NodeId& from, const wire::Prepared& prepared, Actions* out);
   void OnHeartbeater(MonoTime now, const ElectionInput& input, const Event& event, Actions* out);
   void OnStalled(MonoTime now, const Event& event, Actions* out);
+  void OnLinkDown(MonoTime now, const ElectionInput& input, Actions* out);
+  void OnLinkUp(MonoTime now, const ElectionInput& input, const Event& event, Actions* out);
   void OnLapsed(MonoTime now, const ElectionInput& input, Actions* out);
   void OnDeputyReady(MonoTime now, Actions* out);
   void OnMasterSilent(MonoTime now, const ElectionInput& input, const Event& event, Actions* out);

@@ -1,6 +1,7 @@
 #include "control/core/cluster/handover.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "control/core/timers.h"
 #include "proto/check.h"
@@ -41,7 +42,22 @@ std::optional<Handover::Yielded> Handover::TakeYield(MonoTime now) {
   return yielded_;
 }
 
+void Handover::GiveUp(std::optional<NodeId> successor, const Term& term) {
+  yielded_ = {.successor = successor.value_or(NodeId{}), .term = term};
+  given_up_ = true;
+  has_heir_ = successor.has_value();
+}
+
+bool Handover::TakeGivenUp(MonoTime now) {
+  if (!std::exchange(given_up_, false)) return false;
+  if (!has_heir_) return true;
+  yields_left_ = kYields;
+  next_yield_ = now;
+  return true;
+}
+
 void Handover::StopYielding() {
+  given_up_ = false;
   next_yield_ = kNever;
 }
 

@@ -135,6 +135,62 @@ TEST_F(ElectionTest, HigherTermWinsAtOnce) {
   EXPECT_EQ(election_.term(), TermOf(kBetter, 2));
 }
 
+// The link of the LAN port.
+class FieldA13Link : public ElectionTest {};
+
+TEST_F(FieldA13Link, DownGivesTheMastershipUpAtOnce) {
+  LeadWithDeputy();
+  input_.eligible = false;
+  Notify(EventKind::kLinkDown);
+  EXPECT_FALSE(election_.gate_open());
+  EXPECT_EQ(election_.role(), Role::kIdle);
+  RunFor(Seconds(5));
+  EXPECT_EQ(election_.role(), Role::kIdle) << "nobody hears it";
+  EXPECT_THAT(sent(), ::testing::IsEmpty());
+}
+
+TEST_F(FieldA13Link, UpYieldsToTheDeputyAndAsks) {
+  LeadWithDeputy();
+  const Term term = election_.term();
+  Notify(EventKind::kLinkDown);
+  now_ = now_ + Milliseconds(5);
+  Notify(EventKind::kLinkUp, 1);
+  const std::vector<Outgoing> outgoing = election_.TakeOutgoing();
+  const auto yield = std::ranges::find(outgoing, What::kYield, &Outgoing::what);
+  ASSERT_NE(yield, outgoing.end());
+  EXPECT_EQ(yield->node, kWorse);
+  EXPECT_EQ(yield->term, term);
+  EXPECT_NE(std::ranges::find(outgoing, What::kQuery, &Outgoing::what), outgoing.end());
+  EXPECT_FALSE(election_.gate_open());
+  RunFor(kCandidateListen);
+  EXPECT_TRUE(election_.gate_open()) << "no other node answered";
+  EXPECT_GT(election_.term(), term);
+  EXPECT_EQ(election_.stalls_known(), 1U);
+}
+
+TEST_F(FieldA13Link, UpFollowsWhoLeadsByThen) {
+  LeadWithDeputy();
+  Notify(EventKind::kLinkDown);
+  now_ = now_ + Seconds(1);
+  Notify(EventKind::kLinkUp, 1);
+  Hear(kWorse, kWorse, TermOf(kWorse, 2));
+  RunFor(Seconds(1));
+  EXPECT_EQ(election_.role(), Role::kMember);
+  Notify(EventKind::kLinkDown);
+  EXPECT_EQ(election_.role(), Role::kMember) << "the master is not gone for that";
+}
+
+TEST_F(FieldA13Link, ANodeAloneKeepsItsAddresses) {
+  input_.alone = true;
+  Lead();
+  Notify(EventKind::kLinkDown);
+  EXPECT_EQ(election_.role(), Role::kMaster);
+  Notify(EventKind::kLinkUp, 1);
+  RunFor(kCandidateListen);
+  EXPECT_TRUE(election_.gate_open());
+  EXPECT_EQ(election_.stalls_known(), 1U);
+}
+
 TEST_F(ElectionTest, HigherTermWinsByHearsay) {
   Lead();
   Hear(kWorse, kBetter, TermOf(kBetter, 2));

@@ -98,7 +98,7 @@ TEST_F(WorkerLeaseTest, AnswersWaitForTheLeaseAndLeaveFirst) {
   worker_.RunOnce();
   EXPECT_THAT(world_.lan.Take(), ElementsAre(FromKernel())) << "which needs no lease";
   EXPECT_EQ(LanCount(Reason::gate_shut), 0U);
-  gate_.Extend(Now() + Seconds(3600), Seconds(3600), 0);
+  gate_.Extend(Now() + Seconds(3600), Seconds(3600), {});
   FromHost(FromKernel());
   worker_.RunOnce();
   EXPECT_THAT(world_.lan.Take(), ElementsAre(ArpReply(), FromKernel()));
@@ -110,7 +110,7 @@ TEST_F(WorkerLeaseTest, AnswersDoNotWaitForLong) {
   const MonoTime end = Now() + Seconds(10);
   while (LanCount(Reason::gate_shut) == 0 && Now() < end) worker_.RunOnce();
   EXPECT_EQ(LanCount(Reason::gate_shut), 1U);
-  gate_.Extend(Now() + Seconds(3600), Seconds(3600), 0);
+  gate_.Extend(Now() + Seconds(3600), Seconds(3600), {});
   worker_.RunOnce();
   EXPECT_THAT(world_.lan.Take(), IsEmpty());
 }
@@ -125,13 +125,13 @@ TEST_F(WorkerLeaseTest, WhenTheMastershipIsLostTheWaitingAnswersAre) {
 }
 
 TEST_F(WorkerLeaseTest, AFloodOfAnswersWaitsInBoundedRoom) {
-  constexpr uint64_t kFlood = 400;
+  constexpr uint64_t kFlood = 900;
   for (uint64_t i = 0; i < kFlood; ++i) {
     FromLan(ArpRequest());
     worker_.RunOnce();
   }
   EXPECT_GT(LanCount(Reason::gate_shut), 0U);
-  gate_.Extend(Now() + Seconds(3600), Seconds(3600), 0);
+  gate_.Extend(Now() + Seconds(3600), Seconds(3600), {});
   worker_.RunOnce();
   EXPECT_EQ(world_.lan.Take().size() + LanCount(Reason::gate_shut) + LanCount(Reason::lan_full), kFlood);
 }
