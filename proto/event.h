@@ -14,7 +14,8 @@ enum class EventKind : uint8_t {
   kAddressUsed,     // ARP or ND from the LAN shows that `mac` has the service address `ip`
   kAddressProbed,   // `mac` probes for the service address `ip` (RFC 5227 §2.1.1, RFC 4862 §5.4.3)
   kAddressWanted,   // `mac` asks for the service address `ip`, which this node does not answer for
-  kNeighbor,        // the gateway `ip` answered a solicitation, or announced itself, from `mac`
+  kNeighbor,        // an answer of the gateway `ip` from `mac`, to `to` alone; to a question of ours or not
+  kGatewayHint,     // a frame says that the gateway `ip` is at `mac`, and answers nothing
   kServiceMacSeen,  // a frame sourced from our service MAC came from the LAN: another node holds it
   kGroupQuery,      // an IGMP or MLD query for the group `ip` (0: all groups); answer within `span`; `version` of it
   kHeavyHitter,     // the remote address `ip` opens flows: `many`, or enough to keep a heavy hitter
@@ -39,7 +40,7 @@ enum class EventKind : uint8_t {
 struct Event {
   EventKind kind = EventKind::kNeighbor;
   MacAddress mac;
-  bool to_service_mac = false;  // kNeighbor: the answer came to a service MAC, so switch and cache lead here
+  MacAddress to;  // kNeighbor
   uint8_t version = 0;
   bool many = false;
   NodeSlot slot = kSelfSlot;

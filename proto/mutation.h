@@ -28,6 +28,7 @@ enum class Mutation : uint8_t {
   kClaimWithoutGateway,
   kNoYieldShut,
   kClaimWhileListening,
+  kBelieveAnyGateway,  // what a frame says as the gateway is believed, whether it answers a question or not
 
   // Balance.
   kShareUnready,         // a node gets flows before it knows who had them

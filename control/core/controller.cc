@@ -13,6 +13,7 @@
 #include "control/core/timers.h"
 #include "control/core/wire.h"
 #include "proto/check.h"
+#include "proto/mutation.h"
 
 namespace qure {
 namespace {
@@ -136,6 +137,14 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   }
   if (!active()) return out;
   NoticeHeld(now, &out);
+  if (event.kind == EventKind::kGatewayHint && Mutated(Mutation::kBelieveAnyGateway)) {
+    Event believed = event;
+    believed.kind = EventKind::kNeighbor;
+    return OnEvent(now, believed);
+  }
+  if (event.kind == EventKind::kNeighbor && !addresses_.OnGatewayAnswer(now, event, &out)) {
+    return Conclude(now, std::move(out));
+  }
   const bool ours = OfOurCluster(event);
   // A node of this cluster that asks the LAN who has the address wants to know, and not to have it.
   if (event.kind != EventKind::kAddressProbed || !ours) {
@@ -153,9 +162,10 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
       if (leads()) addresses_.AnnounceSoon(now);
       break;
     case EventKind::kNeighbor:
-      if (std::ranges::find(config_.gateways, event.ip) != config_.gateways.end()) {
-        snapshots_.OnGateway(event.ip, event.mac);
-      }
+      snapshots_.OnGateway(event.ip, event.mac);
+      break;
+    case EventKind::kGatewayHint:
+      addresses_.OnGatewayHint(now, event, &out);
       break;
     case EventKind::kUnanswered:
       members_.Suspect(now, balancing_.balancer().NodeAt(event.slot));
@@ -591,7 +601,7 @@ void Controller::Send(MonoTime now, const Outgoing& outgoing, Actions* out) {
   wire::Message message;
   switch (outgoing.what) {
     case What::kAskLan:
-      return AskLan(out);
+      return addresses_.Ask(now, out);
     case What::kSuspect:
       return members_.Suspect(now, *outgoing.node);
     case What::kHello:
@@ -638,12 +648,6 @@ Duration Controller::HelloInterval() const {
 
 void Controller::HelloBy(MonoTime at) {
   if (transport_.enabled()) hello_timer_.By(at);
-}
-
-// Who has the service addresses, and is the gateway there?
-void Controller::AskLan(Actions* out) {
-  addresses_.Ask(out);
-  for (const IpAddress& gateway : config_.gateways) out->push_back(AskWhoHas(Mac(0), gateway));
 }
 
 // ---------------------------------------------------------------------------------------------------- what is known

@@ -142,7 +142,6 @@ class Controller {
   void SendHello(MonoTime now, Actions* out);
   Duration HelloInterval() const;
   void HelloBy(MonoTime at);  // the next one, at the latest
-  void AskLan(Actions* out);
 
   // What is known.
   bool leads() const { return election_.role() == Role::kMaster; }

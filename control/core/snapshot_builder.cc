@@ -59,7 +59,7 @@ void SnapshotBuilder::SetUnixAtZero(int64_t seconds) {
 
 void SnapshotBuilder::OnGateway(const IpAddress& gateway, const MacAddress& mac) {
   MacAddress& known = gateway_macs_[gateway];
-  TouchIf(known != mac && services_->any_return_by_master);
+  TouchIf(known != mac);
   known = mac;
 }
 

@@ -27,6 +27,11 @@ inline constexpr Duration kAnnounceRefresh = Seconds(60);
 inline constexpr Duration kVerifyRetry = Seconds(1);
 inline constexpr int kVerifyAlarm = 5;  // unanswered in a row before the alarm is raised
 
+// What is believed of the gateway: answers to our own questions.
+inline constexpr Duration kGatewayAnswer = Seconds(1);           // later than this it answers no question any more
+inline constexpr Duration kGatewayPatience = Milliseconds(200);  // silent for so long: asked at its MAC no more
+inline constexpr Duration kGatewayHint = Seconds(1);  // asked at most so often because a frame says that it moved
+
 // Membership.
 inline constexpr Duration kHelloLeast = Milliseconds(100);  // hello interval of a member: max(this, N × kHelloPerNode)
 inline constexpr Duration kHelloPerNode = Milliseconds(17);  // N × 1/(N × 17 ms) = 59 a second, whatever N is …

@@ -3,8 +3,6 @@
 #include <algorithm>
 
 #include "dataplane/pipeline/host_delivery.h"
-#include "proto/net/arp.h"
-#include "proto/net/ethernet.h"
 
 namespace qure {
 
@@ -23,6 +21,16 @@ Reason Reply(const ServiceAddress& service, ArpPacket* arp, EthernetHeader* ethe
 
 }  // namespace
 
+void NoteGatewayArp(const Snapshot& snapshot, const EthernetHeader& ethernet, const ArpPacket& arp, Batch* batch) {
+  if (std::ranges::find(snapshot.gateways, IpAddress(arp.sender_ip)) == snapshot.gateways.end()) return;
+  const bool to_us = !ethernet.destination.is_multicast() || snapshot.IsServiceMac(ethernet.destination);
+  if (!arp.is_request() && !arp.is_announcement() && to_us) {
+    batch->Emit({.kind = EventKind::kNeighbor, .mac = arp.sender_mac, .to = ethernet.destination, .ip = arp.sender_ip});
+  } else if (arp.sender_mac != snapshot.gateway_mac_v4) {
+    batch->EmitOnce({.kind = EventKind::kGatewayHint, .mac = arp.sender_mac, .ip = arp.sender_ip});
+  }
+}
+
 Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
   Frame& frame = batch->frames[index];
   auto* ethernet = reinterpret_cast<EthernetHeader*>(frame.data);
@@ -36,13 +44,7 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
     return Reason::arp_noted;
   }
   const ServiceAddress* asked = snapshot.Find(arp->target_ip);
-  const bool from_gateway = std::ranges::find(snapshot.gateways, IpAddress(arp->sender_ip)) != snapshot.gateways.end();
-  if (from_gateway) {
-    batch->Emit({.kind = EventKind::kNeighbor,
-                 .mac = arp->sender_mac,
-                 .to_service_mac = snapshot.IsServiceMac(ethernet->destination),
-                 .ip = arp->sender_ip});
-  }
+  NoteGatewayArp(snapshot, *ethernet, *arp, batch);
   if (asked != nullptr) {
     if (!arp->is_request()) return Reason::arp_noted;
     if (arp->is_probe()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "dataplane/pipeline/arp_responder.h"
 #include "dataplane/pipeline/cluster_filter.h"
 #include "dataplane/pipeline/flow_classifier.h"
 #include "dataplane/pipeline/ip_parser.h"
@@ -185,6 +186,13 @@ Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const De
   return Lane::kHostByMac;
 }
 
+// An ARP packet for the kernel, in shared mode: it may answer a question that this node asked as the kernel's address.
+void NoteKernelArp(const Snapshot& snapshot, const EthernetHeader& ethernet, size_t index, Batch* batch) {
+  const ArpPacket* arp = nullptr;
+  const ConstBytes frame = batch->frames[index].bytes();
+  if (!ParseArp(frame.subspan(batch->parsed[index].network), &arp)) NoteGatewayArp(snapshot, ethernet, *arp, batch);
+}
+
 Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   const Frame& frame = batch->frames[index];
   Parsed* parsed = &batch->parsed[index];
@@ -214,6 +222,7 @@ Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   const bool node_mac = destination == snapshot.node_mac || destination == snapshot.node_mac_hop1;
   if (!to.group && !to.service_mac && !node_mac) {
     const bool kernel = !snapshot.dedicated && destination == snapshot.lan_mac;
+    if (kernel && ethernet.ether_type == kEtherTypeArp) NoteKernelArp(snapshot, *ethernet.header, index, batch);
     return Done(kernel ? Reason::kernel_owned : Reason::other_mac);
   }
 

@@ -73,8 +73,13 @@ Reason RespondNeighbor(const Snapshot& snapshot, size_t index, Batch* batch) {
       return Reason::nd_noted;
     }
     const bool to_service_mac = snapshot.IsServiceMac(ethernet->destination);
-    batch->Emit(
-        {.kind = EventKind::kNeighbor, .mac = speaker, .to_service_mac = to_service_mac, .ip = view.message->target});
+    const bool to_us = !ethernet->destination.is_multicast() || to_service_mac;
+    if ((view.message->flags.value() & kNaSolicited) != 0 && to_us) {  // RFC 4861 §4.4
+      batch->Emit(
+          {.kind = EventKind::kNeighbor, .mac = speaker, .to = ethernet->destination, .ip = view.message->target});
+    } else if (speaker != snapshot.gateway_mac_v6) {
+      batch->EmitOnce({.kind = EventKind::kGatewayHint, .mac = speaker, .ip = view.message->target});
+    }
     return to_service_mac ? Reason::nd_noted : DeliverByMac(snapshot, index, batch);
   }
   if (view.dad) batch->Emit({.kind = EventKind::kAddressProbed, .mac = ethernet->source, .ip = view.message->target});

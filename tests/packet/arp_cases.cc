@@ -12,8 +12,12 @@ Bytes Frame(const MacAddress& destination, const MacAddress& source, const Arp& 
   return Pad(Build(Ether{destination, source, 0x0806}, Build(arp)));
 }
 
-Event Seen(EventKind kind, const MacAddress& mac, const Ipv4Address& ip, bool to_service_mac = false) {
-  return {.kind = kind, .mac = mac, .to_service_mac = to_service_mac, .ip = ip};
+Event Seen(EventKind kind, const MacAddress& mac, const Ipv4Address& ip, const MacAddress& to = {}) {
+  return {.kind = kind, .mac = mac, .to = to, .ip = ip};
+}
+
+void GatewayKnown(Snapshot* s) {
+  s->gateway_mac_v4 = kGatewayMac;
 }
 
 const Bytes kWhoHas = Frame(kBroadcastMac, kGatewayMac, {kRequest, kGatewayMac, kGateway4, kZero, kService4});
@@ -28,12 +32,17 @@ std::vector<Case> Asked() {
        kWhoHas,
        Reason::arp_reply,
        kIsAt,
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4)}},
+       {Seen(EventKind::kGatewayHint, kGatewayMac, kGateway4)}},
+      {.name = "request for the service address by the gateway, from where it is known to be",
+       .in = kWhoHas,
+       .reason = Reason::arp_reply,
+       .out = kIsAt,
+       .site = GatewayKnown},
       {"unicast refresh by the gateway",
        Frame(kServiceMac4, kGatewayMac, {kRequest, kGatewayMac, kGateway4, kZero, kService4}),
        Reason::arp_reply,
        kIsAt,
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, true)}},
+       {Seen(EventKind::kGatewayHint, kGatewayMac, kGateway4)}},
       {"request by a stranger is answered too",
        Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kService4}), Reason::arp_reply,
        Frame(kStrangerMac, kServiceMac4, {kReply, kServiceMac4, kService4, kStrangerMac, kClient4})},
@@ -77,9 +86,27 @@ std::vector<Case> Noted() {
        Frame(kServiceMac4, kGatewayMac, {kReply, kGatewayMac, kGateway4, kServiceMac4, kService4}),
        Reason::arp_noted,
        std::nullopt,
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, true)}},
+       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, kServiceMac4)}},
       {"reply to a service address from elsewhere",
        Frame(kServiceMac4, kStrangerMac, {kReply, kStrangerMac, kClient4, kServiceMac4, kService4}), Reason::arp_noted},
+  };
+}
+
+// Who says that it is the gateway, without an answer to anyone of us.
+std::vector<Case> Hints() {
+  const Event hint = Seen(EventKind::kGatewayHint, kStrangerMac, kGateway4);
+  const Bytes announcement = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kGateway4, kZero, kGateway4});
+  const Bytes reply = Frame(kBroadcastMac, kStrangerMac, {kReply, kStrangerMac, kGateway4, kBroadcastMac, kGateway4});
+  const Bytes unicast = Frame(kNodeMac, kStrangerMac, {kReply, kStrangerMac, kGateway4, kNodeMac, kGateway4});
+  return {
+      {"announcement as the gateway", announcement, Reason::host_group, announcement, {hint}},
+      {"gratuitous reply as the gateway", reply, Reason::host_group, reply, {hint}},
+      {"the same to the node alone", unicast, Reason::host_node, unicast, {hint}},
+      {.name = "shared: the gateway answers a question of the kernel's address",
+       .in = Frame(kLanMac, kGatewayMac, {kReply, kGatewayMac, kGateway4, kLanMac, kNode4}),
+       .reason = Reason::kernel_owned,
+       .events = {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, kLanMac)},
+       .site = Shared},
   };
 }
 
@@ -93,7 +120,7 @@ std::vector<Case> Unrelated() {
        from_gateway_to_node,
        Reason::host_node,
        from_gateway_to_node,
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4)}},
+       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, kNodeMac)}},
       {.name = "shared: broadcast for the node is the kernel's",
        .in = to_node,
        .reason = Reason::kernel_owned,
@@ -120,14 +147,14 @@ std::vector<Case> Faults() {
        Bytes(kWhoHas.begin(), kWhoHas.begin() + 14 + 28),
        Reason::arp_reply,
        Bytes(kIsAt.begin(), kIsAt.begin() + 14 + 28),
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4)}},
+       {Seen(EventKind::kGatewayHint, kGatewayMac, kGateway4)}},
   };
 }
 
 }  // namespace
 
 std::vector<Case> ArpCases() {
-  return Join({Asked(), Noted(), Unrelated(), Faults()});
+  return Join({Asked(), Noted(), Hints(), Unrelated(), Faults()});
 }
 
 }  // namespace qure::testing

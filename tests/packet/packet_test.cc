@@ -1,6 +1,7 @@
 // The packet tables through the production pipeline, and properties that hold for all of them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -13,13 +14,13 @@ namespace qure::testing {
 namespace {
 
 std::string Text(const Event& e) {
-  return std::to_string(static_cast<int>(e.kind)) + ' ' + ToString(e.mac) + ' ' + ToString(e.ip) +
-         (e.to_service_mac ? " to us" : "") + " v" + std::to_string(e.version) + ' ' + std::to_string(e.span.ns);
+  return std::to_string(static_cast<int>(e.kind)) + ' ' + ToString(e.mac) + ' ' + ToString(e.ip) + " to " +
+         ToString(e.to) + " v" + std::to_string(e.version) + ' ' + std::to_string(e.span.ns);
 }
 
 bool Same(const Event& a, const Event& b) {
-  return a.kind == b.kind && a.mac == b.mac && a.ip == b.ip && a.to_service_mac == b.to_service_mac &&
-         a.version == b.version && a.span == b.span;
+  return a.kind == b.kind && a.mac == b.mac && a.ip == b.ip && a.to == b.to && a.version == b.version &&
+         a.span == b.span;
 }
 
 Snapshot SiteOf(const Case& c) {
@@ -78,6 +79,24 @@ TEST(Packet, Host) {
 
 TEST(Packet, Forward) {
   for (const Case& c : ForwardCases()) Check(c);
+}
+
+// No frame as the gateway is an answer, but one to a MAC of ours alone.
+TEST(FieldE7, OnlyAnAnswerToOneOfOursIsReportedAsOne) {
+  size_t answers = 0;
+  for (const auto& table : {ArpCases(), NeighborCases()}) {
+    for (const Case& c : table) {
+      SCOPED_TRACE(c.name);
+      for (const Event& event : Process(SiteOf(c), c.direction, c.in).events) {
+        if (event.kind != EventKind::kNeighbor) continue;
+        ++answers;
+        EXPECT_TRUE(std::equal(event.to.bytes.begin(), event.to.bytes.end(), c.in.begin()));
+        EXPECT_FALSE(event.to.is_multicast());
+        EXPECT_NE(event.mac, kStrangerMac);
+      }
+    }
+  }
+  EXPECT_GE(answers, 5u);
 }
 
 TEST(Packet, EverythingOnAVlan) {

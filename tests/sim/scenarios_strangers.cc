@@ -108,6 +108,22 @@ void ForeignTakes(World& world) {
   world.settle = Seconds(6);
 }
 
+// One node is cut off, together with a host that says again and again that it is the gateway, but answers no question.
+void FalseGateway(World& world) {
+  world.expect().served_within = Milliseconds(1500);
+  const Duration when = Soon(world);
+  const size_t one = world.random().Below(world.size());
+  world.At(when, [&world, one] {
+    world.Cut({one}, false);
+    world.lan().SetGroup(world.foreign().port(), 1);
+    world.foreign().Appear(world.now(), Gateway::kAddress, {.announces = Milliseconds(7), .answers = false});
+  });
+  world.At(when + world.random().Between(Milliseconds(500), Seconds(5)), [&world] {
+    world.foreign().Vanish();
+    world.Mend();
+  });
+}
+
 // Half of the nodes have a new key when the master dies.
 void HalfRotated(World& world) {
   world.expect().served_within = Milliseconds(400);
@@ -158,6 +174,7 @@ constexpr Scenario kTable[] = {
     {"mixed_versions", "a member of a later version says what we do not know", Versions, 3},
     {"foreign_before", "a foreign host has the address before the cluster starts", ForeignBefore, 3},
     {"foreign_takes", "a foreign host takes the address", ForeignTakes, 3},
+    {"false_gateway", "a node that is cut off hears a host that says it is the gateway", FalseGateway, 3},
     {"half_rotated_keys", "the master dies while half of the nodes seal with a new key", HalfRotated, 3},
     {"clone", "a copy of a node is started beside its original", Clone, 4},
 };

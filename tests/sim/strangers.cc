@@ -11,7 +11,6 @@
 namespace qure::sim {
 namespace {
 
-constexpr Duration kAnnouncePause = Seconds(1);
 constexpr Duration kSpeakPause = Milliseconds(100);
 constexpr int kUnknownField = 4000;
 constexpr uint64_t kJunk = 1;  // Recorder::OnTimer
@@ -20,29 +19,30 @@ constexpr uint64_t kJunk = 1;  // Recorder::OnTimer
 
 // --- ForeignHost ---
 
-void ForeignHost::Appear(MonoTime now, const Ipv4Address& address) {
+void ForeignHost::Appear(MonoTime now, const Ipv4Address& address, const Manner& manner) {
   present_ = true;
   address_ = address;
+  manner_ = manner;
   Announce(now);
-  parts_.queue->Add(now + kAnnouncePause, Happening::kDevice, port_, 0);
+  parts_.queue->Add(now + manner_.announces, Happening::kDevice, port_, 0);
 }
 
 void ForeignHost::OnFrame(MonoTime now, FrameId id) {
-  if (!present_) return;
+  if (!present_ || !manner_.answers) return;
   const ConstBytes frame = parts_.pool->bytes(id);
   EthernetView ethernet;
   const ArpPacket* arp = nullptr;
   if (ParseEthernet(frame, &ethernet) || ethernet.ether_type != kEtherTypeArp) return;
   if (ParseArp(frame.subspan(ethernet.length), &arp)) return;
-  if (arp->sender_ip == address_ && arp->sender_mac != kMac) {
-    if (now - last_announced_ >= kAnnouncePause) Announce(now);
+  if (arp->sender_ip == address_ && arp->sender_mac != manner_.as) {
+    if (now - last_announced_ >= manner_.announces) Announce(now);
     return;
   }
   if (!arp->is_request() || arp->target_ip != address_) return;
   const ArpFrame reply = BuildArp({.operation = kArpReply,
                                    .ethernet_source = kMac,
                                    .ethernet_destination = ethernet.header->source,
-                                   .sender_mac = kMac,
+                                   .sender_mac = manner_.as,
                                    .sender_ip = address_,
                                    .target_mac = arp->sender_mac,
                                    .target_ip = arp->sender_ip});
@@ -52,13 +52,13 @@ void ForeignHost::OnFrame(MonoTime now, FrameId id) {
 void ForeignHost::OnTimer(MonoTime now, uint64_t) {
   if (!present_) return;
   Announce(now);
-  parts_.queue->Add(now + kAnnouncePause, Happening::kDevice, port_, 0);
+  parts_.queue->Add(now + manner_.announces, Happening::kDevice, port_, 0);
 }
 
 void ForeignHost::Announce(MonoTime now) {
   last_announced_ = now;
   const ArpFrame frame =
-      BuildArp({.ethernet_source = kMac, .sender_mac = kMac, .sender_ip = address_, .target_ip = address_});
+      BuildArp({.ethernet_source = kMac, .sender_mac = manner_.as, .sender_ip = address_, .target_ip = address_});
   parts_.lan->Transmit(now, port_, frame, {});
 }
 

@@ -22,15 +22,22 @@ struct LanParts {
   Lan* lan = nullptr;
 };
 
-// A printer with a fixed address, which happens to be ours.
+// A printer with a fixed address, which happens to be ours; or a host that says so on purpose.
 class ForeignHost : public Device {
  public:
   static constexpr MacAddress kMac{{0x02, 0, 0, 0, 0x77, 0x01}};
+  struct Manner {
+    Duration announces = Seconds(1);  // so often
+    bool answers = true;              // who asks for the address, and who announces it
+    MacAddress as = kMac;             // that it names in ARP
+  };
   explicit ForeignHost(const LanParts& parts) : parts_(parts) { port_ = parts_.lan->Plug(this, kMac); }
 
   // Has `address` from now on: announces it, answers for it, defends it.
-  void Appear(MonoTime now, const Ipv4Address& address);
+  void Appear(MonoTime now, const Ipv4Address& address) { Appear(now, address, Manner{}); }
+  void Appear(MonoTime now, const Ipv4Address& address, const Manner& manner);
   void Vanish() { present_ = false; }
+  size_t port() const { return port_; }
 
   void OnFrame(MonoTime now, FrameId frame) override;
   void OnTimer(MonoTime now, uint64_t value) override;
@@ -41,6 +48,7 @@ class ForeignHost : public Device {
   const LanParts parts_;
   size_t port_ = 0;
   bool present_ = false;
+  Manner manner_;
   Ipv4Address address_;
   MonoTime last_announced_ = kLongAgo;
 };

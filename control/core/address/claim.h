@@ -10,6 +10,7 @@
 
 #include "absl/random/bit_gen_ref.h"
 #include "control/core/action.h"
+#include "control/core/address/gateway_watch.h"
 #include "control/core/cluster/identity.h"
 #include "control/core/config.h"
 #include "proto/event.h"
@@ -47,11 +48,9 @@ struct ClaimContext {
   ServiceMac service_mac = ServiceMac::kDerived;
   bool to_all = false;  // the address is at GroupMac of its service MAC, which stays the source of all frames
   std::optional<IpAddress> gateway;  // of the address's family
+  GatewayWatch* gateways = nullptr;  // knows where it is; outlives the claim
   Duration probe_interval;
 };
-
-// "Does anyone have `address`?", asked from `node_mac` without a sender address (RFC 5227 §2.1.1; RFC 4862 §5.4.2).
-SendFrame AskWhoHas(const MacAddress& node_mac, const IpAddress& address);
 
 class Claim {
  public:
@@ -79,7 +78,8 @@ class Claim {
   // "Does anyone have it?", asked without a sender address.
   void Ask(Actions* out) const;
 
-  // Each returns through `out` what to do; true if state, address or mac changed, so that a snapshot is due.
+  // Each returns through `out` what to do; true if state, address or mac changed, so that a snapshot is due. Of what is
+  // said as the gateway, only what GatewayWatch believes.
   bool Tick(MonoTime now, Actions* out);
   bool OnEvent(MonoTime now, const Event& event, Actions* out);
 
@@ -122,7 +122,6 @@ class Claim {
   MonoTime next_announce_ = kNever;
   MonoTime next_verify_ = kNever;  // when the verification under way counts as unanswered; kNever: none under way
   int unanswered_in_a_row_ = 0;
-  std::optional<MacAddress> gateway_mac_;  // unknown until heard, and again when it stops answering
   std::optional<MonoTime> last_conflict_;
 };
 

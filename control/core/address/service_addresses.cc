@@ -15,13 +15,15 @@ bool IsHeld(const Claim& claim) {
   return claim.status().state == ClaimState::kHeld;
 }
 
-ClaimContext ContextFor(const NodeFacts& facts, const ClusterConfig& config, const AddressConfig& address) {
+ClaimContext ContextFor(const NodeFacts& facts, const ClusterConfig& config, const AddressConfig& address,
+                        GatewayWatch* gateways) {
   ClaimContext context{.node_mac = OwnMac(facts, config.service_mac, 0),
                        .lan_mac = facts.lan_mac,
                        .cluster = ClusterIdFromName(config.name),
                        .service_mac = config.service_mac,
                        .to_all = ReachesAll(config, address),
                        .gateway = {},
+                       .gateways = gateways,
                        .probe_interval = config.probe_interval};
   for (const IpAddress& gateway : config.gateways) {
     if (gateway.is_v6() == address.candidates.front().address.is_v6()) context.gateway = gateway;
@@ -33,9 +35,10 @@ ClaimContext ContextFor(const NodeFacts& facts, const ClusterConfig& config, con
 
 void ServiceAddresses::Configure(MonoTime now, const NodeFacts& facts, const ClusterConfig& config,
                                  const std::optional<Ipv4Address>& cluster_group, Actions* out) {
+  gateways_.Configure(facts, config);
   std::vector<Claim> previous = std::exchange(claims_, {});
   for (const AddressConfig& address : config.addresses) {
-    const ClaimContext context = ContextFor(facts, config, address);
+    const ClaimContext context = ContextFor(facts, config, address, &gateways_);
     const auto heir = std::ranges::find_if(previous, [&](const Claim& c) { return c.CanContinue(address, context); });
     if (heir == previous.end()) {
       claims_.emplace_back(address, context, random_);
@@ -101,11 +104,12 @@ void ServiceAddresses::TickReports(MonoTime now, Actions* out) {
     announced_again_ = now;
     for (Claim& claim : claims_) claim.AnnounceAgain(now, out);
   }
+  gateways_.Tick(now, out);
   groups_.Tick(now, out);
 }
 
 MonoTime ServiceAddresses::deadline() const {
-  MonoTime next = std::min(announce_again_at_, groups_.deadline());
+  MonoTime next = std::min({announce_again_at_, groups_.deadline(), gateways_.deadline()});
   for (const Claim& claim : claims_) next = std::min(next, claim.deadline());
   return next;
 }
@@ -114,8 +118,9 @@ void ServiceAddresses::AnnounceSoon(MonoTime now) {
   announce_again_at_ = std::min(announce_again_at_, std::max(now, announced_again_ + kAnnounceAgain));
 }
 
-void ServiceAddresses::Ask(Actions* out) const {
+void ServiceAddresses::Ask(MonoTime now, Actions* out) {
   for (const Claim& claim : claims_) claim.Ask(out);
+  gateways_.Ask(now, out);
 }
 
 // Members carry the addresses that the cluster holds, so that a takeover has nothing to set up in the kernel; the

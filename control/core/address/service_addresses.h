@@ -8,6 +8,7 @@
 #include "absl/random/bit_gen_ref.h"
 #include "control/core/action.h"
 #include "control/core/address/claim.h"
+#include "control/core/address/gateway_watch.h"
 #include "control/core/address/group_listener.h"
 #include "control/core/config.h"
 #include "control/core/node_facts.h"
@@ -21,6 +22,9 @@ class ServiceAddresses {
  public:
   // `random` outlives it.
   explicit ServiceAddresses(absl::BitGenRef random) : random_(random), groups_(random) {}
+  // Claims refer to its GatewayWatch.
+  ServiceAddresses(const ServiceAddresses&) = delete;
+  ServiceAddresses& operator=(const ServiceAddresses&) = delete;
 
   // The addresses of `config`. Claims that can go on do (Claim::CanContinue), others start anew. `cluster_group`: where
   // the cluster's own messages go to; absent: there are none.
@@ -34,7 +38,10 @@ class ServiceAddresses {
   // The addresses that the master reports as held. True if that is a change.
   bool FollowMaster(std::vector<IpPrefix> held);
 
-  // True if a claim has changed.
+  // What is said as a gateway. True if it is believed: it answers a question of ours.
+  bool OnGatewayAnswer(MonoTime now, const Event& event, Actions* out) { return gateways_.OnAnswer(now, event, out); }
+  void OnGatewayHint(MonoTime now, const Event& event, Actions* out) { gateways_.OnHint(now, event, out); }
+  // True if a claim has changed. kNeighbor: only those that are believed.
   bool OnEvent(MonoTime now, const Event& event, Actions* out);
   void OnGroupQuery(MonoTime now, const Event& event) { groups_.OnEvent(now, event); }
   bool TickClaims(MonoTime now, Actions* out);
@@ -44,8 +51,8 @@ class ServiceAddresses {
 
   // Another node may have sent from a service MAC: a master announces again, at most every kAnnounceAgain.
   void AnnounceSoon(MonoTime now);
-  // Asks the LAN who has the addresses.
-  void Ask(Actions* out) const;
+  // Asks the LAN who has the addresses, and whether the gateway is there.
+  void Ask(MonoTime now, Actions* out);
   // SetHostAddresses, if what the host port has to carry has changed.
   void UpdateHostAddresses(Actions* out);
 
@@ -61,6 +68,7 @@ class ServiceAddresses {
 
  private:
   absl::BitGenRef random_;
+  GatewayWatch gateways_;
   std::vector<Claim> claims_;
   GroupListener groups_;
   bool leads_ = false;

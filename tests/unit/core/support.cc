@@ -89,6 +89,10 @@ bool IsGroupReport(const Action& action) {
   return ip != nullptr && ip->next_header == 0;
 }
 
+const ServiceAddress* FindService(const Snapshot& snapshot, const IpAddress& ip) {
+  return ip.is_v4() ? snapshot.Find(ip.v4()) : snapshot.Find(ip.v6());
+}
+
 bool AnyServing(const Snapshot& snapshot) {
   const auto serving = [](const ServiceAddress& a) { return a.serving; };
   return std::ranges::any_of(snapshot.addresses_v4, serving) || std::ranges::any_of(snapshot.addresses_v6, serving);
@@ -172,7 +176,8 @@ void Node::HearProbed(std::string_view ip, const MacAddress& mac) {
   Hear({.kind = EventKind::kAddressProbed, .mac = mac, .ip = Ip(ip)});
 }
 void Node::HearGateway(std::string_view ip, const MacAddress& mac, bool to_service_mac) {
-  Hear({.kind = EventKind::kNeighbor, .mac = mac, .to_service_mac = to_service_mac, .ip = Ip(ip)});
+  const MacAddress to = to_service_mac ? claim().mac : NodeMac(kNodeId, 0);
+  Hear({.kind = EventKind::kNeighbor, .mac = mac, .to = to, .ip = Ip(ip)});
 }
 
 void Node::TickAt(MonoTime now) {
@@ -223,8 +228,7 @@ std::vector<std::string> Node::Logs(LogLevel level) const {
 }
 
 bool Node::Serves(std::string_view text) const {
-  const IpAddress ip = Ip(text);
-  const ServiceAddress* address = ip.is_v4() ? snapshot_->Find(ip.v4()) : snapshot_->Find(ip.v6());
+  const ServiceAddress* address = FindService(*snapshot_, Ip(text));
   return address != nullptr && address->serving;
 }
 
@@ -262,10 +266,9 @@ void Node::Check(const Action& action) {
   } else if (const auto* send = std::get_if<SendFrame>(&action)) {
     const DecodedFrame frame = Decode(*send);
     const IpAddress speaker = frame.arp ? IpAddress(frame.arp->sender_ip) : IpAddress(frame.ip_source);
-    const bool probe = speaker == IpAddress(Ipv4Address{}) || speaker == IpAddress(Ipv6Address{});
-    EXPECT_EQ(send->answer, !probe) << Describe(action);
-    if (probe) {
+    if (!send->answer) {  // a probe, or a question of the node
       EXPECT_EQ(frame.source, snapshot_->node_mac) << Describe(action);
+      EXPECT_EQ(FindService(*snapshot_, speaker), nullptr) << Describe(action);
       return;
     }
     EXPECT_TRUE(gate_open_) << Describe(action);

@@ -1,0 +1,106 @@
+#include "control/core/address/gateway_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/core/address/frames.h"
+#include "control/core/timers.h"
+#include "proto/mutation.h"
+#include "proto/net/nd.h"
+
+namespace qure {
+
+void GatewayWatch::Configure(const NodeFacts& facts, const ClusterConfig& config) {
+  node_mac_ = OwnMac(facts, config.service_mac, 0);
+  // In shared mode the kernel has the address, at the port's own MAC; a question from another MAC would lead the
+  // gateway's packets for it astray. An address that follows from the node id is nobody's but ours.
+  const bool of_kernel = facts.lan_mode == LanMode::kShared && !facts.address.is_zero();
+  own_mac_ = of_kernel ? facts.lan_mac : node_mac_;
+  own_address_ = OwnAddress(facts);
+  std::vector<Gateway> previous = std::exchange(gateways_, {});
+  for (const IpAddress& address : config.gateways) {
+    const auto known = std::ranges::find(previous, address, &Gateway::address);
+    gateways_.push_back(known == previous.end() ? Gateway{.address = address} : std::move(*known));
+  }
+}
+
+GatewayWatch::Gateway* GatewayWatch::Find(const IpAddress& address) {
+  const auto found = std::ranges::find(gateways_, address, &Gateway::address);
+  return found == gateways_.end() ? nullptr : &*found;
+}
+
+void GatewayWatch::Ask(MonoTime now, Actions* out) {
+  for (Gateway& gateway : gateways_) Ask(now, &gateway, out);
+}
+
+void GatewayWatch::Ask(MonoTime now, Gateway* gateway, Actions* out) {
+  const bool v6 = gateway->address.is_v6();
+  const MacAddress asker = v6 ? node_mac_ : own_mac_;
+  const IpAddress sender = v6 ? IpAddress(LinkLocalFromMac(node_mac_)) : IpAddress(own_address_);
+  const std::optional<MacAddress> at = Open(now, asker, gateway);
+  out->push_back(AskWhere({.source = asker, .link = asker}, sender, gateway->address, at, /*answer=*/false));
+}
+
+std::optional<MacAddress> GatewayWatch::Asks(MonoTime now, const IpAddress& address, const MacAddress& asker) {
+  Gateway* const gateway = Find(address);
+  return gateway == nullptr ? std::nullopt : Open(now, asker, gateway);
+}
+
+// The gateway may have been replaced: where it does not answer any more, it is not known to be.
+std::optional<MacAddress> GatewayWatch::Open(MonoTime now, const MacAddress& asker, Gateway* gateway) {
+  auto question = std::ranges::find(gateway->questions, asker, &Question::asker);
+  if (question == gateway->questions.end()) {
+    question = gateway->questions.insert(question, {.asker = asker, .asked = now, .open_since = kNever});
+  }
+  const bool unanswered = !question->answered() && now - question->open_since >= kGatewayPatience;
+  if (unanswered && gateway->answered < question->open_since) gateway->mac.reset();
+  if (question->answered() || now - question->asked > kGatewayAnswer) question->open_since = now;
+  question->asked = now;
+  return gateway->mac;
+}
+
+bool GatewayWatch::OnAnswer(MonoTime now, const Event& event, Actions* out) {
+  Gateway* const gateway = Find(event.ip);
+  if (gateway == nullptr) return false;
+  if (Mutated(Mutation::kBelieveAnyGateway)) return true;
+  const auto question = std::ranges::find_if(
+      gateway->questions, [&](const Question& q) { return event.to == q.asker || event.to == GroupMac(q.asker); });
+  if (question == gateway->questions.end() || now - question->asked > kGatewayAnswer) return false;
+  if (gateway->mac && *gateway->mac != event.mac) {
+    if (std::exchange(gateway->rival, event.mac) != event.mac) {
+      out->push_back(MakeLog(LogLevel::kWarning, "gateway ", ToString(event.ip), " is at ", ToString(*gateway->mac),
+                             " and answers there, but ", ToString(event.mac), " answers for it, too: not believed"));
+    }
+    return false;
+  }
+  if (question->answered()) return false;
+  question->open_since = kNever;
+  gateway->ask_again = kNever;
+  gateway->answered = now;
+  gateway->mac = event.mac;
+  return true;
+}
+
+void GatewayWatch::OnHint(MonoTime now, const Event& event, Actions* out) {
+  Gateway* const gateway = Find(event.ip);
+  if (gateway == nullptr || gateway->mac == event.mac || now - gateway->last_hint < kGatewayHint) return;
+  gateway->last_hint = now;
+  gateway->ask_again = now + kGatewayPatience;
+  Ask(now, gateway, out);
+}
+
+void GatewayWatch::Tick(MonoTime now, Actions* out) {
+  for (Gateway& gateway : gateways_) {
+    if (now < gateway.ask_again) continue;
+    gateway.ask_again = kNever;
+    Ask(now, &gateway, out);
+  }
+}
+
+MonoTime GatewayWatch::deadline() const {
+  MonoTime next = kNever;
+  for (const Gateway& gateway : gateways_) next = std::min(next, gateway.ask_again);
+  return next;
+}
+
+}  // namespace qure
