@@ -28,6 +28,7 @@ enum class Mutation : uint8_t {
   kClaimWithoutGateway,
   kNoYieldShut,
   kClaimWhileListening,
+  kYieldToConflict,    // a held address is given up to whoever announces it
   kBelieveAnyGateway,  // what a frame says as the gateway is believed, whether it answers a question or not
 
   // Balance.

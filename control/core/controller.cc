@@ -381,7 +381,7 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out
       return OnRemoteCommand(now, message.remote_command(), out);
     default:
       election_.OnMessage(now, Input(), incoming, hello, out);
-      if (hello != nullptr && election_.master() == incoming.node) FollowAddresses(*hello);
+      if (hello != nullptr && election_.master() == incoming.node) FollowAddresses(now, *hello);
       return;
   }
 }
@@ -477,12 +477,12 @@ void Controller::OnRemoteCommand(MonoTime now, const wire::RemoteCommand& comman
   HelloBy(now);
 }
 
-void Controller::FollowAddresses(const wire::Hello& hello) {
+void Controller::FollowAddresses(MonoTime now, const wire::Hello& hello) {
   std::vector<IpPrefix> held;
   for (const wire::HeldAddress& address : hello.held()) {
     if (const std::optional<IpPrefix> prefix = ReadHeld(address)) held.push_back(*prefix);
   }
-  snapshots_.TouchIf(addresses_.FollowMaster(std::move(held)));
+  snapshots_.TouchIf(addresses_.FollowMaster(now, std::move(held)));
 }
 
 void Controller::TickDrain(MonoTime now, Actions* out) {

@@ -14,8 +14,10 @@ inline constexpr int kProbeCount = 3;                          // PROBE_NUM; als
 inline constexpr Duration kProbeWaitMax = Milliseconds(50);    // PROBE_WAIT: random delay before the first probe
 inline constexpr int kAnnounceWaitIntervals = 1;               // ANNOUNCE_WAIT, in probe intervals after the last probe
 inline constexpr Duration kRetryTaken = Seconds(10);           // all candidates taken: probe again after this, ± 20 %
-inline constexpr Duration kForeignMemory = Milliseconds(500);  // a foreign user seen within this: probe before holding
 inline constexpr Duration kDefendInterval = Seconds(10);       // DEFEND_INTERVAL (RFC 5227 §1.1)
+inline constexpr Duration kConflictRepair = Milliseconds(100);  // after a conflict the gateway is asked, so often
+inline constexpr Duration kContested = Seconds(30);             // without a conflict for so long: over
+inline constexpr Duration kWarm = Seconds(10);  // a master held it within this: its successor need not probe
 
 // Announcements after a claim (RFC 5227 §2.3 asks for two, 2 s apart; switches and lossy links want more), then a
 // refresh: switch tables age at 300 s, gateways' ARP caches at 1200 s.
@@ -30,7 +32,7 @@ inline constexpr int kVerifyAlarm = 5;  // unanswered in a row before the alarm 
 // What is believed of the gateway: answers to our own questions.
 inline constexpr Duration kGatewayAnswer = Seconds(1);           // later than this it answers no question any more
 inline constexpr Duration kGatewayPatience = Milliseconds(200);  // silent for so long: asked at its MAC no more
-inline constexpr Duration kGatewayHint = Seconds(1);  // asked at most so often because a frame says that it moved
+inline constexpr Duration kGatewayHintInterval = Seconds(1);  // asked at most so often because a frame says that it moved
 
 // Membership.
 inline constexpr Duration kHelloLeast = Milliseconds(100);  // hello interval of a member: max(this, N × kHelloPerNode)

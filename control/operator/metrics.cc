@@ -157,6 +157,8 @@ void CollectClaims(const std::vector<ClaimStatus>& claims, Families* out) {
        [](const ClaimStatus& claim) { return claim.verified; });
   each(MetricType::Gauge, "qure_claim_verify_alarm", "1 if the gateway left five verifications in a row unanswered.",
        [](const ClaimStatus& claim) { return claim.alarm; });
+  each(MetricType::Gauge, "qure_claim_contested", "1 if another host uses the service address that is held.",
+       [](const ClaimStatus& claim) { return claim.rival.has_value(); });
   each(MetricType::Counter, "qure_claim_conflicts_total", "Claims of other hosts to the service address.",
        [](const ClaimStatus& claim) { return claim.conflicts; });
   each(MetricType::Counter, "qure_claim_defenses_total", "Announcements made in defense (RFC 5227 section 2.4).",

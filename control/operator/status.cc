@@ -25,6 +25,7 @@ ordered_json ClaimJson(const ClaimStatus& claim) {
           {"state", NameOf(claim.state)},
           {"mac", ToString(claim.mac)},
           {"holder", OrNull(claim.holder)},
+          {"contested_by", OrNull(claim.rival)},
           {"verified", claim.verified},
           {"alarm", claim.alarm},
           {"conflicts", claim.conflicts},

@@ -134,9 +134,10 @@ std::string StatusText(const ordered_json& status) {
                {"DEFENSES", Align::kRight},
                {"UNANSWERED", Align::kRight}});
   for (const ordered_json& address : status.at("addresses")) {
-    table.Add({Cell(address.at("address")), Cell(address.at("state")), Cell(address.at("mac")), VerifiedText(address),
-               Cell(address.at("holder")), Number(address.at("conflicts")), Number(address.at("defenses")),
-               Number(address.at("verify_failures"))});
+    const bool contested = !address.at("contested_by").is_null();
+    table.Add({Cell(address.at("address")), Cell(address.at("state")) + (contested ? ", CONTESTED" : ""),
+               Cell(address.at("mac")), VerifiedText(address), Cell(address.at(contested ? "contested_by" : "holder")),
+               Number(address.at("conflicts")), Number(address.at("defenses")), Number(address.at("verify_failures"))});
   }
   return table.empty() ? text : text + "\n" + table.Render();
 }

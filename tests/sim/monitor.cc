@@ -251,10 +251,6 @@ void Monitor::Disturbed(MonoTime now) {
   }
 }
 
-void Monitor::BeginForeign(MonoTime now, const Ipv4Address& address, bool was_first) {
-  foreign_ = Foreign{.address = address, .since = now, .was_first = was_first};
-}
-
 void Monitor::Check(MonoTime now, bool gateway_up) {
   CheckServed(now, gateway_up);
   if (now.ns / Milliseconds(500).ns != (now.ns - Milliseconds(10).ns) / Milliseconds(500).ns) {

@@ -88,8 +88,8 @@ class Monitor {
 
   // From the gateway and the scenario.
   void OnAnswer(MonoTime now, size_t port);
-  void Disturbed(MonoTime now);  // something was broken, or mended
-  void BeginForeign(MonoTime now, const Ipv4Address& address, bool was_first);
+  void Disturbed(MonoTime now);                                          // something was broken, or mended
+  void BeginForeign(const Ipv4Address& address) { foreign_ = address; }  // a foreign host had it first
   void EndForeign() { foreign_.reset(); }
   void ForbidTakeovers(bool forbidden) { no_takeovers_ = forbidden; }
 
@@ -145,11 +145,6 @@ class Monitor {
     bool now = false;
     MonoTime until = kLongAgo;
   };
-  struct Foreign {
-    Ipv4Address address;
-    MonoTime since;
-    bool was_first = false;
-  };
 
   void CheckService(MonoTime now, size_t node, FrameId frame, ConstBytes bytes);
   void CheckOneHolder(MonoTime now, size_t node);
@@ -187,7 +182,7 @@ class Monitor {
   bool served_once_ = false;
   bool outage_told_ = false;
   Duration longest_outage_;
-  std::optional<Foreign> foreign_;
+  std::optional<Ipv4Address> foreign_;
   bool no_takeovers_ = false;
 
   std::vector<Violation> violations_;

@@ -20,6 +20,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kNoChallenge, "no_challenge", "replayed_boot"},
     {Mutation::kAcceptReplay, "accept_replay", "replayed_now"},
     {Mutation::kClaimWithoutGateway, "claim_without_gateway", "cut_and_healed"},
+    {Mutation::kYieldToConflict, "yield_to_conflict", "foreign_takes"},
     {Mutation::kBelieveAnyGateway, "believe_any_gateway", "false_gateway"},
     {Mutation::kNoYieldShut, "no_yield_shut", "handovers"},
     {Mutation::kClaimWhileListening, "claim_while_listening", "deaf_member"},

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/core/address/frames.h"
 #include "control/core/timers.h"
+#include "proto/mutation.h"
 
 namespace qure {
 namespace {
@@ -43,13 +44,14 @@ Claim::Claim(const AddressConfig& config, const ClaimContext& context, absl::Bit
 
 void Claim::Take(MonoTime now, bool warm, Actions* out) {
   if (status_.state != ClaimState::kStandby) return;
-  if (warm && now - foreign_seen_ > kForeignMemory) return Hold(now, out);
+  if (warm) return Hold(now, out);
   StartProbing(now, candidate_);
 }
 
 void Claim::Release() {
   status_.state = ClaimState::kStandby;
   status_.holder.reset();
+  status_.rival.reset();
   ForgetVerification();
 }
 
@@ -96,7 +98,8 @@ void Claim::Continue(MonoTime now, const AddressConfig& config, const ClaimConte
 
 MonoTime Claim::deadline() const {
   if (status_.state == ClaimState::kStandby) return kNever;
-  return status_.state == ClaimState::kHeld ? std::min(next_announce_, next_verify_) : next_step_;
+  if (status_.state != ClaimState::kHeld) return next_step_;
+  return std::min({next_announce_, next_verify_, status_.rival ? contested_until_ : kNever});
 }
 
 bool Claim::Tick(MonoTime now, Actions* out) {
@@ -127,14 +130,14 @@ bool Claim::OnEvent(MonoTime now, const Event& event, Actions* out) {
   if (event.mac == context_.node_mac || event.mac == context_.lan_mac) return false;  // an echo of our own frames
   switch (status_.state) {
     case ClaimState::kStandby:
-      if (event.kind == EventKind::kAddressUsed && !IsOwnMac(event.mac)) foreign_seen_ = now;
+    case ClaimState::kTaken:
       return false;
     case ClaimState::kProbing:
       return Lose(now, event, out);  // RFC 5227 §2.1.1: used or probed by another, both are a conflict
     case ClaimState::kHeld:
-      return event.kind == EventKind::kAddressUsed && !IsOwnMac(event.mac) && OnConflict(now, event, out);
-    case ClaimState::kTaken:
-      return false;
+      if (event.kind != EventKind::kAddressUsed || IsOwnMac(event.mac)) return false;
+      OnConflict(now, event, out);
+      return Mutated(Mutation::kYieldToConflict) && Lose(now, event, out);
   }
   return false;
 }
@@ -175,7 +178,7 @@ void Claim::Hold(MonoTime now, Actions* out) {
   status_.state = ClaimState::kHeld;
   taken_in_a_row_ = 0;
   holders_.assign(holders_.size(), std::nullopt);
-  last_conflict_.reset();
+  last_defense_ = last_repair_ = kLongAgo;
   held_since_ = now;
   announced_ = 0;
   out->push_back(
@@ -204,20 +207,44 @@ bool Claim::Lose(MonoTime now, const Event& event, Actions* out) {
   return true;
 }
 
-// RFC 5227 §2.4 (b): one defense in kDefendInterval, then the address is the other's.
-bool Claim::OnConflict(MonoTime now, const Event& event, Actions* out) {
+// RFC 5227 §2.4 (c): an address that must not be given up is defended for ever, by one announcement in kDefendInterval:
+// more of them would make the two sides shout at each other.
+void Claim::OnConflict(MonoTime now, const Event& event, Actions* out) {
   ++status_.conflicts;
-  if (last_conflict_ && now - *last_conflict_ <= kDefendInterval) return Lose(now, event, out);
-  last_conflict_ = now;
-  ++status_.defenses;
-  // One frame only: two would be two conflicts to the other side, and both might yield.
-  out->push_back(Announcement(MacsOf(status_), address(), /*answer=*/true));
-  out->push_back(MakeLog(LogLevel::kWarning, ToString(address()), " is ours, but used by ", ToString(event.mac),
-                         " too; defended"));
-  return false;
+  contested_until_ = now + kContested;
+  if (std::exchange(status_.rival, event.mac) != event.mac) {
+    out->push_back(MakeLog(LogLevel::kWarning, ToString(address()), " is ours, but used by ", ToString(event.mac),
+                           " too; defended"));
+  }
+  if (now - last_defense_ > kDefendInterval) {
+    last_defense_ = now;
+    ++status_.defenses;
+    out->push_back(Announcement(MacsOf(status_), address(), /*answer=*/true));
+  }
+  if (now - last_repair_ >= kConflictRepair) Repair(now, out);
+}
+
+// The rival may have led the gateway astray. Frames to the gateway alone set its cache right and disturb no one: a
+// question, and an answer for caches that learn from those only.
+void Claim::Repair(MonoTime now, Actions* out) {
+  if (!context_.gateway) return;
+  last_repair_ = now;
+  if (const auto at = context_.gateways->MacOf(*context_.gateway)) {
+    out->push_back(AnswerTo(MacsOf(status_), address(), *at, *context_.gateway));
+  }
+  const MonoTime pending = next_verify_;
+  Verify(now, out);
+  if (pending != kNever) next_verify_ = pending;  // as long as it is not answered
+}
+
+void Claim::EndContest(Actions* out) {
+  out->push_back(
+      MakeLog(LogLevel::kInfo, ToString(address()), " is not used by ", ToString(*status_.rival), " any more"));
+  status_.rival.reset();
 }
 
 void Claim::TickHeld(MonoTime now, Actions* out) {
+  if (status_.rival && now >= contested_until_) EndContest(out);
   if (now >= next_announce_) {
     const bool refresh = announced_ == kAnnounceAt.size();
     Announce(now, out);

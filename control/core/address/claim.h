@@ -1,5 +1,5 @@
-// The claim to one service address: probe, announce, verify, defend, yield (RFC 5227; RFC 4862 §5.4 for IPv6). A pure
-// state machine.
+// The claim to one service address: probe, announce, verify, defend (RFC 5227; RFC 4862 §5.4 for IPv6). What is held
+// is defended for ever: everyone reaches the services there. A pure state machine.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +33,7 @@ struct ClaimStatus {
   bool to_all = false;  // ClaimContext::to_all
   ClaimState state = ClaimState::kStandby;
   std::optional<MacAddress> holder;  // who has it, when taken
+  std::optional<MacAddress> rival;   // held, but this one has used it, too, within kContested
   bool verified = false;             // the gateway answered to the service MAC
   bool alarm = false;                // it did not, kVerifyAlarm times in a row
   uint64_t conflicts = 0;
@@ -66,8 +67,8 @@ class Claim {
   // Goes on under a configuration for which CanContinue is true. A new gateway is asked at once.
   void Continue(MonoTime now, const AddressConfig& config, const ClaimContext& context, Actions* out);
 
-  // This node has become master: holds the address. `warm`: the cluster had it until now and the LAN was asked who has
-  // it (Ask) since; without any sign of a foreign host it is held at once. Otherwise it is probed for first.
+  // This node has become master: holds the address. `warm`: the cluster held it until now, and holds and defends it
+  // without a gap, whoever else has used it meanwhile. Otherwise it is probed for first.
   void Take(MonoTime now, bool warm, Actions* out);
   // This node is master no more.
   void Release();
@@ -93,7 +94,9 @@ class Claim {
   void TickHeld(MonoTime now, Actions* out);
   void Hold(MonoTime now, Actions* out);
   bool Lose(MonoTime now, const Event& event, Actions* out);
-  bool OnConflict(MonoTime now, const Event& event, Actions* out);
+  void OnConflict(MonoTime now, const Event& event, Actions* out);
+  void Repair(MonoTime now, Actions* out);
+  void EndContest(Actions* out);
   void OnGateway(const Event& event, Actions* out);
   void Announce(MonoTime now, Actions* out);
   void Verify(MonoTime now, Actions* out);
@@ -114,15 +117,15 @@ class Claim {
   int probes_sent_ = 0;
   MonoTime next_step_;  // probe, end of probing, retry
 
-  MonoTime foreign_seen_ = kLongAgo;  // standing by: someone outside the cluster used the address
-
   // Valid while held.
   MonoTime held_since_;
   size_t announced_ = 0;  // entries of kAnnounceAt that are done
   MonoTime next_announce_ = kNever;
   MonoTime next_verify_ = kNever;  // when the verification under way counts as unanswered; kNever: none under way
   int unanswered_in_a_row_ = 0;
-  std::optional<MonoTime> last_conflict_;
+  MonoTime last_defense_ = kLongAgo;
+  MonoTime last_repair_ = kLongAgo;    // the gateway's cache was set right after a conflict
+  MonoTime contested_until_ = kNever;  // while there is a rival
 };
 
 }  // namespace qure

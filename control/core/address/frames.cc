@@ -75,6 +75,27 @@ SendFrame Announcement(const Macs& macs, const IpAddress& address, bool answer) 
                            answer);
 }
 
+SendFrame AnswerTo(const Macs& macs, const IpAddress& address, const MacAddress& to_mac, const IpAddress& to) {
+  if (address.is_v4()) {
+    return FromArp({.operation = kArpReply,
+                    .ethernet_source = macs.source,
+                    .ethernet_destination = to_mac,
+                    .sender_mac = macs.link,
+                    .sender_ip = address.v4(),
+                    .target_mac = to_mac,
+                    .target_ip = to.v4()},
+                   true);
+  }
+  return FromAdvertisement({.ethernet_source = macs.source,
+                            .ethernet_destination = to_mac,
+                            .source = address.v6(),
+                            .destination = to.v6(),
+                            .target = address.v6(),
+                            .flags = kNaOverride,
+                            .link_layer = macs.link},
+                           true);
+}
+
 SendFrame GratuitousReply(const Macs& macs, const Ipv4Address& ip) {
   return FromArp({.operation = kArpReply,
                   .ethernet_source = macs.source,

@@ -25,6 +25,9 @@ SendFrame AskWhere(const Macs& macs, const IpAddress& sender, const IpAddress& t
 // "`address` is at `link`": the ARP Announcement of RFC 5227 §2.3; RFC 4861 §7.2.6 for IPv6.
 SendFrame Announcement(const Macs& macs, const IpAddress& address, bool answer);
 
+// The same to one host alone, which is at `to_mac`.
+SendFrame AnswerTo(const Macs& macs, const IpAddress& address, const MacAddress& to_mac, const IpAddress& to);
+
 // The reply form, for caches that learn from replies only; target MAC as RFC 5944 §4.6 has it.
 SendFrame GratuitousReply(const Macs& macs, const Ipv4Address& ip);
 

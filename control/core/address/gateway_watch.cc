@@ -29,6 +29,11 @@ GatewayWatch::Gateway* GatewayWatch::Find(const IpAddress& address) {
   return found == gateways_.end() ? nullptr : &*found;
 }
 
+std::optional<MacAddress> GatewayWatch::MacOf(const IpAddress& address) const {
+  const auto found = std::ranges::find(gateways_, address, &Gateway::address);
+  return found == gateways_.end() ? std::nullopt : found->mac;
+}
+
 void GatewayWatch::Ask(MonoTime now, Actions* out) {
   for (Gateway& gateway : gateways_) Ask(now, &gateway, out);
 }
@@ -83,7 +88,7 @@ bool GatewayWatch::OnAnswer(MonoTime now, const Event& event, Actions* out) {
 
 void GatewayWatch::OnHint(MonoTime now, const Event& event, Actions* out) {
   Gateway* const gateway = Find(event.ip);
-  if (gateway == nullptr || gateway->mac == event.mac || now - gateway->last_hint < kGatewayHint) return;
+  if (gateway == nullptr || gateway->mac == event.mac || now - gateway->last_hint < kGatewayHintInterval) return;
   gateway->last_hint = now;
   gateway->ask_again = now + kGatewayPatience;
   Ask(now, gateway, out);

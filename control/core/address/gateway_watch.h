@@ -30,6 +30,7 @@ class GatewayWatch {
   bool OnAnswer(MonoTime now, const Event& event, Actions* out);
   // kGatewayHint: a frame says that the gateway is elsewhere. Reason to ask, no more.
   void OnHint(MonoTime now, const Event& event, Actions* out);
+  std::optional<MacAddress> MacOf(const IpAddress& gateway) const;  // as far as it is known
   void Tick(MonoTime now, Actions* out);
   MonoTime deadline() const;
 

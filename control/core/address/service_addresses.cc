@@ -63,11 +63,12 @@ bool ServiceAddresses::SetLeads(MonoTime now, bool leads, bool warm, Actions* ou
   if (leads == leads_) return false;
   leads_ = leads;
   if (!leads) {
+    NoteHeld(now, Held());
     handing_over_.clear();
     for (const IpPrefix& held : Held()) handing_over_.push_back(held.address);
   }
   for (Claim& claim : claims_) {
-    if (leads) claim.Take(now, warm, out);
+    if (leads) claim.Take(now, warm && WasHeld(now, claim), out);
     if (!leads) claim.Release();
   }
   return true;
@@ -77,7 +78,18 @@ bool ServiceAddresses::EndHandover() {
   return !std::exchange(handing_over_, {}).empty();
 }
 
-bool ServiceAddresses::FollowMaster(std::vector<IpPrefix> held) {
+// What the cluster held until now is not probed for again: it is ours, and whoever else uses it is in the wrong.
+void ServiceAddresses::NoteHeld(MonoTime now, const std::vector<IpPrefix>& held) {
+  last_held_ = held;
+  last_held_at_ = now;
+}
+
+bool ServiceAddresses::WasHeld(MonoTime now, const Claim& claim) const {
+  return now - last_held_at_ <= kWarm && std::ranges::find(last_held_, claim.status().address) != last_held_.end();
+}
+
+bool ServiceAddresses::FollowMaster(MonoTime now, std::vector<IpPrefix> held) {
+  NoteHeld(now, held);
   if (held == held_by_master_) return false;
   held_by_master_ = std::move(held);
   for (Claim& claim : claims_) {

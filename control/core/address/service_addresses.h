@@ -31,12 +31,13 @@ class ServiceAddresses {
   void Configure(MonoTime now, const NodeFacts& facts, const ClusterConfig& config,
                  const std::optional<Ipv4Address>& cluster_group, Actions* out);
 
-  // This node is master, or is not any more. True if that is a change. `warm`: as for Claim::Take.
+  // This node is master, or is not any more. True if that is a change. `warm`: there was a master until now; what it
+  // held within kWarm is held at once.
   bool SetLeads(MonoTime now, bool leads, bool warm, Actions* out);
   // The workers no longer answer for addresses that were handed over. True if they did until now.
   bool EndHandover();
   // The addresses that the master reports as held. True if that is a change.
-  bool FollowMaster(std::vector<IpPrefix> held);
+  bool FollowMaster(MonoTime now, std::vector<IpPrefix> held);
 
   // What is said as a gateway. True if it is believed: it answers a question of ours.
   bool OnGatewayAnswer(MonoTime now, const Event& event, Actions* out) { return gateways_.OnAnswer(now, event, out); }
@@ -67,12 +68,17 @@ class ServiceAddresses {
   bool IsServiceMac(const IpAddress& address, const MacAddress& mac) const;
 
  private:
+  void NoteHeld(MonoTime now, const std::vector<IpPrefix>& held);
+  bool WasHeld(MonoTime now, const Claim& claim) const;
+
   absl::BitGenRef random_;
   GatewayWatch gateways_;
   std::vector<Claim> claims_;
   GroupListener groups_;
   bool leads_ = false;
   std::vector<IpPrefix> held_by_master_;  // as it last reported
+  std::vector<IpPrefix> last_held_;       // by the last master, this node or another …
+  MonoTime last_held_at_ = kLongAgo;      // … as known then
   std::vector<IpAddress> handing_over_;   // answered from the node MAC until the successor has taken over
   std::vector<IpPrefix> host_addresses_;
   MonoTime announce_again_at_ = kNever;

@@ -145,18 +145,6 @@ TEST_P(ClaimVerifyTest, OthersAnswersDoNotCount) {
   EXPECT_FALSE(node_.claim().verified);
 }
 
-TEST_P(ClaimVerifyTest, LostClaimIsNotVerified) {
-  GatewayAnswers();
-  node_.HearUsed(family().ip, Stranger());
-  node_.HearUsed(family().ip, Stranger());
-  EXPECT_FALSE(node_.claim().verified);
-  GatewayAnswers();
-  EXPECT_FALSE(node_.claim().verified);
-  node_.RunFor(Seconds(5));
-  EXPECT_EQ(node_.claim().verify_failures, 0);
-  EXPECT_FALSE(node_.claim().alarm);
-}
-
 TEST_P(ClaimVerifyTest, ChangedGatewayIsAskedAtOnceAndServiceGoesOn) {
   GatewayAnswers();
   node_.Forget();

@@ -101,6 +101,7 @@ TEST_F(MetricsTest, ClaimStateIsOneHot) {
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_state{address="2001:db8:2::50",state="taken"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_verified{address="198.51.100.50"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_verify_alarm{address="198.51.100.50"} 0)"));
+  EXPECT_THAT(text, HasSubstr(R"(qure_claim_contested{address="198.51.100.50"} 0)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_conflicts_total{address="198.51.100.50"} 2)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_defenses_total{address="198.51.100.50"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_verify_failures_total{address="198.51.100.50"} 4)"));

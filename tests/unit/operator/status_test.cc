@@ -27,11 +27,11 @@ TEST(StatusJson, ShowsTheNode) {
     "last_takeover": null,
     "last_reload": {"time": "2023-11-14T22:14:10Z", "success": true, "error": null},
     "addresses": [
-      {"address": "198.51.100.50", "state": "held", "mac": "a2:00:00:00:00:01", "holder": null, "verified": true,
-       "alarm": false,
+      {"address": "198.51.100.50", "state": "held", "mac": "a2:00:00:00:00:01", "holder": null,
+       "contested_by": null, "verified": true, "alarm": false,
        "conflicts": 2, "defenses": 1, "verify_failures": 4},
       {"address": "2001:db8:2::50", "state": "taken", "mac": "a2:00:00:00:00:01", "holder": "52:54:00:00:00:09",
-       "verified": false, "alarm": false, "conflicts": 2, "defenses": 1, "verify_failures": 4}]})"));
+       "contested_by": null, "verified": false, "alarm": false, "conflicts": 2, "defenses": 1, "verify_failures": 4}]})"));
 }
 
 TEST(StatusJson, ShowsTheCluster) {

@@ -60,6 +60,14 @@ TEST(StatusText, ShowsAlarmAndRefusal) {
   EXPECT_THAT(text, HasSubstr("refused:\nn1.toml:3: node.nmae: unknown key\n"));
 }
 
+TEST(FieldE5, StatusShowsWhoContestsAHeldAddress) {
+  NodeStatus node = SampleNode();
+  node.controller.claims[0].rival = MacAddress{{0x52, 0x54, 0, 0, 0, 7}};
+  const std::string text = StatusText(StatusJson(node));
+  EXPECT_THAT(text, HasSubstr("held, CONTESTED"));
+  EXPECT_THAT(text, HasSubstr("52:54:00:00:00:07"));
+}
+
 TEST(StatusText, StrangeAnswerThrows) {
   EXPECT_THROW(StatusText({{"name", "n1"}}), nlohmann::json::exception);
 }
