@@ -21,6 +21,7 @@ enum class Mutation : uint8_t {
 
   // Control core.
   kSkipVeto,
+  kEndlessVeto,  // whoever answers for the address keeps the election open
   kReuseTerm,
   kIgnoreHigherTerm,
   kNoChallenge,

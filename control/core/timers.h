@@ -83,6 +83,7 @@ inline constexpr Duration kCandidateAsk = Milliseconds(15);     // between the q
 inline constexpr Duration kGatewayAsk = Milliseconds(5);  // a claim waits for the gateway's answer: ask it so often,
 inline constexpr Duration kGatewayAskSlow = Milliseconds(200);  // after a second less often
 inline constexpr Duration kLeastLapse = Milliseconds(5);  // from kLeaseLost to kLeaseLapsed; sooner: both were queued
+inline constexpr Duration kVetoLife = Seconds(3);  // answers for the address, and no word of a master: then they lie
 inline constexpr Duration kDeputyCooldown = Seconds(1);   // a deputy that lapsed is not chosen again before
 inline constexpr Duration kInformTimeout = Seconds(1);  // handover: the successor is deputy and knows all flows, or not
 inline constexpr Duration kPrepareTimeout = Milliseconds(500);  // then it sends PREPARED, or the handover fails

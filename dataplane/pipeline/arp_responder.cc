@@ -21,14 +21,25 @@ Reason Reply(const ServiceAddress& service, ArpPacket* arp, EthernetHeader* ethe
 
 }  // namespace
 
-void NoteGatewayArp(const Snapshot& snapshot, const EthernetHeader& ethernet, const ArpPacket& arp, Batch* batch) {
-  if (std::ranges::find(snapshot.gateways, IpAddress(arp.sender_ip)) == snapshot.gateways.end()) return;
+MacAddress SpeakerFor(const ServiceAddress& service, const MacAddress& source, const MacAddress& said) {
+  const bool ours = said == service.mac || said == GroupMac(service.mac);
+  return ours && source != service.mac ? source : said;
+}
+
+bool NoteArp(const Snapshot& snapshot, const EthernetHeader& ethernet, const ArpPacket& arp, Batch* batch) {
+  if (const ServiceAddress* used = snapshot.Find(arp.sender_ip)) {  // request, reply or announcement
+    const MacAddress speaker = SpeakerFor(*used, ethernet.source, arp.sender_mac);
+    batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .ip = arp.sender_ip});
+    return true;
+  }
+  if (std::ranges::find(snapshot.gateways, IpAddress(arp.sender_ip)) == snapshot.gateways.end()) return false;
   const bool to_us = !ethernet.destination.is_multicast() || snapshot.IsServiceMac(ethernet.destination);
   if (!arp.is_request() && !arp.is_announcement() && to_us) {
     batch->Emit({.kind = EventKind::kNeighbor, .mac = arp.sender_mac, .to = ethernet.destination, .ip = arp.sender_ip});
   } else if (arp.sender_mac != snapshot.gateway_mac_v4) {
     batch->EmitOnce({.kind = EventKind::kGatewayHint, .mac = arp.sender_mac, .ip = arp.sender_ip});
   }
+  return false;
 }
 
 Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
@@ -38,13 +49,8 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
 
   // RFC 1812 §3.3.2: no host has a group address as its link-layer address. But our services have.
   if (arp->sender_mac.is_multicast() && !snapshot.IsServiceMac(arp->sender_mac)) return Reason::arp_sender_mismatch;
-  if (snapshot.Find(arp->sender_ip) !=
-      nullptr) {  // another node uses a service address: request, reply or announcement
-    batch->Emit({.kind = EventKind::kAddressUsed, .mac = arp->sender_mac, .ip = arp->sender_ip});
-    return Reason::arp_noted;
-  }
+  if (NoteArp(snapshot, *ethernet, *arp, batch)) return Reason::arp_noted;
   const ServiceAddress* asked = snapshot.Find(arp->target_ip);
-  NoteGatewayArp(snapshot, *ethernet, *arp, batch);
   if (asked != nullptr) {
     if (!arp->is_request()) return Reason::arp_noted;
     if (arp->is_probe()) {

@@ -190,7 +190,7 @@ Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const De
 void NoteKernelArp(const Snapshot& snapshot, const EthernetHeader& ethernet, size_t index, Batch* batch) {
   const ArpPacket* arp = nullptr;
   const ConstBytes frame = batch->frames[index].bytes();
-  if (!ParseArp(frame.subspan(batch->parsed[index].network), &arp)) NoteGatewayArp(snapshot, ethernet, *arp, batch);
+  if (!ParseArp(frame.subspan(batch->parsed[index].network), &arp)) NoteArp(snapshot, ethernet, *arp, batch);
 }
 
 Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/pipeline/arp_responder.h"
 #include "dataplane/pipeline/host_delivery.h"
 #include "proto/net/checksum.h"
 #include "proto/net/ethernet.h"
@@ -63,13 +64,15 @@ Reason RespondNeighbor(const Snapshot& snapshot, size_t index, Batch* batch) {
   if (TransportChecksum(ip->source, ip->destination, kProtocolIcmpv6, message) != Be16()) return Reason::icmp_checksum;
 
   const MacAddress speaker = view.link_layer.value_or(ethernet->source);
-  if (snapshot.Find(ip->source) != nullptr) {  // another node uses a service address
-    batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .ip = ip->source});
+  if (const ServiceAddress* used = snapshot.Find(ip->source)) {  // another node uses a service address
+    const MacAddress user = SpeakerFor(*used, ethernet->source, speaker);
+    batch->Emit({.kind = EventKind::kAddressUsed, .mac = user, .ip = ip->source});
     return Reason::nd_noted;
   }
   if (view.message->type == kNeighborAdvertisement) {
     if (asked != nullptr) {
-      batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .ip = view.message->target});
+      const MacAddress user = SpeakerFor(*asked, ethernet->source, speaker);
+      batch->Emit({.kind = EventKind::kAddressUsed, .mac = user, .ip = view.message->target});
       return Reason::nd_noted;
     }
     const bool to_service_mac = snapshot.IsServiceMac(ethernet->destination);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <set>
 #include <string>
@@ -97,6 +98,26 @@ TEST(FieldE7, OnlyAnAnswerToOneOfOursIsReportedAsOne) {
     }
   }
   EXPECT_GE(answers, 5u);
+}
+
+// Who names the service MAC without sending from it is no node of the cluster: its answer is not the cluster's.
+TEST(FieldE4, NobodySpeaksForAServiceMacFromElsewhere) {
+  size_t strangers = 0;
+  for (const auto& table : {ArpCases(), NeighborCases()}) {
+    for (const Case& c : table) {
+      SCOPED_TRACE(c.name);
+      const Snapshot snapshot = SiteOf(c);
+      const bool from_service = std::ranges::any_of(
+          std::array{kServiceMac4, kIdleMac4, kServiceMac6, kIdleMac6},
+          [&](const auto& mac) { return std::equal(mac.bytes.begin(), mac.bytes.end(), c.in.begin() + 6); });
+      for (const Event& event : Process(snapshot, c.direction, c.in).events) {
+        if (event.kind != EventKind::kAddressUsed) continue;
+        strangers += event.mac == kStrangerMac ? 1 : 0;
+        EXPECT_TRUE(from_service || !snapshot.IsServiceMac(event.mac));
+      }
+    }
+  }
+  EXPECT_GE(strangers, 4u);
 }
 
 TEST(Packet, EverythingOnAVlan) {

@@ -1,4 +1,6 @@
 // Others on the LAN, and messages that are not what they seem.
+#include "control/core/cluster/identity.h"
+#include "control/core/timers.h"
 #include "tests/sim/scenario.h"
 
 namespace qure::sim {
@@ -104,6 +106,22 @@ void ForeignTakes(World& world) {
   world.settle = Seconds(6);
 }
 
+// A host says that the address is at the service MAC, from its own MAC or from that one, and the master dies.
+void FalseHolder(World& world) {
+  world.expect().served_within = kVetoLife + Seconds(1);
+  const Duration when = Soon(world);
+  const bool steals = world.random().Chance(0.5);
+  world.At(when, [&world, steals] {
+    world.foreign().Appear(world.now(), kFirst,
+                           {.announces = Milliseconds(200),
+                            .as = ServiceMacFor(ClusterIdFromName(world.config.name), kFirst),
+                            .steals = steals});
+  });
+  const Duration dies = when + world.random().Between(Milliseconds(300), Seconds(1));
+  world.At(dies, [&world] { world.node(world.Master()).Kill(world.now()); });
+  world.At(dies + Seconds(8), [&world] { world.foreign().Vanish(); });
+}
+
 // One node is cut off, together with a host that says again and again that it is the gateway, but answers no question.
 void FalseGateway(World& world) {
   world.expect().served_within = Milliseconds(1500);
@@ -170,6 +188,7 @@ constexpr Scenario kTable[] = {
     {"mixed_versions", "a member of a later version says what we do not know", Versions, 3},
     {"foreign_before", "a foreign host has the address before the cluster starts", ForeignBefore, 3},
     {"foreign_takes", "a foreign host uses the address that is held", ForeignTakes, 3},
+    {"false_holder", "a host answers for the address as the cluster would; the master dies", FalseHolder, 3},
     {"false_gateway", "a node that is cut off hears a host that says it is the gateway", FalseGateway, 3},
     {"half_rotated_keys", "the master dies while half of the nodes seal with a new key", HalfRotated, 3},
     {"clone", "a copy of a node is started beside its original", Clone, 4},

@@ -40,7 +40,7 @@ void ForeignHost::OnFrame(MonoTime now, FrameId id) {
   }
   if (!arp->is_request() || arp->target_ip != address_) return;
   const ArpFrame reply = BuildArp({.operation = kArpReply,
-                                   .ethernet_source = kMac,
+                                   .ethernet_source = manner_.steals ? manner_.as : kMac,
                                    .ethernet_destination = ethernet.header->source,
                                    .sender_mac = manner_.as,
                                    .sender_ip = address_,
@@ -57,8 +57,10 @@ void ForeignHost::OnTimer(MonoTime now, uint64_t) {
 
 void ForeignHost::Announce(MonoTime now) {
   last_announced_ = now;
-  const ArpFrame frame =
-      BuildArp({.ethernet_source = kMac, .sender_mac = manner_.as, .sender_ip = address_, .target_ip = address_});
+  const ArpFrame frame = BuildArp({.ethernet_source = manner_.steals ? manner_.as : kMac,
+                                   .sender_mac = manner_.as,
+                                   .sender_ip = address_,
+                                   .target_ip = address_});
   parts_.lan->Transmit(now, port_, frame, {});
 }
 

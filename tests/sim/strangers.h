@@ -30,6 +30,7 @@ class ForeignHost : public Device {
     Duration announces = Seconds(1);  // so often
     bool answers = true;              // who asks for the address, and who announces it
     MacAddress as = kMac;             // that it names in ARP
+    bool steals = false;              // it sends from that MAC, too
   };
   explicit ForeignHost(const LanParts& parts) : parts_(parts) { port_ = parts_.lan->Plug(this, kMac); }
 

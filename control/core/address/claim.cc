@@ -71,7 +71,8 @@ void Claim::AnnounceAgain(MonoTime now, Actions* out) {
 }
 
 void Claim::Ask(Actions* out) const {
-  out->push_back(AskWhoHas(context_.node_mac, address()));
+  const bool derived = context_.service_mac == ServiceMac::kDerived;
+  out->push_back(AskWhere(context_.asker, address(), derived ? std::optional(status_.mac) : std::nullopt));
 }
 
 bool Claim::CanContinue(const AddressConfig& config, const ClaimContext& context) const {

@@ -44,6 +44,7 @@ struct ClaimStatus {
 // What a claim needs to know of its node and cluster.
 struct ClaimContext {
   MacAddress node_mac;  // source of probes
+  Asker asker;          // of other questions
   MacAddress lan_mac;
   ClusterId cluster{};
   ServiceMac service_mac = ServiceMac::kDerived;
@@ -76,7 +77,9 @@ class Claim {
   bool Follow(const IpPrefix& held);
   // Held: announces as after a claim. Another may have sent from the service MAC meanwhile, and led a switch astray.
   void AnnounceAgain(MonoTime now, Actions* out);
-  // "Does anyone have it?", asked without a sender address.
+  // "Does anyone have it?", asked of its holder. The switch leads the question to who sends from the service MAC, and
+  // an answer is asked for with our own address: it is no probe, which would make a host that boots give the address
+  // up.
   void Ask(Actions* out) const;
 
   // Each returns through `out` what to do; true if state, address or mac changed, so that a snapshot is due. Of what is

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "control/core/action.h"
+#include "control/core/node_facts.h"
 #include "proto/net/address.h"
 
 namespace qure {
@@ -16,6 +17,9 @@ struct Macs {
 
 // "Does anyone have `address`?", asked from `node_mac` without a sender address (RFC 5227 §2.1.1; RFC 4862 §5.4.2).
 SendFrame AskWhoHas(const MacAddress& node_mac, const IpAddress& address);
+
+// "Where is `target`?", asked by the node itself.
+SendFrame AskWhere(const Asker& asker, const IpAddress& target, const std::optional<MacAddress>& at);
 
 // "Where is `target`?", asked by `sender`: to the MAC at which it is known to be, or to all. `answer`: the source is a
 // service MAC.

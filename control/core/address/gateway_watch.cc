@@ -6,17 +6,11 @@
 #include "control/core/address/frames.h"
 #include "control/core/timers.h"
 #include "proto/mutation.h"
-#include "proto/net/nd.h"
 
 namespace qure {
 
 void GatewayWatch::Configure(const NodeFacts& facts, const ClusterConfig& config) {
-  node_mac_ = OwnMac(facts, config.service_mac, 0);
-  // In shared mode the kernel has the address, at the port's own MAC; a question from another MAC would lead the
-  // gateway's packets for it astray. An address that follows from the node id is nobody's but ours.
-  const bool of_kernel = facts.lan_mode == LanMode::kShared && !facts.address.is_zero();
-  own_mac_ = of_kernel ? facts.lan_mac : node_mac_;
-  own_address_ = OwnAddress(facts);
+  asker_ = AskerOf(facts, config.service_mac);
   std::vector<Gateway> previous = std::exchange(gateways_, {});
   for (const IpAddress& address : config.gateways) {
     const auto known = std::ranges::find(previous, address, &Gateway::address);
@@ -39,11 +33,9 @@ void GatewayWatch::Ask(MonoTime now, Actions* out) {
 }
 
 void GatewayWatch::Ask(MonoTime now, Gateway* gateway, Actions* out) {
-  const bool v6 = gateway->address.is_v6();
-  const MacAddress asker = v6 ? node_mac_ : own_mac_;
-  const IpAddress sender = v6 ? IpAddress(LinkLocalFromMac(node_mac_)) : IpAddress(own_address_);
-  const std::optional<MacAddress> at = Open(now, asker, gateway);
-  out->push_back(AskWhere({.source = asker, .link = asker}, sender, gateway->address, at, /*answer=*/false));
+  const MacAddress& mac = gateway->address.is_v6() ? asker_.mac_v6 : asker_.mac_v4;
+  const std::optional<MacAddress> at = Open(now, mac, gateway);
+  out->push_back(AskWhere(asker_, gateway->address, at));
 }
 
 std::optional<MacAddress> GatewayWatch::Asks(MonoTime now, const IpAddress& address, const MacAddress& asker) {

@@ -55,9 +55,7 @@ class GatewayWatch {
   void Ask(MonoTime now, Gateway* gateway, Actions* out);
   std::optional<MacAddress> Open(MonoTime now, const MacAddress& asker, Gateway* gateway);
 
-  MacAddress node_mac_;
-  MacAddress own_mac_;  // that asks as `own_address_`
-  Ipv4Address own_address_;
+  Asker asker_;
   std::vector<Gateway> gateways_;
 };
 

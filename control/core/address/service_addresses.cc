@@ -18,6 +18,7 @@ bool IsHeld(const Claim& claim) {
 ClaimContext ContextFor(const NodeFacts& facts, const ClusterConfig& config, const AddressConfig& address,
                         GatewayWatch* gateways) {
   ClaimContext context{.node_mac = OwnMac(facts, config.service_mac, 0),
+                       .asker = AskerOf(facts, config.service_mac),
                        .lan_mac = facts.lan_mac,
                        .cluster = ClusterIdFromName(config.name),
                        .service_mac = config.service_mac,

@@ -155,6 +155,7 @@ void Election::OnHello(MonoTime now, const ElectionInput& input, const NodeId& f
   if (!master_ || term > master_->term) return Follow(now, *master, term, out);
   if (term == master_->term) {
     master_->named = now;
+    veto_.OnMaster();
     if (direct) deputy_ = ReadId(hello.deputy());
   } else if (direct) {
     Send(Outgoing::What::kHello, from);  // it does not know of its successor
@@ -231,7 +232,7 @@ void Election::Notice(MonoTime now, const ElectionInput& input, const Event& eve
       gateway_seen_ = now;
       return;
     case EventKind::kAddressUsed:
-      if (role_ != Role::kMaster || phase_ == MasterPhase::kRejoining) holder_seen_ = now;
+      if (role_ != Role::kMaster || phase_ == MasterPhase::kRejoining) veto_.OnAnswer(now);
       return;
     case EventKind::kAddressWanted:
       return OnWanted(now);
@@ -290,7 +291,7 @@ void Election::OnHeartbeater(MonoTime now, const ElectionInput& input, const Eve
 // The deputy's case: the master may not transmit any more, and no heartbeat waits in our queue.
 void Election::OnMasterSilent(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
   const MonoTime since = suspect_at_ == kNever ? now : suspect_at_;
-  const bool veto = holder_seen_ >= since && !Mutated(Mutation::kSkipVeto);
+  const bool veto = veto_.Speaks(now, since);
   const MonoTime missing = missing_since_;
   const Term term = master_->term;
   LoseMaster(now, input);
@@ -432,6 +433,7 @@ void Election::Follow(MonoTime now, const NodeId& node, const Term& term, Action
   role_ = Role::kMember;
   had_master_ = true;
   master_ = {.node = node, .term = term, .named = now};
+  veto_.OnMaster();
   highest_ = std::max(highest_, term);
   deputy_.reset();
   heartbeat_role_ = HeartbeatRole::kFollow;
@@ -595,7 +597,7 @@ void Election::TickCandidate(MonoTime now, const ElectionInput& input, Actions* 
     return;
   }
   // A node of the cluster answers for the address, but no message of a master comes through: it serves, so be it.
-  if (holder_seen_ >= asking_since_ && !Mutated(Mutation::kSkipVeto)) {
+  if (veto_.Speaks(now, asking_since_)) {
     asking_since_ = now;
     listen_until_ = now + kCandidateListen;
   }
@@ -609,7 +611,7 @@ void Election::TickCandidate(MonoTime now, const ElectionInput& input, Actions* 
 
 void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out) {
   if (phase_ == MasterPhase::kRejoining) {
-    if (holder_seen_ >= asking_since_ && !Mutated(Mutation::kSkipVeto)) {
+    if (veto_.Speaks(now, asking_since_)) {
       asking_since_ = now;
       listen_until_ = now + kCandidateListen;
     }

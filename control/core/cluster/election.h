@@ -18,14 +18,12 @@
 // candidate             HELLO names a master of this era    member               follow it
 // candidate             QUERY of a better ranked node       idle                 leave it the turn
 // candidate             a node answers for the address      candidate            listen again: another one serves
-// candidate             stall, or control thread held       candidate            listen again
-// candidate             listened, and the gateway answers   master solo          CLAIM; open; cause first or elected
-// member                HELLO of a higher term              member               follow that master
-// member                its master down, left, rebooted     idle                 wait its turn
-// member                its master follows none any more    idle                 wait its turn
-// member                only hearsay of it, kHearsay ago    idle                 wait its turn
-// member (deputy)       kMasterSuspect                      member               ask the LAN
-// member (deputy)       kMasterSilent, gateway answers      master solo          CLAIM; open; cause silence
+// (Veto) candidate             stall, or control thread held       candidate            listen again candidate
+// listened, and the gateway answers   master solo          CLAIM; open; cause first or elected member HELLO of a higher
+// term              member               follow that master member                its master down, left, rebooted idle
+// wait its turn member                its master follows none any more    idle                 wait its turn member
+// only hearsay of it, kHearsay ago    idle                 wait its turn member (deputy)       kMasterSuspect member
+// ask the LAN member (deputy)       kMasterSilent, gateway answers      master solo          CLAIM; open; cause silence
 // member (deputy)       kMasterSilent, holder or no gateway candidate            go on asking
 // member                YIELD to this node                  master solo          CLAIM; open; cause handover
 // member                YIELD to another                    idle                 wait until that one claims
@@ -73,6 +71,7 @@
 #include "control/core/cluster/outgoing.h"
 #include "control/core/cluster/term_reserve.h"
 #include "control/core/cluster/transport.h"
+#include "control/core/cluster/veto.h"
 #include "control/core/stored.h"
 #include "proto/cluster/heartbeat_plan.h"
 #include "proto/cluster/node.h"
@@ -245,8 +244,8 @@ class Election {
   MonoTime missing_since_;        // the first sign that a master is missing
   MonoTime suspect_at_ = kNever;  // deputy: kMasterSuspect
   MonoTime gateway_seen_ = kLongAgo;
-  MonoTime holder_seen_ = kLongAgo;  // a node of this cluster answered for a service address
-  int wanted_ = 0;                   // unanswered requests since wanted_since_
+  Veto veto_;
+  int wanted_ = 0;  // unanswered requests since wanted_since_
   MonoTime wanted_since_ = kLongAgo;
 
   // Master.

@@ -248,6 +248,43 @@ TEST_F(ElectionTest, AnAnswerForTheAddressVetoes) {
   EXPECT_FALSE(election_.gate_open());
 }
 
+using FieldE4 = ElectionTest;
+
+// One host that answers for the address must not keep the election open.
+TEST_F(FieldE4, AVetoCountsForABoundedTime) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  const MonoTime died = now_;
+  Notify(EventKind::kAddressUsed);
+  Notify(EventKind::kNeighbor);
+  Notify(EventKind::kMasterSilent);
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  while (election_.role() != Role::kMaster && now_ - died < Seconds(20)) {
+    RunFor(Milliseconds(5));
+    if (now_ - died < kVetoLife) {
+      ASSERT_EQ(election_.role(), Role::kCandidate) << "a node may serve, and its messages be lost";
+    }
+    Notify(EventKind::kAddressUsed);
+    Notify(EventKind::kNeighbor);
+  }
+  EXPECT_EQ(election_.role(), Role::kMaster);
+  EXPECT_LE(now_ - died, kVetoLife + kCandidateListen * 2);
+}
+
+TEST_F(FieldE4, AWordOfAMasterMakesTheNextVetoCountAnew) {
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kAddressUsed);
+  RunFor(kVetoLife);
+  Hear(kBetter, kBetter, TermOf(kBetter, 7), kSelf);  // it lives
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kAddressUsed);
+  Notify(EventKind::kMasterSilent);
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  EXPECT_FALSE(election_.gate_open());
+}
+
 TEST_F(ElectionTest, WithoutGatewayNoNodeClaims) {
   input_.needs_gateway = true;
   FollowAsDeputy();
