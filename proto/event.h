@@ -1,6 +1,7 @@
 // What the workers report to the control thread: small fixed values through a ring, rate-limited at the source.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "proto/cluster/node.h"
@@ -36,6 +37,7 @@ enum class EventKind : uint8_t {
   kMasterSilent,    // deputy: no heartbeat for D, our own loop went round, the receive queue is empty
   kStaleHeartbeat,  // a heartbeat or acknowledgement of the plan's peer names another term: `term`
 };
+inline constexpr size_t kEventKindCount = static_cast<size_t>(EventKind::kStaleHeartbeat) + 1;
 
 struct Event {
   EventKind kind = EventKind::kNeighbor;
@@ -43,6 +45,9 @@ struct Event {
   MacAddress to;  // kNeighbor
   uint8_t version = 0;
   bool many = false;
+  // kNeighbor, kAddressUsed: it came to one of our MACs alone, from where an answer to our question would come: the MAC
+  // at which the gateway is known, or the service MAC.
+  bool answer = false;
   NodeSlot slot = kSelfSlot;
   IpAddress ip;
   Duration span;

@@ -21,6 +21,7 @@ enum class Mutation : uint8_t {
 
   // Control core.
   kSkipVeto,
+  kOneEventBudget,  // what anyone can cause shares a budget with what a takeover waits for
   kEndlessVeto,  // whoever answers for the address keeps the election open
   kReuseTerm,
   kIgnoreHigherTerm,

@@ -27,17 +27,24 @@ MacAddress SpeakerFor(const ServiceAddress& service, const MacAddress& source, c
 }
 
 bool NoteArp(const Snapshot& snapshot, const EthernetHeader& ethernet, const ArpPacket& arp, Batch* batch) {
+  const bool to_us = !ethernet.destination.is_multicast() || snapshot.IsServiceMac(ethernet.destination);
+  const bool answers = !arp.is_request() && !arp.is_announcement() && to_us;
   if (const ServiceAddress* used = snapshot.Find(arp.sender_ip)) {  // request, reply or announcement
     const MacAddress speaker = SpeakerFor(*used, ethernet.source, arp.sender_mac);
-    batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .ip = arp.sender_ip});
+    const bool answer = answers && speaker == arp.sender_mac && ethernet.source == used->mac;
+    batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .answer = answer, .ip = arp.sender_ip});
     return true;
   }
   if (std::ranges::find(snapshot.gateways, IpAddress(arp.sender_ip)) == snapshot.gateways.end()) return false;
-  const bool to_us = !ethernet.destination.is_multicast() || snapshot.IsServiceMac(ethernet.destination);
-  if (!arp.is_request() && !arp.is_announcement() && to_us) {
-    batch->Emit({.kind = EventKind::kNeighbor, .mac = arp.sender_mac, .to = ethernet.destination, .ip = arp.sender_ip});
+  if (answers) {
+    const bool answer = snapshot.gateway_mac_v4.is_zero() || snapshot.gateway_mac_v4 == arp.sender_mac;
+    batch->Emit({.kind = EventKind::kNeighbor,
+                 .mac = arp.sender_mac,
+                 .to = ethernet.destination,
+                 .answer = answer,
+                 .ip = arp.sender_ip});
   } else if (arp.sender_mac != snapshot.gateway_mac_v4) {
-    batch->EmitOnce({.kind = EventKind::kGatewayHint, .mac = arp.sender_mac, .ip = arp.sender_ip});
+    batch->Emit({.kind = EventKind::kGatewayHint, .mac = arp.sender_mac, .ip = arp.sender_ip});
   }
   return false;
 }
@@ -58,7 +65,7 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
     }
     if (asked->serving && !snapshot.handing_over) return Reply(*asked, arp, ethernet);
     if (arp->is_probe()) return Reason::arp_noted;
-    batch->EmitOnce({.kind = EventKind::kAddressWanted, .mac = arp->sender_mac, .ip = arp->target_ip});
+    batch->Emit({.kind = EventKind::kAddressWanted, .mac = arp->sender_mac, .ip = arp->target_ip});
     return Reason::not_serving;
   }
   return DeliverByMac(snapshot, index, batch);

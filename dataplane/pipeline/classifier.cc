@@ -208,7 +208,7 @@ Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   const ServiceAddress* const service_source = node_source ? nullptr : FindByMac(snapshot, source);
   // From the LAN, a service MAC always means that someone acts as its holder.
   if (service_source != nullptr) {
-    batch->EmitOnce({.kind = EventKind::kServiceMacSeen, .mac = source, .ip = service_source->address});
+    batch->Emit({.kind = EventKind::kServiceMacSeen, .mac = source, .ip = service_source->address});
   }
   if (node_source || (service_source != nullptr && IsHeld(snapshot, *service_source))) {
     // A machine with a copy of this node's identity has its MAC, and its messages must be received: the boot ids

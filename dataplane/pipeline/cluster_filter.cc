@@ -52,7 +52,7 @@ void NoteGroupQuery(const Snapshot& snapshot, size_t index, const IpView& view, 
   const ConstBytes packet = frame.subspan(batch->parsed[index].network);
   const std::optional<GroupQuery> query = is_v6 ? ParseMldQuery(packet) : ParseIgmpQuery(packet);
   if (!query) return;
-  batch->EmitOnce(
+  batch->Emit(
       {.kind = EventKind::kGroupQuery, .version = query->version, .ip = query->group, .span = query->max_response});
 }
 

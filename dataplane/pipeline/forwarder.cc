@@ -239,7 +239,7 @@ void ForwardFlows(const Snapshot& snapshot, const WorkerMemory& memory, Batch* b
     const FlowFacts& facts = batch->flows[index];
     const Choice choice = forwarder.Choose(facts, hashes[i]);
     if (choice.silent != kSelfSlot) {
-      batch->EmitOnce({.kind = EventKind::kUnanswered, .slot = choice.silent, .ip = AddressOf(facts.key.remote)});
+      batch->Emit({.kind = EventKind::kUnanswered, .slot = choice.silent, .ip = AddressOf(facts.key.remote)});
     }
     if (choice.reason == Reason::other_owner) {
       batch->reasons[index] = choice.reason;

@@ -2,6 +2,7 @@
 // and `explain`.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -107,15 +108,21 @@ struct Batch {
   size_t event_count = 0;
   std::array<Event, kMaxEvents> events;
 
+  // Others may repeat it as often as they like: once a burst. Answers to our questions find room in any case.
   void Emit(const Event& event) {
-    if (event_count < kMaxEvents) events[event_count++] = event;
-  }
-  // Of what others may repeat as often as they like: once a burst, so that it leaves room for the rest.
-  void EmitOnce(const Event& event) {
-    for (size_t i = 0; i < event_count; ++i) {
-      if (events[i].kind == event.kind && events[i].ip == event.ip) return;
+    const auto end = events.begin() + event_count;
+    if (std::any_of(events.begin(), end, [&event](const Event& e) { return IsSame(e, event); })) return;
+    if (event_count < kMaxEvents) {
+      events[event_count++] = event;
+    } else if (event.answer) {
+      const auto other = std::find_if(events.begin(), end, [](const Event& e) { return !e.answer; });
+      if (other != end) *other = event;
     }
-    Emit(event);
+  }
+
+ private:
+  static bool IsSame(const Event& a, const Event& b) {
+    return a.kind == b.kind && a.ip == b.ip && a.answer == b.answer && a.to == b.to;
   }
 };
 

@@ -66,29 +66,36 @@ Reason RespondNeighbor(const Snapshot& snapshot, size_t index, Batch* batch) {
   const MacAddress speaker = view.link_layer.value_or(ethernet->source);
   if (const ServiceAddress* used = snapshot.Find(ip->source)) {  // another node uses a service address
     const MacAddress user = SpeakerFor(*used, ethernet->source, speaker);
-    batch->Emit({.kind = EventKind::kAddressUsed, .mac = user, .ip = ip->source});
+    const bool answer = view.message->type == kNeighborAdvertisement && !ethernet->destination.is_multicast() &&
+                        ethernet->source == used->mac;
+    batch->Emit({.kind = EventKind::kAddressUsed, .mac = user, .answer = answer, .ip = ip->source});
     return Reason::nd_noted;
   }
   if (view.message->type == kNeighborAdvertisement) {
     if (asked != nullptr) {
       const MacAddress user = SpeakerFor(*asked, ethernet->source, speaker);
-      batch->Emit({.kind = EventKind::kAddressUsed, .mac = user, .ip = view.message->target});
+      const bool answer = !ethernet->destination.is_multicast() && ethernet->source == asked->mac;
+      batch->Emit({.kind = EventKind::kAddressUsed, .mac = user, .answer = answer, .ip = view.message->target});
       return Reason::nd_noted;
     }
     const bool to_service_mac = snapshot.IsServiceMac(ethernet->destination);
     const bool to_us = !ethernet->destination.is_multicast() || to_service_mac;
     if ((view.message->flags.value() & kNaSolicited) != 0 && to_us) {  // RFC 4861 §4.4
-      batch->Emit(
-          {.kind = EventKind::kNeighbor, .mac = speaker, .to = ethernet->destination, .ip = view.message->target});
+      const bool answer = snapshot.gateway_mac_v6.is_zero() || snapshot.gateway_mac_v6 == speaker;
+      batch->Emit({.kind = EventKind::kNeighbor,
+                   .mac = speaker,
+                   .to = ethernet->destination,
+                   .answer = answer,
+                   .ip = view.message->target});
     } else if (speaker != snapshot.gateway_mac_v6) {
-      batch->EmitOnce({.kind = EventKind::kGatewayHint, .mac = speaker, .ip = view.message->target});
+      batch->Emit({.kind = EventKind::kGatewayHint, .mac = speaker, .ip = view.message->target});
     }
     return to_service_mac ? Reason::nd_noted : DeliverByMac(snapshot, index, batch);
   }
   if (view.dad) batch->Emit({.kind = EventKind::kAddressProbed, .mac = ethernet->source, .ip = view.message->target});
   if (asked->serving && !snapshot.handing_over) return Advertise(*asked, view, &frame, &parsed);
   if (view.dad) return Reason::nd_noted;
-  batch->EmitOnce({.kind = EventKind::kAddressWanted, .mac = speaker, .ip = view.message->target});
+  batch->Emit({.kind = EventKind::kAddressWanted, .mac = speaker, .ip = view.message->target});
   return Reason::not_serving;
 }
 

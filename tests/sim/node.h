@@ -15,6 +15,7 @@
 #include "dataplane/lease/heartbeater.h"
 #include "dataplane/lease/lease_gate.h"
 #include "dataplane/pipeline/dns_keeper.h"
+#include "dataplane/pipeline/event_budget.h"
 #include "dataplane/pipeline/flow_keeper.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/pipeline/snapshot_check.h"
@@ -146,7 +147,7 @@ class Node : public Device {
     std::deque<SendFrame> outbox;  // to the worker
     MonoTime next_heartbeat;
     MonoTime next_wall;
-    MonoTime event_credit;
+    EventBudget event_budget;
     bool link_up = true;  // as its control thread knows
   };
   struct Trap {

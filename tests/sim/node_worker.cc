@@ -15,8 +15,6 @@ constexpr Duration kNap = Milliseconds(1);  // an idle worker goes round at leas
 constexpr size_t kRingRoom = 512;
 constexpr size_t kHeadroom = 128;
 constexpr size_t kRoom = kHeadroom + kFrameRoom + 64;
-constexpr Duration kEventCost = Milliseconds(1);  // as in dataplane/worker.cc
-constexpr Duration kEventBurst = Milliseconds(100);
 constexpr size_t kInboxRoom = 1024;
 
 bool IsSilent(const Snapshot& snapshot) {
@@ -228,11 +226,8 @@ void Node::Transmit(MonoTime now, bool open, bool held) {
 void Node::ReportEvents(MonoTime now) {
   Process& p = *process_;
   const MonoTime local = clocks_.Monotonic(now);
-  p.event_credit = std::max(p.event_credit, local - kEventBurst);
   for (size_t i = 0; i < batch_.event_count; ++i) {
-    if (p.event_credit + kEventCost > local) continue;
-    p.event_credit = p.event_credit + kEventCost;
-    Report(now, batch_.events[i]);
+    if (p.event_budget.Take(local, batch_.events[i])) Report(now, batch_.events[i]);
   }
 }
 

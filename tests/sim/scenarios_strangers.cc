@@ -106,6 +106,16 @@ void ForeignTakes(World& world) {
   world.settle = Seconds(6);
 }
 
+// Someone probes for the address 20,000 times a second while the master dies: the answers that its deputy waits for
+// reach it all the same.
+void ProbeFlood(World& world) {
+  world.expect().served_within = Milliseconds(200);
+  const Duration when = Soon(world);
+  world.At(when, [&world] { world.recorder().Flood(world.now(), 16'000, Microseconds(50), kFirst); });
+  world.At(when + world.random().Between(Milliseconds(200), Milliseconds(500)),
+           [&world] { world.node(world.Master()).Kill(world.now()); });
+}
+
 // A host says that the address is at the service MAC, from its own MAC or from that one, and the master dies.
 void FalseHolder(World& world) {
   world.expect().served_within = kVetoLife + Seconds(1);
@@ -188,6 +198,7 @@ constexpr Scenario kTable[] = {
     {"mixed_versions", "a member of a later version says what we do not know", Versions, 3},
     {"foreign_before", "a foreign host has the address before the cluster starts", ForeignBefore, 3},
     {"foreign_takes", "a foreign host uses the address that is held", ForeignTakes, 3},
+    {"probe_flood", "someone probes for the address without end; the master dies", ProbeFlood, 3},
     {"false_holder", "a host answers for the address as the cluster would; the master dies", FalseHolder, 3},
     {"false_gateway", "a node that is cut off hears a host that says it is the gateway", FalseGateway, 3},
     {"half_rotated_keys", "the master dies while half of the nodes seal with a new key", HalfRotated, 3},

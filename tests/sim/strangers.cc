@@ -80,7 +80,8 @@ void Recorder::Play(MonoTime now, size_t count, Duration gap, bool damage) {
   parts_.queue->Add(now + gap, Happening::kDevice, port_, 0);
 }
 
-void Recorder::Flood(MonoTime now, size_t count, Duration gap) {
+void Recorder::Flood(MonoTime now, size_t count, Duration gap, const Ipv4Address& probed) {
+  probed_ = probed;
   junk_left_ = count;
   junk_gap_ = gap;
   parts_.queue->Add(now + gap, Happening::kDevice, port_, kJunk);
@@ -90,10 +91,11 @@ void Recorder::OnTimer(MonoTime now, uint64_t value) {
   if (value == kJunk) {
     if (junk_left_ == 0) return;
     --junk_left_;
+    const bool probe = !probed_.is_zero();
     const ArpFrame junk = BuildArp({.ethernet_source = kMac,
                                     .sender_mac = kMac,
-                                    .sender_ip = Ipv4Address{{198, 51, 100, 78}},
-                                    .target_ip = Ipv4Address{{198, 51, 100, 79}}});
+                                    .sender_ip = probe ? Ipv4Address{} : Ipv4Address{{198, 51, 100, 78}},
+                                    .target_ip = probe ? probed_ : Ipv4Address{{198, 51, 100, 79}}});
     parts_.lan->Transmit(now, port_, junk, {});
     parts_.queue->Add(now + junk_gap_, Happening::kDevice, port_, kJunk);
     return;

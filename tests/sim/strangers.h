@@ -66,8 +66,8 @@ class Recorder : public Device {
   void Hear(ConstBytes frame);  // of anybody, as a tap would
   // Plays `count` of the recorded frames, `gap` apart. `damage`: with one bit changed.
   void Play(MonoTime now, size_t count, Duration gap, bool damage);
-  // Junk for everyone, `gap` apart.
-  void Flood(MonoTime now, size_t count, Duration gap);
+  // Junk for everyone, `gap` apart: ARP requests for nobody, or probes for `probed`.
+  void Flood(MonoTime now, size_t count, Duration gap, const Ipv4Address& probed = {});
   size_t recorded() const { return frames_.size(); }
 
   void OnFrame(MonoTime, FrameId) override {}
@@ -84,6 +84,7 @@ class Recorder : public Device {
   size_t left_ = 0;
   size_t junk_left_ = 0;
   Duration junk_gap_;
+  Ipv4Address probed_;
   Duration gap_;
   std::vector<std::vector<uint8_t>> frames_;
 };
