@@ -124,9 +124,11 @@ Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
   Actions out;
   if (!active()) return out;
   NoticeHeld(now, &out);
+  const uint64_t own = transport_.rejected()[static_cast<size_t>(Reject::kOwn)];
   if (const std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out)) {
     Understand(now, *incoming, &out);
   }
+  if (transport_.rejected()[static_cast<size_t>(Reject::kOwn)] != own) addresses_.OnOwnReturned(now);
   return Conclude(now, std::move(out));
 }
 
@@ -141,6 +143,9 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
     Event believed = event;
     believed.kind = EventKind::kNeighbor;
     return OnEvent(now, believed);
+  }
+  if (event.kind == EventKind::kServiceMacSeen && leads() && addresses_.IsEcho(now, &out)) {
+    return Conclude(now, std::move(out));
   }
   if (event.kind == EventKind::kNeighbor && !addresses_.OnGatewayAnswer(now, event, &out)) {
     return Conclude(now, std::move(out));

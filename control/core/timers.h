@@ -29,6 +29,11 @@ inline constexpr Duration kAnnounceRefresh = Seconds(60);
 inline constexpr Duration kVerifyRetry = Seconds(1);
 inline constexpr int kVerifyAlarm = 5;  // unanswered in a row before the alarm is raised
 
+// A frame from our service MAC comes back: the switch returns what we send.
+inline constexpr Duration kEchoWithin = Milliseconds(50);  // after an announcement of ours
+inline constexpr Duration kEchoKnown = Seconds(3);         // after a message of ours that came back
+inline constexpr Duration kEchoRepair = Seconds(1);        // a frame to the gateway alone, so often meanwhile
+
 // What is believed of the gateway: answers to our own questions.
 inline constexpr Duration kGatewayAnswer = Seconds(1);           // later than this it answers no question any more
 inline constexpr Duration kGatewayPatience = Milliseconds(200);  // silent for so long: asked at its MAC no more

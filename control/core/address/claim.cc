@@ -218,7 +218,7 @@ void Claim::OnConflict(MonoTime now, const Event& event, Actions* out) {
                            " too; defended"));
   }
   if (now - last_defense_ > kDefendInterval) {
-    last_defense_ = now;
+    last_defense_ = last_announced_ = now;
     ++status_.defenses;
     out->push_back(Announcement(MacsOf(status_), address(), /*answer=*/true));
   }
@@ -228,7 +228,7 @@ void Claim::OnConflict(MonoTime now, const Event& event, Actions* out) {
 // The rival may have led the gateway astray. Frames to the gateway alone set its cache right and disturb no one: a
 // question, and an answer for caches that learn from those only.
 void Claim::Repair(MonoTime now, Actions* out) {
-  if (!context_.gateway) return;
+  if (!context_.gateway || status_.state != ClaimState::kHeld) return;
   last_repair_ = now;
   if (const auto at = context_.gateways->MacOf(*context_.gateway)) {
     out->push_back(AnswerTo(MacsOf(status_), address(), *at, *context_.gateway));
@@ -258,6 +258,7 @@ void Claim::TickHeld(MonoTime now, Actions* out) {
 }
 
 void Claim::Announce(MonoTime now, Actions* out) {
+  last_announced_ = now;
   out->push_back(Announcement(MacsOf(status_), address(), /*answer=*/true));
   if (address().is_v4()) out->push_back(GratuitousReply(MacsOf(status_), address().v4()));
 

@@ -77,6 +77,9 @@ class Claim {
   bool Follow(const IpPrefix& held);
   // Held: announces as after a claim. Another may have sent from the service MAC meanwhile, and led a switch astray.
   void AnnounceAgain(MonoTime now, Actions* out);
+  // Held: leads switch and gateway back here by frames to the gateway alone, if it is known where that is.
+  void Repair(MonoTime now, Actions* out);
+  MonoTime last_announced() const { return last_announced_; }  // to all
   // "Does anyone have it?", asked of its holder. The switch leads the question to who sends from the service MAC, and
   // an answer is asked for with our own address: it is no probe, which would make a host that boots give the address
   // up.
@@ -98,7 +101,6 @@ class Claim {
   void Hold(MonoTime now, Actions* out);
   bool Lose(MonoTime now, const Event& event, Actions* out);
   void OnConflict(MonoTime now, const Event& event, Actions* out);
-  void Repair(MonoTime now, Actions* out);
   void EndContest(Actions* out);
   void OnGateway(const Event& event, Actions* out);
   void Announce(MonoTime now, Actions* out);
@@ -126,6 +128,7 @@ class Claim {
   MonoTime next_announce_ = kNever;
   MonoTime next_verify_ = kNever;  // when the verification under way counts as unanswered; kNever: none under way
   int unanswered_in_a_row_ = 0;
+  MonoTime last_announced_ = kLongAgo;
   MonoTime last_defense_ = kLongAgo;
   MonoTime last_repair_ = kLongAgo;    // the gateway's cache was set right after a conflict
   MonoTime contested_until_ = kNever;  // while there is a rival

@@ -131,6 +131,22 @@ void ServiceAddresses::AnnounceSoon(MonoTime now) {
   announce_again_at_ = std::min(announce_again_at_, std::max(now, announced_again_ + kAnnounceAgain));
 }
 
+bool ServiceAddresses::IsEcho(MonoTime now, Actions* out) {
+  MonoTime announced = kLongAgo;
+  for (const Claim& claim : claims_) announced = std::max(announced, claim.last_announced());
+  if (now - announced > kEchoWithin && now - own_returned_ > kEchoKnown) return false;
+  if (!std::exchange(echo_logged_, true)) {
+    out->push_back(MakeLog(LogLevel::kWarning,
+                           "the switch returns our own frames (a virtual switch with a promiscuous port, or a loop): "
+                           "ignored"));
+  }
+  // Should it be somebody else's after all, a frame that goes to the gateway alone leads the switch back.
+  if (now - echo_repaired_ < kEchoRepair) return true;
+  echo_repaired_ = now;
+  for (Claim& claim : claims_) claim.Repair(now, out);
+  return true;
+}
+
 void ServiceAddresses::Ask(MonoTime now, Actions* out) {
   for (const Claim& claim : claims_) claim.Ask(out);
   gateways_.Ask(now, out);

@@ -52,6 +52,11 @@ class ServiceAddresses {
 
   // Another node may have sent from a service MAC: a master announces again, at most every kAnnounceAgain.
   void AnnounceSoon(MonoTime now);
+  // As master: a frame from a service MAC came from the LAN. True if it is our own, which the switch has returned (a
+  // virtual switch with a promiscuous port): then it is no reason to announce, as the announcement would come back, too.
+  bool IsEcho(MonoTime now, Actions* out);
+  // A message of this node came back from the LAN.
+  void OnOwnReturned(MonoTime now) { own_returned_ = now; }
   // Asks the LAN who has the addresses, and whether the gateway is there.
   void Ask(MonoTime now, Actions* out);
   // SetHostAddresses, if what the host port has to carry has changed.
@@ -83,6 +88,9 @@ class ServiceAddresses {
   std::vector<IpPrefix> host_addresses_;
   MonoTime announce_again_at_ = kNever;
   MonoTime announced_again_ = kLongAgo;
+  MonoTime own_returned_ = kLongAgo;
+  MonoTime echo_repaired_ = kLongAgo;
+  bool echo_logged_ = false;
 };
 
 }  // namespace qure

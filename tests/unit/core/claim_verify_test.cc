@@ -166,6 +166,45 @@ TEST_P(ClaimVerifyTest, ChangedGatewayIsAskedAtOnceAndServiceGoesOn) {
   EXPECT_TRUE(node_.claim().verified);
 }
 
+using FieldA2 = ClaimVerifyTest;
+INSTANTIATE_TEST_SUITE_P(Families, FieldA2, ::testing::Values(FamilyV4(), FamilyV6()),
+                         [](const auto& test) { return test.param.name; });
+
+// The switch returns every announcement a little later: what is sent is what would be sent without it.
+TEST_P(FieldA2, OurOwnAnnouncementsThatComeBackAreIgnored) {
+  const auto announcements = [&] {
+    return std::ranges::count_if(node_.steps(), [&](const Step& step) {
+      return std::holds_alternative<SendFrame>(step.action) && Describe(step.action) == family().announcement;
+    });
+  };
+  GatewayAnswers();
+  node_.Forget();
+  const Event echo{.kind = EventKind::kServiceMacSeen, .mac = node_.claim().mac, .ip = Ip(family().ip)};
+  const MonoTime end = node_.now() + Seconds(30);
+  ptrdiff_t returned = 0;
+  node_.Hear(echo);  // the first one, sent as the address was taken
+  while (node_.deadline() <= end) {
+    node_.TickAt(node_.deadline());
+    GatewayAnswers();
+    for (; returned < announcements(); ++returned) {
+      node_.RunFor(Microseconds(200));
+      node_.Hear(echo);
+    }
+  }
+  EXPECT_EQ(announcements(), 4) << "at 20 ms, 1.1, 2.2 and 4.4 s";
+  EXPECT_EQ(node_.Logs(LogLevel::kWarning).size(), 1) << "said once";
+}
+
+TEST_P(FieldA2, AFrameThatNoneOfOursExplainsIsAnotherNodes) {
+  GatewayAnswers();
+  node_.RunUntil(held_ + Seconds(10));
+  node_.Forget();
+  node_.Hear({.kind = EventKind::kServiceMacSeen, .mac = node_.claim().mac, .ip = Ip(family().ip)});
+  node_.RunFor(kAnnounceAgain);
+  EXPECT_THAT(node_.Sent(held_ + Seconds(10)), ::testing::Contains(HasSubstr(family().announcement)));
+  EXPECT_THAT(node_.Logs(LogLevel::kWarning), IsEmpty());
+}
+
 TEST_P(ClaimVerifyTest, RemovedGatewayEndsVerification) {
   node_.RunUntil(held_ + Seconds(6));
   EXPECT_TRUE(node_.claim().alarm);
