@@ -53,7 +53,7 @@ enum class Verdict : uint8_t {
   X(cluster_heartbeat, kControl, "heartbeat or its acknowledgement handed to the heartbeater")                         \
   /* To the LAN. */                                                                                                    \
   X(lan_host, kLan, "frame from the kernel passed to the LAN")                                                         \
-  X(lan_arp_anonymous, kLan, "ARP request of the kernel naming a service address as sender, sent without a sender")    \
+  X(lan_arp_anonymous, kLan, "ARP request of the kernel naming a service address as sender, sent as the node")         \
   X(lan_nd_anonymous, kLan, "neighbor solicitation of the kernel sourced from a service address, sent link-local")     \
   X(forward_flow, kLan, "packet of a known flow sent to its owner")                                                    \
   X(forward_new, kLan, "first packet of a flow sent to the owner that the Maglev lookup table names")                  \

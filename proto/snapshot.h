@@ -34,6 +34,9 @@ struct Snapshot {
   MacAddress lan_mac;   // the port's own MAC
   MacAddress node_mac;  // hop 0; also the MAC of the host port
   MacAddress node_mac_hop1;
+  // As whom the node asks what needs an answer; in shared mode the kernel's address, at the port's own MAC.
+  MacAddress asker_mac;
+  Ipv4Address asker_address;
   uint16_t vlan = 0;      // 0: the LAN is untagged
   bool dedicated = true;  // the kernel sees the LAN only through the host port
 

@@ -68,7 +68,9 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
     batch->Emit({.kind = EventKind::kAddressWanted, .mac = arp->sender_mac, .ip = arp->target_ip});
     return Reason::not_serving;
   }
-  return DeliverByMac(snapshot, index, batch);
+  // In shared mode: the answer to a question that the kernel asked by the host port, which is asked as lan_mac.
+  const bool for_asker = ethernet->destination == snapshot.asker_mac && !ethernet->destination.is_multicast();
+  return for_asker ? DeliverToHost(snapshot, index, Reason::host_node, batch) : DeliverByMac(snapshot, index, batch);
 }
 
 }  // namespace qure

@@ -17,7 +17,7 @@ bool NoteArp(const Snapshot& snapshot, const EthernetHeader& ethernet, const Arp
 // names it from elsewhere is somebody else.
 MacAddress SpeakerFor(const ServiceAddress& service, const MacAddress& source, const MacAddress& said);
 
-// Frame `index` of the batch is a sound ARP packet from the LAN.
+// Frame `index` of the batch is a sound ARP packet from the LAN, to one of our MACs or to a group.
 Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch);
 
 }  // namespace qure

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "dataplane/pipeline/arp_responder.h"
 #include "dataplane/pipeline/cluster_filter.h"
 #include "dataplane/pipeline/flow_classifier.h"
 #include "dataplane/pipeline/ip_parser.h"
@@ -186,11 +185,14 @@ Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const De
   return Lane::kHostByMac;
 }
 
-// An ARP packet for the kernel, in shared mode: it may answer a question that this node asked as the kernel's address.
-void NoteKernelArp(const Snapshot& snapshot, const EthernetHeader& ethernet, size_t index, Batch* batch) {
+// A frame for the kernel, in shared mode. An ARP reply may answer a question that this node asked as the kernel's
+// address, or that the kernel asked by the host port: it is ours, too.
+Decision ClassifyKernelFrame(uint16_t ether_type, size_t index, const Batch& batch) {
   const ArpPacket* arp = nullptr;
-  const ConstBytes frame = batch->frames[index].bytes();
-  if (!ParseArp(frame.subspan(batch->parsed[index].network), &arp)) NoteArp(snapshot, ethernet, *arp, batch);
+  const bool reply = ether_type == kEtherTypeArp &&
+                     !ParseArp(batch.frames[index].bytes().subspan(batch.parsed[index].network), &arp) &&
+                     !arp->is_request();
+  return reply ? Decision(Lane::kArp) : Done(Reason::kernel_owned);
 }
 
 Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
@@ -222,8 +224,7 @@ Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   const bool node_mac = destination == snapshot.node_mac || destination == snapshot.node_mac_hop1;
   if (!to.group && !to.service_mac && !node_mac) {
     const bool kernel = !snapshot.dedicated && destination == snapshot.lan_mac;
-    if (kernel && ethernet.ether_type == kEtherTypeArp) NoteKernelArp(snapshot, *ethernet.header, index, batch);
-    return Done(kernel ? Reason::kernel_owned : Reason::other_mac);
+    return kernel ? ClassifyKernelFrame(ethernet.ether_type, index, *batch) : Done(Reason::other_mac);
   }
 
   switch (ethernet.ether_type) {

@@ -94,10 +94,10 @@ std::vector<Case> Noted() {
        {Seen(EventKind::kServiceMacSeen, kIdleMac4, kIdle4), Seen(EventKind::kAddressUsed, kIdleMac4, kIdle4)}},
       {.name = "shared: another node of the cluster answers a question of the kernel's address",
        .in = Frame(kLanMac, kIdleMac4, {kReply, kIdleMac4, kIdle4, kLanMac, kNode4}),
-       .reason = Reason::kernel_owned,
+       .reason = Reason::arp_noted,
        .events = {Seen(EventKind::kServiceMacSeen, kIdleMac4, kIdle4),
                   Seen(EventKind::kAddressUsed, kIdleMac4, kIdle4)},
-       .site = Shared},
+       .site = SharedWithAddress},
       {"gateway verifies: reply to the service MAC",
        Frame(kServiceMac4, kGatewayMac, {kReply, kGatewayMac, kGateway4, kServiceMac4, kService4}),
        Reason::arp_noted,
@@ -110,6 +110,8 @@ std::vector<Case> Noted() {
 
 // Who says that it is the gateway, without an answer to anyone of us.
 std::vector<Case> Hints() {
+  const Bytes gateway_answers = Frame(kLanMac, kGatewayMac, {kReply, kGatewayMac, kGateway4, kLanMac, kNode4});
+  const Bytes neighbor_answers = Frame(kLanMac, kStrangerMac, {kReply, kStrangerMac, kClient4, kLanMac, kNode4});
   const Event hint = Seen(EventKind::kGatewayHint, kStrangerMac, kGateway4);
   const Bytes announcement = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kGateway4, kZero, kGateway4});
   const Bytes reply = Frame(kBroadcastMac, kStrangerMac, {kReply, kStrangerMac, kGateway4, kBroadcastMac, kGateway4});
@@ -119,10 +121,20 @@ std::vector<Case> Hints() {
       {"gratuitous reply as the gateway", reply, Reason::host_group, reply, {hint}},
       {"the same to the node alone", unicast, Reason::host_node, unicast, {hint}},
       {.name = "shared: the gateway answers a question of the kernel's address",
-       .in = Frame(kLanMac, kGatewayMac, {kReply, kGatewayMac, kGateway4, kLanMac, kNode4}),
-       .reason = Reason::kernel_owned,
+       .in = gateway_answers,
+       .reason = Reason::host_node,
+       .out = ToKernel(gateway_answers),
        .events = {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, kLanMac)},
-       .site = Shared},
+       .site = SharedWithAddress},
+      {.name = "shared: a neighbor answers a question of the kernel's address",
+       .in = neighbor_answers,
+       .reason = Reason::host_node,
+       .out = ToKernel(neighbor_answers),
+       .site = SharedWithAddress},
+      {.name = "shared: a request to the kernel",
+       .in = Frame(kLanMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kNode4}),
+       .reason = Reason::kernel_owned,
+       .site = SharedWithAddress},
   };
 }
 

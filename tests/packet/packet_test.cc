@@ -8,6 +8,7 @@
 #include <string>
 
 #include "proto/dns/zone_builder.h"
+#include "proto/net/arp.h"
 #include "tests/packet/cases.h"
 
 namespace qure::testing {
@@ -98,6 +99,24 @@ TEST(FieldE7, OnlyAnAnswerToOneOfOursIsReportedAsOne) {
     }
   }
   EXPECT_GE(answers, 5u);
+}
+
+// What the kernel asks is never a probe: that would make a host that boots give its address up (RFC 5227 §2.1.1).
+TEST(FieldA4, NoQuestionOfTheKernelLooksLikeAProbe) {
+  size_t questions = 0;
+  for (const Case& c : HostCases()) {
+    SCOPED_TRACE(c.name);
+    const Outcome outcome = Process(SiteOf(c), c.direction, c.in);
+    if (outcome.reason != Reason::lan_arp_anonymous) continue;
+    ++questions;
+    const ArpPacket* arp = nullptr;
+    ASSERT_FALSE(ParseArp(ConstBytes(outcome.frame).subspan(sizeof(EthernetHeader)), &arp));
+    EXPECT_FALSE(arp->is_probe());
+    EXPECT_EQ(arp->sender_ip, kNode4);
+    EXPECT_TRUE(std::equal(arp->sender_mac.bytes.begin(), arp->sender_mac.bytes.end(), outcome.frame.begin() + 6))
+        << "the answer has to come to where the question came from";
+  }
+  EXPECT_EQ(questions, 2u);
 }
 
 // Who names the service MAC without sending from it is no node of the cluster: its answer is not the cluster's.

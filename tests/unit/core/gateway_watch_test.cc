@@ -4,11 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "control/core/address/service_addresses.h"
 #include "control/core/timers.h"
 #include "tests/unit/core/support.h"
 
@@ -18,6 +20,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr std::string_view kGateway = "198.51.100.1";
 const MacAddress kNodeMac = NodeMac(kNodeId, 0);
@@ -146,6 +149,50 @@ TEST_F(FieldE7, InSharedModeTheQuestionIsTheKernels) {
   Ask();
   EXPECT_THAT(Done(), ElementsAre("ARP lan>broadcast: request sender=lan/198.51.100.11 target=zero/198.51.100.1"));
   EXPECT_TRUE(Answers(GatewayMac(), LanMac()));
+}
+
+// Nodes without any address of their own ask as the link-local one that follows from the node id.
+TEST_F(FieldE7, ANodeWithoutAnAddressAsksAsALinkLocalOne) {
+  Configure({.node_id = kNodeId, .lan_mac = LanMac()});
+  Ask();
+  EXPECT_THAT(Done(), ElementsAre(HasSubstr("sender=node/169.254.")));
+}
+
+// Whoever has the service address hears the question for it at the service MAC, and nobody else takes it for a probe.
+TEST(FieldA4, TheQuestionForAServiceAddressGoesToItsMacAndHasASender) {
+  for (const LanMode mode : {LanMode::kDedicated, LanMode::kShared}) {
+    std::mt19937_64 random(1);
+    ServiceAddresses addresses(random);
+    ClusterConfig config = MakeConfig({{"198.51.100.50/24"}, {"2001:db8:2::50/64"}});
+    config.gateways = {Ip(kGateway)};
+    Actions out;
+    const NodeFacts facts{
+        .node_id = kNodeId, .lan_mac = LanMac(), .lan_mode = mode, .address = Ip("198.51.100.11").v4()};
+    addresses.Configure(kStart, facts, config, std::nullopt, &out);
+    out.clear();
+    addresses.Ask(kStart, &out);
+    ASSERT_EQ(out.size(), 3);
+    const std::string asker = mode == LanMode::kShared ? "lan" : "node";
+    EXPECT_EQ(Describe(out[0]),
+              "ARP " + asker + ">service: request sender=" + asker + "/198.51.100.11 target=service/198.51.100.50");
+    EXPECT_THAT(Describe(out[1]), HasSubstr("ND node>service: NS fe80::"));
+    for (const Action& action : out) EXPECT_THAT(Describe(action), Not(HasSubstr("/0.0.0.0 target")));
+  }
+}
+
+// Where no MAC is the service's own, all are asked.
+TEST(FieldA4, WithTheInterfacesOwnMacsAllAreAsked) {
+  std::mt19937_64 random(1);
+  ServiceAddresses addresses(random);
+  ClusterConfig config = MakeConfig({{"198.51.100.50/24"}});
+  config.service_mac = ServiceMac::kInterface;
+  Actions out;
+  addresses.Configure(kStart, {.node_id = kNodeId, .lan_mac = LanMac(), .address = Ip("198.51.100.11").v4()}, config,
+                      std::nullopt, &out);
+  out.clear();
+  addresses.Ask(kStart, &out);
+  ASSERT_EQ(out.size(), 1);
+  EXPECT_EQ(Describe(out[0]), "ARP lan>broadcast: request sender=lan/198.51.100.11 target=zero/198.51.100.50");
 }
 
 // The whole core: one frame as the gateway neither verifies a claim nor moves what goes back through the master.
