@@ -22,6 +22,7 @@ enum class Mutation : uint8_t {
   // Control core.
   kSkipVeto,
   kOneEventBudget,  // what anyone can cause shares a budget with what a takeover waits for
+  kFollowOldWord,   // a deputy that has proven its master's silence follows it again at a member's word
   kEndlessVeto,  // whoever answers for the address keeps the election open
   kReuseTerm,
   kIgnoreHigherTerm,

@@ -95,6 +95,20 @@ void GatewayReboot(World& world) {
   }
 }
 
+// The gateway takes longer to answer than a deputy asks before its limit.
+void SlowGateway(World& world) {
+  world.expect().served_within = Milliseconds(250);
+  world.gateway().SetAnswerTime(Milliseconds(3), Milliseconds(10));
+  Duration when = Soon(world);
+  for (int i = 0; i < 3; ++i) {
+    world.At(when, [&world] { world.node(world.Master()).Kill(world.now()); });
+    world.At(when + Seconds(1), [&world] {
+      for (size_t n = 0; n < world.size(); ++n) world.node(n).Boot(world.now());
+    });
+    when = when + Seconds(4);
+  }
+}
+
 void Loss(World& world) {
   world.expect().served_within = Milliseconds(2500);
   world.expect().overlap = Milliseconds(500);
@@ -276,6 +290,7 @@ constexpr Scenario kTable[] = {
     {"no_broadcast", "broadcast does not reach the nodes; the master dies", NoBroadcast, 3},
     {"gateway_between", "all see the gateway but not each other", BothSeeTheGateway, 3},
     {"cut_and_healed", "one node is cut off, with or without the gateway, and comes back", CutAndHealed, 3},
+    {"slow_gateway", "the gateway answers after 3 to 10 ms; masters die", SlowGateway, 3},
     {"gateway_reboot", "the gateway is away for a while", GatewayReboot, 3},
     {"loss", "some frames are lost everywhere; the master dies", Loss, 3},
     {"jitter", "frames come late, twice and out of order; the master dies", Jitter, 3},

@@ -152,6 +152,7 @@ void Election::OnHello(MonoTime now, const ElectionInput& input, const NodeId& f
   const bool direct = *master == from;
   if (role_ == Role::kMaster) return OnRival(now, from, *master, term, out);
   if (*master == self_) return Send(Outgoing::What::kHello, from);  // not any more
+  if (!master_ && silence_.Outdates(now, *master, term, direct)) return;
   if (!master_ || term > master_->term) return Follow(now, *master, term, out);
   if (term == master_->term) {
     master_->named = now;
@@ -230,6 +231,7 @@ void Election::Notice(MonoTime now, const ElectionInput& input, const Event& eve
   switch (event.kind) {
     case EventKind::kNeighbor:
       gateway_seen_ = now;
+      if (role_ == Role::kCandidate && ProvenToBeMissing(now, input)) next_ask_ = now;  // no need to wait for it
       return;
     case EventKind::kAddressUsed:
       if (role_ != Role::kMaster || phase_ == MasterPhase::kRejoining) veto_.OnAnswer(now);
@@ -294,6 +296,7 @@ void Election::OnMasterSilent(MonoTime now, const ElectionInput& input, const Ev
   const bool veto = veto_.Speaks(now, since);
   const MonoTime missing = missing_since_;
   const Term term = master_->term;
+  const NodeId master = master_->node;
   LoseMaster(now, input);
   missing_since_ = missing;
   if (!input.eligible) return;
@@ -305,6 +308,7 @@ void Election::OnMasterSilent(MonoTime now, const ElectionInput& input, const Ev
                          veto ? "another node answers for the address" : "the gateway has not answered yet",
                          ": going on asking"));
   BeginCandidate(now);
+  silence_.Begin(now, master, term, since);
 }
 
 void Election::OnStalled(MonoTime now, const Event& event, Actions* out) {
@@ -433,6 +437,7 @@ void Election::Follow(MonoTime now, const NodeId& node, const Term& term, Action
   role_ = Role::kMember;
   had_master_ = true;
   master_ = {.node = node, .term = term, .named = now};
+  silence_.End();
   veto_.OnMaster();
   highest_ = std::max(highest_, term);
   deputy_.reset();
@@ -468,6 +473,7 @@ void Election::StepDown(Actions* out) {
 
 void Election::BeginCandidate(MonoTime now) {
   role_ = Role::kCandidate;
+  silence_.End();
   elect_at_ = kNever;
   asking_since_ = now;
   listen_until_ = now + kCandidateListen;
@@ -497,6 +503,18 @@ void Election::Ask(MonoTime now) {
 
 bool Election::GatewayAnswers(const ElectionInput& input, MonoTime since) const {
   return !input.needs_gateway || gateway_seen_ >= since || Mutated(Mutation::kClaimWithoutGateway);
+}
+
+// As candidate.
+bool Election::MayClaim(MonoTime now, const ElectionInput& input) const {
+  return input.alone || Mutated(Mutation::kClaimWhileListening) ||
+         (now >= listen_until_ && GatewayAnswers(input, listen_until_));
+}
+
+// As candidate: this node was the deputy of a master that is silent, and the gateway has answered since it asked. Busy
+// gateways take longer than a deputy asks before its limit; nobody else acts before kElectFirst.
+bool Election::ProvenToBeMissing(MonoTime now, const ElectionInput& input) const {
+  return silence_.Holds(now) && GatewayAnswers(input, silence_.asked()) && !veto_.Speaks(now, silence_.asked());
 }
 
 // A gateway that answers only long after the listening was over: this node was cut off meanwhile, and those who can
@@ -602,10 +620,12 @@ void Election::TickCandidate(MonoTime now, const ElectionInput& input, Actions* 
     listen_until_ = now + kCandidateListen;
   }
   // The gateway's answer after the listening: our worker was awake to hear, and all that came before it was heard.
-  const bool may = input.alone || Mutated(Mutation::kClaimWhileListening) ||
-                   (now >= listen_until_ && GatewayAnswers(input, listen_until_));
-  if (may && HeardLongAgo(now, input)) return BeginCandidate(now);
-  if (may) BecomeMaster(now, input, had_master_ ? Cause::kElected : Cause::kFirst, out);
+  if (ProvenToBeMissing(now, input)) {
+    BecomeMaster(now, input, Cause::kSilence, out);
+  } else if (MayClaim(now, input)) {
+    if (HeardLongAgo(now, input)) return BeginCandidate(now);
+    BecomeMaster(now, input, had_master_ ? Cause::kElected : Cause::kFirst, out);
+  }
   if (role_ == Role::kCandidate && now >= next_ask_) Ask(now);
 }
 

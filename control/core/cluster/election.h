@@ -25,6 +25,8 @@
 // only hearsay of it, kHearsay ago    idle                 wait its turn member (deputy)       kMasterSuspect member
 // ask the LAN member (deputy)       kMasterSilent, gateway answers      master solo          CLAIM; open; cause silence
 // member (deputy)       kMasterSilent, holder or no gateway candidate            go on asking
+// candidate             kSilenceHolds, gateway answers      master solo          CLAIM; open; cause silence
+// candidate             an old word of the silent master    candidate            (ProvenSilence)
 // member                YIELD to this node                  master solo          CLAIM; open; cause handover
 // member                YIELD to another                    idle                 wait until that one claims
 // member                PREPARE                             member               PREPARED
@@ -69,6 +71,7 @@
 #include "control/core/cluster/handover.h"
 #include "control/core/cluster/membership.h"
 #include "control/core/cluster/outgoing.h"
+#include "control/core/cluster/proven_silence.h"
 #include "control/core/cluster/term_reserve.h"
 #include "control/core/cluster/transport.h"
 #include "control/core/cluster/veto.h"
@@ -209,6 +212,8 @@ class Election {
   void GoSolo(uint64_t stalls_known);
   bool ReserveTerm(const ElectionInput& input);
   bool GatewayAnswers(const ElectionInput& input, MonoTime since) const;
+  bool MayClaim(MonoTime now, const ElectionInput& input) const;
+  bool ProvenToBeMissing(MonoTime now, const ElectionInput& input) const;
   bool HeardLongAgo(MonoTime now, const ElectionInput& input) const;
 
   void TickRole(MonoTime now, const ElectionInput& input, Actions* out);
@@ -245,6 +250,7 @@ class Election {
   MonoTime suspect_at_ = kNever;  // deputy: kMasterSuspect
   MonoTime gateway_seen_ = kLongAgo;
   Veto veto_;
+  ProvenSilence silence_;
   int wanted_ = 0;  // unanswered requests since wanted_since_
   MonoTime wanted_since_ = kLongAgo;
 

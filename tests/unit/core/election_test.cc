@@ -248,6 +248,71 @@ TEST_F(ElectionTest, AnAnswerForTheAddressVetoes) {
   EXPECT_FALSE(election_.gate_open());
 }
 
+using FieldA14 = ElectionTest;
+
+// A busy gateway answers later than the deputy asks before its limit.
+TEST_F(FieldA14, TheDeputyLeadsAsSoonAsASlowGatewayAnswers) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  RunFor(Milliseconds(3));
+  Notify(EventKind::kMasterSilent);
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  RunFor(Milliseconds(6));
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  Notify(EventKind::kNeighbor);
+  RunFor(Duration{});
+  EXPECT_EQ(election_.role(), Role::kMaster) << "without listening any longer";
+  EXPECT_EQ(election_.last_takeover()->cause, Cause::kSilence);
+  EXPECT_EQ(election_.last_takeover()->took, Milliseconds(9));
+}
+
+TEST_F(FieldA14, TheProofOfSilenceEnds) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  RunFor(kSilenceHolds + Milliseconds(1));
+  Notify(EventKind::kNeighbor);
+  RunFor(kCandidateAsk);
+  EXPECT_EQ(election_.last_takeover()->cause, Cause::kElected);
+}
+
+TEST_F(FieldA14, AMembersOldWordDoesNotUndoAProvenSilence) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  Hear(kWorse, kBetter, TermOf(kBetter, 7), kSelf);   // has not missed it yet
+  Hear(kBetter, kBetter, TermOf(kBetter, 7), kSelf);  // was on its way
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  RunFor(kOldWord);
+  Hear(kWorse, kBetter, TermOf(kBetter, 7), kSelf);
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  Notify(EventKind::kNeighbor);
+  RunFor(Duration{});
+  EXPECT_EQ(election_.role(), Role::kMaster);
+}
+
+TEST_F(FieldA14, AMasterThatSpeaksAgainIsFollowed) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  RunFor(kOldWord + Milliseconds(1));
+  Hear(kBetter, kBetter, TermOf(kBetter, 7), kSelf);
+  EXPECT_EQ(election_.role(), Role::kMember);
+}
+
+TEST_F(FieldA14, AnotherMastersWordIsFollowedAtOnce) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  Hear(kWorse, kWorse, TermOf(kWorse, 8));
+  EXPECT_EQ(election_.master(), kWorse);
+}
+
 using FieldE4 = ElectionTest;
 
 // One host that answers for the address must not keep the election open.
