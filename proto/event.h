@@ -17,6 +17,7 @@ enum class EventKind : uint8_t {
   kAddressWanted,   // `mac` asks for the service address `ip`, which this node does not answer for
   kNeighbor,        // an answer of the gateway `ip` from `mac`, to `to` alone; to a question of ours or not
   kGatewayHint,     // a frame says that the gateway `ip` is at `mac`, and answers nothing
+  kLanHeard,        // some other host is there: it has sent an ARP frame to all (Snapshot::reports_lan)
   kServiceMacSeen,  // a frame sourced from our service MAC came from the LAN: another node holds it
   kGroupQuery,      // an IGMP or MLD query for the group `ip` (0: all groups); answer within `span`; `version` of it
   kHeavyHitter,     // the remote address `ip` opens flows: `many`, or enough to keep a heavy hitter

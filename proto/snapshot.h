@@ -43,6 +43,8 @@ struct Snapshot {
   // At most kMaxServiceAddresses each: a scan over a few words is faster than any table.
   std::vector<ServiceAddress> addresses_v4;
   std::vector<ServiceAddress> addresses_v6;
+  // The control thread wants to know whether anyone is there (kLanHeard).
+  bool reports_lan = false;
   // Whose ARP and ND answers the control thread wants to see.
   std::vector<IpAddress> gateways;
 

@@ -173,6 +173,7 @@ void ReadNetwork(TableReader* cluster, ClusterNetwork* network) {
   }
   network->port = static_cast<uint16_t>(cluster->Integer("port", network->port, 1, 65535));
   network->group = ReadGroup(cluster);
+  network->gateway_required = cluster->Boolean("gateway_required", network->gateway_required);
   network->preempt = cluster->Boolean("preempt", network->preempt);
 }
 

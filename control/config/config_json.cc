@@ -153,6 +153,7 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
   const ClusterNetwork& network = cluster.network;
   return {{"name", cluster.name},
           {"gateway", Texts(cluster.gateways)},
+          {"gateway_required", network.gateway_required},
           {"service_mac", WordFor(kServiceMacs, cluster.service_mac)},
           {"default", WordFor(kDefaultPolicies, cluster.default_policy)},
           {"probe_interval", IntervalText(cluster.probe_interval)},

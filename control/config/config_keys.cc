@@ -31,6 +31,7 @@ constexpr ConfigKey kKeys[] = {
     {"cluster.dns.rate_limit"},
     {"cluster.dns.slip"},
     {"cluster.gateway"},
+    {"cluster.gateway_required"},
     {"cluster.group", SameNetwork<&ClusterNetwork::group>},
     {"cluster.key", BothOrNeitherHasAKey},
     {"cluster.mdns.enabled"},

@@ -192,6 +192,7 @@ struct ClusterNetwork {
   std::optional<std::array<uint8_t, 32>> key;  // the first one; later ones come by `qurectl key`
   uint16_t port = 7873;
   std::optional<Ipv4Address> group;  // default: derived from the cluster's name, in 239.192.0.0/14 (RFC 2365 §6.2)
+  bool gateway_required = false;     // only a node that reaches the gateway leads
   bool preempt = false;              // a node of higher priority takes over from a healthy master
   friend bool operator==(const ClusterNetwork&, const ClusterNetwork&) = default;
 };

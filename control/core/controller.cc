@@ -524,6 +524,7 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
   const std::vector<Outgoing> messages = election_.TakeOutgoing();
   if (const auto epochs = election_.TakeReservation()) ledger_.Store({.epochs = *epochs}, &out);
   snapshots_.SetHeartbeatPlan(MakeHeartbeatPlan());
+  snapshots_.SetReportsLan(election_.asking() && Input().needs_gateway && !config_.network.gateway_required);
   const GateWish wish = WishForGate();
   gate_.ShutAtOnce(wish, &out);
   if (transport_.enabled()) snapshots_.TouchIf(balancing_.Step(ViewForBalance(now), &later));
@@ -681,6 +682,7 @@ ElectionInput Controller::Input() const {
           .eligible = eligible,
           .alone = !transport_.enabled(),
           .needs_gateway = transport_.enabled() && !config_.gateways.empty(),
+          .gateway_required = config_.network.gateway_required,
           .preempt = config_.network.preempt,
           .informed = balancing_.informed()};
 }
@@ -730,6 +732,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.maintenance = stored_.maintenance;
   status.ineligible = clone_.heard();
   status.link_up = link_up_;
+  status.without_gateway = election_.without_gateway();
   status.era = life_->era();
   status.lineage = life_->lineage();
   status.cluster_uptime_ms = life_->UptimeMs(now);

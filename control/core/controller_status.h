@@ -64,8 +64,9 @@ struct ControllerStatus {
   bool clustered = false;  // has a key, or is open
   bool open = false;
   bool maintenance = false;
-  bool ineligible = false;  // another machine has this node's identity
-  bool link_up = true;      // of the LAN port; a node of a cluster is ineligible without
+  bool ineligible = false;       // another machine has this node's identity
+  bool link_up = true;          // of the LAN port; a node of a cluster is ineligible without
+  bool without_gateway = false;  // it leads, and the gateway has not answered since before it claimed
   uint32_t era = 0;
   uint64_t lineage = 0;
   uint64_t age = 0;

@@ -88,6 +88,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::Make(const SnapshotView& view) 
                          .to_all = status.to_all});
   }
   snapshot->handing_over = view.addresses->handing_over();
+  snapshot->reports_lan = reports_lan_;
   snapshot->gateways = config.gateways;
   if (view.clustered) {
     snapshot->cluster_port = config.network.port;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/random/bit_gen_ref.h"
 #include "control/core/action.h"
@@ -48,6 +49,8 @@ class SnapshotBuilder {
   void SetDns(const NodeFacts& facts, const ClusterConfig& config, const Keyring& keyring);
   // The names that the node knows, from the next SetDns on.
   void SetNames(std::shared_ptr<const LiveNames> names) { names_ = std::move(names); }
+  // Whether the workers report that other hosts are there (kLanHeard).
+  void SetReportsLan(bool on) { TouchIf(std::exchange(reports_lan_, on) != on); }
   void SetHeartbeatPlan(std::shared_ptr<const HeartbeatPlan> plan);
   // Seconds since 1970 at the origin of the monotonic clock. Jitter of a second is not followed.
   void SetUnixAtZero(int64_t seconds);
@@ -63,6 +66,7 @@ class SnapshotBuilder {
  private:
   absl::BitGenRef random_;
   bool due_ = false;
+  bool reports_lan_ = false;
   uint64_t revision_ = 0;
   AddressIds ids_;
   std::shared_ptr<const ServiceMap> services_;

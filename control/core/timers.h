@@ -10,11 +10,11 @@ namespace qure {
 
 // Claiming an address: RFC 5227 §1.1 in structure. The RFC's waits are made for links of 1980s speed and cost 4 to 7 s
 // of service on every start; ours come from ClusterConfig::probe_interval (default 150 ms).
-inline constexpr int kProbeCount = 3;                          // PROBE_NUM; also DupAddrDetectTransmits for IPv6
-inline constexpr Duration kProbeWaitMax = Milliseconds(50);    // PROBE_WAIT: random delay before the first probe
-inline constexpr int kAnnounceWaitIntervals = 1;               // ANNOUNCE_WAIT, in probe intervals after the last probe
-inline constexpr Duration kRetryTaken = Seconds(10);           // all candidates taken: probe again after this, ± 20 %
-inline constexpr Duration kDefendInterval = Seconds(10);       // DEFEND_INTERVAL (RFC 5227 §1.1)
+inline constexpr int kProbeCount = 3;                        // PROBE_NUM; also DupAddrDetectTransmits for IPv6
+inline constexpr Duration kProbeWaitMax = Milliseconds(50);  // PROBE_WAIT: random delay before the first probe
+inline constexpr int kAnnounceWaitIntervals = 1;             // ANNOUNCE_WAIT, in probe intervals after the last probe
+inline constexpr Duration kRetryTaken = Seconds(10);         // all candidates taken: probe again after this, ± 20 %
+inline constexpr Duration kDefendInterval = Seconds(10);     // DEFEND_INTERVAL (RFC 5227 §1.1)
 inline constexpr Duration kConflictRepair = Milliseconds(100);  // after a conflict the gateway is asked, so often
 inline constexpr Duration kContested = Seconds(30);             // without a conflict for so long: over
 inline constexpr Duration kWarm = Seconds(10);  // a master held it within this: its successor need not probe
@@ -37,7 +37,8 @@ inline constexpr Duration kEchoRepair = Seconds(1);        // a frame to the gat
 // What is believed of the gateway: answers to our own questions.
 inline constexpr Duration kGatewayAnswer = Seconds(1);           // later than this it answers no question any more
 inline constexpr Duration kGatewayPatience = Milliseconds(200);  // silent for so long: asked at its MAC no more
-inline constexpr Duration kGatewayHintInterval = Seconds(1);  // asked at most so often because a frame says that it moved
+inline constexpr Duration kGatewayHintInterval =
+    Seconds(1);  // asked at most so often because a frame says that it moved
 
 // Membership.
 inline constexpr Duration kHelloLeast = Milliseconds(100);  // hello interval of a member: max(this, N × kHelloPerNode)
@@ -88,11 +89,12 @@ inline constexpr Duration kCandidateAsk = Milliseconds(15);     // between the q
 inline constexpr Duration kGatewayAsk = Milliseconds(5);  // a claim waits for the gateway's answer: ask it so often,
 inline constexpr Duration kGatewayAskSlow = Milliseconds(200);  // after a second less often
 inline constexpr Duration kLeastLapse = Milliseconds(5);  // from kLeaseLost to kLeaseLapsed; sooner: both were queued
+inline constexpr Duration kWithoutGateway = Seconds(1);   // asked for so long in vain: claim without it, if allowed
 inline constexpr Duration kSilenceHolds = Milliseconds(50);  // a deputy's proof: leads once the gateway answers
 inline constexpr Duration kOldWord = Milliseconds(20);       // what the silent master said may come so late,
 inline constexpr Duration kOldHearsay = Seconds(1);          // and others name it until they miss it themselves
 inline constexpr Duration kVetoLife = Seconds(3);  // answers for the address, and no word of a master: then they lie
-inline constexpr Duration kDeputyCooldown = Seconds(1);   // a deputy that lapsed is not chosen again before
+inline constexpr Duration kDeputyCooldown = Seconds(1);  // a deputy that lapsed is not chosen again before
 inline constexpr Duration kInformTimeout = Seconds(1);  // handover: the successor is deputy and knows all flows, or not
 inline constexpr Duration kPrepareTimeout = Milliseconds(500);  // then it sends PREPARED, or the handover fails
 inline constexpr Duration kYieldTimeout = Milliseconds(60);     // the successor claims, or we take back

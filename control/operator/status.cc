@@ -99,6 +99,7 @@ ordered_json StatusJson(const NodeStatus& status) {
                          {"maintenance", core.maintenance},
                          {"ineligible", core.ineligible},
                          {"link", core.link_up ? "up" : "down"},
+                         {"without_gateway", core.without_gateway},
                          {"store", status.store_alarm.empty() ? "ok" : status.store_alarm},
                          {"clustered", core.clustered},
                          {"open", core.open}};

@@ -46,6 +46,7 @@ std::string RoleText(const ordered_json& status) {
   if (status.at("maintenance").get<bool>()) text += ", in maintenance";
   if (status.at("ineligible").get<bool>()) text += ", ineligible: another machine has this identity";
   if (status.at("link") != "up") text += ", the link of the LAN port is DOWN";
+  if (status.at("without_gateway").get<bool>()) text += ", GATEWAY AWAY: serving the LAN without it";
   return absl::StrCat(text, ", term ", TermText(status.at("term")));
 }
 

@@ -56,6 +56,7 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
 
   // RFC 1812 §3.3.2: no host has a group address as its link-layer address. But our services have.
   if (arp->sender_mac.is_multicast() && !snapshot.IsServiceMac(arp->sender_mac)) return Reason::arp_sender_mismatch;
+  if (snapshot.reports_lan && ethernet->destination == kBroadcastMac) batch->Emit({.kind = EventKind::kLanHeard});
   if (NoteArp(snapshot, *ethernet, *arp, batch)) return Reason::arp_noted;
   const ServiceAddress* asked = snapshot.Find(arp->target_ip);
   if (asked != nullptr) {

@@ -138,6 +138,21 @@ std::vector<Case> Hints() {
   };
 }
 
+// Whether anyone is there at all, when a node asks.
+std::vector<Case> Heard() {
+  const Bytes broadcast = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kGateway4});
+  const auto listens = [](Snapshot* s) { s->reports_lan = true; };
+  return {
+      {.name = "a host asks for another one, while the node wants to know",
+       .in = broadcast,
+       .reason = Reason::host_group,
+       .out = broadcast,
+       .events = {{.kind = EventKind::kLanHeard}},
+       .site = listens},
+      {"a host asks for another one", broadcast, Reason::host_group, broadcast},
+  };
+}
+
 // What concerns the node and not the service.
 std::vector<Case> Unrelated() {
   const Bytes to_node = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kNode4});
@@ -182,7 +197,7 @@ std::vector<Case> Faults() {
 }  // namespace
 
 std::vector<Case> ArpCases() {
-  return Join({Asked(), Noted(), Hints(), Unrelated(), Faults()});
+  return Join({Asked(), Noted(), Hints(), Heard(), Unrelated(), Faults()});
 }
 
 }  // namespace qure::testing

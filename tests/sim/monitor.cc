@@ -132,7 +132,8 @@ void Monitor::OnOpen(MonoTime now, const Node& node) {
   if (!status.clustered) return;
 
   const bool handed_over = status.last_takeover && status.last_takeover->cause == Cause::kHandover;
-  if (!same && !handed_over && gateway_away_[index] != kNever && now - gateway_away_[index] > kGatewayAway) {
+  if (expect.claims_need_gateway && !same && !handed_over && gateway_away_[index] != kNever &&
+      now - gateway_away_[index] > kGatewayAway) {
     Violate(now, Invariant::kServed, absl::StrCat(Name(index), " claims without having seen the gateway"));
   }
 
@@ -249,6 +250,11 @@ void Monitor::Disturbed(MonoTime now) {
       apart.now = is;
     }
   }
+}
+
+void Monitor::DemandHolder(MonoTime now) {
+  if (std::ranges::any_of(*nodes_, [now](const auto& node) { return node->MayAnswer(now); })) return;
+  Violate(now, Invariant::kServed, "no node answers the hosts of the LAN");
 }
 
 void Monitor::Check(MonoTime now, bool gateway_up) {

@@ -54,8 +54,9 @@ struct Expectations {
   Duration overlap = kCrossing;                // I1: more than none, where links lose what would end it
   bool check_served = true;
   bool check_rate = true;
-  bool check_silent = true;  // I5: off where heartbeats arrive that cannot be believed
-  bool can_learn = true;     // I2: off where a node forgot and no other knows its term
+  bool check_silent = true;         // I5: off where heartbeats arrive that cannot be believed
+  bool claims_need_gateway = true;  // I4: off where it is not required
+  bool can_learn = true;            // I2: off where a node forgot and no other knows its term
 };
 
 class Monitor {
@@ -91,6 +92,8 @@ class Monitor {
   void Disturbed(MonoTime now);                                          // something was broken, or mended
   void BeginForeign(const Ipv4Address& address) { foreign_ = address; }  // a foreign host had it first
   void EndForeign() { foreign_.reset(); }
+  // Hosts of the LAN need a node that answers now.
+  void DemandHolder(MonoTime now);
   void ForbidTakeovers(bool forbidden) { no_takeovers_ = forbidden; }
 
   // Every few milliseconds of world time.

@@ -26,6 +26,7 @@ ClusterConfig DefaultConfig() {
   config.gateways = {Gateway::kAddress};
   config.addresses = {{.candidates = {{Ipv4Address{{198, 51, 100, 50}}, 24}}}};
   config.network.key = ClusterKey{1, 2, 3};
+  config.network.gateway_required = true;
   return config;
 }
 

@@ -230,13 +230,17 @@ void Election::OnEvent(MonoTime now, const ElectionInput& input, const Event& ev
 void Election::Notice(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
   switch (event.kind) {
     case EventKind::kNeighbor:
-      gateway_seen_ = now;
+      reach_.OnGateway(now);
+      without_gateway_ = false;
       if (role_ == Role::kCandidate && ProvenToBeMissing(now, input)) next_ask_ = now;  // no need to wait for it
       return;
     case EventKind::kAddressUsed:
       if (role_ != Role::kMaster || phase_ == MasterPhase::kRejoining) veto_.OnAnswer(now);
       return;
+    case EventKind::kLanHeard:
+      return reach_.OnLan(now);
     case EventKind::kAddressWanted:
+      reach_.OnLan(now);
       return OnWanted(now);
     case EventKind::kServiceMacSeen:
       if (role_ != Role::kMaster || now - last_hello_ < kRivalInterval) return;
@@ -502,7 +506,22 @@ void Election::Ask(MonoTime now) {
 }
 
 bool Election::GatewayAnswers(const ElectionInput& input, MonoTime since) const {
-  return !input.needs_gateway || gateway_seen_ >= since || Mutated(Mutation::kClaimWithoutGateway);
+  return !input.needs_gateway || reach_.GatewayAnswered(since) || Mutated(Mutation::kClaimWithoutGateway);
+}
+
+// The gateway has been asked in vain, it is not required, and there are clients without it. Asks once more whether
+// anyone leads before it claims: others may have come back since it last did. True if it does either.
+bool Election::ClaimWithoutGateway(MonoTime now, const ElectionInput& input, Cause cause, Actions* out) {
+  if (input.gateway_required || now < listen_until_ || !reach_.MayGoWithout(now, asking_since_)) return false;
+  if (now - listen_until_ > kCandidateListen) {
+    listen_until_ = now + kCandidateListen;
+    Ask(now);
+    return true;
+  }
+  BecomeMaster(now, input, cause, out);
+  without_gateway_ = role_ == Role::kMaster && gate_open_;
+  out->push_back(MakeLog(LogLevel::kWarning, "the gateway does not answer: serving the LAN without it"));
+  return true;
 }
 
 // As candidate.
@@ -543,6 +562,7 @@ void Election::BecomeMaster(MonoTime now, const ElectionInput& input, Cause caus
   }
   warm_ = had_master_;
   had_master_ = true;
+  without_gateway_ = false;
   role_ = Role::kMaster;
   epochs_.Claim(next.era, next.epoch);
   master_ = {.node = self_, .term = next, .named = now};
@@ -625,6 +645,8 @@ void Election::TickCandidate(MonoTime now, const ElectionInput& input, Actions* 
   } else if (MayClaim(now, input)) {
     if (HeardLongAgo(now, input)) return BeginCandidate(now);
     BecomeMaster(now, input, had_master_ ? Cause::kElected : Cause::kFirst, out);
+  } else if (ClaimWithoutGateway(now, input, had_master_ ? Cause::kElected : Cause::kFirst, out)) {
+    return;
   }
   if (role_ == Role::kCandidate && now >= next_ask_) Ask(now);
 }
@@ -638,6 +660,7 @@ void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out
     if (now >= listen_until_ && GatewayAnswers(input, listen_until_)) {
       return HeardLongAgo(now, input) ? BeginRejoin(now) : BecomeMaster(now, input, Cause::kRejoin, out);
     }
+    if (ClaimWithoutGateway(now, input, Cause::kRejoin, out)) return;
     if (now >= next_ask_) Ask(now);
     return;
   }

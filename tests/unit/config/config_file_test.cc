@@ -168,7 +168,7 @@ TEST(ConfigFileTest, ReadsHowNodesFindEachOther) {
   const std::string digits = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F";
   const Config config = Parsed(Minimal("[cluster]\nkey = \"" + digits +
                                        "\"\nsecurity = \"sealed\"\nport = 4000\ngroup = \"239.1.2.3\"\n"
-                                       "preempt = true\n"));
+                                       "preempt = true\ngateway_required = true\n"));
   const ClusterNetwork& network = config.cluster.network;
   EXPECT_EQ(network.security, Security::kSealed);
   ASSERT_TRUE(network.key.has_value());
@@ -176,6 +176,7 @@ TEST(ConfigFileTest, ReadsHowNodesFindEachOther) {
   EXPECT_EQ(network.port, 4000);
   EXPECT_EQ(network.group, ParseIp("239.1.2.3")->v4());
   EXPECT_TRUE(network.preempt);
+  EXPECT_TRUE(network.gateway_required);
 }
 
 TEST(ConfigFileTest, ReadsTheRankOfANode) {

@@ -50,6 +50,7 @@ file_prefix = "prefix"
 [cluster]
 name = "home"
 gateway = ["198.51.100.1"]
+gateway_required = true
 service_mac = "derived"
 default = "drop"
 probe_interval = "1s"

@@ -313,6 +313,70 @@ TEST_F(FieldA14, AnotherMastersWordIsFollowedAtOnce) {
   EXPECT_EQ(election_.master(), kWorse);
 }
 
+using FieldA8 = ElectionTest;
+
+// The gateway reboots while the master dies: hosts of the LAN are served without it.
+TEST_F(FieldA8, WhereItIsNotRequiredANodeThatHearsTheLanLeadsWithoutTheGateway) {
+  input_.needs_gateway = true;
+  input_.gateway_required = false;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  const MonoTime died = now_;
+  Notify(EventKind::kMasterSilent);
+  while (election_.role() != Role::kMaster && now_ - died < Seconds(5)) {
+    RunFor(Milliseconds(10));
+    Notify(EventKind::kLanHeard);
+    ASSERT_TRUE(election_.asking() || election_.role() == Role::kMaster);
+  }
+  EXPECT_GE(now_ - died, kWithoutGateway) << "whoever reaches it goes first";
+  EXPECT_LE(now_ - died, kWithoutGateway + kCandidateListen * 3);
+  EXPECT_TRUE(election_.gate_open());
+  EXPECT_TRUE(election_.without_gateway());
+  Notify(EventKind::kNeighbor);
+  EXPECT_FALSE(election_.without_gateway()) << "it is back";
+}
+
+// What is cut off would come back with a term above all others.
+TEST_F(FieldA8, ANodeThatHearsNobodyDoesNotLead) {
+  input_.needs_gateway = true;
+  input_.gateway_required = false;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  RunFor(Seconds(10));
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+}
+
+TEST_F(FieldA8, AMasterWhoseDeputyEndsGoesOnWithoutTheGateway) {
+  LeadWithDeputy();
+  input_.needs_gateway = true;
+  input_.gateway_required = false;
+  Notify(EventKind::kLeaseLost);
+  Notify(EventKind::kLeaseLapsed);
+  EXPECT_EQ(election_.phase(), MasterPhase::kRejoining);
+  Notify(EventKind::kAddressWanted);
+  sent();
+  RunFor(kWithoutGateway + kCandidateListen / 2);
+  EXPECT_THAT(sent(), ::testing::Contains(What::kQuery)) << "once more before it claims";
+  EXPECT_FALSE(election_.gate_open());
+  RunFor(kCandidateListen);
+  EXPECT_TRUE(election_.gate_open());
+  EXPECT_TRUE(election_.without_gateway());
+}
+
+TEST_F(FieldA8, WhereItIsRequiredNobodyLeadsWithoutIt) {
+  input_.needs_gateway = true;
+  input_.gateway_required = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  for (int i = 0; i < 500; ++i) {
+    RunFor(Milliseconds(10));
+    Notify(EventKind::kLanHeard);
+  }
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+}
+
 using FieldE4 = ElectionTest;
 
 // One host that answers for the address must not keep the election open.

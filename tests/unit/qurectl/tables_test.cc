@@ -60,6 +60,13 @@ TEST(StatusText, ShowsAlarmAndRefusal) {
   EXPECT_THAT(text, HasSubstr("refused:\nn1.toml:3: node.nmae: unknown key\n"));
 }
 
+TEST(FieldA8, StatusShowsThatTheGatewayIsAway) {
+  NodeStatus node = SampleNode();
+  EXPECT_THAT(StatusText(StatusJson(node)), Not(HasSubstr("GATEWAY AWAY")));
+  node.controller.without_gateway = true;
+  EXPECT_THAT(StatusText(StatusJson(node)), HasSubstr("GATEWAY AWAY"));
+}
+
 TEST(FieldE5, StatusShowsWhoContestsAHeldAddress) {
   NodeStatus node = SampleNode();
   node.controller.claims[0].rival = MacAddress{{0x52, 0x54, 0, 0, 0, 7}};
