@@ -12,17 +12,18 @@
 namespace qure {
 
 enum class EventKind : uint8_t {
-  kAddressUsed,     // ARP or ND from the LAN shows that `mac` has the service address `ip`
-  kAddressProbed,   // `mac` probes for the service address `ip` (RFC 5227 §2.1.1, RFC 4862 §5.4.3)
-  kAddressWanted,   // `mac` asks for the service address `ip`, which this node does not answer for
-  kNeighbor,        // an answer of the gateway `ip` from `mac`, to `to` alone; to a question of ours or not
-  kGatewayHint,     // a frame says that the gateway `ip` is at `mac`, and answers nothing
-  kLanHeard,        // some other host is there: it has sent an ARP frame to all (Snapshot::reports_lan)
-  kServiceMacSeen,  // a frame sourced from our service MAC came from the LAN: another node holds it
-  kGroupQuery,      // an IGMP or MLD query for the group `ip` (0: all groups); answer within `span`; `version` of it
-  kHeavyHitter,     // the remote address `ip` opens flows: `many`, or enough to keep a heavy hitter
-  kUnanswered,      // the remote address `ip` repeats a request that the node `slot` should have answered
-  kStalled,         // a worker's loop stood still for `span`; `stalls` is LeaseGate::stalls() with this one
+  kAddressUsed,      // ARP or ND from the LAN shows that `mac` has the service address `ip`
+  kAddressProbed,    // `mac` probes for the service address `ip` (RFC 5227 §2.1.1, RFC 4862 §5.4.3)
+  kAddressWanted,    // `mac` asks for the service address `ip`, which this node does not answer for
+  kNodeAddressUsed,  // ARP from the LAN shows that `mac` has this node's own address `ip`
+  kNeighbor,         // an answer of the gateway `ip` from `mac`, to `to` alone; to a question of ours or not
+  kGatewayHint,      // a frame says that the gateway `ip` is at `mac`, and answers nothing
+  kLanHeard,         // some other host is there: it has sent an ARP frame to all (Snapshot::reports_lan)
+  kServiceMacSeen,   // a frame sourced from our service MAC came from the LAN: another node holds it
+  kGroupQuery,       // an IGMP or MLD query for the group `ip` (0: all groups); answer within `span`; `version` of it
+  kHeavyHitter,      // the remote address `ip` opens flows: `many`, or enough to keep a heavy hitter
+  kUnanswered,       // the remote address `ip` repeats a request that the node `slot` should have answered
+  kStalled,          // a worker's loop stood still for `span`; `stalls` is LeaseGate::stalls() with this one
 
   // The control thread's own, from the LAN port.
   kLinkDown,  // its link is down: LeaseGate::SetLink has shut the gate

@@ -40,6 +40,9 @@ struct Snapshot {
   uint16_t vlan = 0;      // 0: the LAN is untagged
   bool dedicated = true;  // the kernel sees the LAN only through the host port
 
+  // The node's own addresses on the host port, in dedicated mode.
+  std::vector<Ipv4Address> own_addresses;
+
   // At most kMaxServiceAddresses each: a scan over a few words is faster than any table.
   std::vector<ServiceAddress> addresses_v4;
   std::vector<ServiceAddress> addresses_v6;

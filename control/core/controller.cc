@@ -58,6 +58,7 @@ Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenR
       election_(facts.node_id, stored_.epochs, &members_),
       hello_timer_(random),
       addresses_(random),
+      node_addresses_(random),
       snapshots_(random),
       balancing_(facts.node_id, facts.name, facts.weight, random),
       flow_questions_(facts.node_id, &snapshots_.ids(), random) {
@@ -82,6 +83,7 @@ Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
   if (names_changed) snapshots_.SetDns(facts_, config_, stored_.keyring);
   const auto group = transport_.enabled() ? std::optional(transport_.config().group) : std::nullopt;
   addresses_.Configure(now, facts_, config_, group, &out);
+  node_addresses_.Configure(now, facts_, config_);
   OnLifeChange(now, life_->Tick(now, members_, Input().rank), &out);
   election_.Tick(now, Input(), &out);
   return Conclude(now, std::move(out));
@@ -169,6 +171,9 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
     case EventKind::kNeighbor:
       snapshots_.OnGateway(event.ip, event.mac);
       break;
+    case EventKind::kNodeAddressUsed:
+      node_addresses_.OnUsed(now, event, WhoIsAt(event.mac), &out);
+      break;
     case EventKind::kGatewayHint:
       addresses_.OnGatewayHint(now, event, &out);
       break;
@@ -244,6 +249,7 @@ Actions Controller::Tick(MonoTime now) {
   clone_.Tick(now);
   election_.Tick(now, Input(), &out);
   addresses_.TickReports(now, &out);
+  node_addresses_.Tick(now, &out);
   history_.Tick(ViewForHistory(now), &out);
   TickDrain(now, &out);
   TickStop(now, &out);
@@ -254,7 +260,7 @@ Actions Controller::Tick(MonoTime now) {
 MonoTime Controller::NextDeadline() const {
   if (!active()) return kNever;
   MonoTime next = std::min({hello_timer_.deadline(), history_.deadline(), life_->deadline(), election_.deadline(),
-                            addresses_.deadline(), stopping_.deadline()});
+                            addresses_.deadline(), node_addresses_.deadline(), stopping_.deadline()});
   if (!transport_.enabled()) return next;
   return std::min({next, members_.deadline(), balancing_.deadline(), flow_questions_.deadline()});
 }
@@ -672,6 +678,14 @@ bool Controller::OfOurCluster(const Event& event) const {
   return std::ranges::any_of(members_.all(), [&](const auto& entry) { return entry.second.at.mac == event.mac; });
 }
 
+// For a log: " (node ID)" of a member.
+std::string Controller::WhoIsAt(const MacAddress& mac) const {
+  for (const auto& [node, member] : members_.all()) {
+    if (member.at.mac == mac) return absl::StrCat(" (node ", ToHex(node), "; this is ", ToHex(facts_.node_id), ")");
+  }
+  return "";
+}
+
 ElectionInput Controller::Input() const {
   const bool reached = link_up_ || !transport_.enabled();
   const bool eligible =
@@ -732,6 +746,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.maintenance = stored_.maintenance;
   status.ineligible = clone_.heard();
   status.link_up = link_up_;
+  status.address_conflicts = node_addresses_.conflicts();
   status.without_gateway = election_.without_gateway();
   status.era = life_->era();
   status.lineage = life_->lineage();

@@ -7,6 +7,7 @@
 //   Lifetime, HistoryKeeper era, uptime, what happened
 //   Election                who is master                                            (docs/protocol.md)
 //   HelloTimer, MakeHello   what this node reports of itself
+//   NodeAddresses           this node's own addresses: probed, announced
 //   ServiceAddresses        claims, announcements, host addresses, multicast groups  address/
 //   Balancing               who serves which flows                                   balance/
 //   FlowQuestions           single flows, for operators
@@ -29,6 +30,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/core/action.h"
+#include "control/core/address/node_addresses.h"
 #include "control/core/address/service_addresses.h"
 #include "control/core/balance/balancing.h"
 #include "control/core/balance/flow_questions.h"
@@ -147,6 +149,7 @@ class Controller {
   bool leads() const { return election_.role() == Role::kMaster; }
   bool FollowsUs(const NodeId& node) const;
   bool OfOurCluster(const Event& event) const;
+  std::string WhoIsAt(const MacAddress& mac) const;
   ElectionInput Input() const;
   HistoryView ViewForHistory(MonoTime now);
   BalanceView ViewForBalance(MonoTime now);
@@ -168,6 +171,7 @@ class Controller {
   CloneWatch clone_;
   HelloTimer hello_timer_;
   ServiceAddresses addresses_;
+  NodeAddresses node_addresses_;
   SnapshotBuilder snapshots_;
   Balancing balancing_;
   FlowQuestions flow_questions_;

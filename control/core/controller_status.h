@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "control/core/address/claim.h"
+#include "control/core/address/node_addresses.h"
 #include "control/core/balance/balancing.h"
 #include "control/core/cluster/election.h"
 #include "control/core/cluster/membership.h"
@@ -64,8 +65,9 @@ struct ControllerStatus {
   bool clustered = false;  // has a key, or is open
   bool open = false;
   bool maintenance = false;
-  bool ineligible = false;       // another machine has this node's identity
-  bool link_up = true;          // of the LAN port; a node of a cluster is ineligible without
+  bool ineligible = false;                               // another machine has this node's identity
+  std::vector<NodeAddresses::Status> address_conflicts;  // of this node's own addresses
+  bool link_up = true;           // of the LAN port; a node of a cluster is ineligible without
   bool without_gateway = false;  // it leads, and the gateway has not answered since before it claimed
   uint32_t era = 0;
   uint64_t lineage = 0;

@@ -72,11 +72,16 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::Make(const SnapshotView& view) 
   snapshot->lan_mac = facts.lan_mac;
   snapshot->node_mac = OwnMac(facts, config.service_mac, 0);
   snapshot->node_mac_hop1 = OwnMac(facts, config.service_mac, 1);
+  snapshot->dedicated = facts.lan_mode == LanMode::kDedicated;
+  if (snapshot->dedicated) {
+    for (const IpPrefix& own : facts.addresses) {
+      if (own.address.is_v4()) snapshot->own_addresses.push_back(own.address.v4());
+    }
+  }
   const Asker asker = AskerOf(facts, config.service_mac);
   snapshot->asker_mac = asker.mac_v4;
   snapshot->asker_address = asker.v4;
   snapshot->vlan = facts.vlan;
-  snapshot->dedicated = facts.lan_mode == LanMode::kDedicated;
   for (const Claim& claim : view.addresses->claims()) {
     const ClaimStatus& status = claim.status();
     const IpAddress& address = status.address.address;

@@ -19,6 +19,10 @@ inline constexpr Duration kConflictRepair = Milliseconds(100);  // after a confl
 inline constexpr Duration kContested = Seconds(30);             // without a conflict for so long: over
 inline constexpr Duration kWarm = Seconds(10);  // a master held it within this: its successor need not probe
 
+// The node's own addresses, after a start in dedicated mode (RFC 5227 §2.3): ANNOUNCE_NUM and ANNOUNCE_INTERVAL.
+inline constexpr int kOwnAnnouncements = 2;
+inline constexpr Duration kOwnAnnounceInterval = Seconds(2);
+
 // Announcements after a claim (RFC 5227 §2.3 asks for two, 2 s apart; switches and lossy links want more), then a
 // refresh: switch tables age at 300 s, gateways' ARP caches at 1200 s.
 inline constexpr std::array<Duration, 5> kAnnounceAt = {Milliseconds(0), Milliseconds(20), Milliseconds(1100),

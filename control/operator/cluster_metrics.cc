@@ -34,6 +34,8 @@ void CollectMembers(const ControllerStatus& core, Families* out) {
   out->Gauge("qure_maintenance", "1 if this node is not to lead.", OneIf(core.maintenance));
   out->Gauge("qure_ineligible", "1 if another machine has this node's identity: it cannot become master.",
              OneIf(core.ineligible));
+  out->Gauge("qure_node_address_conflicts", "Addresses of this node that another host uses, too.",
+             static_cast<double>(core.address_conflicts.size()));
   out->Gauge("qure_without_gateway", "1 if this node leads though the gateway does not answer.",
              OneIf(core.without_gateway));
   out->Gauge("qure_multicast_works", "1 if multicast reaches this node from all others, 0 if only broadcast does.",

@@ -103,6 +103,11 @@ ordered_json StatusJson(const NodeStatus& status) {
                          {"store", status.store_alarm.empty() ? "ok" : status.store_alarm},
                          {"clustered", core.clustered},
                          {"open", core.open}};
+  answer["address_conflicts"] = ordered_json::array();
+  for (const NodeAddresses::Status& conflict : core.address_conflicts) {
+    answer["address_conflicts"].push_back(
+        {{"address", ToString(conflict.address)}, {"used_by", ToString(conflict.rival)}});
+  }
   answer.update(ClusterPart(status));
   answer["last_reload"] = ReloadJson(status.last_reload);
   answer["addresses"] = addresses;

@@ -124,6 +124,10 @@ std::string StatusText(const ordered_json& status) {
   text += Line("snapshot", Cell(status.at("snapshot_revision")));
   text += Line("node MAC", Cell(status.at("node_mac")));
   text += Line("config", ReloadText(status.at("last_reload")));
+  for (const ordered_json& conflict : status.at("address_conflicts")) {
+    text += Line("address", absl::StrCat("ALARM: ", Cell(conflict.at("address")), " of this node is used by ",
+                                         Cell(conflict.at("used_by")), ", too"));
+  }
   if (status.at("store") != "ok") text += Line("store", "ALARM: " + Cell(status.at("store")));
 
   Table table({{"ADDRESS"},

@@ -35,6 +35,10 @@ bool NoteArp(const Snapshot& snapshot, const EthernetHeader& ethernet, const Arp
     batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .answer = answer, .ip = arp.sender_ip});
     return true;
   }
+  if (std::ranges::find(snapshot.own_addresses, arp.sender_ip) != snapshot.own_addresses.end() &&
+      arp.sender_mac != snapshot.node_mac) {
+    batch->Emit({.kind = EventKind::kNodeAddressUsed, .mac = arp.sender_mac, .ip = arp.sender_ip});
+  }
   if (std::ranges::find(snapshot.gateways, IpAddress(arp.sender_ip)) == snapshot.gateways.end()) return false;
   if (answers) {
     const bool answer = snapshot.gateway_mac_v4.is_zero() || snapshot.gateway_mac_v4 == arp.sender_mac;

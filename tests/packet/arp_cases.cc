@@ -157,7 +157,13 @@ std::vector<Case> Heard() {
 std::vector<Case> Unrelated() {
   const Bytes to_node = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kNode4});
   const Bytes from_gateway_to_node = Frame(kNodeMac, kGatewayMac, {kReply, kGatewayMac, kGateway4, kNodeMac, kNode4});
+  const Bytes twin = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kNode4, kZero, kNode4});
   return {
+      {"another host announces the node's own address",
+       twin,
+       Reason::host_group,
+       twin,
+       {Seen(EventKind::kNodeAddressUsed, kStrangerMac, kNode4)}},
       {"broadcast for the node's own address", to_node, Reason::host_group, to_node},
       {"reply to the node",
        from_gateway_to_node,

@@ -66,6 +66,7 @@ Snapshot SiteSnapshot() {
   snapshot.lan_mac = kLanMac;
   snapshot.node_mac = kNodeMac;
   snapshot.node_mac_hop1 = kNodeMacHop1;
+  snapshot.own_addresses = {kNode4};
   snapshot.asker_mac = kNodeMac;
   snapshot.asker_address = kNode4;
   snapshot.addresses_v4 = {{kService4, kServiceMac4, true, 1}, {kIdle4, kIdleMac4, false, 2}};

@@ -53,7 +53,8 @@ class ServiceAddresses {
   // Another node may have sent from a service MAC: a master announces again, at most every kAnnounceAgain.
   void AnnounceSoon(MonoTime now);
   // As master: a frame from a service MAC came from the LAN. True if it is our own, which the switch has returned (a
-  // virtual switch with a promiscuous port): then it is no reason to announce, as the announcement would come back, too.
+  // virtual switch with a promiscuous port): then it is no reason to announce, as the announcement would come back,
+  // too.
   bool IsEcho(MonoTime now, Actions* out);
   // A message of this node came back from the LAN.
   void OnOwnReturned(MonoTime now) { own_returned_ = now; }
