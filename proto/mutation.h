@@ -23,6 +23,7 @@ enum class Mutation : uint8_t {
   kSkipVeto,
   kOneEventBudget,  // what anyone can cause shares a budget with what a takeover waits for
   kFollowOldWord,   // a deputy that has proven its master's silence follows it again at a member's word
+  kTwinStays,       // of two machines with one identity and one MAC neither takes a new one
   kEndlessVeto,  // whoever answers for the address keeps the election open
   kReuseTerm,
   kIgnoreHigherTerm,

@@ -357,9 +357,9 @@ void Controller::NoticeHeld(MonoTime now, Actions* out) {
 }
 
 void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out) {
-  if (incoming.node == facts_.node_id) return OnClone(now, out);
   const wire::Message& message = incoming.message;
   const wire::Hello* const hello = HelloIn(message);
+  if (incoming.node == facts_.node_id) return OnClone(now, incoming, hello, out);
   const bool followed = FollowsUs(incoming.node);
   OnMemberChanges(now, members_.OnMessage(now, incoming, hello), out);
   const Member* const member = members_.Find(incoming.node);
@@ -403,6 +403,7 @@ void Controller::UnderstandHello(MonoTime now, const Member& member, const wire:
   if (hello.booting() && !life_->booting() && (leads() || may_lead)) {
     Send(now, {.what = Outgoing::What::kHello, .node = member.node, .term = {}}, out);
   }
+  namesakes_.OnHello(facts_, member, out);
   history_.OnHello(ViewForHistory(now), member, hello, out);
   balancing_.OnHello(ViewForBalance(now), member, out);
 }
@@ -456,12 +457,24 @@ void Controller::OnLifeChange(MonoTime now, LifeChange change, Actions* out) {
 }
 
 // Another active machine has our node id, under another boot id: this disk was copied, or we are the copy.
-void Controller::OnClone(MonoTime now, Actions* out) {
-  if (!clone_.OnHeard(now)) return;
-  out->push_back(MakeLog(LogLevel::kError, "another machine has this node's identity (a cloned disk): ",
-                         stored_.hardware_changed ? "this one is the copy and takes a new identity"
-                                                  : "this one is ineligible until the other has a new one"));
-  if (stored_.hardware_changed) out->push_back(TakeNewIdentity{});
+void Controller::OnClone(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out) {
+  std::optional<bool> later;
+  if (hello != nullptr) {
+    const Duration uptime = Milliseconds(static_cast<int64_t>(std::min(hello->node_uptime_ms(), kUptimeLimitMs)));
+    later =
+        BootedLater({.uptime = clock_.Uptime(now), .boot = facts_.boot_id}, {.uptime = uptime, .boot = incoming.boot});
+  }
+  if (clone_.OnHeard(now, later)) {
+    out->push_back(MakeLog(LogLevel::kError, "another machine has this node's identity (a cloned disk): ",
+                           stored_.hardware_changed ? "this one is the copy and takes a new identity"
+                                                    : "this one is ineligible until one of the two has a new one"));
+    if (stored_.hardware_changed) return out->push_back(TakeNewIdentity{});
+  }
+  if (!clone_.MustLeave(now)) return;
+  out->push_back(MakeLog(LogLevel::kError,
+                         "the other machine with this node's identity booted earlier: this one takes "
+                         "a new identity"));
+  out->push_back(TakeNewIdentity{});
 }
 
 void Controller::OnChunk(MonoTime now, const wire::Chunk& chunk, Actions* out) {
@@ -747,6 +760,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.ineligible = clone_.heard();
   status.link_up = link_up_;
   status.address_conflicts = node_addresses_.conflicts();
+  status.namesakes = namesakes_.Among(members_);
   status.without_gateway = election_.without_gateway();
   status.era = life_->era();
   status.lineage = life_->lineage();

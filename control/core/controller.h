@@ -40,6 +40,7 @@
 #include "control/core/cluster/identity.h"
 #include "control/core/cluster/lifetime.h"
 #include "control/core/cluster/membership.h"
+#include "control/core/cluster/namesakes.h"
 #include "control/core/cluster/transport.h"
 #include "control/core/command.h"
 #include "control/core/config.h"
@@ -113,7 +114,7 @@ class Controller {
   void UnderstandHello(MonoTime now, const Member& member, const wire::Hello& hello, Actions* out);
   void OnMemberChanges(MonoTime now, const std::vector<MemberChange>& changes, Actions* out);
   void OnLifeChange(MonoTime now, LifeChange change, Actions* out);
-  void OnClone(MonoTime now, Actions* out);
+  void OnClone(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out);
   void OnChunk(MonoTime now, const wire::Chunk& chunk, Actions* out);
   void OnPinnedFlows(const Incoming& incoming, Actions* out);
   void OnRemoteCommand(MonoTime now, const wire::RemoteCommand& command, Actions* out);
@@ -169,6 +170,7 @@ class Controller {
   HistoryKeeper history_;
   Election election_;
   CloneWatch clone_;
+  Namesakes namesakes_;
   HelloTimer hello_timer_;
   ServiceAddresses addresses_;
   NodeAddresses node_addresses_;

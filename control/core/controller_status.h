@@ -14,6 +14,7 @@
 #include "control/core/balance/balancing.h"
 #include "control/core/cluster/election.h"
 #include "control/core/cluster/membership.h"
+#include "control/core/cluster/namesakes.h"
 #include "control/core/cluster/transport.h"
 #include "control/core/config.h"
 #include "control/core/node_role.h"
@@ -68,6 +69,7 @@ struct ControllerStatus {
   bool ineligible = false;                               // another machine has this node's identity
   std::vector<NodeAddresses::Status> address_conflicts;  // of this node's own addresses
   bool link_up = true;           // of the LAN port; a node of a cluster is ineligible without
+  std::vector<Namesake> namesakes;                       // members with this node's name or address
   bool without_gateway = false;  // it leads, and the gateway has not answered since before it claimed
   uint32_t era = 0;
   uint64_t lineage = 0;

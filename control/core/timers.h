@@ -50,14 +50,16 @@ inline constexpr Duration kHelloPerNode = Milliseconds(17);  // N × 1/(N × 17 
 inline constexpr Duration kHelloMaster = Milliseconds(40);   // … and 25 of the master: two masters meet within 50 ms
 inline constexpr int kSuspectAfterIntervals = 4;             // silent for so many of its hello intervals: asked
 inline constexpr Duration kPingInterval = Milliseconds(50);
-inline constexpr int kPings = 3;                             // unanswered: down
-inline constexpr Duration kForgetDown = Seconds(24 * 3600);  // a node down for so long leaves the table
-inline constexpr Duration kRebootQuiet = Milliseconds(150);  // no machine is up again so soon after it spoke
-inline constexpr Duration kLateFrames = Seconds(1);          // a frame of the boot before may come so late
-inline constexpr Duration kMulticastMissing = Seconds(3);    // heard by broadcast, but not by multicast for so long
-inline constexpr uint64_t kBroadcastEvery = 10;              // HELLOs: one of so many goes by broadcast too
-inline constexpr Duration kCloneMemory = Seconds(10);        // our identity was heard from another machine: ineligible
-inline constexpr size_t kMaxMembers = 256;                   // more are refused and logged
+inline constexpr int kPings = 3;                              // unanswered: down
+inline constexpr Duration kForgetDown = Seconds(24 * 3600);   // a node down for so long leaves the table
+inline constexpr Duration kRebootQuiet = Milliseconds(150);   // no machine is up again so soon after it spoke
+inline constexpr Duration kLateFrames = Seconds(1);           // a frame of the boot before may come so late
+inline constexpr Duration kMulticastMissing = Seconds(3);     // heard by broadcast, but not by multicast for so long
+inline constexpr uint64_t kBroadcastEvery = 10;               // HELLOs: one of so many goes by broadcast too
+inline constexpr Duration kCloneMemory = Seconds(10);         // our identity was heard from another machine: ineligible
+inline constexpr Duration kBootsTogether = Milliseconds(50);  // boots so close: the greater id counts as the later
+inline constexpr Duration kCloneGrace = Milliseconds(300);    // for a copy that knows it is one to leave by itself
+inline constexpr size_t kMaxMembers = 256;                    // more are refused and logged
 
 // Booting: HELLOs at once and then at this interval; silence for kListen means that no node is active.
 inline constexpr Duration kBootHelloInterval = Milliseconds(100);

@@ -36,6 +36,8 @@ void CollectMembers(const ControllerStatus& core, Families* out) {
              OneIf(core.ineligible));
   out->Gauge("qure_node_address_conflicts", "Addresses of this node that another host uses, too.",
              static_cast<double>(core.address_conflicts.size()));
+  out->Gauge("qure_namesakes", "Members that have the name or the address of this node.",
+             static_cast<double>(core.namesakes.size()));
   out->Gauge("qure_without_gateway", "1 if this node leads though the gateway does not answer.",
              OneIf(core.without_gateway));
   out->Gauge("qure_multicast_works", "1 if multicast reaches this node from all others, 0 if only broadcast does.",

@@ -108,6 +108,13 @@ ordered_json StatusJson(const NodeStatus& status) {
     answer["address_conflicts"].push_back(
         {{"address", ToString(conflict.address)}, {"used_by", ToString(conflict.rival)}});
   }
+  answer["namesakes"] = ordered_json::array();
+  for (const Namesake& other : core.namesakes) {
+    answer["namesakes"].push_back(
+        {{"node", ToHex(other.node)},
+         {"name", other.name.empty() ? ordered_json(nullptr) : ordered_json(other.name)},
+         {"address", other.address.is_zero() ? ordered_json(nullptr) : ordered_json(ToString(other.address))}});
+  }
   answer.update(ClusterPart(status));
   answer["last_reload"] = ReloadJson(status.last_reload);
   answer["addresses"] = addresses;

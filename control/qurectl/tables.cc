@@ -128,6 +128,13 @@ std::string StatusText(const ordered_json& status) {
     text += Line("address", absl::StrCat("ALARM: ", Cell(conflict.at("address")), " of this node is used by ",
                                          Cell(conflict.at("used_by")), ", too"));
   }
+  for (const ordered_json& other : status.at("namesakes")) {
+    for (const char* what : {"name", "address"}) {
+      if (other.at(what).is_null()) continue;
+      text += Line(
+          what, absl::StrCat("ALARM: node ", Cell(other.at("node")), " has this node's, too: ", Cell(other.at(what))));
+    }
+  }
   if (status.at("store") != "ok") text += Line("store", "ALARM: " + Cell(status.at("store")));
 
   Table table({{"ADDRESS"},

@@ -17,6 +17,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kSkipVeto, "skip_veto", "deaf_member"},
     {Mutation::kFollowOldWord, "follow_old_word", "slow_gateway"},
     {Mutation::kOneEventBudget, "one_event_budget", "probe_flood"},
+    {Mutation::kTwinStays, "twin_stays", "clone_twin"},
     {Mutation::kEndlessVeto, "endless_veto", "false_holder"},
     {Mutation::kReuseTerm, "reuse_term", "isolated_claims"},
     {Mutation::kIgnoreHigherTerm, "ignore_higher_term", "cut_and_healed"},

@@ -174,12 +174,14 @@ void HalfRotated(World& world) {
   }
 }
 
-void Clone(World& world) {
+// `twin`: a cloned VM, with the MAC of its original.
+void CloneOne(World& world, bool twin) {
   world.expect().served_within = Seconds(3);
   world.expect().check_silent = false;  // the original's heartbeats may be for its copy
   world.boots_itself = false;
   const size_t original = world.random().Below(world.size() - 1);
   const size_t copy = world.size() - 1;
+  if (twin) world.setups[copy].lan_mac = world.setups[original].lan_mac;
   for (size_t i = 0; i + 1 < world.size(); ++i) {
     world.At(Milliseconds(static_cast<int64_t>(10 * i)), [&world, i] { world.node(i).Boot(world.now()); });
   }
@@ -188,6 +190,12 @@ void Clone(World& world) {
     world.node(copy).Boot(world.now());
   });
   world.settle = Seconds(6);
+}
+void Clone(World& world) {
+  CloneOne(world, false);
+}
+void CloneTwin(World& world) {
+  CloneOne(world, true);
 }
 
 constexpr Scenario kTable[] = {
@@ -203,6 +211,7 @@ constexpr Scenario kTable[] = {
     {"false_gateway", "a node that is cut off hears a host that says it is the gateway", FalseGateway, 3},
     {"half_rotated_keys", "the master dies while half of the nodes seal with a new key", HalfRotated, 3},
     {"clone", "a copy of a node is started beside its original", Clone, 4},
+    {"clone_twin", "the same, and both have one MAC", CloneTwin, 4},
 };
 
 }  // namespace

@@ -20,7 +20,7 @@ TEST(StatusJson, ShowsTheNode) {
     "name": "n1", "node_id": "abcd0000000000000000000000000000", "age": 3,
     "role": "master", "phase": null, "term": null, "uptime_seconds": 61.5, "gate": "open", "snapshot_revision": 7,
     "node_mac": "a6:01:02:03:04:00", "maintenance": false, "ineligible": false, "link": "up", "without_gateway": false,
-    "address_conflicts": [], "store": "ok", "clustered": false,
+    "address_conflicts": [], "namesakes": [], "store": "ok", "clustered": false,
     "open": false, "master": null, "deputy": null, "era": 0, "cluster_uptime_seconds": 0.0, "nodes_present": 0,
     "multicast": true, "lease": {"seconds": 0.0, "longest_gap_seconds": 0.0, "round_trip_seconds": 0.0},
     "takeovers": {"first": 0, "silence": 0, "elected": 0, "handover": 0, "lapse": 0, "rejoin": 0},

@@ -60,6 +60,15 @@ TEST(StatusText, ShowsAlarmAndRefusal) {
   EXPECT_THAT(text, HasSubstr("refused:\nn1.toml:3: node.nmae: unknown key\n"));
 }
 
+TEST(FieldA10, StatusShowsWhoHasThisNodesNameOrAddress) {
+  NodeStatus node = SampleNode();
+  node.controller.namesakes = {{.node = kSampleDeputy, .name = "n1", .address = ParseIp("198.51.100.11")->v4()}};
+  node.controller.address_conflicts = {{*ParseIp("198.51.100.11"), MacAddress{{0x52, 0x54, 0, 0, 0, 7}}}};
+  const std::string text = StatusText(StatusJson(node));
+  EXPECT_THAT(text, HasSubstr("ab120000000000000000000000000000"));
+  EXPECT_THAT(text, HasSubstr("52:54:00:00:00:07"));
+}
+
 TEST(FieldA8, StatusShowsThatTheGatewayIsAway) {
   NodeStatus node = SampleNode();
   EXPECT_THAT(StatusText(StatusJson(node)), Not(HasSubstr("GATEWAY AWAY")));
