@@ -24,7 +24,7 @@ enum class Mutation : uint8_t {
   kOneEventBudget,  // what anyone can cause shares a budget with what a takeover waits for
   kFollowOldWord,   // a deputy that has proven its master's silence follows it again at a member's word
   kTwinStays,       // of two machines with one identity and one MAC neither takes a new one
-  kEndlessVeto,  // whoever answers for the address keeps the election open
+  kEndlessVeto,     // a host that answers for the address keeps the election open
   kReuseTerm,
   kIgnoreHigherTerm,
   kNoChallenge,
@@ -32,7 +32,7 @@ enum class Mutation : uint8_t {
   kClaimWithoutGateway,
   kNoYieldShut,
   kClaimWhileListening,
-  kYieldToConflict,    // a held address is given up to whoever announces it
+  kYieldToConflict,    // a held address is given up to a host that announces it
   kBelieveAnyGateway,  // what a frame says as the gateway is believed, whether it answers a question or not
 
   // Balance.

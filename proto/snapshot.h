@@ -35,8 +35,8 @@ struct Snapshot {
   MacAddress node_mac;  // hop 0; also the MAC of the host port
   MacAddress node_mac_hop1;
   // As whom the node asks what needs an answer; in shared mode the kernel's address, at the port's own MAC.
-  MacAddress asker_mac;
-  Ipv4Address asker_address;
+  MacAddress question_mac;
+  Ipv4Address question_address;
   uint16_t vlan = 0;      // 0: the LAN is untagged
   bool dedicated = true;  // the kernel sees the LAN only through the host port
 

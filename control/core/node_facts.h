@@ -33,11 +33,11 @@ inline MacAddress OwnMac(const NodeFacts& facts, ServiceMac mode, int hop) {
 }
 
 // As whom the node asks the LAN what needs an answer.
-struct Asker {
+struct QuestionSender {
   MacAddress mac_v4;
   Ipv4Address v4;
   MacAddress mac_v6;  // as the link-local address of this MAC
-  friend bool operator==(const Asker&, const Asker&) = default;
+  friend bool operator==(const QuestionSender&, const QuestionSender&) = default;
 };
 
 // The source address of cluster frames.
@@ -46,8 +46,8 @@ inline Ipv4Address OwnAddress(const NodeFacts& facts) {
 }
 
 // In shared mode the kernel has the address, at the port's own MAC: a question from another MAC would lead packets for
-// it astray. A link-local address that follows from the node id is nobody's but ours.
-inline Asker AskerOf(const NodeFacts& facts, ServiceMac mode) {
+// it astray. A link-local address that follows from the node id is ours alone.
+inline QuestionSender SenderOf(const NodeFacts& facts, ServiceMac mode) {
   const MacAddress node_mac = OwnMac(facts, mode, 0);
   const bool of_kernel = facts.lan_mode == LanMode::kShared && !facts.address.is_zero();
   return {.mac_v4 = of_kernel ? facts.lan_mac : node_mac, .v4 = OwnAddress(facts), .mac_v6 = node_mac};

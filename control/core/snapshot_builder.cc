@@ -78,9 +78,9 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::Make(const SnapshotView& view) 
       if (own.address.is_v4()) snapshot->own_addresses.push_back(own.address.v4());
     }
   }
-  const Asker asker = AskerOf(facts, config.service_mac);
-  snapshot->asker_mac = asker.mac_v4;
-  snapshot->asker_address = asker.v4;
+  const QuestionSender sender = SenderOf(facts, config.service_mac);
+  snapshot->question_mac = sender.mac_v4;
+  snapshot->question_address = sender.v4;
   snapshot->vlan = facts.vlan;
   for (const Claim& claim : view.addresses->claims()) {
     const ClaimStatus& status = claim.status();

@@ -74,8 +74,8 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
     return Reason::not_serving;
   }
   // In shared mode: the answer to a question that the kernel asked by the host port, which is asked as lan_mac.
-  const bool for_asker = ethernet->destination == snapshot.asker_mac && !ethernet->destination.is_multicast();
-  return for_asker ? DeliverToHost(snapshot, index, Reason::host_node, batch) : DeliverByMac(snapshot, index, batch);
+  const bool to_sender = ethernet->destination == snapshot.question_mac && !ethernet->destination.is_multicast();
+  return to_sender ? DeliverToHost(snapshot, index, Reason::host_node, batch) : DeliverByMac(snapshot, index, batch);
 }
 
 }  // namespace qure

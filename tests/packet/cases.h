@@ -41,7 +41,7 @@ inline void Shared(Snapshot* s) {
 }
 inline void SharedWithAddress(Snapshot* s) {  // the kernel's own, on the LAN interface
   s->dedicated = false;
-  s->asker_mac = s->lan_mac;
+  s->question_mac = s->lan_mac;
 }
 inline void Vlan7(Snapshot* s) {
   s->vlan = 7;

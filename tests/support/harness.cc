@@ -67,8 +67,8 @@ Snapshot SiteSnapshot() {
   snapshot.node_mac = kNodeMac;
   snapshot.node_mac_hop1 = kNodeMacHop1;
   snapshot.own_addresses = {kNode4};
-  snapshot.asker_mac = kNodeMac;
-  snapshot.asker_address = kNode4;
+  snapshot.question_mac = kNodeMac;
+  snapshot.question_address = kNode4;
   snapshot.addresses_v4 = {{kService4, kServiceMac4, true, 1}, {kIdle4, kIdleMac4, false, 2}};
   snapshot.addresses_v6 = {{kService6, kServiceMac6, true, 3}, {kIdle6, kIdleMac6, false, 4}};
   snapshot.gateways = {kGateway4, kGateway6};

@@ -72,7 +72,7 @@ void Claim::AnnounceAgain(MonoTime now, Actions* out) {
 
 void Claim::Ask(Actions* out) const {
   const bool derived = context_.service_mac == ServiceMac::kDerived;
-  out->push_back(AskWhere(context_.asker, address(), derived ? std::optional(status_.mac) : std::nullopt));
+  out->push_back(AskWhere(context_.sender, address(), derived ? std::optional(status_.mac) : std::nullopt));
 }
 
 bool Claim::CanContinue(const AddressConfig& config, const ClaimContext& context) const {

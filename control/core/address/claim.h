@@ -43,8 +43,8 @@ struct ClaimStatus {
 
 // What a claim needs to know of its node and cluster.
 struct ClaimContext {
-  MacAddress node_mac;  // source of probes
-  Asker asker;          // of other questions
+  MacAddress node_mac;    // source of probes
+  QuestionSender sender;  // of other questions
   MacAddress lan_mac;
   ClusterId cluster{};
   ServiceMac service_mac = ServiceMac::kDerived;
@@ -69,7 +69,7 @@ class Claim {
   void Continue(MonoTime now, const AddressConfig& config, const ClaimContext& context, Actions* out);
 
   // This node has become master: holds the address. `warm`: the cluster held it until now, and holds and defends it
-  // without a gap, whoever else has used it meanwhile. Otherwise it is probed for first.
+  // without a gap, even if another host has used it meanwhile. Otherwise it is probed for first.
   void Take(MonoTime now, bool warm, Actions* out);
   // This node is master no more.
   void Release();

@@ -60,11 +60,11 @@ SendFrame AskWhere(const Macs& macs, const IpAddress& sender, const IpAddress& t
                           answer);
 }
 
-SendFrame AskWhere(const Asker& asker, const IpAddress& target, const std::optional<MacAddress>& at) {
+SendFrame AskWhere(const QuestionSender& sender, const IpAddress& target, const std::optional<MacAddress>& at) {
   const bool v6 = target.is_v6();
-  const MacAddress& mac = v6 ? asker.mac_v6 : asker.mac_v4;
-  const IpAddress sender = v6 ? IpAddress(LinkLocalFromMac(mac)) : IpAddress(asker.v4);
-  return AskWhere({.source = mac, .link = mac}, sender, target, at, /*answer=*/false);
+  const MacAddress& mac = v6 ? sender.mac_v6 : sender.mac_v4;
+  const IpAddress address = v6 ? IpAddress(LinkLocalFromMac(mac)) : IpAddress(sender.v4);
+  return AskWhere({.source = mac, .link = mac}, address, target, at, /*answer=*/false);
 }
 
 SendFrame Announcement(const Macs& macs, const IpAddress& address, bool answer) {

@@ -19,7 +19,7 @@ struct Macs {
 SendFrame AskWhoHas(const MacAddress& node_mac, const IpAddress& address);
 
 // "Where is `target`?", asked by the node itself.
-SendFrame AskWhere(const Asker& asker, const IpAddress& target, const std::optional<MacAddress>& at);
+SendFrame AskWhere(const QuestionSender& sender, const IpAddress& target, const std::optional<MacAddress>& at);
 
 // "Where is `target`?", asked by `sender`: to the MAC at which it is known to be, or to all. `answer`: the source is a
 // service MAC.

@@ -10,7 +10,7 @@
 namespace qure {
 
 void GatewayWatch::Configure(const NodeFacts& facts, const ClusterConfig& config) {
-  asker_ = AskerOf(facts, config.service_mac);
+  sender_ = SenderOf(facts, config.service_mac);
   std::vector<Gateway> previous = std::exchange(gateways_, {});
   for (const IpAddress& address : config.gateways) {
     const auto known = std::ranges::find(previous, address, &Gateway::address);
@@ -33,21 +33,21 @@ void GatewayWatch::Ask(MonoTime now, Actions* out) {
 }
 
 void GatewayWatch::Ask(MonoTime now, Gateway* gateway, Actions* out) {
-  const MacAddress& mac = gateway->address.is_v6() ? asker_.mac_v6 : asker_.mac_v4;
+  const MacAddress& mac = gateway->address.is_v6() ? sender_.mac_v6 : sender_.mac_v4;
   const std::optional<MacAddress> at = Open(now, mac, gateway);
-  out->push_back(AskWhere(asker_, gateway->address, at));
+  out->push_back(AskWhere(sender_, gateway->address, at));
 }
 
-std::optional<MacAddress> GatewayWatch::Asks(MonoTime now, const IpAddress& address, const MacAddress& asker) {
+std::optional<MacAddress> GatewayWatch::Asks(MonoTime now, const IpAddress& address, const MacAddress& sender) {
   Gateway* const gateway = Find(address);
-  return gateway == nullptr ? std::nullopt : Open(now, asker, gateway);
+  return gateway == nullptr ? std::nullopt : Open(now, sender, gateway);
 }
 
 // The gateway may have been replaced: where it does not answer any more, it is not known to be.
-std::optional<MacAddress> GatewayWatch::Open(MonoTime now, const MacAddress& asker, Gateway* gateway) {
-  auto question = std::ranges::find(gateway->questions, asker, &Question::asker);
+std::optional<MacAddress> GatewayWatch::Open(MonoTime now, const MacAddress& sender, Gateway* gateway) {
+  auto question = std::ranges::find(gateway->questions, sender, &Question::sender);
   if (question == gateway->questions.end()) {
-    question = gateway->questions.insert(question, {.asker = asker, .asked = now, .open_since = kNever});
+    question = gateway->questions.insert(question, {.sender = sender, .asked = now, .open_since = kNever});
   }
   const bool unanswered = !question->answered() && now - question->open_since >= kGatewayPatience;
   if (unanswered && gateway->answered < question->open_since) gateway->mac.reset();
@@ -61,7 +61,7 @@ bool GatewayWatch::OnAnswer(MonoTime now, const Event& event, Actions* out) {
   if (gateway == nullptr) return false;
   if (Mutated(Mutation::kBelieveAnyGateway)) return true;
   const auto question = std::ranges::find_if(
-      gateway->questions, [&](const Question& q) { return event.to == q.asker || event.to == GroupMac(q.asker); });
+      gateway->questions, [&](const Question& q) { return event.to == q.sender || event.to == GroupMac(q.sender); });
   if (question == gateway->questions.end() || now - question->asked > kGatewayAnswer) return false;
   if (gateway->mac && *gateway->mac != event.mac) {
     if (std::exchange(gateway->rival, event.mac) != event.mac) {

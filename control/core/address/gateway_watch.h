@@ -22,9 +22,9 @@ class GatewayWatch {
 
   // The node's own question to each gateway leaves now.
   void Ask(MonoTime now, Actions* out);
-  // Another question to `gateway` leaves now, from `asker`, one of our MACs. Returns whom to ask: the MAC at which the
+  // Another question to `gateway` leaves now, from `sender`, one of our MACs. Returns whom to ask: the MAC at which the
   // gateway is known to be, or all.
-  std::optional<MacAddress> Asks(MonoTime now, const IpAddress& gateway, const MacAddress& asker);
+  std::optional<MacAddress> Asks(MonoTime now, const IpAddress& gateway, const MacAddress& sender);
 
   // kNeighbor. True if it answers a question: then the gateway is there, at the event's MAC.
   bool OnAnswer(MonoTime now, const Event& event, Actions* out);
@@ -36,7 +36,7 @@ class GatewayWatch {
 
  private:
   struct Question {
-    MacAddress asker;
+    MacAddress sender;
     MonoTime asked;       // last
     MonoTime open_since;  // the first one that has no answer; kNever: all have
     bool answered() const { return open_since == kNever; }
@@ -53,9 +53,9 @@ class GatewayWatch {
 
   Gateway* Find(const IpAddress& address);
   void Ask(MonoTime now, Gateway* gateway, Actions* out);
-  std::optional<MacAddress> Open(MonoTime now, const MacAddress& asker, Gateway* gateway);
+  std::optional<MacAddress> Open(MonoTime now, const MacAddress& sender, Gateway* gateway);
 
-  Asker asker_;
+  QuestionSender sender_;
   std::vector<Gateway> gateways_;
 };
 

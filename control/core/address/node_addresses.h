@@ -1,7 +1,7 @@
 // The node's own addresses on the host port (dedicated mode): after a start they are probed for and announced
-// (RFC 5227 §2), so that neighbours do not go on sending to the MAC that the machine had before. Whoever else uses one
-// is logged and shown, and we are silent about that address as long as it does. IPv6 addresses are probed for by the
-// kernel (RFC 4862 §5.4) and only announced here. A pure state machine.
+// (RFC 5227 §2), so that neighbours do not go on sending to the MAC that the machine had before. Another host that uses
+// one is logged and shown, and we are silent about that address as long as it does. IPv6 addresses are probed for by
+// the kernel (RFC 4862 §5.4) and only announced here. A pure state machine.
 #pragma once
 
 #include <optional>

@@ -18,7 +18,7 @@ bool IsHeld(const Claim& claim) {
 ClaimContext ContextFor(const NodeFacts& facts, const ClusterConfig& config, const AddressConfig& address,
                         GatewayWatch* gateways) {
   ClaimContext context{.node_mac = OwnMac(facts, config.service_mac, 0),
-                       .asker = AskerOf(facts, config.service_mac),
+                       .sender = SenderOf(facts, config.service_mac),
                        .lan_mac = facts.lan_mac,
                        .cluster = ClusterIdFromName(config.name),
                        .service_mac = config.service_mac,
@@ -79,7 +79,7 @@ bool ServiceAddresses::EndHandover() {
   return !std::exchange(handing_over_, {}).empty();
 }
 
-// What the cluster held until now is not probed for again: it is ours, and whoever else uses it is in the wrong.
+// What the cluster held until now is not probed for again: it is ours, and another host that uses it is in the wrong.
 void ServiceAddresses::NoteHeld(MonoTime now, const std::vector<IpPrefix>& held) {
   last_held_ = held;
   last_held_at_ = now;

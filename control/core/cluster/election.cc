@@ -509,7 +509,7 @@ bool Election::GatewayAnswers(const ElectionInput& input, MonoTime since) const 
   return !input.needs_gateway || reach_.GatewayAnswered(since) || Mutated(Mutation::kClaimWithoutGateway);
 }
 
-// The gateway has been asked in vain, it is not required, and there are clients without it. Asks once more whether
+// The gateway has not answered, it is not required, and there are clients without it. Asks once more whether
 // anyone leads before it claims: others may have come back since it last did. True if it does either.
 bool Election::ClaimWithoutGateway(MonoTime now, const ElectionInput& input, Cause cause, Actions* out) {
   if (input.gateway_required || now < listen_until_ || !reach_.MayGoWithout(now, asking_since_)) return false;

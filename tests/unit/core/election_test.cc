@@ -328,7 +328,7 @@ TEST_F(FieldA8, WhereItIsNotRequiredANodeThatHearsTheLanLeadsWithoutTheGateway) 
     Notify(EventKind::kLanHeard);
     ASSERT_TRUE(election_.asking() || election_.role() == Role::kMaster);
   }
-  EXPECT_GE(now_ - died, kWithoutGateway) << "whoever reaches it goes first";
+  EXPECT_GE(now_ - died, kWithoutGateway) << "a node that reaches it goes first";
   EXPECT_LE(now_ - died, kWithoutGateway + kCandidateListen * 3);
   EXPECT_TRUE(election_.gate_open());
   EXPECT_TRUE(election_.without_gateway());

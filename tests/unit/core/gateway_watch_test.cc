@@ -158,7 +158,7 @@ TEST_F(FieldE7, ANodeWithoutAnAddressAsksAsALinkLocalOne) {
   EXPECT_THAT(Done(), ElementsAre(HasSubstr("sender=node/169.254.")));
 }
 
-// Whoever has the service address hears the question for it at the service MAC, and nobody else takes it for a probe.
+// The holder of the service address hears the question for it at the service MAC, and nobody else takes it for a probe.
 TEST(FieldA4, TheQuestionForAServiceAddressGoesToItsMacAndHasASender) {
   for (const LanMode mode : {LanMode::kDedicated, LanMode::kShared}) {
     std::mt19937_64 random(1);
@@ -172,9 +172,9 @@ TEST(FieldA4, TheQuestionForAServiceAddressGoesToItsMacAndHasASender) {
     out.clear();
     addresses.Ask(kStart, &out);
     ASSERT_EQ(out.size(), 3);
-    const std::string asker = mode == LanMode::kShared ? "lan" : "node";
+    const std::string sender = mode == LanMode::kShared ? "lan" : "node";
     EXPECT_EQ(Describe(out[0]),
-              "ARP " + asker + ">service: request sender=" + asker + "/198.51.100.11 target=service/198.51.100.50");
+              "ARP " + sender + ">service: request sender=" + sender + "/198.51.100.11 target=service/198.51.100.50");
     EXPECT_THAT(Describe(out[1]), HasSubstr("ND node>service: NS fe80::"));
     for (const Action& action : out) EXPECT_THAT(Describe(action), Not(HasSubstr("/0.0.0.0 target")));
   }

@@ -1,4 +1,4 @@
-// What anyone on the LAN can cause does not crowd out what a takeover waits for.
+// What anyone on the LAN can cause does not displace what a takeover waits for.
 #include "dataplane/pipeline/event_budget.h"
 
 #include <gtest/gtest.h>
