@@ -28,6 +28,9 @@ enum class EventKind : uint8_t {
   // The control thread's own, from the LAN port.
   kLinkDown,  // its link is down: LeaseGate::SetLink has shut the gate
   kLinkUp,    // it is up again; `stalls` is LeaseGate::stalls(), with one for this
+  // … and from the kernel.
+  kClockUnfit,  // its clock counts timer ticks: no lease can be kept by it
+  kClockFit,    // it does not any more
 
   // The heartbeater's. `term` is the plan's, unless noted.
   kDeputyReady,     // master, offering: the peer acknowledges and is ready
@@ -37,6 +40,8 @@ enum class EventKind : uint8_t {
   kMasterSuspect,   // deputy: no heartbeat for D less kVetoLead: ask the LAN who has the address
   kMasterBack,      // deputy: a heartbeat came after kMasterSuspect
   kMasterSilent,    // deputy: no heartbeat for D, our own loop went round, the receive queue is empty
+  kClocksDiffer,    // deputy: its clock and the master's differ too much to take over; `ppm`: ours by the master's
+  kClocksAgree,     // deputy: they do not any more
   kStaleHeartbeat,  // a heartbeat or acknowledgement of the plan's peer names another term: `term`
 };
 inline constexpr size_t kEventKindCount = static_cast<size_t>(EventKind::kStaleHeartbeat) + 1;
@@ -53,6 +58,7 @@ struct Event {
   NodeSlot slot = kSelfSlot;
   IpAddress ip;
   Duration span;
+  int64_t ppm = 0;
   uint64_t stalls = 0;
   MonoTime at;  // kMasterSilent: when it was found; `span` is D. A report that comes late may be about a past master
   Term term;

@@ -17,6 +17,7 @@ enum class Mutation : uint8_t {
   kDeputyDoesNotDrain,     // a deputy acts on silence while heartbeats may wait in its receive queue
   kExpiryMovesBack,        // a shorter D takes effect at the deputy at once
   kAnswerBacklog,          // what waited through a pause that no clock shows is answered as if it were new
+  kIgnoreClockRatio,       // a deputy takes its own clock for the master's
   kIgnoreLink,             // the link of the LAN port is not acted on
 
   // Control core.

@@ -136,9 +136,7 @@ Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
 
 Actions Controller::OnEvent(MonoTime now, const Event& event) {
   Actions out;
-  if (event.kind == EventKind::kLinkDown || event.kind == EventKind::kLinkUp) {
-    link_up_ = event.kind == EventKind::kLinkUp;
-  }
+  NoteHost(event, &out);
   if (!active()) return out;
   NoticeHeld(now, &out);
   if (event.kind == EventKind::kGatewayHint && Mutated(Mutation::kBelieveAnyGateway)) {
@@ -189,6 +187,32 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   // A foreign host that uses the address concerns the claims only.
   if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &out);
   return Conclude(now, std::move(out));
+}
+
+// What is known of this machine, also before its life begins.
+void Controller::NoteHost(const Event& event, Actions* out) {
+  switch (event.kind) {
+    case EventKind::kLinkDown:
+    case EventKind::kLinkUp:
+      link_up_ = event.kind == EventKind::kLinkUp;
+      return;
+    case EventKind::kClockUnfit:
+    case EventKind::kClockFit:
+      clock_fit_ = event.kind == EventKind::kClockFit;
+      return;
+    case EventKind::kClocksDiffer:
+      out->push_back(MakeLog(LogLevel::kWarning, "the clocks of this node and of the master differ: ours takes ",
+                             static_cast<double>(event.ppm) / 1e6,
+                             " s for a second of the master's; this node is not ready as deputy. Compare both with a "
+                             "third clock, and look at /sys/devices/system/clocksource of the one that is wrong"));
+      clocks_differ_ = true;
+      return;
+    case EventKind::kClocksAgree:
+      clocks_differ_ = false;
+      return;
+    default:
+      return;
+  }
 }
 
 Actions Controller::OnPersisted(MonoTime now, uint64_t ticket, bool ok) {
@@ -618,7 +642,7 @@ std::string Controller::WhoIsAt(const MacAddress& mac) const {
 }
 
 ElectionInput Controller::Input() const {
-  const bool reached = link_up_ || !transport_.enabled();
+  const bool reached = (link_up_ && clock_fit_) || !transport_.enabled();
   const bool eligible =
       !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun() && reached;
   return {.rank = {.priority = facts_.priority, .weight = facts_.weight, .node = facts_.node_id},
@@ -680,6 +704,8 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.address_conflicts = node_addresses_.conflicts();
   status.namesakes = namesakes_.Among(members_);
   status.without_gateway = election_.without_gateway();
+  status.clock_fit = clock_fit_;
+  status.clocks_differ = clocks_differ_ && election_.role() == Role::kMember;
   status.era = life_->era();
   status.lineage = life_->lineage();
   status.cluster_uptime_ms = life_->UptimeMs(now);

@@ -109,6 +109,7 @@ class Controller {
   void Configure(MonoTime now, Actions* out);
 
   // What comes in.
+  void NoteHost(const Event& event, Actions* out);
   void NoticeHeld(MonoTime now, Actions* out);
   void Understand(MonoTime now, const Incoming& incoming, Actions* out);
   void UnderstandHello(MonoTime now, const Member& member, const wire::Hello& hello, Actions* out);
@@ -180,7 +181,9 @@ class Controller {
   GateOutput gate_;
   PersistLedger ledger_;
   Stopping stopping_;
-  bool link_up_ = true;  // of the LAN port: a node that nobody hears does not lead
+  bool link_up_ = true;         // of the LAN port: a node that nobody hears does not lead
+  bool clock_fit_ = true;       // … nor does one whose clock counts timer ticks
+  bool clocks_differ_ = false;  // from the master's
 };
 
 }  // namespace qure

@@ -71,6 +71,8 @@ struct ControllerStatus {
   bool link_up = true;           // of the LAN port; a node of a cluster is ineligible without
   std::vector<Namesake> namesakes;                       // members with this node's name or address
   bool without_gateway = false;  // it leads, and the gateway has not answered since before it claimed
+  bool clock_fit = true;         // a node of a cluster is ineligible by a clock that counts timer ticks
+  bool clocks_differ = false;    // ours and the master's: not ready as deputy
   uint32_t era = 0;
   uint64_t lineage = 0;
   uint64_t age = 0;

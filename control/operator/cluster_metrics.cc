@@ -72,6 +72,8 @@ void CollectHeartbeater(const NodeStatus& node, Families* out) {
              ToSeconds(node.lease.longest_gap));
   out->Gauge("qure_lease_round_trip_seconds", "Round trip of the last heartbeat that was acknowledged.",
              ToSeconds(node.lease.round_trip));
+  out->Gauge("qure_lease_clock_ratio", "Deputy: seconds of its clock for one of the master's; 0: not measured.",
+             static_cast<double>(node.lease.clock_ppm) / static_cast<double>(ClockRatio::kEqual));
   out->Begin(MetricType::Counter, "qure_heartbeats_total", "Heartbeats by direction and kind.");
   out->Add({{"direction", "sent"}, {"kind", "heartbeat"}}, heartbeater.heartbeats_sent);
   out->Add({{"direction", "sent"}, {"kind", "ack"}}, heartbeater.acks_sent);

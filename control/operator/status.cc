@@ -39,6 +39,12 @@ ordered_json ReloadJson(const ReloadStatus& reload) {
           {"error", reload.error.empty() ? ordered_json(nullptr) : ordered_json(reload.error)}};
 }
 
+// Seconds of this node's clock for one of the master's; null: this node is not deputy, or has not measured it yet.
+ordered_json ClockRatioJson(const HeartbeatStatus& lease) {
+  if (lease.clock_ppm == 0) return nullptr;
+  return static_cast<double>(lease.clock_ppm) / static_cast<double>(ClockRatio::kEqual);
+}
+
 // The state of the cluster; of a node without one these are defaults.
 ordered_json ClusterPart(const NodeStatus& status) {
   const ControllerStatus& core = status.controller;
@@ -51,7 +57,8 @@ ordered_json ClusterPart(const NodeStatus& status) {
   part["multicast"] = core.multicast_works;
   part["lease"] = {{"seconds", ToSeconds(status.lease.lease)},
                    {"longest_gap_seconds", ToSeconds(status.lease.longest_gap)},
-                   {"round_trip_seconds", ToSeconds(status.lease.round_trip)}};
+                   {"round_trip_seconds", ToSeconds(status.lease.round_trip)},
+                   {"clock_ratio", ClockRatioJson(status.lease)}};
   ordered_json takeovers = ordered_json::object();
   for (size_t i = 0; i < core.takeovers.size(); ++i) {
     takeovers[std::string(NameOf(static_cast<Cause>(i)))] = core.takeovers[i];
@@ -100,6 +107,8 @@ ordered_json StatusJson(const NodeStatus& status) {
                          {"ineligible", core.ineligible},
                          {"link", core.link_up ? "up" : "down"},
                          {"without_gateway", core.without_gateway},
+                         {"clock", core.clock_fit ? "ok" : "unfit"},
+                         {"clocks_differ", core.clocks_differ},
                          {"store", status.store_alarm.empty() ? "ok" : status.store_alarm},
                          {"clustered", core.clustered},
                          {"open", core.open}};

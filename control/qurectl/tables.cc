@@ -45,6 +45,7 @@ std::string RoleText(const ordered_json& status) {
   if (!status.at("phase").is_null()) absl::StrAppend(&text, " (", Cell(status.at("phase")), ")");
   if (status.at("maintenance").get<bool>()) text += ", in maintenance";
   if (status.at("ineligible").get<bool>()) text += ", ineligible: another machine has this identity";
+  if (status.at("clock") != "ok") text += ", ineligible: the clock of this machine counts timer ticks (jiffies)";
   if (status.at("link") != "up") text += ", the link of the LAN port is DOWN";
   if (status.at("without_gateway").get<bool>()) text += ", GATEWAY AWAY: serving the LAN without it";
   return absl::StrCat(text, ", term ", TermText(status.at("term")));
@@ -67,6 +68,10 @@ std::string ClusterLines(const ordered_json& status) {
     absl::StrAppend(&deputy, ", lease ", MillisecondsText(lease.at("seconds")), ", longest gap ",
                     MillisecondsText(lease.at("longest_gap_seconds")));
   }
+  if (!lease.at("clock_ratio").is_null()) {
+    absl::StrAppendFormat(&deputy, ", clock ratio %.4f", lease.at("clock_ratio").get<double>());
+  }
+  if (status.at("clocks_differ").get<bool>()) deputy += ": NOT READY, the clocks of master and deputy differ";
   std::string text = Line("master", NodeOf(status.at("master")));
   text += Line("deputy", deputy);
   text += Line("cluster", absl::StrCat("era ", Cell(status.at("era")), ", ", Cell(status.at("nodes_present")),

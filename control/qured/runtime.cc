@@ -19,6 +19,7 @@
 #include "control/operator/balance_status.h"
 #include "control/operator/cluster_status.h"
 #include "control/operator/commands.h"
+#include "control/qured/clock_source.h"
 #include "proto/check.h"
 
 namespace qure {
@@ -195,6 +196,7 @@ void Runtime::NoteControlAlive(MonoTime now) {
   if (now >= next_wall_clock_) {
     controller_.SetWallClock(now, WallMilliseconds());
     next_wall_clock_ = now + kWallClockInterval;
+    CheckClock();
     if (std::vector<DnsSample> samples = parts_.dataplane->TakeDnsSamples(); !samples.empty()) {
       names_.Log(std::move(samples));
     }
@@ -265,6 +267,17 @@ void Runtime::CheckLink() {
   LogLine(LogLevel::kWarning, "the link of LAN port ", config_.node.lan_port, up ? " is up again" : " is down");
   if (up) TakeEvents();  // of before
   OnEvent({.kind = up ? EventKind::kLinkUp : EventKind::kLinkDown, .stalls = gate.stalls()});
+}
+
+// The kernel changes its clock source when it no longer trusts the one it has.
+void Runtime::CheckClock() {
+  const std::string source = ClockSource();
+  const bool fit = IsFitClockSource(source);
+  if (fit == clock_fit_) return;
+  clock_fit_ = fit;
+  LogLine(LogLevel::kWarning, "the kernel keeps its clock by ", source,
+          fit ? ": this node may be master again" : ": no lease can be kept by it, this node is ineligible");
+  OnEvent({.kind = fit ? EventKind::kClockFit : EventKind::kClockUnfit});
 }
 
 void Runtime::CheckHealth() {

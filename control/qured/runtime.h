@@ -78,6 +78,7 @@ class Runtime {
   void TakeEvents();
   void OnEvent(const Event& event);
   void CheckLink();
+  void CheckClock();
   uint8_t FlowRound() const;
   void TakeFlowReports();
   void ReplaceLostStall();
@@ -134,7 +135,8 @@ class Runtime {
   ConfigLoader loader_;
   NameService names_;
   LinkWatch links_;
-  bool link_up_ = true;  // the LAN port's, as the gate and the controller were last notified
+  bool clock_fit_ = true;
+  bool link_up_ = true;                         // the LAN port's, as the gate and the controller were last notified
   std::optional<ClusterFacts> facts_of_names_;  // as names_ was last notified
   StallLedger stalls_;
   StallReport stall_report_;

@@ -45,7 +45,11 @@ void Heartbeater::Use(MonoTime now, const std::shared_ptr<const HeartbeatPlan>& 
   if (before.role == HeartbeatRole::kSilent) last_round_ = kNever;  // a worker need not call Round while it is silent
   if (plan_ == nullptr || plan_->role == HeartbeatRole::kSilent) return;
   const bool same_peer = plan_->peer.boot == jitter_of_;
-  if (!same_peer) jitter_ = {};
+  if (!same_peer) {
+    jitter_ = {};
+    clocks_ = {};
+    ReportClocks();
+  }
   jitter_.Interrupted();
   jitter_of_ = plan_->peer.boot;
   if (plan_->role == HeartbeatRole::kFollow) {
@@ -155,7 +159,7 @@ MonoTime Heartbeater::NextDeadline() const {
     case HeartbeatRole::kSilent:
       return kNever;
     case HeartbeatRole::kFollow:
-      if (!bound_ || reported_silent_) return kNever;
+      if (!bound_ || reported_silent_ || clocks_.Differs()) return kNever;
       return reported_suspect_ ? SilentAt() : expiry_ - kVetoLead;
     case HeartbeatRole::kOffer:
       return next_heartbeat_;
@@ -174,6 +178,7 @@ HeartbeatStatus Heartbeater::status() const {
     if (!bound_) return status;
     status.lease = bound_lease_;
     status.lease_until = expiry_;
+    status.clock_ppm = clocks_.measured() ? clocks_.ppm() : 0;
     return status;
   }
   status.lease = lease_;
@@ -310,17 +315,20 @@ HeartbeatReject Heartbeater::OnRequest(MonoTime now, const Heartbeat& heartbeat)
   if (heartbeat.sequence <= newest_) return HeartbeatReject::kNone;  // overtaken: a newer one has been acknowledged
   newest_ = heartbeat.sequence;
   NoteArrival(now);
+  clocks_.OnHeartbeat(now, heartbeat.sent_at);
+  ReportClocks();
   if (!heartbeat.binding) bound_ = false;
   if (!MasterControlLives(now, heartbeat.control_liveness)) return HeartbeatReject::kNone;
   if (heartbeat.binding) {
-    const MonoTime until = now + heartbeat.lease;
+    const MonoTime until = now + clocks_.Wait(heartbeat.lease);
     bound_ = true;
     bound_lease_ = heartbeat.lease;
     expiry_ = Mutated(Mutation::kExpiryMovesBack) ? until : std::max(expiry_, until);
   }
   if (std::exchange(reported_suspect_, false)) Report(EventKind::kMasterBack);
+  const bool was_deputy = expiry_ != MonoTime{};  // of this term: an offer releases it, whatever its clock
   SendHeartbeat({.kind = HeartbeatKind::kAck,
-                 .ready = plan_->ready,
+                 .ready = plan_->ready && (clocks_.Fits() || was_deputy),
                  .to = plan_->peer.boot,
                  .term = heartbeat.term,
                  .sequence = heartbeat.sequence,
@@ -339,14 +347,24 @@ bool Heartbeater::MasterControlLives(MonoTime now, uint64_t liveness) {
   return now - control_seen_ <= kControlDeath;
 }
 
+void Heartbeater::ReportClocks() {
+  if (clocks_.Differs() == reported_differ_) return;
+  reported_differ_ = !reported_differ_;
+  emit_({.kind = reported_differ_ ? EventKind::kClocksDiffer : EventKind::kClocksAgree,
+         .mac = plan_->peer.mac,
+         .ppm = clocks_.ppm(),
+         .term = plan_->term});
+}
+
 MonoTime Heartbeater::SilentAt() const {
   return std::max(expiry_, suspected_at_ + kVetoLead);
 }
 
 void Heartbeater::WatchMaster(MonoTime now, Duration gap, bool emptied) {
-  if (!bound_ || reported_silent_) return;
+  // By clocks that differ so much nobody knows when the master has stopped: others elect.
+  if (!bound_ || reported_silent_ || clocks_.Differs()) return;
   if (gap > bound_lease_ / 3 && !Mutated(Mutation::kDeputyIgnoresOwnStall)) {
-    expiry_ = std::max(expiry_, now + bound_lease_);
+    expiry_ = std::max(expiry_, now + clocks_.Wait(bound_lease_));
   }
   if (!reported_suspect_ && now >= expiry_ - kVetoLead) {
     reported_suspect_ = true;

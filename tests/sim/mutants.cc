@@ -13,6 +13,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kDeputyDoesNotDrain, "deputy_does_not_drain", "flooded_deputy"},
     {Mutation::kExpiryMovesBack, "expiry_moves_back", "lease_shrinks"},
     {Mutation::kAnswerBacklog, "answer_backlog", "unseen_pause"},
+    {Mutation::kIgnoreClockRatio, "ignore_clock_ratio", "clock_rates"},
     {Mutation::kIgnoreLink, "ignore_link", "link_flaps"},
     {Mutation::kSkipVeto, "skip_veto", "deaf_member"},
     {Mutation::kFollowOldWord, "follow_old_word", "slow_gateway"},

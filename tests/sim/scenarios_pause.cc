@@ -172,7 +172,24 @@ void LinkFlaps(World& world) {
   }
 }
 
+// Kernels that have calibrated their clocks wrongly, and heartbeats that come late: no lease between two clocks that
+// differ so much, and none that a fast deputy ends while a slow master still holds it.
+void ClockRates(World& world) {
+  world.expect().served_within = Seconds(4);
+  world.expect().check_rate = false;    // of fast clocks
+  world.expect().check_silent = false;  // which take less than the least lease for as long
+  for (NodeSetup& setup : world.setups) setup.rate_ppm = world.random().Chance(0.5) ? -400'000 : 400'000;
+  Duration when = Soon(world) + kCalm;
+  for (int i = 0; i < 4; ++i) {
+    const Duration late = world.random().Between(Milliseconds(30), Milliseconds(120));
+    world.At(when, [&world, late] { world.lan().up(world.node(world.Master()).port()).delay = late; });
+    world.At(when + Milliseconds(400), [&world] { world.Mend(); });
+    when = when + Seconds(3);
+  }
+}
+
 constexpr Scenario kTable[] = {
+    {"clock_rates", "the clocks of the machines run at very different rates", ClockRates, 3},
     {"unseen_pause", "a machine is stopped, and none of its clocks sees it", UnseenPause, 3},
     {"link_flaps", "the link of a node's port goes down and up", LinkFlaps, 3},
     {"deaf_pause", "a machine is suspended and its frames are lost", DeafPause, 3},
