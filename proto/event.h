@@ -32,7 +32,7 @@ enum class EventKind : uint8_t {
   kClockUnfit,  // its clock counts timer ticks: no lease can be kept by it
   kClockFit,    // it does not any more
 
-  // The heartbeater's. `term` is the plan's, unless noted.
+  // The heartbeater's. `term` is the plan's, unless noted, and `span` is D in force.
   kDeputyReady,     // master, offering: the peer acknowledges and is ready
   kLeaseLost,       // master: 3/4 D without acknowledgement, the gate has shut
   kLeaseRenewed,    // master: an acknowledgement came after kLeaseLost; the gate is open again

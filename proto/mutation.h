@@ -21,6 +21,7 @@ enum class Mutation : uint8_t {
   kIgnoreLink,             // the link of the LAN port is not acted on
 
   // Control core.
+  kForgetDisturbances,  // what has ended a lease once is not remembered
   kSkipVeto,
   kOneEventBudget,  // what anyone can cause shares a budget with what a takeover waits for
   kFollowOldWord,   // a deputy that has proven its master's silence follows it again at a member's word

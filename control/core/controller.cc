@@ -184,6 +184,7 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
     default:
       break;
   }
+  if (event.term == election_.term()) lease_memory_.OnEvent(now, event, HeartbeatBoot());
   // A foreign host that uses the address concerns the claims only.
   if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &out);
   return Conclude(now, std::move(out));
@@ -301,6 +302,7 @@ void Controller::NoticeHeld(MonoTime now, Actions* out) {
 void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out) {
   const wire::Message& message = incoming.message;
   const wire::Hello* const hello = HelloIn(message);
+  lease_memory_.OnHeard(now, incoming.boot);
   if (incoming.node == facts_.node_id) return OnClone(now, incoming, hello, out);
   const bool followed = FollowsUs(incoming.node);
   OnMemberChanges(now, members_.OnMessage(now, incoming, hello), out);
@@ -484,7 +486,7 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
   ApplyRole(now, &later);
   const std::vector<Outgoing> messages = election_.TakeOutgoing();
   if (const auto epochs = election_.TakeReservation()) ledger_.Store({.epochs = *epochs}, &out);
-  snapshots_.SetHeartbeatPlan(MakeHeartbeatPlan());
+  snapshots_.SetHeartbeatPlan(MakeHeartbeatPlan(now));
   snapshots_.SetReportsLan(election_.asking() && Input().needs_gateway && !config_.network.gateway_required);
   const GateWish wish = WishForGate();
   gate_.ShutAtOnce(wish, &out);
@@ -539,7 +541,14 @@ void Controller::Publish(MonoTime now, Actions* out) {
   addresses_.UpdateHostAddresses(out);
 }
 
-std::shared_ptr<const HeartbeatPlan> Controller::MakeHeartbeatPlan() const {
+// Of the node that heartbeats go to or come from.
+std::optional<BootId> Controller::HeartbeatBoot() const {
+  const std::optional<NodeId> peer = election_.heartbeat_peer();
+  const Member* const member = peer ? members_.Find(*peer) : nullptr;
+  return member == nullptr ? std::nullopt : std::optional(member->boot);
+}
+
+std::shared_ptr<const HeartbeatPlan> Controller::MakeHeartbeatPlan(MonoTime now) const {
   const std::optional<NodeId> peer = election_.heartbeat_peer();
   const Member* const member = peer ? members_.Find(*peer) : nullptr;
   if (member == nullptr || !transport_.enabled()) return nullptr;
@@ -559,6 +568,7 @@ std::shared_ptr<const HeartbeatPlan> Controller::MakeHeartbeatPlan() const {
                 .mac = member->at.mac,
                 .address = member->at.address,
                 .keys = transport_.KeysOf(member->node, member->boot)};
+  plan->min_lease = std::clamp(lease_memory_.MinLease(now), plan->min_lease, plan->max_lease);
   return plan;
 }
 

@@ -38,6 +38,7 @@
 #include "control/core/cluster/election.h"
 #include "control/core/cluster/history_keeper.h"
 #include "control/core/cluster/identity.h"
+#include "control/core/cluster/lease_memory.h"
 #include "control/core/cluster/lifetime.h"
 #include "control/core/cluster/membership.h"
 #include "control/core/cluster/namesakes.h"
@@ -141,7 +142,8 @@ class Controller {
   void ApplyRole(MonoTime now, Actions* out);
   GateWish WishForGate() const;
   void Publish(MonoTime now, Actions* out);
-  std::shared_ptr<const HeartbeatPlan> MakeHeartbeatPlan() const;
+  std::shared_ptr<const HeartbeatPlan> MakeHeartbeatPlan(MonoTime now) const;
+  std::optional<BootId> HeartbeatBoot() const;
   void Send(MonoTime now, const Outgoing& outgoing, Actions* out);
   void SendHello(MonoTime now, Actions* out);
   Duration HelloInterval() const;
@@ -170,6 +172,7 @@ class Controller {
   std::optional<Lifetime> life_;  // from the first configuration on
   HistoryKeeper history_;
   Election election_;
+  LeaseMemory lease_memory_;
   CloneWatch clone_;
   Namesakes namesakes_;
   HelloTimer hello_timer_;

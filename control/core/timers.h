@@ -101,6 +101,10 @@ inline constexpr Duration kOldWord = Milliseconds(20);       // what the silent 
 inline constexpr Duration kOldHearsay = Seconds(1);          // and others name it until they miss it themselves
 inline constexpr Duration kVetoLife = Seconds(3);  // answers for the address, and no word of a master: then they lie
 inline constexpr Duration kDeputyCooldown = Seconds(1);  // a deputy that lapsed is not chosen again before
+// What has parted master and deputy for no longer than this, with both alive, makes the lease so much longer …
+inline constexpr Duration kLongestDisturbance = Milliseconds(300);
+inline constexpr Duration kRememberDisturbance = Seconds(300);  // … for so long, then half as long …
+inline constexpr Duration kForgetHalf = Seconds(60);            // … after each of these
 inline constexpr Duration kInformTimeout = Seconds(1);  // handover: the successor is deputy and knows all flows, or not
 inline constexpr Duration kPrepareTimeout = Milliseconds(500);  // then it sends PREPARED, or the handover fails
 inline constexpr Duration kYieldTimeout = Milliseconds(60);     // the successor claims, or we take back

@@ -150,7 +150,8 @@ void Heartbeater::SendHeartbeat(const Heartbeat& heartbeat) {
 }
 
 void Heartbeater::Report(EventKind kind) {
-  emit_({.kind = kind, .mac = plan_->peer.mac, .term = plan_->term});
+  const Duration lease = plan_->role == HeartbeatRole::kFollow ? bound_lease_ : lease_;
+  emit_({.kind = kind, .mac = plan_->peer.mac, .span = lease, .term = plan_->term});
 }
 
 MonoTime Heartbeater::NextDeadline() const {

@@ -15,6 +15,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kAnswerBacklog, "answer_backlog", "unseen_pause"},
     {Mutation::kIgnoreClockRatio, "ignore_clock_ratio", "clock_rates"},
     {Mutation::kIgnoreLink, "ignore_link", "link_flaps"},
+    {Mutation::kForgetDisturbances, "forget_disturbances", "disturbances"},
     {Mutation::kSkipVeto, "skip_veto", "deaf_member"},
     {Mutation::kFollowOldWord, "follow_old_word", "slow_gateway"},
     {Mutation::kOneEventBudget, "one_event_budget", "probe_flood"},

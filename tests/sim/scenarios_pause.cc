@@ -13,7 +13,7 @@ Duration Soon(World& world) {
 }
 
 void PausedMaster(World& world) {
-  world.expect().served_within = Milliseconds(250);
+  world.expect().served_within = Milliseconds(450);  // a short pause makes the lease long for the next one
   Duration when = Soon(world);
   for (int i = 0; i < 3; ++i) {
     const Duration span = world.random().Between(Milliseconds(15), Milliseconds(1200));
@@ -139,7 +139,7 @@ void DeafPause(World& world) {
 // A hypervisor stops the machine and lets it go on: none of its clocks has moved, and what came meanwhile waits in its
 // ring, ARP requests among it.
 void UnseenPause(World& world) {
-  world.expect().served_within = Milliseconds(400);
+  world.expect().served_within = Milliseconds(450);
   Duration when = Soon(world);
   for (int i = 0; i < 4; ++i) {
     const Duration span = world.random().Between(Milliseconds(12), Milliseconds(1200));
@@ -188,7 +188,25 @@ void ClockRates(World& world) {
   }
 }
 
+// The same thing every ten seconds: after the first time the lease is long enough for it.
+void Disturbances(World& world) {
+  world.expect().served_within = Milliseconds(400);
+  const Duration longest = world.random().Between(Milliseconds(40), Milliseconds(110));
+  Duration when = Soon(world);
+  world.At(when, [&world, longest] { world.Hold(world.Master(), longest); });
+  world.At(when + longest, [] {});
+  world.Quietly(when + Seconds(5), [&world] { world.monitor().ForbidTakeovers(true); });
+  for (int i = 0; i < 4; ++i) {
+    when = when + Seconds(10);
+    const Duration span = world.random().Between(Milliseconds(30), longest);
+    const bool master = world.random().Chance(0.5);
+    world.At(when, [&world, span, master] { world.Hold(master ? world.Master() : world.Deputy(), span); });
+    world.At(when + span, [] {});
+  }
+}
+
 constexpr Scenario kTable[] = {
+    {"disturbances", "a machine is held for a moment every ten seconds", Disturbances, 3},
     {"clock_rates", "the clocks of the machines run at very different rates", ClockRates, 3},
     {"unseen_pause", "a machine is stopped, and none of its clocks sees it", UnseenPause, 3},
     {"link_flaps", "the link of a node's port goes down and up", LinkFlaps, 3},
