@@ -38,6 +38,7 @@ enum class Mutation : uint8_t {
   kBelieveAnyGateway,  // what a frame says as the gateway is believed, whether it answers a question or not
 
   // Balance.
+  kShareDeaf,            // a node that hears nobody gets flows
   kShareUnready,         // a node gets flows before it knows who had them
   kChangeDoesNotWait,    // an epoch is taken to have settled at once
   kTakeNewFlowsEarly,    // delivery by multicast: new flows go by an epoch that others may not have yet

@@ -136,7 +136,7 @@ Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
 
 Actions Controller::OnEvent(MonoTime now, const Event& event) {
   Actions out;
-  NoteHost(event, &out);
+  machine_.OnEvent(event, &out);
   if (!active()) return out;
   NoticeHeld(now, &out);
   if (event.kind == EventKind::kGatewayHint && Mutated(Mutation::kBelieveAnyGateway)) {
@@ -188,32 +188,6 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   // A foreign host that uses the address concerns the claims only.
   if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &out);
   return Conclude(now, std::move(out));
-}
-
-// What is known of this machine, also before its life begins.
-void Controller::NoteHost(const Event& event, Actions* out) {
-  switch (event.kind) {
-    case EventKind::kLinkDown:
-    case EventKind::kLinkUp:
-      link_up_ = event.kind == EventKind::kLinkUp;
-      return;
-    case EventKind::kClockUnfit:
-    case EventKind::kClockFit:
-      clock_fit_ = event.kind == EventKind::kClockFit;
-      return;
-    case EventKind::kClocksDiffer:
-      out->push_back(MakeLog(LogLevel::kWarning, "the clocks of this node and of the master differ: ours takes ",
-                             static_cast<double>(event.ppm) / 1e6,
-                             " s for a second of the master's; this node is not ready as deputy. Compare both with a "
-                             "third clock, and look at /sys/devices/system/clocksource of the one that is wrong"));
-      clocks_differ_ = true;
-      return;
-    case EventKind::kClocksAgree:
-      clocks_differ_ = false;
-      return;
-    default:
-      return;
-  }
 }
 
 Actions Controller::OnPersisted(MonoTime now, uint64_t ticket, bool ok) {
@@ -652,7 +626,7 @@ std::string Controller::WhoIsAt(const MacAddress& mac) const {
 }
 
 ElectionInput Controller::Input() const {
-  const bool reached = (link_up_ && clock_fit_) || !transport_.enabled();
+  const bool reached = machine_.MayLead() || !transport_.enabled();
   const bool eligible =
       !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun() && reached;
   return {.rank = {.priority = facts_.priority, .weight = facts_.weight, .node = facts_.node_id},
@@ -710,12 +684,12 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.open = config_.network.security == Security::kOpen;
   status.maintenance = stored_.maintenance;
   status.ineligible = clone_.heard();
-  status.link_up = link_up_;
+  status.link_up = machine_.link_up();
+  status.clock_fit = machine_.clock_fit();
+  status.clocks_differ = machine_.clocks_differ() && election_.role() == Role::kMember;
   status.address_conflicts = node_addresses_.conflicts();
   status.namesakes = namesakes_.Among(members_);
   status.without_gateway = election_.without_gateway();
-  status.clock_fit = clock_fit_;
-  status.clocks_differ = clocks_differ_ && election_.role() == Role::kMember;
   status.era = life_->era();
   status.lineage = life_->lineage();
   status.cluster_uptime_ms = life_->UptimeMs(now);
@@ -726,6 +700,9 @@ ControllerStatus Controller::status(MonoTime now) const {
   for (const auto& [node, member] : members_.all()) {
     status.nodes.push_back(RowOf(now, member, election_.deputy()));
     status.nodes.back().slot = balancing_.balancer().KnownSlot(node);
+    if (!balancing_.Deaf(now, member)) continue;
+    status.nodes.back().state = NodeState::kDeaf;
+    status.nodes.back().role = NodeRole::kNone;  // what it says of itself is old
   }
   for (const StoredKey& key : stored_.keyring.keys) status.key_ids.push_back(key.id);
   status.key_in_use = stored_.keyring.use;

@@ -48,6 +48,7 @@
 #include "control/core/controller_status.h"
 #include "control/core/gate_output.h"
 #include "control/core/hello.h"
+#include "control/core/machine_state.h"
 #include "control/core/naming.h"
 #include "control/core/node_facts.h"
 #include "control/core/persist_ledger.h"
@@ -110,7 +111,6 @@ class Controller {
   void Configure(MonoTime now, Actions* out);
 
   // What comes in.
-  void NoteHost(const Event& event, Actions* out);
   void NoticeHeld(MonoTime now, Actions* out);
   void Understand(MonoTime now, const Incoming& incoming, Actions* out);
   void UnderstandHello(MonoTime now, const Member& member, const wire::Hello& hello, Actions* out);
@@ -184,9 +184,7 @@ class Controller {
   GateOutput gate_;
   PersistLedger ledger_;
   Stopping stopping_;
-  bool link_up_ = true;         // of the LAN port: a node that nobody hears does not lead
-  bool clock_fit_ = true;       // … nor does one whose clock counts timer ticks
-  bool clocks_differ_ = false;  // from the master's
+  MachineState machine_;
 };
 
 }  // namespace qure

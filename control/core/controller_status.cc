@@ -70,6 +70,8 @@ std::string_view NameOf(NodeState state) {
       return "alive";
     case NodeState::kSuspect:
       return "suspect";
+    case NodeState::kDeaf:
+      return "deaf";
     case NodeState::kDown:
       return "down";
     case NodeState::kLeft:

@@ -101,6 +101,8 @@ inline constexpr Duration kOldWord = Milliseconds(20);       // what the silent 
 inline constexpr Duration kOldHearsay = Seconds(1);          // and others name it until they miss it themselves
 inline constexpr Duration kVetoLife = Seconds(3);  // answers for the address, and no word of a master: then they lie
 inline constexpr Duration kDeputyCooldown = Seconds(1);  // a deputy that lapsed is not chosen again before
+// A node that is heard and does not name the master for so long hears nobody: no share. Longer than any takeover.
+inline constexpr Duration kDeafAfter = Seconds(1);
 // What has parted master and deputy for no longer than this, with both alive, makes the lease so much longer …
 inline constexpr Duration kLongestDisturbance = Milliseconds(300);
 inline constexpr Duration kRememberDisturbance = Seconds(300);  // … for so long, then half as long …

@@ -23,6 +23,7 @@ void CollectMembers(const ControllerStatus& core, Families* out) {
   for (const MemberState state : {MemberState::kAlive, MemberState::kSuspect, MemberState::kDown, MemberState::kLeft}) {
     members.emplace(NameOf(state), 0);
   }
+  members.emplace(NameOf(NodeState::kDeaf), 0);
   for (const NodeRow& row : core.nodes) {
     const bool self = row.state == NodeState::kSelf;
     ++members[std::string(self ? NameOf(NodeState::kAlive) : NameOf(row.state))];

@@ -30,6 +30,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kBelieveAnyGateway, "believe_any_gateway", "false_gateway"},
     {Mutation::kNoYieldShut, "no_yield_shut", "handovers"},
     {Mutation::kClaimWhileListening, "claim_while_listening", "deaf_member"},
+    {Mutation::kShareDeaf, "share_deaf", "flows_deaf"},
     {Mutation::kShareUnready, "share_unready", "flows_deaths"},
     {Mutation::kChangeDoesNotWait, "change_does_not_wait", "flows_changes"},
     {Mutation::kTakeNewFlowsEarly, "take_new_flows_early", "flows_late"},

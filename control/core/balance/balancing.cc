@@ -105,6 +105,7 @@ bool Balancing::OnMessage(const BalanceView& view, const Incoming& incoming, Act
 
 // Followers use exactly the balance epochs of the master that they follow.
 void Balancing::OnHello(const BalanceView& view, const Member& member, Actions* out) {
+  hearing_.OnHello(view.now, member);
   const uint64_t digest = member.hello.balance_digest();
   const bool of_master = !view.leads && view.master == member.node;
   if (!of_master || digest == 0 || digest == balancer_.digest() || view.now < next_pull_) return;
@@ -164,13 +165,17 @@ bool Balancing::RoundEnded() const {
   return round_done_ == round_ && round_digest_ == balancer_.digest() && reporter_.done();
 }
 
+bool Balancing::TakesPart(const BalanceView& view, const Member& member) const {
+  return member.present() && !member.hello.booting() && !hearing_.Deaf(view.now, member);
+}
+
 // Whether all nodes have ended so many rounds of reports under the current balance epoch. One is enough where the
 // master alone distributes new flows.
 bool Balancing::AllAt(const BalanceView& view, uint32_t stage) const {
   if (round_digest_ != balancer_.digest() || this->stage() < stage) return false;
   return std::ranges::all_of(view.members->all(), [&](const auto& entry) {
     const Member& member = entry.second;
-    if (!member.present() || member.hello.booting()) return true;
+    if (!TakesPart(view, member)) return true;
     return member.hello.balance_settled() == balancer_.digest() &&
            (stage == 1 || member.hello.balance_stage() >= stage);
   });
@@ -208,7 +213,7 @@ std::set<NodeId> Balancing::Targets(const BalanceView& view) const {
 std::set<NodeId> Balancing::Present(const BalanceView& view) const {
   std::set<NodeId> present;
   for (const auto& [node, member] : view.members->all()) {
-    if (member.present() && !member.hello.booting()) present.insert(node);
+    if (TakesPart(view, member)) present.insert(node);
   }
   return present;
 }
@@ -268,6 +273,7 @@ void Balancing::NextRound(const BalanceView& view) {
 
 bool Balancing::Step(const BalanceView& view, Actions* out) {
   informed_ = view.deputy;
+  hearing_.SetMaster(view.now, view.master);
   if (view.config->services.empty()) return std::exchange(changed_, false);
   multicast_ = IsMulticast(*view.config);
   std::set<NodeId> present = Present(view);

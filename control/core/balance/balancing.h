@@ -15,6 +15,7 @@
 #include "control/core/action.h"
 #include "control/core/balance/balancer.h"
 #include "control/core/balance/drain.h"
+#include "control/core/balance/hearing_watch.h"
 #include "control/core/balance/heavy_hitters.h"
 #include "control/core/balance/pinned_flows.h"
 #include "control/core/cluster/membership.h"
@@ -74,6 +75,8 @@ class Balancing {
   bool settled() const { return round_digest_ == balancer_.digest() && stage() >= stages(); }
   // The deputy, if it knows of all pinned flows: were it to lead now, no flow would be lost. At the master.
   const std::optional<NodeId>& informed() const { return informed_; }
+  // It is heard, and hears nobody: for the balance it is not there.
+  bool Deaf(MonoTime now, const Member& member) const { return hearing_.Deaf(now, member); }
   const Balancer& balancer() const { return balancer_; }
   std::optional<NodeSlot> SlotOf(const NodeId& node) { return balancer_.SlotOf(node); }
 
@@ -94,6 +97,7 @@ class Balancing {
   uint32_t stages() const { return multicast_ ? kMulticastStages : 1; }
   uint32_t stage() const { return RoundEnded() ? round_stage_ : round_stage_ - 1; }
   bool RoundEnded() const;
+  bool TakesPart(const BalanceView& view, const Member& member) const;
   bool AllAt(const BalanceView& view, uint32_t stage) const;
   bool AllHaveReported(const BalanceView& view, const std::set<NodeId>& whom) const;
   std::optional<NodeId> InformedDeputy(const BalanceView& view) const;
@@ -111,6 +115,7 @@ class Balancing {
   absl::BitGenRef random_;
   Balancer balancer_;
   PinnedFlowReporter reporter_;
+  HearingWatch hearing_;
   HeavyHitters heavy_hitters_;
   bool led_ = false;
   bool multicast_ = false;      // a service has delivery = "multicast"
