@@ -121,7 +121,9 @@ enum class Verdict : uint8_t {
   X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heartbeater accepts")          \
   X(no_room, kDrop, "frame too large, scattered, or without room for the answer")                                      \
   X(lan_full, kDrop, "LAN port did not take the frame")                                                                \
-  X(host_full, kDrop, "host port did not take the frame")
+  X(host_full, kDrop, "host port did not take the frame")                                                              \
+  /* Dropped: the frame and its packet do not go together. */                                                          \
+  X(ip_group_frame, kDrop, "frame to a group with a packet to a service address (RFC 1122 section 3.3.6)")
 
 enum class Reason : uint8_t {
 #define QURE_REASON_ENUM(name, verdict, help) name,

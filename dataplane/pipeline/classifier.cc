@@ -85,27 +85,41 @@ std::optional<Decision> ClassifyAnswerable(const Snapshot& snapshot, ConstBytes 
   return std::nullopt;
 }
 
-// What this node's kernel gets, unless its port is closed or its header unsound.
-Decision ClassifyLocal(const Snapshot& snapshot, ConstBytes segment, const IpView& view, bool is_v6) {
-  const Decision kernel = Lane::kHostService;
-  uint16_t port = 0;
-  if (view.fragment) return kernel;  // the kernel reassembles
-  if (view.protocol == kProtocolUdp) {
-    const UdpHeader* udp = nullptr;
-    if (ParseError error = ParseUdp(segment, &udp)) return Done(*error);
-    port = udp->destination_port.value();
-  } else if (view.protocol == kProtocolTcp) {
+// The port that a packet with a transport header is for. A first fragment that ends before it is of no use to any host,
+// and could carry a port past us in the next one (RFC 1858 §3, RFC 7112 §5). Its UDP length is that of the whole.
+ParseError ReadPort(ConstBytes segment, const IpView& view, uint16_t* port) {
+  if (view.protocol == kProtocolTcp) {
     const TcpHeader* tcp = nullptr;
-    if (ParseError error = ParseTcp(segment, &tcp)) return Done(*error);
-    port = tcp->destination_port.value();
-  } else {
-    const bool icmp = view.protocol == (is_v6 ? kProtocolIcmpv6 : kProtocolIcmp);
-    return icmp && segment.size() < sizeof(IcmpHeader) ? Done(Reason::icmp_truncated) : kernel;
+    if (const ParseError error = ParseTcp(segment, &tcp)) return error;
+    *port = tcp->destination_port.value();
+    return std::nullopt;
   }
+  const UdpHeader* udp = HeaderAt<UdpHeader>(segment, 0);
+  if (udp == nullptr) return Reason::udp_truncated;
+  if (!view.partial()) {
+    if (const ParseError error = ParseUdp(segment, &udp)) return error;
+  }
+  *port = udp->destination_port.value();
+  return std::nullopt;
+}
+
+// What this node's kernel gets, unless its port is closed or its header unsound. The port decides, whatever form the
+// packet has; of a datagram whose first fragment is dropped, the kernel drops the others.
+Decision ClassifyLocal(const Snapshot& snapshot, const ServiceAddress& service, ConstBytes segment,
+                       const IpView& view) {
+  const Decision kernel = Lane::kHostService;
+  if (view.fragment && !view.first_fragment) return kernel;  // the kernel reassembles
+  if (view.protocol != kProtocolUdp && view.protocol != kProtocolTcp) {
+    const bool icmp = view.protocol == (service.address.is_v6() ? kProtocolIcmpv6 : kProtocolIcmp);
+    return icmp && !view.fragment && segment.size() < sizeof(IcmpHeader) ? Done(Reason::icmp_truncated) : kernel;
+  }
+  uint16_t port = 0;
+  if (const ParseError error = ReadPort(segment, view, &port)) return Done(*error);
   if (snapshot.dns != nullptr && port == kDnsPort) return kernel;  // over TCP, in fragments: this node answers as well
   const ServiceMap* services = snapshot.services.get();
-  const bool closed = services != nullptr && services->drop_others && services->Find(view.protocol, port, 0) == 0;
-  return closed ? Done(Reason::service_port_closed) : kernel;
+  const bool open =
+      services == nullptr || !services->drop_others || services->Find(view.protocol, port, service.id) != 0;
+  return open ? kernel : Done(Reason::service_port_closed);
 }
 
 // A packet to a service address.
@@ -123,7 +137,7 @@ Decision ClassifyService(const Snapshot& snapshot, const ServiceAddress& service
     if (ClassifyFlow(snapshot, service, view, entrance, index, batch, &error)) return Lane::kFlow;
     if (error) return Done(*error);
   }
-  return service.serving ? ClassifyLocal(snapshot, segment, view, is_v6) : Done(Reason::not_serving);
+  return service.serving ? ClassifyLocal(snapshot, service, segment, view) : Done(Reason::not_serving);
 }
 
 // By which of our MACs a packet to the service address came. Where all of them are the port's own, those who do not
@@ -168,6 +182,12 @@ Decision ClassifyUnicast(const Snapshot& snapshot, size_t index, const IpView& v
   return Lane::kHostByMac;
 }
 
+bool IsToService(const Snapshot& snapshot, const Frame& frame, const Parsed& parsed) {
+  const uint8_t* const header = frame.data + parsed.network;
+  return parsed.is_v6 ? snapshot.Find(reinterpret_cast<const Ipv6Header*>(header)->destination) != nullptr
+                      : snapshot.Find(reinterpret_cast<const Ipv4Header*>(header)->destination) != nullptr;
+}
+
 // An IP packet whose frame is addressed to us or to a group.
 Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const Destination& to, Batch* batch) {
   const Frame& frame = batch->frames[index];
@@ -181,6 +201,7 @@ Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const De
   if (is_v6 && IsNeighborDiscovery(frame.bytes(), view)) return Lane::kNeighbor;
   if (!is_v6 && IsClusterDatagram(snapshot, frame, *parsed, view)) return Lane::kCluster;
   if (!to.group) return ClassifyUnicast(snapshot, index, view, is_v6, to, batch);
+  if (IsToService(snapshot, frame, *parsed)) return Done(Reason::ip_group_frame);
   NoteGroupQuery(snapshot, index, view, batch);
   return Lane::kHostByMac;
 }

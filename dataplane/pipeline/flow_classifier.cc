@@ -70,7 +70,9 @@ bool ClassifyFlow(const Snapshot& snapshot, const ServiceAddress& service, const
   const auto* ip4 = reinterpret_cast<const Ipv4Header*>(header);
   const auto* ip6 = reinterpret_cast<const Ipv6Header*>(header);
   const bool is_v6 = service.address.is_v6();
-  facts = {.entrance = entrance, .first_fragment = view.first_fragment, .id = view.fragment ? view.fragment_id : 0};
+  facts = {.entrance = entrance,
+           .first_fragment = view.first_fragment && view.partial(),
+           .id = view.partial() ? view.fragment_id : 0};
   facts.key.remote = is_v6 ? ip6->source.bytes : MappedAddress(ip4->source);
   facts.key.local_address = service.id;
   facts.key.protocol = view.protocol;
@@ -83,7 +85,7 @@ bool ClassifyFlow(const Snapshot& snapshot, const ServiceAddress& service, const
   }
   const ConstBytes segment = batch->frames[index].bytes().subspan(view.transport, view.end - view.transport);
   if (view.protocol == kProtocolTcp || view.protocol == kProtocolUdp) {
-    *error = ReadTransport(segment, view.first_fragment, &facts);
+    *error = ReadTransport(segment, facts.first_fragment, &facts);
     if (*error) return false;
   } else if (view.protocol != (is_v6 ? kProtocolIcmpv6 : kProtocolIcmp) || !ReadError(segment, service, &facts)) {
     return false;

@@ -478,7 +478,7 @@ TEST_F(GroupTest, OnlyTheHolderAnswersAndBySourceItIsAsBefore) {
   EXPECT_EQ(answer.reason, Reason::echo_reply);
   EXPECT_EQ(source(answer), kServiceMac4);
   EXPECT_EQ(ping(kServiceMac4).reason, Reason::echo_reply);            // of a cache that remembers it
-  EXPECT_EQ(ping(GroupMac(kServiceMac6)).reason, Reason::host_group);  // no address of ours is there
+  EXPECT_EQ(ping(GroupMac(kServiceMac6)).reason, Reason::ip_group_frame);  // no address of ours is there
 }
 
 TEST_F(GroupTest, ArpNamesTheGroupAndComesFromTheServiceMac) {
