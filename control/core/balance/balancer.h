@@ -62,7 +62,8 @@ struct Demand {
 struct NodeAtHand {
   MacAddress hop0;
   MacAddress hop1;
-  bool drained = false;  // the deadline of its drain has passed
+  bool drained = false;           // the deadline of its drain has passed
+  std::set<ServiceId> unhealthy;  // services whose check fails there
 };
 
 // How far this node is with the present balance epoch: as in Balance.
@@ -111,6 +112,8 @@ class Balancer {
   std::shared_ptr<const LookupTable> TableFor(const TableKey& key);
   EpochTables TablesOf(const Epoch& epoch, const std::vector<ServiceConfig>& services,
                        std::map<TableKey, std::shared_ptr<const LookupTable>>* in_use);
+  void MarkUnhealthy(const std::vector<ServiceConfig>& services, const NodeId& node, NodeSlot slot,
+                     const std::set<ServiceId>& unhealthy, Balance* balance) const;
   void Changed();
 
   NodeId self_;

@@ -228,6 +228,18 @@ std::set<NodeId> Balancing::Drained(const BalanceView& view, const std::set<Node
   return drained;
 }
 
+std::map<NodeId, std::set<ServiceId>> Balancing::UnhealthyAt(const BalanceView& view,
+                                                             const std::set<NodeId>& present) const {
+  std::map<NodeId, std::set<ServiceId>> unhealthy;
+  for (const std::string& service : unhealthy_) unhealthy[self_].insert(ServiceIdOf(service));
+  for (const NodeId& node : present) {
+    for (const wire::ServiceStatus& status : view.members->Find(node)->hello.services()) {
+      if (status.unhealthy()) unhealthy[node].insert(status.service());
+    }
+  }
+  return unhealthy;
+}
+
 Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& present) {
   Demand demand{.config = view.config,
                 .present = {OwnCapacity(*view.config)},
@@ -286,7 +298,10 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
   }
   led_ = view.leads;
   std::set<NodeId> drained = Drained(view, present);
-  if (present != present_ || drained != drained_ || view.master != master_) changed_ = true;
+  std::map<NodeId, std::set<ServiceId>> unhealthy_at = UnhealthyAt(view, present);
+  const bool same = present == present_ && drained == drained_ && unhealthy_at == unhealthy_at_;
+  if (!same || view.master != master_) changed_ = true;
+  unhealthy_at_ = std::move(unhealthy_at);
   present_ = std::move(present);
   drained_ = std::move(drained);
   master_ = view.master;
@@ -326,7 +341,12 @@ MonoTime Balancing::deadline() const {
 std::shared_ptr<const Balance> Balancing::Compile(const BalanceView& view, const MacAddress& hop0,
                                                   const MacAddress& hop1) {
   if (view.config->services.empty()) return nullptr;
-  std::map<NodeId, NodeAtHand> at_hand = {{self_, {.hop0 = hop0, .hop1 = hop1, .drained = drained_.contains(self_)}}};
+  const auto unhealthy = [this](const NodeId& node) {
+    const auto found = unhealthy_at_.find(node);
+    return found == unhealthy_at_.end() ? std::set<ServiceId>{} : found->second;
+  };
+  std::map<NodeId, NodeAtHand> at_hand = {
+      {self_, {.hop0 = hop0, .hop1 = hop1, .drained = drained_.contains(self_), .unhealthy = unhealthy(self_)}}};
   for (const NodeId& node : present_) {
     const Member* const member = view.members->Find(node);
     if (member == nullptr) continue;
@@ -334,7 +354,8 @@ std::shared_ptr<const Balance> Balancing::Compile(const BalanceView& view, const
     const bool own_macs = member->at.mac == NodeMac(node, 0);
     at_hand[node] = {.hop0 = member->at.mac,
                      .hop1 = own_macs ? NodeMac(node, 1) : member->at.mac,
-                     .drained = drained_.contains(node)};
+                     .drained = drained_.contains(node),
+                     .unhealthy = unhealthy(node)};
   }
   const bool settled = steady_ == balancer_.digest() || Mutated(Mutation::kTakeNewFlowsEarly);
   return balancer_.Compile(*view.config, at_hand, view.master,

@@ -108,6 +108,7 @@ class Balancing {
   std::set<NodeId> Targets(const BalanceView& view) const;
   std::set<NodeId> Present(const BalanceView& view) const;
   std::set<NodeId> Drained(const BalanceView& view, const std::set<NodeId>& present) const;
+  std::map<NodeId, std::set<ServiceId>> UnhealthyAt(const BalanceView& view, const std::set<NodeId>& present) const;
 
   NodeId self_;
   std::string name_;
@@ -137,7 +138,8 @@ class Balancing {
   uint64_t steady_ = 0;       // the digest of the balance epochs by which all nodes go
   std::set<NodeId> targets_;
   std::set<NodeId> present_;
-  std::set<NodeId> drained_;  // the deadlines of their drains have passed
+  std::set<NodeId> drained_;                            // the deadlines of their drains have passed
+  std::map<NodeId, std::set<ServiceId>> unhealthy_at_;  // services whose check fails there
   std::optional<NodeId> master_;
   MonoTime next_round_ = kNever;
 };
