@@ -49,7 +49,7 @@ std::string FlowsText(const ordered_json& flows) {
                owner.at("draining").get<bool>() ? DrainText(owner.at("drain_left_seconds")) : ""});
   }
   return absl::StrCat(table.Render(), "in this node's tables ", flows.at("flows").get<int64_t>(),
-                      ", refused for lack of room ", flows.at("refused").get<int64_t>(), ", displaced openings ",
+                      ", refused for lack of room ", flows.at("refused").get<int64_t>(), ", displaced ",
                       flows.at("displaced").get<int64_t>(), "\n");
 }
 

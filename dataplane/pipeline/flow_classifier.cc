@@ -7,12 +7,18 @@
 #include "proto/net/udp.h"
 
 namespace qure {
-namespace {
 
-FlowSign SignOf(const TcpHeader& tcp) {
-  if ((tcp.flags & (kTcpFin | kTcpRst)) != 0) return FlowSign::kEnds;
-  return (tcp.flags & (kTcpSyn | kTcpAck)) == kTcpSyn ? FlowSign::kOpens : FlowSign::kGoesOn;
+FlowSign SignOf(uint8_t tcp_flags) {
+  if ((tcp_flags & kTcpRst) != 0) return FlowSign::kResets;
+  const bool acknowledges = (tcp_flags & kTcpAck) != 0;
+  if ((tcp_flags & kTcpSyn) != 0 && !acknowledges) {
+    return (tcp_flags & kTcpFin) != 0 ? FlowSign::kStray : FlowSign::kOpens;
+  }
+  if (!acknowledges) return FlowSign::kStray;
+  return (tcp_flags & kTcpFin) != 0 ? FlowSign::kFinishes : FlowSign::kGoesOn;
 }
+
+namespace {
 
 // Whether its number must identify it: at the entrances where it may come again.
 bool IsRequest(const FlowFacts& facts) {
@@ -27,8 +33,15 @@ ParseError ReadTransport(ConstBytes segment, bool first_fragment, FlowFacts* fac
     if (const ParseError error = ParseTcp(segment, &tcp)) return error;
     facts->key.remote_port = tcp->source_port;
     facts->key.local_port = tcp->destination_port;
-    facts->sign = SignOf(*tcp);
-    if (IsRequest(*facts)) facts->id = tcp->sequence.value();
+    facts->sign = SignOf(tcp->flags);
+    if (first_fragment) return std::nullopt;
+    const uint32_t sequence = tcp->sequence.value();
+    if (facts->sign == FlowSign::kFinishes) {
+      const auto data = static_cast<uint32_t>(segment.size() - tcp->header_length());
+      facts->id = sequence + data + 1;
+    } else if (facts->sign == FlowSign::kResets || IsRequest(*facts)) {
+      facts->id = sequence;
+    }
     return std::nullopt;
   }
   const UdpHeader* udp = HeaderAt<UdpHeader>(segment, 0);

@@ -57,8 +57,10 @@ constexpr bool IsGroup(Entrance entrance) {
 // What a packet means for its flow.
 enum class FlowSign : uint8_t {
   kOpens,          // TCP SYN, or UDP, which may always be the first
-  kGoesOn,         // TCP
-  kEnds,           // TCP FIN or RST
+  kGoesOn,         // TCP with an ACK
+  kFinishes,       // TCP FIN
+  kResets,         // TCP RST
+  kStray,          // TCP without any of these flags, which no connection sends (RFC 9293 §3.10.7)
   kError,          // an ICMP error about it
   kLaterFragment,  // no ports: the key is that of the fragmented datagram
 };
@@ -70,8 +72,9 @@ struct FlowFacts {
   FlowSign sign = FlowSign::kOpens;
   uint8_t service = 0;  // number in ServiceMap
   bool first_fragment = false;
-  // Of a fragment: the datagram's. Otherwise, at a group entrance: of a request that is repeated until it is answered,
-  // the sequence number of a SYN, or that of a DNS query; 0: of no such request.
+  // Of a fragment: the datagram's. Of a RST the sequence number, of a FIN the one behind it. Otherwise, at a group
+  // entrance: of a request that is repeated until it is answered, the sequence number of a SYN, or that of a DNS query;
+  // 0: of no such request.
   uint32_t id = 0;
 };
 

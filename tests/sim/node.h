@@ -181,6 +181,7 @@ class Node : public Device {
   void Load(size_t count);
   void LookForBacklog(MonoTime now, const Snapshot& snapshot, size_t received);
   void Dispatch(MonoTime now, size_t index);
+  void AnswerFromKernel(MonoTime now, size_t index, uint8_t flags);
   void QueueControlFrames(const Snapshot& snapshot);
   void Queue(ConstBytes bytes, bool answer);
   void Flush(MonoTime now);

@@ -1,8 +1,14 @@
 // The worker's half of a machine: what dataplane/worker.cc does around pipeline, gate and heartbeater, without DPDK.
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "dataplane/pipeline/cluster_filter.h"
+#include "dataplane/pipeline/host_filter.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/ip.h"
+#include "proto/net/tcp.h"
 #include "proto/net/udp_frame.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/monitor.h"
@@ -124,7 +130,7 @@ void Node::Dispatch(MonoTime now, size_t index) {
     case Verdict::kDrop:
       return;
     case Verdict::kHost:
-      return parts_.clients->OnKernel(now, *this, frame);
+      return AnswerFromKernel(now, index, parts_.clients->OnKernel(now, *this, frame));
     case Verdict::kLan:
       return Queue(frame, false);
     case Verdict::kAnswer:
@@ -139,6 +145,24 @@ void Node::Dispatch(MonoTime now, size_t index) {
   if (process_->datagrams.size() >= kInboxRoom) return;
   process_->datagrams.push_back(ClusterDatagram(frame, parsed.network, parsed.transport));
   WakeControl(now);
+}
+
+// What the kernel sends back is seen by the packet path. Nobody waits for it on the LAN: clients know by themselves.
+void Node::AnswerFromKernel(MonoTime now, size_t index, uint8_t flags) {
+  if (flags == 0) return;
+  std::array<uint8_t, kMinimumFrame> bytes;
+  std::memcpy(bytes.data(), batch_.frames[index].data, bytes.size());
+  auto* const ethernet = reinterpret_cast<EthernetHeader*>(bytes.data());
+  auto* const ip = reinterpret_cast<Ipv4Header*>(ethernet + 1);
+  auto* const tcp = reinterpret_cast<TcpHeader*>(ip + 1);
+  std::swap(ethernet->source, ethernet->destination);
+  std::swap(ip->source, ip->destination);
+  std::swap(tcp->source_port, tcp->destination_port);
+  const bool counts = (tcp->flags & (kTcpSyn | kTcpFin)) != 0;  // as a byte (RFC 9293 §3.4)
+  tcp->acknowledgment = Be32(tcp->sequence.value() + (counts ? 1 : 0));
+  tcp->flags = flags;
+  Frame frame{.data = bytes.data(), .length = static_cast<uint16_t>(bytes.size())};
+  FilterHostFrame(*process_->snapshot, process_->memory(clocks_.Monotonic(now)), &frame);
 }
 
 void Node::Load(size_t count) {
