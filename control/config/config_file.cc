@@ -198,6 +198,7 @@ void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addres
   config->resolver = ReadResolver(config->addresses, cluster.Table("resolver"));
   config->registration = ReadRegistration(&cluster);
   config->mdns = ReadMdns(cluster.Table("mdns"));
+  RefuseNamePort(*config, &cluster);
   cluster.RejectUnknownKeys();
 }
 

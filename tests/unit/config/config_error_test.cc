@@ -428,6 +428,33 @@ std::vector<ErrorCase> ZoneCases() {
   };
 }
 
+#define SERVICE "[[cluster.service]]\nname = \"names\"\n"
+
+// A service at the port where the node itself answers would get nothing.
+std::vector<ErrorCase> NamePortCases() {
+  return {
+      {"BesideAZone",
+       NODE LAN ADDRESS ZONE SERVICE "protocol = \"udp\"\nports = \"53\" #!\n",
+       {"cluster.service.ports: 53 … [[cluster.zone]] … leave 53 out"}},
+      {"OverTcpToo",
+       NODE LAN ADDRESS ZONE SERVICE "protocol = \"tcp\"\nports = \"53\" #!\n",
+       {"cluster.service.ports: 53 … [[cluster.zone]]"}},
+      {"InARange",
+       NODE LAN ADDRESS SERVICE "protocol = \"udp\"\nports = \"50-60\" #!\n" ZONE,
+       {"cluster.service.ports: 53 … [[cluster.zone]]"}},
+      {"AtOneAddress",
+       NODE LAN ADDRESS ZONE SERVICE "protocol = \"udp\"\nports = \"53\" #!\naddress = \"198.51.100.50\"\n",
+       {"cluster.service.ports: 53 … [[cluster.zone]]"}},
+      {"BesideAForwarder",
+       NODE LAN ADDRESS SERVICE
+       "protocol = \"udp\"\nports = \"53\" #!\n[cluster.resolver]\nupstreams = [\"192.0.2.53\"]\nforward = true\n",
+       {"cluster.service.ports: 53 … cluster.resolver.forward"}},
+      {"BesideLocalNames",
+       NODE LAN ADDRESS SERVICE "protocol = \"udp\"\nports = \"53\" #!\n[cluster.dns]\nlocal_names = true\n",
+       {"cluster.service.ports: 53 … cluster.dns.local_names"}},
+  };
+}
+
 std::vector<ErrorCase> OtherCases() {
   return {
       {"Syntax", "[node]\nname = #!\n", {"syntax: "}},
@@ -475,9 +502,9 @@ bool HasInOrder(std::string_view text, std::string_view facts) {
 }
 
 class ConfigErrorTest : public testing::TestWithParam<ErrorCase> {};
+class FieldB6 : public testing::TestWithParam<ErrorCase> {};
 
-TEST_P(ConfigErrorTest, NamesFileLineKeyReasonAndRemedy) {
-  const ErrorCase& test = GetParam();
+void CheckErrors(const ErrorCase& test) {
   const absl::Status status = ParseConfig(test.toml, "qure.toml").status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   const std::vector<std::string> errors = Lines(std::string(status.message()));
@@ -491,6 +518,14 @@ TEST_P(ConfigErrorTest, NamesFileLineKeyReasonAndRemedy) {
     EXPECT_TRUE(HasInOrder(errors[i], test.errors[i].substr(key))) << errors[i] << "\n" << test.errors[i];
     EXPECT_THAT(errors[i], testing::HasSubstr("; ")) << "no remedy";
   }
+}
+
+TEST_P(ConfigErrorTest, NamesFileLineKeyReasonAndRemedy) {
+  CheckErrors(GetParam());
+}
+
+TEST_P(FieldB6, AServiceAtThePortOfTheNamesIsAnError) {
+  CheckErrors(GetParam());
 }
 
 std::string NameOfCase(const testing::TestParamInfo<ErrorCase>& info) {
@@ -509,6 +544,7 @@ INSTANTIATE_TEST_SUITE_P(Service, ConfigErrorTest, testing::ValuesIn(ServiceCase
 INSTANTIATE_TEST_SUITE_P(Zone, ConfigErrorTest, testing::ValuesIn(ZoneCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Resolver, ConfigErrorTest, testing::ValuesIn(ResolverCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(LiveName, ConfigErrorTest, testing::ValuesIn(LiveNameCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(NamePort, FieldB6, testing::ValuesIn(NamePortCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Other, ConfigErrorTest, testing::ValuesIn(OtherCases()), NameOfCase);
 
 // Whatever is wrong with it, the log shows no digit of the key.
