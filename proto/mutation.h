@@ -31,6 +31,7 @@ enum class Mutation : uint8_t {
   kIgnoreHigherTerm,
   kNoChallenge,
   kAcceptReplay,
+  kBelieveFrame,  // where a node is, is taken from the frame around its message
   kClaimWithoutGateway,
   kNoYieldShut,
   kClaimWhileListening,

@@ -275,7 +275,7 @@ void Controller::NoticeHeld(MonoTime now, Actions* out) {
 
 void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out) {
   const wire::Message& message = incoming.message;
-  const wire::Hello* const hello = HelloIn(message);
+  const wire::Hello* const hello = incoming.overtaken ? nullptr : HelloIn(message);  // its sender has said more since
   lease_memory_.OnHeard(now, incoming.boot);
   if (incoming.node == facts_.node_id) return OnClone(now, incoming, hello, out);
   const bool followed = FollowsUs(incoming.node);

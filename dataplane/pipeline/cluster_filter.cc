@@ -29,7 +29,6 @@ Datagram ClusterDatagram(ConstBytes frame, uint16_t network, uint16_t transport)
   const ConstBytes payload = ClusterPayload(frame, transport);
   Datagram datagram;
   datagram.mac = HeaderAt<EthernetHeader>(frame, 0)->source;
-  datagram.address = ip.source;
   if (ip.destination == kLimitedBroadcast) {
     datagram.delivery = Delivery::kBroadcast;
   } else if (ip.destination.is_multicast()) {

@@ -53,6 +53,25 @@ void BitFlips(World& world) {
   Replayed(world, true);
 }
 
+// Who misses a message of the cluster gets it from a host without the key, while a node starts and the master changes.
+void Relabelled(World& world) {
+  world.expect().served_within = Milliseconds(900);
+  world.expect().overlap = Milliseconds(50);
+  const Duration when = Soon(world);
+  world.At(when, [&world] {
+    for (size_t i = 0; i < world.size(); ++i) world.lan().down(world.node(i).port()).loss = 0.05;
+    world.recorder().Repeat(true);
+  });
+  world.At(when + Seconds(1), [&world] { world.node(world.Master()).Kill(world.now()); });
+  world.At(when + Seconds(2), [&world] {
+    for (size_t i = 0; i < world.size(); ++i) world.node(i).Boot(world.now());
+  });
+  world.At(when + Seconds(4), [&world] {
+    world.recorder().Repeat(false);
+    world.Mend();
+  });
+}
+
 void OtherCluster(World& world) {
   world.expect().served_within = Milliseconds(200);
   const Duration when = Soon(world);
@@ -201,6 +220,7 @@ void CloneTwin(World& world) {
 constexpr Scenario kTable[] = {
     {"replayed_boot", "what an earlier boot said is played again", ReplayedBoot, 3},
     {"replayed_now", "what was said just now is played again", ReplayedNow, 3},
+    {"relabelled", "messages that were missed come from another host", Relabelled, 3},
     {"bit_flips", "frames are played with a bit changed", BitFlips, 3},
     {"other_cluster", "another cluster with the same key speaks on the LAN", OtherCluster, 3},
     {"mixed_versions", "a member of a later version says what we do not know", Versions, 3},

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proto/net/arp.h"
+#include "proto/net/checksum.h"
 #include "proto/net/ethernet.h"
 #include "proto/net/ip.h"
 #include "proto/net/udp_frame.h"
@@ -13,7 +14,9 @@ namespace {
 
 constexpr Duration kSpeakPause = Milliseconds(100);
 constexpr int kUnknownField = 4000;
+constexpr Duration kRepeatAfter = Microseconds(300);
 constexpr uint64_t kJunk = 1;  // Recorder::OnTimer
+constexpr uint64_t kRepeat = 2;
 
 }  // namespace
 
@@ -66,7 +69,22 @@ void ForeignHost::Announce(MonoTime now) {
 
 // --- Recorder ---
 
-void Recorder::Hear(ConstBytes frame) {
+// A frame of the cluster as it looks when another host sends it.
+void Relabel(std::vector<uint8_t>* frame) {
+  std::memcpy(&(*frame)[6], Recorder::kMac.bytes.data(), Recorder::kMac.bytes.size());
+  auto& ip = *MutableHeaderAt<Ipv4Header>(*frame, sizeof(EthernetHeader));
+  ip.source = Recorder::kAddress;
+  ip.checksum = Be16(0);
+  ip.checksum = InternetChecksum(ConstBytes(*frame).subspan(sizeof(EthernetHeader), sizeof(Ipv4Header)));
+}
+
+void Recorder::Hear(MonoTime now, ConstBytes frame) {
+  const bool own = std::memcmp(&frame[6], kMac.bytes.data(), kMac.bytes.size()) == 0;
+  if (repeating_ && !own && IsClusterFrame(frame)) {
+    repeats_.emplace_back(frame.begin(), frame.end());
+    Relabel(&repeats_.back());
+    parts_.queue->Add(now + kRepeatAfter, Happening::kDevice, port_, kRepeat);
+  }
   if (!recording_ || frames_.size() >= kMost) return;
   frames_.emplace_back(frame.begin(), frame.end());
 }
@@ -100,11 +118,13 @@ void Recorder::OnTimer(MonoTime now, uint64_t value) {
     parts_.queue->Add(now + junk_gap_, Happening::kDevice, port_, kJunk);
     return;
   }
+  if (value == kRepeat) {
+    parts_.lan->Transmit(now, port_, repeats_.front(), {});
+    return repeats_.pop_front();
+  }
   if (left_ == 0) return;
   --left_;
   std::vector<uint8_t> frame = frames_[next_++ % frames_.size()];
-  // From its own MAC: what the switch makes of a stolen one is another matter.
-  std::memcpy(&frame[6], kMac.bytes.data(), kMac.bytes.size());
   if (damage_) {
     const size_t at = kUdpFrameHeaders + random_.Below(frame.size() - kUdpFrameHeaders);
     frame[at] ^= static_cast<uint8_t>(1u << random_.Below(8));
@@ -137,7 +157,7 @@ void Speaker::OnFrame(MonoTime now, FrameId id) {
   const auto& ip = *reinterpret_cast<const Ipv4Header*>(frame.data() + sizeof(EthernetHeader));
   if (ethernet.ether_type.value() != kEtherTypeIpv4 || ip.protocol != kProtocolUdp) return;
   if (ethernet.destination != kMac && !ethernet.destination.is_multicast()) return;
-  Datagram datagram{.mac = ethernet.source, .address = ip.source, .delivery = Delivery::kMulticast, .payload = {}};
+  Datagram datagram{.mac = ethernet.source, .delivery = Delivery::kMulticast, .payload = {}};
   datagram.payload.assign(frame.begin() + kUdpFrameHeaders, frame.end());
   Actions actions;
   const std::optional<Incoming> incoming = transport_.Receive(now, datagram, &actions);

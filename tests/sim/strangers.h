@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "control/core/action.h"
@@ -54,18 +55,22 @@ class ForeignHost : public Device {
   MonoTime last_announced_ = kLongAgo;
 };
 
-// Keeps what the cluster sends and plays it back: as it was, with bits changed, as if from elsewhere.
+// Keeps what the cluster sends and plays it back: as it was, with bits changed, or from its own MAC and address.
 class Recorder : public Device {
  public:
   static constexpr MacAddress kMac{{0x02, 0, 0, 0, 0x77, 0x02}};
+  static constexpr Ipv4Address kAddress{{198, 51, 100, 78}};
   Recorder(const LanParts& parts, uint64_t seed) : parts_(parts), random_(seed) {
     port_ = parts_.lan->Plug(this, kMac);
   }
 
   void Record(bool on) { recording_ = on; }
-  void Hear(ConstBytes frame);  // of anybody, as a tap would
+  void Hear(MonoTime now, ConstBytes frame);  // of anybody, as a tap would
   // Plays `count` of the recorded frames, `gap` apart. `damage`: with one bit changed.
   void Play(MonoTime now, size_t count, Duration gap, bool damage);
+  // From now on repeats every message of the cluster at once, from its own MAC and address: who has missed the original
+  // gets the copy first.
+  void Repeat(bool on) { repeating_ = on; }
   // Junk for everyone, `gap` apart: ARP requests for nobody, or probes for `probed`.
   void Flood(MonoTime now, size_t count, Duration gap, const Ipv4Address& probed = {});
   size_t recorded() const { return frames_.size(); }
@@ -79,6 +84,7 @@ class Recorder : public Device {
   Random random_;
   size_t port_ = 0;
   bool recording_ = false;
+  bool repeating_ = false;
   bool damage_ = false;
   size_t next_ = 0;
   size_t left_ = 0;
@@ -87,6 +93,7 @@ class Recorder : public Device {
   Ipv4Address probed_;
   Duration gap_;
   std::vector<std::vector<uint8_t>> frames_;
+  std::deque<std::vector<uint8_t>> repeats_;  // each at its time
 };
 
 // Speaks the protocol without being one of ours.

@@ -75,7 +75,7 @@ void World::Make() {
   lan_.on_wire = [this](MonoTime at, size_t port, FrameId frame) {
     monitor_.OnWire(at, port, frame);
     const ConstBytes bytes = pool_.bytes(frame);
-    if (port != gateway_.port() && bytes.size() > kHeartbeatFrame) recorder_.Hear(bytes);
+    if (port != gateway_.port() && bytes.size() > kHeartbeatFrame) recorder_.Hear(at, bytes);
   };
   gateway_.on_answer = [this](MonoTime at, size_t port) { monitor_.OnAnswer(at, port); };
   if (clients_.any()) gateway_.on_turn = [this](MonoTime at) { clients_.Turn(at); };

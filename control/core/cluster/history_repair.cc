@@ -4,15 +4,15 @@
 #include <utility>
 
 #include "control/core/cluster/history.h"
+#include "control/core/cluster/transport.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
-#include "proto/cluster/envelope.h"
 
 namespace qure {
 namespace {
 
 // Of protobuf in one sealed datagram, less what wire::Message puts around a Pull or a Chunk.
-constexpr size_t kRoom = kMaxDatagram - kEnvelopeOverhead - 16;
+constexpr size_t kRoom = kMaxMessage - 16;
 constexpr size_t kAround = 3;      // tag and length of an element of at most kRoom bytes
 constexpr size_t kNewest = 8;      // boots that a Pull of a long history names in any case
 constexpr size_t kMaxWanted = 12;  // and boots that the other has more of

@@ -37,7 +37,7 @@ struct Member {
   MemberState state = MemberState::kAlive;
   wire::Hello hello;                 // the last one heard of this boot
   MonoTime first_heard;              // of this boot
-  MonoTime last_heard;               // any authentic message
+  MonoTime last_heard;               // any authentic message that was not overtaken
   MonoTime next_clone;               // another boot beside this one is reported again
   MonoTime last_multicast;           // last HELLO that came by multicast
   MonoTime last_broadcast;           // last HELLO that came by broadcast
@@ -67,7 +67,7 @@ class Membership {
  public:
   explicit Membership(const NodeId& self) : self_(self) {}
 
-  // Any authentic message proves life; a HELLO (also within PONG and CLAIM) renews what is known. Returns what changed.
+  // Any authentic message that was not overtaken proves life; a HELLO (also within PONG and CLAIM) renews what is known. Returns what changed.
   // A node whose boot is unknown is only taken up by a HELLO.
   std::vector<MemberChange> OnMessage(MonoTime now, const Incoming& incoming, const wire::Hello* hello);
   // `boot` is the sender's: a GOODBYE of an earlier boot, or of a clone, is not the present one's. Without it, the

@@ -4,7 +4,10 @@
 #include <bit>
 
 #include "absl/random/distributions.h"
+#include "absl/strings/str_cat.h"
 #include "control/core/timers.h"
+#include "control/core/wire.h"
+#include "proto/check.h"
 #include "proto/mutation.h"
 #include "proto/net/udp_frame.h"
 
@@ -13,6 +16,15 @@ namespace {
 
 std::string_view AsText(const std::array<uint8_t, 16>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Nothing unless it is there and frames could be sent there.
+std::optional<PeerAddress> WhereaboutsIn(const wire::Message& message) {
+  const std::optional<MacAddress> mac = ReadMac(message.from().mac());
+  const std::optional<IpAddress> address = ReadAddress(message.from().address());
+  if (!mac || mac->is_zero() || mac->is_multicast()) return std::nullopt;
+  if (!address || !address->is_v4() || address->v4().is_zero() || address->v4().is_multicast()) return std::nullopt;
+  return PeerAddress{.mac = *mac, .address = address->v4()};
 }
 
 }  // namespace
@@ -29,6 +41,8 @@ std::string_view NameOf(Reject reject) {
       return "replayed";
     case Reject::kUnknownBoot:
       return "unknown_boot";
+    case Reject::kRelabelled:
+      return "relabelled";
     case Reject::kOwn:
       return "own";
     case Reject::kTooMany:
@@ -58,6 +72,11 @@ void Transport::Configure(const TransportConfig& config) {
   config_ = config;
   if (config_.open) config_.keyring = {.keys = {StoredKey{}}, .use = StoredKey{}.id};
   for (auto& [id, session] : sessions_) session.key.reset();
+  wire::Message from;
+  from.mutable_from()->set_mac(WriteMac(config_.mac));
+  from.mutable_from()->set_address(WriteAddress(config_.address));
+  whereabouts_ = from.SerializeAsString();
+  QURE_CHECK(whereabouts_.size() == kWhereaboutsSize, whereabouts_.size());
   send_key_.reset();
   if (const StoredKey* key = FindKey(config_.keyring.use)) send_key_ = Derive(*key, {node_, boot_});
 }
@@ -103,22 +122,20 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
     session = &SessionOf(now, id);
     session->proven = true;
   }
+  Incoming incoming{.node = id.first, .boot = id.second, .from = {}, .delivery = datagram.delivery, .message = {}};
+  const std::optional<Reject> reject = Open(datagram, plain, &incoming);
   const bool proven = session != nullptr && session->proven;
   const uint64_t counter = header->counter.value();
-  if (proven && !session->window.Accept(counter) && !Mutated(Mutation::kAcceptReplay)) {
-    return Refuse(Reject::kReplayed);
+  // A copy from elsewhere does not use up the counter: the original may still come.
+  if (reject == Reject::kRelabelled) return Refuse(*reject);
+  if (proven) {
+    incoming.overtaken = counter < session->window.highest();
+    if (!session->window.Accept(counter) && !Mutated(Mutation::kAcceptReplay)) return Refuse(Reject::kReplayed);
   }
-
-  Incoming incoming{.node = id.first,
-                    .boot = id.second,
-                    .from = {datagram.mac, datagram.address},
-                    .delivery = datagram.delivery,
-                    .message = {}};
-  const bool parsed = incoming.message.ParseFromArray(plain.data(), static_cast<int>(plain.size()));
-  if (!parsed || incoming.message.body_case() == wire::Message::BODY_NOT_SET) return Refuse(Reject::kMalformed);
+  if (reject) return Refuse(*reject);
   if (!proven) return OnUnproven(now, id, counter, incoming.from, incoming.message, out);
 
-  session->heard = now;
+  if (!incoming.overtaken) session->heard = now;
   if (incoming.message.has_challenge()) Echo(incoming.from, incoming.message.challenge().nonce(), out);
   if (incoming.message.has_challenge() || incoming.message.has_challenge_echo()) return std::nullopt;
   return incoming;
@@ -181,7 +198,8 @@ void Transport::Send(const MacAddress& mac, const Ipv4Address& address, const st
                               .counter = Be64(++counter_),
                               .salt = Draw()};
   std::vector<uint8_t> sealed;
-  Seal(send_key_->key, header, {reinterpret_cast<const uint8_t*>(plain.data()), plain.size()}, &sealed);
+  const std::string with_from = absl::StrCat(plain, whereabouts_);  // one message: fields may come in any order
+  Seal(send_key_->key, header, {reinterpret_cast<const uint8_t*>(with_from.data()), with_from.size()}, &sealed);
   SendFrame frame{.bytes = std::vector<uint8_t>(kUdpFrameHeaders + sealed.size())};
   WriteUdpFrame({.ethernet_source = config_.mac,
                  .ethernet_destination = mac,
@@ -202,6 +220,17 @@ bool Transport::Unlock(const Datagram& datagram, const StoredKey& key, const Ses
   if (!Unseal(session_key.key, datagram.payload, *plain)) return false;
   if (session != nullptr) session->key = session_key;
   return true;
+}
+
+// The message in an authentic plain text, and where its sender is by its own word.
+std::optional<Reject> Transport::Open(const Datagram& datagram, const std::vector<uint8_t>& plain, Incoming* incoming) {
+  wire::Message* const message = &incoming->message;
+  if (!message->ParseFromArray(plain.data(), static_cast<int>(plain.size()))) return Reject::kMalformed;
+  const std::optional<PeerAddress> from = WhereaboutsIn(*message);
+  if (!from || message->body_case() == wire::Message::BODY_NOT_SET) return Reject::kMalformed;
+  incoming->from = *from;
+  if (Mutated(Mutation::kBelieveFrame)) incoming->from.mac = datagram.mac;
+  return incoming->from.mac == datagram.mac ? std::nullopt : std::optional(Reject::kRelabelled);
 }
 
 std::nullopt_t Transport::Refuse(Reject reject) {

@@ -31,14 +31,17 @@ enum class Reject : uint8_t {
   kUnauthentic,  // of another cluster, or changed on the way
   kReplayed,     // counter seen before, or too old
   kUnknownBoot,  // authentic, but this boot has not answered a challenge yet
+  kRelabelled,   // authentic, but in a frame whose source is not the sender's MAC
   kOwn,          // our own frame came back
   kTooMany,      // challenge limits reached
 };
-inline constexpr size_t kRejectCount = 7;
+inline constexpr size_t kRejectCount = 8;
 std::string_view NameOf(Reject reject);
 
-// The largest message that is sent, as protobuf: the caller sizes what can grow by it (history chunks).
-inline constexpr size_t kMaxMessage = kMaxDatagram - kEnvelopeOverhead;
+inline constexpr size_t kWhereaboutsSize = 17;  // of wire::Message::from, which every message carries
+// The largest message that is sent, as protobuf and without `from`: the caller sizes what can grow by it (history
+// chunks).
+inline constexpr size_t kMaxMessage = kMaxDatagram - kEnvelopeOverhead - kWhereaboutsSize;
 
 struct TransportConfig {
   ClusterId cluster{};
@@ -50,7 +53,7 @@ struct TransportConfig {
   MacAddress mac;       // our hop 0
 };
 
-// Where a node is reached.
+// Where a node is reached, by its own sealed word.
 struct PeerAddress {
   MacAddress mac;
   Ipv4Address address;
@@ -61,6 +64,7 @@ struct Incoming {
   BootId boot{};
   PeerAddress from;
   Delivery delivery = Delivery::kUnicast;
+  bool overtaken = false;  // a later message of this boot was received before: no sign of life, and `from` may be old
   wire::Message message;
 };
 
@@ -80,8 +84,8 @@ class Transport {
   enum class Way : uint8_t { kMulticast, kBroadcast, kBoth };
   void UseWay(Way way) { way_ = way; }
 
-  // Authenticated, fresh, of a boot that has proven that it is active; or nothing. Challenges unknown boots and answers
-  // challenges by itself.
+  // Authenticated, fresh, of a boot that has proven that it is active, in a frame from the MAC that the sealed message
+  // names; or nothing. Challenges unknown boots and answers challenges by itself.
   std::optional<Incoming> Receive(MonoTime now, const Datagram& datagram, Actions* out);
 
   // A boot that seems to be over: its frames are refused until it proves anew that it is active, as a clone's twin
@@ -138,6 +142,7 @@ class Transport {
   void Send(const MacAddress& mac, const Ipv4Address& address, const std::string& plain, Actions* out);
   bool Unlock(const Datagram& datagram, const StoredKey& key, const SessionId& id, Session* session,
               std::vector<uint8_t>* plain) const;
+  static std::optional<Reject> Open(const Datagram& datagram, const std::vector<uint8_t>& plain, Incoming* incoming);
   std::nullopt_t Refuse(Reject reject);
   std::nullopt_t OnUnproven(MonoTime now, const SessionId& id, uint64_t counter, const PeerAddress& from,
                             const wire::Message& message, Actions* out);
@@ -150,6 +155,7 @@ class Transport {
   absl::BitGenRef random_;
   TransportConfig config_;
   std::optional<HeartbeatKey> send_key_;
+  std::string whereabouts_;  // wire::Message::from of our own, serialized
   Way way_ = Way::kMulticast;
   uint64_t counter_ = 0;
   // The last one to all, serialized: follows each echo, so that the challenger need not wait for the next.

@@ -32,7 +32,6 @@ std::optional<Datagram> DatagramOf(const SendFrame& frame) {
   const ConstBytes payload = packet.subspan(view.transport + sizeof(UdpHeader));
   const bool group = ethernet.header->destination.is_multicast();
   return Datagram{.mac = ethernet.header->source,
-                  .address = HeaderAt<Ipv4Header>(packet, 0)->source,
                   .delivery = group ? Delivery::kMulticast : Delivery::kUnicast,
                   .payload = {payload.begin(), payload.end()}};
 }

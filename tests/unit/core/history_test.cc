@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "control/core/cluster/transport.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
 #include "proto/cluster/envelope.h"
@@ -95,7 +96,7 @@ struct Peer {
 };
 
 size_t SealedSize(const wire::Message& message) {
-  return message.ByteSizeLong() + kEnvelopeOverhead;
+  return message.ByteSizeLong() + kWhereaboutsSize + kEnvelopeOverhead;
 }
 
 // `lost`: of each datagram, whether it gets lost.
@@ -293,7 +294,7 @@ TEST(History, HostilePullsAreAnsweredWithinLimits) {
     bool more = false;
     const std::vector<wire::Chunk> chunks = peer.history.Answer(pull, limit, &more);
     ASSERT_LE(chunks.size(), limit);
-    for (const wire::Chunk& chunk : chunks) ASSERT_LE(chunk.ByteSizeLong() + kEnvelopeOverhead, kMaxDatagram);
+    for (const wire::Chunk& chunk : chunks) ASSERT_LE(chunk.ByteSizeLong() + kWhereaboutsSize + kEnvelopeOverhead, kMaxDatagram);
     wire::Message message;
     *message.mutable_pull() = peer.history.MakePull(true);
     ASSERT_LE(SealedSize(message), kMaxDatagram);

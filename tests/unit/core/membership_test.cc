@@ -115,6 +115,26 @@ TEST_F(MembershipTest, AnySignOfLifeEndsSuspicion) {
   EXPECT_TRUE(RunUntil(now_ + kHelloLeast * kSuspectAfterIntervals).empty());
 }
 
+class FieldE1Membership : public MembershipTest {};
+
+// A HELLO that was missed and is repeated later by anybody keeps no dead node alive, and moves none.
+TEST_F(FieldE1Membership, AnOvertakenMessageProvesNothing) {
+  Hear(2, 1);
+  const MacAddress there = members_.Find(Id(2))->at.mac;
+  RunUntil(kStart + kHelloLeast * kSuspectAfterIntervals);
+  Incoming late{.node = Id(2), .boot = Boot(1), .overtaken = true};
+  late.from.mac.bytes[5] = 9;
+  *late.message.mutable_hello() = MakeHello(2);
+  EXPECT_TRUE(members_.OnMessage(now_, late, &late.message.hello()).empty());
+  EXPECT_EQ(members_.Find(Id(2))->at.mac, there);
+  EXPECT_EQ(members_.Find(Id(2))->last_heard, kStart);
+  const auto changes = RunUntil(kStart + Seconds(2));
+  ASSERT_EQ(changes.size(), 1);
+  EXPECT_EQ(changes[0].second.kind, Kind::kDown);
+  EXPECT_TRUE(members_.OnMessage(now_, late, &late.message.hello()).empty());
+  EXPECT_EQ(members_.Find(Id(2))->state, MemberState::kDown);
+}
+
 TEST_F(MembershipTest, SuspectAsksAtOnceButNotTwiceNorTheDead) {
   Hear(2, 1);
   members_.Suspect(now_, Id(2));

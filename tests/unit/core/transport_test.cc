@@ -57,7 +57,7 @@ Datagram DatagramOf(const Action& action) {
   if (ip.destination == kGroup) delivery = Delivery::kMulticast;
   if (ip.destination == kLimitedBroadcast) delivery = Delivery::kBroadcast;
   EXPECT_EQ(ethernet.header->destination.is_multicast(), delivery != Delivery::kUnicast);
-  return {ethernet.header->source, ip.source, delivery, {payload.begin(), payload.end()}};
+  return {ethernet.header->source, delivery, {payload.begin(), payload.end()}};
 }
 
 // A node's transport, and what it has received.
@@ -494,20 +494,89 @@ TEST(Transport, WhatIsNoMessage) {
     EnvelopeHeader header = *PeekEnvelope(a.Say(Ping(1)).payload);
     header.channel = static_cast<uint8_t>(channel);
     header.counter = Be64(counter);
-    Datagram datagram{a.config.mac, a.config.address, Delivery::kUnicast, {}};
+    Datagram datagram{a.config.mac, Delivery::kUnicast, {}};
     Seal(a.transport.SendKey().key, header, plain, &datagram.payload);
     return datagram;
   };
-  const std::vector<uint8_t> ping{0x12, 0x09, 0x09, 1, 2, 3, 4, 5, 6, 7, 8};
+  const std::vector<uint8_t> bare{0x12, 0x09, 0x09, 1, 2, 3, 4, 5, 6, 7, 8};
+  std::vector<uint8_t> ping = bare;
+  ping.insert(ping.end(), {0xf2, 0x01, 14, 0x0a, 6});
+  ping.insert(ping.end(), a.config.mac.bytes.begin(), a.config.mac.bytes.end());
+  ping.insert(ping.end(), {0x12, 4, 192, 0, 2, 1});
   const uint64_t before = b.rejected(Reject::kMalformed);
   b.Hear(kStart, seal(Channel::kControl, 1000, {}));                  // no message
   b.Hear(kStart, seal(Channel::kControl, 1001, {0x12, 0x09}));        // cut off
   b.Hear(kStart, seal(Channel::kControl, 1002, {0xfa, 0x01, 0x00}));  // a message of the future
   b.Hear(kStart, seal(Channel::kHeartbeat, 1003, ping));              // not for the control core
   EXPECT_TRUE(b.heard.empty());
-  EXPECT_EQ(b.rejected(Reject::kMalformed), before + 4);
-  b.Hear(kStart, seal(Channel::kControl, 1004, ping));
+  b.Hear(kStart, seal(Channel::kControl, 1004, bare));                // from nowhere
+  EXPECT_EQ(b.rejected(Reject::kMalformed), before + 5);
+  b.Hear(kStart, seal(Channel::kControl, 1005, ping));
   EXPECT_EQ(b.heard.size(), 1u);
+}
+
+// A host without the key repeats what the receiver has missed, from its own MAC. The original may still come.
+TEST(FieldE1Transport, ARelabelledDatagramMovesNothing) {
+  Peer a(1), b(2);
+  Acquaint(kStart, &a, &b);
+  const MacAddress stranger{{0x02, 0, 0, 0, 0x77, 0x02}};
+  Datagram missed = a.Say(Hello("missed"));
+  missed.mac = stranger;
+  EXPECT_TRUE(b.Hear(kStart, missed).empty());
+  EXPECT_TRUE(b.heard.empty());
+  EXPECT_EQ(b.rejected(Reject::kRelabelled), 1u);
+  missed.mac = a.config.mac;
+  b.Hear(kStart, missed);
+  ASSERT_EQ(b.heard.size(), 1u);
+  EXPECT_EQ(b.heard[0].from.mac, a.config.mac);
+}
+
+// A boot that has proven nothing yet is challenged where it says that it is, and from nowhere else.
+TEST(FieldE1Transport, NothingIsSentToTheSourceOfAFrame) {
+  Peer a(1), b(2);
+  Datagram relabelled = a.Say(Hello("a"));
+  relabelled.mac = {{0x02, 0, 0, 0, 0x77, 0x02}};
+  EXPECT_TRUE(b.Hear(kStart, relabelled).empty());
+  EXPECT_EQ(b.rejected(Reject::kRelabelled), 1u);
+
+  Actions out;
+  b.transport.Receive(kStart, a.Say(Hello("a")), &out);
+  ASSERT_EQ(out.size(), 1u);
+  const auto& frame = std::get<SendFrame>(out[0]);
+  EXPECT_EQ(HeaderAt<EthernetHeader>(frame.bytes, 0)->destination, a.config.mac);
+  EXPECT_EQ(HeaderAt<Ipv4Header>(frame.bytes, sizeof(EthernetHeader))->destination, a.config.address);
+}
+
+// What was kept back and is repeated later, as it was, counts as overtaken.
+TEST(FieldE1Transport, AnOvertakenMessageIsMarked) {
+  Peer a(1), b(2);
+  Acquaint(kStart, &a, &b);
+  const Datagram kept = a.Say(Hello("kept"));
+  b.Hear(kStart, a.Say(Hello("newer")));
+  b.Hear(kStart + Seconds(1), kept);
+  ASSERT_EQ(b.heard.size(), 2u);
+  EXPECT_FALSE(b.heard[0].overtaken);
+  EXPECT_TRUE(b.heard[1].overtaken);
+}
+
+TEST(FieldE1Transport, WhereaboutsMustBeUsable) {
+  Peer a(1), b(2);
+  Acquaint(kStart, &a, &b);
+  const uint64_t before = b.rejected(Reject::kMalformed);
+  const auto say = [&](const MacAddress& mac, const Ipv4Address& address) {
+    a.config.mac = mac;
+    a.config.address = address;
+    a.transport.Configure(a.config);
+    Actions out;
+    a.transport.SendToAll(Ping(1), &out);
+    b.Hear(kStart, DatagramOf(out.at(0)));
+  };
+  say({}, {{192, 0, 2, 1}});
+  say(kBroadcastMac, {{192, 0, 2, 1}});
+  say(NodeMac(a.id, 0), {});
+  say(NodeMac(a.id, 0), kGroup);
+  EXPECT_TRUE(b.heard.empty());
+  EXPECT_EQ(b.rejected(Reject::kMalformed), before + 4);
 }
 
 // Zero stands for "no boot" in every plan: a node that claims it would be one that does not exist.
