@@ -177,7 +177,8 @@ void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
                                    .lan_port = lan->id(),
                                    .host_port = host->id(),
                                    .queue = static_cast<uint16_t>(id),
-                                   .max_frame = static_cast<uint16_t>(lan->mtu() + kEthernetOverhead),
+                                   .max_frame = static_cast<uint16_t>(host->mtu() + kEthernetOverhead),
+                                   .partial = lan->partial_checksums(),
                                    .interrupts = lan->interrupts() && host->interrupts(),
                                    .control = id == 0 ? control.get() : nullptr,
                                    .events = events.get(),
@@ -250,6 +251,9 @@ MacAddress Dataplane::lan_mac() const {
 }
 uint16_t Dataplane::lan_mtu() const {
   return impl_->lan->mtu();
+}
+uint16_t Dataplane::mtu() const {
+  return impl_->host->mtu();
 }
 
 bool Dataplane::lan_link_up() const {

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +25,8 @@ namespace {
 constexpr uint16_t kLanDescriptors = 1024;
 // The tap driver keeps one mbuf per descriptor and reads one frame at a time: more would be idle memory.
 constexpr uint16_t kTapDescriptors = 64;
+// The tap driver takes no frame that is longer than 1,522 bytes.
+constexpr uint16_t kMaxHostMtu = 1500;
 // Frames in the ring shared with the kernel, each way: enough for the longest nap at a million frames a second.
 constexpr unsigned kAfPacketFrames = 2048;
 
@@ -92,6 +95,13 @@ class InterfaceControl {
   ifreq request_ = {};
 };
 
+// The checksums that a driver may be asked to verify. Asking a paravirtual one for those of TCP and UDP permits the
+// other side to leave them out (VIRTIO_NET_F_GUEST_CSUM, virtio 1.2 section 5.1.3), and then they are missing here.
+uint64_t VerifiedChecksums(std::string_view driver) {
+  const bool paravirtual = driver.starts_with("net_virtio") || driver.starts_with("net_vhost");
+  return paravirtual ? RTE_ETH_RX_OFFLOAD_IPV4_CKSUM : RTE_ETH_RX_OFFLOAD_CHECKSUM;
+}
+
 absl::Status TooFewQueues(const std::string& title, unsigned queues) {
   return absl::FailedPreconditionError(
       absl::StrCat(title, " has ", queues, queues == 1 ? " queue" : " queues", "; set workers = ", queues));
@@ -108,10 +118,6 @@ absl::Status PrepareInterface(const PortSpec& spec, const std::string& title, ui
     return absl::FailedPreconditionError(absl::StrCat(title, " cannot be set up: ", strerror(errno), "; run as root"));
   }
   control.DisableCoalescing();
-  if (control.Mtu() > kMaxMtu) {
-    return absl::FailedPreconditionError(absl::StrCat(title, " has MTU ", control.Mtu(), ", of which at most ", kMaxMtu,
-                                                      " fit: `ip link set ", spec.argument, " mtu 1500`"));
-  }
   if (spec.kind == PortKind::kAfPacket) return absl::OkStatus();
   if (control.MaxQueues() < queues) return TooFewQueues(title, control.MaxQueues());
   // What a queue without a socket receives would bypass the port.
@@ -165,7 +171,8 @@ const char* HintOf(PortKind kind) {
     case PortKind::kAfPacket:
       return "is the process root?";
     case PortKind::kAfXdp:
-      return "does another process use the interface's queues, or its driver refuse XDP?";
+      return "does another process use the interface's queues, its driver refuse XDP, or its "
+             "MTU exceed a page (`ip link set … mtu 1500`)?";
     case PortKind::kTap:
       return "is /dev/net/tun there, and the process root?";
     case PortKind::kVdev:
@@ -210,9 +217,11 @@ absl::StatusOr<std::unique_ptr<Port>> Port::OpenLan(const PortSpec& spec, uint16
   }
   absl::StatusOr<std::unique_ptr<Port>> port = Open(setup);
   if (!port.ok()) return port;
+  // Packet sockets know it (TP_STATUS_CSUMNOTREADY), but DPDK's drivers do not pass it on.
+  if (spec.kind != PortKind::kPci) (*port)->partial_ = PartialChecksum::kPossible;
   if (kernel) {
     (*port)->interface_ = spec.argument;
-    (*port)->mtu_ = static_cast<uint16_t>(InterfaceControl(spec.argument).Mtu());
+    (*port)->mtu_ = static_cast<uint16_t>(std::min(InterfaceControl(spec.argument).Mtu(), int{UINT16_MAX}));
   }
   // Service MACs and groups are not the device's own addresses. Drivers that cannot filter have nothing to turn off.
   rte_eth_promiscuous_enable((*port)->id());
@@ -239,10 +248,11 @@ absl::StatusOr<std::unique_ptr<Port>> Port::OpenHost(const std::string& interfac
   setup.pool = pool;
   absl::StatusOr<std::unique_ptr<Port>> port = Open(setup);
   if (!port.ok()) return port;
-  if (const int error = rte_eth_dev_set_mtu((*port)->id(), mtu); error != 0) {
-    return absl::InternalError(absl::StrCat(setup.title, " does not take MTU ", mtu, ": ", rte_strerror(-error)));
+  const uint16_t taken = std::min(mtu, kMaxHostMtu);
+  if (const int error = rte_eth_dev_set_mtu((*port)->id(), taken); error != 0) {
+    return absl::InternalError(absl::StrCat(setup.title, " does not take MTU ", taken, ": ", rte_strerror(-error)));
   }
-  (*port)->mtu_ = mtu;
+  (*port)->mtu_ = taken;
   return port;
 }
 
@@ -279,7 +289,7 @@ int Port::Configure(const Setup& setup, bool interrupts) {
   if (const int error = rte_eth_dev_info_get(id_, &info); error != 0) return error;
   rte_eth_conf conf = {};
   conf.intr_conf.rxq = interrupts ? 1 : 0;
-  if (setup.checksum_offload) conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
+  if (setup.checksum_offload) conf.rxmode.offloads = info.rx_offload_capa & VerifiedChecksums(info.driver_name);
   conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
   if (queues_ > 1 && conf.rx_adv_conf.rss_conf.rss_hf != 0) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;

@@ -129,12 +129,16 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
   const absl::StatusOr<std::unique_ptr<Dataplane>> dataplane =
       Dataplane::Create(DataplaneOptionsOf(config, *lan, (*store)->state().node_id));
   if (!dataplane.ok()) return dataplane.status();
+  if ((*dataplane)->mtu() < (*dataplane)->lan_mtu()) {
+    LogLine(LogLevel::kWarning, "the LAN port has MTU ", (*dataplane)->lan_mtu(), ", of which ", (*dataplane)->mtu(),
+            " are used: longer frames are dropped as no_room; give the hosts of the LAN MTU ", (*dataplane)->mtu());
+  }
   (*store)->SetHardware((*dataplane)->lan_mac());
   const absl::StatusOr<NodeFacts> facts =
       GatherFacts(config.node, (*store)->state(), (*dataplane)->lan_mac(), lan->interface());
   if (!facts.ok()) return facts.status();
   const absl::StatusOr<std::unique_ptr<HostInterface>> host =
-      HostInterface::Create(HostOptionsOf(config, *lan, (*dataplane)->lan_mtu()));
+      HostInterface::Create(HostOptionsOf(config, *lan, (*dataplane)->mtu()));
   if (!host.ok()) return host.status();
 
   const bool shared = config.node.lan_mode == LanMode::kShared;

@@ -6,6 +6,7 @@
 #include "dataplane/pipeline/cluster_filter.h"
 #include "dataplane/pipeline/flow_classifier.h"
 #include "dataplane/pipeline/ip_parser.h"
+#include "dataplane/pipeline/partial_checksum.h"
 #include "dataplane/pipeline/return_path.h"
 #include "proto/dns/message.h"
 #include "proto/net/arp.h"
@@ -190,7 +191,7 @@ bool IsToService(const Snapshot& snapshot, const Frame& frame, const Parsed& par
 
 // An IP packet whose frame is addressed to us or to a group.
 Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const Destination& to, Batch* batch) {
-  const Frame& frame = batch->frames[index];
+  Frame& frame = batch->frames[index];
   Parsed* parsed = &batch->parsed[index];
   IpView view;
   const ParseError error = ParseIpPacket(frame.bytes(), is_v6, frame.ip_checksum_good, parsed, &view);
@@ -198,6 +199,7 @@ Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const De
   // address.
   if (error && (error != Reason::ip4_source || to.service_mac)) return Done(*error);
 
+  if (frame.partial != PartialChecksum::kNo) CompleteChecksum(*parsed, view, &frame);
   if (is_v6 && IsNeighborDiscovery(frame.bytes(), view)) return Lane::kNeighbor;
   if (!is_v6 && IsClusterDatagram(snapshot, frame, *parsed, view)) return Lane::kCluster;
   if (!to.group) return ClassifyUnicast(snapshot, index, view, is_v6, to, batch);

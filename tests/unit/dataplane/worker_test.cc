@@ -66,6 +66,38 @@ TEST_F(WorkerTest, AnswersArpFromTheServiceMac) {
   EXPECT_EQ(counters_.lan.tx_bytes.value(), 60U);
 }
 
+class FieldA12 : public WorkerTest {
+ protected:
+  // Its checksum field holds nothing that could be taken for a checksum.
+  static Bytes Damaged() {
+    Bytes frame = ToService();
+    frame[14 + 20 + 16] ^= 0xff;
+    return frame;
+  }
+};
+
+// A port that says that the checksum is missing, as DPDK's virtio driver does.
+TEST_F(FieldA12, CompletesWhatThePortMarks) {
+  rte_mbuf* const mbuf = world_.Mbuf(Damaged());
+  mbuf->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+  world_.lan.Send(mbuf);
+  FromLan(Damaged());
+  worker_.RunOnce();
+  EXPECT_THAT(world_.host.Take(), ElementsAre(ToKernel(ToService()), ToKernel(Damaged())));
+}
+
+// A port that cannot tell, as DPDK's driver of packet sockets.
+TEST_F(FieldA12, CompletesWhatThePortCannotTell) {
+  WorkerOptions options = Options();
+  options.partial = PartialChecksum::kPossible;
+  Worker worker(options, &publisher_, &gate_, &counters_, &progress_);
+  Bytes partial = ToService();
+  PutBe16(&partial, 14 + 20 + 16, PseudoSum(kClient4, kService4, 6, 20));
+  FromLan(partial);
+  worker.RunOnce();
+  EXPECT_THAT(world_.host.Take(), ElementsAre(ToKernel(ToService())));
+}
+
 TEST_F(WorkerTest, AnEmptyRoundIsCountedAsSuch) {
   EXPECT_EQ(worker_.RunOnce(), 0U);
   FromLan(ArpRequest());
