@@ -30,7 +30,7 @@ constexpr uint16_t kMaxHostMtu = 1500;
 // Frames in the ring shared with the kernel, each way: enough for the longest nap at a million frames a second.
 constexpr unsigned kAfPacketFrames = 2048;
 
-// Asks the kernel about, or changes, a network interface.
+// Asks the kernel about a network interface.
 class InterfaceControl {
  public:
   explicit InterfaceControl(const std::string& name) : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
@@ -40,43 +40,14 @@ class InterfaceControl {
   InterfaceControl(const InterfaceControl&) = delete;
   InterfaceControl& operator=(const InterfaceControl&) = delete;
 
-  bool Up() {
-    if (ioctl(socket_, SIOCGIFFLAGS, &request_) != 0) return false;
-    request_.ifr_flags = static_cast<short>(request_.ifr_flags | IFF_UP);
-    return ioctl(socket_, SIOCSIFFLAGS, &request_) == 0;
-  }
-
-  bool Promiscuous() { return ioctl(socket_, SIOCGIFFLAGS, &request_) == 0 && (request_.ifr_flags & IFF_PROMISC) != 0; }
-
   bool Running() { return ioctl(socket_, SIOCGIFFLAGS, &request_) == 0 && (request_.ifr_flags & IFF_RUNNING) != 0; }
 
   int Mtu() { return ioctl(socket_, SIOCGIFMTU, &request_) == 0 ? request_.ifr_mtu : 0; }
-
-  // Devices without coalescing refuse; that is as good.
-  void DisableCoalescing() {
-    ethtool_value value = {.cmd = ETHTOOL_SGRO, .data = 0};
-    Ethtool(&value);
-    value = {.cmd = ETHTOOL_GFLAGS, .data = 0};
-    if (!Ethtool(&value) || (value.data & ETH_FLAG_LRO) == 0) return;
-    value = {.cmd = ETHTOOL_SFLAGS, .data = value.data & ~static_cast<uint32_t>(ETH_FLAG_LRO)};
-    Ethtool(&value);
-  }
 
   // How many queue pairs the af_xdp driver can use; one if the device does not report it.
   uint32_t MaxQueues() {
     ethtool_channels channels = {};
     return GetChannels(&channels) ? std::max(channels.max_combined, 1U) : 1;
-  }
-
-  // Lets the device spread what it receives over `count` queues and no more. False if it refuses.
-  bool SetReceiveQueues(uint32_t count) {
-    ethtool_channels channels = {};
-    if (!GetChannels(&channels)) return true;
-    uint32_t& queues = channels.max_combined > 0 ? channels.combined_count : channels.rx_count;
-    if (queues == count) return true;
-    queues = count;
-    channels.cmd = ETHTOOL_SCHANNELS;
-    return Ethtool(&channels);
   }
 
  private:
@@ -107,25 +78,14 @@ absl::Status TooFewQueues(const std::string& title, unsigned queues) {
       absl::StrCat(title, " has ", queues, queues == 1 ? " queue" : " queues", "; set workers = ", queues));
 }
 
-// Makes the kernel interface beneath an af_packet or af_xdp port ready.
-absl::Status PrepareInterface(const PortSpec& spec, const std::string& title, uint16_t queues) {
+// Whether the kernel interface beneath an af_packet or af_xdp port will do.
+absl::Status CheckInterface(const PortSpec& spec, const std::string& title, uint16_t queues) {
   if (if_nametoindex(spec.argument.c_str()) == 0) {
     return absl::NotFoundError(
         absl::StrCat(title, ": there is no interface ", spec.argument, "; `ip link` lists them"));
   }
-  InterfaceControl control(spec.argument);
-  if (!control.Up()) {
-    return absl::FailedPreconditionError(absl::StrCat(title, " cannot be set up: ", strerror(errno), "; run as root"));
-  }
-  control.DisableCoalescing();
-  if (spec.kind == PortKind::kAfPacket) return absl::OkStatus();
-  if (control.MaxQueues() < queues) return TooFewQueues(title, control.MaxQueues());
-  // What a queue without a socket receives would bypass the port.
-  if (!control.SetReceiveQueues(queues)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        title, " cannot be limited to ", queues, " receive queues, one per worker: `ethtool -l ", spec.argument, "`"));
-  }
-  return absl::OkStatus();
+  const uint32_t most = spec.kind == PortKind::kAfXdp ? InterfaceControl(spec.argument).MaxQueues() : queues;
+  return most < queues ? TooFewQueues(title, most) : absl::OkStatus();
 }
 
 // A tap port creates its interface.
@@ -208,10 +168,8 @@ absl::StatusOr<std::unique_ptr<Port>> Port::OpenLan(const PortSpec& spec, uint16
   setup.descriptors = spec.kind == PortKind::kTap ? kTapDescriptors : kLanDescriptors;
   setup.queues = queues;
   setup.pool = pool;
-  bool was_promiscuous = false;
   if (kernel) {
-    if (absl::Status status = PrepareInterface(spec, setup.title, queues); !status.ok()) return status;
-    was_promiscuous = InterfaceControl(spec.argument).Promiscuous();
+    if (absl::Status status = CheckInterface(spec, setup.title, queues); !status.ok()) return status;
   } else if (spec.kind == PortKind::kTap) {
     if (absl::Status status = AwaitFree(spec.argument, setup.title); !status.ok()) return status;
   }
@@ -225,7 +183,6 @@ absl::StatusOr<std::unique_ptr<Port>> Port::OpenLan(const PortSpec& spec, uint16
   }
   // Service MACs and groups are not the device's own addresses. Drivers that cannot filter have nothing to turn off.
   rte_eth_promiscuous_enable((*port)->id());
-  (*port)->undo_promiscuous_ = kernel && !was_promiscuous;
   rte_eth_allmulticast_enable((*port)->id());
   return port;
 }
@@ -311,7 +268,6 @@ int Port::Configure(const Setup& setup, bool interrupts) {
 }
 
 Port::~Port() {
-  if (undo_promiscuous_) rte_eth_promiscuous_disable(id_);
   rte_eth_dev_stop(id_);
   rte_eth_dev_close(id_);
 }

@@ -32,8 +32,8 @@ struct PortStatus {
 
 class Port {
  public:
-  // The port towards the wire, promiscuous. A kernel interface beneath it is set up and its receive coalescing (GRO,
-  // LRO) turned off: merged frames would not fit. Errors name the port and what would help.
+  // The port towards the wire, promiscuous. A kernel interface beneath it has been made ready
+  // (control/kernel/lan_interface.h). Errors name the port and what would help.
   static absl::StatusOr<std::unique_ptr<Port>> OpenLan(const PortSpec& spec, uint16_t queues, rte_mempool* pool);
 
   // Checks the name of the host port's interface and waits until a predecessor's is gone. Then its LAN port is free as
@@ -71,7 +71,6 @@ class Port {
   uint16_t mtu_ = 0;
   bool interrupts_ = false;
   PartialChecksum partial_ = PartialChecksum::kNo;
-  bool undo_promiscuous_ = false;  // the kernel interface was not so before
 };
 
 }  // namespace qure

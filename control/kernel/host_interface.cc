@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 
 #include "control/base/log.h"
 #include "control/base/text.h"
+#include "control/kernel/journal.h"
 #include "control/kernel/netlink.h"
+#include "control/kernel/setting.h"
 #include "control/kernel/sysctl.h"
 
 namespace qure {
@@ -76,8 +79,6 @@ struct HostInterface::Impl {
   std::unique_ptr<Netlink> netlink;
   KernelLink host;
   std::vector<IpPrefix> services;
-  std::optional<KernelLink> silenced_lan;                        // dedicated mode: Restore switches its ARP on again
-  std::vector<std::pair<std::string, std::string>> lan_sysctls;  // path and value to restore
 
   bool other_default_logged = false;
 
@@ -85,7 +86,7 @@ struct HostInterface::Impl {
   absl::Status SetUpHost();
   absl::Status SetUpLan();
   absl::Status SilenceLan(const KernelLink& lan);
-  absl::Status SetLanSysctl(const Setting& setting, std::string_view restore_from);
+  KernelJournal::Wanted OnLan(std::span<const Setting> settings) const;
   void Restore();
 
   absl::Status Apply();
@@ -102,6 +103,7 @@ absl::Status HostInterface::Impl::SetUp() {
   auto connected = Netlink::Connect(kRouteProtocol);
   if (!connected.ok()) return connected.status();
   netlink = *std::move(connected);
+  options.journal->NoteOurs(kRouteProtocol);
   if (absl::Status status = SetUpHost(); !status.ok()) return status;
   if (absl::Status status = SetUpLan(); !status.ok()) return status;
   return Apply();  // also removes what a killed qured has left
@@ -131,10 +133,7 @@ absl::Status HostInterface::Impl::SetUpLan() {
   const absl::StatusOr<KernelLink> lan = netlink->FindLink(options.lan_interface);
   if (!lan.ok()) return lan.status();
   if (options.mode == LanMode::kDedicated) return SilenceLan(*lan);
-  for (const Setting& setting : kSharedLanSettings) {
-    if (absl::Status status = SetLanSysctl(setting, options.lan_interface); !status.ok()) return status;
-  }
-  return absl::OkStatus();
+  return options.journal->Set(OnLan(kSharedLanSettings));
 }
 
 absl::Status HostInterface::Impl::SilenceLan(const KernelLink& lan) {
@@ -144,35 +143,25 @@ absl::Status HostInterface::Impl::SilenceLan(const KernelLink& lan) {
     LogLine(LogLevel::kWarning, options.lan_interface, " has the address ", ToString(address.address),
             ", which leads nowhere in dedicated mode: move it to node.addresses, or use mode = \"shared\"");
   }
-  // If a killed qured has left it silenced, its present settings are not the operator's.
-  const bool left_behind = (lan.flags & IFF_NOARP) != 0;
-  silenced_lan = lan;
-  for (const Setting& setting : kDedicatedLanSettings) {
-    absl::Status status = SetLanSysctl(setting, left_behind ? "default" : options.lan_interface);
-    if (!status.ok()) return status;
-  }
-  return netlink->ChangeLinkFlags(lan, IFF_UP | IFF_NOARP, 0);
+  KernelJournal::Wanted silence = OnLan(kDedicatedLanSettings);
+  silence.emplace_back(LinkFlag(options.lan_interface, "noarp"), "1");
+  return options.journal->Set(silence);
 }
 
-absl::Status HostInterface::Impl::SetLanSysctl(const Setting& setting, std::string_view restore_from) {
-  const std::string path = InterfaceSysctl(setting.family, options.lan_interface, setting.key);
-  if (auto before = ReadSysctl(InterfaceSysctl(setting.family, restore_from, setting.key))) {
-    lan_sysctls.emplace_back(path, *std::move(before));
+KernelJournal::Wanted HostInterface::Impl::OnLan(std::span<const Setting> settings) const {
+  KernelJournal::Wanted wanted;
+  for (const Setting& setting : settings) {
+    wanted.emplace_back(Sysctl(InterfaceSysctl(setting.family, options.lan_interface, setting.key)), setting.value);
   }
-  return WriteSysctl(path, setting.value);
+  return wanted;
 }
 
 void HostInterface::Impl::Restore() {
   if (netlink == nullptr) return;
-  const auto warn = [](const absl::Status& status) {
-    if (!status.ok()) LogLine(LogLevel::kWarning, std::string(status.message()));
-  };
   options.node_addresses.clear();
   options.gateways.clear();
   services.clear();
-  warn(Apply());
-  if (silenced_lan) warn(netlink->ChangeLinkFlags(*silenced_lan, 0, IFF_NOARP));
-  for (const auto& [path, value] : lan_sysctls) warn(WriteSysctl(path, value));
+  if (absl::Status status = Apply(); !status.ok()) LogLine(LogLevel::kWarning, std::string(status.message()));
 }
 
 bool HostInterface::Impl::IsNodeAddress(const IpPrefix& address) const {

@@ -12,7 +12,10 @@
 
 namespace qure {
 
+class KernelJournal;
+
 struct HostInterfaceOptions {
+  KernelJournal* journal = nullptr;  // outlives the interface
   std::string interface = "qure0";
   std::string lan_interface;  // the kernel interface beneath the LAN port, "" if none
   LanMode mode = LanMode::kDedicated;
@@ -21,8 +24,8 @@ struct HostInterfaceOptions {
   std::vector<IpAddress> gateways;
 };
 
-// Every change is idempotent. Create first removes what an earlier qured that was killed has left: rules and routes
-// have a protocol number of their own (kRouteProtocol).
+// Every change is idempotent. What outlives the host port is written into the journal first; routes and rules have a
+// protocol number of their own (kRouteProtocol). What is set on the host port itself vanishes with it.
 class HostInterface {
  public:
   static constexpr uint8_t kRouteProtocol = 81;  // rtnetlink rtm_protocol, unassigned in iproute2's rt_protos
@@ -34,7 +37,7 @@ class HostInterface {
   // and strict reverse path filtering, so that the kernel does not receive a second time the frames that the data path
   // gives it. Errors: NotFound (an interface is missing), PermissionDenied, and other errors of the kernel.
   static absl::StatusOr<std::unique_ptr<HostInterface>> Create(const HostInterfaceOptions& options);
-  // Removes addresses, rules and routes, even if the interface no longer exists. Restores the LAN interface.
+  // Removes addresses, rules and routes, even if the interface no longer exists. The rest is the journal's to undo.
   ~HostInterface();
   HostInterface(const HostInterface&) = delete;
   HostInterface& operator=(const HostInterface&) = delete;

@@ -24,8 +24,10 @@
 #include "control/config/config_file.h"
 #include "control/core/cluster/identity.h"
 #include "control/kernel/host_interface.h"
+#include "control/kernel/journal.h"
 #include "control/operator/control_server.h"
 #include "control/operator/metrics.h"
+#include "control/qured/machine.h"
 #include "control/qured/node_facts.h"
 #include "control/qured/runtime.h"
 #include "control/store/store.h"
@@ -40,13 +42,14 @@ constexpr int kFailed = 1;
 constexpr int kBadConfig = 2;  // bad usage too
 constexpr rlim_t kMostFiles = 4096;
 
-constexpr char kUsage[] = R"(usage: qured --config FILE [--check]
+constexpr char kUsage[] = R"(usage: qured --config FILE [--check | --restore]
        qured --help | --version
 
 Holds the service addresses that FILE names and answers for them.
 
   -c, --config FILE   the node's configuration (TOML; docs/configuration.md lists every key)
       --check         check FILE and exit
+      --restore       give back what a qured that was killed has left changed in the kernel, and exit
   -h, --help          print this text
   -V, --version       print the version
 
@@ -70,8 +73,9 @@ DataplaneOptions DataplaneOptionsOf(const Config& config, PortSpec lan, const No
   return options;
 }
 
-HostInterfaceOptions HostOptionsOf(const Config& config, const PortSpec& lan, uint16_t mtu) {
+HostInterfaceOptions HostOptionsOf(const Config& config, const PortSpec& lan, uint16_t mtu, KernelJournal* journal) {
   HostInterfaceOptions options;
+  options.journal = journal;
   options.interface = config.node.host_interface;
   options.lan_interface = lan.interface();
   options.mode = config.node.lan_mode;
@@ -126,6 +130,9 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
   if (!network.ok()) return network.status();
   const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(config.node.data_directory, Revision());
   if (!store.ok()) return store.status();
+  // Undoes, at last, what the parts below it have changed in the kernel.
+  const std::unique_ptr<KernelJournal> journal = OpenJournal(config.node.data_directory);
+  if (absl::Status prepared = PrepareLan(*lan, config.node.workers, journal.get()); !prepared.ok()) return prepared;
   const absl::StatusOr<std::unique_ptr<Dataplane>> dataplane =
       Dataplane::Create(DataplaneOptionsOf(config, *lan, (*store)->state().node_id));
   if (!dataplane.ok()) return dataplane.status();
@@ -138,7 +145,7 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
       GatherFacts(config.node, (*store)->state(), (*dataplane)->lan_mac(), lan->interface());
   if (!facts.ok()) return facts.status();
   const absl::StatusOr<std::unique_ptr<HostInterface>> host =
-      HostInterface::Create(HostOptionsOf(config, *lan, (*dataplane)->mtu()));
+      HostInterface::Create(HostOptionsOf(config, *lan, (*dataplane)->mtu(), journal.get()));
   if (!host.ok()) return host.status();
 
   const bool shared = config.node.lan_mode == LanMode::kShared;
@@ -177,12 +184,14 @@ int StartAgain(char** argv) {
 struct Arguments {
   std::string config;
   bool check = false;
+  bool restore = false;
 };
 
 // The exit status if the arguments leave nothing to run.
 std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 5> kOptions = {{{"config", required_argument, nullptr, 'c'},
+  static constexpr std::array<option, 6> kOptions = {{{"config", required_argument, nullptr, 'c'},
                                                       {"check", no_argument, nullptr, 'k'},
+                                                      {"restore", no_argument, nullptr, 'r'},
                                                       {"help", no_argument, nullptr, 'h'},
                                                       {"version", no_argument, nullptr, 'V'},
                                                       {nullptr, 0, nullptr, 0}}};
@@ -194,6 +203,9 @@ std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
         break;
       case 'k':
         out->check = true;
+        break;
+      case 'r':
+        out->restore = true;
         break;
       case 'h':
         std::fputs(kUsage, stdout);
@@ -211,6 +223,17 @@ std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
   return kBadConfig;
 }
 
+int Restore(const Config& config) {
+  const absl::StatusOr<std::vector<std::string>> lines = RestoreMachine(config);
+  if (!lines.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(lines.status().message()).c_str());
+    return kFailed;
+  }
+  for (const std::string& line : *lines) std::printf("%s\n", line.c_str());
+  if (lines->empty()) std::printf("nothing to give back\n");
+  return EXIT_SUCCESS;
+}
+
 int Main(int argc, char** argv) {
   Arguments arguments;
   if (const std::optional<int> done = ParseArguments(argc, argv, &arguments)) return *done;
@@ -219,6 +242,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
     return kBadConfig;
   }
+  if (arguments.restore) return Restore(*config);
   const std::vector<std::string> warnings = ConfigWarnings(arguments.config, *config);
   if (arguments.check) {
     for (const std::string& warning : warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());

@@ -1,9 +1,11 @@
 """The machine around a node: its links, and the hosts that share it."""
 
+import difflib
+import json
 import re
 
 from qure_dev.lab import netns, topology
-from support import SERVICE_V4, SERVICE_V6, LabTest, Request
+from support import SERVICE_V4, SERVICE_V6, LabTest, Mixin, Request, until
 
 
 class PartialChecksums(LabTest):
@@ -51,3 +53,82 @@ class GreatMtu(LabTest):
         self.assertEqual(len(self.curl(f"http://{SERVICE_V4}/bytes/300000")), 300000)
         self.assertIn("mtu 1500", self.on_node("ip", "link", "show", "qure0").stdout)
         self.assertEqual(self.node.log.read_text()[before:].count("MTU 9000"), 1)
+
+
+class GivenBack(Mixin):
+    """The machine is as it was: inherited once per mode."""
+
+    def setUp(self) -> None:
+        self.stop()
+        self.on_node("ethtool", "-K", "lan0", "gro", "on")
+        self.before = self.machine()
+        self.assertNotIn("PROMISC", self.before["link"])
+        self.assertNotIn("NOARP", self.before["link"])
+
+    def stop(self) -> None:
+        process = self.node.process()
+        if process and process.alive():
+            self.assertTrue(process.stop(grace=15), "did not end after SIGTERM")
+
+    def machine(self) -> dict[str, str]:
+        """All that qured might change and leave changed."""
+        flags = json.loads(self.on_node("ip", "-j", "link", "show", "lan0").stdout)[0]["flags"]
+        settings = self.on_node("sh", "-c", "grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf 2>/dev/null")
+        return {
+            "link": " ".join(sorted(flags)),
+            "features": self.on_node("ethtool", "-k", "lan0").stdout,
+            "addresses": self.on_node("ip", "-br", "addr").stdout,
+            "routes": self.on_node("ip", "route", "show", "table", "all").stdout,
+            "routes6": "".join(sorted(self.on_node("ip", "-6", "route", "show", "table", "all").stdout)),
+            "rules": self.on_node("ip", "rule").stdout + self.on_node("ip", "-6", "rule").stdout,
+            "settings": "\n".join(sorted(line for line in settings.stdout.splitlines() if "qure0" not in line)),
+        }
+
+    def assert_given_back(self) -> None:
+        """The kernel takes the host port apart in its own time."""
+        until(lambda: self.machine() == self.before, 10, lambda: self.difference())
+        self.assertFalse((self.node.directory / "data/kernel.journal").exists())
+
+    def difference(self) -> str:
+        now = self.machine()
+        lines = [
+            f"{key}: {line}"
+            for key, text in self.before.items()
+            for line in difflib.unified_diff(text.splitlines(), now[key].splitlines(), lineterm="", n=0)
+        ]
+        return "the machine is as it was:\n" + "\n".join(lines)
+
+    def test_field_d6_after_a_stop(self) -> None:
+        self.node.start()
+        self.assertNotEqual(self.machine()["features"], self.before["features"])
+        self.assertIn("PROMISC", self.machine()["link"])
+        self.stop()
+        self.assert_given_back()
+
+    def test_field_d6_killed_started_stopped(self) -> None:
+        for _ in range(2):
+            self.node.start()
+            self.node.kill()
+        self.node.start()
+        self.stop()
+        self.assert_given_back()
+
+    def test_field_d6_restore_after_a_kill(self) -> None:
+        self.node.start()
+        refused = self.on_node(*self.node.program(), "--restore")
+        self.assertNotEqual(refused.returncode, 0, refused.stdout)
+        self.node.kill()
+        done = self.on_node(*self.node.program(), "--restore")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("promisc", done.stdout)
+        self.assert_given_back()
+        again = self.on_node(*self.node.program(), "--restore")
+        self.assertEqual(again.returncode, 0, again.stderr)
+
+
+class GivenBackDedicated(GivenBack, LabTest):
+    request = Request(mode="dedicated")
+
+
+class GivenBackShared(GivenBack, LabTest):
+    request = Request(mode="shared")
