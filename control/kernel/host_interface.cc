@@ -37,8 +37,9 @@ constexpr Setting kHostSettings[] = {
 };
 // Shared mode: the LAN interface has the routers, the host port has only the service addresses.
 constexpr Setting kSharedHostSettings[] = {{"ipv6", "accept_ra", "0"}};
-// Shared mode: the kernel uses ARP on the LAN interface only for that interface's own addresses.
-constexpr Setting kSharedLanSettings[] = {{"ipv4", "arp_ignore", "1"}, {"ipv4", "arp_announce", "2"}};
+// Every interface uses ARP only for its own addresses: another one in the same LAN would answer for the service
+// address, which is the host port's, with its own MAC. Of "all" and an interface's own setting the greater one counts.
+constexpr Setting kAllSettings[] = {{"ipv4", "arp_ignore", "1"}, {"ipv4", "arp_announce", "2"}};
 // Dedicated mode: the kernel still gets a copy of every frame to the interface's own MAC. Strict reverse path filtering
 // drops the IPv4 packets among them, because no route leads back through an interface without an address. Without it
 // the kernel would receive these packets twice.
@@ -86,7 +87,7 @@ struct HostInterface::Impl {
   absl::Status SetUpHost();
   absl::Status SetUpLan();
   absl::Status SilenceLan(const KernelLink& lan);
-  KernelJournal::Wanted OnLan(std::span<const Setting> settings) const;
+  static KernelJournal::Wanted On(std::string_view interface, std::span<const Setting> settings);
   void Restore();
 
   absl::Status Apply();
@@ -129,11 +130,11 @@ absl::Status HostInterface::Impl::SetUpHost() {
 }
 
 absl::Status HostInterface::Impl::SetUpLan() {
+  if (absl::Status status = options.journal->Set(On("all", kAllSettings)); !status.ok()) return status;
   if (options.lan_interface.empty()) return absl::OkStatus();
   const absl::StatusOr<KernelLink> lan = netlink->FindLink(options.lan_interface);
   if (!lan.ok()) return lan.status();
-  if (options.mode == LanMode::kDedicated) return SilenceLan(*lan);
-  return options.journal->Set(OnLan(kSharedLanSettings));
+  return options.mode == LanMode::kDedicated ? SilenceLan(*lan) : absl::OkStatus();
 }
 
 absl::Status HostInterface::Impl::SilenceLan(const KernelLink& lan) {
@@ -143,15 +144,15 @@ absl::Status HostInterface::Impl::SilenceLan(const KernelLink& lan) {
     LogLine(LogLevel::kWarning, options.lan_interface, " has the address ", ToString(address.address),
             ", which leads nowhere in dedicated mode: move it to node.addresses, or use mode = \"shared\"");
   }
-  KernelJournal::Wanted silence = OnLan(kDedicatedLanSettings);
+  KernelJournal::Wanted silence = On(options.lan_interface, kDedicatedLanSettings);
   silence.emplace_back(LinkFlag(options.lan_interface, "noarp"), "1");
   return options.journal->Set(silence);
 }
 
-KernelJournal::Wanted HostInterface::Impl::OnLan(std::span<const Setting> settings) const {
+KernelJournal::Wanted HostInterface::Impl::On(std::string_view interface, std::span<const Setting> settings) {
   KernelJournal::Wanted wanted;
   for (const Setting& setting : settings) {
-    wanted.emplace_back(Sysctl(InterfaceSysctl(setting.family, options.lan_interface, setting.key)), setting.value);
+    wanted.emplace_back(Sysctl(InterfaceSysctl(setting.family, interface, setting.key)), setting.value);
   }
   return wanted;
 }

@@ -4,6 +4,7 @@ import difflib
 import json
 import re
 
+from cluster_support import ClusterTest
 from qure_dev.lab import netns, topology
 from support import SERVICE_V4, SERVICE_V6, LabTest, Mixin, Request, until
 
@@ -132,3 +133,32 @@ class GivenBackDedicated(GivenBack, LabTest):
 
 class GivenBackShared(GivenBack, LabTest):
     request = Request(mode="shared")
+
+
+class TwoInterfaces(ClusterTest):
+    """A standby has a second interface in the same LAN, with an address of the kernel's own."""
+
+    request = Request(nodes=2, mode="shared")
+
+    def add_second(self, name: str) -> str:
+        """Returns the MAC of the second interface of a node."""
+        namespace = topology.namespace(name)
+        netns.add_veth(topology.switch(), "sw-second", namespace, "lan1")
+        self.addCleanup(netns.ip, topology.switch(), "link", "del", "sw-second")
+        netns.no_ip(topology.switch(), "sw-second")
+        netns.ip(topology.switch(), "link", "set", "sw-second", "master", topology.BRIDGE, "up")
+        netns.ip(namespace, "addr", "add", "198.51.100.99/24", "dev", "lan1")
+        netns.ip(namespace, "link", "set", "lan1", "up")
+        return str(json.loads(netns.ip(namespace, "-j", "link", "show", "lan1"))[0]["address"])
+
+    def test_field_a1_only_the_service_mac_answers(self) -> None:
+        master = next(name for name, status in self.before.items() if status["role"] == "master")
+        mac = self.add_second(*self.others(master))
+        self.assertEqual(self.answers("198.51.100.99"), {mac})
+        service = self.lab.node(master).address(SERVICE_V4)["mac"]
+        self.assertEqual(self.answers(SERVICE_V4), {service})
+
+    def answers(self, address: str) -> set[str]:
+        """The MACs of all that answer ARP for an address within a second."""
+        output = self.lab.execute("gw", "arping", "-c", "3", "-w", "2", "-I", "gw0", address).stdout
+        return {found.lower() for found in re.findall(r"\[([0-9A-Fa-f:]{17})\]", output)}

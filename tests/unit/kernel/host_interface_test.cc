@@ -327,14 +327,14 @@ TEST_F(HostInterfaceTest, LeavesTheLanToTheKernelInSharedMode) {
   ASSERT_NE(host, nullptr);
   EXPECT_FALSE(HasFlag("lan0", "NOARP"));
   EXPECT_EQ(Value("ipv6/conf/lan0/disable_ipv6"), "0");
-  EXPECT_EQ(Value("ipv4/conf/lan0/arp_ignore"), "1");
-  EXPECT_EQ(Value("ipv4/conf/lan0/arp_announce"), "2");
+  EXPECT_EQ(Value("ipv4/conf/all/arp_ignore"), "1");
+  EXPECT_EQ(Value("ipv4/conf/all/arp_announce"), "2");
   EXPECT_EQ(Value("ipv6/conf/qure0/accept_ra"), "0");
   EXPECT_THAT(Addresses("qure0"), IsEmpty());
   EXPECT_THAT(Routes("-4", "main"), IsEmpty());
   End(std::move(host));
-  EXPECT_EQ(Value("ipv4/conf/lan0/arp_ignore"), "0");
-  EXPECT_EQ(Value("ipv4/conf/lan0/arp_announce"), "0");
+  EXPECT_EQ(Value("ipv4/conf/all/arp_ignore"), "0");
+  EXPECT_EQ(Value("ipv4/conf/all/arp_announce"), "0");
 }
 
 TEST_F(HostInterfaceTest, SharedModeWorksWithoutALanInterface) {
