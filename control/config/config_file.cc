@@ -89,6 +89,10 @@ LanFacts ReadLan(TableReader lan, NodeConfig* config) {
     }
   }
   facts.mode = config->lan_mode = lan.Choice("mode", config->lan_mode, kLanModes);
+  config->take_over = lan.Boolean("take_over", config->take_over);
+  if (config->take_over && facts.mode == LanMode::kShared) {
+    lan.Fail("take_over", "only for mode = \"dedicated\"; in shared mode the kernel keeps its addresses, leave it out");
+  }
   config->vlan =
       static_cast<uint16_t>(lan.Integer("vlan", config->vlan, 0, 4094));  // IEEE 802.1Q §9.6: 4095 is reserved
   if (facts.mode == LanMode::kShared && facts.port) {

@@ -52,6 +52,7 @@ ordered_json NodeJson(const NodeConfig& node) {
           {"lan",
            {{"port", node.lan_port},
             {"mode", WordFor(kLanModes, node.lan_mode)},
+            {"take_over", node.take_over},
             {"vlan", node.vlan},
             {"host_interface", node.host_interface}}},
           {"dpdk",

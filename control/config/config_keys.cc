@@ -104,6 +104,7 @@ constexpr ConfigKey kKeys[] = {
     {"node.lan.host_interface", Same<&NodeConfig::host_interface>},
     {"node.lan.mode", Same<&NodeConfig::lan_mode>},
     {"node.lan.port", Same<&NodeConfig::lan_port>},
+    {"node.lan.take_over", Same<&NodeConfig::take_over>},
     {"node.lan.vlan", Same<&NodeConfig::vlan>},
     {"node.log_level"},
     {"node.metrics", Same<&NodeConfig::metrics>},

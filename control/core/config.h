@@ -46,6 +46,7 @@ struct NodeConfig {
 
   std::string lan_port;  // "af_packet:eth0" …, see proto/port_spec.h
   LanMode lan_mode = LanMode::kDedicated;
+  bool take_over = false;  // dedicated mode: the interface's addresses and routes move to the host port
   uint16_t vlan = 0;
   std::string host_interface = "qure0";
 

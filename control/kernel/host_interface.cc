@@ -73,6 +73,14 @@ absl::Status Reconcile(Netlink* netlink, const absl::StatusOr<std::set<T>>& have
   return absl::OkStatus();
 }
 
+KernelJournal::Wanted On(std::string_view interface, std::span<const Setting> settings) {
+  KernelJournal::Wanted wanted;
+  for (const Setting& setting : settings) {
+    wanted.emplace_back(Sysctl(InterfaceSysctl(setting.family, interface, setting.key)), setting.value);
+  }
+  return wanted;
+}
+
 }  // namespace
 
 struct HostInterface::Impl {
@@ -86,8 +94,7 @@ struct HostInterface::Impl {
   absl::Status SetUp();
   absl::Status SetUpHost();
   absl::Status SetUpLan();
-  absl::Status SilenceLan(const KernelLink& lan);
-  static KernelJournal::Wanted On(std::string_view interface, std::span<const Setting> settings);
+  absl::Status TakeOver(const KernelLink& lan);
   void Restore();
 
   absl::Status Apply();
@@ -129,37 +136,41 @@ absl::Status HostInterface::Impl::SetUpHost() {
   return netlink->ChangeLinkFlags(host, IFF_UP, 0);
 }
 
-absl::Status HostInterface::Impl::SetUpLan() {
-  if (absl::Status status = options.journal->Set(On("all", kAllSettings)); !status.ok()) return status;
-  if (options.lan_interface.empty()) return absl::OkStatus();
-  const absl::StatusOr<KernelLink> lan = netlink->FindLink(options.lan_interface);
-  if (!lan.ok()) return lan.status();
-  return options.mode == LanMode::kDedicated ? SilenceLan(*lan) : absl::OkStatus();
-}
-
-absl::Status HostInterface::Impl::SilenceLan(const KernelLink& lan) {
-  const absl::StatusOr<std::set<KernelAddress>> addresses = netlink->Addresses(lan.index);
-  if (!addresses.ok()) return addresses.status();
-  for (const KernelAddress& address : *addresses) {
-    LogLine(LogLevel::kWarning, options.lan_interface, " has the address ", ToString(address.address),
-            ", which leads nowhere in dedicated mode: move it to node.addresses, or use mode = \"shared\"");
-  }
-  KernelJournal::Wanted silence = On(options.lan_interface, kDedicatedLanSettings);
-  silence.emplace_back(LinkFlag(options.lan_interface, "noarp"), "1");
-  return options.journal->Set(silence);
-}
-
-KernelJournal::Wanted HostInterface::Impl::On(std::string_view interface, std::span<const Setting> settings) {
-  KernelJournal::Wanted wanted;
-  for (const Setting& setting : settings) {
-    wanted.emplace_back(Sysctl(InterfaceSysctl(setting.family, interface, setting.key)), setting.value);
-  }
+KernelJournal::Wanted HostInterface::Settings(const HostInterfaceOptions& options) {
+  KernelJournal::Wanted wanted = On("all", kAllSettings);
+  if (options.mode != LanMode::kDedicated || options.lan_interface.empty()) return wanted;
+  for (auto& setting : On(options.lan_interface, kDedicatedLanSettings)) wanted.push_back(std::move(setting));
+  wanted.emplace_back(LinkFlag(options.lan_interface, "noarp"), "1");
   return wanted;
+}
+
+absl::Status HostInterface::Impl::SetUpLan() {
+  if (!options.lan_interface.empty()) {
+    const absl::StatusOr<KernelLink> lan = netlink->FindLink(options.lan_interface);
+    if (!lan.ok()) return lan.status();
+    if (absl::Status status = TakeOver(*lan); !status.ok()) return status;
+  }
+  return options.journal->Set(Settings(options));
+}
+
+// The routes go first, as they would stand in the way of those through the host port.
+absl::Status HostInterface::Impl::TakeOver(const KernelLink& lan) {
+  for (const ForeignRoute& route : options.taken.routes) {
+    options.journal->NoteRemoval(options.lan_interface, route);
+    if (absl::Status status = netlink->Remove(lan.index, route); !status.ok()) return status;
+  }
+  if (absl::Status status = Apply(); !status.ok()) return status;
+  for (const ForeignAddress& address : options.taken.addresses) {
+    options.journal->NoteRemoval(options.lan_interface, address);
+    if (absl::Status status = netlink->Remove(lan.index, address); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 void HostInterface::Impl::Restore() {
   if (netlink == nullptr) return;
   options.node_addresses.clear();
+  options.taken = {};
   options.gateways.clear();
   services.clear();
   if (absl::Status status = Apply(); !status.ok()) LogLine(LogLevel::kWarning, std::string(status.message()));
@@ -209,6 +220,13 @@ std::set<KernelRoute> HostInterface::Impl::WantedRoutes() const {
     if (const std::optional<IpAddress> source = NodeSourceFor(gateway)) {
       wanted.insert({RT_TABLE_MAIN, DefaultOf(gateway), host.index, gateway, source});
     }
+  }
+  for (const ForeignRoute& route : options.taken.routes) {
+    const auto replaces = [&route](const IpAddress& gateway) {
+      return route.destination.length == 0 && gateway.is_v4() == route.destination.address.is_v4();
+    };
+    if (std::ranges::any_of(options.gateways, replaces)) continue;
+    wanted.insert({RT_TABLE_MAIN, route.destination, host.index, route.gateway, route.source});
   }
   return wanted;
 }

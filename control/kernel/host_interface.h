@@ -2,17 +2,25 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/core/config.h"
+#include "control/kernel/journal.h"
+#include "control/kernel/netlink.h"
 #include "proto/net/address.h"
 
 namespace qure {
 
-class KernelJournal;
+// What the machine itself has on the interface beneath the LAN port.
+struct LanUse {
+  std::set<ForeignAddress> addresses;
+  std::set<ForeignRoute> routes;
+  bool empty() const { return addresses.empty() && routes.empty(); }
+};
 
 struct HostInterfaceOptions {
   KernelJournal* journal = nullptr;  // outlives the interface
@@ -21,6 +29,7 @@ struct HostInterfaceOptions {
   LanMode mode = LanMode::kDedicated;
   uint16_t mtu = 1500;
   std::vector<IpPrefix> node_addresses;  // dedicated mode
+  LanUse taken;  // dedicated mode: moves to the host port; its addresses are among node_addresses
   std::vector<IpAddress> gateways;
 };
 
@@ -32,10 +41,14 @@ class HostInterface {
   static constexpr uint32_t kRouteTable = 5351;
   static constexpr uint32_t kRulePriority = 5351;
 
+  // The settings that Create makes, but for those of the host port.
+  static KernelJournal::Wanted Settings(const HostInterfaceOptions& options);
+
   // Brings the interface up with its MTU, sysctls (arp_ignore, arp_announce, rp_filter, IPv6 address generation and
   // DAD) and the node's addresses and default routes. In dedicated mode it silences the LAN interface: no ARP, no IPv6,
   // and strict reverse path filtering, so that the kernel does not receive a second time the frames that the data path
-  // gives it. Errors: NotFound (an interface is missing), PermissionDenied, and other errors of the kernel.
+  // gives it. What is taken moves from there: it is on both for a moment, so that no connection breaks. Errors:
+  // NotFound (an interface is missing), PermissionDenied, and other errors of the kernel.
   static absl::StatusOr<std::unique_ptr<HostInterface>> Create(const HostInterfaceOptions& options);
   // Removes addresses, rules and routes, even if the interface no longer exists. The rest is the journal's to undo.
   ~HostInterface();

@@ -15,6 +15,7 @@
 #include "control/base/fd.h"
 #include "control/base/log.h"
 #include "control/base/text.h"
+#include "control/kernel/announce.h"
 
 namespace qure {
 namespace {
@@ -261,6 +262,9 @@ absl::StatusOr<std::string> KernelJournal::UndoOne(const KernelChange& change) {
       is_address ? (*netlink)->Add(link->index, change.address) : (*netlink)->Add(link->index, change.route);
   if (absl::IsAlreadyExists(added)) return "";
   if (!added.ok()) return added;
+  if (is_address && change.address.address.address.is_v4()) {
+    AnnounceAddress(change.interface, change.address.address.address.v4());
+  }
   return Concat("given back: ", what, " of ", change.interface);
 }
 

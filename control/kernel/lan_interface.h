@@ -13,6 +13,7 @@ namespace qure {
 // what merges received frames (GRO, LRO), since merged frames are longer than any buffer. `queues`: it receives by so
 // many and no more, because what a queue without a socket receives would bypass an af_xdp port. Nothing if the
 // interface is missing. Errors name what would help.
+KernelJournal::Wanted LanInterfaceSettings(const std::string& interface, std::optional<unsigned> queues);
 absl::Status PrepareLanInterface(const std::string& interface, std::optional<unsigned> queues, KernelJournal* journal);
 
 }  // namespace qure

@@ -52,6 +52,7 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   counters [--all]   what happened to the frames; --all: also reasons that never occurred
   config show        the configuration in force, defaults included
   config check FILE  whether FILE is valid; needs no running qured
+  confirm            keep what a qured started with --try has changed on this machine
   reload             make qured read its configuration again
   help               this text
 
@@ -96,6 +97,7 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"counters [--all]", RequestKind::kCounters},
       {"config show", RequestKind::kConfig},
       {"config check FILE", LocalAction::kCheckConfig, "", {{"file"}}},
+      {"confirm", RequestKind::kConfirm},
       {"reload", RequestKind::kReload},
       {"help", LocalAction::kHelp},
   };

@@ -190,6 +190,8 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
       return CountersText(answer, arguments.all);
     case RequestKind::kReload:
       return "reloaded " + answer.at("reloaded").get<std::string>() + "\n";
+    case RequestKind::kConfirm:
+      return "confirmed: qured goes on\n";
     case RequestKind::kConfig:
       break;
   }

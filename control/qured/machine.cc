@@ -1,12 +1,22 @@
 #include "control/qured/machine.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "control/base/log.h"
 #include "control/base/ownership.h"
 #include "control/kernel/lan_interface.h"
+#include "control/kernel/plan.h"
+#include "control/kernel/setting.h"
 
 namespace qure {
+namespace {
+
+std::optional<unsigned> QueuesOf(const PortSpec& lan, unsigned workers) {
+  return lan.kind == PortKind::kAfXdp ? std::optional(workers) : std::nullopt;
+}
+
+}  // namespace
 
 std::unique_ptr<KernelJournal> OpenJournal(const std::string& directory) {
   std::unique_ptr<KernelJournal> journal = KernelJournal::Open(directory);
@@ -16,8 +26,50 @@ std::unique_ptr<KernelJournal> OpenJournal(const std::string& directory) {
 
 absl::Status PrepareLan(const PortSpec& lan, unsigned workers, KernelJournal* journal) {
   if (lan.interface().empty()) return absl::OkStatus();
-  const std::optional<unsigned> queues = lan.kind == PortKind::kAfXdp ? std::optional(workers) : std::nullopt;
-  return PrepareLanInterface(lan.interface(), queues, journal);
+  return PrepareLanInterface(lan.interface(), QueuesOf(lan, workers), journal);
+}
+
+absl::StatusOr<TakenOver> TakeOver(const Config& config, const PortSpec& lan) {
+  TakenOver taken = {config, {}};
+  if (config.node.lan_mode != LanMode::kDedicated || lan.interface().empty()) return taken;
+  absl::StatusOr<LanUse> use = UseOf(lan.interface());
+  if (!use.ok()) return use.status();
+  if (!config.node.take_over) {
+    if (absl::Status refused = RefuseUse(lan.interface(), *use); !refused.ok()) return refused;
+  }
+  taken.use = *std::move(use);
+  std::vector<IpPrefix>& addresses = taken.config.node.addresses;
+  for (const ForeignAddress& address : taken.use.addresses) {
+    if (std::ranges::find(addresses, address.address) == addresses.end()) addresses.push_back(address.address);
+  }
+  return taken;
+}
+
+HostInterfaceOptions HostOptionsOf(const TakenOver& taken, const PortSpec& lan, uint16_t mtu, KernelJournal* journal) {
+  HostInterfaceOptions options;
+  options.journal = journal;
+  options.interface = taken.config.node.host_interface;
+  options.lan_interface = lan.interface();
+  options.mode = taken.config.node.lan_mode;
+  options.mtu = mtu;
+  options.node_addresses = taken.config.node.addresses;
+  options.taken = taken.use;
+  options.gateways = taken.config.cluster.gateways;
+  return options;
+}
+
+absl::StatusOr<std::vector<std::string>> PlanOf(const Config& config) {
+  const absl::StatusOr<PortSpec> lan = ParsePortSpec(config.node.lan_port);
+  if (!lan.ok()) return lan.status();
+  const std::string interface = lan->interface();
+  if (!interface.empty() && !ReadSetting(LinkFlag(interface, "up"))) {
+    return std::vector<std::string>{interface + " is not on this machine: no plan"};
+  }
+  const absl::StatusOr<TakenOver> taken = TakeOver(config, *lan);
+  if (!taken.ok()) return taken.status();
+  const auto settings = interface.empty() ? KernelJournal::Wanted{}
+                                          : LanInterfaceSettings(interface, QueuesOf(*lan, config.node.workers));
+  return PlanLines(HostOptionsOf(*taken, *lan, 0, nullptr), settings);
 }
 
 absl::StatusOr<std::vector<std::string>> RestoreMachine(const Config& config) {

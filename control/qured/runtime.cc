@@ -145,12 +145,13 @@ absl::StatusOr<Runtime::Ending> Runtime::Run() {
           ToHex(facts_.node_id), ", boot ", parts_.store->state().age, ", LAN port ", config_.node.lan_port,
           ", node MAC ", ToString(controller_.status(Now()).node_mac));
   if (!parts_.store->alarm().empty()) LogLine(LogLevel::kError, parts_.store->alarm());
+  if (parts_.trial) trial_ends_ = Now() + *parts_.trial;
   while (!ending_) Round();
   parts_.dataplane->gate().Shut();
   const timespec last_frames = {.tv_sec = 0, .tv_nsec = kLastFrames.ns};
   ppoll(nullptr, 0, &last_frames, nullptr);
   LogLine(LogLevel::kInfo, "stopped");
-  return *ending_;
+  return unconfirmed_ ? Ending::kUnconfirmed : *ending_;
 }
 
 void Runtime::Round() {
@@ -204,6 +205,7 @@ void Runtime::NoteControlAlive(MonoTime now) {
   CheckLink();  // not all ports are interfaces of the kernel
   ReplaceLostStall();
   if (const auto line = stall_report_.Tick(now)) LogLine(LogLevel::kWarning, *line);
+  if (now >= trial_ends_) EndTrial(now);
   if (now >= give_up_ && !ending_) {
     LogLine(LogLevel::kWarning, "the handover did not end in time: stopping without it");
     ending_ = Ending::kStopped;
@@ -324,6 +326,20 @@ void Runtime::Stop(MonoTime now) {
   names_.Leave();
 }
 
+void Runtime::EndTrial(MonoTime now) {
+  trial_ends_ = kNever;
+  unconfirmed_ = true;
+  LogLine(LogLevel::kError, "no `qurectl confirm` came in the time of --try: stopping, and giving everything back");
+  if (give_up_ == kNever) Stop(now);
+}
+
+ordered_json Runtime::Confirm() {
+  if (trial_ends_ == kNever) return {{"error", "there is nothing to confirm: qured was not started with --try"}};
+  trial_ends_ = kNever;
+  LogLine(LogLevel::kInfo, "confirmed: the trial is over");
+  return {{"confirmed", true}};
+}
+
 void Runtime::Resign(MonoTime now) {
   Actions actions;
   const absl::Status stopping = controller_.OnCommand(now, qure::Stop{}, &actions);
@@ -410,6 +426,8 @@ std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request&
       return CountersJson(workers(), parts_.dataplane->mbufs_in_use());
     case RequestKind::kConfig:
       return ConfigJson(config_);
+    case RequestKind::kConfirm:
+      return Confirm();
     case RequestKind::kDrain:
     case RequestKind::kHandover:
     case RequestKind::kKey:

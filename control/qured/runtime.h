@@ -47,11 +47,13 @@ class Runtime {
     Dataplane* dataplane = nullptr;
     HostInterface* host = nullptr;
     ControlServer* server = nullptr;
-    std::string lan_interface;  // the kernel's interface to the LAN
+    std::string lan_interface;      // the kernel's interface to the LAN
+    std::optional<Duration> trial;  // it stops after this time, unless it is confirmed
   };
   enum class Ending : uint8_t {
     kStopped,      // after a signal
     kNewIdentity,  // this node is a clone: it has to start again as another node
+    kUnconfirmed,  // its trial has ended
   };
 
   // `config` was read from `config_path`; a reload reads that file again.
@@ -85,6 +87,8 @@ class Runtime {
   void CheckHealth();
   void OnStored();
   void OnSignal();
+  void EndTrial(MonoTime now);
+  nlohmann::ordered_json Confirm();
   // Takes this node's DNS names back while it still holds the addresses; Resign comes after that.
   void Stop(MonoTime now);
   void Resign(MonoTime now);
@@ -144,7 +148,9 @@ class Runtime {
   Fd signals_;
   MonoTime next_liveness_ = kLongAgo;  // when the gate is to be notified that this thread is alive
   MonoTime next_wall_clock_ = kLongAgo;
-  MonoTime give_up_ = kNever;  // after a signal to stop: ends then, even if the controller still waits for something
+  MonoTime give_up_ = kNever;     // after a signal to stop: ends then, even if the controller still waits for something
+  MonoTime trial_ends_ = kNever;  // kNever: it is none, or is confirmed
+  bool unconfirmed_ = false;
   std::optional<Ending> ending_;
   uint8_t flow_round_ = 0;  // as the controller was last notified
   bool opened_ = false;     // the actions just executed opened the gate

@@ -263,6 +263,7 @@ TEST(CheckReloadTest, NamesEveryKeyThatCannotChange) {
   next.node.addresses = {Prefix("198.51.100.11/24")};
   next.node.lan_port = "tap:lan0";
   next.node.lan_mode = LanMode::kShared;
+  next.node.take_over = true;
   next.node.vlan = 7;
   next.node.host_interface = "other0";
   next.node.workers = 2;

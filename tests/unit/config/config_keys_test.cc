@@ -38,6 +38,7 @@ addresses = ["198.51.100.11/24"]
 [node.lan]
 port = "af_packet:eth0"
 mode = "dedicated"
+take_over = true
 vlan = 7
 host_interface = "service0"
 [node.dpdk]
