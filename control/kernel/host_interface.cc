@@ -57,18 +57,32 @@ const IpPrefix& DefaultOf(const IpAddress& address) {
   return address.is_v4() ? kDefaultV4 : kDefaultV6;
 }
 
+std::string Describe(const KernelAddress& address) {
+  return Concat("the address ", ToString(address.address));
+}
+std::string Describe(const KernelRoute& route) {
+  return Concat("the route to ", ToString(route.destination), " in table ", route.table);
+}
+std::string Describe(const KernelRule& rule) {
+  return Concat("the rule from ", ToString(rule.source));
+}
+
 // Changes `have` to `want`: first removes, in order, then adds, in reverse order, so that a default route comes after
-// the route to its gateway. Stops at the first error.
+// the route to its gateway. With `added`, removes nothing, and lists there what it adds. `add` returns whether it has
+// added. Stops at the first error.
 template <typename T, typename Add>
-absl::Status Reconcile(Netlink* netlink, const absl::StatusOr<std::set<T>>& have, const std::set<T>& want, Add add) {
+absl::Status Reconcile(Netlink* netlink, const absl::StatusOr<std::set<T>>& have, const std::set<T>& want, Add add,
+                       std::vector<std::string>* added) {
   if (!have.ok()) return have.status();
   for (const T& object : *have) {
-    if (want.contains(object)) continue;
+    if (added != nullptr || want.contains(object)) continue;
     if (absl::Status status = netlink->Remove(object); !status.ok()) return status;
   }
   for (auto object = want.rbegin(); object != want.rend(); ++object) {
     if (have->contains(*object)) continue;
-    if (absl::Status status = add(*object); !status.ok()) return status;
+    const absl::StatusOr<bool> done = add(*object);
+    if (!done.ok()) return done.status();
+    if (*done && added != nullptr) added->push_back(Describe(*object));
   }
   return absl::OkStatus();
 }
@@ -87,22 +101,25 @@ struct HostInterface::Impl {
   HostInterfaceOptions options;
   std::unique_ptr<Netlink> netlink;
   KernelLink host;
+  int lan_index = 0;  // of the interface beneath the LAN port
   std::vector<IpPrefix> services;
 
   bool other_default_logged = false;
 
   absl::Status SetUp();
+  KernelJournal::Wanted HostSettings() const;
   absl::Status SetUpHost();
   absl::Status SetUpLan();
   absl::Status TakeOver(const KernelLink& lan);
   void Restore();
 
-  absl::Status Apply();
+  absl::Status Apply(std::vector<std::string>* added = nullptr);
+  absl::Status PutBackLinks(std::vector<std::string>* put_back);
+  absl::Status PutBackSettings(std::vector<std::string>* put_back);
   std::set<KernelAddress> WantedAddresses() const;
   std::set<KernelRoute> WantedRoutes() const;
   std::set<KernelRule> WantedRules() const;
-  absl::Status AddAddress(const KernelAddress& address);
-  absl::Status AddRoute(const KernelRoute& route);
+  absl::StatusOr<bool> AddRoute(const KernelRoute& route);
   bool IsNodeAddress(const IpPrefix& address) const;
   std::optional<IpAddress> NodeSourceFor(const IpAddress& gateway) const;
 };
@@ -121,19 +138,18 @@ absl::Status HostInterface::Impl::SetUpHost() {
   const absl::StatusOr<KernelLink> link = netlink->FindLink(options.interface);
   if (!link.ok()) return link.status();
   host = *link;
-  const auto set = [this](const Setting& setting) {
-    return WriteSysctl(InterfaceSysctl(setting.family, options.interface, setting.key), setting.value);
-  };
-  for (const Setting& setting : kHostSettings) {
-    if (absl::Status status = set(setting); !status.ok()) return status;
-  }
-  if (options.mode == LanMode::kShared) {
-    for (const Setting& setting : kSharedHostSettings) {
-      if (absl::Status status = set(setting); !status.ok()) return status;
-    }
+  for (const auto& [setting, value] : HostSettings()) {
+    if (absl::Status status = WriteSetting(setting, value); !status.ok()) return status;
   }
   if (absl::Status status = netlink->SetLinkMtu(host, options.mtu); !status.ok()) return status;
   return netlink->ChangeLinkFlags(host, IFF_UP, 0);
+}
+
+KernelJournal::Wanted HostInterface::Impl::HostSettings() const {
+  KernelJournal::Wanted wanted = On(options.interface, kHostSettings);
+  if (options.mode != LanMode::kShared) return wanted;
+  for (auto& setting : On(options.interface, kSharedHostSettings)) wanted.push_back(std::move(setting));
+  return wanted;
 }
 
 KernelJournal::Wanted HostInterface::Settings(const HostInterfaceOptions& options) {
@@ -148,6 +164,7 @@ absl::Status HostInterface::Impl::SetUpLan() {
   if (!options.lan_interface.empty()) {
     const absl::StatusOr<KernelLink> lan = netlink->FindLink(options.lan_interface);
     if (!lan.ok()) return lan.status();
+    lan_index = lan->index;
     if (absl::Status status = TakeOver(*lan); !status.ok()) return status;
   }
   return options.journal->Set(Settings(options));
@@ -239,28 +256,67 @@ std::set<KernelRule> HostInterface::Impl::WantedRules() const {
   return wanted;
 }
 
-absl::Status HostInterface::Impl::AddAddress(const KernelAddress& address) {
-  return netlink->Add(address, IsNodeAddress(address.address) ? Preference::kNormal : Preference::kAvoided);
-}
-
-absl::Status HostInterface::Impl::AddRoute(const KernelRoute& route) {
+absl::StatusOr<bool> HostInterface::Impl::AddRoute(const KernelRoute& route) {
   absl::Status status = netlink->Add(route);
+  if (status.ok()) return true;
   if (!absl::IsAlreadyExists(status) || route.table != RT_TABLE_MAIN) return status;
   if (!std::exchange(other_default_logged, true)) {
     LogLine(LogLevel::kWarning, "the node already has another default route, which stays: ", status.message());
   }
-  return absl::OkStatus();
+  return false;
 }
 
-absl::Status HostInterface::Impl::Apply() {
-  const auto add_address = [this](const KernelAddress& address) { return AddAddress(address); };
+absl::Status HostInterface::Impl::Apply(std::vector<std::string>* added) {
+  const auto done = [](const absl::Status& status) { return status.ok() ? absl::StatusOr<bool>(true) : status; };
+  const auto add_address = [&](const KernelAddress& address) {
+    const bool normal = IsNodeAddress(address.address);
+    return done(netlink->Add(address, normal ? Preference::kNormal : Preference::kAvoided));
+  };
   const auto add_route = [this](const KernelRoute& route) { return AddRoute(route); };
-  const auto add_rule = [this](const KernelRule& rule) { return netlink->Add(rule); };
-  absl::Status status = Reconcile(netlink.get(), netlink->Addresses(host.index), WantedAddresses(), add_address);
-  if (status.ok()) status = Reconcile(netlink.get(), netlink->Routes(), WantedRoutes(), add_route);
-  if (status.ok()) status = Reconcile(netlink.get(), netlink->Rules(), WantedRules(), add_rule);
+  const auto add_rule = [&](const KernelRule& rule) { return done(netlink->Add(rule)); };
+  absl::Status status = Reconcile(netlink.get(), netlink->Addresses(host.index), WantedAddresses(), add_address, added);
+  if (status.ok()) status = Reconcile(netlink.get(), netlink->Routes(), WantedRoutes(), add_route, added);
+  if (status.ok()) status = Reconcile(netlink.get(), netlink->Rules(), WantedRules(), add_rule, added);
   if (status.ok()) return status;
   return {status.code(), Concat(options.interface, ": ", status.message())};
+}
+
+// An interface that was made anew under its name is another one: its port is deaf.
+absl::Status HostInterface::Impl::PutBackLinks(std::vector<std::string>* put_back) {
+  const auto look = [&](const std::string& name, int index) -> absl::Status {
+    const absl::StatusOr<KernelLink> link = netlink->FindLink(name);
+    if (absl::IsNotFound(link.status()) || (link.ok() && link->index != index)) {
+      return absl::NotFoundError(Concat("the interface ", name, " is gone, or another one has its name"));
+    }
+    if (!link.ok()) return link.status();
+    if ((link->flags & IFF_UP) != 0) return absl::OkStatus();
+    put_back->push_back(Concat(name, ", which was down"));
+    return netlink->ChangeLinkFlags(*link, IFF_UP, 0);
+  };
+  if (absl::Status status = look(options.interface, host.index); !status.ok()) return status;
+  return options.lan_interface.empty() ? absl::OkStatus() : look(options.lan_interface, lan_index);
+}
+
+absl::Status HostInterface::Impl::PutBackSettings(std::vector<std::string>* put_back) {
+  for (const auto& [setting, value] : HostSettings()) {
+    const std::optional<std::string> current = ReadSetting(setting);
+    if (!current || *current == value) continue;
+    put_back->push_back(Concat(ToString(setting), ", which was ", *current));
+    if (absl::Status status = WriteSetting(setting, value); !status.ok()) return status;
+  }
+  KernelJournal::Wanted changed;
+  for (const auto& [setting, value] : Settings(options)) {
+    const std::optional<std::string> current = ReadSetting(setting);
+    if (!current || *current == value) continue;
+    put_back->push_back(Concat(ToString(setting), ", which was ", *current));
+    changed.emplace_back(setting, value);
+  }
+  for (const auto& [setting, value] : options.journal->Changed()) {
+    if (std::ranges::find(changed, setting, &std::pair<KernelSetting, std::string>::first) != changed.end()) continue;
+    put_back->push_back(ToString(setting));
+    changed.emplace_back(setting, value);
+  }
+  return changed.empty() ? absl::OkStatus() : options.journal->Set(changed);
 }
 
 HostInterface::HostInterface(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -281,6 +337,12 @@ absl::StatusOr<std::unique_ptr<HostInterface>> HostInterface::Create(const HostI
 absl::Status HostInterface::SetServiceAddresses(const std::vector<IpPrefix>& addresses) {
   impl_->services = addresses;
   return impl_->Apply();
+}
+
+absl::Status HostInterface::PutBack(std::vector<std::string>* put_back) {
+  if (absl::Status status = impl_->PutBackLinks(put_back); !status.ok()) return status;
+  if (absl::Status status = impl_->PutBackSettings(put_back); !status.ok()) return status;
+  return impl_->Apply(put_back);
 }
 
 absl::Status HostInterface::SetGateways(const std::vector<IpAddress>& gateways) {

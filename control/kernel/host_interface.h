@@ -62,6 +62,11 @@ class HostInterface {
   // Sets new gateways (after a reload). Takes effect at once.
   absl::Status SetGateways(const std::vector<IpAddress>& gateways);
 
+  // Looks whether all that Create, SetServiceAddresses and SetGateways have set is still so, and puts back what is not:
+  // a line about each. What others have added stays. Errors: NotFound if an interface is gone for good, which only a
+  // new start mends, and other errors of the kernel.
+  absl::Status PutBack(std::vector<std::string>* put_back);
+
  private:
   struct Impl;
   explicit HostInterface(std::unique_ptr<Impl> impl);

@@ -175,6 +175,9 @@ void CollectNode(const NodeStatus& node, Families* out) {
               absl::ToDoubleSeconds(node.started - absl::UnixEpoch()));
   out->Single(MetricType::Gauge, "qure_gate_open", "1 if answers from the service addresses may leave.",
               node.gate_open ? 1.0 : 0.0);
+  out->Single(MetricType::Counter, "qure_host_repairs_total",
+              "Addresses, routes, rules, links and settings that others had taken away, and that were put back.",
+              static_cast<double>(node.host_repairs));
   out->Single(MetricType::Gauge, "qure_snapshot_revision", "Revision of the forwarding state of the workers.",
               static_cast<double>(node.controller.snapshot_revision));
   out->Single(MetricType::Counter, "qure_log_lines_dropped_total",

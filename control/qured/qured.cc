@@ -25,6 +25,7 @@
 #include "control/core/cluster/identity.h"
 #include "control/kernel/host_interface.h"
 #include "control/kernel/journal.h"
+#include "control/kernel/kernel_watch.h"
 #include "control/operator/control_server.h"
 #include "control/operator/metrics.h"
 #include "control/qured/machine.h"
@@ -141,10 +142,14 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
       HostInterface::Create(HostOptionsOf(*taken, *lan, (*dataplane)->mtu(), journal.get()));
   if (!host.ok()) return host.status();
 
+  const absl::StatusOr<std::unique_ptr<KernelWatch>> kernel = KernelWatch::Open();
+  if (!kernel.ok()) return kernel.status();
+
   const bool shared = config.node.lan_mode == LanMode::kShared;
   const std::string lan_interface = shared ? lan->interface() : config.node.host_interface;
-  absl::StatusOr<Ending> ending = Run(
-      config_path, config, *facts, {store->get(), dataplane->get(), host->get(), server->get(), lan_interface, trial});
+  const Runtime::Parts parts = {store->get(),  dataplane->get(), host->get(), kernel->get(),
+                                server->get(), lan_interface,    trial};
+  absl::StatusOr<Ending> ending = Run(config_path, config, *facts, parts);
   if (ending.ok() && *ending == Ending::kNewIdentity) {
     if (absl::Status renewed = (*store)->TakeNewIdentity(); !renewed.ok()) return renewed;
   }
@@ -266,7 +271,7 @@ int Main(int argc, char** argv) {
     }
   }
   const absl::StatusOr<Ending> ending = ServeAndLog(arguments.config, *config, warnings, arguments.trial);
-  if (!ending.ok() || *ending == Ending::kUnconfirmed) return kFailed;
+  if (!ending.ok() || *ending == Ending::kUnconfirmed || *ending == Ending::kHostLost) return kFailed;
   return *ending == Ending::kNewIdentity ? StartAgain(argv) : EXIT_SUCCESS;
 }
 

@@ -36,6 +36,9 @@ constexpr Duration kWallClockInterval = Seconds(1);
 constexpr Duration kAwaitWorkers = Milliseconds(5);      // some rounds of a worker; well below a lease
 constexpr Duration kGiveUp = kStopTimeout + Seconds(1);  // the controller itself needs kStopTimeout at most
 constexpr Duration kLastFrames = Milliseconds(10);       // an idle worker sends the frames in its ring well within this
+constexpr Duration kHostInterval = Seconds(1);           // between two looks without cause: sysctls report no change
+constexpr Duration kHostPause = Milliseconds(20);        // between two looks with cause, at least
+constexpr int kHostShare = 20;                           // of this thread's time, one part is for looking at most
 constexpr int kHighestPriority = -20;
 constexpr unsigned long kTimerSlackNs = 1;  // of ppoll; 50 µs by default
 
@@ -126,6 +129,7 @@ absl::Status Runtime::Watch() {
   watched_[kProbes] = {prober_.fd(), POLLIN, 0};
   watched_[kNames] = {names_.fd(), POLLIN, 0};
   watched_[kLoaded] = {loader_.fd(), POLLIN, 0};
+  watched_[kKernel] = {parts_.kernel->fd(), POLLIN, 0};
   watched_[kRequests] = {parts_.server->fd(), POLLIN, 0};
   watched_[kLinks] = {links_.fd(), POLLIN, 0};
   return absl::OkStatus();
@@ -151,6 +155,7 @@ absl::StatusOr<Runtime::Ending> Runtime::Run() {
   const timespec last_frames = {.tv_sec = 0, .tv_nsec = kLastFrames.ns};
   ppoll(nullptr, 0, &last_frames, nullptr);
   LogLine(LogLevel::kInfo, "stopped");
+  if (host_lost_) return Ending::kHostLost;
   return unconfirmed_ ? Ending::kUnconfirmed : *ending_;
 }
 
@@ -164,12 +169,13 @@ void Runtime::Round() {
   if (now >= next_liveness_) NoteControlAlive(now);
   TakeFlowReports();
   CheckHealth();
+  if (now >= look_at_host_) LookAfterHost(now);
   if (now >= controller_.NextDeadline()) {
     TakeEvents();  // events from before the deadline count before it
     Execute(controller_.Tick(Now()));
   }
   const MonoTime probe = std::min(health_.deadline(), prober_.deadline());
-  if (!ending_) Wait(std::min({next_liveness_, controller_.NextDeadline(), probe}));
+  if (!ending_) Wait(std::min({next_liveness_, controller_.NextDeadline(), probe, look_at_host_}));
 }
 
 void Runtime::Wait(MonoTime until) {
@@ -186,6 +192,10 @@ void Runtime::Wait(MonoTime until) {
   if (watched_[kSignals].revents != 0) OnSignal();
   if (watched_[kNames].revents != 0) OnNames();
   if (watched_[kLoaded].revents != 0) OnLoaded();
+  if (watched_[kKernel].revents != 0) {
+    parts_.kernel->Take();
+    look_at_host_ = std::min(look_at_host_, looked_at_host_ + host_pause_);
+  }
   if (watched_[kRequests].revents != 0) {
     parts_.server->Serve([this](const ControlServer::Request& request) { return AnswerRequest(request); });
   }
@@ -294,6 +304,28 @@ void Runtime::CheckHealth() {
     }
   }
   Execute(controller_.OnHealth(now, health_.unhealthy()));
+}
+
+void Runtime::LookAfterHost(MonoTime now) {
+  looked_at_host_ = now;
+  look_at_host_ = now + kHostInterval;
+  if (host_lost_) return;
+  std::vector<std::string> put_back;
+  const absl::Status status = parts_.host->PutBack(&put_back);
+  for (const std::string& what : put_back) LogLine(LogLevel::kWarning, "put back on this machine: ", what);
+  status_.latest().host_repairs += put_back.size();
+  repairs_.OnLook(now, status.ok() && put_back.empty());
+  if (absl::IsNotFound(status)) return LoseHost(now, std::string(status.message()));
+  if (repairs_.hopeless()) return LoseHost(now, status.ok() ? "it is taken away again" : std::string(status.message()));
+  host_pause_ = std::max(kHostPause, (Now() - now) * kHostShare);
+  if (repairs_.troubled()) look_at_host_ = now + host_pause_;
+}
+
+void Runtime::LoseHost(MonoTime now, std::string_view why) {
+  host_lost_ = true;
+  LogLine(LogLevel::kError, "the host port or the LAN port does not work: ", why,
+          "; handing over and stopping, a new start can mend it");
+  if (give_up_ == kNever) Stop(now);
 }
 
 void Runtime::OnStored() {
@@ -559,6 +591,8 @@ void Runtime::Do(const ShutGate& action) {
 }
 
 void Runtime::Do(const SetHostAddresses& action) {
+  looked_at_host_ = Now();  // what the kernel reports now is our own doing: no hurry to look
+  repairs_.Expect();
   if (const absl::Status set = parts_.host->SetServiceAddresses(action.addresses); !set.ok()) {
     LogLine(LogLevel::kError, "cannot set the service addresses on the host port: ", set.message());
   }

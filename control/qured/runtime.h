@@ -19,7 +19,9 @@
 #include "control/core/cluster_facts.h"
 #include "control/core/controller.h"
 #include "control/kernel/host_interface.h"
+#include "control/kernel/kernel_watch.h"
 #include "control/kernel/link_watch.h"
+#include "control/kernel/repair_watch.h"
 #include "control/names/name_service.h"
 #include "control/operator/control_server.h"
 #include "control/operator/explain.h"
@@ -46,6 +48,7 @@ class Runtime {
     Store* store = nullptr;
     Dataplane* dataplane = nullptr;
     HostInterface* host = nullptr;
+    KernelWatch* kernel = nullptr;
     ControlServer* server = nullptr;
     std::string lan_interface;      // the kernel's interface to the LAN
     std::optional<Duration> trial;  // it stops after this time, unless it is confirmed
@@ -54,6 +57,7 @@ class Runtime {
     kStopped,      // after a signal
     kNewIdentity,  // this node is a clone: it has to start again as another node
     kUnconfirmed,  // its trial has ended
+    kHostLost,     // what it needs of the kernel is gone, and only a new start can bring it back
   };
 
   // `config` was read from `config_path`; a reload reads that file again.
@@ -71,7 +75,9 @@ class Runtime {
   WorkerList workers() const;
 
  private:
-  enum Watched : size_t { kFrames, kStored, kSignals, kRequests, kProbes, kNames, kLoaded, kLinks, kWatchedCount };
+  enum Watched : size_t {
+    kFrames, kStored, kSignals, kRequests, kProbes, kNames, kLoaded, kLinks, kKernel, kWatchedCount
+  };
 
   absl::Status Watch();
   void Round();
@@ -85,6 +91,9 @@ class Runtime {
   void TakeFlowReports();
   void ReplaceLostStall();
   void CheckHealth();
+  // Looks after the host port and the interface beneath the LAN port.
+  void LookAfterHost(MonoTime now);
+  void LoseHost(MonoTime now, std::string_view why);
   void OnStored();
   void OnSignal();
   void EndTrial(MonoTime now);
@@ -148,7 +157,12 @@ class Runtime {
   Fd signals_;
   MonoTime next_liveness_ = kLongAgo;  // when the gate is to be notified that this thread is alive
   MonoTime next_wall_clock_ = kLongAgo;
-  MonoTime give_up_ = kNever;     // after a signal to stop: ends then, even if the controller still waits for something
+  MonoTime give_up_ = kNever;  // after a signal to stop: ends then, even if the controller still waits for something
+  RepairWatch repairs_;
+  MonoTime look_at_host_ = kLongAgo;  // when it is due
+  MonoTime looked_at_host_ = kLongAgo;
+  Duration host_pause_;  // until the next look with cause: dumps of many routes take long
+  bool host_lost_ = false;
   MonoTime trial_ends_ = kNever;  // kNever: it is none, or is confirmed
   bool unconfirmed_ = false;
   std::optional<Ending> ending_;

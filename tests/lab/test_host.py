@@ -162,3 +162,63 @@ class TwoInterfaces(ClusterTest):
         """The MACs of all that answer ARP for an address within a second."""
         output = self.lab.execute("gw", "arping", "-c", "3", "-w", "2", "-I", "gw0", address).stdout
         return {found.lower() for found in re.findall(r"\[([0-9A-Fa-f:]{17})\]", output)}
+
+
+class Meddlers(LabTest):
+    """Other programs change what is ours, and what it rests on."""
+
+    request = Request(mode="shared")
+
+    def repairs(self) -> int:
+        text = self.curl(f"http://{topology.METRICS}/metrics", member="n1")
+        found = re.search(r"^qure_host_repairs_total (\d+)", text, re.MULTILINE)
+        assert found, text
+        return int(found[1])
+
+    def serves(self) -> bool:
+        done = self.lab.execute("gw", "curl", "-sS", "--max-time", "1", f"http://{SERVICE_V4}/")
+        return done.stdout == "n1\n"
+
+    def test_field_a3_put_back(self) -> None:
+        for harm in (
+            f"ip addr del {SERVICE_V4}/32 dev qure0",
+            "ip addr flush dev qure0",
+            f"ip rule del from {SERVICE_V4}",
+            "ip route flush table 5351",
+            "ip link set qure0 down",
+            "ip link set lan0 down",
+        ):
+            with self.subTest(harm=harm):
+                repairs = self.repairs()
+                self.assertEqual(self.on_node("sh", "-c", harm).returncode, 0)
+                until(lambda: self.repairs() > repairs, 5, f"it is put back after {harm}")
+                until(self.serves, 10, f"it serves after {harm}")
+        self.assertTrue(self.node.running())
+        self.assertIn("put back", self.node.log.read_text())
+
+    def test_field_a3_the_host_port_is_gone(self) -> None:
+        self.addCleanup(self.node.start)
+        self.on_node("ip", "link", "del", "qure0")
+        until(lambda: not self.node.running(), 20, "it ends")
+        self.node.start()
+        self.node.wait_for(SERVICE_V4, state="held")
+        self.assertTrue(self.serves())
+
+
+class LostInterface(LabTest):
+    request = Request(mode="dedicated")
+
+    def test_field_a3_the_lan_interface_is_another_one(self) -> None:
+        """It vanishes and comes back under its name: the old port would stay deaf."""
+        port = topology.switch_port("n1")
+        netns.ip(self.node.namespace, "link", "del", "lan0")
+        netns.add_veth(topology.switch(), port, self.node.namespace, "lan0")
+        netns.no_ip(topology.switch(), port)
+        netns.no_ip(self.node.namespace, "lan0")
+        netns.ip(topology.switch(), "link", "set", port, "master", topology.BRIDGE, "up")
+        netns.ip(self.node.namespace, "link", "set", "lan0", "up")
+        until(lambda: not self.node.running(), 20, "it ends")
+        self.assertIn("lan0 is gone", self.node.log.read_text())
+        self.node.start()
+        self.node.wait_for(SERVICE_V4, state="held")
+        self.assertEqual(self.curl(f"http://{SERVICE_V4}/"), "n1\n")

@@ -351,6 +351,76 @@ TEST_F(HostInterfaceTest, LeavesAnotherDefaultRouteInPlace) {
   EXPECT_THAT(Rules("-4"), ElementsAre("from 198.51.100.50 lookup 5351 priority 5351"));
 }
 
+class FieldA3Host : public HostInterfaceTest {
+ protected:
+  void SetUp() override {
+    HostInterfaceTest::SetUp();
+    if (IsSkipped()) return;
+    host_ = Create();
+    ASSERT_NE(host_, nullptr);
+    Set(host_.get(), both_);
+  }
+
+  static std::string State() {
+    return Output(
+        "(ip -o addr show dev qure0 scope global | awk '{print $4}'; ip rule; ip -6 rule;"
+        " ip route show table all dev qure0 proto 81; ip -6 route show table all proto 81;"
+        " grep . /proc/sys/net/ipv4/conf/all/arp_ignore /proc/sys/net/ipv4/conf/qure0/rp_filter) | sort");
+  }
+
+  // What is put back after `harm`; a second look finds nothing missing.
+  std::vector<std::string> Mended(const std::string& harm) {
+    const std::string before = State();
+    Run(harm);
+    EXPECT_NE(State(), before) << harm;
+    std::vector<std::string> put_back;
+    EXPECT_TRUE(host_->PutBack(&put_back).ok()) << harm;
+    EXPECT_EQ(State(), before) << harm;
+    std::vector<std::string> again;
+    EXPECT_TRUE(host_->PutBack(&again).ok()) << harm;
+    EXPECT_THAT(again, IsEmpty()) << harm;
+    return put_back;
+  }
+
+  std::unique_ptr<HostInterface> host_;
+};
+
+TEST_F(FieldA3Host, WhatOthersTakeAwayIsPutBack) {
+  EXPECT_THAT(Mended("ip addr del 198.51.100.50/32 dev qure0"), ElementsAre(::testing::HasSubstr("198.51.100.50/32")));
+  EXPECT_THAT(Mended("ip rule del from 198.51.100.50"), ElementsAre(::testing::HasSubstr("rule from 198.51.100.50")));
+  EXPECT_THAT(Mended("ip route del default table 5351"), ElementsAre(::testing::HasSubstr("table 5351")));
+  EXPECT_THAT(Mended("ip addr flush dev qure0 scope global"), Not(IsEmpty()));
+  EXPECT_THAT(Mended("ip link set qure0 down"), Contains(::testing::HasSubstr("qure0")));
+  EXPECT_THAT(Mended("echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore"),
+              ElementsAre(::testing::HasSubstr("arp_ignore")));
+  EXPECT_THAT(Mended("echo 1 >/proc/sys/net/ipv4/conf/qure0/rp_filter"),
+              ElementsAre(::testing::HasSubstr("rp_filter")));
+}
+
+TEST_F(FieldA3Host, WhatOthersAddStays) {
+  Run("ip addr add 192.0.2.9/32 dev qure0");
+  std::vector<std::string> put_back;
+  EXPECT_TRUE(host_->PutBack(&put_back).ok());
+  EXPECT_THAT(put_back, IsEmpty());
+  EXPECT_THAT(Addresses("qure0"), Contains("192.0.2.9/32"));
+}
+
+TEST_F(FieldA3Host, TheLanInterfaceIsSetUpAgain) {
+  Run("ip link set lan0 down");
+  std::vector<std::string> put_back;
+  EXPECT_TRUE(host_->PutBack(&put_back).ok());
+  EXPECT_THAT(put_back, Contains(::testing::HasSubstr("lan0")));
+  EXPECT_TRUE(HasFlag("lan0", "UP"));
+}
+
+TEST_F(FieldA3Host, AnInterfaceOfTheSameNameIsAnotherOne) {
+  std::vector<std::string> put_back;
+  Run("ip link del lan0");
+  EXPECT_TRUE(absl::IsNotFound(host_->PutBack(&put_back)));
+  Run("ip link add lan0 type veth peer name wire0 && ip link set lan0 up");
+  EXPECT_TRUE(absl::IsNotFound(host_->PutBack(&put_back)));
+}
+
 TEST_F(HostInterfaceTest, NamesAnInterfaceThatIsMissing) {
   options_.interface = "qure9";
   const absl::Status status = HostInterface::Create(options_).status();
