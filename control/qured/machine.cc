@@ -1,7 +1,10 @@
 #include "control/qured/machine.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <optional>
+#include <utility>
 
 #include "control/base/log.h"
 #include "control/base/ownership.h"
@@ -16,7 +19,26 @@ std::optional<unsigned> QueuesOf(const PortSpec& lan, unsigned workers) {
   return lan.kind == PortKind::kAfXdp ? std::optional(workers) : std::nullopt;
 }
 
+// Bits of CapEff in /proc/self/status (linux/capability.h).
+constexpr uint64_t kNetAdmin = 1ULL << 12;
+constexpr uint64_t kNetRaw = 1ULL << 13;
+
+uint64_t EffectiveCapabilities() {
+  std::ifstream status("/proc/thread-self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("CapEff:")) return std::strtoull(line.c_str() + 7, nullptr, 16);
+  }
+  return ~0ULL;
+}
+
 }  // namespace
+
+absl::Status CheckRights() {
+  constexpr uint64_t kNeeded = kNetAdmin | kNetRaw;
+  if ((EffectiveCapabilities() & kNeeded) == kNeeded) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      "qured opens packet sockets and changes interfaces: run it as root, or with CAP_NET_ADMIN and CAP_NET_RAW");
+}
 
 std::unique_ptr<KernelJournal> OpenJournal(const std::string& directory) {
   std::unique_ptr<KernelJournal> journal = KernelJournal::Open(directory);
@@ -26,6 +48,9 @@ std::unique_ptr<KernelJournal> OpenJournal(const std::string& directory) {
 
 absl::Status PrepareLan(const PortSpec& lan, unsigned workers, KernelJournal* journal) {
   if (lan.interface().empty()) return absl::OkStatus();
+  const LanCheck check = CheckLanInterface(lan.interface());
+  if (!check.usable.ok()) return check.usable;
+  for (const std::string& warning : check.warnings) LogLine(LogLevel::kWarning, warning);
   return PrepareLanInterface(lan.interface(), QueuesOf(lan, workers), journal);
 }
 
@@ -65,11 +90,17 @@ absl::StatusOr<std::vector<std::string>> PlanOf(const Config& config) {
   if (!interface.empty() && !ReadSetting(LinkFlag(interface, "up"))) {
     return std::vector<std::string>{interface + " is not on this machine: no plan"};
   }
+  LanCheck check;
+  if (!interface.empty()) check = CheckLanInterface(interface);
+  if (!check.usable.ok()) return check.usable;
   const absl::StatusOr<TakenOver> taken = TakeOver(config, *lan);
   if (!taken.ok()) return taken.status();
   const auto settings = interface.empty() ? KernelJournal::Wanted{}
                                           : LanInterfaceSettings(interface, QueuesOf(*lan, config.node.workers));
-  return PlanLines(HostOptionsOf(*taken, *lan, 0, nullptr), settings);
+  std::vector<std::string> lines = std::move(check.warnings);
+  for (std::string& line : PlanLines(HostOptionsOf(*taken, *lan, 0, nullptr), settings))
+    lines.push_back(std::move(line));
+  return lines;
 }
 
 absl::StatusOr<std::vector<std::string>> RestoreMachine(const Config& config) {

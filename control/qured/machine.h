@@ -15,6 +15,9 @@
 
 namespace qure {
 
+// Refuses to start without the rights that it takes. The error says how to get them.
+absl::Status CheckRights();
+
 // The journal of the data directory. What a process that was killed has left changed is given back first.
 std::unique_ptr<KernelJournal> OpenJournal(const std::string& directory);
 
@@ -31,7 +34,7 @@ HostInterfaceOptions HostOptionsOf(const TakenOver& taken, const PortSpec& lan, 
 // `qured --check`: a line about each change that qured would make on this machine. Errors as TakeOver.
 absl::StatusOr<std::vector<std::string>> PlanOf(const Config& config);
 
-// Makes the interface beneath the LAN port ready, if there is one.
+// Makes the interface beneath the LAN port ready, if there is one. Errors: it is no Ethernet interface.
 absl::Status PrepareLan(const PortSpec& lan, unsigned workers, KernelJournal* journal);
 
 // `qured --restore`: gives back what a process that was killed has left changed. A line about each change. Error: a

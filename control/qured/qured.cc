@@ -114,6 +114,7 @@ absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config,
 absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& config, std::optional<Duration> trial) {
   const absl::StatusOr<PortSpec> lan = ParsePortSpec(config.node.lan_port);
   if (!lan.ok()) return lan.status();
+  if (absl::Status rights = CheckRights(); !rights.ok()) return rights;
   const absl::StatusOr<std::unique_ptr<ControlServer>> server = ControlServer::Listen(config.node.control_socket);
   if (!server.ok()) return server.status();
   const absl::StatusOr<Fd> data_directory = OwnDirectory(config.node.data_directory);

@@ -20,6 +20,7 @@
 #include "control/operator/cluster_status.h"
 #include "control/operator/commands.h"
 #include "control/qured/clock_source.h"
+#include "control/qured/unknown_weights.h"
 #include "proto/check.h"
 
 namespace qure {
@@ -37,6 +38,7 @@ constexpr Duration kAwaitWorkers = Milliseconds(5);      // some rounds of a wor
 constexpr Duration kGiveUp = kStopTimeout + Seconds(1);  // the controller itself needs kStopTimeout at most
 constexpr Duration kLastFrames = Milliseconds(10);       // an idle worker sends the frames in its ring well within this
 constexpr Duration kHostInterval = Seconds(1);           // between two looks without cause: sysctls report no change
+constexpr Duration kNodesKnown = Seconds(10);            // by then the nodes of the cluster have been heard
 constexpr Duration kHostPause = Milliseconds(20);        // between two looks with cause, at least
 constexpr int kHostShare = 20;                           // of this thread's time, one part is for looking at most
 constexpr int kHighestPriority = -20;
@@ -149,6 +151,7 @@ absl::StatusOr<Runtime::Ending> Runtime::Run() {
           ToHex(facts_.node_id), ", boot ", parts_.store->state().age, ", LAN port ", config_.node.lan_port,
           ", node MAC ", ToString(controller_.status(Now()).node_mac));
   if (!parts_.store->alarm().empty()) LogLine(LogLevel::kError, parts_.store->alarm());
+  look_at_weights_ = Now() + kNodesKnown;
   if (parts_.trial) trial_ends_ = Now() + *parts_.trial;
   while (!ending_) Round();
   parts_.dataplane->gate().Shut();
@@ -170,6 +173,7 @@ void Runtime::Round() {
   TakeFlowReports();
   CheckHealth();
   if (now >= look_at_host_) LookAfterHost(now);
+  if (now >= look_at_weights_) WarnOfWeights(now);
   if (now >= controller_.NextDeadline()) {
     TakeEvents();  // events from before the deadline count before it
     Execute(controller_.Tick(Now()));
@@ -321,6 +325,13 @@ void Runtime::LookAfterHost(MonoTime now) {
   if (repairs_.troubled()) look_at_host_ = now + host_pause_;
 }
 
+void Runtime::WarnOfWeights(MonoTime now) {
+  look_at_weights_ = kNever;
+  for (const std::string& line : UnknownWeights(config_.cluster, controller_.status(now).nodes)) {
+    LogLine(LogLevel::kWarning, line);
+  }
+}
+
 void Runtime::LoseHost(MonoTime now, std::string_view why) {
   host_lost_ = true;
   LogLine(LogLevel::kError, "the host port or the LAN port does not work: ", why,
@@ -424,6 +435,7 @@ absl::Status Runtime::Replace(absl::StatusOr<Config> next) {
   health_.Configure(config_.cluster.services, Now());
   names_.Configure(config_.cluster);
   Execute(controller_.OnConfig(Now(), config_.cluster));
+  look_at_weights_ = Now() + kNodesKnown;
   return absl::OkStatus();
 }
 

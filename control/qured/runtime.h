@@ -93,6 +93,7 @@ class Runtime {
   void CheckHealth();
   // Looks after the host port and the interface beneath the LAN port.
   void LookAfterHost(MonoTime now);
+  void WarnOfWeights(MonoTime now);
   void LoseHost(MonoTime now, std::string_view why);
   void OnStored();
   void OnSignal();
@@ -159,7 +160,8 @@ class Runtime {
   MonoTime next_wall_clock_ = kLongAgo;
   MonoTime give_up_ = kNever;  // after a signal to stop: ends then, even if the controller still waits for something
   RepairWatch repairs_;
-  MonoTime look_at_host_ = kLongAgo;  // when it is due
+  MonoTime look_at_weights_ = kLongAgo;  // once after each configuration
+  MonoTime look_at_host_ = kLongAgo;     // when it is due
   MonoTime looked_at_host_ = kLongAgo;
   Duration host_pause_;  // until the next look with cause: dumps of many routes take long
   bool host_lost_ = false;

@@ -222,3 +222,51 @@ class LostInterface(LabTest):
         self.node.start()
         self.node.wait_for(SERVICE_V4, state="held")
         self.assertEqual(self.curl(f"http://{SERVICE_V4}/"), "n1\n")
+
+
+class Refusals(LabTest):
+    """What cannot work says why, and what would."""
+
+    request = Request(mode="shared")
+
+    def refused(self, *prefix: str) -> str:
+        done = self.on_node(*prefix, *self.node.program())
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        return done.stdout + done.stderr
+
+    def setUp(self) -> None:
+        process = self.node.process()
+        if process and process.alive():
+            process.stop(grace=15)
+        text = self.node.config_path.read_text()
+        self.addCleanup(self.node.config_path.write_text, text)
+
+    def test_field_d10_not_root(self) -> None:
+        text = self.refused("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")
+        self.assertIn("CAP_NET_ADMIN", text)
+
+    def test_field_d10_an_empty_directory_that_is_read_only(self) -> None:
+        empty = self.node.directory / "empty"
+        empty.mkdir(exist_ok=True)
+        self.edit_config(f'data_directory = "{self.node.directory}/data"', f'data_directory = "{empty}"')
+        mounted = f'mount -t tmpfs -o ro tmpfs {empty} && exec "$@"'
+        text = self.refused("unshare", "-m", "sh", "-c", mounted, "sh")
+        self.assertIn(str(empty), text)
+        self.assertIn("Read-only", text)
+        self.assertIn("node.data_directory", text)
+
+    def test_field_d10_a_tunnel(self) -> None:
+        self.assertEqual(self.on_node("ip", "tuntap", "add", "tun9", "mode", "tun").returncode, 0)
+        self.addCleanup(self.on_node, "ip", "link", "del", "tun9")
+        self.edit_config('port = "af_packet:lan0"', 'port = "af_packet:tun9"')
+        text = self.refused()
+        for word in ("tun9", "Ethernet", "lan0"):
+            self.assertIn(word, text)
+
+    def test_field_d10_a_bridge_of_containers(self) -> None:
+        self.assertEqual(self.on_node("ip", "link", "add", "docker0", "type", "bridge").returncode, 0)
+        self.addCleanup(self.on_node, "ip", "link", "del", "docker0")
+        self.edit_config('port = "af_packet:lan0"', 'port = "af_packet:docker0"')
+        done = self.on_node(*self.node.program(), "--check")
+        for word in ("docker0", "bridge", "lan0"):
+            self.assertIn(word, done.stdout + done.stderr)
