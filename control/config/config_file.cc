@@ -51,11 +51,17 @@ std::string HostName() {
   return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
 }
 
+// For the metrics. Debian's civetweb, which serves them, is built without IPv6.
 std::string ListenAddress(TableReader* table, std::string_view key, std::string_view fallback) {
   const Placed<std::string> text = table->String(key, fallback);
-  if (!text.value.empty() && !ParseEndpoint(text.value)) {
-    table->Fail(key, Concat("\"", text.value, "\" is not ADDRESS:PORT; write it like ", fallback,
-                            " or [::1]:9464, or \"\" for none"));
+  if (text.value.empty()) return text.value;
+  const std::optional<Endpoint> endpoint = ParseEndpoint(text.value);
+  if (!endpoint) {
+    table->Fail(key,
+                Concat("\"", text.value, "\" is not ADDRESS:PORT; write it like ", fallback, ", or \"\" for none"));
+  } else if (endpoint->address.is_v6()) {
+    table->Fail(key, Concat("\"", text.value,
+                            "\": the HTTP server of the metrics has no IPv6; use an IPv4 address, like ", fallback));
   }
   return text.value;
 }

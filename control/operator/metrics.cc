@@ -1,12 +1,18 @@
 #include "control/operator/metrics.h"
 
-#include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <condition_variable>
+#include <cstring>
 #include <exception>
 #include <future>
+#include <mutex>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "control/base/fd.h"
@@ -16,6 +22,7 @@
 #include "control/operator/metric_families.h"
 #include "control/operator/names_metrics.h"
 #include "prometheus/exposer.h"
+#include "proto/net/endpoint.h"
 #include "proto/reason.h"
 
 namespace qure {
@@ -190,21 +197,39 @@ void CollectNode(const NodeStatus& node, Families* out) {
               absl::ToDoubleSeconds(node.last_reload.time - absl::UnixEpoch()));
 }
 
-// Connects to `address` (HOST:PORT) and closes the connection.
+// Nothing unless `address` is ADDRESS:PORT, over IPv4.
+std::optional<sockaddr_in> SocketAddressOf(const std::string& address) {
+  const std::optional<Endpoint> endpoint = ParseEndpoint(address);
+  if (!endpoint || endpoint->address.is_v6()) return std::nullopt;
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(endpoint->port);
+  std::memcpy(&name.sin_addr, endpoint->address.v4().bytes.data(), sizeof(name.sin_addr));
+  return name;
+}
+
+Fd MakeSocket() {
+  return Fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+// Connects to `address` and closes the connection.
 void Knock(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return;
-  std::string host = address.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  addrinfo hints{};
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found) != 0) return;
-  const Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const std::optional<sockaddr_in> name = SocketAddressOf(address);
+  const Fd socket = MakeSocket();
   // If it fails, the caller tries again.
-  (void)connect(socket.get(), found->ai_addr, found->ai_addrlen);
-  freeaddrinfo(found);
+  if (name) (void)connect(socket.get(), reinterpret_cast<const sockaddr*>(&*name), sizeof(*name));
+}
+
+// Why nobody can listen there, which the HTTP server does not tell.
+std::string WhyNot(const std::string& address) {
+  const std::optional<sockaddr_in> name = SocketAddressOf(address);
+  if (!name) return "it must be ADDRESS:PORT, over IPv4";
+  const Fd socket = MakeSocket();
+  const int yes = 1;
+  setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  const bool free =
+      bind(socket.get(), reinterpret_cast<const sockaddr*>(&*name), sizeof(*name)) == 0 && listen(socket.get(), 1) == 0;
+  return free ? "the HTTP server does not start" : std::strerror(errno);
 }
 
 }  // namespace
@@ -235,15 +260,41 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Listen(const std::
     exposer->RegisterCollectable(collector);
     return std::unique_ptr<MetricsServer>(new MetricsServer(address, std::move(exposer), std::move(collector)));
   } catch (const std::exception&) {
-    return absl::UnavailableError(
-        absl::StrCat("node.metrics: cannot listen on ", address,
-                     "; it must be HOST:PORT, with an address of this machine and a free port"));
+    return absl::UnavailableError(absl::StrCat("node.metrics: cannot listen on ", address, ": ", WhyNot(address)));
   }
 }
 
 MetricsServer::MetricsServer(std::string address, std::unique_ptr<prometheus::Exposer> exposer,
                              std::shared_ptr<NodeCollector> collector)
     : address_(std::move(address)), collector_(std::move(collector)), exposer_(std::move(exposer)) {}
+
+MetricsKeeper::MetricsKeeper(std::string address, MetricsSource source, Duration retry)
+    : address_(std::move(address)), source_(std::move(source)), retry_(retry) {
+  const absl::Status listening = Try();
+  if (listening.ok()) return;
+  LogLine(LogLevel::kWarning, listening.message(), "; serving on without metrics, and trying again");
+  thread_ = std::jthread([this](const std::stop_token& stop) { Retry(stop); });
+}
+
+MetricsKeeper::~MetricsKeeper() = default;
+
+absl::Status MetricsKeeper::Try() {
+  absl::StatusOr<std::unique_ptr<MetricsServer>> server = MetricsServer::Listen(address_, source_);
+  if (server.ok()) server_ = *std::move(server);
+  return server.status();
+}
+
+void MetricsKeeper::Retry(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  while (
+      !stopped.wait_for(lock, stop, std::chrono::nanoseconds(retry_.ns), [&stop] { return stop.stop_requested(); })) {
+    if (!Try().ok()) continue;
+    LogLine(LogLevel::kInfo, "metrics are served at ", address_);
+    return;
+  }
+}
 
 MetricsServer::~MetricsServer() {
   // The listening thread checks whether it has to stop every 2 s only, or at a connection: so make one.

@@ -97,15 +97,13 @@ using Ending = Runtime::Ending;
 absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config, const NodeFacts& facts,
                            const Runtime::Parts& parts) {
   Runtime runtime(config_path, config, facts, parts);
-  std::unique_ptr<MetricsServer> metrics;
+  std::optional<MetricsKeeper> metrics;
   if (!config.node.metrics.empty()) {
     const MetricsSource source = {.node = [&runtime] { return runtime.status(); },
                                   .mbufs_in_use = [&parts] { return parts.dataplane->mbufs_in_use(); },
                                   .workers = runtime.workers(),
                                   .names = [&runtime] { return runtime.names(); }};
-    absl::StatusOr<std::unique_ptr<MetricsServer>> listening = MetricsServer::Listen(config.node.metrics, source);
-    if (!listening.ok()) return listening.status();
-    metrics = *std::move(listening);
+    metrics.emplace(config.node.metrics, source);
   }
   return runtime.Run();
 }

@@ -52,7 +52,7 @@ std::vector<ErrorCase> NodeCases() {
       {"EmptyLogLevel", NODE "log_level = \"\" #!\n" LAN ADDRESS, {"node.log_level: \"\""}},
       {"MetricsWithoutPort",
        NODE "metrics = \"127.0.0.1\" #!\n" LAN ADDRESS,
-       {"node.metrics: \"127.0.0.1\" … 127.0.0.1:9464 … [::1]:9464 … \"\""}},
+       {"node.metrics: \"127.0.0.1\" … 127.0.0.1:9464 … \"\""}},
       {"MetricsWithBarePort", NODE "metrics = \":9464\" #!\n" LAN ADDRESS, {"node.metrics: \":9464\""}},
       {"MetricsPortZero", NODE "metrics = \"127.0.0.1:0\" #!\n" LAN ADDRESS, {"node.metrics: \"127.0.0.1:0\""}},
       {"MetricsWithoutBrackets", NODE "metrics = \"::1:9464\" #!\n" LAN ADDRESS, {"node.metrics: \"::1:9464\""}},
@@ -559,6 +559,13 @@ TEST(ConfigSecretTest, NoErrorShowsAKey) {
     EXPECT_FALSE(status.ok()) << key;
     EXPECT_THAT(std::string(status.message()), testing::Not(testing::HasSubstr("12345678"))) << key;
   }
+}
+
+TEST(FieldD9, MetricsOverIpv6AreRefusedWithTheReason) {
+  const absl::Status status = ParseConfig(NODE "metrics = \"[::1]:9464\"\n" LAN ADDRESS, "qure.toml").status();
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(testing::StartsWith("qure.toml:3: node.metrics: \"[::1]:9464\""),
+                             testing::HasSubstr("no IPv6"), testing::HasSubstr("127.0.0.1:9464")));
 }
 
 std::string WithServiceAddresses(int count) {

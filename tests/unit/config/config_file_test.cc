@@ -121,7 +121,7 @@ TEST(ConfigFileTest, ReadsValuesOtherThanTheDefaults) {
   const Config config = Parsed(R"(
 [node]
 name = "n2"
-metrics = "[::1]:9000"
+metrics = "192.0.2.1:9000"
 log_level = "warning"
 [node.lan]
 port = "af_packet:eth1"
@@ -146,7 +146,7 @@ name = "games"
 protocol = "udp"
 ports = "8000-8010"
 )");
-  EXPECT_EQ(config.node.metrics, "[::1]:9000");
+  EXPECT_EQ(config.node.metrics, "192.0.2.1:9000");
   EXPECT_EQ(config.node.log_level, LogLevel::kWarning);
   EXPECT_EQ(config.node.lan_mode, LanMode::kShared);
   EXPECT_EQ(config.node.vlan, 4094);

@@ -181,6 +181,32 @@ TEST_F(MetricsTest, IsServedOverHttp) {
   EXPECT_THAT(answer, HasSubstr("\nqure_gate_open 1\n"));
 }
 
+class FieldD9 : public MetricsTest {};
+
+TEST_F(FieldD9, ABusyPortIsTriedAgain) {
+  Listener other;
+  const uint16_t port = other.port();
+  const std::string address = absl::StrCat("127.0.0.1:", port);
+  testing::internal::CaptureStderr();
+  {
+    const MetricsKeeper keeper(address, Source(), Milliseconds(10));
+    other.Close();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    std::string answer;
+    while (answer.empty() && std::chrono::steady_clock::now() < end) answer = HttpGet(port, "/metrics");
+    EXPECT_THAT(answer, HasSubstr("\nqure_gate_open 1\n"));
+  }
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::AllOf(HasSubstr("warning"), HasSubstr(address + ": Address already in use")));
+}
+
+TEST_F(FieldD9, AKeeperEndsThoughItsPortIsBusy) {
+  const Listener other;
+  testing::internal::CaptureStderr();
+  { const MetricsKeeper keeper(absl::StrCat("127.0.0.1:", other.port()), Source(), Seconds(1000)); }
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("trying again"));
+}
+
 TEST_F(MetricsTest, AddressInUseIsAnError) {
   const Listener other;
   const std::string address = absl::StrCat("127.0.0.1:", other.port());
