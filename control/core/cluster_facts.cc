@@ -31,7 +31,7 @@ ClusterFacts::Service FactOf(const ServiceConfig& service, const ControllerStatu
                              .healthy = {}};
   const auto row = std::ranges::find(status.services, service.name, &ServiceRow::name);
   for (const NodeRow& node : status.nodes) {
-    const bool unhealthy = row != status.services.end() && row->unhealthy_at.contains(node.node);
+    const bool unhealthy = row != status.services.end() && row->unfit_at.contains(node.node);
     if (IsPresent(node.state) && node.state != NodeState::kDeaf && !unhealthy && !node.draining)
       fact.healthy.insert(node.node);
   }

@@ -224,16 +224,11 @@ Actions Controller::OnFlowFound(MonoTime now, const LookUpFlow& question, const 
   return Conclude(now, std::move(out));
 }
 
-Actions Controller::OnHealth(MonoTime now, std::set<std::string> unhealthy) {
+Actions Controller::OnHealth(MonoTime now, ServiceHealth health) {
   Actions out;
-  if (!active() || unhealthy == balancing_.unhealthy()) return out;
-  for (const ServiceConfig& service : config_.services) {
-    const bool was = balancing_.unhealthy().contains(service.name);
-    if (was == unhealthy.contains(service.name)) continue;
-    out.push_back(MakeLog(was ? LogLevel::kInfo : LogLevel::kWarning, "service \"", service.name, "\" ",
-                          was ? "works again" : "fails its check", " on this node"));
-  }
-  balancing_.SetUnhealthy(std::move(unhealthy));
+  if (!active() || health == balancing_.health()) return out;
+  LogHealth(config_.services, balancing_.health(), health, &out);
+  balancing_.SetHealth(std::move(health));
   HelloBy(now);
   return Conclude(now, std::move(out));
 }

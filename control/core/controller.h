@@ -92,8 +92,8 @@ class Controller {
   Actions OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uint8_t round);
   // LookUpFlow: what the workers have for the flow.
   Actions OnFlowFound(MonoTime now, const LookUpFlow& question, const std::optional<FlowEntry>& found);
-  // The services, by name, whose check fails on this node.
-  Actions OnHealth(MonoTime now, std::set<std::string> unhealthy);
+  // What the checks of this node have found.
+  Actions OnHealth(MonoTime now, ServiceHealth health);
 
   // The names that change, as they are now.
   Actions OnNames(MonoTime now, std::shared_ptr<const LiveNames> names);

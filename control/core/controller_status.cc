@@ -31,11 +31,18 @@ std::map<NodeId, uint32_t> WeightsOf(const Epoch& epoch, ServiceId service) {
   return found == epoch.weights.end() ? std::map<NodeId, uint32_t>{} : found->second;
 }
 
-bool ReportsUnhealthy(const Member& member, ServiceId service) {
+CheckState StateOf(const ServiceConfig& service, const ServiceHealth& health) {
+  if (service.check.kind == HealthCheck::Kind::kNone) return CheckState::kNone;
+  if (health.unchecked.contains(service.name)) return CheckState::kUnchecked;
+  return health.unhealthy.contains(service.name) ? CheckState::kFails : CheckState::kPasses;
+}
+
+CheckState ReportedBy(const Member& member, ServiceId service) {
   for (const wire::ServiceStatus& status : member.hello.services()) {
-    if (status.service() == service && status.unhealthy()) return true;
+    if (status.service() != service || !status.unhealthy()) continue;
+    return status.unchecked() ? CheckState::kUnchecked : CheckState::kFails;
   }
-  return false;
+  return CheckState::kPasses;
 }
 
 }  // namespace
@@ -80,6 +87,33 @@ std::string_view NameOf(NodeState state) {
   return "";
 }
 
+std::string_view NameOf(CheckState state) {
+  switch (state) {
+    case CheckState::kNone:
+      return "none";
+    case CheckState::kUnchecked:
+      return "unchecked";
+    case CheckState::kPasses:
+      return "healthy";
+    case CheckState::kFails:
+      return "unhealthy";
+  }
+  return "";
+}
+
+void LogHealth(const std::vector<ServiceConfig>& services, const ServiceHealth& before, const ServiceHealth& now,
+               Actions* out) {
+  for (const ServiceConfig& service : services) {
+    const CheckState was = StateOf(service, before);
+    const CheckState is = StateOf(service, now);
+    if (is == was || is == CheckState::kUnchecked) continue;
+    const bool fails = is == CheckState::kFails;
+    const char* const what = fails ? "fails its check" : was == CheckState::kFails ? "works again" : "passes its check";
+    out->push_back(MakeLog(fails ? LogLevel::kWarning : LogLevel::kInfo, "service \"", service.name, "\" ", what,
+                           " on this node"));
+  }
+}
+
 NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& deputy) {
   const wire::Hello& hello = member.hello;
   NodeRow row{.node = member.node,
@@ -108,14 +142,14 @@ std::vector<ServiceRow> RowsOf(const std::vector<ServiceConfig>& services, const
   for (const ServiceConfig& service : services) {
     const ServiceId id = ServiceIdOf(service.name);
     ServiceRow row{.name = service.name,
-                   .unhealthy = balancing.unhealthy().contains(service.name),
-                   .unhealthy_at = {},
+                   .check = StateOf(service, balancing.health()),
+                   .unfit_at = {},
                    .weight = balancing.WeightOf(service),
                    .current = WeightsOf(balancing.balancer().current(), id),
                    .previous = WeightsOf(balancing.balancer().previous(), id)};
-    if (row.unhealthy) row.unhealthy_at.insert(self);
+    if (!IsHealthy(row.check)) row.unfit_at.emplace(self, row.check);
     for (const auto& [node, member] : members.all()) {
-      if (ReportsUnhealthy(member, id)) row.unhealthy_at.insert(node);
+      if (const CheckState state = ReportedBy(member, id); !IsHealthy(state)) row.unfit_at.emplace(node, state);
     }
     rows.push_back(std::move(row));
   }

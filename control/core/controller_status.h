@@ -7,8 +7,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "control/core/action.h"
 #include "control/core/address/claim.h"
 #include "control/core/address/node_addresses.h"
 #include "control/core/balance/balancing.h"
@@ -45,13 +47,29 @@ struct NodeRow {
   Duration uptime;
 };
 
+// Of a service on one node.
+enum class CheckState : uint8_t {
+  kNone,       // there is no check: it is taken to work
+  kUnchecked,  // no check has been made yet
+  kPasses,
+  kFails,
+};
+std::string_view NameOf(CheckState state);
+constexpr bool IsHealthy(CheckState state) {
+  return state == CheckState::kNone || state == CheckState::kPasses;
+}
+
+// Logs what has changed for these services. What was never checked before is reported when it is.
+void LogHealth(const std::vector<ServiceConfig>& services, const ServiceHealth& before, const ServiceHealth& now,
+               Actions* out);
+
 // One row of `qurectl services`.
 struct ServiceRow {
   std::string name;
-  bool unhealthy = false;              // its check fails here
-  std::set<NodeId> unhealthy_at;       // nodes that report that their check fails
-  uint32_t weight = 1;                 // of this node
-  std::map<NodeId, uint32_t> current;  // weights of the balance epochs
+  CheckState check = CheckState::kNone;   // of this node
+  std::map<NodeId, CheckState> unfit_at;  // nodes that report that they are not known to serve it: kUnchecked, kFails
+  uint32_t weight = 1;                    // of this node
+  std::map<NodeId, uint32_t> current;     // weights of the balance epochs
   std::map<NodeId, uint32_t> previous;
 };
 

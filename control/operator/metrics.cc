@@ -128,8 +128,11 @@ void CollectBalance(const NodeStatus& node, const WorkerList& workers, Families*
   const ControllerStatus& core = node.controller;
   out->Single(MetricType::Gauge, "qure_balance_epoch", "Number of the balance epoch in use.",
               static_cast<double>(core.balance_epoch));
-  out->Begin(MetricType::Gauge, "qure_service_healthy", "1 if this node's part of the service works.");
-  for (const ServiceRow& row : core.services) out->Add({{"service", row.name}}, row.unhealthy ? 0.0 : 1.0);
+  out->Begin(MetricType::Gauge, "qure_service_healthy",
+             "1 if this node's part of the service works; absent before the first check.");
+  for (const ServiceRow& row : core.services) {
+    if (row.check != CheckState::kUnchecked) out->Add({{"service", row.name}}, IsHealthy(row.check) ? 1.0 : 0.0);
+  }
   out->Begin(MetricType::Gauge, "qure_service_weight", "Weight of a node in the current balance epoch.");
   for (const ServiceRow& service : core.services) {
     for (const NodeRow& row : core.nodes) {

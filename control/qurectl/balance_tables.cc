@@ -20,13 +20,18 @@ std::string DrainText(const ordered_json& left) {
                      : "drained, its flows are given up";
 }
 
+std::string HereText(const ordered_json& service) {
+  if (service.at("check") == "unchecked") return "not yet checked";
+  return service.at("healthy").get<bool>() ? "healthy" : "unhealthy";
+}
+
 }  // namespace
 
 std::string ServicesText(const ordered_json& services) {
   Table table({{"SERVICE"}, {"HERE"}, {"NODE"}, {"WEIGHT", Align::kRight}, {"SHARE", Align::kRight}});
   for (const ordered_json& service : services.at("services")) {
     std::string name = service.at("name").get<std::string>();
-    std::string here = service.at("healthy").get<bool>() ? "healthy" : "unhealthy";
+    std::string here = HereText(service);
     for (const ordered_json& owner : service.at("owners")) {
       table.Add({std::exchange(name, ""), std::exchange(here, ""), owner.at("name").get<std::string>(),
                  absl::StrCat(owner.at("weight").get<uint64_t>()),

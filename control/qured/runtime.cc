@@ -307,7 +307,7 @@ void Runtime::CheckHealth() {
       prober_.Start(now, *service, claims.front().address.address);
     }
   }
-  Execute(controller_.OnHealth(now, health_.unhealthy()));
+  Execute(controller_.OnHealth(now, health_.health()));
 }
 
 void Runtime::LookAfterHost(MonoTime now) {

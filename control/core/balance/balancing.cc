@@ -33,8 +33,8 @@ void Balancing::SetWeights(std::map<std::string, uint32_t> weights) {
   weights_ = std::move(weights);
 }
 
-void Balancing::SetUnhealthy(std::set<std::string> unhealthy) {
-  unhealthy_ = std::move(unhealthy);
+void Balancing::SetHealth(ServiceHealth health) {
+  health_ = std::move(health);
 }
 
 // As the operator set it, or as the configuration has it for this node, or as this node's own.
@@ -51,7 +51,7 @@ Capacity Balancing::OwnCapacity(const ClusterConfig& config) const {
   for (const ServiceConfig& service : config.services) {
     const ServiceId id = ServiceIdOf(service.name);
     capacity.services[id] = WeightOf(service);
-    capacity.unhealthy[id] = unhealthy_.contains(service.name);
+    capacity.unhealthy[id] = health_.unhealthy.contains(service.name);
   }
   return capacity;
 }
@@ -71,12 +71,13 @@ void Balancing::FillHello(MonoTime now, const ClusterConfig& config, wire::Hello
   }
   for (const ServiceConfig& service : config.services) {
     const uint32_t weight = WeightOf(service);
-    const bool unhealthy = unhealthy_.contains(service.name);
+    const bool unhealthy = health_.unhealthy.contains(service.name);
     if (weight == weight_ && !unhealthy) continue;
     wire::ServiceStatus* const status = hello->add_services();
     status->set_service(ServiceIdOf(service.name));
     status->set_weight(weight);
     status->set_unhealthy(unhealthy);
+    status->set_unchecked(health_.unchecked.contains(service.name));
   }
 }
 

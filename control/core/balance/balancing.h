@@ -16,6 +16,7 @@
 #include "control/core/balance/balancer.h"
 #include "control/core/balance/drain.h"
 #include "control/core/balance/hearing_watch.h"
+#include "control/core/balance/health.h"
 #include "control/core/balance/heavy_hitters.h"
 #include "control/core/balance/pinned_flows.h"
 #include "control/core/cluster/membership.h"
@@ -45,9 +46,9 @@ class Balancing {
   Drain& drain() { return drain_; }
   const Drain& drain() const { return drain_; }
   const std::map<std::string, uint32_t>& weights() const { return weights_; }
-  // The services whose check fails here.
-  void SetUnhealthy(std::set<std::string> unhealthy);
-  const std::set<std::string>& unhealthy() const { return unhealthy_; }
+  // What the checks of this node have found.
+  void SetHealth(ServiceHealth health);
+  const ServiceHealth& health() const { return health_; }
   uint32_t WeightOf(const ServiceConfig& service) const;
 
   void FillHello(MonoTime now, const ClusterConfig& config, wire::Hello* hello) const;
@@ -124,7 +125,7 @@ class Balancing {
   bool ready_ = false;          // knows the balance epochs and the nodes with shares: may have one, too
   Drain drain_;
   std::map<std::string, uint32_t> weights_;
-  std::set<std::string> unhealthy_;
+  ServiceHealth health_;
   std::optional<NodeId> informed_;
   bool changed_ = false;
   Parts parts_;

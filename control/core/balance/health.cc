@@ -70,12 +70,13 @@ void HealthBoard::OnResult(MonoTime now, const std::string& service, bool good) 
   if (entry != entries_.end()) entry->second.health.OnResult(now, good);
 }
 
-std::set<std::string> HealthBoard::unhealthy() const {
-  std::set<std::string> unhealthy;
+ServiceHealth HealthBoard::health() const {
+  ServiceHealth health;
   for (const auto& [name, entry] : entries_) {
-    if (!entry.health.healthy()) unhealthy.insert(name);
+    if (!entry.health.healthy()) health.unhealthy.insert(name);
+    if (!entry.health.checked()) health.unchecked.insert(name);
   }
-  return unhealthy;
+  return health;
 }
 
 MonoTime HealthBoard::deadline() const {

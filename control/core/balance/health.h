@@ -18,6 +18,13 @@ namespace qure {
 inline constexpr Duration kFlapMemory = Seconds(60);
 inline constexpr uint32_t kMostDamping = 16;
 
+// What the checks of this node have found.
+struct ServiceHealth {
+  std::set<std::string> unhealthy;  // services that do not work here, as far as is known
+  std::set<std::string> unchecked;  // of these: no check has been made yet, so that nobody knows
+  friend bool operator==(const ServiceHealth&, const ServiceHealth&) = default;
+};
+
 // One check. Until the first result the service is taken not to work.
 class Health {
  public:
@@ -25,6 +32,7 @@ class Health {
 
   void OnResult(MonoTime now, bool good);
   bool healthy() const { return check_.kind == HealthCheck::Kind::kNone || healthy_; }
+  bool checked() const { return check_.kind == HealthCheck::Kind::kNone || heard_; }
   const HealthCheck& check() const { return check_; }
   // Good results in a row that it takes now.
   uint32_t NeededToRise(MonoTime now) const;
@@ -45,7 +53,7 @@ class HealthBoard {
   // The services that are to be checked now; each is due again an interval later.
   std::vector<const ServiceConfig*> TakeDue(MonoTime now);
   void OnResult(MonoTime now, const std::string& service, bool good);
-  std::set<std::string> unhealthy() const;
+  ServiceHealth health() const;
   MonoTime deadline() const;
 
  private:

@@ -86,7 +86,7 @@ Seen SeenBy(int self, const Owners& owners, bool interface_macs) {
     if (node == owners.current) web.current = {{row.node, 1}};
   }
   std::ranges::sort(seen.status.nodes, {}, &NodeRow::slot);  // as the core has it: this node first
-  web.unhealthy_at = {NodeId{1}};
+  web.unfit_at = {{NodeId{1}, CheckState::kFails}};
   seen.status.services = {web};
   balance->master = SlotAt(self, 0);
   seen.snapshot.balance = balance;

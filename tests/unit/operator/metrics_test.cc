@@ -39,6 +39,18 @@ class MetricsTest : public ::testing::Test {
                                    {"registration", {{"state", "registered"}, {"retries", 0}, {"repairs", 3}}}};
 };
 
+class FieldD7 : public MetricsTest {};
+
+TEST_F(FieldD7, AServiceThatWasNeverCheckedHasNoVerdict) {
+  node_.controller.services = {{.name = "new", .check = CheckState::kUnchecked},
+                               {.name = "bad", .check = CheckState::kFails},
+                               {.name = "good", .check = CheckState::kPasses}};
+  const std::string text = Scrape();
+  EXPECT_THAT(text, HasSubstr("qure_service_healthy{service=\"bad\"} 0"));
+  EXPECT_THAT(text, HasSubstr("qure_service_healthy{service=\"good\"} 1"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("qure_service_healthy{service=\"new\"}")));
+}
+
 size_t CountOf(std::string_view needle, std::string_view text) {
   size_t count = 0;
   for (size_t at = text.find(needle); at != text.npos; at = text.find(needle, at + 1)) ++count;
