@@ -408,6 +408,11 @@ void Controller::OnPinnedFlows(const Incoming& incoming, Actions* out) {
 }
 
 void Controller::OnRemoteCommand(MonoTime now, const wire::RemoteCommand& command, Actions* out) {
+  const std::optional<NodeId> gone = ReadId(command.forget());
+  if (gone && members_.Forget(*gone)) {
+    snapshots_.Touch();
+    out->push_back(MakeLog(LogLevel::kInfo, "node ", ToHex(*gone), " is forgotten, by a command at another node"));
+  }
   StoreChange change = CarryOut(now, command, config_, &stored_, &balancing_);
   if (!change.drain && !change.weights) return;
   ledger_.Store(std::move(change), out);

@@ -129,6 +129,7 @@ class Controller {
   absl::Status Do(MonoTime now, const HandOver& command, Actions* out);
   absl::Status Do(MonoTime now, const SetDraining& command, Actions* out);
   absl::Status Do(MonoTime now, const SetWeight& command, Actions* out);
+  absl::Status Do(MonoTime now, const ForgetNode& command, Actions* out);
   absl::Status Do(MonoTime now, const AddKey& command, Actions* out);
   absl::Status Do(MonoTime now, const UseKey& command, Actions* out);
   absl::Status Do(MonoTime now, const RemoveKey& command, Actions* out);

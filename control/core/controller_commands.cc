@@ -43,6 +43,18 @@ absl::Status Controller::Do(MonoTime now, const SetWeight& command, Actions* out
   return SendOrCarryOut(now, command.node, ToRemote(command), out);
 }
 
+absl::Status Controller::Do(MonoTime now, const ForgetNode& command, Actions* out) {
+  if (!members_.Forget(command.node)) {
+    return absl::FailedPreconditionError("only a node that is down or has left can be forgotten");
+  }
+  snapshots_.Touch();
+  out->push_back(MakeLog(LogLevel::kInfo, "node ", ToHex(command.node), " is forgotten, by command"));
+  for (const auto& [node, member] : members_.all()) {
+    if (member.present()) balancing_.SendCommand(now, node, ToRemote(command));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Controller::SendOrCarryOut(MonoTime now, const NodeId& node, const wire::RemoteCommand& command,
                                         Actions* out) {
   if (node == facts_.node_id) {

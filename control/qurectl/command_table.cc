@@ -43,6 +43,7 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   undrain [NODE]     give it new flows again
   weight NODE SERVICE W|default
                      give NODE a share of SERVICE by weight W, 0 to 255; default: as configured
+  forget NODE        show NODE, which is down or has left, no more; on all nodes
   key list           the ids of the cluster's keys; no key is ever shown
   key new            print a fresh key, for the configuration or a file; needs no running qured
   key add ID KEY     accept another key: 64 hexadecimal digits, or a file that contains them
@@ -88,6 +89,7 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"drain [NODE] [--deadline SECONDS|none]", RequestKind::kDrain, R"("on": true)", {{"node"}}},
       {"undrain [NODE]", RequestKind::kDrain, R"("on": false)", {{"node"}}},
       {"weight NODE SERVICE W|default", RequestKind::kWeight, "", {{"node"}, {"service"}, {"weight", Kind::kWeight}}},
+      {"forget NODE", RequestKind::kForget, "", {{"node"}}},
       {"key list", RequestKind::kKey, R"("action": "list")"},
       {"key new", LocalAction::kNewKey},
       {"key add ID KEY", RequestKind::kKey, R"("action": "add")", {{"id", Kind::kNumber}, {"key", Kind::kKey}}},

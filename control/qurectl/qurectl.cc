@@ -182,6 +182,7 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
     case RequestKind::kDns:
       return DnsText(answer);
     case RequestKind::kDrain:
+    case RequestKind::kForget:
     case RequestKind::kWeight:
       return answer.at("done").get<std::string>() + "\n";
     case RequestKind::kPorts:

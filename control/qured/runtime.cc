@@ -89,6 +89,7 @@ struct DoneAnswer {
     return DoneJson(status, drain.node, drain.on ? "drains" : "takes new flows again");
   }
   ordered_json operator()(const SetWeight& weight) const { return DoneJson(status, weight.node, "has another weight"); }
+  ordered_json operator()(const ForgetNode& forget) const { return DoneJson(status, forget.node, "is forgotten"); }
   ordered_json operator()(const HandOver&) const { return TermAnswer(status); }
   template <typename KeyCommand>
   ordered_json operator()(const KeyCommand&) const {
@@ -473,6 +474,7 @@ std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request&
     case RequestKind::kConfirm:
       return Confirm();
     case RequestKind::kDrain:
+    case RequestKind::kForget:
     case RequestKind::kHandover:
     case RequestKind::kKey:
     case RequestKind::kMaintenance:

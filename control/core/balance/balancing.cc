@@ -287,6 +287,7 @@ void Balancing::NextRound(const BalanceView& view) {
 bool Balancing::Step(const BalanceView& view, Actions* out) {
   informed_ = view.deputy;
   hearing_.SetMaster(view.now, view.master);
+  SendCommands(view, out);
   if (view.config->services.empty()) return std::exchange(changed_, false);
   multicast_ = IsMulticast(*view.config);
   std::set<NodeId> present = Present(view);
@@ -318,8 +319,14 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
   NextRound(view);
   informed_ = InformedDeputy(view);
   reporter_.Tick(view.now, *view.members, view.transport, out);
+  return std::exchange(changed_, false);
+}
+
+// A node that is not known any more gets none.
+void Balancing::SendCommands(const BalanceView& view, Actions* out) {
   for (SentCommand& command : commands_) {
     const Member* const member = view.members->Find(command.node);
+    if (member == nullptr) command.left = 0;
     if (member == nullptr || view.now < command.next) continue;
     wire::Message message;
     *message.mutable_remote_command() = command.command;
@@ -328,7 +335,6 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
     --command.left;
   }
   std::erase_if(commands_, [](const SentCommand& command) { return command.left <= 0; });
-  return std::exchange(changed_, false);
 }
 
 MonoTime Balancing::deadline() const {

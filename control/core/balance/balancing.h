@@ -103,6 +103,7 @@ class Balancing {
   bool AllHaveReported(const BalanceView& view, const std::set<NodeId>& whom) const;
   std::optional<NodeId> InformedDeputy(const BalanceView& view) const;
   void NextRound(const BalanceView& view);
+  void SendCommands(const BalanceView& view, Actions* out);
   Demand DemandOf(const BalanceView& view, const std::set<NodeId>& present);
   void Push(const BalanceView& view, const std::optional<PeerAddress>& to, Actions* out) const;
   void OnPart(const BalanceView& view, const Incoming& incoming);

@@ -171,6 +171,13 @@ std::vector<MemberChange> Membership::Tick(MonoTime now, Transport* transport, A
   return changes;
 }
 
+bool Membership::Forget(const NodeId& node) {
+  const auto found = members_.find(node);
+  if (found == members_.end() || found->second.present()) return false;
+  members_.erase(found);
+  return true;
+}
+
 void Membership::Suspect(MonoTime now, const NodeId& node) {
   const auto found = members_.find(node);
   if (found == members_.end() || found->second.state != MemberState::kAlive) return;

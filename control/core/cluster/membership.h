@@ -76,6 +76,8 @@ class Membership {
 
   // Suspects, asks (pings go out through `transport`) and buries the silent.
   std::vector<MemberChange> Tick(MonoTime now, Transport* transport, Actions* out);
+  // One that is not present is known no more. False: it is present, or was not known.
+  bool Forget(const NodeId& node);
   // Ask this one now: something else than its silence is suspicious.
   void Suspect(MonoTime now, const NodeId& node);
   // After a stall of ours: silence meanwhile means nothing. The clocks of all members start anew.

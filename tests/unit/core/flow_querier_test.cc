@@ -22,20 +22,6 @@ using ::testing::SizeIs;
 constexpr std::string_view kA = "198.51.100.50/24";
 constexpr std::string_view kB = "198.51.100.51/24";
 
-// Of a cluster's frame.
-std::optional<Datagram> DatagramOf(const SendFrame& frame) {
-  EthernetView ethernet;
-  IpView view;
-  if (ParseEthernet(frame.bytes, &ethernet) || ethernet.ether_type != kEtherTypeIpv4) return std::nullopt;
-  const ConstBytes packet = ConstBytes(frame.bytes).subspan(ethernet.length);
-  if (ParseIpv4(packet, false, &view) || view.protocol != kProtocolUdp) return std::nullopt;
-  const ConstBytes payload = packet.subspan(view.transport + sizeof(UdpHeader));
-  const bool group = ethernet.header->destination.is_multicast();
-  return Datagram{.mac = ethernet.header->source,
-                  .delivery = group ? Delivery::kMulticast : Delivery::kUnicast,
-                  .payload = {payload.begin(), payload.end()}};
-}
-
 // A controller, what it wants looked up, and what it was answered.
 struct Side {
   Side(uint8_t number, const std::vector<std::vector<std::string_view>>& addresses)

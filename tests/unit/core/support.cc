@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "proto/net/checksum.h"
 #include "proto/net/ip.h"
+#include "proto/net/udp.h"
 
 namespace qure::test {
 namespace {
@@ -160,6 +161,19 @@ DecodedFrame Decode(const SendFrame& frame) {
   out.neighbor = *neighbor.message;
   out.link_layer = neighbor.link_layer;
   return out;
+}
+
+std::optional<Datagram> DatagramOf(const SendFrame& frame) {
+  EthernetView ethernet;
+  IpView view;
+  if (ParseEthernet(frame.bytes, &ethernet) || ethernet.ether_type != kEtherTypeIpv4) return std::nullopt;
+  const ConstBytes packet = ConstBytes(frame.bytes).subspan(ethernet.length);
+  if (ParseIpv4(packet, false, &view) || view.protocol != kProtocolUdp) return std::nullopt;
+  const ConstBytes payload = packet.subspan(view.transport + sizeof(UdpHeader));
+  const bool group = ethernet.header->destination.is_multicast();
+  return Datagram{.mac = ethernet.header->source,
+                  .delivery = group ? Delivery::kMulticast : Delivery::kUnicast,
+                  .payload = {payload.begin(), payload.end()}};
 }
 
 std::string Describe(const Action& action) {

@@ -13,6 +13,7 @@
 #include "control/core/action.h"
 #include "control/core/config.h"
 #include "control/core/controller.h"
+#include "proto/cluster/datagram.h"
 #include "proto/event.h"
 #include "proto/net/address.h"
 #include "proto/net/arp.h"
@@ -41,6 +42,9 @@ struct DecodedFrame {
   std::optional<MacAddress> link_layer;
 };
 DecodedFrame Decode(const SendFrame& frame);
+
+// What a frame between nodes carries; nothing if it is another frame.
+std::optional<Datagram> DatagramOf(const SendFrame& frame);
 
 // One action as text, MACs by their names below and ServiceMac names: "ARP request node>broadcast sender=… target=…".
 std::string Describe(const Action& action);
