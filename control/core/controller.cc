@@ -696,6 +696,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.term = election_.term();
   status.master = election_.master();
   status.deputy = election_.deputy();
+  status.held = leads() ? addresses_.Held() : addresses_.held_by_master();
   status.nodes.push_back(OwnRow(now));
   for (const auto& [node, member] : members_.all()) {
     status.nodes.push_back(RowOf(now, member, election_.deputy()));

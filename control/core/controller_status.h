@@ -98,6 +98,7 @@ struct ControllerStatus {
   Term term;  // of the present master; zero: none known
   std::optional<NodeId> master;
   std::optional<NodeId> deputy;
+  std::vector<IpPrefix> held;  // service addresses that the master holds, as it last reported
   std::vector<NodeRow> nodes;  // this node first
   std::vector<uint32_t> key_ids;
   uint32_t key_in_use = 0;

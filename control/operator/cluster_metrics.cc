@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 
+#include "control/operator/verdict.h"
+
 namespace qure {
 namespace {
 
@@ -99,6 +101,8 @@ void CollectCluster(const NodeStatus& node, Families* out) {
   for (size_t i = 0; i < kRejectCount; ++i) {
     out->Add({{"reason", std::string(NameOf(static_cast<Reject>(i)))}}, core.rejected[i]);
   }
+  out->Gauge("qure_verdict", "What `qurectl status` says of the cluster: 0 serving, 1 degraded, 2 not serving.",
+             static_cast<double>(VerdictOf(node).state));
   out->Gauge("qure_persist_failures", "Changes in a row that could not be made durable.",
              static_cast<double>(core.persist_failures));
   out->Gauge("qure_store_alarm", "1 if what this node learns is forgotten when it stops.",

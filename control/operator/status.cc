@@ -5,6 +5,7 @@
 
 #include "control/base/version.h"
 #include "control/operator/cluster_status.h"
+#include "control/operator/verdict.h"
 #include "proto/reason.h"
 
 namespace qure {
@@ -92,7 +93,8 @@ ordered_json StatusJson(const NodeStatus& status) {
   const ControllerStatus& core = status.controller;
   ordered_json addresses = ordered_json::array();
   for (const ClaimStatus& claim : core.claims) addresses.push_back(ClaimJson(claim));
-  ordered_json answer = {{"name", status.name},
+  ordered_json answer = {{"verdict", VerdictJson(VerdictOf(status))},
+                         {"name", status.name},
                          {"version", Version()},
                          {"revision", Revision()},
                          {"node_id", ToHex(core.node_id)},

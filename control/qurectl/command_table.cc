@@ -61,6 +61,7 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   --json             the answer as JSON
 
 Exit status: 0 fine, 1 refused or failed, 2 wrong usage or invalid configuration, 3 qured is not reachable.
+Of status, for monitoring: 0 the cluster serves, 1 it is degraded, 2 it does not serve, 3 qured is not reachable.
 )";
 
 std::span<const OperatorCommand> OperatorCommands() {

@@ -252,7 +252,7 @@ int AskAndShow(const Arguments& arguments, RequestKind kind, const nlohmann::jso
   }
   if (!arguments.svg.empty() && !WriteSvg(arguments.svg, answer)) return kRefused;
   std::cout << (arguments.json ? answer.dump(2) + "\n" : TextOf(arguments, kind, answer));
-  return EXIT_SUCCESS;
+  return kind == RequestKind::kStatus ? StatusExit(answer) : EXIT_SUCCESS;
 }
 
 int DoLocally(LocalAction action, const nlohmann::json& members) {

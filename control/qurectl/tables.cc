@@ -1,9 +1,11 @@
 #include "control/qurectl/tables.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "control/operator/verdict.h"
 #include "control/qurectl/cluster_tables.h"
 
 namespace qure {
@@ -59,6 +61,17 @@ std::string TakeoverText(const ordered_json& takeover) {
   if (takeover.is_null()) return "none by this node";
   return absl::StrCat(Cell(takeover.at("cause")), ", took ", MillisecondsText(takeover.at("took_seconds")), ", ",
                       UptimeText(takeover.at("ago_seconds").get<double>()), " ago");
+}
+
+// "degraded: n2 down; no deputy"
+std::string VerdictLine(const ordered_json& verdict) {
+  std::string text =
+      verdict.at("state") == NameOf(VerdictState::kNotServing) ? "NOT SERVING" : Cell(verdict.at("state"));
+  const char* separator = ": ";
+  for (const ordered_json& reason : verdict.at("reasons")) {
+    absl::StrAppend(&text, std::exchange(separator, "; "), Cell(reason));
+  }
+  return text + "\n";
 }
 
 std::string ClusterLines(const ordered_json& status) {
@@ -119,8 +132,9 @@ std::string UptimeText(double seconds) {
 }
 
 std::string StatusText(const ordered_json& status) {
-  std::string text = Line("node", absl::StrCat(Cell(status.at("name")), ", id ", Cell(status.at("node_id")), ", boot ",
-                                               Cell(status.at("age"))));
+  std::string text = VerdictLine(status.at("verdict"));
+  text += Line("node", absl::StrCat(Cell(status.at("name")), ", id ", Cell(status.at("node_id")), ", boot ",
+                                    Cell(status.at("age"))));
   text += Line("version", absl::StrCat(Cell(status.at("version")), ", revision ", Cell(status.at("revision"))));
   text += Line("uptime", UptimeText(status.at("uptime_seconds").get<double>()));
   text += Line("role", RoleText(status));
@@ -157,6 +171,13 @@ std::string StatusText(const ordered_json& status) {
                Number(address.at("conflicts")), Number(address.at("defenses")), Number(address.at("verify_failures"))});
   }
   return table.empty() ? text : text + "\n" + table.Render();
+}
+
+int StatusExit(const ordered_json& status) {
+  for (const VerdictState state : {VerdictState::kServing, VerdictState::kDegraded}) {
+    if (status.at("verdict").at("state") == NameOf(state)) return static_cast<int>(state);
+  }
+  return static_cast<int>(VerdictState::kNotServing);
 }
 
 std::string PortsText(const ordered_json& ports) {

@@ -68,6 +68,7 @@ class ServiceAddresses {
   bool handing_over() const { return !handing_over_.empty(); }
   bool AnyHeld() const;
   std::vector<IpPrefix> Held() const;
+  const std::vector<IpPrefix>& held_by_master() const { return held_by_master_; }  // as it last reported
   // Whether the workers answer for the claim's address.
   bool Serves(const Claim& claim) const;
   // Whether `mac` is one that nodes of the cluster use for this service address.

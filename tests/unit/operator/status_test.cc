@@ -17,6 +17,7 @@ TEST(StatusJson, ShowsTheNode) {
   EXPECT_EQ(status.at("revision"), Revision());
   for (const char* key : {"version", "revision"}) status.erase(key);
   EXPECT_EQ(status, json::parse(R"({
+    "verdict": {"state": "not_serving", "reasons": ["2001:db8:2::50 is held by 52:54:00:00:00:09"]},
     "name": "n1", "node_id": "abcd0000000000000000000000000000", "age": 3,
     "role": "master", "phase": null, "term": null, "uptime_seconds": 61.5, "gate": "open", "snapshot_revision": 7,
     "node_mac": "a6:01:02:03:04:00", "maintenance": false, "ineligible": false, "link": "up", "without_gateway": false,

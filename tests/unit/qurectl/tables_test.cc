@@ -35,6 +35,7 @@ TEST(UptimeText, TakesTheTwoGreatestUnits) {
 TEST(StatusText, ShowsTheNodeAndItsAddresses) {
   EXPECT_EQ(
       StatusText(StatusJson(SampleNode())),
+      "NOT SERVING: 2001:db8:2::50 is held by 52:54:00:00:00:09\n"
       "node       n1, id abcd0000000000000000000000000000, boot 3\n"
       "version    " +
           std::string(Version()) + ", revision " + std::string(Revision()) +
