@@ -1,8 +1,8 @@
 // What a node knows of its cluster and publishes by DNS and mDNS: plain values.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -35,7 +35,8 @@ struct ClusterFacts {
     uint8_t protocol = 6;              // TCP or UDP
     uint16_t port = 0;                 // the first one
     std::vector<IpAddress> addresses;  // service addresses that it is served at
-    std::set<NodeId> healthy;          // nodes that take flows of it: alive, not draining, and no check fails
+    std::vector<NodeId> healthy;       // nodes that take flows of it, by id: alive, not draining, and no check fails
+    bool IsHealthy(const NodeId& node) const { return std::ranges::binary_search(healthy, node); }
     friend bool operator==(const Service&, const Service&) = default;
   };
 

@@ -670,6 +670,11 @@ wire::Hello Controller::HelloNow(MonoTime now) const {
                     .highest_era = life_->booting() ? history().highest_era() : 0});
 }
 
+std::optional<IpAddress> Controller::first_address() const {
+  const std::vector<Claim>& claims = addresses_.claims();
+  return claims.empty() ? std::nullopt : std::optional(claims.front().status().address.address);
+}
+
 ControllerStatus Controller::status(MonoTime now) const {
   ControllerStatus status;
   status.clustered = transport_.enabled();
@@ -712,7 +717,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.last_takeover = election_.last_takeover();
   status.rejected = transport_.rejected();
   status.persist_failures = ledger_.failures();
-  for (const auto& [boot, events] : history().boots()) status.history_events += events.size();
+  status.history_events = history().event_count();
   const Epoch& epoch = balancing_.balancer().current();
   status.balance_epoch = epoch.number;
   status.balance_settled = balancing_.settled();

@@ -101,6 +101,8 @@ class Controller {
   // The earliest time at which Tick has something to do.
   MonoTime NextDeadline() const;
   ControllerStatus status(MonoTime now) const;
+  // The first service address, as it is claimed or to be claimed.
+  std::optional<IpAddress> first_address() const;
   // The deadline of this node's drain has passed.
   bool drained() const { return balancing_.drain().over(); }
   const History& history() const { return history_.history(); }

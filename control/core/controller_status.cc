@@ -1,5 +1,7 @@
 #include "control/core/controller_status.h"
 
+#include <algorithm>
+
 #include "control/core/wire.h"
 
 namespace qure {
@@ -26,9 +28,11 @@ NodeRole RoleOf(const Member& member, const std::optional<NodeId>& deputy) {
   return deputy == member.node ? NodeRole::kDeputy : NodeRole::kMember;
 }
 
-std::map<NodeId, uint32_t> WeightsOf(const Epoch& epoch, ServiceId service) {
-  const auto found = epoch.weights.find(service);
-  return found == epoch.weights.end() ? std::map<NodeId, uint32_t>{} : found->second;
+// Shared with the epoch: a status is made 20 times a second.
+std::shared_ptr<const Shares> SharesOf(const std::shared_ptr<const Epoch>& epoch, ServiceId service) {
+  static const auto kNone = std::make_shared<const Shares>();
+  const auto found = epoch->weights.find(service);
+  return found == epoch->weights.end() ? kNone : std::shared_ptr<const Shares>(epoch, &found->second);
 }
 
 CheckState StateOf(const ServiceConfig& service, const ServiceHealth& health) {
@@ -37,12 +41,26 @@ CheckState StateOf(const ServiceConfig& service, const ServiceHealth& health) {
   return health.unhealthy.contains(service.name) ? CheckState::kFails : CheckState::kPasses;
 }
 
-CheckState ReportedBy(const Member& member, ServiceId service) {
+// The rows of services by their ids.
+using RowIndex = std::vector<std::pair<ServiceId, size_t>>;
+
+RowIndex IndexOf(const std::vector<ServiceConfig>& services) {
+  RowIndex index;
+  for (size_t i = 0; i < services.size(); ++i) index.emplace_back(ServiceIdOf(services[i].name), i);
+  std::ranges::sort(index);
+  return index;
+}
+
+// One pass over what the member has reported, whatever the number of services.
+void AddReports(const Member& member, const RowIndex& index, std::vector<ServiceRow>* rows) {
   for (const wire::ServiceStatus& status : member.hello.services()) {
-    if (status.service() != service || !status.unhealthy()) continue;
-    return status.unchecked() ? CheckState::kUnchecked : CheckState::kFails;
+    if (!status.unhealthy()) continue;
+    const auto row = std::ranges::lower_bound(index, status.service(), {}, &RowIndex::value_type::first);
+    if (row == index.end() || row->first != status.service()) continue;
+    auto& unfit_at = (*rows)[row->second].unfit_at;
+    if (!unfit_at.empty() && unfit_at.back().first == member.node) continue;  // it has reported it twice
+    unfit_at.emplace_back(member.node, status.unchecked() ? CheckState::kUnchecked : CheckState::kFails);
   }
-  return CheckState::kPasses;
 }
 
 }  // namespace
@@ -136,22 +154,30 @@ NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& d
   return row;
 }
 
+CheckState ServiceRow::CheckAt(const NodeId& node) const {
+  const auto found = std::ranges::lower_bound(unfit_at, node, {}, &std::pair<NodeId, CheckState>::first);
+  return found == unfit_at.end() || found->first != node ? CheckState::kPasses : found->second;
+}
+
 std::vector<ServiceRow> RowsOf(const std::vector<ServiceConfig>& services, const NodeId& self,
                                const Balancing& balancing, const Membership& members) {
   std::vector<ServiceRow> rows;
+  rows.reserve(services.size());
   for (const ServiceConfig& service : services) {
     const ServiceId id = ServiceIdOf(service.name);
-    ServiceRow row{.name = service.name,
-                   .check = StateOf(service, balancing.health()),
-                   .unfit_at = {},
-                   .weight = balancing.WeightOf(service),
-                   .current = WeightsOf(balancing.balancer().current(), id),
-                   .previous = WeightsOf(balancing.balancer().previous(), id)};
-    if (!IsHealthy(row.check)) row.unfit_at.emplace(self, row.check);
-    for (const auto& [node, member] : members.all()) {
-      if (const CheckState state = ReportedBy(member, id); !IsHealthy(state)) row.unfit_at.emplace(node, state);
-    }
-    rows.push_back(std::move(row));
+    rows.push_back({.name = service.name,
+                    .check = StateOf(service, balancing.health()),
+                    .unfit_at = {},
+                    .weight = balancing.WeightOf(service),
+                    .current = SharesOf(balancing.balancer().shared_current(), id),
+                    .previous = SharesOf(balancing.balancer().shared_previous(), id)});
+  }
+  const RowIndex index = IndexOf(services);
+  for (const auto& [node, member] : members.all()) AddReports(member, index, &rows);
+  for (ServiceRow& row : rows) {
+    if (IsHealthy(row.check)) continue;
+    const auto place = std::ranges::lower_bound(row.unfit_at, self, {}, &std::pair<NodeId, CheckState>::first);
+    row.unfit_at.emplace(place, self, row.check);
   }
   return rows;
 }

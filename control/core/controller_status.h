@@ -3,11 +3,11 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "control/core/action.h"
@@ -66,11 +66,14 @@ void LogHealth(const std::vector<ServiceConfig>& services, const ServiceHealth& 
 // One row of `qurectl services`.
 struct ServiceRow {
   std::string name;
-  CheckState check = CheckState::kNone;   // of this node
-  std::map<NodeId, CheckState> unfit_at;  // nodes that report that they are not known to serve it: kUnchecked, kFails
-  uint32_t weight = 1;                    // of this node
-  std::map<NodeId, uint32_t> current;     // weights of the balance epochs
-  std::map<NodeId, uint32_t> previous;
+  CheckState check = CheckState::kNone;                 // of this node
+  std::vector<std::pair<NodeId, CheckState>> unfit_at;  // in the order of the ids; kUnchecked or kFails
+  uint32_t weight = 1;                                  // of this node
+  std::shared_ptr<const Shares> current = std::make_shared<const Shares>();  // of the balance epochs
+  std::shared_ptr<const Shares> previous = std::make_shared<const Shares>();
+
+  // kPasses if `node` has reported nothing else.
+  CheckState CheckAt(const NodeId& node) const;
 };
 
 struct ControllerStatus {

@@ -81,7 +81,7 @@ void AddService(const ClusterFacts& facts, const ClusterFacts::Service& service,
   AppendNumber(service.port, 2, &target);
   zone->Add(*srv, kDnsTypeSrv, target + *host);
   for (const ClusterFacts::Node& node : facts.nodes) {
-    if (service.healthy.contains(node.id) && !node.address.is_zero()) zone->Add(*nodes, IpAddress(node.address));
+    if (service.IsHealthy(node.id) && !node.address.is_zero()) zone->Add(*nodes, IpAddress(node.address));
   }
   zone->Rotate(*nodes);
 }

@@ -104,7 +104,7 @@ LiveAddresses LiveZones::Find(const LiveRecord& record) const {
   for (const ClusterFacts::Node& node : facts_->nodes) {
     const bool wanted = record.from == LiveRecord::From::kThisNode
                             ? &node == &facts_->nodes.front()
-                            : service != facts_->services.end() && service->healthy.contains(node.id);
+                            : service != facts_->services.end() && service->IsHealthy(node.id);
     if (wanted && !node.address.is_zero()) addresses.emplace_back(node.address);
   }
   return Sorted(std::move(addresses));

@@ -101,8 +101,8 @@ ordered_json ServicesJson(const ControllerStatus& status) {
                         {"healthy", IsHealthy(row.check)},
                         {"check", NameOf(row.check)},
                         {"weight", row.weight},
-                        {"owners", WeightsJson(status, row.current)},
-                        {"owners_before", WeightsJson(status, row.previous)}});
+                        {"owners", WeightsJson(status, *row.current)},
+                        {"owners_before", WeightsJson(status, *row.previous)}});
   }
   ordered_json heavy_hitters = ordered_json::array();
   for (const IpAddress& heavy_hitter : status.heavy_hitters) heavy_hitters.push_back(ToString(heavy_hitter));

@@ -136,8 +136,8 @@ void CollectBalance(const NodeStatus& node, const WorkerList& workers, Families*
   out->Begin(MetricType::Gauge, "qure_service_weight", "Weight of a node in the current balance epoch.");
   for (const ServiceRow& service : core.services) {
     for (const NodeRow& row : core.nodes) {
-      const auto weight = service.current.find(row.node);
-      const double value = weight == service.current.end() ? 0.0 : static_cast<double>(weight->second);
+      const auto weight = service.current->find(row.node);
+      const double value = weight == service.current->end() ? 0.0 : static_cast<double>(weight->second);
       out->Add({{"service", service.name}, {"node", row.name}}, value);
     }
   }

@@ -94,8 +94,7 @@ void JudgeServices(const ControllerStatus& core, Findings* out) {
     bool everywhere = true;
     for (const NodeRow& row : core.nodes) {
       if (!IsHere(row)) continue;
-      const auto unfit = service.unfit_at.find(row.node);
-      const bool fails = unfit != service.unfit_at.end() && unfit->second == CheckState::kFails;
+      const bool fails = service.CheckAt(row.node) == CheckState::kFails;
       everywhere = everywhere && fails;
       if (fails) failing += Concat(failing.empty() ? "" : ", ", NameOf(row));
     }

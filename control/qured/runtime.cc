@@ -301,14 +301,12 @@ void Runtime::CheckHealth() {
   const MonoTime now = Now();
   for (const ProbeResult& result : prober_.Collect(now)) health_.OnResult(now, result.service, result.good);
   for (const ServiceConfig* service : health_.TakeDue(now)) {
-    const std::vector<ClaimStatus> claims = controller_.status(now).claims;
-    if (service->address) {
-      prober_.Start(now, *service, *service->address);
-    } else if (!claims.empty()) {
-      prober_.Start(now, *service, claims.front().address.address);
-    }
+    const std::optional<IpAddress> address = service->address ? service->address : controller_.first_address();
+    if (address) prober_.Start(now, *service, *address);
   }
-  Execute(controller_.OnHealth(now, health_.health()));
+  if (std::optional<ServiceHealth> health = health_.TakeChange()) {
+    Execute(controller_.OnHealth(now, *std::move(health)));
+  }
 }
 
 void Runtime::LookAfterHost(MonoTime now) {

@@ -87,7 +87,7 @@ Epoch Balancer::Wanted(const Demand& demand) {
       .number = 0, .table_size = demand.config->table_size, .heavy_hitters = demand.heavy_hitters, .weights = {}};
   for (const ServiceConfig& service : demand.config->services) {
     const ServiceId id = ServiceIdOf(service.name);
-    Weights& weights = epoch.weights[id];
+    Shares& weights = epoch.weights[id];
     for (const bool despite_check : {false, true}) {
       for (const Capacity& node : demand.present) {
         const auto unhealthy = node.unhealthy.find(id);
@@ -210,6 +210,8 @@ bool Balancer::Follow(MonoTime now, const wire::BalanceState& state) {
 // Equal states have equal bytes: their maps are ordered, and so the fields are.
 void Balancer::Changed() {
   digest_ = Fingerprint(ToWire().SerializeAsString());
+  shared_current_ = std::make_shared<const Epoch>(current_);
+  shared_previous_ = std::make_shared<const Epoch>(previous_);
 }
 
 std::optional<NodeSlot> Balancer::KnownSlot(const NodeId& node) const {

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/core/config.h"
@@ -54,7 +56,9 @@ class HealthBoard {
   std::vector<const ServiceConfig*> TakeDue(MonoTime now);
   void OnResult(MonoTime now, const std::string& service, bool good);
   ServiceHealth health() const;
-  MonoTime deadline() const;
+  // The same, if it has changed since the last call.
+  std::optional<ServiceHealth> TakeChange();
+  MonoTime deadline() const { return due_.empty() ? kNever : due_.begin()->first; }
 
  private:
   struct Entry {
@@ -63,6 +67,8 @@ class HealthBoard {
     MonoTime next;
   };
   std::map<std::string, Entry> entries_;
+  std::set<std::pair<MonoTime, std::string>> due_;  // each entry's `next`: what is not due costs nothing
+  bool changed_ = false;
 };
 
 }  // namespace qure

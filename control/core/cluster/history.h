@@ -64,6 +64,7 @@ class History {
   uint32_t highest_era() const;
   uint64_t age_of(const NodeId& node) const;  // the highest known; 0: unknown
   const std::map<std::pair<NodeId, uint64_t>, std::vector<HistoryEvent>>& boots() const { return boots_; }
+  size_t event_count() const { return events_; }
   const std::vector<EraSummary>& summaries() const { return summaries_; }
   std::vector<HistoryEvent> Timeline() const;  // all, by time
   std::vector<OnlineStep> Online() const;

@@ -109,6 +109,31 @@ TEST(HealthBoard, ChecksWhatIsDueAndKeepsItsState) {
   EXPECT_EQ(board.deadline(), kNever);
 }
 
+// What has not changed is not reported again, and what is not due is not looked at.
+TEST(FieldE8, ACheckWithTheSameResultChangesNothing) {
+  HealthBoard board;
+  std::vector<ServiceConfig> services;
+  for (int i = 0; i < 64; ++i) {
+    services.push_back({.name = "service" + std::to_string(i), .first_port = 80, .last_port = 80, .check = Check()});
+  }
+  MonoTime now{Seconds(5).ns};
+  board.Configure(services, now);
+  ASSERT_TRUE(board.TakeChange());
+  EXPECT_FALSE(board.TakeChange());
+  EXPECT_EQ(board.TakeDue(now).size(), services.size());
+  for (const ServiceConfig& service : services) board.OnResult(now, service.name, false);
+  EXPECT_TRUE(board.TakeChange()) << "they are checked now";
+  for (int round = 0; round < 5; ++round) {
+    for (const ServiceConfig& service : services) board.OnResult(now, service.name, false);
+    EXPECT_FALSE(board.TakeChange());
+  }
+  for (int i = 0; i < 2; ++i) board.OnResult(now, "service3", true);
+  const auto change = board.TakeChange();
+  ASSERT_TRUE(change);
+  EXPECT_FALSE(change->unhealthy.contains("service3"));
+  EXPECT_EQ(change->unhealthy.size(), services.size() - 1);
+}
+
 // "Fails" is the result of a check that was made.
 TEST(FieldD7, AServiceThatWasNeverCheckedIsSaidToBeSo) {
   const ServiceConfig web{.name = "web", .first_port = 80, .last_port = 80, .check = Check()};

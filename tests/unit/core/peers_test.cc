@@ -5,6 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "control/core/cluster_facts.h"
 
 namespace qure::test {
 namespace {
@@ -60,6 +64,87 @@ TEST_F(FieldD8, ANodeThatIsPresentIsNotForgotten) {
   lan_.Run(Seconds(1));
   EXPECT_TRUE(Knows(0, 1));
   EXPECT_TRUE(Knows(2, 1));
+}
+
+// 64 services on 16 nodes, and all checks fail.
+class FieldE8 : public ::testing::Test {
+ protected:
+  static constexpr size_t kNodes = 16;
+
+  FieldE8() {
+    ClusterConfig config = OpenCluster();
+    config.table_size = 257;
+    for (size_t i = 0; i < kMaxServices; ++i) {
+      const auto port = static_cast<uint16_t>(1000 + i);
+      ServiceConfig service{.name = absl::StrCat("service", i), .first_port = port, .last_port = port};
+      service.check.kind = HealthCheck::Kind::kTcp;
+      failing_.unhealthy.insert(service.name);
+      config.services.push_back(std::move(service));
+    }
+    for (size_t i = 0; i < kNodes; ++i) {
+      Peer& peer = lan_.Add(absl::StrCat("n", i), config);
+      peer.Do(lan_.now(), peer.controller.OnHealth(lan_.now(), failing_));
+    }
+  }
+  // The shortest time of many.
+  template <typename Job>
+  static std::chrono::nanoseconds Shortest(Job job) {
+    auto shortest = std::chrono::nanoseconds::max();
+    for (int i = 0; i < 200; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      job();
+      shortest = std::min<std::chrono::nanoseconds>(shortest, std::chrono::steady_clock::now() - begin);
+    }
+    return shortest;
+  }
+
+  ServiceHealth failing_;
+  Peers lan_;
+};
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kSlower = 10;
+#else
+constexpr int kSlower = 1;
+#endif
+
+TEST_F(FieldE8, AStatusCostsLittleThoughEverythingFails) {
+  const auto all_reported = [&] {
+    const std::vector<ServiceRow> rows = lan_.status(0).services;
+    return rows.size() == kMaxServices &&
+           std::ranges::all_of(rows, [](const ServiceRow& row) { return row.unfit_at.size() == kNodes; });
+  };
+  ASSERT_TRUE(lan_.RunUntil(all_reported));
+  const Controller& controller = lan_.at(0).controller;
+  ControllerStatus status;
+  const auto made = Shortest([&] { status = controller.status(lan_.now()); });
+  const auto facts = Shortest([&] { FactsOf(controller.config(), status, 0); });
+  RecordProperty("status_ns", static_cast<int>(made.count()));
+  RecordProperty("facts_ns", static_cast<int>(facts.count()));
+  EXPECT_LT(made, std::chrono::microseconds(200) * kSlower);
+  EXPECT_LT(facts, std::chrono::microseconds(200) * kSlower);
+  // And says what it has to.
+  ASSERT_EQ(status.nodes.size(), kNodes);
+  for (const ServiceRow& row : status.services) {
+    for (const NodeRow& node : status.nodes) EXPECT_EQ(row.CheckAt(node.node), CheckState::kFails);
+  }
+  for (const ClusterFacts::Service& service : FactsOf(controller.config(), status, 0).services) {
+    EXPECT_THAT(service.healthy, ::testing::IsEmpty());
+  }
+}
+
+TEST_F(FieldE8, AServiceThatWorksSomewhereIsFoundThere) {
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.status(0).nodes.size() == kNodes; }));
+  Peer& peer = lan_.at(3);
+  ServiceHealth mostly = failing_;
+  mostly.unhealthy.erase("service7");
+  peer.Do(lan_.now(), peer.controller.OnHealth(lan_.now(), mostly));
+  const auto found = [&] { return lan_.status(0).services[7].CheckAt(peer.id) == CheckState::kPasses; };
+  ASSERT_TRUE(lan_.RunUntil(found));
+  const ClusterFacts facts = FactsOf(lan_.at(0).controller.config(), lan_.status(0), 0);
+  EXPECT_THAT(facts.services[7].healthy, ::testing::ElementsAre(peer.id));
+  EXPECT_TRUE(facts.services[7].IsHealthy(peer.id));
+  EXPECT_THAT(facts.services[8].healthy, ::testing::IsEmpty());
 }
 
 }  // namespace

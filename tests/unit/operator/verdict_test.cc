@@ -112,7 +112,7 @@ TEST(Verdict, AServiceThatFailsDegradesAndNamesWhere) {
   NodeStatus node = Well();
   node.controller.services = {{.name = "web", .unfit_at = {{kSampleDeputy, CheckState::kFails}}}};
   ExpectDegraded(node, AllOf(HasSubstr("web"), HasSubstr("n2")));
-  node.controller.services[0].unfit_at[kSampleSelf] = CheckState::kFails;
+  node.controller.services[0].unfit_at.emplace_back(kSampleSelf, CheckState::kFails);
   ExpectDegraded(node, AllOf(HasSubstr("web"), HasSubstr("every node")));
   node.controller.services[0].unfit_at = {{kSampleDeputy, CheckState::kUnchecked}};
   ExpectServing(node);
