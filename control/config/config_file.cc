@@ -14,6 +14,7 @@
 #include "control/base/text.h"
 #include "control/config/address_config.h"
 #include "control/config/cluster_key.h"
+#include "control/config/config_json.h"
 #include "control/config/config_keys.h"
 #include "control/config/config_reader.h"
 #include "control/config/dns_config.h"
@@ -243,6 +244,7 @@ absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name)
   ReadCluster(file.Table("cluster"), lan, &addresses, &config.cluster);
   file.RejectUnknownKeys();
   if (absl::Status status = errors.status(); !status.ok()) return status;
+  config.cluster.digest = ClusterDigest(config.cluster);
   return config;
 }
 

@@ -1,5 +1,6 @@
 #include "control/config/config_json.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -177,10 +178,26 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
           {"mdns", {{"enabled", cluster.mdns.enabled}}}};
 }
 
+std::string Dump(const ordered_json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/false, ordered_json::error_handler_t::replace);
+}
+
 }  // namespace
 
 ordered_json ConfigJson(const Config& config) {
   return {{"node", NodeJson(config.node)}, {"cluster", ClusterJson(config.cluster)}};
+}
+
+uint64_t ClusterDigest(const ClusterConfig& cluster) {
+  ordered_json json = ClusterJson(cluster);
+  json.erase("key");  // the first one, which may be in some files only
+  for (const char* const list : {"gateway", "address", "service", "zone"}) {
+    std::vector<std::string> items;
+    for (const ordered_json& item : json[list]) items.push_back(Dump(item));
+    std::ranges::sort(items);
+    json[list] = items;
+  }
+  return std::max<uint64_t>(Fingerprint(Dump(json)), 1);
 }
 
 }  // namespace qure

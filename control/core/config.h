@@ -241,6 +241,7 @@ struct ClusterConfig {
   std::optional<RegistrationConfig> registration;
   MdnsConfig mdns;
   ClusterNetwork network;
+  uint64_t digest = 0;  // of what a file says about the cluster, but for secrets; 0: it is not from a file
   Duration probe_interval = Milliseconds(150);  // between RFC 5227 probes; the RFC's own value is 1 to 2 s
 };
 

@@ -76,6 +76,7 @@ void Controller::SetWallClock(MonoTime now, uint64_t wall_ms) {
 Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
   const bool names_changed = config.zones != config_.zones || config.dns != config_.dns;
   config_ = config;
+  config_watch_.Configure(config.digest, facts_.revision);
   snapshots_.SetServices(config);
 
   Actions out;
@@ -317,6 +318,9 @@ void Controller::UnderstandHello(MonoTime now, const Member& member, const wire:
     Send(now, {.what = Outgoing::What::kHello, .node = member.node, .term = {}}, out);
   }
   namesakes_.OnHello(facts_, member, out);
+  config_watch_.OnHello(
+      now, member.node,
+      {.digest = member.hello.config_digest(), .revision = member.hello.revision(), .name = member.hello.name()}, out);
   history_.OnHello(ViewForHistory(now), member, hello, out);
   balancing_.OnHello(ViewForBalance(now), member, out);
 }
@@ -325,6 +329,7 @@ void Controller::OnMemberChanges(MonoTime now, const std::vector<MemberChange>& 
   using Kind = MemberChange::Kind;
   for (const MemberChange& change : changes) {
     snapshots_.Touch();
+    if (change.kind != Kind::kJoined) config_watch_.Forget(change.node);
     if (change.kind == Kind::kRebooted) transport_.Forget(change.node, change.over);
     if (change.kind == Kind::kClone) {
       out->push_back(
@@ -706,6 +711,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   for (const auto& [node, member] : members_.all()) {
     status.nodes.push_back(RowOf(now, member, election_.deputy()));
     status.nodes.back().slot = balancing_.balancer().KnownSlot(node);
+    status.nodes.back().config_differs = config_watch_.Differs(node);
     if (!balancing_.Deaf(now, member)) continue;
     status.nodes.back().state = NodeState::kDeaf;
     status.nodes.back().role = NodeRole::kNone;  // what it says of itself is old
@@ -740,6 +746,7 @@ NodeRow Controller::OwnRow(MonoTime now) const {
           .weight = facts_.weight,
           .maintenance = stored_.maintenance,
           .draining = balancing_.drain().on(),
+          .config_differs = false,
           .drain_left = balancing_.drain().Left(now),
           .slot = kSelfSlot,
           .heard_ago = {},

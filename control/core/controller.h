@@ -35,6 +35,7 @@
 #include "control/core/balance/balancing.h"
 #include "control/core/balance/flow_questions.h"
 #include "control/core/cluster/clone_watch.h"
+#include "control/core/cluster/config_watch.h"
 #include "control/core/cluster/election.h"
 #include "control/core/cluster/history_keeper.h"
 #include "control/core/cluster/identity.h"
@@ -178,6 +179,7 @@ class Controller {
   LeaseMemory lease_memory_;
   CloneWatch clone_;
   Namesakes namesakes_;
+  ConfigWatch config_watch_;
   HelloTimer hello_timer_;
   ServiceAddresses addresses_;
   NodeAddresses node_addresses_;

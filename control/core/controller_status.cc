@@ -146,6 +146,7 @@ NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& d
               .weight = hello.weight(),
               .maintenance = hello.maintenance(),
               .draining = hello.draining(),
+              .config_differs = false,
               .drain_left = {},
               .slot = {},
               .heard_ago = now - member.last_heard,

@@ -41,6 +41,7 @@ struct NodeRow {
   uint32_t weight = 1;
   bool maintenance = false;
   bool draining = false;
+  bool config_differs = false;  // its [cluster] configuration is another than this node's, and has been for a while
   std::optional<Duration> drain_left;  // until its flows are given up; zero: they are; absent: never
   std::optional<NodeSlot> slot;        // its number in the flow tables of this process
   Duration heard_ago;

@@ -46,6 +46,7 @@ wire::Hello MakeHello(const HelloView& view) {
   hello.set_ready(view.input.has_era && !view.config->addresses.empty());
   hello.set_ineligible(!view.input.eligible && !stored.maintenance);
   hello.set_history_digest(view.history_digest);
+  hello.set_config_digest(view.config->digest);
   hello.set_multicast_missing(view.members->MissesMulticast(view.now));
   view.balancing->FillHello(view.now, *view.config, &hello);
   return hello;

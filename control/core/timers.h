@@ -52,6 +52,7 @@ inline constexpr int kSuspectAfterIntervals = 4;             // silent for so ma
 inline constexpr Duration kPingInterval = Milliseconds(50);
 inline constexpr int kPings = 3;                              // unanswered: down
 inline constexpr Duration kForgetDown = Seconds(24 * 3600);   // a node down for so long leaves the table
+inline constexpr Duration kConfigDiffers = Seconds(10);       // another configuration for so long is reported
 inline constexpr Duration kRebootQuiet = Milliseconds(150);   // no machine is up again so soon after it spoke
 inline constexpr Duration kLateFrames = Seconds(1);           // a frame of the boot before may come so late
 inline constexpr Duration kMulticastMissing = Seconds(3);     // heard by broadcast, but not by multicast for so long

@@ -1,5 +1,6 @@
 #include "control/operator/cluster_metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
@@ -32,6 +33,9 @@ void CollectMembers(const ControllerStatus& core, Families* out) {
   }
   out->Begin(MetricType::Gauge, "qure_members", "Nodes that this node knows, itself included, by state.");
   for (const auto& [state, count] : members) out->Add({{"state", state}}, count);
+  out->Gauge("qure_config_differs", "Nodes present whose [cluster] configuration is another than this node's.",
+             static_cast<double>(std::ranges::count_if(
+                 core.nodes, [](const NodeRow& row) { return row.config_differs && IsPresent(row.state); })));
   out->Gauge("qure_clustered", "1 if this node speaks to others: it has a key, or the cluster is open.",
              OneIf(core.clustered));
   out->Gauge("qure_maintenance", "1 if this node is not to lead.", OneIf(core.maintenance));

@@ -67,6 +67,7 @@ ordered_json NodeJson(const NodeRow& row) {
           {"maintenance", row.maintenance},
           {"draining", row.draining},
           {"drain_left_seconds", DrainLeftJson(row)},
+          {"config_differs", row.config_differs},
           {"heard_ago_seconds", ToSeconds(row.heard_ago)},
           {"uptime_seconds", ToSeconds(row.uptime)}};
 }

@@ -77,6 +77,9 @@ void JudgeAddresses(const NodeStatus& status, Findings* out) {
 // A machine that died and was replaced under its name is not missed.
 void JudgeNodes(const ControllerStatus& core, Findings* out) {
   for (const NodeRow& row : core.nodes) {
+    if (row.config_differs && IsHere(row)) {
+      out->Add(VerdictState::kDegraded, Concat(NameOf(row), " has another configuration"));
+    }
     if (row.state != NodeState::kDown) continue;
     const bool replaced = !row.name.empty() && std::ranges::any_of(core.nodes, [&row](const NodeRow& other) {
       return other.name == row.name && IsHere(other);

@@ -84,13 +84,14 @@ std::string NodesText(const ordered_json& nodes) {
                {"ADDRESS"},
                {"PRIORITY", Align::kRight},
                {"WEIGHT", Align::kRight},
+               {"CONFIG"},
                {"REVISION"}});
   for (const ordered_json& node : nodes.at("nodes")) {
     table.Add({node.at("name").get<std::string>(), node.at("node").get<std::string>().substr(0, kShortId),
                TextOr(node.at("role"), "-"), StateText(node), Number(node.at("age")), Number(node.at("era")),
                UptimeText(node.at("uptime_seconds").get<double>()), HeardText(node), TextOr(node.at("address"), "-"),
                absl::StrCat(node.at("priority").get<int64_t>()), Number(node.at("weight")),
-               TextOr(node.at("revision"), "-")});
+               node.at("config_differs").get<bool>() ? "differs" : "same", TextOr(node.at("revision"), "-")});
   }
   return table.empty() ? "no node is known\n" : table.Render();
 }

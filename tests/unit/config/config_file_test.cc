@@ -192,6 +192,21 @@ TEST(ConfigFileTest, TakesInterfaceMacInDedicatedMode) {
   EXPECT_EQ(config.cluster.service_mac, ServiceMac::kInterface);
 }
 
+TEST(FieldD2, TheDigestOfAConfigurationIsThatOfItsClusterSections) {
+  const std::string web = "[[cluster.service]]\nname = \"web\"\nports = \"80\"\n";
+  const std::string mail = "[[cluster.service]]\nname = \"mail\"\nports = \"25\"\n";
+  const uint64_t digest = Parsed(Minimal(web + mail)).cluster.digest;
+  EXPECT_NE(digest, 0U);
+  EXPECT_EQ(Parsed(Minimal(mail + web)).cluster.digest, digest) << "the order means nothing";
+  std::string other = Minimal(web + mail);
+  other.replace(other.find("\"n1\""), 4, "\"n2\"");
+  EXPECT_EQ(Parsed(other).cluster.digest, digest) << "nodes have names of their own";
+  const std::string key = "[cluster]\nkey = \"" + std::string(64, 'a') + "\"\n";
+  EXPECT_EQ(Parsed(Minimal(key + web + mail)).cluster.digest, digest) << "a key need not be in every file";
+  EXPECT_NE(Parsed(Minimal(web)).cluster.digest, digest);
+  EXPECT_NE(Parsed(Minimal("[cluster]\ngateway = [\"198.51.100.1\"]\n" + web + mail)).cluster.digest, digest);
+}
+
 TEST(LoadConfigTest, NamesAFileThatIsMissing) {
   const absl::Status status = LoadConfig("/nonexistent/qure.toml").status();
   EXPECT_TRUE(absl::IsNotFound(status));

@@ -66,6 +66,63 @@ TEST_F(FieldD8, ANodeThatIsPresentIsNotForgotten) {
   EXPECT_TRUE(Knows(2, 1));
 }
 
+class FieldD2 : public ::testing::Test {
+ protected:
+  static ClusterConfig Configured(uint64_t digest) {
+    ClusterConfig config = OpenCluster();
+    config.digest = digest;
+    return config;
+  }
+  bool Differs(size_t viewer, size_t node) {
+    const ControllerStatus status = lan_.status(viewer);
+    const auto row = std::ranges::find(status.nodes, lan_.at(node).id, &NodeRow::node);
+    return row != status.nodes.end() && row->config_differs;
+  }
+  size_t LogsOf(size_t viewer, std::string_view text) {
+    return static_cast<size_t>(std::ranges::count_if(
+        lan_.at(viewer).logs, [text](const std::string& line) { return line.find(text) != std::string::npos; }));
+  }
+
+  Peers lan_;
+};
+
+TEST_F(FieldD2, ConfigurationsThatDifferAreSaidOnBothSides) {
+  lan_.Add("n1", Configured(7));
+  lan_.Add("n2", Configured(7));
+  lan_.Add("n3", Configured(8));
+  EXPECT_TRUE(lan_.RunUntil([&] { return Differs(0, 2) && Differs(1, 2) && Differs(2, 0) && Differs(2, 1); }));
+  EXPECT_FALSE(Differs(0, 1));
+  lan_.Run(Seconds(30));
+  EXPECT_EQ(LogsOf(0, "n3 has another [cluster] configuration"), 1U);
+  EXPECT_EQ(LogsOf(2, "has another [cluster] configuration"), 2U);
+  // It is mended by a reload.
+  lan_.at(2).Do(lan_.now(), lan_.at(2).controller.OnConfig(lan_.now(), Configured(7)));
+  EXPECT_TRUE(lan_.RunUntil([&] { return !Differs(0, 2) && !Differs(2, 0); }));
+  EXPECT_EQ(LogsOf(0, "n3 has the same [cluster] configuration again"), 1U);
+}
+
+TEST_F(FieldD2, AReloadOfOneNodeAfterTheOtherIsNoDifference) {
+  for (const char* name : {"n1", "n2"}) lan_.Add(name, Configured(7));
+  lan_.Run(Seconds(5));
+  for (size_t node = 0; node < 2; ++node) {
+    lan_.at(node).Do(lan_.now(), lan_.at(node).controller.OnConfig(lan_.now(), Configured(9)));
+    lan_.Run(Seconds(5));
+  }
+  lan_.Run(Seconds(15));
+  EXPECT_EQ(LogsOf(0, "configuration"), 0U);
+  EXPECT_FALSE(Differs(0, 1));
+}
+
+TEST_F(FieldD2, NodesOfDifferentRevisionsAreNotCompared) {
+  lan_.Add("n1", Configured(7), "r1");
+  lan_.Add("n2", Configured(8), "r2");
+  lan_.Add("n3", Configured(0), "r1");
+  lan_.Run(Seconds(20));
+  EXPECT_EQ(LogsOf(0, "configuration"), 0U);
+  EXPECT_FALSE(Differs(0, 1));
+  EXPECT_FALSE(Differs(0, 2));
+}
+
 // 64 services on 16 nodes, and all checks fail.
 class FieldE8 : public ::testing::Test {
  protected:

@@ -30,7 +30,8 @@ TEST(NodesJson, ShowsARowForEachNode) {
   EXPECT_EQ(nodes[1], json::parse(R"({
     "node": "ab120000000000000000000000000000", "name": "n2", "role": "deputy", "state": "alive", "age": 3, "era": 2,
     "revision": "v1-5-gabcdef", "address": "198.51.100.11", "priority": -5, "weight": 7, "maintenance": true,
-    "draining": false, "drain_left_seconds": null, "heard_ago_seconds": 2.5, "uptime_seconds": 3700.0})"));
+    "draining": false, "drain_left_seconds": null, "config_differs": false,
+    "heard_ago_seconds": 2.5, "uptime_seconds": 3700.0})"));
   EXPECT_EQ(nodes[2].at("role"), nullptr);
   EXPECT_EQ(nodes[2].at("state"), "down");
 }

@@ -130,6 +130,14 @@ TEST(Verdict, WhatIsWrongHereDegrades) {
   ExpectDegraded(node, AllOf(HasSubstr("gateway"), HasSubstr(kAddress)));
 }
 
+TEST(FieldD2, ANodeWithAnotherConfigurationDegrades) {
+  NodeStatus node = Well();
+  node.controller.nodes[1].config_differs = true;
+  ExpectDegraded(node, AllOf(HasSubstr("n2"), HasSubstr("configuration")));
+  node.controller.nodes[1].state = NodeState::kLeft;
+  ExpectServing(node);
+}
+
 TEST(Verdict, TheWorstIsSaidAlone) {
   NodeStatus node = Well();
   node.store_alarm = "disk full";
