@@ -722,6 +722,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.takeovers = election_.takeovers();
   status.last_takeover = election_.last_takeover();
   status.rejected = transport_.rejected();
+  status.strangers = transport_.strangers().Shown(now);
   status.persist_failures = ledger_.failures();
   status.history_events = history().event_count();
   const Epoch& epoch = balancing_.balancer().current();

@@ -111,6 +111,7 @@ struct ControllerStatus {
   std::array<uint64_t, kCauseCount> takeovers{};  // by this node, by Cause
   std::optional<TakeoverRecord> last_takeover;    // by this node
   std::array<uint64_t, kRejectCount> rejected{};
+  std::vector<Stranger> strangers;  // heard lately and not believed
   uint64_t persist_failures = 0;
   uint64_t history_events = 0;
 

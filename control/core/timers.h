@@ -79,6 +79,11 @@ inline constexpr int kChallengeBackoff = 8;
 inline constexpr int kChallengeBurst = 128;
 inline constexpr Duration kChallengeLife = Seconds(1);  // an echo that comes later proves nothing
 inline constexpr size_t kMaxSessions = 1024;
+inline constexpr uint64_t kStrangerDatagrams = 3;  // that do not authenticate: a stranger, and no accident
+inline constexpr size_t kMaxStrangers = 16;
+inline constexpr Duration kStrangerForgotten = Seconds(60);  // not heard for so long
+inline constexpr Duration kStrangerAgain = Seconds(600);     // logged again
+inline constexpr Duration kStrangerLog = Seconds(1);         // between two lines about strangers
 
 // Listening to multicast groups (RFC 3376 §8, RFC 3810 §9).
 inline constexpr int kReports = 2;                       // Robustness Variable: a change is reported so often

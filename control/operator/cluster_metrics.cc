@@ -107,6 +107,12 @@ void CollectCluster(const NodeStatus& node, Families* out) {
   }
   out->Gauge("qure_verdict", "What `qurectl status` says of the cluster: 0 serving, 1 degraded, 2 not serving.",
              static_cast<double>(VerdictOf(node).state));
+  out->Begin(MetricType::Gauge, "qure_strangers", "Nodes heard in the last minute and not believed, by likely cause.");
+  for (size_t i = 0; i < kStrangerCauses; ++i) {
+    const auto cause = static_cast<StrangerCause>(i);
+    const auto count = std::ranges::count(core.strangers, cause, &Stranger::cause);
+    out->Add({{"cause", std::string(NameOf(cause))}}, static_cast<double>(count));
+  }
   out->Gauge("qure_persist_failures", "Changes in a row that could not be made durable.",
              static_cast<double>(core.persist_failures));
   out->Gauge("qure_store_alarm", "1 if what this node learns is forgotten when it stops.",

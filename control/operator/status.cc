@@ -46,6 +46,19 @@ ordered_json ClockRatioJson(const HeartbeatStatus& lease) {
   return static_cast<double>(lease.clock_ppm) / static_cast<double>(ClockRatio::kEqual);
 }
 
+ordered_json StrangersJson(const std::vector<Stranger>& strangers, MonoTime now) {
+  ordered_json list = ordered_json::array();
+  for (const Stranger& stranger : strangers) {
+    list.push_back({{"node", ToHex(stranger.node)},
+                    {"mac", ToString(stranger.mac)},
+                    {"cause", NameOf(stranger.cause)},
+                    {"advice", Advice(stranger)},
+                    {"datagrams", stranger.datagrams},
+                    {"heard_ago_seconds", ToSeconds(now - stranger.last_heard)}});
+  }
+  return list;
+}
+
 // The state of the cluster; of a node without one these are defaults.
 ordered_json ClusterPart(const NodeStatus& status) {
   const ControllerStatus& core = status.controller;
@@ -127,6 +140,7 @@ ordered_json StatusJson(const NodeStatus& status) {
          {"address", other.address.is_zero() ? ordered_json(nullptr) : ordered_json(ToString(other.address))}});
   }
   answer.update(ClusterPart(status));
+  answer["strangers"] = StrangersJson(core.strangers, status.now);
   answer["last_reload"] = ReloadJson(status.last_reload);
   answer["addresses"] = addresses;
   return answer;

@@ -107,6 +107,15 @@ void JudgeServices(const ControllerStatus& core, Findings* out) {
   }
 }
 
+// Another cluster on the same LAN is no fault.
+void JudgeStrangers(const ControllerStatus& core, Findings* out) {
+  for (const Stranger& stranger : core.strangers) {
+    if (stranger.cause == StrangerCause::kOtherCluster) continue;
+    out->Add(VerdictState::kDegraded,
+             Concat("a node at ", ToString(stranger.mac), " is not believed: ", NameOf(stranger.cause)));
+  }
+}
+
 void JudgeSelf(const NodeStatus& status, Findings* out) {
   if (status.controller.ineligible) out->Add(VerdictState::kDegraded, "another machine has this node's identity");
   if (!status.store_alarm.empty()) out->Add(VerdictState::kDegraded, "the store of this node cannot be written");
@@ -132,6 +141,7 @@ Verdict VerdictOf(const NodeStatus& status) {
   JudgeAddresses(status, &findings);
   JudgeNodes(status.controller, &findings);
   JudgeServices(status.controller, &findings);
+  JudgeStrangers(status.controller, &findings);
   JudgeSelf(status, &findings);
   return findings.Take();
 }

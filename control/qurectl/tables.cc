@@ -154,6 +154,10 @@ std::string StatusText(const ordered_json& status) {
           what, absl::StrCat("ALARM: node ", Cell(other.at("node")), " has this node's, too: ", Cell(other.at(what))));
     }
   }
+  for (const ordered_json& stranger : status.at("strangers")) {
+    text += Line("stranger", absl::StrCat(Cell(stranger.at("node")), " at ", Cell(stranger.at("mac")), " ",
+                                          Cell(stranger.at("advice"))));
+  }
   if (status.at("store") != "ok") text += Line("store", "ALARM: " + Cell(status.at("store")));
 
   Table table({{"ADDRESS"},

@@ -69,6 +69,7 @@ Transport::Transport(const NodeId& node, const BootId& boot, absl::BitGenRef ran
 void Transport::Configure(const TransportConfig& config) {
   // What was proven in another cluster is nothing here. Within one, a boot's counters go on under all of its keys.
   if (config.cluster != config_.cluster || config.open != config_.open) sessions_.clear();
+  strangers_.Clear();  // what it is to us may have changed
   config_ = config;
   if (config_.open) config_.keyring = {.keys = {StoredKey{}}, .use = StoredKey{}.id};
   for (auto& [id, session] : sessions_) session.key.reset();
@@ -111,13 +112,19 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
   }
   if (header->sender == node_ && header->boot == boot_) return Refuse(Reject::kOwn);
   const StoredKey* key = FindKey(header->key_id.value());
-  if (key == nullptr) return Refuse(Reject::kUnknownKey);
+  if (key == nullptr) {
+    strangers_.OnRefused(now, *header, datagram, /*known_key=*/false, config_.open, out);
+    return Refuse(Reject::kUnknownKey);
+  }
 
   const SessionId id{header->sender, header->boot};
   const auto found = sessions_.find(id);
   Session* session = found == sessions_.end() ? nullptr : &found->second;
   std::vector<uint8_t> plain;
-  if (!Unlock(datagram, *key, id, session, &plain)) return Refuse(Reject::kUnauthentic);
+  if (!Unlock(datagram, *key, id, session, &plain)) {
+    strangers_.OnRefused(now, *header, datagram, /*known_key=*/true, config_.open, out);
+    return Refuse(Reject::kUnauthentic);
+  }
   if (Mutated(Mutation::kNoChallenge)) {
     session = &SessionOf(now, id);
     session->proven = true;
@@ -136,6 +143,7 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
   if (!proven) return OnUnproven(now, id, counter, incoming.from, incoming.message, out);
 
   if (!incoming.overtaken) session->heard = now;
+  strangers_.OnBelieved(id.first);
   if (incoming.message.has_challenge()) Echo(incoming.from, incoming.message.challenge().nonce(), out);
   if (incoming.message.has_challenge() || incoming.message.has_challenge_echo()) return std::nullopt;
   return incoming;

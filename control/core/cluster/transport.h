@@ -14,6 +14,7 @@
 #include "absl/random/bit_gen_ref.h"
 #include "control/core/action.h"
 #include "control/core/cluster/identity.h"
+#include "control/core/cluster/strangers.h"
 #include "control/core/stored.h"
 #include "proto/cluster/cluster.pb.h"
 #include "proto/cluster/datagram.h"
@@ -97,6 +98,7 @@ class Transport {
   std::vector<HeartbeatKey> KeysOf(const NodeId& node, const BootId& boot) const;
 
   const std::array<uint64_t, kRejectCount>& rejected() const { return rejected_; }
+  const Strangers& strangers() const { return strangers_; }
   // Messages that were not sent because they are longer than kMaxMessage.
   uint64_t oversized() const { return oversized_; }
 
@@ -163,6 +165,7 @@ class Transport {
   std::map<SessionId, Session> sessions_;
   Allowance allowance_;
   std::array<uint64_t, kRejectCount> rejected_{};
+  Strangers strangers_;
   uint64_t oversized_ = 0;
 };
 

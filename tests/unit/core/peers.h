@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "control/core/controller.h"
+#include "control/core/naming.h"
 #include "proto/cluster/datagram.h"
 #include "proto/net/ethernet.h"
+#include "proto/net/udp_frame.h"
 #include "proto/time.h"
 #include "tests/unit/core/support.h"
 
@@ -23,7 +25,8 @@ namespace qure::test {
 // One of them, with what it has logged.
 struct Peer {
   Peer(uint8_t number, std::string name, const ClusterConfig& config, MonoTime now, std::string revision = "r1")
-      : id{number},
+      : group(DestinationMac(GroupFor(ClusterIdFromName(config.name)))),
+        id{number},
         random(number),
         controller({.node_id = id,
                     .boot_id = {number},
@@ -53,6 +56,7 @@ struct Peer {
     return status;
   }
 
+  MacAddress group;  // of its cluster
   NodeId id;
   std::mt19937_64 random;
   std::vector<SendFrame> sent;
@@ -100,7 +104,7 @@ class Peers {
     if (from.off || !datagram || ParseEthernet(frame.bytes, &ethernet)) return;
     const MacAddress to = ethernet.header->destination;
     for (const auto& peer : peers_) {
-      const bool hears = to.is_multicast() || to == NodeMac(peer->id, 0);
+      const bool hears = to == kBroadcastMac || to == peer->group || to == NodeMac(peer->id, 0);
       if (peer.get() != &from && !peer->off && hears) peer->Do(now_, peer->controller.OnDatagram(now_, *datagram));
     }
   }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/core/cluster_facts.h"
+#include "control/core/timers.h"
 
 namespace qure::test {
 namespace {
@@ -121,6 +122,86 @@ TEST_F(FieldD2, NodesOfDifferentRevisionsAreNotCompared) {
   EXPECT_EQ(LogsOf(0, "configuration"), 0U);
   EXPECT_FALSE(Differs(0, 1));
   EXPECT_FALSE(Differs(0, 2));
+}
+
+// Nodes that do not believe each other: both say so, and why.
+class FieldD2Strangers : public ::testing::Test {
+ protected:
+  static ClusterConfig Sealed(uint8_t key, std::string name = "home") {
+    ClusterConfig config = MakeConfig({{"198.51.100.50/24"}});
+    config.name = std::move(name);
+    config.network.key.emplace().fill(key);
+    return config;
+  }
+  static ClusterConfig Open() {
+    ClusterConfig config = OpenCluster();
+    config.name = "home";
+    return config;
+  }
+  std::optional<StrangerCause> CauseAt(size_t viewer, size_t node) {
+    for (const qure::Stranger& stranger : lan_.status(viewer).strangers) {
+      if (stranger.node == lan_.at(node).id) return stranger.cause;
+    }
+    return std::nullopt;
+  }
+  void ExpectBoth(StrangerCause cause) {
+    lan_.Run(Seconds(5));
+    for (size_t node = 0; node < 2; ++node) {
+      EXPECT_EQ(CauseAt(node, 1 - node), cause) << node;
+      const auto& logs = lan_.at(node).logs;
+      const auto is_it = [](const std::string& line) { return line.starts_with("a node that is not believed"); };
+      EXPECT_EQ(std::ranges::count_if(logs, is_it), 1) << node;
+    }
+  }
+
+  Peers lan_;
+};
+
+TEST_F(FieldD2Strangers, KeysThatDiffer) {
+  lan_.Add("n1", Sealed(1));
+  lan_.Add("n2", Sealed(2));
+  ExpectBoth(StrangerCause::kOtherKey);
+  // It is not said again and again.
+  lan_.Run(Seconds(60));
+  ExpectBoth(StrangerCause::kOtherKey);
+}
+
+TEST_F(FieldD2Strangers, AnotherClustersName) {
+  lan_.Add("n1", Sealed(1, "home"));
+  lan_.Add("n2", Sealed(1, "house"));
+  ExpectBoth(StrangerCause::kOtherCluster);
+}
+
+TEST_F(FieldD2Strangers, AnOpenNodeBesideOneWithAKey) {
+  lan_.Add("n1", Sealed(1));
+  lan_.Add("n2", Open());
+  ExpectBoth(StrangerCause::kOpen);
+}
+
+TEST_F(FieldD2Strangers, AnOldKeyAfterARotationAndItsEnd) {
+  Peer& first = lan_.Add("n1", Sealed(1));
+  Peer& second = lan_.Add("n2", Sealed(1));
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.status(0).nodes.size() == 2; }));
+  EXPECT_EQ(CauseAt(0, 1), std::nullopt);
+  const AddKey key{.id = 2, .key = {9}};
+  ASSERT_TRUE(first.Order(lan_.now(), key).ok());
+  ASSERT_TRUE(first.Order(lan_.now(), UseKey{.id = 2}).ok());
+  ASSERT_TRUE(first.Order(lan_.now(), RemoveKey{.id = 1}).ok());
+  ExpectBoth(StrangerCause::kUnknownKey);
+  ASSERT_TRUE(second.Order(lan_.now(), key).ok());
+  ASSERT_TRUE(second.Order(lan_.now(), UseKey{.id = 2}).ok());
+  lan_.Run(Seconds(5));
+  EXPECT_EQ(CauseAt(0, 1), std::nullopt);
+  EXPECT_EQ(CauseAt(1, 0), std::nullopt);
+}
+
+TEST_F(FieldD2Strangers, OneThatIsGoneIsForgotten) {
+  lan_.Add("n1", Sealed(1));
+  lan_.Add("n2", Sealed(2));
+  ExpectBoth(StrangerCause::kOtherKey);
+  lan_.at(1).off = true;
+  lan_.Run(kStrangerForgotten);
+  EXPECT_EQ(CauseAt(0, 1), std::nullopt);
 }
 
 // 64 services on 16 nodes, and all checks fail.

@@ -26,7 +26,7 @@ TEST(StatusJson, ShowsTheNode) {
     "multicast": true, "lease": {"seconds": 0.0, "longest_gap_seconds": 0.0, "round_trip_seconds": 0.0,
               "clock_ratio": null},
     "takeovers": {"first": 0, "silence": 0, "elected": 0, "handover": 0, "lapse": 0, "rejoin": 0},
-    "last_takeover": null,
+    "last_takeover": null, "strangers": [],
     "last_reload": {"time": "2023-11-14T22:14:10Z", "success": true, "error": null},
     "addresses": [
       {"address": "198.51.100.50", "state": "held", "mac": "a2:00:00:00:00:01", "holder": null,
