@@ -95,9 +95,10 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::Make(const SnapshotView& view) 
   snapshot->handing_over = view.addresses->handing_over();
   snapshot->reports_lan = reports_lan_;
   snapshot->gateways = config.gateways;
+  // A node without a key listens too, to be able to say that it has none.
+  snapshot->cluster_port = config.network.port;
+  snapshot->cluster_group = view.cluster_group;
   if (view.clustered) {
-    snapshot->cluster_port = config.network.port;
-    snapshot->cluster_group = view.cluster_group;
     snapshot->node_address = OwnAddress(facts);
     snapshot->heartbeater = plan_;
     if (view.balance != nullptr) CheckSlots(*view.balance);

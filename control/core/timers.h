@@ -83,6 +83,7 @@ inline constexpr uint64_t kStrangerDatagrams = 3;  // that do not authenticate: 
 inline constexpr size_t kMaxStrangers = 16;
 inline constexpr Duration kStrangerForgotten = Seconds(60);  // not heard for so long
 inline constexpr Duration kStrangerAgain = Seconds(600);     // logged again
+inline constexpr Duration kStrangerHint = Seconds(2);        // of a node without a key that hears a cluster
 inline constexpr Duration kStrangerLog = Seconds(1);         // between two lines about strangers
 
 // Listening to multicast groups (RFC 3376 §8, RFC 3810 §9).

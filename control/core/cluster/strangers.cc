@@ -9,7 +9,7 @@
 namespace qure {
 namespace {
 
-constexpr uint32_t kOpenKey = 0;  // the id of the key that everyone knows
+constexpr uint32_t kOpenKey = 0;  // the id of the key that everyone knows: of an open node, or of one without a key
 
 }  // namespace
 
@@ -21,8 +21,8 @@ std::string_view NameOf(StrangerCause cause) {
       return "other_cluster";
     case StrangerCause::kUnknownKey:
       return "unknown_key";
-    case StrangerCause::kOpen:
-      return "open";
+    case StrangerCause::kKeyless:
+      return "keyless";
   }
   return "";
 }
@@ -40,9 +40,9 @@ std::string Advice(const Stranger& stranger) {
       return absl::StrCat("seals with key ", stranger.key_id,
                           ", which this node does not have: one of the two missed a rotation; compare `qurectl key "
                           "list` and run the missing steps");
-    case StrangerCause::kOpen:
-      return "does not agree with this node on security: one is open and the other has a key; use one of both on all "
-             "nodes";
+    case StrangerCause::kKeyless:
+      return "has a key and this node has none, or the other way round: put the same cluster.key into both files, or "
+             "security = \"open\" into both";
   }
   return "";
 }
@@ -60,7 +60,7 @@ Strangers::Heard& Strangers::Find(MonoTime now, const NodeId& node) {
 }
 
 void Strangers::OnRefused(MonoTime now, const EnvelopeHeader& header, const Datagram& datagram, bool known_key,
-                          bool open, Actions* out) {
+                          bool keyless, Actions* out) {
   Heard& heard = Find(now, header.sender);
   Stranger& stranger = heard.stranger;
   stranger.mac = datagram.mac;
@@ -69,7 +69,8 @@ void Strangers::OnRefused(MonoTime now, const EnvelopeHeader& header, const Data
   ++stranger.datagrams;
   heard.in_group |= datagram.delivery == Delivery::kMulticast;
   const StrangerCause other = heard.in_group ? StrangerCause::kOtherKey : StrangerCause::kOtherCluster;
-  const StrangerCause unknown = open || stranger.key_id == kOpenKey ? StrangerCause::kOpen : StrangerCause::kUnknownKey;
+  const StrangerCause unknown =
+      keyless || stranger.key_id == kOpenKey ? StrangerCause::kKeyless : StrangerCause::kUnknownKey;
   stranger.cause = known_key ? other : unknown;
   if (stranger.datagrams < kStrangerDatagrams || now < heard.next_log || now < next_log_) return;
   heard.next_log = now + kStrangerAgain;

@@ -21,7 +21,7 @@ enum class StrangerCause : uint8_t {
   kOtherKey,      // in our multicast group, so of our cluster's name; under a key number that we have, with another key
   kOtherCluster,  // heard by broadcast only: another cluster's name, or another key
   kUnknownKey,    // seals with a key number that we do not have
-  kOpen,          // one of the two has security = "open", and the other has a key
+  kKeyless,       // one of the two has a key, and the other has none, or security = "open"
 };
 inline constexpr size_t kStrangerCauses = 4;
 std::string_view NameOf(StrangerCause cause);
@@ -39,10 +39,10 @@ std::string Advice(const Stranger& stranger);
 
 class Strangers {
  public:
-  // The datagram did not authenticate. `known_key`: its key number is one of ours. `open`: our security is. Logs a
-  // stranger when it has been heard kStrangerDatagrams times, and again every kStrangerAgain, all together at most one
-  // each kStrangerLog.
-  void OnRefused(MonoTime now, const EnvelopeHeader& header, const Datagram& datagram, bool known_key, bool open,
+  // The datagram did not authenticate. `known_key`: its key number is one of ours. `keyless`: we have no key of our
+  // own. Logs a stranger when it has been heard kStrangerDatagrams times, and again every kStrangerAgain, all together
+  // at most one each kStrangerLog.
+  void OnRefused(MonoTime now, const EnvelopeHeader& header, const Datagram& datagram, bool known_key, bool keyless,
                  Actions* out);
   // It has proven to be one of us.
   void OnBelieved(const NodeId& node) {

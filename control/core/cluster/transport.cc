@@ -104,7 +104,10 @@ void Transport::SendTo(const PeerAddress& to, const wire::Message& message, Acti
 }
 
 std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagram, Actions* out) {
-  if (!enabled()) return std::nullopt;
+  if (!enabled()) {
+    HearWithoutKey(now, datagram, out);
+    return std::nullopt;
+  }
   const EnvelopeHeader* header = PeekEnvelope(datagram.payload);
   if (header == nullptr || header->channel != static_cast<uint8_t>(Channel::kControl) ||
       datagram.payload.size() > kMaxDatagram || header->boot == BootId{}) {  // no boot has the id zero
@@ -197,17 +200,22 @@ void Transport::Send(const MacAddress& mac, const Ipv4Address& address, const st
     ++oversized_;
     return;
   }
+  SendUnder(*send_key_, mac, address, plain, out);
+}
+
+void Transport::SendUnder(const HeartbeatKey& key, const MacAddress& mac, const Ipv4Address& address,
+                          const std::string& plain, Actions* out) {
   const EnvelopeHeader header{.magic = Be16(kEnvelopeMagic),
                               .version = kEnvelopeVersion,
                               .channel = static_cast<uint8_t>(Channel::kControl),
-                              .key_id = Be32(send_key_->id),
+                              .key_id = Be32(key.id),
                               .sender = node_,
                               .boot = boot_,
                               .counter = Be64(++counter_),
                               .salt = Draw()};
   std::vector<uint8_t> sealed;
   const std::string with_from = absl::StrCat(plain, whereabouts_);  // one message: fields may come in any order
-  Seal(send_key_->key, header, {reinterpret_cast<const uint8_t*>(with_from.data()), with_from.size()}, &sealed);
+  Seal(key.key, header, {reinterpret_cast<const uint8_t*>(with_from.data()), with_from.size()}, &sealed);
   SendFrame frame{.bytes = std::vector<uint8_t>(kUdpFrameHeaders + sealed.size())};
   WriteUdpFrame({.ethernet_source = config_.mac,
                  .ethernet_destination = mac,
@@ -217,6 +225,17 @@ void Transport::Send(const MacAddress& mac, const Ipv4Address& address, const st
                  .destination_port = config_.port},
                 sealed, frame.bytes);
   out->push_back(std::move(frame));
+}
+
+// A cluster speaks here, and we cannot join it. An empty message under the key that everyone knows, which decides
+// nothing anywhere, shows us to its nodes: else they see but a counter or nothing, and two masters.
+void Transport::HearWithoutKey(MonoTime now, const Datagram& datagram, Actions* out) {
+  const EnvelopeHeader* header = PeekEnvelope(datagram.payload);
+  if (header == nullptr || header->sender == node_) return;
+  strangers_.OnRefused(now, *header, datagram, /*known_key=*/false, /*keyless=*/true, out);
+  if (header->key_id.value() == StoredKey{}.id || now < next_hint_) return;
+  next_hint_ = now + kStrangerHint;
+  SendUnder(Derive(StoredKey{}, {node_, boot_}), kBroadcastMac, kLimitedBroadcast, "", out);
 }
 
 // One derivation at most and one decryption, for any sender.

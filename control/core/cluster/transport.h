@@ -86,7 +86,8 @@ class Transport {
   void UseWay(Way way) { way_ = way; }
 
   // Authenticated, fresh, of a boot that has proven that it is active, in a frame from the MAC that the sealed message
-  // names; or nothing. Challenges unknown boots and answers challenges by itself.
+  // names; or nothing. Challenges unknown boots and answers challenges by itself. Without a key it
+  // believes nothing, and lets the others know that it is there.
   std::optional<Incoming> Receive(MonoTime now, const Datagram& datagram, Actions* out);
 
   // A boot that seems to be over: its frames are refused until it proves anew that it is active, as a clone's twin
@@ -140,7 +141,10 @@ class Transport {
   Session& SessionOf(MonoTime now, const SessionId& id);
   void EvictOne();
 
+  void HearWithoutKey(MonoTime now, const Datagram& datagram, Actions* out);
   // Seals and frames one serialized message.
+  void SendUnder(const HeartbeatKey& key, const MacAddress& mac, const Ipv4Address& address, const std::string& plain,
+                 Actions* out);
   void Send(const MacAddress& mac, const Ipv4Address& address, const std::string& plain, Actions* out);
   bool Unlock(const Datagram& datagram, const StoredKey& key, const SessionId& id, Session* session,
               std::vector<uint8_t>* plain) const;
@@ -166,6 +170,7 @@ class Transport {
   Allowance allowance_;
   std::array<uint64_t, kRejectCount> rejected_{};
   Strangers strangers_;
+  MonoTime next_hint_;  // that this node is here and has no key
   uint64_t oversized_ = 0;
 };
 

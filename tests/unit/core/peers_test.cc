@@ -175,7 +175,26 @@ TEST_F(FieldD2Strangers, AnotherClustersName) {
 TEST_F(FieldD2Strangers, AnOpenNodeBesideOneWithAKey) {
   lan_.Add("n1", Sealed(1));
   lan_.Add("n2", Open());
-  ExpectBoth(StrangerCause::kOpen);
+  ExpectBoth(StrangerCause::kKeyless);
+}
+
+TEST_F(FieldD2Strangers, ANodeWithoutAKey) {
+  ClusterConfig keyless = Sealed(1);
+  keyless.network.key.reset();
+  lan_.Add("n1", Sealed(1));
+  lan_.Add("n2", keyless);
+  lan_.Run(Seconds(5));
+  ExpectBoth(StrangerCause::kKeyless);
+  // It says that it is there, and not more than that.
+  EXPECT_EQ(lan_.status(0).nodes.size(), 1U);
+  EXPECT_EQ(lan_.status(1).nodes.size(), 1U);
+}
+
+TEST_F(FieldD2Strangers, TheWorkersPassTheClustersFramesOnThoughThereIsNoKey) {
+  Node alone;
+  alone.Configure(MakeConfig({{"198.51.100.50/24"}}));
+  EXPECT_EQ(alone.snapshot().cluster_port, kDefaultClusterPort);
+  EXPECT_FALSE(alone.snapshot().cluster_group.is_zero());
 }
 
 TEST_F(FieldD2Strangers, AnOldKeyAfterARotationAndItsEnd) {
