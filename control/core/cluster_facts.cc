@@ -16,7 +16,7 @@ ClusterFacts::Node FactOf(const NodeRow& row, uint64_t unix_now) {
   return {.id = row.node,
           .name = row.name,
           .role = row.role,
-          .address = row.address,
+          .addresses = row.addresses,
           .age = row.age,
           .alive = IsPresent(row.state),
           .booted = SecondsAgo(unix_now, row.uptime + row.heard_ago)};

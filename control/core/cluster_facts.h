@@ -19,14 +19,14 @@ struct ClusterFacts {
   struct Node {
     NodeId id{};
     std::string name;
-    NodeRole role = NodeRole::kNone;  // kNone: it is not there
-    Ipv4Address address;              // zero: none known
-    uint64_t age = 0;                 // boot count
+    NodeRole role = NodeRole::kNone;   // kNone: it is not there
+    std::vector<IpAddress> addresses;  // its own, at most one of a family
+    uint64_t age = 0;                  // boot count
     bool alive = false;
     uint64_t booted = 0;  // seconds since 1970, as far as it is known
     // Without the time of the boot, which is known but to a second or so.
     friend bool operator==(const Node& a, const Node& b) {
-      return a.id == b.id && a.name == b.name && a.role == b.role && a.address == b.address && a.age == b.age &&
+      return a.id == b.id && a.name == b.name && a.role == b.role && a.addresses == b.addresses && a.age == b.age &&
              a.alive == b.alive;
     }
   };

@@ -742,7 +742,7 @@ NodeRow Controller::OwnRow(MonoTime now) const {
           .age = stored_.age,
           .era = life_ ? life_->era() : 0,
           .revision = facts_.revision,
-          .address = OwnAddress(facts_),
+          .addresses = NamedAddresses(facts_.node_id, facts_.address, facts_.address6),
           .priority = facts_.priority,
           .weight = facts_.weight,
           .maintenance = stored_.maintenance,

@@ -132,6 +132,22 @@ void LogHealth(const std::vector<ServiceConfig>& services, const ServiceHealth& 
   }
 }
 
+std::vector<IpAddress> NamedAddresses(const NodeId& node, const Ipv4Address& address, const Ipv6Address& address6) {
+  std::vector<IpAddress> addresses;
+  if (!address.is_zero() && address != LinkLocalFor(node)) addresses.emplace_back(address);
+  if (!address6.is_zero()) addresses.emplace_back(address6);
+  return addresses;
+}
+
+namespace {
+
+Ipv6Address OwnAddress6(const wire::Hello& hello) {
+  const std::optional<IpAddress> address = ReadAddress(hello.address6());
+  return address && address->is_v6() ? address->v6() : Ipv6Address{};
+}
+
+}  // namespace
+
 NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& deputy) {
   const wire::Hello& hello = member.hello;
   NodeRow row{.node = member.node,
@@ -141,7 +157,7 @@ NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& d
               .age = hello.age(),
               .era = hello.era(),
               .revision = hello.revision(),
-              .address = member.at.address,
+              .addresses = NamedAddresses(member.node, member.at.address, OwnAddress6(hello)),
               .priority = hello.priority(),
               .weight = hello.weight(),
               .maintenance = hello.maintenance(),

@@ -36,7 +36,7 @@ struct NodeRow {
   uint64_t age = 0;
   uint32_t era = 0;
   std::string revision;
-  Ipv4Address address;
+  std::vector<IpAddress> addresses;  // that an interface of the node has: at most one of a family
   int32_t priority = 0;
   uint32_t weight = 1;
   bool maintenance = false;
@@ -120,6 +120,9 @@ struct ControllerStatus {
   std::vector<ServiceRow> services;
   std::vector<IpAddress> heavy_hitters;  // remote addresses whose flows are spread, by Affinity::kAdaptive
 };
+
+// What names say of a node. LinkLocalFor is no address of an interface: nobody answers for it.
+std::vector<IpAddress> NamedAddresses(const NodeId& node, const Ipv4Address& address, const Ipv6Address& address6);
 
 // The row of another node. `deputy`: of the master that this node follows or is.
 NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& deputy);

@@ -47,6 +47,7 @@ wire::Hello MakeHello(const HelloView& view) {
   hello.set_ineligible(!view.input.eligible && !stored.maintenance);
   hello.set_history_digest(view.history_digest);
   hello.set_config_digest(view.config->digest);
+  if (!facts.address6.is_zero()) hello.set_address6(WriteAddress(IpAddress(facts.address6)));
   hello.set_multicast_missing(view.members->MissesMulticast(view.now));
   view.balancing->FillHello(view.now, *view.config, &hello);
   return hello;

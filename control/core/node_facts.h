@@ -20,7 +20,8 @@ struct NodeFacts {
   MacAddress lan_mac;
   LanMode lan_mode = LanMode::kDedicated;
   uint16_t vlan = 0;
-  Ipv4Address address;              // source of cluster frames; zero: link-local
+  Ipv4Address address;              // the node's own, source of cluster frames; zero: none (LinkLocalFor is used)
+  Ipv6Address address6;             // the node's own, for names; zero: none
   std::vector<IpPrefix> addresses;  // all of the node's own that its configuration names
   int32_t priority = 0;
   uint32_t weight = 1;

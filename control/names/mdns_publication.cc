@@ -87,8 +87,8 @@ std::vector<MdnsEntry> MakeMdnsPublication(const ClusterFacts& facts, const Clus
   Publisher publisher(taken, &entries);
   if (!facts.nodes.empty()) {
     const ClusterFacts::Node& self = facts.nodes.front();
-    const bool named = DnsToLower(self.name) != DnsToLower(facts.cluster) && !self.address.is_zero();
-    if (named) publisher.AddHost(self.name, {IpAddress(self.address)}, false, true);
+    const bool named = DnsToLower(self.name) != DnsToLower(facts.cluster) && !self.addresses.empty();
+    if (named) publisher.AddHost(self.name, self.addresses, false, true);
   }
   if (!facts.master || facts.service_addresses.empty()) return entries;
   const auto cluster = publisher.AddHost(facts.cluster, facts.service_addresses, true, true);

@@ -12,7 +12,7 @@
 
 namespace qure {
 
-// Each node publishes NODE.local with its own address. The master also publishes CLUSTER.local with the service
+// Each node publishes NODE.local with its own addresses. The master also publishes CLUSTER.local with the service
 // addresses, and "CLUSTER SERVICE" for each service that has a type. `taken`: lower-case names that other hosts hold;
 // the next free one is used instead (NAME-2 for hosts, "NAME (2)" for services).
 std::vector<MdnsEntry> MakeMdnsPublication(const ClusterFacts& facts, const ClusterConfig& config,

@@ -83,6 +83,14 @@ std::vector<IpAddress> AddressesOf(const std::string& interface) {
   return addresses;
 }
 
+// Zero if this node has none.
+Ipv4Address OwnV4(const ClusterFacts& facts) {
+  if (facts.nodes.empty()) return {};
+  const std::vector<IpAddress>& all = facts.nodes.front().addresses;
+  const auto v4 = std::ranges::find_if(all, [](const IpAddress& address) { return address.is_v4(); });
+  return v4 == all.end() ? Ipv4Address{} : v4->v4();
+}
+
 socklen_t SizeOf(const sockaddr_storage& storage) {
   return storage.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
 }
@@ -314,7 +322,7 @@ void MdnsService::Publish() {
 }
 
 void MdnsService::Watch() {
-  const Ipv4Address own = facts_.nodes.empty() ? Ipv4Address{} : facts_.nodes.front().address;
+  const Ipv4Address own = OwnV4(facts_);
   for (const auto& link : links_) {
     if (config_.mdns.enabled) {
       link->Check(interface_, own);

@@ -61,7 +61,7 @@ ordered_json NodeJson(const NodeRow& row) {
           {"age", row.age},
           {"era", row.era},
           {"revision", row.revision},
-          {"address", row.address.is_zero() ? ordered_json(nullptr) : ordered_json(ToString(row.address))},
+          {"address", row.addresses.empty() ? ordered_json(nullptr) : ordered_json(ToString(row.addresses.front()))},
           {"priority", row.priority},
           {"weight", row.weight},
           {"maintenance", row.maintenance},
