@@ -204,7 +204,7 @@ Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const De
   if (!is_v6 && IsClusterDatagram(snapshot, frame, *parsed, view)) return Lane::kCluster;
   if (!to.group) return ClassifyUnicast(snapshot, index, view, is_v6, to, batch);
   if (IsToService(snapshot, frame, *parsed)) return Done(Reason::ip_group_frame);
-  NoteGroupQuery(snapshot, index, view, batch);
+  NoteGroupQuery(index, view, batch);
   return Lane::kHostByMac;
 }
 

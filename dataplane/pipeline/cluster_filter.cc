@@ -44,9 +44,9 @@ Reason SortClusterDatagram(const Frame& frame, const Parsed& parsed) {
   return heartbeat ? Reason::cluster_heartbeat : Reason::cluster_message;
 }
 
-void NoteGroupQuery(const Snapshot& snapshot, size_t index, const IpView& view, Batch* batch) {
+void NoteGroupQuery(size_t index, const IpView& view, Batch* batch) {
   const bool is_v6 = batch->parsed[index].is_v6;
-  if (snapshot.cluster_port == 0 || view.fragment || view.protocol != (is_v6 ? kProtocolIcmpv6 : kProtocolIgmp)) return;
+  if (view.fragment || view.protocol != (is_v6 ? kProtocolIcmpv6 : kProtocolIgmp)) return;
   const ConstBytes frame = batch->frames[index].bytes();
   const ConstBytes packet = frame.subspan(batch->parsed[index].network);
   const std::optional<GroupQuery> query = is_v6 ? ParseMldQuery(packet) : ParseIgmpQuery(packet);

@@ -23,6 +23,6 @@ ConstBytes ClusterPayload(ConstBytes frame, uint16_t transport);
 Datagram ClusterDatagram(ConstBytes frame, uint16_t network, uint16_t transport);
 
 // Notifies the control thread of an IGMP or MLD query.
-void NoteGroupQuery(const Snapshot& snapshot, size_t index, const IpView& view, Batch* batch);
+void NoteGroupQuery(size_t index, const IpView& view, Batch* batch);
 
 }  // namespace qure

@@ -123,11 +123,13 @@ std::vector<Case> Queries() {
   query4.site = Clustered;
   Case query6{"MLD query", mld, Reason::host_group, mld, {asked6}};
   query6.site = Clustered;
+  // Field case A7: a node without a cluster listens to the groups of its addresses, too.
   return {shared,
           query4,
           query6,
           Taken("damaged IGMP query", damaged, Reason::host_group),
-          {"IGMP query to a node without a cluster", igmp, Reason::host_group, igmp}};
+          {"IGMP query to a node without a cluster", igmp, Reason::host_group, igmp, {asked4}},
+          {"MLD query to a node without a cluster", mld, Reason::host_group, mld, {asked6}}};
 }
 
 Bytes FromNode(Bytes frame) {
