@@ -18,19 +18,6 @@
 namespace qure {
 namespace {
 
-const wire::Hello* HelloIn(const wire::Message& message) {
-  switch (message.body_case()) {
-    case wire::Message::kHello:
-      return &message.hello();
-    case wire::Message::kPong:
-      return &message.pong().hello();
-    case wire::Message::kClaim:
-      return &message.claim().hello();
-    default:
-      return nullptr;
-  }
-}
-
 NodeRole RoleOf(Role role) {
   switch (role) {
     case Role::kIdle:
@@ -128,8 +115,10 @@ Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
   if (!active()) return out;
   NoticeHeld(now, &out);
   const uint64_t own = transport_.rejected()[static_cast<size_t>(Reject::kOwn)];
-  if (const std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out)) {
-    Understand(now, *incoming, &out);
+  if (std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out)) {
+    const wire::Hello* const hello = UnfoldHello(&incoming->message);
+    const bool past = incoming->overtaken;  // its sender has said more since
+    Understand(now, *incoming, past ? nullptr : hello, &out);
   }
   if (transport_.rejected()[static_cast<size_t>(Reject::kOwn)] != own) addresses_.OnOwnReturned(now);
   return Conclude(now, std::move(out));
@@ -269,9 +258,8 @@ void Controller::NoticeHeld(MonoTime now, Actions* out) {
   election_.OnHeld(now, out);
 }
 
-void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out) {
+void Controller::Understand(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out) {
   const wire::Message& message = incoming.message;
-  const wire::Hello* const hello = incoming.overtaken ? nullptr : HelloIn(message);  // its sender has said more since
   lease_memory_.OnHeard(now, incoming.boot);
   if (incoming.node == facts_.node_id) return OnClone(now, incoming, hello, out);
   const bool followed = FollowsUs(incoming.node);
@@ -425,11 +413,7 @@ void Controller::OnRemoteCommand(MonoTime now, const wire::RemoteCommand& comman
 }
 
 void Controller::FollowAddresses(MonoTime now, const wire::Hello& hello) {
-  std::vector<IpPrefix> held;
-  for (const wire::HeldAddress& address : hello.held()) {
-    if (const std::optional<IpPrefix> prefix = ReadHeld(address)) held.push_back(*prefix);
-  }
-  snapshots_.TouchIf(addresses_.FollowMaster(now, std::move(held)));
+  snapshots_.TouchIf(addresses_.FollowMaster(now, HeldBy(hello, config_)));
 }
 
 void Controller::TickDrain(MonoTime now, Actions* out) {
@@ -723,6 +707,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.last_takeover = election_.last_takeover();
   status.rejected = transport_.rejected();
   status.strangers = transport_.strangers().Shown(now);
+  status.oversized = transport_.oversized();
   status.persist_failures = ledger_.failures();
   status.history_events = history().event_count();
   const Epoch& epoch = balancing_.balancer().current();

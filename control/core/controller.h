@@ -115,7 +115,8 @@ class Controller {
 
   // What comes in.
   void NoticeHeld(MonoTime now, Actions* out);
-  void Understand(MonoTime now, const Incoming& incoming, Actions* out);
+  // `hello`: the one in it, if any.
+  void Understand(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out);
   void UnderstandHello(MonoTime now, const Member& member, const wire::Hello& hello, Actions* out);
   void OnMemberChanges(MonoTime now, const std::vector<MemberChange>& changes, Actions* out);
   void OnLifeChange(MonoTime now, LifeChange change, Actions* out);

@@ -112,6 +112,7 @@ struct ControllerStatus {
   std::optional<TakeoverRecord> last_takeover;    // by this node
   std::array<uint64_t, kRejectCount> rejected{};
   std::vector<Stranger> strangers;  // heard lately and not believed
+  uint64_t oversized = 0;  // messages that no datagram holds
   uint64_t persist_failures = 0;
   uint64_t history_events = 0;
 

@@ -113,6 +113,9 @@ void CollectCluster(const NodeStatus& node, Families* out) {
     const auto count = std::ranges::count(core.strangers, cause, &Stranger::cause);
     out->Add({{"cause", std::string(NameOf(cause))}}, static_cast<double>(count));
   }
+  out->Begin(MetricType::Counter, "qure_messages_oversized_total",
+             "Cluster messages that were not sent because no datagram holds them.");
+  out->Add({}, core.oversized);
   out->Gauge("qure_persist_failures", "Changes in a row that could not be made durable.",
              static_cast<double>(core.persist_failures));
   out->Gauge("qure_store_alarm", "1 if what this node learns is forgotten when it stops.",
