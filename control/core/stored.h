@@ -49,6 +49,7 @@ struct EraSummary {
   uint32_t takeovers = 0;
   uint32_t most_online = 0;
   NodeId founder{};
+  uint64_t until = 0;  // hybrid logical: of the events before; later ones are kept. 0: of the whole era
   friend bool operator==(const EraSummary&, const EraSummary&) = default;
 };
 
@@ -115,6 +116,7 @@ struct StoreChange {
   std::vector<HistoryEvent> events;   // added; those already there are ignored
   std::vector<EraSummary> summaries;  // added or replaced
   std::optional<uint32_t> drop_events_before_era;
+  uint64_t drop_events_before_time = 0;  // hybrid logical: of that era
 };
 
 }  // namespace qure

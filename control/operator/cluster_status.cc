@@ -97,6 +97,7 @@ ordered_json EraJson(const EraSummary& era, const Names& names) {
           {"ended_ms", ToMilliseconds(era.ended)},
           {"boots", era.boots},
           {"takeovers", era.takeovers},
+          {"kept_from", era.until == 0 ? ordered_json(nullptr) : ordered_json(WallText(era.until))},
           {"most_online", era.most_online},
           {"founder", Names::Id(era.founder)},
           {"founder_name", names.Name(era.founder)}};

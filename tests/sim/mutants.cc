@@ -32,6 +32,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kNoYieldShut, "no_yield_shut", "handovers"},
     {Mutation::kClaimWhileListening, "claim_while_listening", "deaf_member"},
     {Mutation::kShareDeaf, "share_deaf", "flows_deaf"},
+    {Mutation::kKeepWholeEras, "keep_whole_eras", "history_long", 3},
     {Mutation::kShareUnready, "share_unready", "flows_deaths"},
     {Mutation::kChangeDoesNotWait, "change_does_not_wait", "flows_changes"},
     {Mutation::kTakeNewFlowsEarly, "take_new_flows_early", "flows_late"},

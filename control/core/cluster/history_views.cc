@@ -1,10 +1,12 @@
 // What follows from a history: summaries of eras, nodes online over time, reboots since a revision.
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <tuple>
 
 #include "control/core/cluster/history.h"
 #include "control/core/timers.h"
+#include "proto/mutation.h"
 
 namespace qure {
 namespace {
@@ -66,7 +68,17 @@ EraSummary Join(const EraSummary& a, const EraSummary& b) {
           .boots = std::max(a.boots, b.boots),
           .takeovers = std::max(a.takeovers, b.takeovers),
           .most_online = std::max(a.most_online, b.most_online),
-          .founder = std::max(a.founder, b.founder)};
+          .founder = std::max(a.founder, b.founder),
+          .until = a.until == 0 || b.until == 0 ? 0 : std::max(a.until, b.until)};
+}
+
+// Of an era that was folded in part, with what came after.
+EraSummary Continue(const EraSummary& before, const EraSummary& after) {
+  EraSummary both = Join(before, after);
+  both.boots = before.boots + after.boots;
+  both.takeovers = before.takeovers + after.takeovers;
+  if (before.founder != NodeId{}) both.founder = before.founder;
+  return both;
 }
 
 auto Place(const EraSummary& summary) {
@@ -75,25 +87,58 @@ auto Place(const EraSummary& summary) {
 
 }  // namespace
 
+HistoryFloor PlaceOf(const HistoryEvent& event) {
+  return {.era = event.era, .time = event.time};
+}
+
+HistoryFloor EndOf(const EraSummary& summary) {
+  if (summary.until == 0) return {.era = summary.era + 1, .time = 0};
+  return {.era = summary.era, .time = summary.until};
+}
+
+void NoteChanged(const EraSummary& summary, std::vector<EraSummary>* changed) {
+  std::erase_if(*changed, [&](const EraSummary& other) { return Place(other) == Place(summary); });
+  changed->push_back(summary);
+}
+
 // ------------------------------------------------------------------------------------------------------------- floor
 
 // The oldest of the last kErasKept eras that there are events of; 0: there are no more than these. Eras are counted,
 // not subtracted: one that jumped ahead in a merge does not push all before it out.
 uint32_t History::OldestKept() const {
-  std::set<uint32_t> eras;
-  for (const auto& [boot, events] : boots_) {
-    for (const HistoryEvent& event : events) eras.insert(event.era);
-  }
-  eras.erase(0);
-  if (eras.size() < kErasKept) return 0;
-  return *std::prev(eras.end(), kErasKept);
+  const size_t eras = eras_.size() - eras_.count(0);
+  return eras < kErasKept ? 0 : std::prev(eras_.end(), kErasKept)->first;
 }
 
-// A summary of an era that we have the events of makes us drop them, so it is believed only if enough later eras are
-// known: as its maker must have known them, and a node that got the later events knows them too.
-bool History::TakeSummary(const EraSummary& summary, uint32_t oldest_kept) {
+// Where to fold a history that has grown too long: the newest events stay, whatever their era. Times that nobody
+// believes are not followed.
+std::optional<HistoryFloor> History::FoldPoint() const {
+  if (events_ < kFoldHistoryAt || Mutated(Mutation::kKeepWholeEras)) return std::nullopt;
+  std::vector<HistoryFloor> places;
+  places.reserve(events_);
+  for (const auto& [boot, events] : boots_) {
+    for (const HistoryEvent& event : events) places.push_back(PlaceOf(event));
+  }
+  const auto oldest = places.end() - static_cast<ptrdiff_t>(kHistoryKept);
+  std::ranges::nth_element(places, oldest);
+  return HistoryFloor{.era = oldest->era, .time = std::min(oldest->time, LatestTime())};
+}
+
+// A summary of what we have the events of makes us drop them, so it is believed only if enough that is later is known:
+// as its maker must have known it, and a node that got the later events knows them too.
+bool History::Believes(const EraSummary& summary, uint32_t oldest_kept) const {
   if (summary.era == 0 || summary.era > kEraLimit) return false;
-  if (summary.era >= floor_ && summary.era >= oldest_kept) return false;
+  const HistoryFloor end = EndOf(summary);
+  if (end <= floor_ || summary.era < oldest_kept) return true;
+  if (end.time > LatestTime()) return false;
+  size_t later = 0;
+  for (const auto& [boot, events] : boots_) {
+    later += static_cast<size_t>(std::ranges::count_if(events, [&](const auto& e) { return PlaceOf(e) >= end; }));
+  }
+  return later >= kHistoryBelieved;
+}
+
+bool History::TakeSummary(const EraSummary& summary) {
   const auto place = std::ranges::lower_bound(summaries_, Place(summary), {}, Place);
   if (place != summaries_.end() && Place(*place) == Place(summary)) {
     const EraSummary joined = Join(*place, summary);
@@ -113,15 +158,15 @@ bool History::TakeSummary(const EraSummary& summary, uint32_t oldest_kept) {
   return true;
 }
 
-// Every era below the floor is folded, also one that is known of only now.
-void History::RaiseFloor(uint32_t floor, std::vector<EraSummary>* changed) {
+// Everything below the floor is folded, also an era that is known of only now.
+void History::RaiseFloor(const HistoryFloor& floor, std::vector<EraSummary>* changed) {
   if (floor <= floor_) return;
   Lifetimes ended;
   std::vector<std::pair<BootKey, size_t>> drops;
   for (const auto& [boot, events] : boots_) {
     size_t count = 0;
     for (size_t i = 0; i < events.size(); ++i) {
-      if (events[i].era >= floor) continue;
+      if (PlaceOf(events[i]) >= floor) continue;
       count = i + 1;
       ended[{events[i].era, events[i].lineage}].push_back(events[i]);
     }
@@ -131,13 +176,31 @@ void History::RaiseFloor(uint32_t floor, std::vector<EraSummary>* changed) {
   for (auto& [lifetime, events] : ended) {
     if (lifetime.first == 0) continue;  // not written by a node within an era
     std::ranges::sort(events, {}, ByTime);
-    const EraSummary summary = Fold(events);
-    if (!TakeSummary(summary, /*oldest_kept=*/UINT32_MAX)) continue;
-    std::erase_if(*changed, [&](const EraSummary& s) { return Place(s) == Place(summary); });
-    changed->push_back(*FindSummary(summary));
+    EraSummary summary = Fold(events);
+    if (lifetime.first == floor.era) summary.until = floor.time;
+    const EraSummary* const before = FindSummary(summary);
+    if (before != nullptr && before->until != 0) {
+      const uint64_t until = summary.until;
+      summary = Continue(*before, summary);
+      summary.until = until;
+    }
+    if (TakeSummary(summary)) NoteChanged(*FindSummary(summary), changed);
   }
+  MoveEndsTo(floor, changed);
   floor_ = floor;
   drop_due_ = true;
+}
+
+// A summary of an era with nothing between its end and the floor is of all that is below the floor, too: alike on all
+// nodes.
+void History::MoveEndsTo(const HistoryFloor& floor, std::vector<EraSummary>* changed) {
+  for (EraSummary& summary : summaries_) {
+    if (summary.until == 0 || EndOf(summary) >= floor) continue;
+    summaries_digest_ -= HashOf(summary);
+    summary.until = summary.era == floor.era ? floor.time : 0;
+    summaries_digest_ += HashOf(summary);
+    NoteChanged(summary, changed);
+  }
 }
 
 const EraSummary* History::FindSummary(const EraSummary& like) const {
@@ -146,17 +209,15 @@ const EraSummary* History::FindSummary(const EraSummary& like) const {
 }
 
 bool History::Summarise(StoreChange* change) {
-  const uint32_t oldest_kept = OldestKept();
-  uint32_t newest_folded = 0;
-  for (const auto& [boot, events] : boots_) {
-    for (const HistoryEvent& event : events) {
-      if (event.era < oldest_kept) newest_folded = std::max(newest_folded, event.era);
-    }
+  const auto kept = eras_.lower_bound(OldestKept());
+  if (kept != eras_.begin() && std::prev(kept)->first != 0) {
+    RaiseFloor({.era = std::prev(kept)->first + 1, .time = 0}, &change->summaries);
   }
-  if (newest_folded != 0) RaiseFloor(newest_folded + 1, &change->summaries);
+  if (const auto point = FoldPoint()) RaiseFloor(*point, &change->summaries);
   if (!drop_due_) return false;
   drop_due_ = false;
-  change->drop_events_before_era = floor_;
+  change->drop_events_before_era = floor_.era;
+  change->drop_events_before_time = floor_.time;
   return true;
 }
 

@@ -114,7 +114,8 @@ TEST_F(HistoryJsonTest, KeepsOldErasAsSummaries) {
   ASSERT_EQ(eras.size(), 1u);
   EXPECT_EQ(eras[0], json::parse(R"({
     "era": 1, "lineage": "fedcba9876543210", "began": "2023-11-14T22:13:20.023Z", "began_ms": 1700000000023,
-    "ended": "2023-11-14T22:13:20.073Z", "ended_ms": 1700000000073, "boots": 9, "takeovers": 4, "most_online": 3,
+    "ended": "2023-11-14T22:13:20.073Z", "ended_ms": 1700000000073, "boots": 9, "takeovers": 4, "kept_from": null,
+    "most_online": 3,
     "founder": "55000000000000000000000000000000", "founder_name": null})"));
 }
 

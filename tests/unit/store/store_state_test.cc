@@ -135,6 +135,26 @@ TEST_F(StoreStateTest, EventsAreAddedOnceAndSummariesReplaced) {
   EXPECT_THAT(state.summaries, ElementsAre(Summary(1, 20)));
 }
 
+using FieldE11 = StoreStateTest;
+
+TEST_F(FieldE11, WhatAnEraWasFoldedOfIsDropped) {
+  StoreChange events;
+  for (uint32_t seq = 1; seq <= 3; ++seq) {
+    events.events.push_back(Event(Node(1), 1, seq, 3));
+    events.events.back().time = 100 * seq;
+  }
+  events.events.push_back(Event(Node(2), 1, 1, 4));
+  events.events.back().time = 1;
+  StoreChange drop;
+  drop.drop_events_before_era = 3;
+  drop.drop_events_before_time = 200;
+  drop.summaries = {Summary(3, 1)};
+  drop.summaries[0].until = 200;
+  const StoredState state = After({events, drop});
+  EXPECT_THAT(state.events, UnorderedElementsAre(events.events[1], events.events[2], events.events[3]));
+  EXPECT_THAT(state.summaries, ElementsAre(drop.summaries[0]));
+}
+
 TEST_F(StoreStateTest, OldErasAreDropped) {
   StoreChange events;
   events.events = {Event(Node(1), 1, 1, 2), Event(Node(1), 2, 1, 3), Event(Node(1), 3, 1, 4)};
