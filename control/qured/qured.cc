@@ -30,6 +30,7 @@
 #include "control/operator/metrics.h"
 #include "control/qured/machine.h"
 #include "control/qured/node_facts.h"
+#include "control/qured/privileges.h"
 #include "control/qured/runtime.h"
 #include "control/qured/trial.h"
 #include "control/store/store.h"
@@ -94,7 +95,7 @@ void AllowManyFiles() {
 
 using Ending = Runtime::Ending;
 
-absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config, const NodeFacts& facts,
+absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config, const NodeFacts& facts, PortKind lan,
                            const Runtime::Parts& parts) {
   Runtime runtime(config_path, config, facts, parts);
   std::optional<MetricsKeeper> metrics;
@@ -104,6 +105,9 @@ absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config,
                                   .workers = runtime.workers(),
                                   .names = [&runtime] { return runtime.names(); }};
     metrics.emplace(config.node.metrics, source);
+  }
+  if (absl::Status dropped = DropPrivileges(NeededCapabilities(lan)); !dropped.ok()) {
+    LogLine(LogLevel::kWarning, "goes on with more privileges than it needs: ", std::string(dropped.message()));
   }
   return runtime.Run();
 }
@@ -148,7 +152,7 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
   const std::string lan_interface = shared ? lan->interface() : config.node.host_interface;
   const Runtime::Parts parts = {store->get(),  dataplane->get(), host->get(), kernel->get(),
                                 server->get(), lan_interface,    trial};
-  absl::StatusOr<Ending> ending = Run(config_path, config, *facts, parts);
+  absl::StatusOr<Ending> ending = Run(config_path, config, *facts, lan->kind, parts);
   if (ending.ok() && *ending == Ending::kNewIdentity) {
     if (absl::Status renewed = (*store)->TakeNewIdentity(); !renewed.ok()) return renewed;
   }
