@@ -81,6 +81,13 @@ class Publisher {
 
 }  // namespace
 
+void AddTaken(const std::set<std::string>& lost, std::set<std::string>* taken) {
+  if (taken->size() + lost.size() > kMostTaken) taken->clear();
+  for (const std::string& name : lost) {
+    if (taken->size() < kMostTaken) taken->insert(name);
+  }
+}
+
 std::vector<MdnsEntry> MakeMdnsPublication(const ClusterFacts& facts, const ClusterConfig& config,
                                            const std::set<std::string>& taken) {
   std::vector<MdnsEntry> entries;

@@ -18,4 +18,9 @@ namespace qure {
 std::vector<MdnsEntry> MakeMdnsPublication(const ClusterFacts& facts, const ClusterConfig& config,
                                            const std::set<std::string>& taken);
 
+// Adds names that other hosts were found to hold. Somebody who takes every name that is tried would make the set grow
+// for ever: beyond kMostTaken it begins anew, and so do the names.
+inline constexpr size_t kMostTaken = 128;
+void AddTaken(const std::set<std::string>& lost, std::set<std::string>* taken);
+
 }  // namespace qure

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "control/names/message_budget.h"
 #include "proto/dns/message.h"
 #include "proto/dns/name.h"
 
@@ -86,6 +87,32 @@ TEST_F(MdnsPublicationTest, UsesTheNextFreeNameIfAnotherHostHasIt) {
   EXPECT_EQ(made.count("home.local. 1"), 0u);
   EXPECT_EQ(made.count("home-3.local. 1"), 1u);
   EXPECT_EQ(made.find("_http._tcp.local. 12")->second, "\x0chome web (2)" + *DnsNameToWire("_http._tcp.local"));
+}
+
+TEST(FieldE16, NamesThatOthersTakeAreForgottenSomeTime) {
+  std::set<std::string> taken;
+  for (size_t i = 0; i < 10 * kMostTaken; ++i) {
+    const std::string name = std::to_string(i);
+    AddTaken({name}, &taken);
+    EXPECT_LE(taken.size(), kMostTaken);
+    EXPECT_TRUE(taken.contains(name)) << "what was lost last is not tried next";
+  }
+  std::set<std::string> many;
+  for (size_t i = 0; i < 2 * kMostTaken; ++i) many.insert(std::to_string(i));
+  AddTaken(many, &taken);
+  EXPECT_LE(taken.size(), kMostTaken);
+}
+
+TEST(FieldE16, AFloodIsReadAtABoundedRate) {
+  MessageBudget budget(Milliseconds(5), 400);
+  MonoTime now{Seconds(1000).ns};
+  size_t taken = 0;
+  for (const MonoTime end = now + Seconds(10); now < end; ++taken) now = std::max(now, budget.Take(now));
+  EXPECT_GE(taken, 400u + 1990u);
+  EXPECT_LE(taken, 400u + 2010u);
+  now = now + Seconds(60);  // quiet: the whole burst is there again
+  for (int i = 0; i < 400; ++i) EXPECT_EQ(budget.Take(now), now) << i;
+  EXPECT_GT(budget.Take(now), now);
 }
 
 class Published : public MdnsPublicationTest {
