@@ -10,6 +10,7 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/mbuf_frame.h"
 #include "dataplane/pipeline/cluster_filter.h"
+#include "proto/cluster/envelope.h"
 #include "proto/net/udp_frame.h"
 
 namespace qure {
@@ -59,9 +60,19 @@ bool ClusterWorker::Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf) {
     Receive(mbuf, parsed.transport);
     return true;
   }
-  rte_ring* const ring = reason == Reason::cluster_heartbeat ? options_.heartbeats : options_.messages;
+  const bool heartbeat = reason == Reason::cluster_heartbeat;
+  if (heartbeat && !MayBeOfPeer(ClusterPayload(BytesOf(mbuf), parsed.transport))) return false;
+  rte_ring* const ring = heartbeat ? options_.heartbeats : options_.messages;
   SetOffsets(parsed, mbuf);
   return ring != nullptr && rte_ring_enqueue(ring, mbuf) == 0;
+}
+
+// Junk does not take the room of heartbeats on their way to worker 0, which looks at the rest.
+bool ClusterWorker::MayBeOfPeer(ConstBytes payload) const {
+  if (!leased_) return false;  // as the heartbeater has it
+  const EnvelopeHeader* const header = PeekEnvelope(payload);
+  const HeartbeatPeer& peer = snapshot_->heartbeater->peer;
+  return header != nullptr && header->sender == peer.node && header->boot == peer.boot;
 }
 
 // The time is read here, after the frame was received: the heartbeater's safety rests on it.
@@ -70,24 +81,36 @@ void ClusterWorker::Receive(rte_mbuf* mbuf, uint16_t transport) {
   rte_pktmbuf_free(mbuf);
 }
 
-void ClusterWorker::ReceiveFromOthers() {
-  if (options_.heartbeats == nullptr) return;
+// All that was in the ring at first, at most what it holds: what comes meanwhile is left for the next round, so that a
+// flood of forged heartbeats neither holds this worker nor keeps the deputy from acting. True if that was all.
+bool ClusterWorker::ReceiveFromOthers() {
+  if (options_.heartbeats == nullptr) return true;
   std::array<void*, kBurst> mbufs;
-  const unsigned count = rte_ring_dequeue_burst(options_.heartbeats, mbufs.data(), kBurst, nullptr);
-  for (unsigned i = 0; i < count; ++i) {
-    auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
-    Receive(mbuf, TransportOf(mbuf));
+  unsigned left = rte_ring_count(options_.heartbeats);
+  while (left > 0) {
+    const unsigned count =
+        rte_ring_dequeue_burst(options_.heartbeats, mbufs.data(), std::min<unsigned>(left, kBurst), nullptr);
+    if (count == 0) return false;  // a worker is still about to put it there
+    left -= count;
+    for (unsigned i = 0; i < count; ++i) {
+      auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
+      Receive(mbuf, TransportOf(mbuf));
+    }
   }
+  return true;
 }
 
 void ClusterWorker::RunHeartbeater(Duration stall) {
   if (!heartbeater_) return;
-  ReceiveFromOthers();
+  const MonoTime received_before = ReceivedBefore();  // before their ring is looked at
+  const bool all = ReceiveFromOthers();
   if (!leased_) {
     if (!std::exchange(reported_, true)) options_.heartbeater->Set(heartbeater_->counters(), heartbeater_->status());
     return;
   }
-  const bool emptied = QueuesEmptied();  // before the time is read: what comes in between is not overlooked
+  // All that arrived at any worker before the heartbeater's deadline has been received, and the heartbeats among it
+  // have reached the heartbeater. Before the time is read: what comes in between is not overlooked.
+  const bool emptied = all && received_before >= heartbeater_->NextDeadline();
   const MonoTime now = Now();
   heartbeater_->Round(now, snapshot_->heartbeater, stall, emptied);
   reported_ = false;
@@ -96,13 +119,13 @@ void ClusterWorker::RunHeartbeater(Duration stall) {
   options_.heartbeater->Set(heartbeater_->counters(), heartbeater_->status());
 }
 
-// All that arrived at any worker before the heartbeater's deadline has been received, and the heartbeats among it have
-// reached the heartbeater.
-bool ClusterWorker::QueuesEmptied() const {
-  const int64_t deadline = heartbeater_->NextDeadline().ns;
-  const auto received = [&](const WorkerProgress& worker) { return worker.received_before_ns.value() >= deadline; };
-  if (!std::ranges::all_of(options_.workers, received)) return false;
-  return options_.heartbeats == nullptr || rte_ring_empty(options_.heartbeats) == 1;
+// Before when all that arrived at any worker has been received.
+MonoTime ClusterWorker::ReceivedBefore() const {
+  MonoTime before = kNever;
+  for (const WorkerProgress& worker : options_.workers) {
+    before = std::min(before, MonoTime{worker.received_before_ns.value()});
+  }
+  return before;
 }
 
 void ClusterWorker::Send(const HeartbeatPlan& plan, ConstBytes datagram) {

@@ -53,9 +53,10 @@ class ClusterWorker {
 
  private:
   void Receive(rte_mbuf* mbuf, uint16_t transport);
-  void ReceiveFromOthers();
+  bool ReceiveFromOthers();
+  bool MayBeOfPeer(ConstBytes payload) const;
   void Send(const HeartbeatPlan& plan, ConstBytes datagram);
-  bool QueuesEmptied() const;
+  MonoTime ReceivedBefore() const;
 
   static constexpr size_t kMaxSent = 3 * kBurst;
 

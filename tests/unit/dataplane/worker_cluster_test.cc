@@ -195,6 +195,36 @@ TEST_F(WorkerClusterTest, HearsWhatOtherWorkersReceive) {
   publisher.Offline(1);
 }
 
+using FieldE16 = WorkerClusterTest;
+
+// With several workers: forged heartbeats come in at one, the genuine one behind them.
+TEST_F(FieldE16, ForgedHeartbeatsDoNotTakeTheRoomOfTheGenuine) {
+  gate_.Shut();
+  Follow(HeartbeatRole::kFollow);
+  WorkerOptions options = Options();
+  options.id = 1;
+  options.cluster.heartbeater = nullptr;
+  Publisher publisher(2);
+  publisher.Publish(std::shared_ptr<const Snapshot>(publisher_.current(), [](const Snapshot*) {}));
+  publisher.Online(1);
+  WorkerCounters counters;
+  WorkerProgress progress;
+  Worker other(options, &publisher, &gate_, &counters, &progress);
+  Bytes forged = PeersHeartbeat(HeartbeatKind::kRequest);
+  forged[kUdpFrameHeaders + offsetof(EnvelopeHeader, sender)] ^= 1;
+  size_t sent = 0;
+  for (; sent < 2 * kPortRingCapacity; sent += kBurst) {
+    for (size_t i = 0; i < kBurst; ++i) FromLan(forged);
+    other.RunOnce();
+  }
+  FromLan(PeersHeartbeat(HeartbeatKind::kRequest));
+  other.RunOnce();
+  EXPECT_EQ(counters.lan_reasons[static_cast<size_t>(Reason::cluster_full)].value(), sent);
+  worker_.RunOnce();
+  EXPECT_THAT(world_.lan.Take(), SizeIs(1)) << "the genuine one is acknowledged";
+  publisher.Offline(1);
+}
+
 TEST_F(WorkerClusterTest, MasterSendsHeartbeatsAndKeepsItsLease) {
   Follow(HeartbeatRole::kLead, 7);
   worker_.RunOnce();
