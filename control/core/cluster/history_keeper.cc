@@ -30,6 +30,9 @@ void HistoryKeeper::NoteMastership(const HistoryView& view, const TakeoverRecord
 }
 
 bool HistoryKeeper::MayPull(MonoTime now, const NodeId& node) {
+  if (next_pull_.size() > kMaxMembers) {
+    std::erase_if(next_pull_, [&](const auto& entry) { return entry.second <= now; });
+  }
   MonoTime& next = next_pull_[node];
   if (now < next) return false;
   next = now + kPullInterval;
