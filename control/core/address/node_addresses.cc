@@ -1,6 +1,7 @@
 #include "control/core/address/node_addresses.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "absl/random/distributions.h"
@@ -24,7 +25,7 @@ void NodeAddresses::OnUsed(MonoTime now, const Event& event, std::string_view wh
   if (own == own_.end()) return;
   if (std::exchange(own->rival, event.mac) != event.mac) {
     out->push_back(MakeLog(LogLevel::kError, "this node's own address ", ToString(event.ip), " is used by ",
-                           ToString(event.mac), who, ", too: give one of the two another"));
+                           ToString(event.mac), std::string(who), ", too: give one of the two another"));
   }
   own->probes = own->announcements = 0;
   own->next = now + kRetryTaken;
