@@ -65,8 +65,8 @@ std::string TakeoverText(const ordered_json& takeover) {
 
 // "degraded: n2 down; no deputy"
 std::string VerdictLine(const ordered_json& verdict) {
-  std::string text =
-      verdict.at("state") == NameOf(VerdictState::kNotServing) ? "NOT SERVING" : Cell(verdict.at("state"));
+  std::string text = verdict.at("state").get<std::string>();
+  if (text == NameOf(VerdictState::kNotServing)) text = "NOT SERVING";
   const char* separator = ": ";
   for (const ordered_json& reason : verdict.at("reasons")) {
     absl::StrAppend(&text, std::exchange(separator, "; "), Cell(reason));
@@ -178,8 +178,9 @@ std::string StatusText(const ordered_json& status) {
 }
 
 int StatusExit(const ordered_json& status) {
+  const auto said = status.at("verdict").at("state").get<std::string>();
   for (const VerdictState state : {VerdictState::kServing, VerdictState::kDegraded}) {
-    if (status.at("verdict").at("state") == NameOf(state)) return static_cast<int>(state);
+    if (said == NameOf(state)) return static_cast<int>(state);
   }
   return static_cast<int>(VerdictState::kNotServing);
 }

@@ -110,7 +110,7 @@ TEST(HealthBoard, ChecksWhatIsDueAndKeepsItsState) {
 }
 
 // What has not changed is not reported again, and what is not due is not looked at.
-TEST(FieldE8, ACheckWithTheSameResultChangesNothing) {
+TEST(FieldE8Board, ACheckWithTheSameResultChangesNothing) {
   HealthBoard board;
   std::vector<ServiceConfig> services;
   for (int i = 0; i < 64; ++i) {
@@ -134,22 +134,7 @@ TEST(FieldE8, ACheckWithTheSameResultChangesNothing) {
   EXPECT_EQ(change->unhealthy.size(), services.size() - 1);
 }
 
-// "Fails" is the result of a check that was made.
-TEST(FieldD7, AServiceThatWasNeverCheckedIsSaidToBeSo) {
-  const ServiceConfig web{.name = "web", .first_port = 80, .last_port = 80, .check = Check()};
-  const ServiceConfig mail{.name = "mail", .first_port = 25, .last_port = 25, .check = Check()};
-  const ServiceConfig plain{.name = "plain", .first_port = 81, .last_port = 81};
-  HealthBoard board;
-  const MonoTime now{Seconds(5).ns};
-  board.Configure({web, mail, plain}, now);
-  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"mail", "web"}, .unchecked = {"mail", "web"}}));
-  board.OnResult(now, "web", false);
-  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"mail", "web"}, .unchecked = {"mail"}}));
-  board.OnResult(now, "mail", true);
-  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"web"}, .unchecked = {}}));
-}
-
-class FieldD7Log : public ::testing::Test {
+class FieldD7 : public ::testing::Test {
  protected:
   std::vector<std::string> Logged(const ServiceHealth& before, const ServiceHealth& now) const {
     Actions actions;
@@ -168,17 +153,32 @@ class FieldD7Log : public ::testing::Test {
   };
 };
 
-TEST_F(FieldD7Log, NothingIsReportedBeforeACheckWasMade) {
+// "Fails" is the result of a check that was made.
+TEST_F(FieldD7, AServiceThatWasNeverCheckedIsSaidToBeSo) {
+  const ServiceConfig web{.name = "web", .first_port = 80, .last_port = 80, .check = Check()};
+  const ServiceConfig mail{.name = "mail", .first_port = 25, .last_port = 25, .check = Check()};
+  const ServiceConfig plain{.name = "plain", .first_port = 81, .last_port = 81};
+  HealthBoard board;
+  const MonoTime now{Seconds(5).ns};
+  board.Configure({web, mail, plain}, now);
+  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"mail", "web"}, .unchecked = {"mail", "web"}}));
+  board.OnResult(now, "web", false);
+  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"mail", "web"}, .unchecked = {"mail"}}));
+  board.OnResult(now, "mail", true);
+  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"web"}, .unchecked = {}}));
+}
+
+TEST_F(FieldD7, NothingIsReportedBeforeACheckWasMade) {
   EXPECT_THAT(Logged({}, unknown_), ::testing::IsEmpty());
   EXPECT_THAT(Logged(good_, unknown_), ::testing::IsEmpty());
 }
 
-TEST_F(FieldD7Log, TheFirstResultIsReportedAsSuch) {
+TEST_F(FieldD7, TheFirstResultIsReportedAsSuch) {
   EXPECT_THAT(Logged(unknown_, good_), ::testing::ElementsAre(::testing::HasSubstr("\"web\" passes its check")));
   EXPECT_THAT(Logged(unknown_, failing_), ::testing::ElementsAre(::testing::HasSubstr("\"web\" fails its check")));
 }
 
-TEST_F(FieldD7Log, AChangeIsReported) {
+TEST_F(FieldD7, AChangeIsReported) {
   EXPECT_THAT(Logged(good_, failing_), ::testing::ElementsAre(::testing::HasSubstr("\"web\" fails its check")));
   EXPECT_THAT(Logged(failing_, good_), ::testing::ElementsAre(::testing::HasSubstr("\"web\" works again")));
   EXPECT_THAT(Logged(good_, good_), ::testing::IsEmpty());

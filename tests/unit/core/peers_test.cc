@@ -84,6 +84,34 @@ class FieldD2 : public ::testing::Test {
         lan_.at(viewer).logs, [text](const std::string& line) { return line.find(text) != std::string::npos; }));
   }
 
+  // Strangers: both say so, and why.
+  static ClusterConfig Sealed(uint8_t key, std::string name = "home") {
+    ClusterConfig config = MakeConfig({{"198.51.100.50/24"}});
+    config.name = std::move(name);
+    config.network.key.emplace().fill(key);
+    return config;
+  }
+  static ClusterConfig Open() {
+    ClusterConfig config = OpenCluster();
+    config.name = "home";
+    return config;
+  }
+  std::optional<StrangerCause> CauseAt(size_t viewer, size_t node) {
+    for (const qure::Stranger& stranger : lan_.status(viewer).strangers) {
+      if (stranger.node == lan_.at(node).id) return stranger.cause;
+    }
+    return std::nullopt;
+  }
+  void ExpectBoth(StrangerCause cause) {
+    lan_.Run(Seconds(5));
+    for (size_t node = 0; node < 2; ++node) {
+      EXPECT_EQ(CauseAt(node, 1 - node), cause) << node;
+      const auto& logs = lan_.at(node).logs;
+      const auto is_it = [](const std::string& line) { return line.starts_with("a node that is not believed"); };
+      EXPECT_EQ(std::ranges::count_if(logs, is_it), 1) << node;
+    }
+  }
+
   Peers lan_;
 };
 
@@ -125,39 +153,7 @@ TEST_F(FieldD2, NodesOfDifferentRevisionsAreNotCompared) {
 }
 
 // Nodes that do not believe each other: both say so, and why.
-class FieldD2Strangers : public ::testing::Test {
- protected:
-  static ClusterConfig Sealed(uint8_t key, std::string name = "home") {
-    ClusterConfig config = MakeConfig({{"198.51.100.50/24"}});
-    config.name = std::move(name);
-    config.network.key.emplace().fill(key);
-    return config;
-  }
-  static ClusterConfig Open() {
-    ClusterConfig config = OpenCluster();
-    config.name = "home";
-    return config;
-  }
-  std::optional<StrangerCause> CauseAt(size_t viewer, size_t node) {
-    for (const qure::Stranger& stranger : lan_.status(viewer).strangers) {
-      if (stranger.node == lan_.at(node).id) return stranger.cause;
-    }
-    return std::nullopt;
-  }
-  void ExpectBoth(StrangerCause cause) {
-    lan_.Run(Seconds(5));
-    for (size_t node = 0; node < 2; ++node) {
-      EXPECT_EQ(CauseAt(node, 1 - node), cause) << node;
-      const auto& logs = lan_.at(node).logs;
-      const auto is_it = [](const std::string& line) { return line.starts_with("a node that is not believed"); };
-      EXPECT_EQ(std::ranges::count_if(logs, is_it), 1) << node;
-    }
-  }
-
-  Peers lan_;
-};
-
-TEST_F(FieldD2Strangers, KeysThatDiffer) {
+TEST_F(FieldD2, KeysThatDiffer) {
   lan_.Add("n1", Sealed(1));
   lan_.Add("n2", Sealed(2));
   ExpectBoth(StrangerCause::kOtherKey);
@@ -166,19 +162,19 @@ TEST_F(FieldD2Strangers, KeysThatDiffer) {
   ExpectBoth(StrangerCause::kOtherKey);
 }
 
-TEST_F(FieldD2Strangers, AnotherClustersName) {
+TEST_F(FieldD2, AnotherClustersName) {
   lan_.Add("n1", Sealed(1, "home"));
   lan_.Add("n2", Sealed(1, "house"));
   ExpectBoth(StrangerCause::kOtherCluster);
 }
 
-TEST_F(FieldD2Strangers, AnOpenNodeBesideOneWithAKey) {
+TEST_F(FieldD2, AnOpenNodeBesideOneWithAKey) {
   lan_.Add("n1", Sealed(1));
   lan_.Add("n2", Open());
   ExpectBoth(StrangerCause::kKeyless);
 }
 
-TEST_F(FieldD2Strangers, ANodeWithoutAKey) {
+TEST_F(FieldD2, ANodeWithoutAKey) {
   ClusterConfig keyless = Sealed(1);
   keyless.network.key.reset();
   lan_.Add("n1", Sealed(1));
@@ -190,14 +186,14 @@ TEST_F(FieldD2Strangers, ANodeWithoutAKey) {
   EXPECT_EQ(lan_.status(1).nodes.size(), 1U);
 }
 
-TEST_F(FieldD2Strangers, TheWorkersPassTheClustersFramesOnThoughThereIsNoKey) {
+TEST_F(FieldD2, TheWorkersPassTheClustersFramesOnThoughThereIsNoKey) {
   Node alone;
   alone.Configure(MakeConfig({{"198.51.100.50/24"}}));
   EXPECT_EQ(alone.snapshot().cluster_port, kDefaultClusterPort);
   EXPECT_FALSE(alone.snapshot().cluster_group.is_zero());
 }
 
-TEST_F(FieldD2Strangers, AnOldKeyAfterARotationAndItsEnd) {
+TEST_F(FieldD2, AnOldKeyAfterARotationAndItsEnd) {
   Peer& first = lan_.Add("n1", Sealed(1));
   Peer& second = lan_.Add("n2", Sealed(1));
   ASSERT_TRUE(lan_.RunUntil([&] { return lan_.status(0).nodes.size() == 2; }));
@@ -214,7 +210,7 @@ TEST_F(FieldD2Strangers, AnOldKeyAfterARotationAndItsEnd) {
   EXPECT_EQ(CauseAt(1, 0), std::nullopt);
 }
 
-TEST_F(FieldD2Strangers, OneThatIsGoneIsForgotten) {
+TEST_F(FieldD2, OneThatIsGoneIsForgotten) {
   lan_.Add("n1", Sealed(1));
   lan_.Add("n2", Sealed(2));
   ExpectBoth(StrangerCause::kOtherKey);

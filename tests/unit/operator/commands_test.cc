@@ -140,6 +140,7 @@ TEST_F(CommandsTest, ANameGoesBeforeAPrefix) {
   status_.nodes[2].name = "ab";
   EXPECT_EQ(FindNode("ab", status_).value(), kSampleDown);
   status_.nodes[1].name = "ab";
+  status_.nodes[2].state = NodeState::kAlive;
   EXPECT_EQ(FindNode("ab", status_).status().code(), absl::StatusCode::kInvalidArgument);
 }
 

@@ -39,9 +39,9 @@ class MetricsTest : public ::testing::Test {
                                    {"registration", {{"state", "registered"}, {"retries", 0}, {"repairs", 3}}}};
 };
 
-class FieldD7 : public MetricsTest {};
+class FieldD7Metrics : public MetricsTest {};
 
-TEST_F(FieldD7, AServiceThatWasNeverCheckedHasNoVerdict) {
+TEST_F(FieldD7Metrics, AServiceThatWasNeverCheckedHasNoVerdict) {
   node_.controller.services = {{.name = "new", .check = CheckState::kUnchecked},
                                {.name = "bad", .check = CheckState::kFails},
                                {.name = "good", .check = CheckState::kPasses}};
