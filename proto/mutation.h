@@ -37,7 +37,7 @@ enum class Mutation : uint8_t {
   kClaimWhileListening,
   kYieldToConflict,    // a held address is given up to a host that announces it
   kBelieveAnyGateway,  // what a frame says as the gateway is believed, whether it answers a question or not
-  kKeepWholeEras,  // a history that has grown too long takes no more, instead of folding what is old
+  kKeepWholeEras,      // a history that has grown too long takes no more, instead of folding what is old
 
   // Balance.
   kShareDeaf,            // a node that hears nobody gets flows

@@ -90,7 +90,7 @@ struct ControllerStatus {
   bool maintenance = false;
   bool ineligible = false;                               // another machine has this node's identity
   std::vector<NodeAddresses::Status> address_conflicts;  // of this node's own addresses
-  bool link_up = true;           // of the LAN port; a node of a cluster is ineligible without
+  bool link_up = true;                                   // of the LAN port; a node of a cluster is ineligible without
   std::vector<Namesake> namesakes;                       // members with this node's name or address
   bool without_gateway = false;  // it leads, and the gateway has not answered since before it claimed
   bool clock_fit = true;         // a node of a cluster is ineligible by a clock that counts timer ticks
@@ -112,7 +112,7 @@ struct ControllerStatus {
   std::optional<TakeoverRecord> last_takeover;    // by this node
   std::array<uint64_t, kRejectCount> rejected{};
   std::vector<Stranger> strangers;  // heard lately and not believed
-  uint64_t oversized = 0;  // messages that no datagram holds
+  uint64_t oversized = 0;           // messages that no datagram holds
   uint64_t persist_failures = 0;
   uint64_t history_events = 0;
 

@@ -76,7 +76,16 @@ class Runtime {
 
  private:
   enum Watched : size_t {
-    kFrames, kStored, kSignals, kRequests, kProbes, kNames, kLoaded, kLinks, kKernel, kWatchedCount
+    kFrames,
+    kStored,
+    kSignals,
+    kRequests,
+    kProbes,
+    kNames,
+    kLoaded,
+    kLinks,
+    kKernel,
+    kWatchedCount
   };
 
   absl::Status Watch();

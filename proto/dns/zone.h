@@ -135,8 +135,8 @@ class DnsZone {
   Place Find(const DnsNameView& name) const { return Find(name, Hash(name)); }
   Place Find(const DnsNameView& name, uint64_t hash) const;
   Found LookupMissing(const DnsNameView& name, uint16_t type) const;  // of a name that has no entry
-  // What the wildcard below `closest` answers (RFC 4592 §3.3.1). Apart, since only its buffer has the compiler guard the
-  // stack.
+  // What the wildcard below `closest` answers (RFC 4592 §3.3.1). Apart, since only its buffer has the compiler guard
+  // the stack.
   [[gnu::noinline]] Found AnswerOfWildcard(const DnsNameView& closest, uint16_t type) const;
   Found AnswerOf(const Place& place, uint16_t type) const;
   Found Referral(const Place& place) const;

@@ -50,11 +50,11 @@ void Introduce(Peer* from, Peer* to) {
 }
 
 Datagram Sealed(const Peer& from, ConstBytes plain, bool complete) {
-  wire::Message whereabouts;
-  whereabouts.mutable_from()->set_mac(WriteMac(from.transport.config().mac));
-  whereabouts.mutable_from()->set_address(WriteAddress(from.transport.config().address));
+  wire::Message sender_address;
+  sender_address.mutable_from()->set_mac(WriteMac(from.transport.config().mac));
+  sender_address.mutable_from()->set_address(WriteAddress(from.transport.config().address));
   std::string text(reinterpret_cast<const char*>(plain.data()), plain.size());
-  if (!complete) text += whereabouts.SerializeAsString();
+  if (!complete) text += sender_address.SerializeAsString();
   const EnvelopeHeader header{.magic = Be16(kEnvelopeMagic),
                               .version = kEnvelopeVersion,
                               .channel = static_cast<uint8_t>(Channel::kControl),

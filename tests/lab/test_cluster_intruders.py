@@ -1,5 +1,6 @@
-"""Frames that nobody should believe: replayed, from elsewhere, changed on the way, of another cluster. Rejected, counted,
-no more."""
+"""Frames that nobody should believe: replayed, from elsewhere, changed on the way, of another cluster.
+
+Rejected, counted, no more."""
 
 import random
 from collections.abc import Callable
@@ -61,7 +62,7 @@ class Intruders(ClusterTest):
         self.assert_nothing_changed()
 
     def test_field_e1_relabelled(self) -> None:
-        """Where a node is stands in what it has sealed, whoever repeats that from where."""
+        """Where a node is stands in what it has sealed, and a repetition does not move it."""
         overheard = overhear(self.names, CAPTURED)
         before = {name: self.rejected(name) for name in self.names}
         with Capture("h1", "lan0") as wire:

@@ -111,8 +111,8 @@ class Newcomer(LabTest):
 
     def test_field_d1_dedicated_is_refused(self) -> None:
         self.write(mode="dedicated")
-        for options in (["--check"], []):
-            status, text = self.run_program(*options)
+        for option in ("--check", None):
+            status, text = self.run_program(*[option] if option else [])
             self.assertNotEqual(status, 0, text)
             for word in (NODE_V4, "default route", "take_over"):
                 self.assertIn(word, text)

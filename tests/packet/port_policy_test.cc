@@ -37,7 +37,11 @@ class FieldB5 : public ::testing::Test {
   }
   // Behind a fragment header: `offset` in units of eight bytes, shifted by three, and the more-fragments bit.
   static Bytes Frame6(const Bytes& payload, uint16_t offset, uint8_t next = 6) {
-    Bytes packet = {next, 0, static_cast<uint8_t>(offset >> 8), static_cast<uint8_t>(offset), 0, 0, 0, 9};
+    Bytes packet;
+    packet.reserve(8 + payload.size());
+    for (const int byte : {int{next}, 0, offset >> 8, offset & 0xff, 0, 0, 0, 9}) {
+      packet.push_back(static_cast<uint8_t>(byte));
+    }
     packet.insert(packet.end(), payload.begin(), payload.end());
     return Build(Ether{kServiceMac6, kGatewayMac, 0x86dd},
                  Build(Ip6Header{kClient6, kService6, kFragmentHeader}, packet));

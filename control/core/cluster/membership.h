@@ -67,9 +67,8 @@ class Membership {
  public:
   explicit Membership(const NodeId& self) : self_(self) {}
 
-  // Any authentic message that was not overtaken proves life; a HELLO (also within PONG and CLAIM) renews what is known.
-  // Returns what changed.
-  // A node whose boot is unknown is only taken up by a HELLO.
+  // Any authentic message that was not overtaken proves life; a HELLO (also within PONG and CLAIM) renews what is
+  // known. Returns what changed. A node whose boot is unknown is only taken up by a HELLO.
   std::vector<MemberChange> OnMessage(MonoTime now, const Incoming& incoming, const wire::Hello* hello);
   // `boot` is the sender's: a GOODBYE of an earlier boot, or of a clone, is not the present one's. Without it, the
   // present one.

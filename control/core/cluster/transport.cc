@@ -19,7 +19,7 @@ std::string_view AsText(const std::array<uint8_t, 16>& bytes) {
 }
 
 // Nothing unless it is there and frames could be sent there.
-std::optional<PeerAddress> WhereaboutsIn(const wire::Message& message) {
+std::optional<PeerAddress> SenderAddressIn(const wire::Message& message) {
   const std::optional<MacAddress> mac = ReadMac(message.from().mac());
   const std::optional<IpAddress> address = ReadAddress(message.from().address());
   if (!mac || mac->is_zero() || mac->is_multicast()) return std::nullopt;
@@ -76,8 +76,8 @@ void Transport::Configure(const TransportConfig& config) {
   wire::Message from;
   from.mutable_from()->set_mac(WriteMac(config_.mac));
   from.mutable_from()->set_address(WriteAddress(config_.address));
-  whereabouts_ = from.SerializeAsString();
-  QURE_CHECK(whereabouts_.size() == kWhereaboutsSize, whereabouts_.size());
+  sender_address_ = from.SerializeAsString();
+  QURE_CHECK(sender_address_.size() == kSenderAddressSize, sender_address_.size());
   send_key_.reset();
   if (const StoredKey* key = FindKey(config_.keyring.use)) send_key_ = Derive(*key, {node_, boot_});
 }
@@ -214,7 +214,7 @@ void Transport::SendUnder(const HeartbeatKey& key, const MacAddress& mac, const 
                               .counter = Be64(++counter_),
                               .salt = Draw()};
   std::vector<uint8_t> sealed;
-  const std::string with_from = absl::StrCat(plain, whereabouts_);  // one message: fields may come in any order
+  const std::string with_from = absl::StrCat(plain, sender_address_);  // one message: fields may come in any order
   Seal(key.key, header, {reinterpret_cast<const uint8_t*>(with_from.data()), with_from.size()}, &sealed);
   SendFrame frame{.bytes = std::vector<uint8_t>(kUdpFrameHeaders + sealed.size())};
   WriteUdpFrame({.ethernet_source = config_.mac,
@@ -253,7 +253,7 @@ bool Transport::Unlock(const Datagram& datagram, const StoredKey& key, const Ses
 std::optional<Reject> Transport::Open(const Datagram& datagram, const std::vector<uint8_t>& plain, Incoming* incoming) {
   wire::Message* const message = &incoming->message;
   if (!message->ParseFromArray(plain.data(), static_cast<int>(plain.size()))) return Reject::kMalformed;
-  const std::optional<PeerAddress> from = WhereaboutsIn(*message);
+  const std::optional<PeerAddress> from = SenderAddressIn(*message);
   if (!from || message->body_case() == wire::Message::BODY_NOT_SET) return Reject::kMalformed;
   incoming->from = *from;
   if (Mutated(Mutation::kBelieveFrame)) incoming->from.mac = datagram.mac;

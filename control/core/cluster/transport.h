@@ -39,10 +39,10 @@ enum class Reject : uint8_t {
 inline constexpr size_t kRejectCount = 8;
 std::string_view NameOf(Reject reject);
 
-inline constexpr size_t kWhereaboutsSize = 17;  // of wire::Message::from, which every message carries
+inline constexpr size_t kSenderAddressSize = 17;  // of wire::Message::from, which every message carries
 // The largest message that is sent, as protobuf and without `from`: the caller sizes what can grow by it (history
 // chunks).
-inline constexpr size_t kMaxMessage = kMaxDatagram - kEnvelopeOverhead - kWhereaboutsSize;
+inline constexpr size_t kMaxMessage = kMaxDatagram - kEnvelopeOverhead - kSenderAddressSize;
 
 struct TransportConfig {
   ClusterId cluster{};
@@ -161,7 +161,7 @@ class Transport {
   absl::BitGenRef random_;
   TransportConfig config_;
   std::optional<HeartbeatKey> send_key_;
-  std::string whereabouts_;  // wire::Message::from of our own, serialized
+  std::string sender_address_;  // wire::Message::from of our own, serialized
   Way way_ = Way::kMulticast;
   uint64_t counter_ = 0;
   // The last one to all, serialized: follows each echo, so that the challenger need not wait for the next.

@@ -99,7 +99,7 @@ struct Peer {
 };
 
 size_t SealedSize(const wire::Message& message) {
-  return message.ByteSizeLong() + kWhereaboutsSize + kEnvelopeOverhead;
+  return message.ByteSizeLong() + kSenderAddressSize + kEnvelopeOverhead;
 }
 
 // `lost`: of each datagram, whether it gets lost.
@@ -297,7 +297,8 @@ TEST(History, HostilePullsAreAnsweredWithinLimits) {
     bool more = false;
     const std::vector<wire::Chunk> chunks = peer.history.Answer(pull, limit, &more);
     ASSERT_LE(chunks.size(), limit);
-    for (const wire::Chunk& chunk : chunks) ASSERT_LE(chunk.ByteSizeLong() + kWhereaboutsSize + kEnvelopeOverhead, kMaxDatagram);
+    for (const wire::Chunk& chunk : chunks)
+      ASSERT_LE(chunk.ByteSizeLong() + kSenderAddressSize + kEnvelopeOverhead, kMaxDatagram);
     wire::Message message;
     *message.mutable_pull() = peer.history.MakePull(true);
     ASSERT_LE(SealedSize(message), kMaxDatagram);

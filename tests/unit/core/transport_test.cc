@@ -509,7 +509,7 @@ TEST(Transport, WhatIsNoMessage) {
   b.Hear(kStart, seal(Channel::kControl, 1002, {0xfa, 0x01, 0x00}));  // a message of the future
   b.Hear(kStart, seal(Channel::kHeartbeat, 1003, ping));              // not for the control core
   EXPECT_TRUE(b.heard.empty());
-  b.Hear(kStart, seal(Channel::kControl, 1004, bare));                // from nowhere
+  b.Hear(kStart, seal(Channel::kControl, 1004, bare));  // from nowhere
   EXPECT_EQ(b.rejected(Reject::kMalformed), before + 5);
   b.Hear(kStart, seal(Channel::kControl, 1005, ping));
   EXPECT_EQ(b.heard.size(), 1u);
@@ -559,7 +559,7 @@ TEST(FieldE1Transport, AnOvertakenMessageIsMarked) {
   EXPECT_TRUE(b.heard[1].overtaken);
 }
 
-TEST(FieldE1Transport, WhereaboutsMustBeUsable) {
+TEST(FieldE1Transport, SenderAddressMustBeUsable) {
   Peer a(1), b(2);
   Acquaint(kStart, &a, &b);
   const uint64_t before = b.rejected(Reject::kMalformed);

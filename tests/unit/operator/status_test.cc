@@ -33,7 +33,8 @@ TEST(StatusJson, ShowsTheNode) {
        "contested_by": null, "verified": true, "alarm": false,
        "conflicts": 2, "defenses": 1, "verify_failures": 4},
       {"address": "2001:db8:2::50", "state": "taken", "mac": "a2:00:00:00:00:01", "holder": "52:54:00:00:00:09",
-       "contested_by": null, "verified": false, "alarm": false, "conflicts": 2, "defenses": 1, "verify_failures": 4}]})"));
+       "contested_by": null, "verified": false, "alarm": false,
+       "conflicts": 2, "defenses": 1, "verify_failures": 4}]})"));
 }
 
 TEST(StatusJson, ShowsTheCluster) {
