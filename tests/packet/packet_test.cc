@@ -353,6 +353,13 @@ TEST(Packet, EventsOfABurstAreBounded) {
   for (size_t i = 0; i < kBurst; ++i)
     batch.frames[i] = {.data = copies[i].data(), .length = static_cast<uint16_t>(copies[i].size())};
   ProcessLan(SiteSnapshot(), {}, &batch);
+  EXPECT_EQ(batch.event_count, 1u) << "the same event once a burst";
+
+  for (size_t i = 0; i < kBurst; ++i) {  // another speaker each: the Ethernet source and the ARP sender
+    for (const size_t last : {sizeof(MacAddress) * 2 - 1, size_t{27}}) copies[i][last] = static_cast<uint8_t>(0x80 + i);
+  }
+  batch.event_count = 0;
+  ProcessLan(SiteSnapshot(), {}, &batch);
   EXPECT_EQ(batch.event_count, Batch::kMaxEvents);
 }
 
