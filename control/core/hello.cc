@@ -20,6 +20,9 @@ void WriteMaster(const HelloView& view, wire::Hello* hello) {
 
 constexpr size_t kMaxRevision = 64;    // bytes of it in a HELLO
 constexpr size_t kCompactService = 6;  // bytes
+// Bits of its last byte.
+constexpr uint32_t kUnhealthy = 1;
+constexpr uint32_t kUnchecked = 2;
 constexpr size_t kMostCompact = kMaxServices * kCompactService;
 
 uint32_t HashOf(const IpPrefix& address) {
@@ -51,7 +54,8 @@ void CompactIfLong(wire::Hello* hello) {
   for (const wire::ServiceStatus& status : hello->services()) {
     for (const int shift : {24, 16, 8, 0}) services->push_back(static_cast<char>(status.service() >> shift));
     services->push_back(static_cast<char>(std::min<uint32_t>(status.weight(), UINT8_MAX)));
-    services->push_back(status.unhealthy() ? 1 : 0);
+    services->push_back(
+        static_cast<char>((status.unhealthy() ? kUnhealthy : 0) | (status.unchecked() ? kUnchecked : 0)));
   }
   hello->clear_services();
 }
@@ -65,7 +69,8 @@ const wire::Hello* UnfoldHello(wire::Message* message) {
     wire::ServiceStatus* const status = hello->add_services();
     status->set_service(byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3));
     status->set_weight(byte(4));
-    status->set_unhealthy(byte(5) != 0);
+    status->set_unhealthy((byte(5) & kUnhealthy) != 0);
+    status->set_unchecked((byte(5) & kUnchecked) != 0);
   }
   hello->clear_services_compact();
   return hello;

@@ -232,7 +232,7 @@ std::set<NodeId> Balancing::Drained(const BalanceView& view, const std::set<Node
 std::map<NodeId, std::set<ServiceId>> Balancing::UnhealthyAt(const BalanceView& view,
                                                              const std::set<NodeId>& present) const {
   std::map<NodeId, std::set<ServiceId>> unhealthy;
-  for (const std::string& service : unhealthy_) unhealthy[self_].insert(ServiceIdOf(service));
+  for (const std::string& service : health_.unhealthy) unhealthy[self_].insert(ServiceIdOf(service));
   for (const NodeId& node : present) {
     for (const wire::ServiceStatus& status : view.members->Find(node)->hello.services()) {
       if (status.unhealthy()) unhealthy[node].insert(status.service());

@@ -118,7 +118,8 @@ TEST(FieldE9, TheLongestHelloFitsADatagramInEachMessageThatCarriesOne) {
 }
 
 TEST(FieldE9, ACompactHelloSaysTheSame) {
-  const wire::Hello before = LongestHello();
+  wire::Hello before = LongestHello();
+  before.mutable_services(5)->set_unchecked(true);
   wire::Message message;
   *message.mutable_hello() = before;
   CompactIfLong(message.mutable_hello());
@@ -131,6 +132,7 @@ TEST(FieldE9, ACompactHelloSaysTheSame) {
     EXPECT_EQ(hello->services(i).service(), before.services(i).service());
     EXPECT_EQ(hello->services(i).weight(), before.services(i).weight());
     EXPECT_EQ(hello->services(i).unhealthy(), before.services(i).unhealthy());
+    EXPECT_EQ(hello->services(i).unchecked(), before.services(i).unchecked());
   }
   const ClusterConfig config = LargestConfig();
   EXPECT_EQ(HeldBy(*hello, config), HeldBy(before, config));
