@@ -172,7 +172,7 @@ TEST(FieldE9, NodesAtTheLimitsHearEachOther) {
   std::set<std::string> all;
   for (const ServiceConfig& service : MostServices()) all.insert(service.name);
   MonoTime now = kStart;
-  for (Side* side : {&one, &other}) side->Do(now, side->controller.OnHealth(now, all));
+  for (Side* side : {&one, &other}) side->Do(now, side->controller.OnHealth(now, {.unhealthy = all, .unchecked = {}}));
 
   const auto united = [&](const Side& master, const Side& member) {
     return master.Leads(now) && member.Follows(now, master);
@@ -190,7 +190,7 @@ TEST(FieldE9, NodesAtTheLimitsHearEachOther) {
   EXPECT_EQ(master.controller.status(now).oversized, 0u);
   EXPECT_EQ(member.controller.status(now).oversized, 0u);
   for (const ServiceRow& row : member.controller.status(now).services) {
-    EXPECT_THAT(row.unhealthy_at, SizeIs(2)) << row.name;
+    EXPECT_THAT(row.unfit_at, SizeIs(2)) << row.name;
   }
 }
 

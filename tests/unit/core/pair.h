@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "proto/net/ip.h"
 #include "tests/unit/core/support.h"
 
 namespace qure::test {
