@@ -43,6 +43,8 @@ void JudgeOwnClaims(const NodeStatus& status, Findings* out) {
     if (claim.state == ClaimState::kHeld) {
       held = true;
       if (claim.alarm) out->Add(VerdictState::kDegraded, Concat("the gateway does not answer to ", address));
+      if (claim.rival)
+        out->Add(VerdictState::kDegraded, Concat(address, " is used by ", ToString(*claim.rival), " too"));
     } else if (claim.state == ClaimState::kTaken && claim.holder) {
       out->Add(VerdictState::kNotServing, Concat(address, " is held by ", ToString(*claim.holder)));
     } else if (claim.state == ClaimState::kProbing) {
@@ -80,6 +82,7 @@ void JudgeNodes(const ControllerStatus& core, Findings* out) {
     if (row.config_differs && IsHere(row)) {
       out->Add(VerdictState::kDegraded, Concat(NameOf(row), " has another configuration"));
     }
+    if (row.state == NodeState::kDeaf) out->Add(VerdictState::kDegraded, Concat(NameOf(row), " deaf"));
     if (row.state != NodeState::kDown) continue;
     const bool replaced = !row.name.empty() && std::ranges::any_of(core.nodes, [&row](const NodeRow& other) {
       return other.name == row.name && IsHere(other);
@@ -117,7 +120,16 @@ void JudgeStrangers(const ControllerStatus& core, Findings* out) {
 }
 
 void JudgeSelf(const NodeStatus& status, Findings* out) {
-  if (status.controller.ineligible) out->Add(VerdictState::kDegraded, "another machine has this node's identity");
+  const ControllerStatus& core = status.controller;
+  if (core.ineligible) out->Add(VerdictState::kDegraded, "another machine has this node's identity");
+  if (!core.namesakes.empty()) out->Add(VerdictState::kDegraded, "another node has this node's name or address");
+  for (const NodeAddresses::Status& conflict : core.address_conflicts) {
+    out->Add(VerdictState::kDegraded,
+             Concat(ToString(conflict.address), " of this node is used by ", ToString(conflict.rival), " too"));
+  }
+  if (core.without_gateway) out->Add(VerdictState::kDegraded, "the gateway is away");
+  if (!core.link_up) out->Add(VerdictState::kDegraded, "the link of the LAN port of this node is down");
+  if (!core.clock_fit || core.clocks_differ) out->Add(VerdictState::kDegraded, "the clock of this node is unfit");
   if (!status.store_alarm.empty()) out->Add(VerdictState::kDegraded, "the store of this node cannot be written");
   if (!status.last_reload.error.empty()) out->Add(VerdictState::kDegraded, "the last configuration was refused");
 }

@@ -100,6 +100,12 @@ TEST(Verdict, ANodeThatIsDownDegradesUnlessItWasReplaced) {
   ExpectDegraded(node, HasSubstr("n3 down"));
 }
 
+TEST(Verdict, ANodeThatHearsNobodyDegrades) {
+  NodeStatus node = Well();
+  node.controller.nodes[1].state = NodeState::kDeaf;
+  ExpectDegraded(node, HasSubstr("n2 deaf"));
+}
+
 TEST(Verdict, WithoutADeputyATakeoverTakesLonger) {
   NodeStatus node = Well();
   node.controller.deputy.reset();
@@ -125,6 +131,15 @@ TEST(Verdict, WhatIsWrongHereDegrades) {
   node = Well();
   node.last_reload.error = "n1.toml:3: node.nmae: unknown key";
   ExpectDegraded(node, HasSubstr("configuration"));
+  node = Well();
+  node.controller.link_up = false;
+  ExpectDegraded(node, HasSubstr("link"));
+  node = Well();
+  node.controller.without_gateway = true;
+  ExpectDegraded(node, HasSubstr("gateway"));
+  node = Well();
+  node.controller.claims[0].rival = MacAddress{{0x52, 0x54, 0, 0, 0, 9}};
+  ExpectDegraded(node, AllOf(HasSubstr(kAddress), HasSubstr("52:54:00:00:00:09")));
   node = Well();
   node.controller.claims[0].alarm = true;
   ExpectDegraded(node, AllOf(HasSubstr("gateway"), HasSubstr(kAddress)));
