@@ -32,8 +32,8 @@ inline bool IsNews(FlowSign sign, const FlowEntry& entry) {
   return !usual && sign != FlowSign::kError && sign != FlowSign::kStray;
 }
 
-// A flow that its owner has not proven, to a service whose check fails there and not everywhere: of UDP, or a
-// connection that was never answered. Its next request goes to a node that works.
+// A flow to a service whose check fails at its owner and not everywhere: any of UDP, and a connection that was never
+// answered. Its next request goes to a node that works.
 inline bool LeavesItsOwner(const Balance& balance, uint8_t service, const FlowEntry& entry) {
   if (!balance.IsUnhealthy(service, entry.owner)) return false;
   return entry.key.protocol != kProtocolTcp || (entry.state == FlowState::kOpening && !entry.answered);
