@@ -351,7 +351,8 @@ void Controller::OnLifeChange(MonoTime now, LifeChange change, Actions* out) {
           MakeLog(LogLevel::kInfo, founded ? "no other node is active: began era " : "joined era ", life_->era()));
     }
     if (founded) history_.Note(view, HistoryKind::kEra, out);
-    history_.Note(view, HistoryKind::kBoot, out);
+    const uint64_t alive_ms = stored_.life.alive_ms;
+    history_.Note(view, HistoryKind::kBoot, out, {}, alive_ms == 0 ? "" : absl::StrCat(alive_ms));
     if (facts_.revision != stored_.revision) {
       history_.Note(view, HistoryKind::kRevision, out, {}, facts_.revision);
     }

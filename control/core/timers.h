@@ -165,6 +165,7 @@ inline constexpr Duration kMaxAhead = Seconds(24 * 3600);  // our times do not f
 inline constexpr uint32_t kEraLimit = 1'000'000'000;       // no cluster has begun so often: refused
 inline constexpr uint64_t kAgeLimit = 1ULL << 48;          // nor has a node booted so often
 inline constexpr uint64_t kUptimeLimitMs = 1ULL << 52;     // nor has anything been up for so long
-inline constexpr Duration kLifeSave = Seconds(60);         // uptime is made durable so often
+inline constexpr Duration kLifeSave = Seconds(20);         // uptime and the time are made durable so often
+inline constexpr Duration kClockAhead = Seconds(600);      // events later than this from now: by a clock that was wrong
 
 }  // namespace qure

@@ -40,7 +40,7 @@ std::string EventsTable(const ordered_json& events) {
     table.Add({event.at("time").get<std::string>(), NodeText(event.at("node"), event.at("name")),
                Number(event.at("age")), Number(event.at("era")), TermText(event.at("term")),
                event.at("kind").get<std::string>(), NodeText(event.at("subject"), event.at("subject_name")),
-               event.at("text").get<std::string>()});
+               event.at("text").get<std::string>() + (event.at("clock_ahead").get<bool>() ? " (clock ahead)" : "")});
   }
   return table.empty() ? "nothing has happened yet\n" : table.Render();
 }

@@ -6,7 +6,7 @@
 namespace qure {
 namespace {
 
-constexpr uint64_t kSchemaVersion = 5;
+constexpr uint64_t kSchemaVersion = 6;
 
 // Version 1. One row: the identity of this node and its boot count (the age).
 constexpr char kSchema1[] =
@@ -78,6 +78,11 @@ constexpr char kSchema4[] =
 constexpr char kSchema5[] =
     "ALTER TABLE summaries ADD COLUMN until INTEGER NOT NULL DEFAULT 0;"  // 0: at its end
     "PRAGMA user_version = 5";
+
+// Version 6. When this node was last known to be alive.
+constexpr char kSchema6[] =
+    "ALTER TABLE cluster ADD COLUMN alive_ms INTEGER NOT NULL DEFAULT 0;"  // 0: unknown
+    "PRAGMA user_version = 6";
 
 absl::Status Damaged(const Database& db, std::string_view what) {
   return absl::DataLossError(Concat(db.path(), ": damaged (", what, ")"));
@@ -187,8 +192,8 @@ absl::Status WriteClusterRow(Database* db, const StoreChange& change) {
   absl::Status status;
   if (change.life) {
     const StoredLife& life = *change.life;
-    Statement update(db, "UPDATE cluster SET era = ?, lineage = ?, uptime_ms = ?");
-    status = update.Bind(life.era).Bind(life.lineage).Bind(life.uptime_ms).Run();
+    Statement update(db, "UPDATE cluster SET era = ?, lineage = ?, uptime_ms = ?, alive_ms = ?");
+    status = update.Bind(life.era).Bind(life.lineage).Bind(life.uptime_ms).Bind(life.alive_ms).Run();
   }
   if (status.ok() && change.epochs) {
     Statement update(db, "UPDATE cluster SET epoch_era = ?, epoch = ?");
@@ -251,6 +256,7 @@ absl::Status UpgradeSchema(Database* db, bool* was_empty) {
   if (status.ok() && version < 3) status = db->Execute(kSchema3);
   if (status.ok() && version < 4) status = db->Execute(kSchema4);
   if (status.ok() && version < 5) status = db->Execute(kSchema5);
+  if (status.ok() && version < 6) status = db->Execute(kSchema6);
   return status;
 }
 
@@ -278,9 +284,9 @@ absl::Status ReadState(Database* db, StoredState* out) {
   {
     Statement query(db,
                     "SELECT era, lineage, uptime_ms, epoch_era, epoch, key_in_use, maintenance, draining, "
-                    "drain_deadline_ms FROM cluster");
+                    "drain_deadline_ms, alive_ms FROM cluster");
     if (!query.Row()) return query.failed() ? db->Error() : Damaged(*db, "no cluster row");
-    out->life = {Number32(query, 0), query.Number(1), query.Number(2)};
+    out->life = {Number32(query, 0), query.Number(1), query.Number(2), query.Number(9)};
     out->epochs = {Number32(query, 3), query.Number(4)};
     out->keyring.use = Number32(query, 5);
     out->maintenance = query.Number(6) != 0;

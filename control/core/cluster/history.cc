@@ -133,6 +133,7 @@ void History::SetWallClock(MonoTime now, uint64_t wall_ms) {
   wall_ms_ = std::min(wall_ms, kMaxWallMs);
   wall_at_ = now;
   if (!first) return;
+  if (IsFar(last_time_)) last_time_ = 0;  // an earlier boot's clock was wrong
   for (const auto& [boot, events] : boots_) {
     for (const HistoryEvent& event : events) Follow(event.time);
   }
@@ -141,7 +142,7 @@ void History::SetWallClock(MonoTime now, uint64_t wall_ms) {
 // Hybrid logical time follows the greatest time heard, so that effects sort after their causes; but one node with a
 // clock years ahead must not take all others there.
 void History::Follow(uint64_t time) {
-  if (wall_ms_ && time <= LatestTime()) last_time_ = std::max(last_time_, time);
+  if (wall_ms_ && !IsFar(time)) last_time_ = std::max(last_time_, time);
 }
 
 // The latest time of others that is believed.
@@ -151,12 +152,19 @@ uint64_t History::LatestTime() const {
   return limit << kCounterBits | ((uint64_t{1} << kCounterBits) - 1);
 }
 
+// Too far ahead of the wall clock to be believed.
+bool History::IsFar(uint64_t time) const {
+  return time > LatestTime();
+}
+
+uint64_t History::WallMs(MonoTime now) const {
+  if (!wall_ms_) return 0;
+  const int64_t since = std::max<int64_t>((now - wall_at_).ns / Milliseconds(1).ns, 0);
+  return std::min(*wall_ms_ + static_cast<uint64_t>(since), kMaxWallMs);
+}
+
 const HistoryEvent& History::Add(MonoTime now, HistoryEvent event) {
-  uint64_t time = 0;
-  if (wall_ms_) {
-    const int64_t since = std::max<int64_t>((now - wall_at_).ns / Milliseconds(1).ns, 0);
-    time = std::min(*wall_ms_ + static_cast<uint64_t>(since), kMaxWallMs) << kCounterBits;
-  }
+  const uint64_t time = WallMs(now) << kCounterBits;
   last_time_ = std::max(time, last_time_ + 1);
   if (event.era == floor_.era) last_time_ = std::max(last_time_, floor_.time);  // it is later than what was folded
   event.node = self_;

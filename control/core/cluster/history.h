@@ -46,6 +46,7 @@ class History {
 
   // Wall-clock milliseconds at `now`, as the host believes. It may jump: hybrid logical time does not go back.
   void SetWallClock(MonoTime now, uint64_t wall_ms);
+  uint64_t WallMs(MonoTime now) const;  // 0: not known yet
 
   // Adds an event of this node; seq, time and age are filled in. Returns it as it shall be stored and sent.
   const HistoryEvent& Add(MonoTime now, HistoryEvent event);
@@ -80,7 +81,12 @@ class History {
   size_t event_count() const { return events_; }
   const std::vector<EraSummary>& summaries() const { return summaries_; }
   std::vector<HistoryEvent> Timeline() const;  // all, by time
-  std::vector<OnlineStep> Online() const;
+  // Nodes online, as of the wall-clock time `now_ms`. An outage of all nodes shows by what each of them remembers of
+  // its last sign of life. An event of a clock that was ahead counts from the next event of its boot that is not, or
+  // from now.
+  std::vector<OnlineStep> Online(uint64_t now_ms) const;
+  // Whether an event's hybrid logical time is that of a clock that was ahead.
+  static bool IsAhead(uint64_t time, uint64_t now_ms);
   // Boots of any node since `revision` first ran.
   uint64_t RebootsSince(std::string_view revision) const;
 
@@ -107,6 +113,7 @@ class History {
   void Replace(size_t index, const HistoryEvent& event);
   void Drop(const BootKey& boot, size_t count);  // its first events
   void Follow(uint64_t time);
+  bool IsFar(uint64_t time) const;
 
   uint32_t OldestKept() const;
   std::optional<HistoryFloor> FoldPoint() const;

@@ -1,15 +1,20 @@
 // What follows from a history: summaries of eras, nodes online over time, reboots since a revision.
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <ranges>
 #include <set>
 #include <tuple>
 
+#include "absl/strings/numbers.h"
 #include "control/core/cluster/history.h"
 #include "control/core/timers.h"
 #include "proto/mutation.h"
 
 namespace qure {
 namespace {
+
+constexpr int kCounterBits = 16;  // of a hybrid logical time, below its milliseconds
 
 auto ByTime(const HistoryEvent& event) {
   return std::tuple(event.time, event.node, event.age, event.seq);
@@ -31,10 +36,36 @@ class OnlineCount {
     std::erase_if(nodes_, [&](const auto& entry) { return entry.second.empty(); });
     return static_cast<uint32_t>(here.size());
   }
+  // The node has gone, and nobody wrote that down. Returns the era that it was in, and who is left there.
+  std::optional<std::pair<uint32_t, uint32_t>> Without(const NodeId& node) {
+    for (auto& [era, nodes] : nodes_) {
+      if (nodes.erase(node) > 0) return std::pair(era, static_cast<uint32_t>(nodes.size()));
+    }
+    return std::nullopt;
+  }
 
  private:
   std::map<uint32_t, std::set<NodeId>> nodes_;
 };
+
+// What changes the number of nodes online, at the time that is believed.
+struct Mark {
+  uint64_t time = 0;
+  const HistoryEvent* event = nullptr;
+  bool end_before = false;  // the last sign of life of the node's boot before this event's
+};
+
+auto ByMark(const Mark& mark) {
+  const HistoryEvent& event = *mark.event;
+  return std::tuple(mark.time, !mark.end_before, event.node, event.age, event.seq);
+}
+
+// The last sign of life of the boot before; 0: unknown.
+uint64_t EndBefore(const HistoryEvent& event) {
+  uint64_t alive_ms = 0;
+  if (event.kind != HistoryKind::kBoot || !absl::SimpleAtoi(event.text, &alive_ms)) return 0;
+  return alive_ms >> (64 - kCounterBits) == 0 ? alive_ms << kCounterBits : 0;
+}
 
 using Lifetimes = std::map<std::pair<uint32_t, uint64_t>, std::vector<HistoryEvent>>;  // by era and lineage
 
@@ -231,13 +262,36 @@ std::vector<HistoryEvent> History::Timeline() const {
   return all;
 }
 
-std::vector<OnlineStep> History::Online() const {
+bool History::IsAhead(uint64_t time, uint64_t now_ms) {
+  return time >> kCounterBits > now_ms + static_cast<uint64_t>(kClockAhead.ns / Milliseconds(1).ns);
+}
+
+std::vector<OnlineStep> History::Online(uint64_t now_ms) const {
+  std::vector<Mark> marks;
+  for (const auto& [boot, events] : boots_) {
+    uint64_t later = now_ms << kCounterBits;  // the time of the next event of this boot that is believed
+    for (const HistoryEvent& event : std::views::reverse(events)) {
+      if (!IsAhead(event.time, now_ms)) later = event.time;
+      marks.push_back({.time = later, .event = &event});
+      const uint64_t end = EndBefore(event);
+      if (end != 0 && end < later) marks.push_back({.time = end, .event = &event, .end_before = true});
+    }
+  }
+  std::ranges::sort(marks, {}, ByMark);
   std::vector<OnlineStep> steps;
   OnlineCount online;
-  for (const HistoryEvent& event : Timeline()) {
-    const uint32_t count = online.After(event);
-    if (!steps.empty() && steps.back().era == event.era && steps.back().online == count) continue;
-    steps.push_back({.time = event.time, .era = event.era, .lineage = event.lineage, .online = count});
+  for (const Mark& mark : marks) {
+    const HistoryEvent& event = *mark.event;
+    OnlineStep step{.time = mark.time, .era = event.era, .lineage = event.lineage};
+    if (mark.end_before) {
+      const auto left = online.Without(event.node);
+      if (!left) continue;  // others have written it down
+      std::tie(step.era, step.online) = *left;
+    } else {
+      step.online = online.After(event);
+    }
+    if (!steps.empty() && steps.back().era == step.era && steps.back().online == step.online) continue;
+    steps.push_back(step);
   }
   return steps;
 }

@@ -741,7 +741,7 @@ TEST(HistoryProperty, ErasFloorsRestartsAndLossConverge) {
 
 std::vector<uint32_t> Counts(const History& history) {
   std::vector<uint32_t> counts;
-  for (const OnlineStep& step : history.Online()) counts.push_back(step.online);
+  for (const OnlineStep& step : history.Online(kWall * 2)) counts.push_back(step.online);
   return counts;
 }
 
@@ -768,7 +768,7 @@ TEST(HistoryViews, AnEraThatBeganWithNoNodeCountsFromOne) {
   Exchange(&a, &b, Never);
   a.Boot(kStart + Seconds(100), 2);
   a.Add(kStart + Seconds(100), Of(HistoryKind::kEra, 2));
-  const std::vector<OnlineStep> steps = a.history.Online();
+  const std::vector<OnlineStep> steps = a.history.Online(kWall * 2);
   ASSERT_EQ(steps.size(), 3);
   EXPECT_EQ(steps[1].online, 2);
   EXPECT_EQ(steps[1].era, 1);

@@ -83,7 +83,7 @@ TEST_F(HistoryJsonTest, TellsAnEventInFull) {
     "time": "2023-11-14T22:13:20.126Z", "time_ms": 1700000000126, "node": "abcd0000000000000000000000000000",
     "name": "n1", "age": 2, "seq": 3, "era": 2, "lineage": "fedcba9876543210",
     "term": {"era": 2, "epoch": 17, "holder": "0000000000000001"}, "kind": "down",
-    "subject": "77000000000000000000000000000000", "subject_name": "n3", "text": "gone"})"));
+    "subject": "77000000000000000000000000000000", "subject_name": "n3", "text": "gone", "clock_ahead": false})"));
   EXPECT_EQ(events[2].at("name"), "n2");
   EXPECT_EQ(events[2].at("subject"), nullptr);
 }
