@@ -10,13 +10,13 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/mbuf_frame.h"
 #include "dataplane/pipeline/cluster_filter.h"
-#include "proto/cluster/envelope.h"
 #include "proto/net/udp_frame.h"
 
 namespace qure {
 namespace {
 
 constexpr Duration kReportInterval = Milliseconds(10);
+constexpr unsigned kStrangersAtOnce = 128;  // the control thread looks at known boots again after so many
 
 // Where the headers of a frame in a ring are: the offsets travel in the mbuf.
 void SetOffsets(const Parsed& parsed, rte_mbuf* mbuf) {
@@ -51,6 +51,7 @@ ClusterWorker::ClusterWorker(const ClusterOptions& options, LeaseGate* gate, Hea
 
 void ClusterWorker::Begin(MonoTime now, const Snapshot& snapshot) {
   snapshot_ = &snapshot;
+  admission_.Begin(now);
   leased_ = snapshot.heartbeater != nullptr && snapshot.heartbeater->role != HeartbeatRole::kSilent;
   if (heartbeater_) heartbeater_->Use(now, snapshot.heartbeater);
 }
@@ -60,19 +61,14 @@ bool ClusterWorker::Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf) {
     Receive(mbuf, parsed.transport);
     return true;
   }
-  const bool heartbeat = reason == Reason::cluster_heartbeat;
-  if (heartbeat && !MayBeOfPeer(ClusterPayload(BytesOf(mbuf), parsed.transport))) return false;
-  rte_ring* const ring = heartbeat ? options_.heartbeats : options_.messages;
+  rte_ring* const ring = RingFor(reason);
   SetOffsets(parsed, mbuf);
   return ring != nullptr && rte_ring_enqueue(ring, mbuf) == 0;
 }
 
-// Junk does not take the room of heartbeats on their way to worker 0, which looks at the rest.
-bool ClusterWorker::MayBeOfPeer(ConstBytes payload) const {
-  if (!leased_) return false;  // as the heartbeater has it
-  const EnvelopeHeader* const header = PeekEnvelope(payload);
-  const HeartbeatPeer& peer = snapshot_->heartbeater->peer;
-  return header != nullptr && header->sender == peer.node && header->boot == peer.boot;
+rte_ring* ClusterWorker::RingFor(Reason reason) const {
+  if (reason == Reason::cluster_heartbeat) return options_.heartbeats;
+  return reason == Reason::cluster_message ? options_.messages : options_.strangers;
 }
 
 // The time is read here, after the frame was received: the heartbeater's safety rests on it.
@@ -154,20 +150,29 @@ MonoTime ClusterWorker::deadline() const {
   return heartbeater_ ? heartbeater_->NextDeadline() : kNever;
 }
 
-std::vector<Datagram> TakeMessages(rte_ring* messages) {
-  std::vector<Datagram> taken;
+namespace {
+
+void TakeSome(rte_ring* ring, unsigned left, std::vector<Datagram>* taken) {
   std::array<void*, kBurst> mbufs;
-  // What comes while we take is left for the next time: a flood does not hold the control thread.
-  for (unsigned left = rte_ring_count(messages); left > 0;) {
-    const unsigned count = rte_ring_dequeue_burst(messages, mbufs.data(), std::min<unsigned>(left, kBurst), nullptr);
-    if (count == 0) break;
+  while (left > 0) {
+    const unsigned count = rte_ring_dequeue_burst(ring, mbufs.data(), std::min<unsigned>(left, kBurst), nullptr);
+    if (count == 0) return;
     left -= count;
     for (unsigned i = 0; i < count; ++i) {
       auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
-      taken.push_back(ClusterDatagram(BytesOf(mbuf), NetworkOf(mbuf), TransportOf(mbuf)));
+      taken->push_back(ClusterDatagram(BytesOf(mbuf), NetworkOf(mbuf), TransportOf(mbuf)));
       rte_pktmbuf_free(mbuf);
     }
   }
+}
+
+}  // namespace
+
+// What comes while we take is left for the next time: a flood does not hold the control thread.
+std::vector<Datagram> TakeMessages(rte_ring* messages, rte_ring* strangers) {
+  std::vector<Datagram> taken;
+  TakeSome(messages, rte_ring_count(messages), &taken);
+  TakeSome(strangers, std::min(rte_ring_count(strangers), kStrangersAtOnce), &taken);
   return taken;
 }
 

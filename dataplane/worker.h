@@ -63,7 +63,12 @@ class Worker {
  private:
   using Mbufs = std::array<rte_mbuf*, kBurst>;
 
-  WorkerMemory memory() { return {.flows = flows_.memory(), .dns = dns_.memory(), .now = FlowTimeOf(round_start_)}; }
+  WorkerMemory memory() {
+    return {.flows = flows_.memory(),
+            .dns = dns_.memory(),
+            .cluster = cluster_.admission(),
+            .now = FlowTimeOf(round_start_)};
+  }
   Duration CheckStall();
   size_t ReceiveLan(const Snapshot& snapshot);
   size_t ReceiveHost(const Snapshot& snapshot);

@@ -31,6 +31,7 @@ enum class Mutation : uint8_t {
   kIgnoreHigherTerm,
   kNoChallenge,
   kAcceptReplay,
+  kAdmitAll,      // all that comes to the cluster's port is taken for a message of a known boot
   kBelieveFrame,  // where a node is, is taken from the frame around its message
   kClaimWithoutGateway,
   kNoYieldShut,

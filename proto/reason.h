@@ -49,7 +49,8 @@ enum class Verdict : uint8_t {
   X(host_node, kHost, "frame to the node's own MAC handed to the kernel")                                              \
   X(host_group, kHost, "broadcast or multicast frame handed to the kernel")                                            \
   /* To the control thread or the heartbeater. */                                                                      \
-  X(cluster_message, kControl, "datagram of the cluster handed to the control thread")                                 \
+  X(cluster_message, kControl, "datagram of a known boot of the cluster handed to the control thread")                 \
+  X(cluster_stranger, kControl, "datagram of an unknown boot, within their limit, handed to the control thread")       \
   X(cluster_heartbeat, kControl, "heartbeat or its acknowledgement handed to the heartbeater")                         \
   /* To the LAN. */                                                                                                    \
   X(lan_host, kLan, "frame from the kernel passed to the LAN")                                                         \
@@ -116,6 +117,11 @@ enum class Verdict : uint8_t {
   X(dns_response, kDrop, "DNS message with QR=1: answering it would make a loop")                                      \
   X(dns_reflection, kDrop, "DNS query from UDP port 53, 0 or a group address: answering it could make a loop")         \
   X(dns_limited, kDrop, "DNS answer beyond the rate limit")                                                            \
+  /* Dropped: on the cluster's port. */                                                                                \
+  X(cluster_routed, kDrop, "datagram to the cluster's port that has passed a router (RFC 5082 section 3)")             \
+  X(cluster_malformed, kDrop, "datagram to the cluster's port that is no envelope of the cluster")                     \
+  X(cluster_over_limit, kDrop, "datagram beyond what its boot, or all unknown boots together, may send")               \
+  X(heartbeat_unexpected, kDrop, "heartbeat of another boot than the one that this node shares a lease with")          \
   /* Dropped: resources and the lease. */                                                                              \
   X(gate_shut, kDrop, "answer withheld: this node has no lease on the service addresses")                              \
   X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heartbeater accepts")          \

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proto/balance.h"
+#include "proto/cluster/cluster_peer.h"
 #include "proto/cluster/heartbeat_plan.h"
 #include "proto/dns/authority.h"
 #include "proto/net/address.h"
@@ -57,7 +58,8 @@ struct Snapshot {
   uint16_t cluster_port = 0;
   Ipv4Address cluster_group;
   Ipv4Address node_address;
-  std::shared_ptr<const HeartbeatPlan> heartbeater;  // null: silent
+  std::shared_ptr<const ClusterPeers> cluster_peers;  // null: none known
+  std::shared_ptr<const HeartbeatPlan> heartbeater;   // null: silent
 
   // The address is being handed over: ping and DNS are answered from the node MAC, which needs no lease; ARP and ND not
   // at all. So no frame is lost while the switch still leads here.

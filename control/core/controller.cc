@@ -113,14 +113,17 @@ Actions Controller::OnNames(MonoTime now, std::shared_ptr<const LiveNames> names
 Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
   Actions out;
   if (!active()) return out;
-  NoticeHeld(now, &out);
+  const bool held = NoticeHeld(now, &out);
   const uint64_t own = transport_.rejected()[static_cast<size_t>(Reject::kOwn)];
-  if (std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out)) {
+  std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out);
+  if (transport_.rejected()[static_cast<size_t>(Reject::kOwn)] != own) addresses_.OnOwnReturned(now);
+  // What is not believed changes nothing: junk is not worth the rest of a step.
+  if (!incoming && !held && !transport_.peers_changed()) return out;
+  if (incoming) {
     const wire::Hello* const hello = UnfoldHello(&incoming->message);
     const bool past = incoming->overtaken;  // its sender has said more since
     Understand(now, *incoming, past ? nullptr : hello, &out);
   }
-  if (transport_.rejected()[static_cast<size_t>(Reject::kOwn)] != own) addresses_.OnOwnReturned(now);
   return Conclude(now, std::move(out));
 }
 
@@ -178,6 +181,10 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   // A foreign host that uses the address concerns the claims only.
   if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &out);
   return Conclude(now, std::move(out));
+}
+
+void Controller::OnHeartbeats(MonoTime now) {
+  if (const std::optional<NodeId> peer = election_.heartbeat_peer()) members_.OnHeartbeats(now, *peer);
 }
 
 Actions Controller::OnPersisted(MonoTime now, uint64_t ticket, bool ok) {
@@ -252,10 +259,11 @@ MonoTime Controller::NextDeadline() const {
 // ---------------------------------------------------------------------------------------------------- what comes in
 
 // While our thread was held, silence of others meant nothing, and what waits to be read has lost its order.
-void Controller::NoticeHeld(MonoTime now, Actions* out) {
-  if (!clock_.BeginStep(now) || !transport_.enabled()) return;
+bool Controller::NoticeHeld(MonoTime now, Actions* out) {
+  if (!clock_.BeginStep(now) || !transport_.enabled()) return false;
   members_.Pardon(now);
   election_.OnHeld(now, out);
+  return true;
 }
 
 void Controller::Understand(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out) {
@@ -452,6 +460,7 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
   if (const auto epochs = election_.TakeReservation()) ledger_.Store({.epochs = *epochs}, &out);
   snapshots_.SetHeartbeatPlan(MakeHeartbeatPlan(now));
   snapshots_.SetReportsLan(election_.asking() && Input().needs_gateway && !config_.network.gateway_required);
+  if (transport_.peers_changed()) snapshots_.SetClusterPeers(transport_.TakePeers());
   const GateWish wish = WishForGate();
   gate_.ShutAtOnce(wish, &out);
   if (transport_.enabled()) snapshots_.TouchIf(balancing_.Step(ViewForBalance(now), &later));

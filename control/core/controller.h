@@ -77,6 +77,8 @@ class Controller {
   Actions OnConfig(MonoTime now, const ClusterConfig& config);
   Actions OnDatagram(MonoTime now, const Datagram& datagram);
   Actions OnEvent(MonoTime now, const Event& event);
+  // The heartbeater has acknowledged heartbeats, or got acknowledgements, since this was called last.
+  void OnHeartbeats(MonoTime now);
   // The store's answer to the Persist action with this ticket.
   Actions OnPersisted(MonoTime now, uint64_t ticket, bool ok);
   // The store has taken all changes that it had failed to take.
@@ -114,7 +116,7 @@ class Controller {
   void Configure(MonoTime now, Actions* out);
 
   // What comes in.
-  void NoticeHeld(MonoTime now, Actions* out);
+  bool NoticeHeld(MonoTime now, Actions* out);
   // `hello`: the one in it, if any.
   void Understand(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out);
   void UnderstandHello(MonoTime now, const Member& member, const wire::Hello& hello, Actions* out);

@@ -51,6 +51,11 @@ void SnapshotBuilder::SetHeartbeatPlan(std::shared_ptr<const HeartbeatPlan> plan
   Touch();
 }
 
+void SnapshotBuilder::SetClusterPeers(ClusterPeers peers) {
+  peers_ = std::make_shared<const ClusterPeers>(std::move(peers));
+  Touch();
+}
+
 void SnapshotBuilder::SetUnixAtZero(int64_t seconds) {
   if (std::abs(seconds - unix_at_zero_) <= 1) return;
   unix_at_zero_ = seconds;
@@ -101,6 +106,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::Make(const SnapshotView& view) 
   if (view.clustered) {
     snapshot->node_address = OwnAddress(facts);
     snapshot->heartbeater = plan_;
+    snapshot->cluster_peers = peers_;
     if (view.balance != nullptr) CheckSlots(*view.balance);
     snapshot->balance = view.balance;
   }

@@ -51,6 +51,7 @@ inline constexpr Duration kHelloMaster = Milliseconds(40);   // … and 25 of th
 inline constexpr int kSuspectAfterIntervals = 4;             // silent for so many of its hello intervals: asked
 inline constexpr Duration kPingInterval = Milliseconds(50);
 inline constexpr int kPings = 3;                              // unanswered: down
+inline constexpr Duration kHeartbeatLife = Seconds(1);        // heartbeats alone keep a node present for so long
 inline constexpr Duration kForgetDown = Seconds(24 * 3600);   // a node down for so long leaves the table
 inline constexpr Duration kConfigDiffers = Seconds(10);       // another configuration for so long is reported
 inline constexpr Duration kRebootQuiet = Milliseconds(150);   // no machine is up again so soon after it spoke

@@ -218,6 +218,11 @@ void Runtime::NoteControlAlive(MonoTime now) {
     }
   }
   CheckLink();  // not all ports are interfaces of the kernel
+  const HeartbeatCounters heartbeats = parts_.dataplane->heartbeat_counters();
+  if (const uint64_t accepted = heartbeats.acks_sent + heartbeats.acks_received; accepted != accepted_heartbeats_) {
+    accepted_heartbeats_ = accepted;
+    controller_.OnHeartbeats(now);
+  }
   ReplaceLostStall();
   if (const auto line = stall_report_.Tick(now)) LogLine(LogLevel::kWarning, *line);
   if (now >= trial_ends_) EndTrial(now);

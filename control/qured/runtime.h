@@ -177,8 +177,9 @@ class Runtime {
   MonoTime trial_ends_ = kNever;  // kNever: it is none, or is confirmed
   bool unconfirmed_ = false;
   std::optional<Ending> ending_;
-  uint8_t flow_round_ = 0;  // as the controller was last notified
-  bool opened_ = false;     // the actions just executed opened the gate
+  uint64_t accepted_heartbeats_ = 0;  // as the controller was last notified
+  uint8_t flow_round_ = 0;            // as the controller was last notified
+  bool opened_ = false;               // the actions just executed opened the gate
   const MonoTime started_;
   StatusBoard status_;
 };

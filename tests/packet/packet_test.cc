@@ -154,8 +154,8 @@ TEST(Packet, EveryReasonHasACase) {
   std::set<Reason> missing;
   for (size_t i = 0; i < kReasonCount; ++i) missing.insert(static_cast<Reason>(i));
   for (Reason elsewhere : {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
-                           Reason::cluster_full, Reason::no_room, Reason::lan_full, Reason::host_full,
-                           Reason::forward_flow, Reason::forward_fragment, Reason::other_owner,
+                           Reason::cluster_full, Reason::cluster_over_limit, Reason::no_room, Reason::lan_full,
+                           Reason::host_full, Reason::forward_flow, Reason::forward_fragment, Reason::other_owner,
                            Reason::forward_unanswered, Reason::dns_slipped, Reason::dns_limited}) {
     missing.erase(elsewhere);
   }

@@ -17,6 +17,8 @@ constexpr Duration kOverdueNap = Microseconds(50);
 constexpr Duration kIdle = Milliseconds(25);  // an idle worker's rounds in between are made up for by CatchUp
 constexpr Duration kIdentityRestart = Milliseconds(400);
 constexpr size_t kInboxRoom = 1024;
+constexpr size_t kFewDatagrams = 16;  // cost nothing here
+constexpr Duration kDatagramCost = Microseconds(30);
 constexpr size_t kOutboxRoom = 512;
 constexpr size_t kFlows = 256;
 constexpr uint64_t kRestart = 1;                     // OnTimer
@@ -249,6 +251,9 @@ void Node::RunControl(MonoTime now) {
   if (local >= process_->next_heartbeat) {
     process_->gate.NoteControlAlive(local);
     process_->next_heartbeat = local + kLivenessInterval;
+    const HeartbeatCounters& counters = process_->heartbeater.counters();
+    const uint64_t accepted = counters.acks_sent + counters.acks_received;
+    if (accepted != std::exchange(process_->accepted_heartbeats, accepted)) process_->controller.OnHeartbeats(local);
   }
   if (local >= process_->next_wall) {
     process_->controller.SetWallClock(local, clocks_.WallMs(now));
@@ -276,15 +281,25 @@ void Node::LookAtLink(MonoTime now) {
   Execute(now, p.controller.OnEvent(clocks_.Monotonic(now), {.kind = kind, .stalls = p.gate.stalls()}));
 }
 
+// Each costs the thread a while, so that too many of them are too late.
+void Node::HearDatagrams(MonoTime now, std::deque<Datagram>* datagrams) {
+  const MonoTime local = clocks_.Monotonic(now);
+  const size_t count = datagrams->size();
+  for (size_t i = 0; i < count; ++i) {
+    const Datagram datagram = std::move(datagrams->front());
+    datagrams->pop_front();
+    Execute(now, process_->controller.OnDatagram(local, datagram));
+    if (!process_) return;
+  }
+  if (count > kFewDatagrams) HoldControl(now, now + kDatagramCost * static_cast<int64_t>(count));
+}
+
 // In the order that control/qured/runtime has.
 void Node::Hear(MonoTime now) {
   const MonoTime local = clocks_.Monotonic(now);
   const uint64_t backlogs = process_->gate.backlogs();
-  while (process_ && !process_->datagrams.empty()) {
-    const Datagram datagram = std::move(process_->datagrams.front());
-    process_->datagrams.pop_front();
-    Execute(now, process_->controller.OnDatagram(local, datagram));
-  }
+  HearDatagrams(now, &process_->datagrams);
+  if (process_) HearDatagrams(now, &process_->strangers);
   while (process_ && !process_->events.empty()) {
     const Event event = process_->events.front();
     process_->events.pop_front();

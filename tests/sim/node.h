@@ -125,7 +125,7 @@ class Node : public Device {
   struct Process {
     Process(Node* node, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now);
     WorkerMemory memory(MonoTime local) {
-      return {.flows = flows.memory(), .dns = dns.memory(), .now = FlowTimeOf(local)};
+      return {.flows = flows.memory(), .dns = dns.memory(), .cluster = &admission, .now = FlowTimeOf(local)};
     }
     Random random;
     LeaseGate gate;
@@ -137,14 +137,17 @@ class Node : public Device {
     WorkerProgress progress;
     FlowKeeper flows;
     DnsKeeper dns;
+    ClusterAdmission admission;
     Controller controller;
     std::shared_ptr<const Snapshot> snapshot;
-    std::deque<Event> events;  // to the control thread …
-    std::deque<Datagram> datagrams;
+    std::deque<Event> events;        // to the control thread …
+    std::deque<Datagram> datagrams;  // of known boots …
+    std::deque<Datagram> strangers;  // … and of others
     std::deque<Stored> stored;
     std::deque<Request> requests;
-    std::deque<Stored> storing;    // by the disk, in order
-    std::deque<SendFrame> outbox;  // to the worker
+    std::deque<Stored> storing;        // by the disk, in order
+    std::deque<SendFrame> outbox;      // to the worker
+    uint64_t accepted_heartbeats = 0;  // as the controller was last notified
     MonoTime next_heartbeat;
     MonoTime next_wall;
     EventBudget event_budget;
@@ -195,6 +198,7 @@ class Node : public Device {
   void RunControl(MonoTime now);
   void Hear(MonoTime now);
   void LookAtLink(MonoTime now);
+  void HearDatagrams(MonoTime now, std::deque<Datagram>* datagrams);
   void HearFlows(MonoTime now);
   void Answer(MonoTime now, const Request& request);
   void Execute(MonoTime now, const Actions& actions);

@@ -81,6 +81,7 @@ void Node::Round(MonoTime now) {
   const std::shared_ptr<const Snapshot> snapshot = p.snapshot;
   if (snapshot == nullptr) return;
   p.heartbeater.Use(local, snapshot->heartbeater);
+  p.admission.Begin(local);
   QueueControlFrames(*snapshot);
   const size_t received = Receive(now, *snapshot);
   LookForBacklog(now, *snapshot, received);
@@ -142,8 +143,9 @@ void Node::Dispatch(MonoTime now, size_t index) {
     process_->heartbeater.Receive(clocks_.Monotonic(now), ClusterPayload(frame, parsed.transport));
     return;
   }
-  if (process_->datagrams.size() >= kInboxRoom) return;
-  process_->datagrams.push_back(ClusterDatagram(frame, parsed.network, parsed.transport));
+  auto& inbox = reason == Reason::cluster_message ? process_->datagrams : process_->strangers;
+  if (inbox.size() >= kInboxRoom) return;
+  inbox.push_back(ClusterDatagram(frame, parsed.network, parsed.transport));
   WakeControl(now);
 }
 

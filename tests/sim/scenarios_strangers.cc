@@ -72,6 +72,17 @@ void Relabelled(World& world) {
   });
 }
 
+// Far more on the cluster's port than a control thread can look at.
+void ClusterFlood(World& world) {
+  world.expect().served_within = Milliseconds(200);
+  const Duration when = Soon(world);
+  world.At(when, [&world] {
+    world.monitor().ForbidTakeovers(true);
+    world.recorder().FloodCluster(world.now(), 60'000, Microseconds(6));
+  });
+  world.settle = Seconds(3);
+}
+
 void OtherCluster(World& world) {
   world.expect().served_within = Milliseconds(200);
   const Duration when = Soon(world);
@@ -221,6 +232,7 @@ constexpr Scenario kTable[] = {
     {"replayed_boot", "what an earlier boot said is played again", ReplayedBoot, 3},
     {"replayed_now", "what was said just now is played again", ReplayedNow, 3},
     {"relabelled", "messages that were missed come from another host", Relabelled, 3},
+    {"cluster_flood", "junk on the cluster's port", ClusterFlood, 3},
     {"bit_flips", "frames are played with a bit changed", BitFlips, 3},
     {"other_cluster", "another cluster with the same key speaks on the LAN", OtherCluster, 3},
     {"mixed_versions", "a member of a later version says what we do not know", Versions, 3},

@@ -17,6 +17,7 @@ constexpr int kUnknownField = 4000;
 constexpr Duration kRepeatAfter = Microseconds(300);
 constexpr uint64_t kJunk = 1;  // Recorder::OnTimer
 constexpr uint64_t kRepeat = 2;
+constexpr uint64_t kForge = 3;
 
 }  // namespace
 
@@ -80,6 +81,8 @@ void Relabel(std::vector<uint8_t>* frame) {
 
 void Recorder::Hear(MonoTime now, ConstBytes frame) {
   const bool own = std::memcmp(&frame[6], kMac.bytes.data(), kMac.bytes.size()) == 0;
+  const bool to_group = (frame[0] & 1) != 0;
+  if (!own && to_group && IsClusterFrame(frame)) last_heard_.assign(frame.begin(), frame.end());
   if (repeating_ && !own && IsClusterFrame(frame)) {
     repeats_.emplace_back(frame.begin(), frame.end());
     Relabel(&repeats_.back());
@@ -105,6 +108,27 @@ void Recorder::Flood(MonoTime now, size_t count, Duration gap, const Ipv4Address
   parts_.queue->Add(now + gap, Happening::kDevice, port_, kJunk);
 }
 
+void Recorder::FloodCluster(MonoTime now, size_t count, Duration gap) {
+  forged_left_ = count;
+  forged_gap_ = gap;
+  parts_.queue->Add(now + gap, Happening::kDevice, port_, kForge);
+}
+
+void Recorder::Forge(MonoTime now) {
+  if (forged_left_ == 0 || last_heard_.empty()) return;
+  --forged_left_;
+  std::vector<uint8_t> frame = last_heard_;
+  Relabel(&frame);
+  auto& header = *MutableHeaderAt<EnvelopeHeader>(frame, kUdpFrameHeaders);
+  header.salt = random_.Id();
+  if (forged_left_ % 2 == 0) {
+    header.sender = random_.Id();
+    header.boot = random_.Id();
+  }
+  parts_.lan->Transmit(now, port_, frame, {});
+  parts_.queue->Add(now + forged_gap_, Happening::kDevice, port_, kForge);
+}
+
 void Recorder::OnTimer(MonoTime now, uint64_t value) {
   if (value == kJunk) {
     if (junk_left_ == 0) return;
@@ -118,6 +142,7 @@ void Recorder::OnTimer(MonoTime now, uint64_t value) {
     parts_.queue->Add(now + junk_gap_, Happening::kDevice, port_, kJunk);
     return;
   }
+  if (value == kForge) return Forge(now);
   if (value == kRepeat) {
     parts_.lan->Transmit(now, port_, repeats_.front(), {});
     return repeats_.pop_front();

@@ -71,6 +71,8 @@ class Recorder : public Device {
   // From now on repeats every message of the cluster at once, from its own MAC and address: who has missed the original
   // gets the copy first.
   void Repeat(bool on) { repeating_ = on; }
+  // What looks like messages of the cluster: of boots that nobody knows, and of those that it has heard.
+  void FloodCluster(MonoTime now, size_t count, Duration gap);
   // Junk for everyone, `gap` apart: ARP requests for nobody, or probes for `probed`.
   void Flood(MonoTime now, size_t count, Duration gap, const Ipv4Address& probed = {});
   size_t recorded() const { return frames_.size(); }
@@ -79,6 +81,8 @@ class Recorder : public Device {
   void OnTimer(MonoTime now, uint64_t value) override;
 
  private:
+  void Forge(MonoTime now);
+
   static constexpr size_t kMost = 4000;
   const LanParts parts_;
   Random random_;
@@ -93,6 +97,9 @@ class Recorder : public Device {
   Ipv4Address probed_;
   Duration gap_;
   std::vector<std::vector<uint8_t>> frames_;
+  std::vector<uint8_t> last_heard_;  // of the cluster
+  size_t forged_left_ = 0;
+  Duration forged_gap_;
   std::deque<std::vector<uint8_t>> repeats_;  // each at its time
 };
 

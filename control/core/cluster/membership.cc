@@ -35,7 +35,7 @@ void Renew(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Mem
   }
   if (incoming.overtaken) return;
   member->at = incoming.from;
-  member->last_heard = now;
+  member->last_heard = member->last_message = now;
   member->pings = 0;
   member->next_ping = kNever;
   member->state = MemberState::kAlive;
@@ -144,6 +144,17 @@ std::vector<MemberChange> Membership::OnGoodbye(MonoTime now, const NodeId& node
   member.next_ping = kNever;
   if (!present) return {};
   return {{Kind::kLeft, node}};
+}
+
+void Membership::OnHeartbeats(MonoTime now, const NodeId& node) {
+  const auto found = members_.find(node);
+  if (found == members_.end()) return;
+  Member& member = found->second;
+  if (!member.present() || now - member.last_message > kHeartbeatLife) return;
+  member.last_heard = now;
+  member.pings = 0;
+  member.next_ping = kNever;
+  member.state = MemberState::kAlive;
 }
 
 std::vector<MemberChange> Membership::Tick(MonoTime now, Transport* transport, Actions* out) {

@@ -37,7 +37,8 @@ struct Member {
   MemberState state = MemberState::kAlive;
   wire::Hello hello;                 // the last one heard of this boot
   MonoTime first_heard;              // of this boot
-  MonoTime last_heard;               // any authentic message that was not overtaken
+  MonoTime last_message;             // authentic and not overtaken
+  MonoTime last_heard;               // the same, or a heartbeat
   MonoTime next_clone;               // another boot beside this one is reported again
   MonoTime last_multicast;           // last HELLO that came by multicast
   MonoTime last_broadcast;           // last HELLO that came by broadcast
@@ -73,6 +74,9 @@ class Membership {
   // `boot` is the sender's: a GOODBYE of an earlier boot, or of a clone, is not the present one's. Without it, the
   // present one.
   std::vector<MemberChange> OnGoodbye(MonoTime now, const NodeId& node, const BootId& boot);
+
+  // This node's heartbeats are accepted: it is alive, for kHeartbeatLife after its last message at the longest.
+  void OnHeartbeats(MonoTime now, const NodeId& node);
 
   // Suspects, asks (pings go out through `transport`) and buries the silent.
   std::vector<MemberChange> Tick(MonoTime now, Transport* transport, Actions* out);

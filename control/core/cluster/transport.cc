@@ -68,7 +68,10 @@ Transport::Transport(const NodeId& node, const BootId& boot, absl::BitGenRef ran
 
 void Transport::Configure(const TransportConfig& config) {
   // What was proven in another cluster is nothing here. Within one, a boot's counters go on under all of its keys.
-  if (config.cluster != config_.cluster || config.open != config_.open) sessions_.clear();
+  if (config.cluster != config_.cluster || config.open != config_.open) {
+    sessions_.clear();
+    peers_changed_ = true;
+  }
   strangers_.Clear();  // what it is to us may have changed
   config_ = config;
   if (config_.open) config_.keyring = {.keys = {StoredKey{}}, .use = StoredKey{}.id};
@@ -145,7 +148,10 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
   if (reject) return Refuse(*reject);
   if (!proven) return OnUnproven(now, id, counter, incoming.from, incoming.message, out);
 
-  if (!incoming.overtaken) session->heard = now;
+  if (!incoming.overtaken) {
+    session->heard = now;
+    Settle(incoming.from, session);
+  }
   strangers_.OnBelieved(id.first);
   if (incoming.message.has_challenge()) Echo(incoming.from, incoming.message.challenge().nonce(), out);
   if (incoming.message.has_challenge() || incoming.message.has_challenge_echo()) return std::nullopt;
@@ -153,7 +159,23 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
 }
 
 void Transport::Forget(const NodeId& node, const BootId& boot) {
-  sessions_.erase({node, boot});
+  if (sessions_.erase({node, boot}) > 0) peers_changed_ = true;
+}
+
+// A proven boot is, or is now, there.
+void Transport::Settle(const PeerAddress& from, Session* session) {
+  if (session->mac == from.mac) return;
+  session->mac = from.mac;
+  peers_changed_ = true;
+}
+
+ClusterPeers Transport::TakePeers() {
+  peers_changed_ = false;
+  ClusterPeers peers;
+  for (const auto& [id, session] : sessions_) {
+    if (session.proven) peers.push_back({.node = id.first, .boot = id.second, .mac = session.mac});
+  }
+  return peers;
 }
 
 HeartbeatKey Transport::SendKey() const {
@@ -191,7 +213,9 @@ Transport::Session& Transport::SessionOf(MonoTime now, const SessionId& id) {
 // The one heard longest ago of those that have proven nothing, or of all.
 void Transport::EvictOne() {
   const auto rank = [](const auto& entry) { return std::pair{entry.second.proven, entry.second.heard}; };
-  sessions_.erase(std::ranges::min_element(sessions_, {}, rank));
+  const auto longest = std::ranges::min_element(sessions_, {}, rank);
+  peers_changed_ |= longest->second.proven;
+  sessions_.erase(longest);
 }
 
 void Transport::Send(const MacAddress& mac, const Ipv4Address& address, const std::string& plain, Actions* out) {
@@ -269,7 +293,9 @@ std::nullopt_t Transport::Refuse(Reject reject) {
 std::nullopt_t Transport::OnUnproven(MonoTime now, const SessionId& id, uint64_t counter, const PeerAddress& from,
                                      const wire::Message& message, Actions* out) {
   if (message.has_challenge_echo()) {
-    return Proves(now, id, counter, message.challenge_echo().nonce()) ? std::nullopt : Refuse(Reject::kUnknownBoot);
+    if (!Proves(now, id, counter, message.challenge_echo().nonce())) return Refuse(Reject::kUnknownBoot);
+    Settle(from, &sessions_.at(id));
+    return std::nullopt;
   }
   Session& session = SessionOf(now, id);
   session.heard = now;

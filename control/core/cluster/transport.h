@@ -17,6 +17,7 @@
 #include "control/core/cluster/strangers.h"
 #include "control/core/stored.h"
 #include "proto/cluster/cluster.pb.h"
+#include "proto/cluster/cluster_peer.h"
 #include "proto/cluster/datagram.h"
 #include "proto/cluster/envelope.h"
 #include "proto/cluster/heartbeat_plan.h"
@@ -98,6 +99,10 @@ class Transport {
   HeartbeatKey SendKey() const;
   std::vector<HeartbeatKey> KeysOf(const NodeId& node, const BootId& boot) const;
 
+  // The boots that have proven that they are active, as they were last taken: not any more.
+  bool peers_changed() const { return peers_changed_; }
+  ClusterPeers TakePeers();
+
   const std::array<uint64_t, kRejectCount>& rejected() const { return rejected_; }
   const Strangers& strangers() const { return strangers_; }
   // Messages that were not sent because they are longer than kMaxMessage.
@@ -125,7 +130,8 @@ class Transport {
 
   struct Session {  // one boot of one node
     bool proven = false;
-    ReplayWindow window;              // in use once it is proven
+    ReplayWindow window;              // in use once it is proven …
+    MacAddress mac;                   // … as is this: where it is by its newest word
     std::optional<HeartbeatKey> key;  // the one it last sealed with
     std::array<uint8_t, 16> nonce{};  // of the challenge under way
     std::optional<MonoTime> nonce_drawn;
@@ -153,6 +159,7 @@ class Transport {
   std::nullopt_t OnUnproven(MonoTime now, const SessionId& id, uint64_t counter, const PeerAddress& from,
                             const wire::Message& message, Actions* out);
   bool Proves(MonoTime now, const SessionId& id, uint64_t counter, const std::string& nonce);
+  void Settle(const PeerAddress& from, Session* session);
   void Challenge(MonoTime now, Session* session, const PeerAddress& to, Actions* out);
   void Echo(const PeerAddress& to, const std::string& nonce, Actions* out);
 
@@ -167,6 +174,7 @@ class Transport {
   // The last one to all, serialized: follows each echo, so that the challenger need not wait for the next.
   std::string last_hello_;
   std::map<SessionId, Session> sessions_;
+  bool peers_changed_ = false;
   Allowance allowance_;
   std::array<uint64_t, kRejectCount> rejected_{};
   Strangers strangers_;

@@ -135,6 +135,27 @@ TEST_F(FieldE1Membership, AnOvertakenMessageProvesNothing) {
   EXPECT_EQ(members_.Find(Id(2))->state, MemberState::kDown);
 }
 
+class FieldE2Membership : public MembershipTest {};
+
+// While junk takes the place of its messages, what the heartbeater accepts keeps the other side of the lease present;
+// a node whose control thread is silent for long is down all the same.
+TEST_F(FieldE2Membership, AcceptedHeartbeatsAreLifeForAWhile) {
+  Hear(2, 1);
+  for (MonoTime at = kStart; at <= kStart + kHeartbeatLife; at = at + Milliseconds(50)) {
+    EXPECT_TRUE(RunUntil(at).empty());
+    members_.OnHeartbeats(at, Id(2));
+    members_.OnHeartbeats(at, Id(9));
+  }
+  EXPECT_EQ(pings_, 0U);
+  std::vector<std::pair<MonoTime, MemberChange>> changes;
+  for (MonoTime at = now_; at < kStart + Seconds(3); at = at + Milliseconds(50)) {
+    for (const auto& change : RunUntil(at)) changes.push_back(change);
+    members_.OnHeartbeats(at, Id(2));
+  }
+  ASSERT_EQ(changes.size(), 1);
+  EXPECT_EQ(changes[0].second.kind, Kind::kDown);
+}
+
 TEST_F(MembershipTest, SuspectAsksAtOnceButNotTwiceNorTheDead) {
   Hear(2, 1);
   members_.Suspect(now_, Id(2));

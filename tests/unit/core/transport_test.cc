@@ -48,7 +48,7 @@ Datagram DatagramOf(const Action& action) {
   IpView view;
   EXPECT_FALSE(ParseIpv4(packet, false, &view));
   const auto& ip = *HeaderAt<Ipv4Header>(packet, 0);
-  EXPECT_EQ(ip.time_to_live, 1);
+  EXPECT_EQ(ip.time_to_live, kUnroutedHops);
   EXPECT_EQ(TransportChecksum(ip.source, ip.destination, kProtocolUdp, packet.subspan(view.transport)), Be16(0));
   const auto& udp = *HeaderAt<UdpHeader>(packet, view.transport);
   EXPECT_EQ(udp.destination_port.value(), kDefaultClusterPort);
