@@ -32,6 +32,7 @@ enum class Mutation : uint8_t {
   kNoChallenge,
   kAcceptReplay,
   kAdmitAll,      // all that comes to the cluster's port is taken for a message of a known boot
+  kShareAnswers,  // all boots that have proven nothing share one allowance of answers
   kBelieveFrame,  // where a node is, is taken from the frame around its message
   kClaimWithoutGateway,
   kNoYieldShut,

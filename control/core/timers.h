@@ -73,11 +73,17 @@ inline constexpr Duration kDispute = Seconds(3);      // … and after so long t
 inline constexpr Duration kFoundAnyway = Seconds(3);  // for a better one that boots: no longer
 
 // Transport: a boot that has not proven that it is active is challenged, and echoed to, so often; after each time
-// without success half as often, down to an eighth. All such boots together get one answer per interval after a burst,
-// in which many nodes can boot.
+// without success half as often, down to an eighth, and where many such boots speak down to a 512th: most of them are
+// recordings. The first answers to a boot are paid for apart from those that are repeated, and the repeated ones by
+// each node's boots together, so that the recordings of one node take nothing from another.
 inline constexpr Duration kChallengeInterval = Milliseconds(20);
 inline constexpr int kChallengeBackoff = 8;
-inline constexpr int kChallengeBurst = 128;
+inline constexpr int kChallengeLongBackoff = 512;
+inline constexpr size_t kManyUnproven = 32;  // so many within kChallengeLife are many
+inline constexpr int kFirstAnswers = 512;    // to new boots: so many at once, then one per interval
+inline constexpr int kRepeatedAnswers = 16;  // to the boots of one node: so many at once, then one per interval
+inline constexpr int kChallengeBurst = 128;  // repeated ones to all: so many at once, then four per interval
+inline constexpr int kChallengesPerInterval = 4;
 inline constexpr Duration kChallengeLife = Seconds(1);  // an echo that comes later proves nothing
 inline constexpr size_t kMaxSessions = 1024;
 inline constexpr uint64_t kStrangerDatagrams = 3;  // that do not authenticate: a stranger, and no accident

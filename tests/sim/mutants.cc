@@ -27,6 +27,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kAcceptReplay, "accept_replay", "replayed_now"},
     {Mutation::kBelieveFrame, "believe_frame", "relabelled"},
     {Mutation::kAdmitAll, "admit_all", "cluster_flood"},
+    {Mutation::kShareAnswers, "share_answers", "recorded_boots"},
     {Mutation::kClaimWithoutGateway, "claim_without_gateway", "cut_and_healed"},
     {Mutation::kYieldToConflict, "yield_to_conflict", "foreign_takes"},
     {Mutation::kBelieveAnyGateway, "believe_any_gateway", "false_gateway"},

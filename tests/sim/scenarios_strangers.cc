@@ -1,4 +1,7 @@
 // Others on the LAN, and messages that are not what they seem.
+#include <memory>
+#include <string>
+
 #include "control/core/cluster/identity.h"
 #include "control/core/timers.h"
 #include "tests/sim/scenario.h"
@@ -34,6 +37,50 @@ void ReplayedBoot(World& world) {
     world.recorder().Play(world.now(), 1500, Microseconds(800), false);
   });
   world.settle = Seconds(4);
+}
+
+// What 64 earlier boots of the nodes have said: sealed as they would have.
+void RecordEarlierBoots(World& world) {
+  constexpr int kBoots = 64;
+  constexpr int kWords = 8;
+  for (int i = 0; i < kBoots; ++i) {
+    const NodeId id = world.node(static_cast<size_t>(i) % world.size()).id();
+    Transport earlier(id, world.random().Id(), world.random());
+    TransportConfig config = world.TransportOf(world.config);
+    config.address = Ipv4Address{{198, 51, 100, 101}};
+    config.mac = NodeMac(id, 0);
+    earlier.Configure(config);
+    Actions said;
+    for (int word = 0; word < kWords; ++word) {
+      wire::Message message;
+      if (word % 2 == 0) {
+        message.mutable_hello()->set_age(1);
+      } else {
+        message.mutable_challenge()->set_nonce(std::string(16, 'x'));
+      }
+      earlier.SendToAll(message, &said);
+    }
+    for (const Action& action : said) world.recorder().Keep(std::get<SendFrame>(action).bytes);
+  }
+}
+
+// A node starts while recordings of many earlier boots are played: it joins the cluster that lives.
+void RecordedBoots(World& world) {
+  world.expect().served_within = Milliseconds(400);
+  const Duration when = Soon(world);
+  const size_t who = world.random().Below(world.size());
+  auto era = std::make_shared<uint32_t>(0);
+  world.At(when, [&world, who, era] {
+    RecordEarlierBoots(world);
+    *era = world.node(world.Master()).Status(world.now()).era;
+    world.node(who).Kill(world.now());
+  });
+  world.At(when + Milliseconds(1500), [&world] { world.recorder().Play(world.now(), 8000, Microseconds(300), false); });
+  world.At(when + Seconds(2), [&world, who] { world.node(who).Boot(world.now()); });
+  world.At(when + Seconds(4), [&world, who, era] {
+    if (world.node(who).Status(world.now()).era == *era) return;
+    world.monitor().Violate(world.now(), Invariant::kHistory, "a node that started did not join the living cluster");
+  });
 }
 
 void Replayed(World& world, bool damage) {
@@ -230,6 +277,7 @@ void CloneTwin(World& world) {
 
 constexpr Scenario kTable[] = {
     {"replayed_boot", "what an earlier boot said is played again", ReplayedBoot, 3},
+    {"recorded_boots", "a node starts while what many earlier boots said is played", RecordedBoots, 3},
     {"replayed_now", "what was said just now is played again", ReplayedNow, 3},
     {"relabelled", "messages that were missed come from another host", Relabelled, 3},
     {"cluster_flood", "junk on the cluster's port", ClusterFlood, 3},

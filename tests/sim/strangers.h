@@ -65,7 +65,8 @@ class Recorder : public Device {
   }
 
   void Record(bool on) { recording_ = on; }
-  void Hear(MonoTime now, ConstBytes frame);  // of anybody, as a tap would
+  void Keep(ConstBytes frame) { frames_.emplace_back(frame.begin(), frame.end()); }  // heard long ago
+  void Hear(MonoTime now, ConstBytes frame);                                         // of anybody, as a tap would
   // Plays `count` of the recorded frames, `gap` apart. `damage`: with one bit changed.
   void Play(MonoTime now, size_t count, Duration gap, bool damage);
   // From now on repeats every message of the cluster at once, from its own MAC and address: who has missed the original

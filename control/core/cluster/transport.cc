@@ -51,14 +51,15 @@ std::string_view NameOf(Reject reject) {
   return "?";
 }
 
-void Transport::Patience::Answered(MonoTime now) {
+void Transport::Patience::Answered(MonoTime now, int longest) {
+  pause_ = std::min(pause_, longest);
   next_ = now + kChallengeInterval * pause_;
-  pause_ = std::min(pause_ * 2, kChallengeBackoff);
+  pause_ = std::min(pause_ * 2, longest);
 }
 
-bool Transport::Allowance::Take(MonoTime now) {
-  const MonoTime full_at = std::max(full_at_.value_or(now), now) + kChallengeInterval;
-  if (full_at - now > kChallengeInterval * kChallengeBurst) return false;
+bool Transport::Allowance::Take(MonoTime now, Duration cost, int burst) {
+  const MonoTime full_at = std::max(full_at_.value_or(now), now) + cost;
+  if (full_at - now > cost * burst) return false;
   full_at_ = full_at;
   return true;
 }
@@ -301,20 +302,36 @@ std::nullopt_t Transport::OnUnproven(MonoTime now, const SessionId& id, uint64_t
   session.heard = now;
   bool refused = false;
   if (message.has_challenge() && session.echoes.Due(now)) {
-    refused = !allowance_.Take(now);
-    if (!refused) {
-      session.echoes.Answered(now);
-      Echo(from, message.challenge().nonce(), out);
-    }
+    refused = !MayAnswer(now, id.first, &session.echoes);
+    if (!refused) Echo(from, message.challenge().nonce(), out);
   }
   if (session.challenges.Due(now) && !refused) {
-    refused = !allowance_.Take(now);
-    if (!refused) {
-      session.challenges.Answered(now);
-      Challenge(now, &session, from, out);
-    }
+    refused = !MayAnswer(now, id.first, &session.challenges);
+    if (!refused) Challenge(now, &session, from, out);
   }
   return Refuse(refused ? Reject::kTooMany : Reject::kUnknownBoot);
+}
+
+// A boot that starts needs one answer of each kind; a recording asks for them for ever.
+bool Transport::MayAnswer(MonoTime now, const NodeId& node, Patience* patience) {
+  if (Mutated(Mutation::kShareAnswers)) {
+    if (!repeated_answers_.Take(now, kChallengeInterval, kChallengeBurst)) return false;
+  } else if (patience->first()) {
+    if (!first_answers_.Take(now, kChallengeInterval, kFirstAnswers)) return false;
+  } else {
+    if (!answers_of_node_[node[0]].Take(now, kChallengeInterval, kRepeatedAnswers)) return false;
+    if (!repeated_answers_.Take(now, kChallengeInterval / kChallengesPerInterval, kChallengeBurst)) return false;
+  }
+  patience->Answered(now, Unproven(now) > kManyUnproven ? kChallengeLongBackoff : kChallengeBackoff);
+  return true;
+}
+
+// Boots that speak, and have proven nothing.
+size_t Transport::Unproven(MonoTime now) const {
+  if (Mutated(Mutation::kShareAnswers)) return 0;
+  return static_cast<size_t>(std::ranges::count_if(sessions_, [now](const auto& entry) {
+    return !entry.second.proven && now - entry.second.heard < kChallengeLife;
+  }));
 }
 
 // Whether this echo proves that the boot is active. What it sent before may have been recorded and is void.

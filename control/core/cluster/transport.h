@@ -113,16 +113,18 @@ class Transport {
   class Patience {
    public:
     bool Due(MonoTime now) const { return !next_ || now >= *next_; }
-    void Answered(MonoTime now);
+    bool first() const { return !next_; }
+    // `longest`: of the pauses between the answers, in kChallengeInterval.
+    void Answered(MonoTime now, int longest);
 
    private:
     std::optional<MonoTime> next_;
     int pause_ = 1;  // in kChallengeInterval
   };
-  // Answers to all such boots together: kChallengeBurst at once, one per kChallengeInterval in the long run.
+  // Of answers: `burst` at once, one per `cost` in the long run.
   class Allowance {
    public:
-    bool Take(MonoTime now);
+    bool Take(MonoTime now, Duration cost, int burst);
 
    private:
     std::optional<MonoTime> full_at_;  // when the whole burst is there again
@@ -146,6 +148,9 @@ class Transport {
   std::array<uint8_t, 16> Draw();
   Session& SessionOf(MonoTime now, const SessionId& id);
   void EvictOne();
+  // Whether an answer to an unproven boot of `node` may be sent now. Notes it.
+  bool MayAnswer(MonoTime now, const NodeId& node, Patience* patience);
+  size_t Unproven(MonoTime now) const;
 
   void HearWithoutKey(MonoTime now, const Datagram& datagram, Actions* out);
   // Seals and frames one serialized message.
@@ -175,7 +180,9 @@ class Transport {
   std::string last_hello_;
   std::map<SessionId, Session> sessions_;
   bool peers_changed_ = false;
-  Allowance allowance_;
+  Allowance first_answers_;
+  Allowance repeated_answers_;
+  std::array<Allowance, 256> answers_of_node_;  // by the first byte of its id
   std::array<uint64_t, kRejectCount> rejected_{};
   Strangers strangers_;
   MonoTime next_hint_;  // that this node is here and has no key
