@@ -16,10 +16,10 @@ class Findings {
     if (state > verdict_.state) verdict_ = {.state = state, .reasons = {}};
     verdict_.reasons.push_back(std::move(reason));
   }
-  Verdict Take() { return std::move(verdict_); }
+  ClusterVerdict Take() { return std::move(verdict_); }
 
  private:
-  Verdict verdict_;
+  ClusterVerdict verdict_;
 };
 
 std::string NameOf(const NodeRow& row) {
@@ -148,7 +148,7 @@ std::string_view NameOf(VerdictState state) {
   return "";
 }
 
-Verdict VerdictOf(const NodeStatus& status) {
+ClusterVerdict VerdictOf(const NodeStatus& status) {
   Findings findings;
   JudgeAddresses(status, &findings);
   JudgeNodes(status.controller, &findings);
@@ -158,7 +158,7 @@ Verdict VerdictOf(const NodeStatus& status) {
   return findings.Take();
 }
 
-nlohmann::ordered_json VerdictJson(const Verdict& verdict) {
+nlohmann::ordered_json VerdictJson(const ClusterVerdict& verdict) {
   return {{"state", NameOf(verdict.state)}, {"reasons", verdict.reasons}};
 }
 

@@ -19,12 +19,12 @@ enum class VerdictState : uint8_t {
 };
 std::string_view NameOf(VerdictState state);
 
-struct Verdict {
+struct ClusterVerdict {
   VerdictState state = VerdictState::kServing;
   std::vector<std::string> reasons;  // why it is not kServing: those of this state
 };
 
-Verdict VerdictOf(const NodeStatus& status);
-nlohmann::ordered_json VerdictJson(const Verdict& verdict);
+ClusterVerdict VerdictOf(const NodeStatus& status);
+nlohmann::ordered_json VerdictJson(const ClusterVerdict& verdict);
 
 }  // namespace qure

@@ -51,7 +51,7 @@ Ipv6Address LastingIpv6In(std::string_view table, std::string_view interface) {
     unsigned flags = 0;
     words >> digits >> std::hex >> index >> length >> scope >> flags >> name;
     if (!words || digits.size() != 32 || name != interface || scope != 0 || (flags & kUnfit) != 0) continue;
-    for (size_t at = 28; at > 0; at -= 4) digits.insert(at, ":");
+    for (size_t at = 28; at > 0; at -= 4) digits.insert(at, 1, ':');
     if (const std::optional<IpAddress> address = ParseIp(digits)) return address->v6();
   }
   return {};

@@ -40,13 +40,13 @@ NodeStatus WellAtTheDeputy() {
 }
 
 void ExpectServing(const NodeStatus& node) {
-  const Verdict verdict = VerdictOf(node);
+  const ClusterVerdict verdict = VerdictOf(node);
   EXPECT_EQ(verdict.state, VerdictState::kServing);
   EXPECT_THAT(verdict.reasons, IsEmpty());
 }
 template <typename Matcher>
 void ExpectReason(const NodeStatus& node, VerdictState state, Matcher reason) {
-  const Verdict verdict = VerdictOf(node);
+  const ClusterVerdict verdict = VerdictOf(node);
   EXPECT_EQ(verdict.state, state);
   EXPECT_THAT(verdict.reasons, ElementsAre(reason));
 }
@@ -59,7 +59,7 @@ void ExpectNotServing(const NodeStatus& node, Matcher reason) {
   ExpectReason(node, VerdictState::kNotServing, reason);
 }
 
-TEST(Verdict, MasterDeputyAndANodeAloneSeeThatTheClusterServes) {
+TEST(ClusterVerdict, MasterDeputyAndANodeAloneSeeThatTheClusterServes) {
   ExpectServing(Well());
   ExpectServing(WellAtTheDeputy());
   NodeStatus alone = SampleNode();
@@ -67,7 +67,7 @@ TEST(Verdict, MasterDeputyAndANodeAloneSeeThatTheClusterServes) {
   ExpectServing(alone);
 }
 
-TEST(Verdict, AnAddressThatAnotherHostHasIsNotServed) {
+TEST(ClusterVerdict, AnAddressThatAnotherHostHasIsNotServed) {
   NodeStatus node = Well();
   node.controller.claims[0] = SampleClaim("198.51.100.50/24", ClaimState::kTaken);
   ExpectNotServing(node, AllOf(StartsWith(kAddress), HasSubstr("52:54:00:00:00:09")));
@@ -76,7 +76,7 @@ TEST(Verdict, AnAddressThatAnotherHostHasIsNotServed) {
   ExpectNotServing(deputy, AllOf(StartsWith(kAddress), HasSubstr("n1")));
 }
 
-TEST(Verdict, WithoutAMasterOrAnOpenGateNothingIsServed) {
+TEST(ClusterVerdict, WithoutAMasterOrAnOpenGateNothingIsServed) {
   NodeStatus node = WellAtTheDeputy();
   node.controller.nodes[1].state = NodeState::kDown;
   EXPECT_THAT(VerdictOf(node).reasons, ElementsAre(AllOf(HasSubstr("no node leads"), HasSubstr("n1"))));
@@ -90,7 +90,7 @@ TEST(Verdict, WithoutAMasterOrAnOpenGateNothingIsServed) {
   ExpectNotServing(bare, HasSubstr("no service address"));
 }
 
-TEST(Verdict, ANodeThatIsDownDegradesUnlessItWasReplaced) {
+TEST(ClusterVerdict, ANodeThatIsDownDegradesUnlessItWasReplaced) {
   NodeStatus node = Well();
   node.controller.nodes.push_back(SampleRow(kSampleDown, "n3", NodeRole::kNone, NodeState::kDown));
   ExpectDegraded(node, HasSubstr("n3 down"));
@@ -100,13 +100,13 @@ TEST(Verdict, ANodeThatIsDownDegradesUnlessItWasReplaced) {
   ExpectDegraded(node, HasSubstr("n3 down"));
 }
 
-TEST(Verdict, ANodeThatHearsNobodyDegrades) {
+TEST(ClusterVerdict, ANodeThatHearsNobodyDegrades) {
   NodeStatus node = Well();
   node.controller.nodes[1].state = NodeState::kDeaf;
   ExpectDegraded(node, HasSubstr("n2 deaf"));
 }
 
-TEST(Verdict, WithoutADeputyATakeoverTakesLonger) {
+TEST(ClusterVerdict, WithoutADeputyATakeoverTakesLonger) {
   NodeStatus node = Well();
   node.controller.deputy.reset();
   ExpectDegraded(node, HasSubstr("deputy"));
@@ -114,7 +114,7 @@ TEST(Verdict, WithoutADeputyATakeoverTakesLonger) {
   ExpectServing(node);  // there is no second node
 }
 
-TEST(Verdict, AServiceThatFailsDegradesAndNamesWhere) {
+TEST(ClusterVerdict, AServiceThatFailsDegradesAndNamesWhere) {
   NodeStatus node = Well();
   node.controller.services = {{.name = "web", .unfit_at = {{kSampleDeputy, CheckState::kFails}}}};
   ExpectDegraded(node, AllOf(HasSubstr("web"), HasSubstr("n2")));
@@ -124,7 +124,7 @@ TEST(Verdict, AServiceThatFailsDegradesAndNamesWhere) {
   ExpectServing(node);
 }
 
-TEST(Verdict, WhatIsWrongHereDegrades) {
+TEST(ClusterVerdict, WhatIsWrongHereDegrades) {
   NodeStatus node = Well();
   node.store_alarm = "disk full";
   ExpectDegraded(node, HasSubstr("store"));
@@ -153,7 +153,7 @@ TEST(FieldD2, ANodeWithAnotherConfigurationDegrades) {
   ExpectServing(node);
 }
 
-TEST(Verdict, TheWorstIsSaidAlone) {
+TEST(ClusterVerdict, TheWorstIsSaidAlone) {
   NodeStatus node = Well();
   node.store_alarm = "disk full";
   node.controller.claims[0].alarm = true;
@@ -162,7 +162,7 @@ TEST(Verdict, TheWorstIsSaidAlone) {
   ExpectNotServing(node, HasSubstr("gate"));
 }
 
-TEST(Verdict, IsTheFirstLineOfStatus) {
+TEST(ClusterVerdict, IsTheFirstLineOfStatus) {
   EXPECT_THAT(StatusText(StatusJson(Well())), StartsWith("serving\n"));
   NodeStatus node = Well();
   node.store_alarm = "disk full";

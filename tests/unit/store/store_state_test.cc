@@ -151,7 +151,7 @@ TEST_F(FieldE11, WhatAnEraWasFoldedOfIsDropped) {
   drop.summaries = {Summary(3, 1)};
   drop.summaries[0].until = 200;
   const StoredState state = After({events, drop});
-  EXPECT_THAT(state.events, UnorderedElementsAre(events.events[1], events.events[2], events.events[3]));
+  EXPECT_THAT(state.events, UnorderedElementsAreArray({events.events[1], events.events[2], events.events[3]}));
   EXPECT_THAT(state.summaries, ElementsAre(drop.summaries[0]));
 }
 
