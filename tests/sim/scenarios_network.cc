@@ -223,9 +223,10 @@ void Late(World& world) {
 void LeaseShrinks(World& world) {
   world.expect().served_within = Milliseconds(2500);
   world.gateway().SetInterval(Milliseconds(2));
-  // Each gap a little longer than the one before, so that the lease follows.
+  // Each gap a little longer than the one before, so that the lease follows and none is lost: what has cost a lease
+  // would be remembered for minutes.
   Duration grows = kCalm;
-  for (const int64_t gap : {7, 12, 18, 27}) {
+  for (const int64_t gap : {6, 8, 11, 14, 17, 21, 25}) {
     world.At(grows, [&world, gap] { world.lan().up(world.node(world.Master()).port()).delay = Milliseconds(gap); });
     world.At(grows + Milliseconds(50), [&world] { world.Mend(); });
     grows = grows + Milliseconds(100);
