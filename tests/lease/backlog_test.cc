@@ -114,6 +114,7 @@ TEST_F(FieldA13Backlog, AFrameFromOurServiceMacIsEnough) {
 
 TEST_F(FieldA13Backlog, SoloTheMessagesAreHeardFirst) {
   master.OpenSolo(now);
+  master.Round(now);
   EXPECT_TRUE(master.guard.Received(now, {.frames = kBurstFull, .more = true}));
   const uint64_t first = master.gate.backlogs();
   EXPECT_TRUE(master.guard.Received(now, {.frames = kBurstFull, .more = true})) << "a CLAIM may wait behind these";
@@ -146,6 +147,7 @@ TEST_F(FieldA13Backlog, UnderLeaseTheControlThreadCannotLiftIt) {
 
 TEST_F(FieldA13Backlog, WithoutOtherNodesThereIsNone) {
   master.OpenSolo(now);
+  master.Round(now);
   EXPECT_FALSE(master.guard.Received(now, {.frames = kBurstFull, .more = true, .clustered = false}));
   EXPECT_TRUE(master.MayTransmit(now));
 }
@@ -174,6 +176,7 @@ TEST_F(FieldA13Backlog, ALinkThatWasDownIsAStall) {
 
 TEST_F(FieldA13Backlog, SoloALinkThatWasDownNeedsAListen) {
   master.OpenSolo(now);
+  master.Round(now);
   master.gate.SetLink(false);
   master.gate.SetLink(true);
   EXPECT_FALSE(master.MayTransmit(now));

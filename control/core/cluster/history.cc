@@ -133,7 +133,8 @@ void History::SetWallClock(MonoTime now, uint64_t wall_ms) {
   wall_ms_ = std::min(wall_ms, kMaxWallMs);
   wall_at_ = now;
   if (!first) return;
-  if (IsFar(last_time_)) last_time_ = 0;  // an earlier boot's clock was wrong
+  // An earlier boot of ours was far ahead: its clock was wrong if the others agree with ours of now.
+  if (const uint64_t others = LatestOfOthers(); IsFar(last_time_) && others != 0 && !IsFar(others)) last_time_ = 0;
   for (const auto& [boot, events] : boots_) {
     for (const HistoryEvent& event : events) Follow(event.time);
   }
@@ -150,6 +151,16 @@ uint64_t History::LatestTime() const {
   if (!wall_ms_) return UINT64_MAX;
   const uint64_t limit = std::min(*wall_ms_ + static_cast<uint64_t>(kMaxAhead.ns / Milliseconds(1).ns), kMaxWallMs);
   return limit << kCounterBits | ((uint64_t{1} << kCounterBits) - 1);
+}
+
+// The latest time of other nodes' events; 0: there are none.
+uint64_t History::LatestOfOthers() const {
+  uint64_t latest = 0;
+  for (const auto& [boot, events] : boots_) {
+    if (boot.first == self_) continue;
+    for (const HistoryEvent& event : events) latest = std::max(latest, event.time);
+  }
+  return latest;
 }
 
 // Too far ahead of the wall clock to be believed.

@@ -114,6 +114,7 @@ class History {
   void Drop(const BootKey& boot, size_t count);  // its first events
   void Follow(uint64_t time);
   bool IsFar(uint64_t time) const;
+  uint64_t LatestOfOthers() const;
 
   uint32_t OldestKept() const;
   std::optional<HistoryFloor> FoldPoint() const;

@@ -81,7 +81,8 @@ TEST(FieldD4History, AClockThatWasAheadIsMarkedAndNotBelieved) {
 }
 
 TEST(FieldD4History, ABootBeginsWithItsOwnClock) {
-  History history = Of({At(kWall + kDays, kA, 8, 1, 1, HistoryKind::kBoot)});  // the boot before
+  History history = Of({At(kWall + kDays, kA, 8, 1, 1, HistoryKind::kBoot),  // the boot before
+                        At(kWall, kB, 1, 1, 1, HistoryKind::kBoot)});
   history.SetWallClock(kStart, kWall);
   HistoryEvent boot;
   boot.era = 1;
