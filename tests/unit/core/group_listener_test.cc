@@ -243,7 +243,7 @@ TEST(FieldA7, ANodeAloneAnswersForItsAddresses) {
   node.Forget();
   node.Hear({.kind = EventKind::kGroupQuery, .version = 1, .ip = Ipv6Address{}, .span = Seconds(1)});
   node.RunFor(Seconds(1));
-  const auto reports = std::ranges::count_if(node.steps(), [](const Step& step) {
+  const auto reports = std::ranges::count_if(node.reports(), [](const Step& step) {
     const auto* frame = std::get_if<SendFrame>(&step.action);
     if (frame == nullptr) return false;
     const MacAddress to = HeaderAt<EthernetHeader>(ConstBytes(frame->bytes), 0)->destination;

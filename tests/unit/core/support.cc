@@ -190,7 +190,11 @@ void Node::HearProbed(std::string_view ip, const MacAddress& mac) {
   Hear({.kind = EventKind::kAddressProbed, .mac = mac, .ip = Ip(ip)});
 }
 void Node::HearGateway(std::string_view ip, const MacAddress& mac, bool to_service_mac) {
-  const MacAddress to = to_service_mac ? claim().mac : NodeMac(kNodeId, 0);
+  MacAddress to = NodeMac(kNodeId, 0);
+  const std::vector<ClaimStatus> claims = status().claims;
+  const auto asks = std::ranges::find_if(
+      claims, [&](const ClaimStatus& claim) { return claim.address.address.is_v6() == Ip(ip).is_v6(); });
+  if (to_service_mac && asks != claims.end()) to = asks->mac;
   Hear({.kind = EventKind::kNeighbor, .mac = mac, .to = to, .ip = Ip(ip)});
 }
 
@@ -252,7 +256,10 @@ void Node::Record(const Actions& actions) {
       Record(controller_.OnPersisted(now_, persist->ticket, true));
       continue;
     }
-    if (IsGroupReport(action)) continue;
+    if (IsGroupReport(action)) {
+      reports_.push_back({now_, action});
+      continue;
+    }
     Check(action);
     steps_.push_back({now_, action});
   }

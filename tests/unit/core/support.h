@@ -88,7 +88,11 @@ class Node {
   ControllerStatus status() const { return controller_.status(now_); }
 
   const std::vector<Step>& steps() const { return steps_; }
-  void Forget() { steps_.clear(); }
+  void Forget() {
+    steps_.clear();
+    reports_.clear();
+  }
+  const std::vector<Step>& reports() const { return reports_; }  // of multicast groups; not among the steps
   // "+20 ms: ARP request …": frames since the last Forget, times relative to `since`.
   std::vector<std::string> Sent(MonoTime since) const;
   std::vector<std::string> Described() const;  // all actions, in order
@@ -108,6 +112,7 @@ class Node {
   Controller controller_;
   MonoTime now_ = kStart;
   std::vector<Step> steps_;
+  std::vector<Step> reports_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<IpPrefix> host_addresses_;
   bool gate_open_ = false;
