@@ -170,9 +170,10 @@ std::optional<Datagram> DatagramOf(const SendFrame& frame) {
   const ConstBytes packet = ConstBytes(frame.bytes).subspan(ethernet.length);
   if (ParseIpv4(packet, false, &view) || view.protocol != kProtocolUdp) return std::nullopt;
   const ConstBytes payload = packet.subspan(view.transport + sizeof(UdpHeader));
-  const bool group = ethernet.header->destination.is_multicast();
+  const MacAddress to = ethernet.header->destination;
+  const Delivery group = to == kBroadcastMac ? Delivery::kBroadcast : Delivery::kMulticast;
   return Datagram{.mac = ethernet.header->source,
-                  .delivery = group ? Delivery::kMulticast : Delivery::kUnicast,
+                  .delivery = to.is_multicast() ? group : Delivery::kUnicast,
                   .payload = {payload.begin(), payload.end()}};
 }
 

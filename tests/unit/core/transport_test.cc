@@ -82,7 +82,9 @@ struct Peer {
     Actions out;
     if (std::optional<Incoming> incoming = transport.Receive(now, datagram, &out)) heard.push_back(*incoming);
     std::vector<Datagram> answers;
-    for (const Action& action : out) answers.push_back(DatagramOf(action));
+    for (const Action& action : out) {
+      if (!std::holds_alternative<Log>(action)) answers.push_back(DatagramOf(action));
+    }
     return answers;
   }
   uint64_t rejected(Reject reject) const { return transport.rejected()[static_cast<size_t>(reject)]; }
@@ -190,12 +192,19 @@ TEST(Transport, WaysToAll) {
   EXPECT_EQ(b.heard[1].delivery, Delivery::kBroadcast);
 }
 
-TEST(Transport, WithoutKeyThereIsSilence) {
+TEST(Transport, WithoutKeyNothingIsSaidButThatItIsThere) {
   Peer a(1), b(2);
   b.config.keyring = {};
   b.transport.Configure(b.config);
   EXPECT_FALSE(b.transport.enabled());
-  EXPECT_TRUE(b.Hear(kStart, a.Say(Hello("a"))).empty());
+  const std::vector<Datagram> hint = b.Hear(kStart, a.Say(Hello("a")));
+  ASSERT_EQ(hint.size(), 1u);
+  EXPECT_EQ(hint[0].delivery, Delivery::kBroadcast);
+  EXPECT_TRUE(a.Hear(kStart, hint[0]).empty());
+  EXPECT_EQ(a.rejected(Reject::kUnknownKey), 1u);
+  EXPECT_TRUE(b.Hear(kStart, a.Say(Hello("a"))).empty()) << "not again at once";
+  EXPECT_TRUE(a.heard.empty());
+  EXPECT_TRUE(b.heard.empty());
   Actions out;
   b.transport.SendToAll(Hello("b"), &out);
   b.transport.SendTo({}, Hello("b"), &out);
