@@ -36,9 +36,9 @@ std::shared_ptr<const Shares> SharesOf(const std::shared_ptr<const Epoch>& epoch
 }
 
 CheckState StateOf(const ServiceConfig& service, const ServiceHealth& health) {
-  if (service.check.kind == HealthCheck::Kind::kNone) return CheckState::kNone;
   if (health.unchecked.contains(service.name)) return CheckState::kUnchecked;
-  return health.unhealthy.contains(service.name) ? CheckState::kFails : CheckState::kPasses;
+  if (health.unhealthy.contains(service.name)) return CheckState::kFails;
+  return service.check.kind == HealthCheck::Kind::kNone ? CheckState::kNone : CheckState::kPasses;
 }
 
 // The rows of services by their ids.
