@@ -97,6 +97,7 @@ std::vector<ServiceConfig> MostServices() {
   for (uint16_t i = 0; i < kMaxServices; ++i) {
     const auto port = static_cast<uint16_t>(1000 + i);
     services.push_back({.name = absl::StrCat("service-", i), .protocol = 6, .first_port = port, .last_port = port});
+    services.back().check.kind = HealthCheck::Kind::kTcp;
   }
   return services;
 }
