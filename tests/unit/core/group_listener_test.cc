@@ -3,13 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <random>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "control/core/controller.h"
 #include "control/core/timers.h"
 #include "proto/net/ethernet.h"
 #include "proto/net/igmp.h"

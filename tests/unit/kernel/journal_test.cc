@@ -125,11 +125,15 @@ TEST_F(FieldD6, AddressesAndRoutesComeBackAsTheyWere) {
   ASSERT_TRUE(netlink.ok());
   const int link = (*netlink)->FindLink("lan0")->index;
   KernelJournal* const journal = Open().release();  // NOLINT: killed
-  for (const ForeignRoute& route : (*netlink)->ForeignRoutes(link).value()) {
+  const auto routes_before = (*netlink)->ForeignRoutes(link);
+  ASSERT_TRUE(routes_before.ok());
+  for (const ForeignRoute& route : *routes_before) {
     journal->NoteRemoval("lan0", route);
     ASSERT_TRUE((*netlink)->Remove(link, route).ok());
   }
-  for (const ForeignAddress& address : (*netlink)->ForeignAddresses(link).value()) {
+  const auto addresses_before = (*netlink)->ForeignAddresses(link);
+  ASSERT_TRUE(addresses_before.ok());
+  for (const ForeignAddress& address : *addresses_before) {
     journal->NoteRemoval("lan0", address);
     ASSERT_TRUE((*netlink)->Remove(link, address).ok());
   }
