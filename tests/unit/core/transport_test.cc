@@ -8,6 +8,8 @@
 #include <set>
 
 #include "control/core/timers.h"
+#include "control/core/wire.h"
+#include "proto/bytes.h"
 #include "proto/net/checksum.h"
 #include "proto/net/ethernet.h"
 #include "proto/net/ip.h"
@@ -614,13 +616,15 @@ TEST(FieldE1Transport, SenderAddressMustBeUsable) {
   Peer a(1), b(2);
   Acquaint(kStart, &a, &b);
   const uint64_t before = b.rejected(Reject::kMalformed);
+  EnvelopeHeader header = *PeekEnvelope(a.Say(Ping(1)).payload);
   const auto say = [&](const MacAddress& mac, const Ipv4Address& address) {
-    a.config.mac = mac;
-    a.config.address = address;
-    a.transport.Configure(a.config);
-    Actions out;
-    a.transport.SendToAll(Ping(1), &out);
-    b.Hear(kStart, DatagramOf(out.at(0)));
+    wire::Message message = Ping(1);
+    message.mutable_from()->set_mac(WriteMac(mac));
+    message.mutable_from()->set_address(WriteAddress(address));
+    header.counter = Be64(header.counter.value() + 1);
+    Datagram datagram{mac, Delivery::kUnicast, {}};
+    Seal(a.transport.SendKey().key, header, AsBytes(message.SerializeAsString()), &datagram.payload);
+    b.Hear(kStart, datagram);
   };
   say({}, {{192, 0, 2, 1}});
   say(kBroadcastMac, {{192, 0, 2, 1}});
@@ -628,6 +632,8 @@ TEST(FieldE1Transport, SenderAddressMustBeUsable) {
   say(NodeMac(a.id, 0), kGroup);
   EXPECT_TRUE(b.heard.empty());
   EXPECT_EQ(b.rejected(Reject::kMalformed), before + 4);
+  say(a.config.mac, a.config.address);
+  EXPECT_EQ(b.heard.size(), 1u);
 }
 
 // Zero stands for "no boot" in every plan: a node that claims it would be one that does not exist.
