@@ -158,8 +158,8 @@ void Deaf(World& world) {
   world.Quietly(when + Seconds(4), [&world, deaf] {
     const ControllerStatus status = world.node(world.Master()).Status(world.now());
     for (const ServiceRow& service : status.services) {
-      const auto share = service.current.find(world.node(*deaf).id());
-      if (share == service.current.end() || share->second == 0) continue;
+      const auto share = service.current->find(world.node(*deaf).id());
+      if (share == service.current->end() || share->second == 0) continue;
       world.monitor().Violate(world.now(), Invariant::kServed, "a node that hears nobody has a share");
     }
   });
