@@ -51,10 +51,11 @@ void Monitor::OnWire(MonoTime now, size_t port, FrameId id) {
   hash_ = HashOf(Mix(Mix(hash_, static_cast<uint64_t>(now.ns)), port), frame);
   const size_t node = NodeAt(port);
   if (node == SIZE_MAX) return;
-  if (std::memcmp(frame.data(), Recorder::kMac.bytes.data(), Recorder::kMac.bytes.size()) == 0) {
-    Violate(now, Invariant::kEnvelope, absl::StrCat(Name(node), " sends to a host that repeats messages"));
-  }
   if (const EnvelopeHeader* header = EnvelopeIn(frame)) {
+    // Its ARP may be answered, as anybody's.
+    if (std::memcmp(frame.data(), Recorder::kMac.bytes.data(), Recorder::kMac.bytes.size()) == 0) {
+      Violate(now, Invariant::kEnvelope, absl::StrCat(Name(node), " sends to a host that repeats messages"));
+    }
     CheckEnvelope(now, node, *header);
     if ((frame[0] & 1) != 0) CountControl(now);
     return;

@@ -163,7 +163,7 @@ void Deaf(World& world) {
       world.monitor().Violate(world.now(), Invariant::kServed, "a node that hears nobody has a share");
     }
   });
-  world.At(when + Seconds(5), [&world] { world.Mend(); });
+  world.At(when + Seconds(5), [&world, deaf] { world.node(*deaf).Kill(world.now()); });
 }
 
 constexpr Scenario kBalance[] = {

@@ -196,9 +196,10 @@ void ProbeFlood(World& world) {
 
 // A host says that the address is at the service MAC, from its own MAC or from that one, and the master dies.
 void FalseHolder(World& world) {
-  world.expect().served_within = kVetoLife + Seconds(1);
   const Duration when = Soon(world);
   const bool steals = world.random().Chance(0.5);
+  // Then one is elected; but frames from the service MAC lead the switch to that host for as long as it sends them.
+  world.expect().served_within = steals ? Seconds(10) : kVetoLife + Milliseconds(1500);
   world.At(when, [&world, steals] {
     world.foreign().Appear(world.now(), kFirst,
                            {.announces = Milliseconds(200),
