@@ -309,9 +309,11 @@ absl::Status WriteChange(Database* db, const StoreChange& change) {
   if (status.ok() && change.weights) status = WriteWeights(db, *change.weights);
   if (status.ok()) status = WriteEvents(db, change.events);
   if (status.ok() && change.drop_events_before_era) {
-    Statement drop(db, "DELETE FROM events WHERE era < ? OR (era = ? AND time < ?)");
-    drop.Bind(*change.drop_events_before_era).Bind(*change.drop_events_before_era);
-    status = drop.Bind(change.drop_events_before_time).Run();
+    // Times are unsigned, SQLite's integers are not.
+    Statement drop(db,
+                   "DELETE FROM events WHERE era < ?1 OR (era = ?1 AND ((time < 0) < (?2 < 0) OR "
+                   "((time < 0) = (?2 < 0) AND time < ?2)))");
+    status = drop.Bind(*change.drop_events_before_era).Bind(change.drop_events_before_time).Run();
   }
   if (status.ok()) status = WriteSummaries(db, change.summaries);
   return status;

@@ -193,8 +193,8 @@ TEST(ConfigFileTest, TakesInterfaceMacInDedicatedMode) {
 }
 
 TEST(FieldD2, TheDigestOfAConfigurationIsThatOfItsClusterSections) {
-  const std::string web = "[[cluster.service]]\nname = \"web\"\nports = \"80\"\n";
-  const std::string mail = "[[cluster.service]]\nname = \"mail\"\nports = \"25\"\n";
+  const std::string web = "[[cluster.service]]\nname = \"web\"\nprotocol = \"tcp\"\nports = \"80\"\n";
+  const std::string mail = "[[cluster.service]]\nname = \"mail\"\nprotocol = \"tcp\"\nports = \"25\"\n";
   const uint64_t digest = Parsed(Minimal(web + mail)).cluster.digest;
   EXPECT_NE(digest, 0U);
   EXPECT_EQ(Parsed(Minimal(mail + web)).cluster.digest, digest) << "the order means nothing";

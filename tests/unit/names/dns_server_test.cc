@@ -184,9 +184,10 @@ class BigAnswers : public DnsServerTest {
   }
   // With as many questions as may wait.
   tcp::socket Ask() {
-    tcp::socket client(clients_, tcp::v4());
+    const tcp::endpoint there = server_.listening().at(0);
+    tcp::socket client(clients_, there.protocol());
     client.set_option(asio::socket_base::receive_buffer_size(32'768));
-    client.connect(server_.listening().at(0));
+    client.connect(there);
     ++connections_;
     RunUntil([&] { return server_.counters().connections == connections_; });
     Bytes queries;
