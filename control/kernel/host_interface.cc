@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "control/base/log.h"
@@ -68,14 +69,15 @@ std::string Describe(const KernelRule& rule) {
 }
 
 // Changes `have` to `want`: first removes, in order, then adds, in reverse order, so that a default route comes after
-// the route to its gateway. With `added`, removes nothing, and lists there what it adds. `add` returns whether it has
-// added. Stops at the first error.
+// the route to its gateway. With `added`, lists there what it adds, and removes no address, which may be another
+// program's; routes and rules with our number are ours, and one that has lost its source address with the address would
+// stand in the way. `add` returns whether it has added. Stops at the first error.
 template <typename T, typename Add>
 absl::Status Reconcile(Netlink* netlink, const absl::StatusOr<std::set<T>>& have, const std::set<T>& want, Add add,
                        std::vector<std::string>* added) {
   if (!have.ok()) return have.status();
   for (const T& object : *have) {
-    if (added != nullptr || want.contains(object)) continue;
+    if ((added != nullptr && std::is_same_v<T, KernelAddress>) || want.contains(object)) continue;
     if (absl::Status status = netlink->Remove(object); !status.ok()) return status;
   }
   for (auto object = want.rbegin(); object != want.rend(); ++object) {

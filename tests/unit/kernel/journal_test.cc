@@ -119,7 +119,7 @@ TEST_F(FieldD6, AddressesAndRoutesComeBackAsTheyWere) {
   Run("ip route add default via 198.51.100.1 dev lan0 metric 100 proto dhcp src 198.51.100.11");
   Run("ip route add 203.0.113.0/24 via 198.51.100.9 dev lan0");
   Run("ip -6 route add default via 2001:db8:2::1 dev lan0 metric 1024 proto static");
-  const auto routes = [] { return Output("ip route show dev lan0; ip -6 route show dev lan0 | grep -v ^fe80"); };
+  const auto routes = [] { return Output("ip route show dev lan0; ip -6 route show dev lan0 | sed /^fe80/d"); };
   const std::string before = routes();
   const auto netlink = Netlink::Connect(kProtocol);
   ASSERT_TRUE(netlink.ok());
