@@ -30,16 +30,13 @@ enum class Mutation : uint8_t {
   kReuseTerm,
   kIgnoreHigherTerm,
   kNoChallenge,
-  kAcceptReplay,
-  kAdmitAll,      // all that comes to the cluster's port is taken for a message of a known boot
   kShareAnswers,  // all boots that have proven nothing share one allowance of answers
   kBelieveFrame,  // where a node is, is taken from the frame around its message
   kClaimWithoutGateway,
   kNoYieldShut,
   kClaimWhileListening,
-  kYieldToConflict,    // a held address is given up to a host that announces it
-  kBelieveAnyGateway,  // what a frame says as the gateway is believed, whether it answers a question or not
-  kKeepWholeEras,      // a history that has grown too long takes no more, instead of folding what is old
+  kYieldToConflict,  // a held address is given up to a host that announces it
+  kKeepWholeEras,    // a history that has grown too long takes no more, instead of folding what is old
 
   // Balance.
   kShareDeaf,            // a node that hears nobody gets flows
@@ -47,7 +44,6 @@ enum class Mutation : uint8_t {
   kChangeDoesNotWait,    // an epoch is taken to have settled at once
   kTakeNewFlowsEarly,    // delivery by multicast: new flows go by an epoch that others may not have yet
   kTellMasterOnly,       // delivery by multicast: pinned flows are reported to master and deputy alone
-  kHandOverUninformed,   // the mastership goes to a node that does not know of all pinned flows yet
   kReportNoPinnedFlows,  // owners keep to themselves what they serve though the table names another
 };
 

@@ -13,7 +13,6 @@
 #include "control/core/timers.h"
 #include "control/core/wire.h"
 #include "proto/check.h"
-#include "proto/mutation.h"
 
 namespace qure {
 namespace {
@@ -132,11 +131,6 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   machine_.OnEvent(event, &out);
   if (!active()) return out;
   NoticeHeld(now, &out);
-  if (event.kind == EventKind::kGatewayHint && Mutated(Mutation::kBelieveAnyGateway)) {
-    Event believed = event;
-    believed.kind = EventKind::kNeighbor;
-    return OnEvent(now, believed);
-  }
   if (event.kind == EventKind::kServiceMacSeen && leads() && addresses_.IsEcho(now, &out)) {
     return Conclude(now, std::move(out));
   }

@@ -106,7 +106,8 @@ Duration StallGuard::Round(MonoTime clock, MonoTime tsc) {
 bool StallGuard::Received(MonoTime now, const RoundReceipt& receipt) {
   bool doubt = backlog_.Received(now, receipt.frames);
   const GateMode mode = gate_->mode();
-  if (mode == GateMode::kShut || !receipt.clustered || Mutated(Mutation::kAnswerBacklog)) {
+  const bool ignore = Mutated(Mutation::kAnswerBacklog) || Mutated(Mutation::kIgnoreStall);
+  if (mode == GateMode::kShut || !receipt.clustered || ignore) {
     waiting_ = 0;
     return false;
   }

@@ -2,7 +2,6 @@
 
 #include "proto/cluster/cluster_peer.h"
 #include "proto/cluster/envelope.h"
-#include "proto/mutation.h"
 #include "proto/net/ethernet.h"
 #include "proto/net/icmp.h"
 #include "proto/net/igmp.h"
@@ -65,8 +64,8 @@ Reason SortClusterDatagram(const Snapshot& snapshot, ClusterAdmission* admission
   }
   const ClusterPeer* const peer =
       snapshot.cluster_peers == nullptr ? nullptr : FindPeer(*snapshot.cluster_peers, envelope->sender, envelope->boot);
-  const bool known = (peer != nullptr && peer->mac == source) || Mutated(Mutation::kAdmitAll);
-  if (admission == nullptr || Mutated(Mutation::kAdmitAll)) {
+  const bool known = peer != nullptr && peer->mac == source;
+  if (admission == nullptr) {
     return known ? Reason::cluster_message : Reason::cluster_stranger;
   }
   if (known) return admission->TakeKnown(envelope->boot) ? Reason::cluster_message : Reason::cluster_over_limit;

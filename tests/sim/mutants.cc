@@ -24,13 +24,10 @@ constexpr Mutant kMutants[] = {
     {Mutation::kReuseTerm, "reuse_term", "isolated_claims"},
     {Mutation::kIgnoreHigherTerm, "ignore_higher_term", "cut_and_healed"},
     {Mutation::kNoChallenge, "no_challenge", "replayed_boot"},
-    {Mutation::kAcceptReplay, "accept_replay", "replayed_now"},
     {Mutation::kBelieveFrame, "believe_frame", "relabelled"},
-    {Mutation::kAdmitAll, "admit_all", "cluster_flood"},
     {Mutation::kShareAnswers, "share_answers", "recorded_boots"},
     {Mutation::kClaimWithoutGateway, "claim_without_gateway", "cut_and_healed"},
     {Mutation::kYieldToConflict, "yield_to_conflict", "foreign_takes"},
-    {Mutation::kBelieveAnyGateway, "believe_any_gateway", "false_gateway"},
     {Mutation::kNoYieldShut, "no_yield_shut", "handovers"},
     {Mutation::kClaimWhileListening, "claim_while_listening", "deaf_member"},
     {Mutation::kShareDeaf, "share_deaf", "flows_deaf"},
@@ -39,7 +36,6 @@ constexpr Mutant kMutants[] = {
     {Mutation::kChangeDoesNotWait, "change_does_not_wait", "flows_changes"},
     {Mutation::kTakeNewFlowsEarly, "take_new_flows_early", "flows_late"},
     {Mutation::kTellMasterOnly, "tell_master_only", "flows_changes"},
-    {Mutation::kHandOverUninformed, "hand_over_uninformed", "flows_changes"},
     {Mutation::kReportNoPinnedFlows, "report_no_pinned_flows", "flows_changes"},
 };
 

@@ -208,6 +208,13 @@ void FalseHolder(World& world) {
   });
   const Duration dies = when + world.random().Between(Milliseconds(300), Seconds(1));
   world.At(dies, [&world] { world.node(world.Master()).Kill(world.now()); });
+  world.At(dies + kVetoLife + Milliseconds(1500), [&world] {
+    for (size_t i = 0; i < world.size(); ++i) {
+      if (world.node(i).running() && world.node(i).Status(world.now()).role == NodeRole::kMaster) return;
+    }
+    world.monitor().Violate(world.now(), Invariant::kServed,
+                            "a host that answers for the address keeps all from leading");
+  });
   world.At(dies + Seconds(8), [&world] { world.foreign().Vanish(); });
 }
 
@@ -264,9 +271,14 @@ void CloneOne(World& world, bool twin) {
   for (size_t i = 0; i + 1 < world.size(); ++i) {
     world.At(Milliseconds(static_cast<int64_t>(10 * i)), [&world, i] { world.node(i).Boot(world.now()); });
   }
-  world.At(Soon(world), [&world, original, copy] {
+  const Duration when = Soon(world);
+  world.At(when, [&world, original, copy] {
     world.node(copy).disk().CopyFrom(world.node(original).disk());
     world.node(copy).Boot(world.now());
+  });
+  world.At(when + Seconds(5), [&world, original, copy] {
+    if (world.node(copy).id() != world.node(original).id()) return;
+    world.monitor().Violate(world.now(), Invariant::kServed, "two machines keep one identity");
   });
   world.settle = Seconds(6);
 }

@@ -144,7 +144,7 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
   if (reject == Reject::kRelabelled) return Refuse(*reject);
   if (proven) {
     incoming.overtaken = counter < session->window.highest();
-    if (!session->window.Accept(counter) && !Mutated(Mutation::kAcceptReplay)) return Refuse(Reject::kReplayed);
+    if (!session->window.Accept(counter)) return Refuse(Reject::kReplayed);
   }
   if (reject) return Refuse(*reject);
   if (!proven) return OnUnproven(now, id, counter, incoming.from, incoming.message, out);
