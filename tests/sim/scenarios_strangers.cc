@@ -102,8 +102,8 @@ void BitFlips(World& world) {
 
 // Who misses a message of the cluster gets it from a host without the key, while a node starts and the master changes.
 void Relabelled(World& world) {
-  world.expect().served_within = Milliseconds(900);
-  world.expect().overlap = Milliseconds(50);
+  world.expect().served_within = Milliseconds(2500);
+  world.expect().overlap = Milliseconds(500);
   const Duration when = Soon(world);
   world.At(when, [&world] {
     for (size_t i = 0; i < world.size(); ++i) world.lan().down(world.node(i).port()).loss = 0.05;
@@ -117,6 +117,7 @@ void Relabelled(World& world) {
     world.recorder().Repeat(false);
     world.Mend();
   });
+  world.settle = Seconds(4);
 }
 
 // Far more on the cluster's port than a control thread can look at.

@@ -88,7 +88,7 @@ void Recorder::Hear(MonoTime now, ConstBytes frame) {
     Relabel(&repeats_.back());
     parts_.queue->Add(now + kRepeatAfter, Happening::kDevice, port_, kRepeat);
   }
-  if (!recording_ || frames_.size() >= kMost) return;
+  if (!recording_ || !IsClusterFrame(frame) || frames_.size() >= kMost) return;
   frames_.emplace_back(frame.begin(), frame.end());
 }
 
