@@ -99,7 +99,7 @@ class Bench {
     return Pass(SwapMacs, [](size_t, Reason) {});
   }
   uint64_t Pipeline() {
-    return Pass([this](Batch* batch) { ProcessLan(snapshot_, {.cluster = &admission_}, batch); },
+    return Pass([this](Batch* batch) { ProcessLan(snapshot_, Memory(), batch); },
                 [this](size_t, Reason reason) {
                   if (reason == case_.reason) return;
                   std::fprintf(stderr, "%s: %s\n", case_.name.c_str(), NameOf(reason).data());
@@ -118,9 +118,8 @@ class Bench {
     if (c.site) c.site(&snapshot);
     return snapshot;
   }
-  Reason ProcessOne() {
-    return Process(snapshot_, WorkerMemory{.cluster = &admission_}, Direction::kFromLan, case_.in).reason;
-  }
+  Reason ProcessOne() { return Process(snapshot_, Memory(), Direction::kFromLan, case_.in).reason; }
+  WorkerMemory Memory() { return {.flows = {}, .dns = {}, .cluster = &admission_, .now = {}}; }
 
   void LayDown(rte_mbuf* mbuf) {
     uint8_t* const data = BenchFrames::Fill(mbuf, case_.in);
