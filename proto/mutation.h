@@ -31,9 +31,10 @@ enum class Mutation : uint8_t {
   kIgnoreHigherTerm,
   kNoChallenge,
   kAcceptReplay,
-  kAdmitAll,      // all that comes to the cluster's port is taken for a message of a known boot
-  kShareAnswers,  // all boots that have proven nothing share one allowance of answers
-  kBelieveFrame,  // where a node is, is taken from the frame around its message
+  kAdmitAll,       // all that comes to the cluster's port is taken for a message of a known boot
+  kShareAnswers,   // all boots that have proven nothing share one allowance of answers
+  kIgnoreRestore,  // a boot that was restored from a snapshot goes on
+  kBelieveFrame,   // where a node is, is taken from the frame around its message
   kClaimWithoutGateway,
   kNoYieldShut,
   kClaimWhileListening,

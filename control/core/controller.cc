@@ -118,7 +118,7 @@ Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
   std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out);
   if (transport_.rejected()[static_cast<size_t>(Reject::kOwn)] != own) addresses_.OnOwnReturned(now);
   // What is not believed changes nothing: junk is not worth the rest of a step.
-  if (!incoming && !held && !transport_.peers_changed()) return out;
+  if (!incoming && !held && !transport_.peers_changed() && !transport_.restored()) return out;
   if (incoming) {
     const wire::Hello* const hello = UnfoldHello(&incoming->message);
     const bool past = incoming->overtaken;  // its sender has said more since
@@ -477,6 +477,7 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
     if (message.what != Outgoing::What::kClaim) Send(now, message, &out);
   }
   if (stopping_.finished()) out.push_back(Finished{});
+  if (transport_.restored()) out.push_back(BecomeNewBoot{});
   return out;
 }
 

@@ -275,7 +275,7 @@ int Main(int argc, char** argv) {
   }
   const absl::StatusOr<Ending> ending = ServeAndLog(arguments.config, *config, warnings, arguments.trial);
   if (!ending.ok() || *ending == Ending::kUnconfirmed || *ending == Ending::kHostLost) return kFailed;
-  return *ending == Ending::kNewIdentity ? StartAgain(argv) : EXIT_SUCCESS;
+  return *ending == Ending::kStopped ? EXIT_SUCCESS : StartAgain(argv);
 }
 
 }  // namespace

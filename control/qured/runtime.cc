@@ -210,7 +210,12 @@ void Runtime::NoteControlAlive(MonoTime now) {
   parts_.dataplane->gate().NoteControlAlive(now);
   parts_.dataplane->Housekeep();
   if (now >= next_wall_clock_) {
-    controller_.SetWallClock(now, WallMilliseconds());
+    const uint64_t wall_ms = WallMilliseconds();
+    controller_.SetWallClock(now, wall_ms);
+    if (const auto why = restore_watch_.Look(now, wall_ms)) {
+      LogLine(LogLevel::kWarning, *why, ": this machine was restored from a snapshot, or its clock was set");
+      Do(BecomeNewBoot{});
+    }
     next_wall_clock_ = now + kWallClockInterval;
     CheckClock();
     if (std::vector<DnsSample> samples = parts_.dataplane->TakeDnsSamples(); !samples.empty()) {
@@ -622,6 +627,13 @@ void Runtime::Do(const Persist& action) {
 void Runtime::Do(const TakeNewIdentity&) {
   LogLine(LogLevel::kError, "this node is a copy of another one: it continues with a new identity");
   ending_ = Ending::kNewIdentity;
+}
+
+void Runtime::Do(const BecomeNewBoot&) {
+  if (ending_) return;
+  LogLine(LogLevel::kWarning, "this process may have been restored from a snapshot: it continues as a new boot");
+  parts_.dataplane->gate().Shut();
+  ending_ = Ending::kNewBoot;
 }
 
 void Runtime::Do(const LearnFlows& action) {

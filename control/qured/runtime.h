@@ -10,10 +10,10 @@
 
 #include <poll.h>
 
-#include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/base/fd.h"
+#include "control/base/kernel_random.h"
 #include "control/config/config_loader.h"
 #include "control/core/balance/health.h"
 #include "control/core/cluster_facts.h"
@@ -28,6 +28,7 @@
 #include "control/operator/request_kind.h"
 #include "control/operator/status.h"
 #include "control/qured/health_prober.h"
+#include "control/qured/restore_watch.h"
 #include "control/qured/stall_ledger.h"
 #include "control/qured/stall_report.h"
 #include "control/qured/status_board.h"
@@ -55,6 +56,7 @@ class Runtime {
   };
   enum class Ending : uint8_t {
     kStopped,      // after a signal
+    kNewBoot,      // this process was restored from a snapshot: it has to start again
     kNewIdentity,  // this node is a clone: it has to start again as another node
     kUnconfirmed,  // its trial has ended
     kHostLost,     // what it needs of the kernel is gone, and only a new start can bring it back
@@ -133,6 +135,7 @@ class Runtime {
   void Do(const SetHostAddresses& action);
   void Do(const Persist& action);
   void Do(const TakeNewIdentity& action);
+  void Do(const BecomeNewBoot& action);
   void Do(const LearnFlows& action);
   void Do(const LookUpFlow& action);
   void Do(const FlowAnswered& action);
@@ -146,7 +149,7 @@ class Runtime {
   Config config_;
   const NodeFacts facts_;
   const Parts parts_;
-  absl::BitGen random_;
+  KernelRandom random_;
   Controller controller_;
   StoreWriter writer_;
   std::shared_ptr<const Snapshot> snapshot_;        // the one published last
@@ -161,6 +164,7 @@ class Runtime {
   bool clock_fit_ = true;
   bool link_up_ = true;                         // the LAN port's, as the gate and the controller were last notified
   std::optional<ClusterFacts> facts_of_names_;  // as names_ was last notified
+  RestoreWatch restore_watch_;
   StallLedger stalls_;
   StallReport stall_report_;
   std::array<pollfd, kWatchedCount> watched_{};

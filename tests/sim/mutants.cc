@@ -28,6 +28,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kBelieveFrame, "believe_frame", "relabelled"},
     {Mutation::kAdmitAll, "admit_all", "cluster_flood"},
     {Mutation::kShareAnswers, "share_answers", "recorded_boots"},
+    {Mutation::kIgnoreRestore, "ignore_restore", "restored_node"},
     {Mutation::kClaimWithoutGateway, "claim_without_gateway", "cut_and_healed"},
     {Mutation::kYieldToConflict, "yield_to_conflict", "foreign_takes"},
     {Mutation::kBelieveAnyGateway, "believe_any_gateway", "false_gateway"},

@@ -27,11 +27,10 @@ constexpr Duration kShortestFlap = Milliseconds(2);  // a control thread that ru
 }  // namespace
 
 Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now)
-    : random(seed),
-      guard(&gate),
+    : guard(&gate),
       heartbeater(
           &gate, [node](const HeartbeatPlan& plan, ConstBytes datagram) { node->SendHeartbeat(plan, datagram); },
-          [this] { return random.Id(); },
+          [node] { return node->kernel_.Id(); },
           [node](const Event& event) {
             if (event.kind == EventKind::kMasterSilent) node->parts_.monitor->OnMasterSilent(node->last_round_, *node);
             node->Report(node->last_round_, event);
@@ -45,10 +44,16 @@ Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, ui
                  }},
             &counters, &progress),
       dns(seed, &counters),
-      controller(facts, std::move(state), random, now) {}
+      controller(facts, std::move(state), node->kernel_, now) {}
 
 Node::Node(const Parts& parts, size_t index, NodeSetup setup, const NodeId& id, uint64_t seed)
-    : parts_(parts), index_(index), setup_(std::move(setup)), id_(id), random_(seed), disk_(id) {}
+    : parts_(parts),
+      index_(index),
+      setup_(std::move(setup)),
+      id_(id),
+      random_(seed),
+      kernel_(random_.Fork()),
+      disk_(id) {}
 
 void Node::PlugIn() {
   port_ = parts_.lan->Plug(this, setup_.lan_mac);
@@ -76,9 +81,25 @@ void Node::Boot(MonoTime now) {
                         .address = setup_.address,
                         .priority = setup_.priority,
                         .weight = setup_.weight};
-  parts_.monitor->OnBoot(now, *this, facts);
+  const Start start{.facts = facts, .stored = std::move(stored), .seed = random_.Fork()};
+  if (!first_start_) first_start_ = start;
+  Begin(now, start);
+}
+
+void Node::Restore(MonoTime now) {
+  if (!process_ || !first_start_) return;
+  parts_.monitor->OnEnd(now, *this);
+  End(now);
+  disk_.RollBack();
+  worker_held_until_ = control_held_until_ = last_round_ = control_ran_ = now;
+  thaw_at_ = kNever;
+  Begin(now, *first_start_);
+}
+
+void Node::Begin(MonoTime now, const Start& start) {
+  parts_.monitor->OnBoot(now, *this, start.facts);
   const MonoTime local = clocks_.Monotonic(now);
-  process_ = std::make_unique<Process>(this, facts, std::move(stored), random_.Fork(), local);
+  process_ = std::make_unique<Process>(this, start.facts, start.stored, start.seed, local);
   process_->next_wall = local + kWallInterval;
   process_->controller.SetWallClock(local, clocks_.WallMs(now));
   process_->gate.NoteControlAlive(local);
@@ -395,6 +416,12 @@ void Node::OnPersistDue(MonoTime now, uint64_t boot) {
 void Node::Do(MonoTime now, const TakeNewIdentity&) {
   disk_.TakeNewIdentity(random_.Id());
   parts_.monitor->OnNewIdentity(now, *this);
+  parts_.monitor->OnEnd(now, *this);
+  End(now);
+  parts_.queue->Add(now + kIdentityRestart, Happening::kDevice, port_, kRestart);
+}
+
+void Node::Do(MonoTime now, const BecomeNewBoot&) {
   parts_.monitor->OnEnd(now, *this);
   End(now);
   parts_.queue->Add(now + kIdentityRestart, Happening::kDevice, port_, kRestart);

@@ -60,6 +60,8 @@ class Node : public Device {
 
   void Boot(MonoTime now);
   void Kill(MonoTime now);
+  // The machine goes on as it was when it first booted: its memory and, if that was kept, its disk.
+  void Restore(MonoTime now);
   void Command(MonoTime now, const qure::Command& command);
   void Reconfigure(MonoTime now, const ClusterConfig& config);
   void JumpWall(Duration by);
@@ -127,7 +129,6 @@ class Node : public Device {
     WorkerMemory memory(MonoTime local) {
       return {.flows = flows.memory(), .dns = dns.memory(), .cluster = &admission, .now = FlowTimeOf(local)};
     }
-    Random random;
     LeaseGate gate;
     StallGuard guard;
     Heartbeater heartbeater;
@@ -209,6 +210,7 @@ class Node : public Device {
   void Do(MonoTime now, const SetHostAddresses& action);
   void Do(MonoTime now, const Persist& action);
   void Do(MonoTime now, const TakeNewIdentity& action);
+  void Do(MonoTime now, const BecomeNewBoot& action);
   void Do(MonoTime now, const LearnFlows& action);
   void Do(MonoTime now, const LookUpFlow& action);
   void Do(MonoTime now, const FlowAnswered& action);
@@ -221,11 +223,21 @@ class Node : public Device {
   NodeId id_;
   size_t port_ = 0;
   Random random_;
+  Random kernel_;  // its random numbers: no snapshot brings them back
   Disk disk_;
   MachineClocks clocks_;
   uint64_t boots_ = 0;
   MonoTime booted_;
   bool restart_ = false;  // under another identity
+
+  // A process as it was when it started.
+  struct Start {
+    NodeFacts facts;
+    StoredState stored;
+    uint64_t seed = 0;
+  };
+  void Begin(MonoTime now, const Start& start);
+  std::optional<Start> first_start_;
 
   std::unique_ptr<Process> process_;
   bool keep_ring_ = true;

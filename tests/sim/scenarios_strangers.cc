@@ -83,6 +83,20 @@ void RecordedBoots(World& world) {
   });
 }
 
+// A machine is restored from a snapshot of its first moments, twice.
+void RestoredNode(World& world) {
+  world.expect().served_within = Milliseconds(1500);
+  world.expect().check_silent = false;  // heartbeats of a restored master are replays
+  world.monitor().WatchNonces();
+  const size_t who = world.random().Below(world.size());
+  world.Quietly(Milliseconds(150), [&world, who] { world.node(who).disk().Keep(); });
+  const Duration when = Soon(world);
+  for (const Duration at : {when, when + Seconds(4)}) {
+    world.At(at, [&world, who] { world.node(who).Restore(world.now()); });
+  }
+  world.settle = Seconds(4);
+}
+
 void Replayed(World& world, bool damage) {
   world.expect().served_within = Milliseconds(200);
   world.Quietly(Duration{}, [&world] { world.recorder().Record(true); });
@@ -279,6 +293,7 @@ void CloneTwin(World& world) {
 constexpr Scenario kTable[] = {
     {"replayed_boot", "what an earlier boot said is played again", ReplayedBoot, 3},
     {"recorded_boots", "a node starts while what many earlier boots said is played", RecordedBoots, 3},
+    {"restored_node", "a machine goes on from a snapshot that is some seconds old", RestoredNode, 3},
     {"replayed_now", "what was said just now is played again", ReplayedNow, 3},
     {"relabelled", "messages that were missed come from another host", Relabelled, 3},
     {"cluster_flood", "junk on the cluster's port", ClusterFlood, 3},

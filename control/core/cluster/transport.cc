@@ -117,7 +117,7 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
       datagram.payload.size() > kMaxDatagram || header->boot == BootId{}) {  // no boot has the id zero
     return Refuse(Reject::kMalformed);
   }
-  if (header->sender == node_ && header->boot == boot_) return Refuse(Reject::kOwn);
+  if (header->sender == node_ && header->boot == boot_) return OnOwn(datagram, *header);
   const StoredKey* key = FindKey(header->key_id.value());
   if (key == nullptr) {
     strangers_.OnRefused(now, *header, datagram, /*known_key=*/false, config_.open, out);
@@ -144,9 +144,12 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
   if (reject == Reject::kRelabelled) return Refuse(*reject);
   if (proven) {
     incoming.overtaken = counter < session->window.highest();
-    if (!session->window.Accept(counter) && !Mutated(Mutation::kAcceptReplay)) return Refuse(Reject::kReplayed);
+    if (!session->window.Accept(counter) && !Mutated(Mutation::kAcceptReplay)) {
+      return reject ? Refuse(Reject::kReplayed) : OnReplayed(now, id, incoming.from, session, out);
+    }
   }
   if (reject) return Refuse(*reject);
+  if (incoming.message.has_challenge()) NoticeRestored(incoming.message.challenge());
   if (!proven) return OnUnproven(now, id, counter, incoming.from, incoming.message, out);
 
   if (!incoming.overtaken) {
@@ -285,6 +288,33 @@ std::optional<Reject> Transport::Open(const Datagram& datagram, const std::vecto
   return incoming->from.mac == datagram.mac ? std::nullopt : std::optional(Reject::kRelabelled);
 }
 
+// A loop brings back what we have sent. A later counter than ours is of a copy of this process, or of what this one was
+// before a snapshot of it was restored.
+std::nullopt_t Transport::OnOwn(const Datagram& datagram, const EnvelopeHeader& header) {
+  if (header.counter.value() > counter_ && header.key_id.value() == send_key_->id) {
+    std::vector<uint8_t> plain(datagram.payload.size() - kEnvelopeOverhead);
+    restored_ |= Unseal(send_key_->key, datagram.payload, plain) && !Mutated(Mutation::kIgnoreRestore);
+  }
+  return Refuse(Reject::kOwn);
+}
+
+// Of an active boot newer messages come, too. One that says nothing new goes on from a snapshot, or is played: it is
+// asked, and learns from the question which of its messages were heard.
+std::nullopt_t Transport::OnReplayed(MonoTime now, const SessionId& id, const PeerAddress& from, Session* session,
+                                     Actions* out) {
+  const bool quiet = now - session->heard > kReplayedQuiet;
+  if (quiet && session->challenges.Due(now) && MayAnswer(now, id.first, &session->challenges)) {
+    Challenge(now, id, session, from, out);
+  }
+  return Refuse(Reject::kReplayed);
+}
+
+// Even a recording of it says that this boot once sealed so many.
+void Transport::NoticeRestored(const wire::Challenge& challenge) {
+  const bool about_us = challenge.boot() == AsText(boot_);
+  restored_ |= about_us && challenge.heard() > counter_ && !Mutated(Mutation::kIgnoreRestore);
+}
+
 std::nullopt_t Transport::Refuse(Reject reject) {
   ++rejected_[static_cast<size_t>(reject)];
   return std::nullopt;
@@ -307,7 +337,7 @@ std::nullopt_t Transport::OnUnproven(MonoTime now, const SessionId& id, uint64_t
   }
   if (session.challenges.Due(now) && !refused) {
     refused = !MayAnswer(now, id.first, &session.challenges);
-    if (!refused) Challenge(now, &session, from, out);
+    if (!refused) Challenge(now, id, &session, from, out);
   }
   return Refuse(refused ? Reject::kTooMany : Reject::kUnknownBoot);
 }
@@ -350,13 +380,17 @@ bool Transport::Proves(MonoTime now, const SessionId& id, uint64_t counter, cons
 }
 
 // Challenges that follow each other closely carry the same nonce: the echo of the first may be on its way.
-void Transport::Challenge(MonoTime now, Session* session, const PeerAddress& to, Actions* out) {
+void Transport::Challenge(MonoTime now, const SessionId& id, Session* session, const PeerAddress& to, Actions* out) {
   if (!session->nonce_drawn || now - *session->nonce_drawn > kChallengeLife / 2) {
     session->nonce = Draw();
     session->nonce_drawn = now;
   }
   wire::Message message;
   message.mutable_challenge()->set_nonce(std::string(AsText(session->nonce)));
+  if (session->proven) {
+    message.mutable_challenge()->set_boot(std::string(AsText(id.second)));
+    message.mutable_challenge()->set_heard(session->window.highest());
+  }
   SendTo(to, message, out);
 }
 

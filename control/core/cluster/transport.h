@@ -99,6 +99,9 @@ class Transport {
   HeartbeatKey SendKey() const;
   std::vector<HeartbeatKey> KeysOf(const NodeId& node, const BootId& boot) const;
 
+  // Frames of this very boot are about that it does not know: it was restored from a snapshot.
+  bool restored() const { return restored_; }
+
   // The boots that have proven that they are active, as they were last taken: not any more.
   bool peers_changed() const { return peers_changed_; }
   ClusterPeers TakePeers();
@@ -165,7 +168,10 @@ class Transport {
                             const wire::Message& message, Actions* out);
   bool Proves(MonoTime now, const SessionId& id, uint64_t counter, const std::string& nonce);
   void Settle(const PeerAddress& from, Session* session);
-  void Challenge(MonoTime now, Session* session, const PeerAddress& to, Actions* out);
+  std::nullopt_t OnOwn(const Datagram& datagram, const EnvelopeHeader& header);
+  std::nullopt_t OnReplayed(MonoTime now, const SessionId& id, const PeerAddress& from, Session* session, Actions* out);
+  void NoticeRestored(const wire::Challenge& challenge);
+  void Challenge(MonoTime now, const SessionId& id, Session* session, const PeerAddress& to, Actions* out);
   void Echo(const PeerAddress& to, const std::string& nonce, Actions* out);
 
   NodeId node_;
@@ -180,6 +186,7 @@ class Transport {
   std::string last_hello_;
   std::map<SessionId, Session> sessions_;
   bool peers_changed_ = false;
+  bool restored_ = false;
   Allowance first_answers_;
   Allowance repeated_answers_;
   std::array<Allowance, 256> answers_of_node_;  // by the first byte of its id

@@ -480,6 +480,42 @@ TEST(FieldE12Transport, RecordingsAreAnsweredEverLess) {
   EXPECT_LE(late, 64U * 3);
 }
 
+// A process goes on from a snapshot of itself. Nobody believes its frames, and the first question shows it why.
+TEST(FieldE10Transport, ARestoredBootLearnsFromAQuestion) {
+  Peer a(1), b(2);
+  Acquaint(kStart, &a, &b);
+  for (int i = 0; i < 20; ++i) b.Hear(kStart, a.Say(Hello("before")));
+  Peer restored(1);  // the same node, boot and keys, counters as at the beginning
+  EXPECT_TRUE(b.Hear(kStart + Milliseconds(50), restored.Say(Hello("x"))).empty()) << "a replay, as far as is known";
+  const MonoTime later = kStart + kReplayedQuiet + Milliseconds(50);
+  const std::vector<Datagram> question = b.Hear(later, restored.Say(Hello("x")));
+  ASSERT_EQ(question.size(), 1U);
+  EXPECT_FALSE(restored.transport.restored());
+  restored.Hear(later, question[0]);
+  EXPECT_TRUE(restored.transport.restored());
+
+  a.Hear(later, question[0]);  // who has sealed so many is no other
+  EXPECT_FALSE(a.transport.restored());
+  Peer next(1, 2);
+  next.Hear(later, question[0]);
+  EXPECT_FALSE(next.transport.restored());
+}
+
+TEST(FieldE10Transport, LaterFramesOfOurOwnShowIt) {
+  Peer a(1), copy(1);
+  a.Say(Hello("a"));
+  Datagram later = a.Say(Hello("a"));
+  copy.Say(Hello("copy"));
+  Datagram forged = later;
+  forged.payload.back() ^= 1;
+  copy.Hear(kStart, forged);
+  EXPECT_FALSE(copy.transport.restored());
+  a.Hear(kStart, later);  // a loop
+  EXPECT_FALSE(a.transport.restored());
+  copy.Hear(kStart, later);
+  EXPECT_TRUE(copy.transport.restored());
+}
+
 // Messages of many dead boots do not push out the active ones.
 TEST(Transport, SessionsAreBounded) {
   Peer a(1), b(2);
