@@ -16,6 +16,7 @@ namespace qure {
 namespace {
 
 constexpr Duration kReportInterval = Milliseconds(10);
+constexpr unsigned kStrangersAtOnce = 128;  // the control thread looks at known boots again after so many
 
 // Where the headers of a frame in a ring are: the offsets travel in the mbuf.
 void SetOffsets(const Parsed& parsed, rte_mbuf* mbuf) {
@@ -50,6 +51,7 @@ ClusterWorker::ClusterWorker(const ClusterOptions& options, LeaseGate* gate, Hea
 
 void ClusterWorker::Begin(MonoTime now, const Snapshot& snapshot) {
   snapshot_ = &snapshot;
+  admission_.Begin(now);
   leased_ = snapshot.heartbeater != nullptr && snapshot.heartbeater->role != HeartbeatRole::kSilent;
   if (heartbeater_) heartbeater_->Use(now, snapshot.heartbeater);
 }
@@ -59,9 +61,14 @@ bool ClusterWorker::Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf) {
     Receive(mbuf, parsed.transport);
     return true;
   }
-  rte_ring* const ring = reason == Reason::cluster_heartbeat ? options_.heartbeats : options_.messages;
+  rte_ring* const ring = RingFor(reason);
   SetOffsets(parsed, mbuf);
   return ring != nullptr && rte_ring_enqueue(ring, mbuf) == 0;
+}
+
+rte_ring* ClusterWorker::RingFor(Reason reason) const {
+  if (reason == Reason::cluster_heartbeat) return options_.heartbeats;
+  return reason == Reason::cluster_message ? options_.messages : options_.strangers;
 }
 
 // The time is read here, after the frame was received: the heartbeater's safety rests on it.
@@ -70,24 +77,36 @@ void ClusterWorker::Receive(rte_mbuf* mbuf, uint16_t transport) {
   rte_pktmbuf_free(mbuf);
 }
 
-void ClusterWorker::ReceiveFromOthers() {
-  if (options_.heartbeats == nullptr) return;
+// All that was in the ring at first, at most what it holds: what comes meanwhile is left for the next round, so that a
+// flood of forged heartbeats neither holds this worker nor keeps the deputy from acting. True if that was all.
+bool ClusterWorker::ReceiveFromOthers() {
+  if (options_.heartbeats == nullptr) return true;
   std::array<void*, kBurst> mbufs;
-  const unsigned count = rte_ring_dequeue_burst(options_.heartbeats, mbufs.data(), kBurst, nullptr);
-  for (unsigned i = 0; i < count; ++i) {
-    auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
-    Receive(mbuf, TransportOf(mbuf));
+  unsigned left = rte_ring_count(options_.heartbeats);
+  while (left > 0) {
+    const unsigned count =
+        rte_ring_dequeue_burst(options_.heartbeats, mbufs.data(), std::min<unsigned>(left, kBurst), nullptr);
+    if (count == 0) return false;  // a worker is still about to put it there
+    left -= count;
+    for (unsigned i = 0; i < count; ++i) {
+      auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
+      Receive(mbuf, TransportOf(mbuf));
+    }
   }
+  return true;
 }
 
 void ClusterWorker::RunHeartbeater(Duration stall) {
   if (!heartbeater_) return;
-  ReceiveFromOthers();
+  const MonoTime received_before = ReceivedBefore();  // before their ring is looked at
+  const bool all = ReceiveFromOthers();
   if (!leased_) {
     if (!std::exchange(reported_, true)) options_.heartbeater->Set(heartbeater_->counters(), heartbeater_->status());
     return;
   }
-  const bool emptied = QueuesEmptied();  // before the time is read: what comes in between is not overlooked
+  // All that arrived at any worker before the heartbeater's deadline has been received, and the heartbeats among it
+  // have reached the heartbeater. Before the time is read: what comes in between is not overlooked.
+  const bool emptied = all && received_before >= heartbeater_->NextDeadline();
   const MonoTime now = Now();
   heartbeater_->Round(now, snapshot_->heartbeater, stall, emptied);
   reported_ = false;
@@ -96,13 +115,13 @@ void ClusterWorker::RunHeartbeater(Duration stall) {
   options_.heartbeater->Set(heartbeater_->counters(), heartbeater_->status());
 }
 
-// All that arrived at any worker before the heartbeater's deadline has been received, and the heartbeats among it have
-// reached the heartbeater.
-bool ClusterWorker::QueuesEmptied() const {
-  const int64_t deadline = heartbeater_->NextDeadline().ns;
-  const auto received = [&](const WorkerProgress& worker) { return worker.received_before_ns.value() >= deadline; };
-  if (!std::ranges::all_of(options_.workers, received)) return false;
-  return options_.heartbeats == nullptr || rte_ring_empty(options_.heartbeats) == 1;
+// Before when all that arrived at any worker has been received.
+MonoTime ClusterWorker::ReceivedBefore() const {
+  MonoTime before = kNever;
+  for (const WorkerProgress& worker : options_.workers) {
+    before = std::min(before, MonoTime{worker.received_before_ns.value()});
+  }
+  return before;
 }
 
 void ClusterWorker::Send(const HeartbeatPlan& plan, ConstBytes datagram) {
@@ -131,20 +150,29 @@ MonoTime ClusterWorker::deadline() const {
   return heartbeater_ ? heartbeater_->NextDeadline() : kNever;
 }
 
-std::vector<Datagram> TakeMessages(rte_ring* messages) {
-  std::vector<Datagram> taken;
+namespace {
+
+void TakeSome(rte_ring* ring, unsigned left, std::vector<Datagram>* taken) {
   std::array<void*, kBurst> mbufs;
-  // What comes while we take is left for the next time: a flood does not hold the control thread.
-  for (unsigned left = rte_ring_count(messages); left > 0;) {
-    const unsigned count = rte_ring_dequeue_burst(messages, mbufs.data(), std::min<unsigned>(left, kBurst), nullptr);
-    if (count == 0) break;
+  while (left > 0) {
+    const unsigned count = rte_ring_dequeue_burst(ring, mbufs.data(), std::min<unsigned>(left, kBurst), nullptr);
+    if (count == 0) return;
     left -= count;
     for (unsigned i = 0; i < count; ++i) {
       auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
-      taken.push_back(ClusterDatagram(BytesOf(mbuf), NetworkOf(mbuf), TransportOf(mbuf)));
+      taken->push_back(ClusterDatagram(BytesOf(mbuf), NetworkOf(mbuf), TransportOf(mbuf)));
       rte_pktmbuf_free(mbuf);
     }
   }
+}
+
+}  // namespace
+
+// What comes while we take is left for the next time: a flood does not hold the control thread.
+std::vector<Datagram> TakeMessages(rte_ring* messages, rte_ring* strangers) {
+  std::vector<Datagram> taken;
+  TakeSome(messages, rte_ring_count(messages), &taken);
+  TakeSome(strangers, std::min(rte_ring_count(strangers), kStrangersAtOnce), &taken);
   return taken;
 }
 

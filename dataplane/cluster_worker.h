@@ -11,6 +11,7 @@
 #include "dataplane/heartbeat_report.h"
 #include "dataplane/lease/heartbeater.h"
 #include "dataplane/lease/lease_gate.h"
+#include "dataplane/pipeline/cluster_admission.h"
 #include "dataplane/pipeline/frame.h"
 #include "dataplane/pipeline/worker_progress.h"
 #include "proto/cluster/datagram.h"
@@ -27,7 +28,8 @@ namespace qure {
 // The rings are made for several producers and one consumer.
 struct ClusterOptions {
   rte_mempool* pool = nullptr;              // for what the heartbeater sends
-  rte_ring* messages = nullptr;             // mbufs to the control thread
+  rte_ring* messages = nullptr;             // mbufs of known boots to the control thread
+  rte_ring* strangers = nullptr;            // mbufs of unknown ones, likewise
   rte_ring* heartbeats = nullptr;           // mbufs of the other workers to worker 0
   HeartbeatReport* heartbeater = nullptr;   // the heartbeater's own numbers; null in all workers but the first
   std::span<const WorkerProgress> workers;  // of all of them
@@ -40,6 +42,7 @@ class ClusterWorker {
 
   // At the start of a round: what is received from now on is judged by this snapshot.
   void Begin(MonoTime now, const Snapshot& snapshot);
+  ClusterAdmission* admission() { return &admission_; }
 
   // Takes a frame of verdict kControl. False: no room, the caller still has it.
   bool Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf);
@@ -52,14 +55,16 @@ class ClusterWorker {
   MonoTime deadline() const;               // the heartbeater's next
 
  private:
+  rte_ring* RingFor(Reason reason) const;
   void Receive(rte_mbuf* mbuf, uint16_t transport);
-  void ReceiveFromOthers();
+  bool ReceiveFromOthers();
   void Send(const HeartbeatPlan& plan, ConstBytes datagram);
-  bool QueuesEmptied() const;
+  MonoTime ReceivedBefore() const;
 
   static constexpr size_t kMaxSent = 3 * kBurst;
 
   const ClusterOptions options_;
+  ClusterAdmission admission_;
   std::optional<Heartbeater> heartbeater_;
   const Snapshot* snapshot_ = nullptr;  // of this round
   Counter* const unsent_;
@@ -70,7 +75,8 @@ class ClusterWorker {
   std::array<rte_mbuf*, kMaxSent> sent_;
 };
 
-// The control thread's end of ClusterOptions::messages.
-std::vector<Datagram> TakeMessages(rte_ring* messages);
+// The control thread's end of ClusterOptions::messages and strangers: all that known boots have sent, and then some of
+// the others.
+std::vector<Datagram> TakeMessages(rte_ring* messages, rte_ring* strangers);
 
 }  // namespace qure

@@ -105,6 +105,7 @@ struct Dataplane::Impl {
   std::unique_ptr<rte_ring, Free> control;
   std::unique_ptr<rte_ring, Free> events;
   std::unique_ptr<rte_ring, Free> messages;
+  std::unique_ptr<rte_ring, Free> strangers;
   std::unique_ptr<rte_ring, Free> heartbeats;
   std::unique_ptr<rte_ring, Free> flow_reports;
   std::vector<std::unique_ptr<rte_ring, Free>> flow_lessons;  // one per worker
@@ -154,6 +155,8 @@ absl::Status Dataplane::Impl::OpenRings(unsigned worker_count) {
   if (events == nullptr) return NoMemory("event ring");
   messages.reset(rte_ring_create("qure_messages", kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ));
   if (messages == nullptr) return NoMemory("message ring");
+  strangers.reset(rte_ring_create("qure_strangers", kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ));
+  if (strangers == nullptr) return NoMemory("stranger ring");
   heartbeats.reset(rte_ring_create("qure_heartbeats", kHeartbeats, SOCKET_ID_ANY, RING_F_SC_DEQ));
   if (heartbeats == nullptr) return NoMemory("heartbeat ring");
   flow_reports.reset(
@@ -177,13 +180,15 @@ void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
                                    .lan_port = lan->id(),
                                    .host_port = host->id(),
                                    .queue = static_cast<uint16_t>(id),
-                                   .max_frame = static_cast<uint16_t>(lan->mtu() + kEthernetOverhead),
+                                   .max_frame = static_cast<uint16_t>(host->mtu() + kEthernetOverhead),
+                                   .partial = lan->partial_checksums(),
                                    .interrupts = lan->interrupts() && host->interrupts(),
                                    .control = id == 0 ? control.get() : nullptr,
                                    .events = events.get(),
                                    .event_fd = event_fd,
                                    .cluster = {.pool = pool.get(),
                                                .messages = messages.get(),
+                                               .strangers = strangers.get(),
                                                .heartbeats = heartbeats.get(),
                                                .heartbeater = id == 0 ? &heartbeater : nullptr,
                                                .workers = {progress.get(), count}},
@@ -220,7 +225,7 @@ Dataplane::Impl::~Impl() {
   if (running) rte_eal_mp_wait_lcore();
   host.reset();
   lan.reset();
-  for (rte_ring* const ring : {control.get(), messages.get(), heartbeats.get()}) Empty(ring);
+  for (rte_ring* const ring : {control.get(), messages.get(), strangers.get(), heartbeats.get()}) Empty(ring);
   if (event_fd >= 0) close(event_fd);
 }
 
@@ -250,6 +255,13 @@ MacAddress Dataplane::lan_mac() const {
 }
 uint16_t Dataplane::lan_mtu() const {
   return impl_->lan->mtu();
+}
+uint16_t Dataplane::mtu() const {
+  return impl_->host->mtu();
+}
+
+bool Dataplane::lan_link_up() const {
+  return impl_->lan->LinkUp();
 }
 
 void Dataplane::Start() {
@@ -320,7 +332,7 @@ std::vector<Event> Dataplane::TakeEvents() {
 }
 
 std::vector<Datagram> Dataplane::TakeMessages() {
-  return qure::TakeMessages(impl_->messages.get());
+  return qure::TakeMessages(impl_->messages.get(), impl_->strangers.get());
 }
 
 std::vector<PinnedFlow> Dataplane::TakeFlowReports() {

@@ -53,6 +53,9 @@ class Dataplane {
 
   MacAddress lan_mac() const;
   uint16_t lan_mtu() const;
+  bool lan_link_up() const;
+  // The greatest packet that both ports take, at most lan_mtu().
+  uint16_t mtu() const;
 
   // Starts the workers. A snapshot must have been published.
   void Start();

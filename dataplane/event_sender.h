@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/pipeline/event_budget.h"
 #include "proto/counter.h"
 #include "proto/event.h"
 #include "proto/time.h"
@@ -32,26 +33,13 @@ class EventSender {
   void EndRound();
 
  private:
-  // Events are paid for with the time that has passed since; a burst of them with time saved up.
-  struct Budget {
-    Duration cost;
-    MonoTime spent_until;
-    bool Take(MonoTime now);
-  };
-
-  Budget* BudgetOf(EventKind kind);
   bool Enqueue(const Event& event);
   void SendWaiting();
 
   rte_ring* const events_;
   const int event_fd_;
   Counter* const lost_;
-  Budget budget_;
-  // Anyone on the LAN can cause these events as often as they like, so each kind has a budget of its own.
-  Budget wanted_budget_;
-  Budget service_mac_budget_;
-  Budget unanswered_budget_;
-  Budget group_query_budget_;
+  EventBudget budget_;
   std::vector<Event> waiting_;  // must not be lost, and found no room in the ring
   bool wake_ = false;           // there is something for the control thread in this round
 };

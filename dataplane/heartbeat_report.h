@@ -25,6 +25,7 @@ class HeartbeatReport {
     longest_gap_ns_.Set(status.longest_gap.ns);
     round_trip_ns_.Set(status.round_trip.ns);
     lease_until_ns_.Set(status.lease_until.ns);
+    clock_ppm_.Set(status.clock_ppm);
   }
 
   HeartbeatCounters counters() const {
@@ -40,7 +41,8 @@ class HeartbeatReport {
     return {.lease = {lease_ns_.value()},
             .longest_gap = {longest_gap_ns_.value()},
             .round_trip = {round_trip_ns_.value()},
-            .lease_until = {lease_until_ns_.value()}};
+            .lease_until = {lease_until_ns_.value()},
+            .clock_ppm = clock_ppm_.value()};
   }
 
  private:
@@ -53,6 +55,7 @@ class HeartbeatReport {
   Gauge longest_gap_ns_;
   Gauge round_trip_ns_;
   Gauge lease_until_ns_;
+  Gauge clock_ppm_;
 };
 
 }  // namespace qure

@@ -7,10 +7,10 @@
 namespace qure {
 namespace {
 
-// An answer waits so long for a lease in doubt: some round trips of a heartbeat. At most kMaxHeld wait: what comes in
-// within that time at 25,000 a second.
+// An answer waits so long for a gate in doubt: some round trips of a heartbeat. At most kMaxHeld wait: what comes in
+// within that time at 50,000 a second.
 constexpr Duration kHoldAnswers = Milliseconds(10);
-constexpr size_t kMaxHeld = 256;
+constexpr size_t kMaxHeld = 512;
 
 }  // namespace
 
@@ -21,7 +21,7 @@ HeldAnswers::HeldAnswers(const TransmitOptions& lan, const LeaseGate* gate, cons
 }
 
 void HeldAnswers::HoldOrDrop(MonoTime now, const OutgoingFrame& answer) {
-  if (gate_->mode() != GateMode::kLeased || held_.size() >= kMaxHeld) return Drop(answer);
+  if (!MayOpenSoon() || held_.size() >= kMaxHeld) return Drop(answer);
   if (held_.empty()) held_since_ = now;
   held_.push_back(answer);
 }
@@ -34,7 +34,7 @@ void HeldAnswers::Release(MonoTime now) {
     queue_.Send();
   }
   held_.erase(held_.begin(), held_.begin() + static_cast<ptrdiff_t>(sent));
-  if (gate_->mode() == GateMode::kLeased && now - held_since_ <= kHoldAnswers) return;
+  if (MayOpenSoon() && now - held_since_ <= kHoldAnswers) return;
   for (const OutgoingFrame& answer : held_) Drop(answer);
   held_.clear();
 }

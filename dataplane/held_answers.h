@@ -1,6 +1,6 @@
-// Answers that met a lease in doubt. Under lease, a master that stood still for a moment learns of its lease with the
-// next acknowledgement: the answers that it made meanwhile can leave then. A gate that is shut for any other reason
-// stays shut for longer, and what meets it is dropped.
+// Answers that met a gate in doubt. Under lease, a master that stood still for a moment learns of its lease with the
+// next acknowledgement: the answers that it made meanwhile can leave then. So can those to a backlog, also without a
+// lease. A gate that is shut for any other reason stays shut for longer, and what meets it is dropped.
 #pragma once
 
 #include <vector>
@@ -24,6 +24,7 @@ class HeldAnswers {
   void Release(MonoTime now);
 
  private:
+  bool MayOpenSoon() const { return gate_->mode() == GateMode::kLeased || gate_->InDoubt(); }
   void Drop(const OutgoingFrame& answer);
 
   const LeaseGate* const gate_;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,10 +25,12 @@ namespace {
 constexpr uint16_t kLanDescriptors = 1024;
 // The tap driver keeps one mbuf per descriptor and reads one frame at a time: more would be idle memory.
 constexpr uint16_t kTapDescriptors = 64;
+// The tap driver takes no frame that is longer than 1,522 bytes.
+constexpr uint16_t kMaxHostMtu = 1500;
 // Frames in the ring shared with the kernel, each way: enough for the longest nap at a million frames a second.
 constexpr unsigned kAfPacketFrames = 2048;
 
-// Asks the kernel about, or changes, a network interface.
+// Asks the kernel about a network interface.
 class InterfaceControl {
  public:
   explicit InterfaceControl(const std::string& name) : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
@@ -37,43 +40,14 @@ class InterfaceControl {
   InterfaceControl(const InterfaceControl&) = delete;
   InterfaceControl& operator=(const InterfaceControl&) = delete;
 
-  bool Up() {
-    if (ioctl(socket_, SIOCGIFFLAGS, &request_) != 0) return false;
-    request_.ifr_flags = static_cast<short>(request_.ifr_flags | IFF_UP);
-    return ioctl(socket_, SIOCSIFFLAGS, &request_) == 0;
-  }
-
-  bool Promiscuous() { return ioctl(socket_, SIOCGIFFLAGS, &request_) == 0 && (request_.ifr_flags & IFF_PROMISC) != 0; }
-
   bool Running() { return ioctl(socket_, SIOCGIFFLAGS, &request_) == 0 && (request_.ifr_flags & IFF_RUNNING) != 0; }
 
   int Mtu() { return ioctl(socket_, SIOCGIFMTU, &request_) == 0 ? request_.ifr_mtu : 0; }
-
-  // Devices without coalescing refuse; that is as good.
-  void DisableCoalescing() {
-    ethtool_value value = {.cmd = ETHTOOL_SGRO, .data = 0};
-    Ethtool(&value);
-    value = {.cmd = ETHTOOL_GFLAGS, .data = 0};
-    if (!Ethtool(&value) || (value.data & ETH_FLAG_LRO) == 0) return;
-    value = {.cmd = ETHTOOL_SFLAGS, .data = value.data & ~static_cast<uint32_t>(ETH_FLAG_LRO)};
-    Ethtool(&value);
-  }
 
   // How many queue pairs the af_xdp driver can use; one if the device does not report it.
   uint32_t MaxQueues() {
     ethtool_channels channels = {};
     return GetChannels(&channels) ? std::max(channels.max_combined, 1U) : 1;
-  }
-
-  // Lets the device spread what it receives over `count` queues and no more. False if it refuses.
-  bool SetReceiveQueues(uint32_t count) {
-    ethtool_channels channels = {};
-    if (!GetChannels(&channels)) return true;
-    uint32_t& queues = channels.max_combined > 0 ? channels.combined_count : channels.rx_count;
-    if (queues == count) return true;
-    queues = count;
-    channels.cmd = ETHTOOL_SCHANNELS;
-    return Ethtool(&channels);
   }
 
  private:
@@ -92,34 +66,26 @@ class InterfaceControl {
   ifreq request_ = {};
 };
 
+// The checksums that a driver may be asked to verify. Asking a paravirtual one for those of TCP and UDP permits the
+// other side to leave them out (VIRTIO_NET_F_GUEST_CSUM, virtio 1.2 section 5.1.3), and then they are missing here.
+uint64_t VerifiedChecksums(std::string_view driver) {
+  const bool paravirtual = driver.starts_with("net_virtio") || driver.starts_with("net_vhost");
+  return paravirtual ? RTE_ETH_RX_OFFLOAD_IPV4_CKSUM : RTE_ETH_RX_OFFLOAD_CHECKSUM;
+}
+
 absl::Status TooFewQueues(const std::string& title, unsigned queues) {
   return absl::FailedPreconditionError(
       absl::StrCat(title, " has ", queues, queues == 1 ? " queue" : " queues", "; set workers = ", queues));
 }
 
-// Makes the kernel interface beneath an af_packet or af_xdp port ready.
-absl::Status PrepareInterface(const PortSpec& spec, const std::string& title, uint16_t queues) {
+// Whether the kernel interface beneath an af_packet or af_xdp port will do.
+absl::Status CheckInterface(const PortSpec& spec, const std::string& title, uint16_t queues) {
   if (if_nametoindex(spec.argument.c_str()) == 0) {
     return absl::NotFoundError(
         absl::StrCat(title, ": there is no interface ", spec.argument, "; `ip link` lists them"));
   }
-  InterfaceControl control(spec.argument);
-  if (!control.Up()) {
-    return absl::FailedPreconditionError(absl::StrCat(title, " cannot be set up: ", strerror(errno), "; run as root"));
-  }
-  control.DisableCoalescing();
-  if (control.Mtu() > kMaxMtu) {
-    return absl::FailedPreconditionError(absl::StrCat(title, " has MTU ", control.Mtu(), ", of which at most ", kMaxMtu,
-                                                      " fit: `ip link set ", spec.argument, " mtu 1500`"));
-  }
-  if (spec.kind == PortKind::kAfPacket) return absl::OkStatus();
-  if (control.MaxQueues() < queues) return TooFewQueues(title, control.MaxQueues());
-  // What a queue without a socket receives would bypass the port.
-  if (!control.SetReceiveQueues(queues)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        title, " cannot be limited to ", queues, " receive queues, one per worker: `ethtool -l ", spec.argument, "`"));
-  }
-  return absl::OkStatus();
+  const uint32_t most = spec.kind == PortKind::kAfXdp ? InterfaceControl(spec.argument).MaxQueues() : queues;
+  return most < queues ? TooFewQueues(title, most) : absl::OkStatus();
 }
 
 // A tap port creates its interface.
@@ -165,7 +131,8 @@ const char* HintOf(PortKind kind) {
     case PortKind::kAfPacket:
       return "is the process root?";
     case PortKind::kAfXdp:
-      return "does another process use the interface's queues, or its driver refuse XDP?";
+      return "does another process use the interface's queues, its driver refuse XDP, or its "
+             "MTU exceed a page (`ip link set … mtu 1500`)?";
     case PortKind::kTap:
       return "is /dev/net/tun there, and the process root?";
     case PortKind::kVdev:
@@ -201,22 +168,21 @@ absl::StatusOr<std::unique_ptr<Port>> Port::OpenLan(const PortSpec& spec, uint16
   setup.descriptors = spec.kind == PortKind::kTap ? kTapDescriptors : kLanDescriptors;
   setup.queues = queues;
   setup.pool = pool;
-  bool was_promiscuous = false;
   if (kernel) {
-    if (absl::Status status = PrepareInterface(spec, setup.title, queues); !status.ok()) return status;
-    was_promiscuous = InterfaceControl(spec.argument).Promiscuous();
+    if (absl::Status status = CheckInterface(spec, setup.title, queues); !status.ok()) return status;
   } else if (spec.kind == PortKind::kTap) {
     if (absl::Status status = AwaitFree(spec.argument, setup.title); !status.ok()) return status;
   }
   absl::StatusOr<std::unique_ptr<Port>> port = Open(setup);
   if (!port.ok()) return port;
+  // Packet sockets know it (TP_STATUS_CSUMNOTREADY), but DPDK's drivers do not pass it on.
+  if (spec.kind != PortKind::kPci) (*port)->partial_ = PartialChecksum::kPossible;
   if (kernel) {
     (*port)->interface_ = spec.argument;
-    (*port)->mtu_ = static_cast<uint16_t>(InterfaceControl(spec.argument).Mtu());
+    (*port)->mtu_ = static_cast<uint16_t>(std::min(InterfaceControl(spec.argument).Mtu(), int{UINT16_MAX}));
   }
   // Service MACs and groups are not the device's own addresses. Drivers that cannot filter have nothing to turn off.
   rte_eth_promiscuous_enable((*port)->id());
-  (*port)->undo_promiscuous_ = kernel && !was_promiscuous;
   rte_eth_allmulticast_enable((*port)->id());
   return port;
 }
@@ -239,10 +205,11 @@ absl::StatusOr<std::unique_ptr<Port>> Port::OpenHost(const std::string& interfac
   setup.pool = pool;
   absl::StatusOr<std::unique_ptr<Port>> port = Open(setup);
   if (!port.ok()) return port;
-  if (const int error = rte_eth_dev_set_mtu((*port)->id(), mtu); error != 0) {
-    return absl::InternalError(absl::StrCat(setup.title, " does not take MTU ", mtu, ": ", rte_strerror(-error)));
+  const uint16_t taken = std::min(mtu, kMaxHostMtu);
+  if (const int error = rte_eth_dev_set_mtu((*port)->id(), taken); error != 0) {
+    return absl::InternalError(absl::StrCat(setup.title, " does not take MTU ", taken, ": ", rte_strerror(-error)));
   }
-  (*port)->mtu_ = mtu;
+  (*port)->mtu_ = taken;
   return port;
 }
 
@@ -279,7 +246,7 @@ int Port::Configure(const Setup& setup, bool interrupts) {
   if (const int error = rte_eth_dev_info_get(id_, &info); error != 0) return error;
   rte_eth_conf conf = {};
   conf.intr_conf.rxq = interrupts ? 1 : 0;
-  if (setup.checksum_offload) conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
+  if (setup.checksum_offload) conf.rxmode.offloads = info.rx_offload_capa & VerifiedChecksums(info.driver_name);
   conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
   if (queues_ > 1 && conf.rx_adv_conf.rss_conf.rss_hf != 0) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -301,7 +268,6 @@ int Port::Configure(const Setup& setup, bool interrupts) {
 }
 
 Port::~Port() {
-  if (undo_promiscuous_) rte_eth_promiscuous_disable(id_);
   rte_eth_dev_stop(id_);
   rte_eth_dev_close(id_);
 }
@@ -324,14 +290,15 @@ PortStatus Port::Status() const {
     status.driver = info.driver_name;
     status.device = rte_dev_name(info.device);
   }
-  if (!interface_.empty()) {
-    // The drivers over kernel interfaces call their link up whatever the wire says.
-    status.link_up = InterfaceControl(interface_).Running();
-    return status;
-  }
-  rte_eth_link link = {};
-  status.link_up = rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+  status.link_up = LinkUp();
   return status;
+}
+
+bool Port::LinkUp() const {
+  // The drivers over kernel interfaces call their link up whatever the wire says.
+  if (!interface_.empty()) return InterfaceControl(interface_).Running();
+  rte_eth_link link = {};
+  return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 }  // namespace qure

@@ -8,15 +8,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "dataplane/pipeline/frame.h"
 #include "proto/net/address.h"
 #include "proto/port_spec.h"
 
 struct rte_mempool;
 
 namespace qure {
-
-// The largest MTU whose frames fit in one mbuf on every kind of port.
-inline constexpr uint16_t kMaxMtu = 1750;
 
 // Mbufs that one queue pair of a port may hold: what rings, drivers and the kernel keep on both sides.
 inline constexpr unsigned kMbufsPerQueue = 6144;
@@ -34,15 +32,16 @@ struct PortStatus {
 
 class Port {
  public:
-  // The port towards the wire, promiscuous. A kernel interface beneath it is set up and its receive coalescing (GRO,
-  // LRO) turned off: merged frames would not fit. Errors name the port and what would help.
+  // The port towards the wire, promiscuous. A kernel interface beneath it has been made ready
+  // (control/kernel/lan_interface.h). Errors name the port and what would help.
   static absl::StatusOr<std::unique_ptr<Port>> OpenLan(const PortSpec& spec, uint16_t queues, rte_mempool* pool);
 
   // Checks the name of the host port's interface and waits until a predecessor's is gone. Then its LAN port is free as
   // well.
   static absl::Status AwaitHostInterface(const std::string& interface);
 
-  // The port into this node's kernel: creates `interface` with this MAC and MTU. It vanishes with the process.
+  // The port into this node's kernel: creates `interface` with this MAC, and this MTU or the greatest below it that the
+  // port takes. It vanishes with the process.
   static absl::StatusOr<std::unique_ptr<Port>> OpenHost(const std::string& interface, const MacAddress& mac,
                                                         uint16_t mtu, uint16_t queues, rte_mempool* pool);
   ~Port();  // stops and closes
@@ -53,6 +52,9 @@ class Port {
   MacAddress mac() const;
   uint16_t mtu() const { return mtu_; }
   bool interrupts() const { return interrupts_; }
+  bool LinkUp() const;
+  // Of received frames that do not say it themselves.
+  PartialChecksum partial_checksums() const { return partial_; }
   PortStatus Status() const;
 
  private:
@@ -68,7 +70,7 @@ class Port {
   std::string interface_;  // the kernel's, beneath the port; "" if there is none
   uint16_t mtu_ = 0;
   bool interrupts_ = false;
-  bool undo_promiscuous_ = false;  // the kernel interface was not so before
+  PartialChecksum partial_ = PartialChecksum::kNo;
 };
 
 }  // namespace qure

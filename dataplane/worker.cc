@@ -158,7 +158,17 @@ size_t Worker::ReceiveLan(const Snapshot& snapshot) {
     ReportEvents();
   }
   NoteReceived(count);
+  LookForBacklog(snapshot, count);
   return count;
+}
+
+// After the messages among it have gone to the control thread, which looks at them before a backlog is answered.
+void Worker::LookForBacklog(const Snapshot& snapshot, uint16_t count) {
+  const auto events = std::span(batch_.events).first(count > 0 ? batch_.event_count : 0);
+  const bool rival = std::ranges::find(events, EventKind::kServiceMacSeen, &Event::kind) != events.end();
+  const RoundReceipt receipt{
+      .frames = count, .more = count == kBurst, .rival = rival, .clustered = snapshot.cluster_port != 0};
+  if (stall_guard_.Received(round_start_, receipt)) events_.Wake();
 }
 
 size_t Worker::ReceiveHost(const Snapshot& snapshot) {
@@ -215,7 +225,7 @@ void Worker::Load(Side from, uint16_t count, Mbufs* mbufs, PortCounters* port) {
       rte_pktmbuf_free(mbuf);
       continue;
     }
-    batch_.frames[batch_.count] = FrameOf(mbuf);
+    batch_.frames[batch_.count] = FrameOf(mbuf, from == Side::kLan ? options_.partial : PartialChecksum::kNo);
     (*mbufs)[batch_.count++] = mbuf;
   }
   if (port == nullptr) return;

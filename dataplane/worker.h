@@ -28,8 +28,10 @@ struct WorkerOptions {
   unsigned id = 0;  // also the reader id of the publisher
   uint16_t lan_port = 0;
   uint16_t host_port = 0;
-  uint16_t queue = 0;           // the same number on both ports
-  uint16_t max_frame = 1518;    // longer ones fit neither port: MTU, Ethernet header and VLAN tag
+  uint16_t queue = 0;         // the same number on both ports
+  uint16_t max_frame = 1518;  // longer ones fit neither port: MTU, Ethernet header and VLAN tag
+  // Of frames from the LAN of which the port says nothing.
+  PartialChecksum partial = PartialChecksum::kNo;
   bool interrupts = false;      // both ports can wake a sleeping worker
   rte_ring* control = nullptr;  // mbufs from the control thread; null for all workers but one
   rte_ring* events = nullptr;   // Event elements to the control thread
@@ -61,12 +63,18 @@ class Worker {
  private:
   using Mbufs = std::array<rte_mbuf*, kBurst>;
 
-  WorkerMemory memory() { return {.flows = flows_.memory(), .dns = dns_.memory(), .now = FlowTimeOf(round_start_)}; }
+  WorkerMemory memory() {
+    return {.flows = flows_.memory(),
+            .dns = dns_.memory(),
+            .cluster = cluster_.admission(),
+            .now = FlowTimeOf(round_start_)};
+  }
   Duration CheckStall();
   size_t ReceiveLan(const Snapshot& snapshot);
   size_t ReceiveHost(const Snapshot& snapshot);
   size_t ReceiveControl(const Snapshot& snapshot);
   void NoteReceived(uint16_t count);
+  void LookForBacklog(const Snapshot& snapshot, uint16_t count);
   void RunHeartbeater(Duration stall);
   void TendFlows(const Snapshot& snapshot);
   void Load(Side from, uint16_t count, Mbufs* mbufs, PortCounters* port);

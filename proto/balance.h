@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -51,10 +52,15 @@ struct Balance {
   EpochTables previous;
   // Owners report their pinned flows to the master and the deputy, once in each of these rounds.
   uint8_t report_round = 0;
-  bool ready = true;          // this node knows enough to decide where packets come to all
-  bool settled = false;       // all nodes go by this epoch, and know each other's pinned flows to it
+  bool ready = true;     // this node knows enough to decide where packets come to all
+  bool settled = false;  // all nodes go by this epoch, and know each other's pinned flows to it
+  // In parallel to ServiceMap::services: where its check fails, if others work. Empty: nowhere.
+  std::vector<std::bitset<kMaxNodes>> unhealthy;
   uint32_t heavy_hitter = 0;  // new flows in a window from which on a remote address is reported; 0: never
 
+  bool IsUnhealthy(uint8_t service, NodeSlot node) const {
+    return !unhealthy.empty() && service != 0 && unhealthy[service - size_t{1}][node];
+  }
   bool IsPeer(const MacAddress& hop0) const {
     for (size_t i = 1; i < slots; ++i) {
       if (nodes[i].present && nodes[i].hop0 == hop0) return true;

@@ -82,10 +82,10 @@ constexpr uint32_t FlowTicks(Duration span) {
 // The numbers are also those of FlowReply (proto/cluster/cluster.proto).
 enum class FlowState : uint8_t {
   kFree,         // no entry
-  kOpening,      // TCP: a SYN was seen and nothing after it; gives way to any other flow when there is no room
-  kEstablished,  // TCP: more than a SYN was seen
-  kClosing,      // TCP: a FIN or RST was seen
-  kDatagrams,    // UDP
+  kOpening,      // provisional: its owner's kernel has not answered; gives way to any other when there is no room
+  kEstablished,  // TCP: both sides have spoken; of another node's flow: the remote side has gone on
+  kClosing,      // TCP: both sides have ended it, or the kernel has reset it
+  kDatagrams,    // UDP: both sides have spoken; of another node's flow: the remote side has
   kFragments,    // not a flow: where the first fragment of a datagram went
 };
 
@@ -99,9 +99,15 @@ struct FlowEntry {
   FlowKey key;
   NodeSlot owner = kSelfSlot;
   FlowState state = FlowState::kFree;
-  bool pinned = false;   // its owner reported it: the Maglev lookup table names another node
-  uint8_t reported = 0;  // the round of reports in which this node, its owner, reported it to the master
-  FlowTime seen;         // its last frame
+  bool pinned : 1 = false;  // its owner reported it: the Maglev lookup table names another node
+  // Of TCP flows that this node owns (dataplane/pipeline/flow_rules.h):
+  bool answered : 1 = false;      // its kernel has answered the SYN
+  bool numbered : 1 = false;      // what the kernel expects next is known
+  bool finishing : 1 = false;     // a FIN waits for the kernel to acknowledge it
+  bool remote_ended : 1 = false;  // it has: the remote side sends no more
+  bool kernel_ended : 1 = false;  // the kernel has sent a FIN
+  uint8_t reported = 0;           // the round of reports in which this node, its owner, reported it to the master
+  FlowTime seen;                  // its last frame
 };
 static_assert(sizeof(FlowEntry) == 32);
 

@@ -16,23 +16,34 @@ enum class Mutation : uint8_t {
   kDeputyIgnoresOwnStall,  // a deputy takes its own pause for the master's silence
   kDeputyDoesNotDrain,     // a deputy acts on silence while heartbeats may wait in its receive queue
   kExpiryMovesBack,        // a shorter D takes effect at the deputy at once
+  kAnswerBacklog,          // what waited through a pause that no clock shows is answered as if it were new
+  kIgnoreClockRatio,       // a deputy takes its own clock for the master's
+  kIgnoreLink,             // the link of the LAN port is not acted on
 
   // Control core.
+  kForgetDisturbances,  // what has ended a lease once is not remembered
   kSkipVeto,
+  kOneEventBudget,  // what anyone can cause shares a budget with what a takeover waits for
+  kFollowOldWord,   // a deputy that has proven its master's silence follows it again at a member's word
+  kTwinStays,       // of two machines with one identity and one MAC neither takes a new one
+  kEndlessVeto,     // a host that answers for the address keeps the election open
   kReuseTerm,
   kIgnoreHigherTerm,
   kNoChallenge,
-  kAcceptReplay,
+  kShareAnswers,  // all boots that have proven nothing share one allowance of answers
+  kBelieveFrame,  // where a node is, is taken from the frame around its message
   kClaimWithoutGateway,
   kNoYieldShut,
   kClaimWhileListening,
+  kYieldToConflict,  // a held address is given up to a host that announces it
+  kKeepWholeEras,    // a history that has grown too long takes no more, instead of folding what is old
 
   // Balance.
+  kShareDeaf,            // a node that hears nobody gets flows
   kShareUnready,         // a node gets flows before it knows who had them
   kChangeDoesNotWait,    // an epoch is taken to have settled at once
   kTakeNewFlowsEarly,    // delivery by multicast: new flows go by an epoch that others may not have yet
   kTellMasterOnly,       // delivery by multicast: pinned flows are reported to master and deputy alone
-  kHandOverUninformed,   // the mastership goes to a node that does not know of all pinned flows yet
   kReportNoPinnedFlows,  // owners keep to themselves what they serve though the table names another
 };
 

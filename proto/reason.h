@@ -49,11 +49,12 @@ enum class Verdict : uint8_t {
   X(host_node, kHost, "frame to the node's own MAC handed to the kernel")                                              \
   X(host_group, kHost, "broadcast or multicast frame handed to the kernel")                                            \
   /* To the control thread or the heartbeater. */                                                                      \
-  X(cluster_message, kControl, "datagram of the cluster handed to the control thread")                                 \
+  X(cluster_message, kControl, "datagram of a known boot of the cluster handed to the control thread")                 \
+  X(cluster_stranger, kControl, "datagram of an unknown boot, within their limit, handed to the control thread")       \
   X(cluster_heartbeat, kControl, "heartbeat or its acknowledgement handed to the heartbeater")                         \
   /* To the LAN. */                                                                                                    \
   X(lan_host, kLan, "frame from the kernel passed to the LAN")                                                         \
-  X(lan_arp_anonymous, kLan, "ARP request of the kernel naming a service address as sender, sent without a sender")    \
+  X(lan_arp_anonymous, kLan, "ARP request of the kernel naming a service address as sender, sent as the node")         \
   X(lan_nd_anonymous, kLan, "neighbor solicitation of the kernel sourced from a service address, sent link-local")     \
   X(forward_flow, kLan, "packet of a known flow sent to its owner")                                                    \
   X(forward_new, kLan, "first packet of a flow sent to the owner that the Maglev lookup table names")                  \
@@ -116,12 +117,19 @@ enum class Verdict : uint8_t {
   X(dns_response, kDrop, "DNS message with QR=1: answering it would make a loop")                                      \
   X(dns_reflection, kDrop, "DNS query from UDP port 53, 0 or a group address: answering it could make a loop")         \
   X(dns_limited, kDrop, "DNS answer beyond the rate limit")                                                            \
+  /* Dropped: on the cluster's port. */                                                                                \
+  X(cluster_routed, kDrop, "datagram to the cluster's port that has passed a router (RFC 5082 section 3)")             \
+  X(cluster_malformed, kDrop, "datagram to the cluster's port that is no envelope of the cluster")                     \
+  X(cluster_over_limit, kDrop, "datagram beyond what its boot, or all unknown boots together, may send")               \
+  X(heartbeat_unexpected, kDrop, "heartbeat of another boot than the one that this node shares a lease with")          \
   /* Dropped: resources and the lease. */                                                                              \
   X(gate_shut, kDrop, "answer withheld: this node has no lease on the service addresses")                              \
   X(cluster_full, kDrop, "datagram of the cluster beyond what the control thread or the heartbeater accepts")          \
   X(no_room, kDrop, "frame too large, scattered, or without room for the answer")                                      \
   X(lan_full, kDrop, "LAN port did not take the frame")                                                                \
-  X(host_full, kDrop, "host port did not take the frame")
+  X(host_full, kDrop, "host port did not take the frame")                                                              \
+  /* Dropped: the frame and its packet do not go together. */                                                          \
+  X(ip_group_frame, kDrop, "frame to a group with a packet to a service address (RFC 1122 section 3.3.6)")
 
 enum class Reason : uint8_t {
 #define QURE_REASON_ENUM(name, verdict, help) name,

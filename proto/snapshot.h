@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proto/balance.h"
+#include "proto/cluster/cluster_peer.h"
 #include "proto/cluster/heartbeat_plan.h"
 #include "proto/dns/authority.h"
 #include "proto/net/address.h"
@@ -34,12 +35,20 @@ struct Snapshot {
   MacAddress lan_mac;   // the port's own MAC
   MacAddress node_mac;  // hop 0; also the MAC of the host port
   MacAddress node_mac_hop1;
+  // As whom the node asks what needs an answer; in shared mode the kernel's address, at the port's own MAC.
+  MacAddress question_mac;
+  Ipv4Address question_address;
   uint16_t vlan = 0;      // 0: the LAN is untagged
   bool dedicated = true;  // the kernel sees the LAN only through the host port
+
+  // The node's own addresses on the host port, in dedicated mode.
+  std::vector<Ipv4Address> own_addresses;
 
   // At most kMaxServiceAddresses each: a scan over a few words is faster than any table.
   std::vector<ServiceAddress> addresses_v4;
   std::vector<ServiceAddress> addresses_v6;
+  // The control thread wants to know whether anyone is there (kLanHeard).
+  bool reports_lan = false;
   // Whose ARP and ND answers the control thread wants to see.
   std::vector<IpAddress> gateways;
 
@@ -49,7 +58,8 @@ struct Snapshot {
   uint16_t cluster_port = 0;
   Ipv4Address cluster_group;
   Ipv4Address node_address;
-  std::shared_ptr<const HeartbeatPlan> heartbeater;  // null: silent
+  std::shared_ptr<const ClusterPeers> cluster_peers;  // null: none known
+  std::shared_ptr<const HeartbeatPlan> heartbeater;   // null: silent
 
   // The address is being handed over: ping and DNS are answered from the node MAC, which needs no lease; ARP and ND not
   // at all. So no frame is lost while the switch still leads here.

@@ -46,8 +46,14 @@ absl::StatusOr<Fd> OwnDirectory(const std::string& path) {
   if (absl::Status made = MakePrivateDirectory(path); !made.ok()) return made;
   const std::string lock = path + "/lock";
   Fd file(open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const int error = errno;
   // On a file system that has become read-only, the lock file of an earlier start is enough.
   if (!file.valid()) file = Fd(open(lock.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) {
+    return absl::ErrnoToStatus(error, absl::StrCat("data directory ", path,
+                                                   " cannot be written, and a first start needs that: make it "
+                                                   "writable, or set node.data_directory to another one"));
+  }
   return Own(std::move(file), absl::StrCat("data directory ", path));
 }
 

@@ -14,6 +14,7 @@
 #include "control/base/text.h"
 #include "control/config/address_config.h"
 #include "control/config/cluster_key.h"
+#include "control/config/config_json.h"
 #include "control/config/config_keys.h"
 #include "control/config/config_reader.h"
 #include "control/config/dns_config.h"
@@ -51,11 +52,17 @@ std::string HostName() {
   return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
 }
 
+// For the metrics. Debian's civetweb, which serves them, is built without IPv6.
 std::string ListenAddress(TableReader* table, std::string_view key, std::string_view fallback) {
   const Placed<std::string> text = table->String(key, fallback);
-  if (!text.value.empty() && !ParseEndpoint(text.value)) {
-    table->Fail(key, Concat("\"", text.value, "\" is not ADDRESS:PORT; write it like ", fallback,
-                            " or [::1]:9464, or \"\" for none"));
+  if (text.value.empty()) return text.value;
+  const std::optional<Endpoint> endpoint = ParseEndpoint(text.value);
+  if (!endpoint) {
+    table->Fail(key,
+                Concat("\"", text.value, "\" is not ADDRESS:PORT; write it like ", fallback, ", or \"\" for none"));
+  } else if (endpoint->address.is_v6()) {
+    table->Fail(key, Concat("\"", text.value,
+                            "\": the HTTP server of the metrics has no IPv6; use an IPv4 address, like ", fallback));
   }
   return text.value;
 }
@@ -89,6 +96,10 @@ LanFacts ReadLan(TableReader lan, NodeConfig* config) {
     }
   }
   facts.mode = config->lan_mode = lan.Choice("mode", config->lan_mode, kLanModes);
+  config->take_over = lan.Boolean("take_over", config->take_over);
+  if (config->take_over && facts.mode == LanMode::kShared) {
+    lan.Fail("take_over", "only for mode = \"dedicated\"; in shared mode the kernel keeps its addresses, leave it out");
+  }
   config->vlan =
       static_cast<uint16_t>(lan.Integer("vlan", config->vlan, 0, 4094));  // IEEE 802.1Q §9.6: 4095 is reserved
   if (facts.mode == LanMode::kShared && facts.port) {
@@ -173,6 +184,7 @@ void ReadNetwork(TableReader* cluster, ClusterNetwork* network) {
   }
   network->port = static_cast<uint16_t>(cluster->Integer("port", network->port, 1, 65535));
   network->group = ReadGroup(cluster);
+  network->gateway_required = cluster->Boolean("gateway_required", network->gateway_required);
   network->preempt = cluster->Boolean("preempt", network->preempt);
 }
 
@@ -197,6 +209,7 @@ void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addres
   config->resolver = ReadResolver(config->addresses, cluster.Table("resolver"));
   config->registration = ReadRegistration(&cluster);
   config->mdns = ReadMdns(cluster.Table("mdns"));
+  RefuseNamePort(*config, &cluster);
   cluster.RejectUnknownKeys();
 }
 
@@ -231,6 +244,7 @@ absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name)
   ReadCluster(file.Table("cluster"), lan, &addresses, &config.cluster);
   file.RejectUnknownKeys();
   if (absl::Status status = errors.status(); !status.ok()) return status;
+  config.cluster.digest = ClusterDigest(config.cluster);
   return config;
 }
 

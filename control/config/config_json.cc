@@ -1,5 +1,6 @@
 #include "control/config/config_json.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +53,7 @@ ordered_json NodeJson(const NodeConfig& node) {
           {"lan",
            {{"port", node.lan_port},
             {"mode", WordFor(kLanModes, node.lan_mode)},
+            {"take_over", node.take_over},
             {"vlan", node.vlan},
             {"host_interface", node.host_interface}}},
           {"dpdk",
@@ -153,6 +155,7 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
   const ClusterNetwork& network = cluster.network;
   return {{"name", cluster.name},
           {"gateway", Texts(cluster.gateways)},
+          {"gateway_required", network.gateway_required},
           {"service_mac", WordFor(kServiceMacs, cluster.service_mac)},
           {"default", WordFor(kDefaultPolicies, cluster.default_policy)},
           {"probe_interval", IntervalText(cluster.probe_interval)},
@@ -175,10 +178,26 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
           {"mdns", {{"enabled", cluster.mdns.enabled}}}};
 }
 
+std::string Dump(const ordered_json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/false, ordered_json::error_handler_t::replace);
+}
+
 }  // namespace
 
 ordered_json ConfigJson(const Config& config) {
   return {{"node", NodeJson(config.node)}, {"cluster", ClusterJson(config.cluster)}};
+}
+
+uint64_t ClusterDigest(const ClusterConfig& cluster) {
+  ordered_json json = ClusterJson(cluster);
+  json.erase("key");  // the first one, which may be in some files only
+  for (const char* const list : {"gateway", "address", "service", "zone"}) {
+    std::vector<std::string> items;
+    for (const ordered_json& item : json[list]) items.push_back(Dump(item));
+    std::ranges::sort(items);
+    json[list] = items;
+  }
+  return std::max<uint64_t>(Fingerprint(Dump(json)), 1);
 }
 
 }  // namespace qure

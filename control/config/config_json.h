@@ -11,4 +11,8 @@ namespace qure {
 // key_file only its path.
 nlohmann::ordered_json ConfigJson(const Config& config);
 
+// Of what the file says about the cluster, but for secrets: equal where the [cluster] sections say the same, whatever
+// the order. Never 0.
+uint64_t ClusterDigest(const ClusterConfig& cluster);
+
 }  // namespace qure

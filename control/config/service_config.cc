@@ -4,7 +4,9 @@
 
 #include "control/base/text.h"
 #include "control/config/mdns_config.h"
+#include "control/core/naming.h"
 #include "control/core/timers.h"
+#include "proto/dns/message.h"
 #include "proto/net/ip.h"
 
 namespace qure {
@@ -149,6 +151,17 @@ bool Overlap(const ServiceConfig& a, const ServiceConfig& b) {
   return same_address && a.protocol == b.protocol && a.first_port <= b.last_port && b.first_port <= a.last_port;
 }
 
+bool HasNamePort(const ServiceConfig& service) {
+  return service.first_port <= kDnsPort && service.last_port >= kDnsPort;
+}
+
+// What makes a node answer names, as it stands in the file; empty: nothing does.
+std::string_view NamesBy(const ClusterConfig& config) {
+  if (!config.zones.empty()) return "[[cluster.zone]]";
+  if (config.resolver.forward) return "cluster.resolver.forward";
+  return AnswersLocalNames(config) ? "cluster.dns.local_names" : "";
+}
+
 }  // namespace
 
 void ReadBalance(TableReader balance, ClusterConfig* config) {
@@ -188,6 +201,18 @@ std::vector<ServiceConfig> ReadServices(const ClusterConfig& config, LanMode mod
     services.push_back(*service);
   }
   return services;
+}
+
+void RefuseNamePort(const ClusterConfig& config, TableReader* cluster) {
+  const std::string_view by = NamesBy(config);
+  if (by.empty() || std::ranges::none_of(config.services, HasNamePort)) return;
+  for (TableReader& table : cluster->Tables("service")) {
+    ServiceConfig service;
+    const auto ports = table.OptionalString("ports");
+    if (!ports || !ParsePorts(ports->value, &service) || !HasNamePort(service)) continue;
+    table.Fail("ports", Concat("has port 53, where this node itself answers names (", by,
+                               "): the service would get nothing; leave 53 out of its ports, or remove ", by));
+  }
 }
 
 }  // namespace qure

@@ -16,23 +16,23 @@ ClusterFacts::Node FactOf(const NodeRow& row, uint64_t unix_now) {
   return {.id = row.node,
           .name = row.name,
           .role = row.role,
-          .address = row.address,
+          .addresses = row.addresses,
           .age = row.age,
           .alive = IsPresent(row.state),
           .booted = SecondsAgo(unix_now, row.uptime + row.heard_ago)};
 }
 
-ClusterFacts::Service FactOf(const ServiceConfig& service, const ControllerStatus& status,
-                             const std::vector<IpAddress>& addresses) {
+// `present`: by id.
+ClusterFacts::Service FactOf(const ServiceConfig& service, const ServiceRow* row,
+                             const std::vector<const NodeRow*>& present, const std::vector<IpAddress>& addresses) {
   ClusterFacts::Service fact{.name = service.name,
                              .protocol = service.protocol,
                              .port = service.first_port,
                              .addresses = service.address ? std::vector{*service.address} : addresses,
                              .healthy = {}};
-  const auto row = std::ranges::find(status.services, service.name, &ServiceRow::name);
-  for (const NodeRow& node : status.nodes) {
-    const bool unhealthy = row != status.services.end() && row->unhealthy_at.contains(node.node);
-    if (IsPresent(node.state) && !unhealthy && !node.draining) fact.healthy.insert(node.node);
+  for (const NodeRow* node : present) {
+    const bool unfit = row != nullptr && !IsHealthy(row->CheckAt(node->node));
+    if (!unfit && !node->draining && node->state != NodeState::kDeaf) fact.healthy.push_back(node->node);
   }
   return fact;
 }
@@ -47,9 +47,17 @@ ClusterFacts FactsOf(const ClusterConfig& config, const ControllerStatus& status
   facts.lineage = status.lineage;
   facts.born = SecondsAgo(unix_now, Milliseconds(static_cast<int64_t>(status.cluster_uptime_ms)));
   for (const ClaimStatus& claim : status.claims) facts.service_addresses.push_back(claim.address.address);
-  for (const NodeRow& row : status.nodes) facts.nodes.push_back(FactOf(row, unix_now));
-  for (const ServiceConfig& service : config.services) {
-    facts.services.push_back(FactOf(service, status, facts.service_addresses));
+  std::vector<const NodeRow*> present;
+  for (const NodeRow& row : status.nodes) {
+    facts.nodes.push_back(FactOf(row, unix_now));
+    if (IsPresent(row.state)) present.push_back(&row);
+  }
+  std::ranges::sort(present, {}, &NodeRow::node);
+  // The rows of the status stand in the order of the configuration, unless it has just changed.
+  for (size_t i = 0; i < config.services.size(); ++i) {
+    const ServiceConfig& service = config.services[i];
+    const bool same = i < status.services.size() && status.services[i].name == service.name;
+    facts.services.push_back(FactOf(service, same ? &status.services[i] : nullptr, present, facts.service_addresses));
   }
   return facts;
 }

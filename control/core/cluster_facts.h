@@ -1,8 +1,8 @@
 // What a node knows of its cluster and publishes by DNS and mDNS: plain values.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -19,14 +19,14 @@ struct ClusterFacts {
   struct Node {
     NodeId id{};
     std::string name;
-    NodeRole role = NodeRole::kNone;  // kNone: it is not there
-    Ipv4Address address;              // zero: none known
-    uint64_t age = 0;                 // boot count
+    NodeRole role = NodeRole::kNone;   // kNone: it is not there
+    std::vector<IpAddress> addresses;  // its own, at most one of a family
+    uint64_t age = 0;                  // boot count
     bool alive = false;
     uint64_t booted = 0;  // seconds since 1970, as far as it is known
     // Without the time of the boot, which is known but to a second or so.
     friend bool operator==(const Node& a, const Node& b) {
-      return a.id == b.id && a.name == b.name && a.role == b.role && a.address == b.address && a.age == b.age &&
+      return a.id == b.id && a.name == b.name && a.role == b.role && a.addresses == b.addresses && a.age == b.age &&
              a.alive == b.alive;
     }
   };
@@ -35,7 +35,8 @@ struct ClusterFacts {
     uint8_t protocol = 6;              // TCP or UDP
     uint16_t port = 0;                 // the first one
     std::vector<IpAddress> addresses;  // service addresses that it is served at
-    std::set<NodeId> healthy;          // nodes that take flows of it: alive, not draining, and no check fails
+    std::vector<NodeId> healthy;       // nodes that take flows of it, by id: alive, not draining, and no check fails
+    bool IsHealthy(const NodeId& node) const { return std::ranges::binary_search(healthy, node); }
     friend bool operator==(const Service&, const Service&) = default;
   };
 

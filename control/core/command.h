@@ -31,6 +31,10 @@ struct SetWeight {
   std::string service;
   std::optional<uint32_t> weight;
 };
+// A node that is down or has left is shown no more, here and on the nodes that are present.
+struct ForgetNode {
+  NodeId node{};
+};
 // Rotation in three steps: add on all nodes, use on all nodes, remove the old one on all nodes.
 struct AddKey {
   uint32_t id = 0;
@@ -51,7 +55,7 @@ struct QueryFlow {
 // SIGTERM: hand over, send GOODBYE, then Finished.
 struct Stop {};
 
-using Command =
-    std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, AddKey, UseKey, RemoveKey, QueryFlow, Stop>;
+using Command = std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, ForgetNode, AddKey, UseKey, RemoveKey,
+                             QueryFlow, Stop>;
 
 }  // namespace qure

@@ -46,6 +46,7 @@ struct NodeConfig {
 
   std::string lan_port;  // "af_packet:eth0" …, see proto/port_spec.h
   LanMode lan_mode = LanMode::kDedicated;
+  bool take_over = false;  // dedicated mode: the interface's addresses and routes move to the host port
   uint16_t vlan = 0;
   std::string host_interface = "qure0";
 
@@ -192,6 +193,7 @@ struct ClusterNetwork {
   std::optional<std::array<uint8_t, 32>> key;  // the first one; later ones come by `qurectl key`
   uint16_t port = 7873;
   std::optional<Ipv4Address> group;  // default: derived from the cluster's name, in 239.192.0.0/14 (RFC 2365 §6.2)
+  bool gateway_required = false;     // only a node that reaches the gateway leads
   bool preempt = false;              // a node of higher priority takes over from a healthy master
   friend bool operator==(const ClusterNetwork&, const ClusterNetwork&) = default;
 };
@@ -239,6 +241,7 @@ struct ClusterConfig {
   std::optional<RegistrationConfig> registration;
   MdnsConfig mdns;
   ClusterNetwork network;
+  uint64_t digest = 0;  // of what a file says about the cluster, but for secrets; 0: it is not from a file
   Duration probe_interval = Milliseconds(150);  // between RFC 5227 probes; the RFC's own value is 1 to 2 s
 };
 

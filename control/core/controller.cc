@@ -17,19 +17,6 @@
 namespace qure {
 namespace {
 
-const wire::Hello* HelloIn(const wire::Message& message) {
-  switch (message.body_case()) {
-    case wire::Message::kHello:
-      return &message.hello();
-    case wire::Message::kPong:
-      return &message.pong().hello();
-    case wire::Message::kClaim:
-      return &message.claim().hello();
-    default:
-      return nullptr;
-  }
-}
-
 NodeRole RoleOf(Role role) {
   switch (role) {
     case Role::kIdle:
@@ -57,6 +44,7 @@ Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenR
       election_(facts.node_id, stored_.epochs, &members_),
       hello_timer_(random),
       addresses_(random),
+      node_addresses_(random),
       snapshots_(random),
       balancing_(facts.node_id, facts.name, facts.weight, random),
       flow_questions_(facts.node_id, &snapshots_.ids(), random) {
@@ -74,6 +62,7 @@ void Controller::SetWallClock(MonoTime now, uint64_t wall_ms) {
 Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
   const bool names_changed = config.zones != config_.zones || config.dns != config_.dns;
   config_ = config;
+  config_watch_.Configure(config.digest, facts_.revision);
   snapshots_.SetServices(config);
 
   Actions out;
@@ -81,6 +70,7 @@ Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
   if (names_changed) snapshots_.SetDns(facts_, config_, stored_.keyring);
   const auto group = transport_.enabled() ? std::optional(transport_.config().group) : std::nullopt;
   addresses_.Configure(now, facts_, config_, group, &out);
+  node_addresses_.Configure(now, facts_, config_);
   OnLifeChange(now, life_->Tick(now, members_, Input().rank), &out);
   election_.Tick(now, Input(), &out);
   return Conclude(now, std::move(out));
@@ -122,17 +112,31 @@ Actions Controller::OnNames(MonoTime now, std::shared_ptr<const LiveNames> names
 Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
   Actions out;
   if (!active()) return out;
-  NoticeHeld(now, &out);
-  if (const std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out)) {
-    Understand(now, *incoming, &out);
+  const bool held = NoticeHeld(now, &out);
+  const uint64_t own = transport_.rejected()[static_cast<size_t>(Reject::kOwn)];
+  std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out);
+  if (transport_.rejected()[static_cast<size_t>(Reject::kOwn)] != own) addresses_.OnOwnReturned(now);
+  // What is not believed changes nothing: junk is not worth the rest of a step.
+  if (!incoming && !held && !transport_.peers_changed()) return out;
+  if (incoming) {
+    const wire::Hello* const hello = UnfoldHello(&incoming->message);
+    const bool past = incoming->overtaken;  // its sender has said more since
+    Understand(now, *incoming, past ? nullptr : hello, &out);
   }
   return Conclude(now, std::move(out));
 }
 
 Actions Controller::OnEvent(MonoTime now, const Event& event) {
   Actions out;
+  machine_.OnEvent(event, &out);
   if (!active()) return out;
   NoticeHeld(now, &out);
+  if (event.kind == EventKind::kServiceMacSeen && leads() && addresses_.IsEcho(now, &out)) {
+    return Conclude(now, std::move(out));
+  }
+  if (event.kind == EventKind::kNeighbor && !addresses_.OnGatewayAnswer(now, event, &out)) {
+    return Conclude(now, std::move(out));
+  }
   const bool ours = OfOurCluster(event);
   // A node of this cluster that asks the LAN who has the address wants to know, and not to have it.
   if (event.kind != EventKind::kAddressProbed || !ours) {
@@ -140,6 +144,7 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   }
   switch (event.kind) {
     case EventKind::kStalled:
+    case EventKind::kLinkUp:
       members_.Pardon(now);
       break;
     case EventKind::kGroupQuery:
@@ -149,9 +154,13 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
       if (leads()) addresses_.AnnounceSoon(now);
       break;
     case EventKind::kNeighbor:
-      if (std::ranges::find(config_.gateways, event.ip) != config_.gateways.end()) {
-        snapshots_.OnGateway(event.ip, event.mac);
-      }
+      snapshots_.OnGateway(event.ip, event.mac);
+      break;
+    case EventKind::kNodeAddressUsed:
+      node_addresses_.OnUsed(now, event, WhoIsAt(event.mac), &out);
+      break;
+    case EventKind::kGatewayHint:
+      addresses_.OnGatewayHint(now, event, &out);
       break;
     case EventKind::kUnanswered:
       members_.Suspect(now, balancing_.balancer().NodeAt(event.slot));
@@ -162,9 +171,14 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
     default:
       break;
   }
+  if (event.term == election_.term()) lease_memory_.OnEvent(now, event, HeartbeatBoot());
   // A foreign host that uses the address concerns the claims only.
   if (event.kind != EventKind::kAddressUsed || ours) election_.OnEvent(now, Input(), event, &out);
   return Conclude(now, std::move(out));
+}
+
+void Controller::OnHeartbeats(MonoTime now) {
+  if (const std::optional<NodeId> peer = election_.heartbeat_peer()) members_.OnHeartbeats(now, *peer);
 }
 
 Actions Controller::OnPersisted(MonoTime now, uint64_t ticket, bool ok) {
@@ -201,16 +215,11 @@ Actions Controller::OnFlowFound(MonoTime now, const LookUpFlow& question, const 
   return Conclude(now, std::move(out));
 }
 
-Actions Controller::OnHealth(MonoTime now, std::set<std::string> unhealthy) {
+Actions Controller::OnHealth(MonoTime now, ServiceHealth health) {
   Actions out;
-  if (!active() || unhealthy == balancing_.unhealthy()) return out;
-  for (const ServiceConfig& service : config_.services) {
-    const bool was = balancing_.unhealthy().contains(service.name);
-    if (was == unhealthy.contains(service.name)) continue;
-    out.push_back(MakeLog(was ? LogLevel::kInfo : LogLevel::kWarning, "service \"", service.name, "\" ",
-                          was ? "works again" : "fails its check", " on this node"));
-  }
-  balancing_.SetUnhealthy(std::move(unhealthy));
+  if (!active() || health == balancing_.health()) return out;
+  LogHealth(config_.services, balancing_.health(), health, &out);
+  balancing_.SetHealth(std::move(health));
   HelloBy(now);
   return Conclude(now, std::move(out));
 }
@@ -225,6 +234,7 @@ Actions Controller::Tick(MonoTime now) {
   clone_.Tick(now);
   election_.Tick(now, Input(), &out);
   addresses_.TickReports(now, &out);
+  node_addresses_.Tick(now, &out);
   history_.Tick(ViewForHistory(now), &out);
   TickDrain(now, &out);
   TickStop(now, &out);
@@ -235,106 +245,25 @@ Actions Controller::Tick(MonoTime now) {
 MonoTime Controller::NextDeadline() const {
   if (!active()) return kNever;
   MonoTime next = std::min({hello_timer_.deadline(), history_.deadline(), life_->deadline(), election_.deadline(),
-                            addresses_.deadline(), stopping_.deadline()});
+                            addresses_.deadline(), node_addresses_.deadline(), stopping_.deadline()});
   if (!transport_.enabled()) return next;
   return std::min({next, members_.deadline(), balancing_.deadline(), flow_questions_.deadline()});
-}
-
-// ---------------------------------------------------------------------------------------------------------- commands
-
-absl::Status Controller::OnCommand(MonoTime now, const Command& command, Actions* out) {
-  if (!active()) return absl::UnavailableError("this node is only starting, or about to end");
-  Actions decided;
-  absl::Status result = std::visit([&](const auto& order) { return Do(now, order, &decided); }, command);
-  std::ranges::move(Conclude(now, std::move(decided)), std::back_inserter(*out));
-  return result;
-}
-
-absl::Status Controller::Do(MonoTime now, const SetMaintenance& command, Actions* out) {
-  stored_.maintenance = command.on;
-  ledger_.Store({.maintenance = command.on}, out);
-  HelloBy(now);
-  election_.Tick(now, Input(), out);
-  return absl::OkStatus();
-}
-
-absl::Status Controller::Do(MonoTime now, const HandOver& command, Actions* out) {
-  const std::string error = election_.HandOver(now, Input(), command.successor, out);
-  return error.empty() ? absl::OkStatus() : absl::FailedPreconditionError(error);
-}
-
-absl::Status Controller::Do(MonoTime now, const SetDraining& command, Actions* out) {
-  return SendOrCarryOut(now, command.node, ToRemote(command), out);
-}
-
-absl::Status Controller::Do(MonoTime now, const SetWeight& command, Actions* out) {
-  if (std::ranges::find(config_.services, command.service, &ServiceConfig::name) == config_.services.end()) {
-    return absl::NotFoundError(absl::StrCat("no service \"", command.service, "\"; `qurectl services` lists them"));
-  }
-  return SendOrCarryOut(now, command.node, ToRemote(command), out);
-}
-
-absl::Status Controller::SendOrCarryOut(MonoTime now, const NodeId& node, const wire::RemoteCommand& command,
-                                        Actions* out) {
-  if (node == facts_.node_id) {
-    OnRemoteCommand(now, command, out);
-    return absl::OkStatus();
-  }
-  const Member* const member = members_.Find(node);
-  if (member == nullptr || !member->present()) return absl::UnavailableError("that node is not there now");
-  balancing_.SendCommand(now, node, command);
-  return absl::OkStatus();
-}
-
-absl::Status Controller::Do(MonoTime, const AddKey& command, Actions* out) {
-  return ChangeKeys(Changed(stored_.keyring, command), out);
-}
-
-absl::Status Controller::Do(MonoTime, const UseKey& command, Actions* out) {
-  return ChangeKeys(Changed(stored_.keyring, command), out);
-}
-
-absl::Status Controller::Do(MonoTime, const RemoveKey& command, Actions* out) {
-  return ChangeKeys(Changed(stored_.keyring, command), out);
-}
-
-absl::Status Controller::ChangeKeys(const absl::StatusOr<Keyring>& next, Actions* out) {
-  if (!next.ok()) return next.status();
-  stored_.keyring = *next;
-  ledger_.Store({.keyring = *next}, out);
-  TransportConfig config = transport_.config();
-  config.keyring = *next;
-  transport_.Configure(config);
-  snapshots_.SetDns(facts_, config_, stored_.keyring);
-  return absl::OkStatus();
-}
-
-absl::Status Controller::Do(MonoTime now, const QueryFlow& command, Actions* out) {
-  flow_questions_.Ask(now, command, balancing_.balancer(), transport_.enabled(), out);
-  return absl::OkStatus();
-}
-
-absl::Status Controller::Do(MonoTime now, const Stop&, Actions* out) {
-  if (stopping_.begun()) return absl::OkStatus();
-  stopping_.Begin(now);
-  const std::string error = election_.HandOver(now, Input(), std::nullopt, out);
-  if (!error.empty()) stopping_.DoNotWait(now);  // there is no successor
-  return absl::OkStatus();
 }
 
 // ---------------------------------------------------------------------------------------------------- what comes in
 
 // While our thread was held, silence of others meant nothing, and what waits to be read has lost its order.
-void Controller::NoticeHeld(MonoTime now, Actions* out) {
-  if (!clock_.BeginStep(now) || !transport_.enabled()) return;
+bool Controller::NoticeHeld(MonoTime now, Actions* out) {
+  if (!clock_.BeginStep(now) || !transport_.enabled()) return false;
   members_.Pardon(now);
   election_.OnHeld(now, out);
+  return true;
 }
 
-void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out) {
-  if (incoming.node == facts_.node_id) return OnClone(now, out);
+void Controller::Understand(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out) {
   const wire::Message& message = incoming.message;
-  const wire::Hello* const hello = HelloIn(message);
+  lease_memory_.OnHeard(now, incoming.boot);
+  if (incoming.node == facts_.node_id) return OnClone(now, incoming, hello, out);
   const bool followed = FollowsUs(incoming.node);
   OnMemberChanges(now, members_.OnMessage(now, incoming, hello), out);
   const Member* const member = members_.Find(incoming.node);
@@ -367,7 +296,7 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, Actions* out
       return OnRemoteCommand(now, message.remote_command(), out);
     default:
       election_.OnMessage(now, Input(), incoming, hello, out);
-      if (hello != nullptr && election_.master() == incoming.node) FollowAddresses(*hello);
+      if (hello != nullptr && election_.master() == incoming.node) FollowAddresses(now, *hello);
       return;
   }
 }
@@ -378,6 +307,10 @@ void Controller::UnderstandHello(MonoTime now, const Member& member, const wire:
   if (hello.booting() && !life_->booting() && (leads() || may_lead)) {
     Send(now, {.what = Outgoing::What::kHello, .node = member.node, .term = {}}, out);
   }
+  namesakes_.OnHello(facts_, member, out);
+  config_watch_.OnHello(
+      now, member.node,
+      {.digest = member.hello.config_digest(), .revision = member.hello.revision(), .name = member.hello.name()}, out);
   history_.OnHello(ViewForHistory(now), member, hello, out);
   balancing_.OnHello(ViewForBalance(now), member, out);
 }
@@ -386,6 +319,7 @@ void Controller::OnMemberChanges(MonoTime now, const std::vector<MemberChange>& 
   using Kind = MemberChange::Kind;
   for (const MemberChange& change : changes) {
     snapshots_.Touch();
+    if (change.kind != Kind::kJoined) config_watch_.Forget(change.node);
     if (change.kind == Kind::kRebooted) transport_.Forget(change.node, change.over);
     if (change.kind == Kind::kClone) {
       out->push_back(
@@ -419,7 +353,8 @@ void Controller::OnLifeChange(MonoTime now, LifeChange change, Actions* out) {
           MakeLog(LogLevel::kInfo, founded ? "no other node is active: began era " : "joined era ", life_->era()));
     }
     if (founded) history_.Note(view, HistoryKind::kEra, out);
-    history_.Note(view, HistoryKind::kBoot, out);
+    const uint64_t alive_ms = stored_.life.alive_ms;
+    history_.Note(view, HistoryKind::kBoot, out, {}, alive_ms == 0 ? "" : absl::StrCat(alive_ms));
     if (facts_.revision != stored_.revision) {
       history_.Note(view, HistoryKind::kRevision, out, {}, facts_.revision);
     }
@@ -431,12 +366,24 @@ void Controller::OnLifeChange(MonoTime now, LifeChange change, Actions* out) {
 }
 
 // Another active machine has our node id, under another boot id: this disk was copied, or we are the copy.
-void Controller::OnClone(MonoTime now, Actions* out) {
-  if (!clone_.OnHeard(now)) return;
-  out->push_back(MakeLog(LogLevel::kError, "another machine has this node's identity (a cloned disk): ",
-                         stored_.hardware_changed ? "this one is the copy and takes a new identity"
-                                                  : "this one is ineligible until the other has a new one"));
-  if (stored_.hardware_changed) out->push_back(TakeNewIdentity{});
+void Controller::OnClone(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out) {
+  std::optional<bool> later;
+  if (hello != nullptr) {
+    const Duration uptime = Milliseconds(static_cast<int64_t>(std::min(hello->node_uptime_ms(), kUptimeLimitMs)));
+    later =
+        BootedLater({.uptime = clock_.Uptime(now), .boot = facts_.boot_id}, {.uptime = uptime, .boot = incoming.boot});
+  }
+  if (clone_.OnHeard(now, later)) {
+    out->push_back(MakeLog(LogLevel::kError, "another machine has this node's identity (a cloned disk): ",
+                           stored_.hardware_changed ? "this one is the copy and takes a new identity"
+                                                    : "this one is ineligible until one of the two has a new one"));
+    if (stored_.hardware_changed) return out->push_back(TakeNewIdentity{});
+  }
+  if (!clone_.MustLeave(now)) return;
+  out->push_back(MakeLog(LogLevel::kError,
+                         "the other machine with this node's identity booted earlier: this one takes "
+                         "a new identity"));
+  out->push_back(TakeNewIdentity{});
 }
 
 void Controller::OnChunk(MonoTime now, const wire::Chunk& chunk, Actions* out) {
@@ -457,18 +404,19 @@ void Controller::OnPinnedFlows(const Incoming& incoming, Actions* out) {
 }
 
 void Controller::OnRemoteCommand(MonoTime now, const wire::RemoteCommand& command, Actions* out) {
+  const std::optional<NodeId> gone = ReadId(command.forget());
+  if (gone && members_.Forget(*gone)) {
+    snapshots_.Touch();
+    out->push_back(MakeLog(LogLevel::kInfo, "node ", ToHex(*gone), " is forgotten, by a command at another node"));
+  }
   StoreChange change = CarryOut(now, command, config_, &stored_, &balancing_);
   if (!change.drain && !change.weights) return;
   ledger_.Store(std::move(change), out);
   HelloBy(now);
 }
 
-void Controller::FollowAddresses(const wire::Hello& hello) {
-  std::vector<IpPrefix> held;
-  for (const wire::HeldAddress& address : hello.held()) {
-    if (const std::optional<IpPrefix> prefix = ReadHeld(address)) held.push_back(*prefix);
-  }
-  snapshots_.TouchIf(addresses_.FollowMaster(std::move(held)));
+void Controller::FollowAddresses(MonoTime now, const wire::Hello& hello) {
+  snapshots_.TouchIf(addresses_.FollowMaster(now, HeldBy(hello, config_)));
 }
 
 void Controller::TickDrain(MonoTime now, Actions* out) {
@@ -504,7 +452,9 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
   ApplyRole(now, &later);
   const std::vector<Outgoing> messages = election_.TakeOutgoing();
   if (const auto epochs = election_.TakeReservation()) ledger_.Store({.epochs = *epochs}, &out);
-  snapshots_.SetHeartbeatPlan(MakeHeartbeatPlan());
+  snapshots_.SetHeartbeatPlan(MakeHeartbeatPlan(now));
+  snapshots_.SetReportsLan(election_.asking() && Input().needs_gateway && !config_.network.gateway_required);
+  if (transport_.peers_changed()) snapshots_.SetClusterPeers(transport_.TakePeers());
   const GateWish wish = WishForGate();
   gate_.ShutAtOnce(wish, &out);
   if (transport_.enabled()) snapshots_.TouchIf(balancing_.Step(ViewForBalance(now), &later));
@@ -558,7 +508,14 @@ void Controller::Publish(MonoTime now, Actions* out) {
   addresses_.UpdateHostAddresses(out);
 }
 
-std::shared_ptr<const HeartbeatPlan> Controller::MakeHeartbeatPlan() const {
+// Of the node that heartbeats go to or come from.
+std::optional<BootId> Controller::HeartbeatBoot() const {
+  const std::optional<NodeId> peer = election_.heartbeat_peer();
+  const Member* const member = peer ? members_.Find(*peer) : nullptr;
+  return member == nullptr ? std::nullopt : std::optional(member->boot);
+}
+
+std::shared_ptr<const HeartbeatPlan> Controller::MakeHeartbeatPlan(MonoTime now) const {
   const std::optional<NodeId> peer = election_.heartbeat_peer();
   const Member* const member = peer ? members_.Find(*peer) : nullptr;
   if (member == nullptr || !transport_.enabled()) return nullptr;
@@ -578,6 +535,7 @@ std::shared_ptr<const HeartbeatPlan> Controller::MakeHeartbeatPlan() const {
                 .mac = member->at.mac,
                 .address = member->at.address,
                 .keys = transport_.KeysOf(member->node, member->boot)};
+  plan->min_lease = std::clamp(lease_memory_.MinLease(now), plan->min_lease, plan->max_lease);
   return plan;
 }
 
@@ -587,7 +545,7 @@ void Controller::Send(MonoTime now, const Outgoing& outgoing, Actions* out) {
   wire::Message message;
   switch (outgoing.what) {
     case What::kAskLan:
-      return AskLan(out);
+      return addresses_.Ask(now, out);
     case What::kSuspect:
       return members_.Suspect(now, *outgoing.node);
     case What::kHello:
@@ -636,12 +594,6 @@ void Controller::HelloBy(MonoTime at) {
   if (transport_.enabled()) hello_timer_.By(at);
 }
 
-// Who has the service addresses, and is the gateway there?
-void Controller::AskLan(Actions* out) {
-  addresses_.Ask(out);
-  for (const IpAddress& gateway : config_.gateways) out->push_back(AskWhoHas(Mac(0), gateway));
-}
-
 // ---------------------------------------------------------------------------------------------------- what is known
 
 bool Controller::FollowsUs(const NodeId& node) const {
@@ -658,14 +610,25 @@ bool Controller::OfOurCluster(const Event& event) const {
   return std::ranges::any_of(members_.all(), [&](const auto& entry) { return entry.second.at.mac == event.mac; });
 }
 
+// For a log: " (node ID)" of a member.
+std::string Controller::WhoIsAt(const MacAddress& mac) const {
+  for (const auto& [node, member] : members_.all()) {
+    if (member.at.mac == mac) return absl::StrCat(" (node ", ToHex(node), "; this is ", ToHex(facts_.node_id), ")");
+  }
+  return "";
+}
+
 ElectionInput Controller::Input() const {
-  const bool eligible = !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun();
+  const bool reached = machine_.MayLead() || !transport_.enabled();
+  const bool eligible =
+      !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun() && reached;
   return {.rank = {.priority = facts_.priority, .weight = facts_.weight, .node = facts_.node_id},
           .era = life_->era(),
           .has_era = !life_->booting(),
           .eligible = eligible,
           .alone = !transport_.enabled(),
           .needs_gateway = transport_.enabled() && !config_.gateways.empty(),
+          .gateway_required = config_.network.gateway_required,
           .preempt = config_.network.preempt,
           .informed = balancing_.informed()};
 }
@@ -700,6 +663,11 @@ wire::Hello Controller::HelloNow(MonoTime now) const {
                     .highest_era = life_->booting() ? history().highest_era() : 0});
 }
 
+std::optional<IpAddress> Controller::first_address() const {
+  const std::vector<Claim>& claims = addresses_.claims();
+  return claims.empty() ? std::nullopt : std::optional(claims.front().status().address.address);
+}
+
 ControllerStatus Controller::status(MonoTime now) const {
   ControllerStatus status;
   status.clustered = transport_.enabled();
@@ -714,16 +682,27 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.open = config_.network.security == Security::kOpen;
   status.maintenance = stored_.maintenance;
   status.ineligible = clone_.heard();
+  status.link_up = machine_.link_up();
+  status.clock_fit = machine_.clock_fit();
+  status.clocks_differ = machine_.clocks_differ() && election_.role() == Role::kMember;
+  status.address_conflicts = node_addresses_.conflicts();
+  status.namesakes = namesakes_.Among(members_);
+  status.without_gateway = election_.without_gateway();
   status.era = life_->era();
   status.lineage = life_->lineage();
   status.cluster_uptime_ms = life_->UptimeMs(now);
   status.term = election_.term();
   status.master = election_.master();
   status.deputy = election_.deputy();
+  status.held = leads() ? addresses_.Held() : addresses_.held_by_master();
   status.nodes.push_back(OwnRow(now));
   for (const auto& [node, member] : members_.all()) {
     status.nodes.push_back(RowOf(now, member, election_.deputy()));
     status.nodes.back().slot = balancing_.balancer().KnownSlot(node);
+    status.nodes.back().config_differs = config_watch_.Differs(node);
+    if (!balancing_.Deaf(now, member)) continue;
+    status.nodes.back().state = NodeState::kDeaf;
+    status.nodes.back().role = NodeRole::kNone;  // what it says of itself is old
   }
   for (const StoredKey& key : stored_.keyring.keys) status.key_ids.push_back(key.id);
   status.key_in_use = stored_.keyring.use;
@@ -731,8 +710,10 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.takeovers = election_.takeovers();
   status.last_takeover = election_.last_takeover();
   status.rejected = transport_.rejected();
+  status.strangers = transport_.strangers().Shown(now);
+  status.oversized = transport_.oversized();
   status.persist_failures = ledger_.failures();
-  for (const auto& [boot, events] : history().boots()) status.history_events += events.size();
+  status.history_events = history().event_count();
   const Epoch& epoch = balancing_.balancer().current();
   status.balance_epoch = epoch.number;
   status.balance_settled = balancing_.settled();
@@ -750,11 +731,12 @@ NodeRow Controller::OwnRow(MonoTime now) const {
           .age = stored_.age,
           .era = life_ ? life_->era() : 0,
           .revision = facts_.revision,
-          .address = OwnAddress(facts_),
+          .addresses = NamedAddresses(facts_.node_id, facts_.address, facts_.address6),
           .priority = facts_.priority,
           .weight = facts_.weight,
           .maintenance = stored_.maintenance,
           .draining = balancing_.drain().on(),
+          .config_differs = false,
           .drain_left = balancing_.drain().Left(now),
           .slot = kSelfSlot,
           .heard_ago = {},

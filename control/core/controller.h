@@ -7,6 +7,7 @@
 //   Lifetime, HistoryKeeper era, uptime, what happened
 //   Election                who is master                                            (docs/protocol.md)
 //   HelloTimer, MakeHello   what this node reports of itself
+//   NodeAddresses           this node's own addresses: probed, announced
 //   ServiceAddresses        claims, announcements, host addresses, multicast groups  address/
 //   Balancing               who serves which flows                                   balance/
 //   FlowQuestions           single flows, for operators
@@ -29,21 +30,26 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/core/action.h"
+#include "control/core/address/node_addresses.h"
 #include "control/core/address/service_addresses.h"
 #include "control/core/balance/balancing.h"
 #include "control/core/balance/flow_questions.h"
 #include "control/core/cluster/clone_watch.h"
+#include "control/core/cluster/config_watch.h"
 #include "control/core/cluster/election.h"
 #include "control/core/cluster/history_keeper.h"
 #include "control/core/cluster/identity.h"
+#include "control/core/cluster/lease_memory.h"
 #include "control/core/cluster/lifetime.h"
 #include "control/core/cluster/membership.h"
+#include "control/core/cluster/namesakes.h"
 #include "control/core/cluster/transport.h"
 #include "control/core/command.h"
 #include "control/core/config.h"
 #include "control/core/controller_status.h"
 #include "control/core/gate_output.h"
 #include "control/core/hello.h"
+#include "control/core/machine_state.h"
 #include "control/core/naming.h"
 #include "control/core/node_facts.h"
 #include "control/core/persist_ledger.h"
@@ -71,6 +77,8 @@ class Controller {
   Actions OnConfig(MonoTime now, const ClusterConfig& config);
   Actions OnDatagram(MonoTime now, const Datagram& datagram);
   Actions OnEvent(MonoTime now, const Event& event);
+  // The heartbeater has acknowledged heartbeats, or got acknowledgements, since this was called last.
+  void OnHeartbeats(MonoTime now);
   // The store's answer to the Persist action with this ticket.
   Actions OnPersisted(MonoTime now, uint64_t ticket, bool ok);
   // The store has taken all changes that it had failed to take.
@@ -87,8 +95,8 @@ class Controller {
   Actions OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uint8_t round);
   // LookUpFlow: what the workers have for the flow.
   Actions OnFlowFound(MonoTime now, const LookUpFlow& question, const std::optional<FlowEntry>& found);
-  // The services, by name, whose check fails on this node.
-  Actions OnHealth(MonoTime now, std::set<std::string> unhealthy);
+  // What the checks of this node have found.
+  Actions OnHealth(MonoTime now, ServiceHealth health);
 
   // The names that change, as they are now.
   Actions OnNames(MonoTime now, std::shared_ptr<const LiveNames> names);
@@ -96,6 +104,8 @@ class Controller {
   // The earliest time at which Tick has something to do.
   MonoTime NextDeadline() const;
   ControllerStatus status(MonoTime now) const;
+  // The first service address, as it is claimed or to be claimed.
+  std::optional<IpAddress> first_address() const;
   // The deadline of this node's drain has passed.
   bool drained() const { return balancing_.drain().over(); }
   const History& history() const { return history_.history(); }
@@ -106,16 +116,17 @@ class Controller {
   void Configure(MonoTime now, Actions* out);
 
   // What comes in.
-  void NoticeHeld(MonoTime now, Actions* out);
-  void Understand(MonoTime now, const Incoming& incoming, Actions* out);
+  bool NoticeHeld(MonoTime now, Actions* out);
+  // `hello`: the one in it, if any.
+  void Understand(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out);
   void UnderstandHello(MonoTime now, const Member& member, const wire::Hello& hello, Actions* out);
   void OnMemberChanges(MonoTime now, const std::vector<MemberChange>& changes, Actions* out);
   void OnLifeChange(MonoTime now, LifeChange change, Actions* out);
-  void OnClone(MonoTime now, Actions* out);
+  void OnClone(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out);
   void OnChunk(MonoTime now, const wire::Chunk& chunk, Actions* out);
   void OnPinnedFlows(const Incoming& incoming, Actions* out);
   void OnRemoteCommand(MonoTime now, const wire::RemoteCommand& command, Actions* out);
-  void FollowAddresses(const wire::Hello& hello);
+  void FollowAddresses(MonoTime now, const wire::Hello& hello);
   void TickDrain(MonoTime now, Actions* out);
   void TickStop(MonoTime now, Actions* out);
 
@@ -124,6 +135,7 @@ class Controller {
   absl::Status Do(MonoTime now, const HandOver& command, Actions* out);
   absl::Status Do(MonoTime now, const SetDraining& command, Actions* out);
   absl::Status Do(MonoTime now, const SetWeight& command, Actions* out);
+  absl::Status Do(MonoTime now, const ForgetNode& command, Actions* out);
   absl::Status Do(MonoTime now, const AddKey& command, Actions* out);
   absl::Status Do(MonoTime now, const UseKey& command, Actions* out);
   absl::Status Do(MonoTime now, const RemoveKey& command, Actions* out);
@@ -137,17 +149,18 @@ class Controller {
   void ApplyRole(MonoTime now, Actions* out);
   GateWish WishForGate() const;
   void Publish(MonoTime now, Actions* out);
-  std::shared_ptr<const HeartbeatPlan> MakeHeartbeatPlan() const;
+  std::shared_ptr<const HeartbeatPlan> MakeHeartbeatPlan(MonoTime now) const;
+  std::optional<BootId> HeartbeatBoot() const;
   void Send(MonoTime now, const Outgoing& outgoing, Actions* out);
   void SendHello(MonoTime now, Actions* out);
   Duration HelloInterval() const;
   void HelloBy(MonoTime at);  // the next one, at the latest
-  void AskLan(Actions* out);
 
   // What is known.
   bool leads() const { return election_.role() == Role::kMaster; }
   bool FollowsUs(const NodeId& node) const;
   bool OfOurCluster(const Event& event) const;
+  std::string WhoIsAt(const MacAddress& mac) const;
   ElectionInput Input() const;
   HistoryView ViewForHistory(MonoTime now);
   BalanceView ViewForBalance(MonoTime now);
@@ -166,15 +179,20 @@ class Controller {
   std::optional<Lifetime> life_;  // from the first configuration on
   HistoryKeeper history_;
   Election election_;
+  LeaseMemory lease_memory_;
   CloneWatch clone_;
+  Namesakes namesakes_;
+  ConfigWatch config_watch_;
   HelloTimer hello_timer_;
   ServiceAddresses addresses_;
+  NodeAddresses node_addresses_;
   SnapshotBuilder snapshots_;
   Balancing balancing_;
   FlowQuestions flow_questions_;
   GateOutput gate_;
   PersistLedger ledger_;
   Stopping stopping_;
+  MachineState machine_;
 };
 
 }  // namespace qure

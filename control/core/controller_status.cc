@@ -1,5 +1,7 @@
 #include "control/core/controller_status.h"
 
+#include <algorithm>
+
 #include "control/core/wire.h"
 
 namespace qure {
@@ -26,16 +28,39 @@ NodeRole RoleOf(const Member& member, const std::optional<NodeId>& deputy) {
   return deputy == member.node ? NodeRole::kDeputy : NodeRole::kMember;
 }
 
-std::map<NodeId, uint32_t> WeightsOf(const Epoch& epoch, ServiceId service) {
-  const auto found = epoch.weights.find(service);
-  return found == epoch.weights.end() ? std::map<NodeId, uint32_t>{} : found->second;
+// Shared with the epoch: a status is made 20 times a second.
+std::shared_ptr<const Shares> SharesOf(const std::shared_ptr<const Epoch>& epoch, ServiceId service) {
+  static const auto kNone = std::make_shared<const Shares>();
+  const auto found = epoch->weights.find(service);
+  return found == epoch->weights.end() ? kNone : std::shared_ptr<const Shares>(epoch, &found->second);
 }
 
-bool ReportsUnhealthy(const Member& member, ServiceId service) {
+CheckState StateOf(const ServiceConfig& service, const ServiceHealth& health) {
+  if (health.unchecked.contains(service.name)) return CheckState::kUnchecked;
+  if (health.unhealthy.contains(service.name)) return CheckState::kFails;
+  return service.check.kind == HealthCheck::Kind::kNone ? CheckState::kNone : CheckState::kPasses;
+}
+
+// The rows of services by their ids.
+using RowIndex = std::vector<std::pair<ServiceId, size_t>>;
+
+RowIndex IndexOf(const std::vector<ServiceConfig>& services) {
+  RowIndex index;
+  for (size_t i = 0; i < services.size(); ++i) index.emplace_back(ServiceIdOf(services[i].name), i);
+  std::ranges::sort(index);
+  return index;
+}
+
+// One pass over what the member has reported, whatever the number of services.
+void AddReports(const Member& member, const RowIndex& index, std::vector<ServiceRow>* rows) {
   for (const wire::ServiceStatus& status : member.hello.services()) {
-    if (status.service() == service && status.unhealthy()) return true;
+    if (!status.unhealthy()) continue;
+    const auto row = std::ranges::lower_bound(index, status.service(), {}, &RowIndex::value_type::first);
+    if (row == index.end() || row->first != status.service()) continue;
+    auto& unfit_at = (*rows)[row->second].unfit_at;
+    if (!unfit_at.empty() && unfit_at.back().first == member.node) continue;  // it has reported it twice
+    unfit_at.emplace_back(member.node, status.unchecked() ? CheckState::kUnchecked : CheckState::kFails);
   }
-  return false;
 }
 
 }  // namespace
@@ -70,6 +95,8 @@ std::string_view NameOf(NodeState state) {
       return "alive";
     case NodeState::kSuspect:
       return "suspect";
+    case NodeState::kDeaf:
+      return "deaf";
     case NodeState::kDown:
       return "down";
     case NodeState::kLeft:
@@ -77,6 +104,49 @@ std::string_view NameOf(NodeState state) {
   }
   return "";
 }
+
+std::string_view NameOf(CheckState state) {
+  switch (state) {
+    case CheckState::kNone:
+      return "none";
+    case CheckState::kUnchecked:
+      return "unchecked";
+    case CheckState::kPasses:
+      return "healthy";
+    case CheckState::kFails:
+      return "unhealthy";
+  }
+  return "";
+}
+
+void LogHealth(const std::vector<ServiceConfig>& services, const ServiceHealth& before, const ServiceHealth& now,
+               Actions* out) {
+  for (const ServiceConfig& service : services) {
+    const CheckState was = StateOf(service, before);
+    const CheckState is = StateOf(service, now);
+    if (is == was || is == CheckState::kUnchecked) continue;
+    const bool fails = is == CheckState::kFails;
+    const char* const what = fails ? "fails its check" : was == CheckState::kFails ? "works again" : "passes its check";
+    out->push_back(MakeLog(fails ? LogLevel::kWarning : LogLevel::kInfo, "service \"", service.name, "\" ", what,
+                           " on this node"));
+  }
+}
+
+std::vector<IpAddress> NamedAddresses(const NodeId& node, const Ipv4Address& address, const Ipv6Address& address6) {
+  std::vector<IpAddress> addresses;
+  if (!address.is_zero() && address != LinkLocalFor(node)) addresses.emplace_back(address);
+  if (!address6.is_zero()) addresses.emplace_back(address6);
+  return addresses;
+}
+
+namespace {
+
+Ipv6Address OwnAddress6(const wire::Hello& hello) {
+  const std::optional<IpAddress> address = ReadAddress(hello.address6());
+  return address && address->is_v6() ? address->v6() : Ipv6Address{};
+}
+
+}  // namespace
 
 NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& deputy) {
   const wire::Hello& hello = member.hello;
@@ -87,11 +157,12 @@ NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& d
               .age = hello.age(),
               .era = hello.era(),
               .revision = hello.revision(),
-              .address = member.at.address,
+              .addresses = NamedAddresses(member.node, member.at.address, OwnAddress6(hello)),
               .priority = hello.priority(),
               .weight = hello.weight(),
               .maintenance = hello.maintenance(),
               .draining = hello.draining(),
+              .config_differs = false,
               .drain_left = {},
               .slot = {},
               .heard_ago = now - member.last_heard,
@@ -100,22 +171,30 @@ NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& d
   return row;
 }
 
+CheckState ServiceRow::CheckAt(const NodeId& node) const {
+  const auto found = std::ranges::lower_bound(unfit_at, node, {}, &std::pair<NodeId, CheckState>::first);
+  return found == unfit_at.end() || found->first != node ? CheckState::kPasses : found->second;
+}
+
 std::vector<ServiceRow> RowsOf(const std::vector<ServiceConfig>& services, const NodeId& self,
                                const Balancing& balancing, const Membership& members) {
   std::vector<ServiceRow> rows;
+  rows.reserve(services.size());
   for (const ServiceConfig& service : services) {
     const ServiceId id = ServiceIdOf(service.name);
-    ServiceRow row{.name = service.name,
-                   .unhealthy = balancing.unhealthy().contains(service.name),
-                   .unhealthy_at = {},
-                   .weight = balancing.WeightOf(service),
-                   .current = WeightsOf(balancing.balancer().current(), id),
-                   .previous = WeightsOf(balancing.balancer().previous(), id)};
-    if (row.unhealthy) row.unhealthy_at.insert(self);
-    for (const auto& [node, member] : members.all()) {
-      if (ReportsUnhealthy(member, id)) row.unhealthy_at.insert(node);
-    }
-    rows.push_back(std::move(row));
+    rows.push_back({.name = service.name,
+                    .check = StateOf(service, balancing.health()),
+                    .unfit_at = {},
+                    .weight = balancing.WeightOf(service),
+                    .current = SharesOf(balancing.balancer().shared_current(), id),
+                    .previous = SharesOf(balancing.balancer().shared_previous(), id)});
+  }
+  const RowIndex index = IndexOf(services);
+  for (const auto& [node, member] : members.all()) AddReports(member, index, &rows);
+  for (ServiceRow& row : rows) {
+    if (IsHealthy(row.check)) continue;
+    const auto place = std::ranges::lower_bound(row.unfit_at, self, {}, &std::pair<NodeId, CheckState>::first);
+    row.unfit_at.emplace(place, self, row.check);
   }
   return rows;
 }

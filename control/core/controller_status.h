@@ -3,16 +3,20 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <optional>
-#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "control/core/action.h"
 #include "control/core/address/claim.h"
+#include "control/core/address/node_addresses.h"
 #include "control/core/balance/balancing.h"
 #include "control/core/cluster/election.h"
 #include "control/core/cluster/membership.h"
+#include "control/core/cluster/namesakes.h"
 #include "control/core/cluster/transport.h"
 #include "control/core/config.h"
 #include "control/core/node_role.h"
@@ -32,25 +36,45 @@ struct NodeRow {
   uint64_t age = 0;
   uint32_t era = 0;
   std::string revision;
-  Ipv4Address address;
+  std::vector<IpAddress> addresses;  // that an interface of the node has: at most one of a family
   int32_t priority = 0;
   uint32_t weight = 1;
   bool maintenance = false;
   bool draining = false;
+  bool config_differs = false;  // its [cluster] configuration is another than this node's, and has been for a while
   std::optional<Duration> drain_left;  // until its flows are given up; zero: they are; absent: never
   std::optional<NodeSlot> slot;        // its number in the flow tables of this process
   Duration heard_ago;
   Duration uptime;
 };
 
+// Of a service on one node.
+enum class CheckState : uint8_t {
+  kNone,       // there is no check: it is taken to work
+  kUnchecked,  // no check has been made yet
+  kPasses,
+  kFails,
+};
+std::string_view NameOf(CheckState state);
+constexpr bool IsHealthy(CheckState state) {
+  return state == CheckState::kNone || state == CheckState::kPasses;
+}
+
+// Logs what has changed for these services. What was never checked before is reported when it is.
+void LogHealth(const std::vector<ServiceConfig>& services, const ServiceHealth& before, const ServiceHealth& now,
+               Actions* out);
+
 // One row of `qurectl services`.
 struct ServiceRow {
   std::string name;
-  bool unhealthy = false;              // its check fails here
-  std::set<NodeId> unhealthy_at;       // nodes that report that their check fails
-  uint32_t weight = 1;                 // of this node
-  std::map<NodeId, uint32_t> current;  // weights of the balance epochs
-  std::map<NodeId, uint32_t> previous;
+  CheckState check = CheckState::kNone;                 // of this node
+  std::vector<std::pair<NodeId, CheckState>> unfit_at;  // in the order of the ids; kUnchecked or kFails
+  uint32_t weight = 1;                                  // of this node
+  std::shared_ptr<const Shares> current = std::make_shared<const Shares>();  // of the balance epochs
+  std::shared_ptr<const Shares> previous = std::make_shared<const Shares>();
+
+  // kPasses if `node` has reported nothing else.
+  CheckState CheckAt(const NodeId& node) const;
 };
 
 struct ControllerStatus {
@@ -64,7 +88,13 @@ struct ControllerStatus {
   bool clustered = false;  // has a key, or is open
   bool open = false;
   bool maintenance = false;
-  bool ineligible = false;  // another machine has this node's identity
+  bool ineligible = false;                               // another machine has this node's identity
+  std::vector<NodeAddresses::Status> address_conflicts;  // of this node's own addresses
+  bool link_up = true;                                   // of the LAN port; a node of a cluster is ineligible without
+  std::vector<Namesake> namesakes;                       // members with this node's name or address
+  bool without_gateway = false;  // it leads, and the gateway has not answered since before it claimed
+  bool clock_fit = true;         // a node of a cluster is ineligible by a clock that counts timer ticks
+  bool clocks_differ = false;    // ours and the master's: not ready as deputy
   uint32_t era = 0;
   uint64_t lineage = 0;
   uint64_t age = 0;
@@ -72,6 +102,7 @@ struct ControllerStatus {
   Term term;  // of the present master; zero: none known
   std::optional<NodeId> master;
   std::optional<NodeId> deputy;
+  std::vector<IpPrefix> held;  // service addresses that the master holds, as it last reported
   std::vector<NodeRow> nodes;  // this node first
   std::vector<uint32_t> key_ids;
   uint32_t key_in_use = 0;
@@ -80,6 +111,8 @@ struct ControllerStatus {
   std::array<uint64_t, kCauseCount> takeovers{};  // by this node, by Cause
   std::optional<TakeoverRecord> last_takeover;    // by this node
   std::array<uint64_t, kRejectCount> rejected{};
+  std::vector<Stranger> strangers;  // heard lately and not believed
+  uint64_t oversized = 0;           // messages that no datagram holds
   uint64_t persist_failures = 0;
   uint64_t history_events = 0;
 
@@ -88,6 +121,9 @@ struct ControllerStatus {
   std::vector<ServiceRow> services;
   std::vector<IpAddress> heavy_hitters;  // remote addresses whose flows are spread, by Affinity::kAdaptive
 };
+
+// What names say of a node. LinkLocalFor is no address of an interface: nobody answers for it.
+std::vector<IpAddress> NamedAddresses(const NodeId& node, const Ipv4Address& address, const Ipv6Address& address6);
 
 // The row of another node. `deputy`: of the master that this node follows or is.
 NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& deputy);

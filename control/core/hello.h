@@ -9,6 +9,7 @@
 #include "control/core/cluster/election.h"
 #include "control/core/cluster/lifetime.h"
 #include "control/core/cluster/membership.h"
+#include "control/core/cluster/transport.h"
 #include "control/core/config.h"
 #include "control/core/node_facts.h"
 #include "control/core/stored.h"
@@ -35,7 +36,18 @@ struct HelloView {
   uint32_t highest_era = 0;  // that the history knows; used while booting only
 };
 
+// At most kMaxHello bytes long, however many services and addresses there are within the limits of a configuration.
 wire::Hello MakeHello(const HelloView& view);
+
+// With what carries it, the longest is CLAIM, a HELLO fits one datagram.
+inline constexpr size_t kMaxHello = kMaxMessage - 64;
+
+// Turns what grows with the configuration into its compact form, if the HELLO is longer than kMaxHello.
+void CompactIfLong(wire::Hello* hello);
+// The HELLO in a message; null: it has none. What is compact in it is written out, but for the addresses.
+const wire::Hello* UnfoldHello(wire::Message* message);
+// The addresses of the configuration that the sender of the HELLO holds.
+std::vector<IpPrefix> HeldBy(const wire::Hello& hello, const ClusterConfig& config);
 
 // When HELLOs to all are sent: each at nine to ten tenths of the interval after the one before, or earlier if there is
 // something new.

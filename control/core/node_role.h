@@ -22,6 +22,7 @@ enum class NodeState : uint8_t {
   kSelf,
   kAlive,
   kSuspect,
+  kDeaf,  // it is heard, and does not hear the master: it gets no flows
   kDown,
   kLeft,
 };

@@ -51,6 +51,11 @@ void SnapshotBuilder::SetHeartbeatPlan(std::shared_ptr<const HeartbeatPlan> plan
   Touch();
 }
 
+void SnapshotBuilder::SetClusterPeers(ClusterPeers peers) {
+  peers_ = std::make_shared<const ClusterPeers>(std::move(peers));
+  Touch();
+}
+
 void SnapshotBuilder::SetUnixAtZero(int64_t seconds) {
   if (std::abs(seconds - unix_at_zero_) <= 1) return;
   unix_at_zero_ = seconds;
@@ -59,7 +64,7 @@ void SnapshotBuilder::SetUnixAtZero(int64_t seconds) {
 
 void SnapshotBuilder::OnGateway(const IpAddress& gateway, const MacAddress& mac) {
   MacAddress& known = gateway_macs_[gateway];
-  TouchIf(known != mac && services_->any_return_by_master);
+  TouchIf(known != mac);
   known = mac;
 }
 
@@ -72,8 +77,16 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::Make(const SnapshotView& view) 
   snapshot->lan_mac = facts.lan_mac;
   snapshot->node_mac = OwnMac(facts, config.service_mac, 0);
   snapshot->node_mac_hop1 = OwnMac(facts, config.service_mac, 1);
-  snapshot->vlan = facts.vlan;
   snapshot->dedicated = facts.lan_mode == LanMode::kDedicated;
+  if (snapshot->dedicated) {
+    for (const IpPrefix& own : facts.addresses) {
+      if (own.address.is_v4()) snapshot->own_addresses.push_back(own.address.v4());
+    }
+  }
+  const QuestionSender sender = SenderOf(facts, config.service_mac);
+  snapshot->question_mac = sender.mac_v4;
+  snapshot->question_address = sender.v4;
+  snapshot->vlan = facts.vlan;
   for (const Claim& claim : view.addresses->claims()) {
     const ClaimStatus& status = claim.status();
     const IpAddress& address = status.address.address;
@@ -85,12 +98,15 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::Make(const SnapshotView& view) 
                          .to_all = status.to_all});
   }
   snapshot->handing_over = view.addresses->handing_over();
+  snapshot->reports_lan = reports_lan_;
   snapshot->gateways = config.gateways;
+  // A node without a key listens too, to be able to say that it has none.
+  snapshot->cluster_port = config.network.port;
+  snapshot->cluster_group = view.cluster_group;
   if (view.clustered) {
-    snapshot->cluster_port = config.network.port;
-    snapshot->cluster_group = view.cluster_group;
     snapshot->node_address = OwnAddress(facts);
     snapshot->heartbeater = plan_;
+    snapshot->cluster_peers = peers_;
     if (view.balance != nullptr) CheckSlots(*view.balance);
     snapshot->balance = view.balance;
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/random/bit_gen_ref.h"
 #include "control/core/action.h"
@@ -15,6 +16,7 @@
 #include "control/core/node_facts.h"
 #include "control/core/stored.h"
 #include "proto/balance.h"
+#include "proto/cluster/cluster_peer.h"
 #include "proto/cluster/heartbeat_plan.h"
 #include "proto/net/address.h"
 #include "proto/services.h"
@@ -48,6 +50,9 @@ class SnapshotBuilder {
   void SetDns(const NodeFacts& facts, const ClusterConfig& config, const Keyring& keyring);
   // The names that the node knows, from the next SetDns on.
   void SetNames(std::shared_ptr<const LiveNames> names) { names_ = std::move(names); }
+  // Whether the workers report that other hosts are there (kLanHeard).
+  void SetReportsLan(bool on) { TouchIf(std::exchange(reports_lan_, on) != on); }
+  void SetClusterPeers(ClusterPeers peers);
   void SetHeartbeatPlan(std::shared_ptr<const HeartbeatPlan> plan);
   // Seconds since 1970 at the origin of the monotonic clock. Jitter of a second is not followed.
   void SetUnixAtZero(int64_t seconds);
@@ -63,6 +68,7 @@ class SnapshotBuilder {
  private:
   absl::BitGenRef random_;
   bool due_ = false;
+  bool reports_lan_ = false;
   uint64_t revision_ = 0;
   AddressIds ids_;
   std::shared_ptr<const ServiceMap> services_;
@@ -72,6 +78,7 @@ class SnapshotBuilder {
   std::shared_ptr<const LiveNames> names_;  // null: not known yet
   std::shared_ptr<const DnsAuthority> dns_;
   std::shared_ptr<const HeartbeatPlan> plan_;
+  std::shared_ptr<const ClusterPeers> peers_;
 };
 
 }  // namespace qure

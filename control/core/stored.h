@@ -14,7 +14,7 @@
 namespace qure {
 
 enum class HistoryKind : uint8_t {
-  kBoot = 1,      // this node started and joined or began an era
+  kBoot = 1,      // this node started and joined or began an era; text: StoredLife::alive_ms of the boot before
   kEra = 2,       // this node began an era: it booted and found no other
   kMaster = 3,    // this node became master; text: the cause (Cause in election.h)
   kDown = 4,      // `subject` was found dead
@@ -49,6 +49,7 @@ struct EraSummary {
   uint32_t takeovers = 0;
   uint32_t most_online = 0;
   NodeId founder{};
+  uint64_t until = 0;  // hybrid logical: of the events before; later ones are kept. 0: of the whole era
   friend bool operator==(const EraSummary&, const EraSummary&) = default;
 };
 
@@ -56,6 +57,7 @@ struct StoredLife {
   uint32_t era = 0;        // the last one lived in; 0: none yet
   uint64_t lineage = 0;    // 0: none yet
   uint64_t uptime_ms = 0;  // of the cluster in this lineage, as of the last write
+  uint64_t alive_ms = 0;   // wall-clock time of the last write, milliseconds since 1970; 0: unknown
   friend bool operator==(const StoredLife&, const StoredLife&) = default;
 };
 
@@ -115,6 +117,7 @@ struct StoreChange {
   std::vector<HistoryEvent> events;   // added; those already there are ignored
   std::vector<EraSummary> summaries;  // added or replaced
   std::optional<uint32_t> drop_events_before_era;
+  uint64_t drop_events_before_time = 0;  // hybrid logical: of that era
 };
 
 }  // namespace qure

@@ -10,12 +10,18 @@ namespace qure {
 
 // Claiming an address: RFC 5227 §1.1 in structure. The RFC's waits are made for links of 1980s speed and cost 4 to 7 s
 // of service on every start; ours come from ClusterConfig::probe_interval (default 150 ms).
-inline constexpr int kProbeCount = 3;                          // PROBE_NUM; also DupAddrDetectTransmits for IPv6
-inline constexpr Duration kProbeWaitMax = Milliseconds(50);    // PROBE_WAIT: random delay before the first probe
-inline constexpr int kAnnounceWaitIntervals = 1;               // ANNOUNCE_WAIT, in probe intervals after the last probe
-inline constexpr Duration kRetryTaken = Seconds(10);           // all candidates taken: probe again after this, ± 20 %
-inline constexpr Duration kForeignMemory = Milliseconds(500);  // a foreign user seen within this: probe before holding
-inline constexpr Duration kDefendInterval = Seconds(10);       // DEFEND_INTERVAL (RFC 5227 §1.1)
+inline constexpr int kProbeCount = 3;                        // PROBE_NUM; also DupAddrDetectTransmits for IPv6
+inline constexpr Duration kProbeWaitMax = Milliseconds(50);  // PROBE_WAIT: random delay before the first probe
+inline constexpr int kAnnounceWaitIntervals = 1;             // ANNOUNCE_WAIT, in probe intervals after the last probe
+inline constexpr Duration kRetryTaken = Seconds(10);         // all candidates taken: probe again after this, ± 20 %
+inline constexpr Duration kDefendInterval = Seconds(10);     // DEFEND_INTERVAL (RFC 5227 §1.1)
+inline constexpr Duration kConflictRepair = Milliseconds(100);  // after a conflict the gateway is asked, so often
+inline constexpr Duration kContested = Seconds(30);             // without a conflict for so long: over
+inline constexpr Duration kWarm = Seconds(10);  // a master held it within this: its successor need not probe
+
+// The node's own addresses, after a start in dedicated mode (RFC 5227 §2.3): ANNOUNCE_NUM and ANNOUNCE_INTERVAL.
+inline constexpr int kOwnAnnouncements = 2;
+inline constexpr Duration kOwnAnnounceInterval = Seconds(2);
 
 // Announcements after a claim (RFC 5227 §2.3 asks for two, 2 s apart; switches and lossy links want more), then a
 // refresh: switch tables age at 300 s, gateways' ARP caches at 1200 s.
@@ -27,20 +33,35 @@ inline constexpr Duration kAnnounceRefresh = Seconds(60);
 inline constexpr Duration kVerifyRetry = Seconds(1);
 inline constexpr int kVerifyAlarm = 5;  // unanswered in a row before the alarm is raised
 
+// A frame from our service MAC comes back: the switch returns what we send.
+inline constexpr Duration kEchoWithin = Milliseconds(50);  // after an announcement of ours
+inline constexpr Duration kEchoKnown = Seconds(3);         // after a message of ours that came back
+inline constexpr Duration kEchoRepair = Seconds(1);        // a frame to the gateway alone, so often meanwhile
+
+// What is believed of the gateway: answers to our own questions.
+inline constexpr Duration kGatewayAnswer = Seconds(1);           // later than this it answers no question any more
+inline constexpr Duration kGatewayPatience = Milliseconds(200);  // silent for so long: asked at its MAC no more
+inline constexpr Duration kGatewayHintInterval =
+    Seconds(1);  // asked at most so often because a frame says that it moved
+
 // Membership.
 inline constexpr Duration kHelloLeast = Milliseconds(100);  // hello interval of a member: max(this, N × kHelloPerNode)
 inline constexpr Duration kHelloPerNode = Milliseconds(17);  // N × 1/(N × 17 ms) = 59 a second, whatever N is …
 inline constexpr Duration kHelloMaster = Milliseconds(40);   // … and 25 of the master: two masters meet within 50 ms
 inline constexpr int kSuspectAfterIntervals = 4;             // silent for so many of its hello intervals: asked
 inline constexpr Duration kPingInterval = Milliseconds(50);
-inline constexpr int kPings = 3;                             // unanswered: down
-inline constexpr Duration kForgetDown = Seconds(24 * 3600);  // a node down for so long leaves the table
-inline constexpr Duration kRebootQuiet = Milliseconds(150);  // no machine is up again so soon after it spoke
-inline constexpr Duration kLateFrames = Seconds(1);          // a frame of the boot before may come so late
-inline constexpr Duration kMulticastMissing = Seconds(3);    // heard by broadcast, but not by multicast for so long
-inline constexpr uint64_t kBroadcastEvery = 10;              // HELLOs: one of so many goes by broadcast too
-inline constexpr Duration kCloneMemory = Seconds(10);        // our identity was heard from another machine: ineligible
-inline constexpr size_t kMaxMembers = 256;                   // more are refused and logged
+inline constexpr int kPings = 3;                              // unanswered: down
+inline constexpr Duration kHeartbeatLife = Seconds(1);        // heartbeats alone keep a node present for so long
+inline constexpr Duration kForgetDown = Seconds(24 * 3600);   // a node down for so long leaves the table
+inline constexpr Duration kConfigDiffers = Seconds(10);       // another configuration for so long is reported
+inline constexpr Duration kRebootQuiet = Milliseconds(150);   // no machine is up again so soon after it spoke
+inline constexpr Duration kLateFrames = Seconds(1);           // a frame of the boot before may come so late
+inline constexpr Duration kMulticastMissing = Seconds(3);     // heard by broadcast, but not by multicast for so long
+inline constexpr uint64_t kBroadcastEvery = 10;               // HELLOs: one of so many goes by broadcast too
+inline constexpr Duration kCloneMemory = Seconds(10);         // our identity was heard from another machine: ineligible
+inline constexpr Duration kBootsTogether = Milliseconds(50);  // boots so close: the greater id counts as the later
+inline constexpr Duration kCloneGrace = Milliseconds(300);    // for a copy that knows it is one to leave by itself
+inline constexpr size_t kMaxMembers = 256;                    // more are refused and logged
 
 // Booting: HELLOs at once and then at this interval; silence for kListen means that no node is active.
 inline constexpr Duration kBootHelloInterval = Milliseconds(100);
@@ -52,13 +73,25 @@ inline constexpr Duration kDispute = Seconds(3);      // … and after so long t
 inline constexpr Duration kFoundAnyway = Seconds(3);  // for a better one that boots: no longer
 
 // Transport: a boot that has not proven that it is active is challenged, and echoed to, so often; after each time
-// without success half as often, down to an eighth. All such boots together get one answer per interval after a burst,
-// in which many nodes can boot.
+// without success half as often, down to an eighth, and where many such boots speak down to a 512th: most of them are
+// recordings. The first answers to a boot are paid for apart from those that are repeated, and the repeated ones by
+// each node's boots together, so that the recordings of one node take nothing from another.
 inline constexpr Duration kChallengeInterval = Milliseconds(20);
 inline constexpr int kChallengeBackoff = 8;
-inline constexpr int kChallengeBurst = 128;
+inline constexpr int kChallengeLongBackoff = 512;
+inline constexpr size_t kManyUnproven = 32;  // so many within kChallengeLife are many
+inline constexpr int kFirstAnswers = 512;    // to new boots: so many at once, then one per interval
+inline constexpr int kRepeatedAnswers = 16;  // to the boots of one node: so many at once, then one per interval
+inline constexpr int kChallengeBurst = 128;  // repeated ones to all: so many at once, then four per interval
+inline constexpr int kChallengesPerInterval = 4;
 inline constexpr Duration kChallengeLife = Seconds(1);  // an echo that comes later proves nothing
 inline constexpr size_t kMaxSessions = 1024;
+inline constexpr uint64_t kStrangerDatagrams = 3;  // that do not authenticate: a stranger, and no accident
+inline constexpr size_t kMaxStrangers = 16;
+inline constexpr Duration kStrangerForgotten = Seconds(60);  // not heard for so long
+inline constexpr Duration kStrangerAgain = Seconds(600);     // logged again
+inline constexpr Duration kStrangerHint = Seconds(2);        // of a node without a key that hears a cluster
+inline constexpr Duration kStrangerLog = Seconds(1);         // between two lines about strangers
 
 // Listening to multicast groups (RFC 3376 §8, RFC 3810 §9).
 inline constexpr int kReports = 2;                       // Robustness Variable: a change is reported so often
@@ -76,7 +109,18 @@ inline constexpr Duration kCandidateAsk = Milliseconds(15);     // between the q
 inline constexpr Duration kGatewayAsk = Milliseconds(5);  // a claim waits for the gateway's answer: ask it so often,
 inline constexpr Duration kGatewayAskSlow = Milliseconds(200);  // after a second less often
 inline constexpr Duration kLeastLapse = Milliseconds(5);  // from kLeaseLost to kLeaseLapsed; sooner: both were queued
-inline constexpr Duration kDeputyCooldown = Seconds(1);   // a deputy that lapsed is not chosen again before
+inline constexpr Duration kWithoutGateway = Seconds(1);   // no answer for so long: claim without it, if allowed
+inline constexpr Duration kSilenceHolds = Milliseconds(50);  // a deputy's proof: leads once the gateway answers
+inline constexpr Duration kOldWord = Milliseconds(20);       // what the silent master said may come so late,
+inline constexpr Duration kOldHearsay = Seconds(1);          // and others name it until they miss it themselves
+inline constexpr Duration kVetoLife = Seconds(3);  // answers for the address, and no word of a master: then they lie
+inline constexpr Duration kDeputyCooldown = Seconds(1);  // a deputy that lapsed is not chosen again before
+// A node that is heard and does not name the master for so long hears nobody: no share. Longer than any takeover.
+inline constexpr Duration kDeafAfter = Seconds(1);
+// What has parted master and deputy for no longer than this, with both alive, makes the lease so much longer …
+inline constexpr Duration kLongestDisturbance = Milliseconds(300);
+inline constexpr Duration kRememberDisturbance = Seconds(300);  // … for so long, then half as long …
+inline constexpr Duration kForgetHalf = Seconds(60);            // … after each of these
 inline constexpr Duration kInformTimeout = Seconds(1);  // handover: the successor is deputy and knows all flows, or not
 inline constexpr Duration kPrepareTimeout = Milliseconds(500);  // then it sends PREPARED, or the handover fails
 inline constexpr Duration kYieldTimeout = Milliseconds(60);     // the successor claims, or we take back
@@ -120,11 +164,15 @@ inline constexpr Duration kPullInterval = Milliseconds(200);  // at most, per pe
 inline constexpr size_t kMaxChunks = 8;                       // per answer
 inline constexpr size_t kMaxHistoryText = 96;                 // bytes of an event's text
 inline constexpr size_t kMaxHistoryEvents = 65'536;           // others' events beyond are not taken
+inline constexpr size_t kFoldHistoryAt = 57'344;              // so many: all become summaries but …
+inline constexpr size_t kHistoryKept = 32'768;                // … the newest
+inline constexpr size_t kHistoryBelieved = 16'384;            // so many known after it make a summary believable
 inline constexpr size_t kMaxSummaries = 4'096;
 inline constexpr Duration kMaxAhead = Seconds(24 * 3600);  // our times do not follow others further ahead
 inline constexpr uint32_t kEraLimit = 1'000'000'000;       // no cluster has begun so often: refused
 inline constexpr uint64_t kAgeLimit = 1ULL << 48;          // nor has a node booted so often
 inline constexpr uint64_t kUptimeLimitMs = 1ULL << 52;     // nor has anything been up for so long
-inline constexpr Duration kLifeSave = Seconds(60);         // uptime is made durable so often
+inline constexpr Duration kLifeSave = Seconds(20);         // uptime and the time are made durable so often
+inline constexpr Duration kClockAhead = Seconds(600);      // events later than this from now: by a clock that was wrong
 
 }  // namespace qure

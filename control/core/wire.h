@@ -52,6 +52,17 @@ inline std::string WriteAddress(const IpAddress& address) {
                          : std::string(v6.bytes.begin(), v6.bytes.end());
 }
 
+inline std::optional<MacAddress> ReadMac(const std::string& bytes) {
+  MacAddress mac;
+  if (bytes.size() != mac.bytes.size()) return std::nullopt;
+  std::ranges::copy(bytes, mac.bytes.begin());
+  return mac;
+}
+
+inline std::string WriteMac(const MacAddress& mac) {
+  return {mac.bytes.begin(), mac.bytes.end()};
+}
+
 inline std::optional<IpPrefix> ReadHeld(const wire::HeldAddress& held) {
   const std::optional<IpAddress> address = ReadAddress(held.address());
   if (!address || held.length() > (address->is_v4() ? 32U : 128U)) return std::nullopt;

@@ -158,6 +158,25 @@ RouteHandle ToNl(const KernelRoute& route, uint8_t protocol) {
   return object;
 }
 
+RouteHandle ToNl(int link, const ForeignRoute& route) {
+  RouteHandle object(NotNull(rtnl_route_alloc()));
+  rtnl_route_set_family(object.get(), static_cast<uint8_t>(FamilyOf(route.destination.address)));
+  rtnl_route_set_table(object.get(), RT_TABLE_MAIN);
+  rtnl_route_set_protocol(object.get(), route.protocol);
+  rtnl_route_set_type(object.get(), RTN_UNICAST);
+  rtnl_route_set_scope(object.get(),
+                       route.gateway || route.destination.address.is_v6() ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
+  rtnl_route_set_dst(object.get(), ToNl(route.destination).get());
+  if (route.metric != 0) rtnl_route_set_priority(object.get(), route.metric);
+  if (route.source) rtnl_route_set_pref_src(object.get(), ToNl(*route.source).get());
+  rtnl_nexthop* hop = NotNull(rtnl_route_nh_alloc());
+  rtnl_route_nh_set_ifindex(hop, link);
+  if (route.gateway) rtnl_route_nh_set_gateway(hop, ToNl(*route.gateway).get());
+  if (route.onlink) rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
+  rtnl_route_add_nexthop(object.get(), hop);
+  return object;
+}
+
 RuleHandle ToNl(const KernelRule& rule, uint8_t protocol) {
   RuleHandle object(NotNull(rtnl_rule_alloc()));
   rtnl_rule_set_family(object.get(), FamilyOf(rule.source.address));
@@ -271,6 +290,75 @@ absl::Status Netlink::Add(const KernelRoute& route) {
 absl::Status Netlink::Remove(const KernelRoute& route) {
   const RouteHandle object = ToNl(route, protocol_);
   return Removed(rtnl_route_delete(socket_, object.get(), 0), Concat("removing ", Describe(route)));
+}
+
+absl::StatusOr<std::set<ForeignAddress>> Netlink::ForeignAddresses(int link) {
+  nl_cache* cache = nullptr;
+  if (const int error = rtnl_addr_alloc_cache(socket_, &cache); error < 0) return ToStatus(error, "listing addresses");
+  const CacheHandle owner(cache);
+  std::set<ForeignAddress> result;
+  ForEach<rtnl_addr>(cache, [&](rtnl_addr* object) {
+    const int family = rtnl_addr_get_family(object);
+    if (rtnl_addr_get_ifindex(object) != link || !IsIp(family)) return;
+    const IpPrefix address = FromNl(family, rtnl_addr_get_local(object));
+    const bool permanent = (rtnl_addr_get_flags(object) & IFA_F_PERMANENT) != 0;
+    // What a router has announced comes again by itself.
+    if (address.address.is_v6() && (address.address.v6().is_link_local() || !permanent)) return;
+    ForeignAddress found = {address, ForeignAddress::kForever, ForeignAddress::kForever};
+    if (!permanent) found.valid = rtnl_addr_get_valid_lifetime(object);
+    if (!permanent) found.preferred = rtnl_addr_get_preferred_lifetime(object);
+    result.insert(found);
+  });
+  return result;
+}
+
+absl::StatusOr<std::set<ForeignRoute>> Netlink::ForeignRoutes(int link) {
+  nl_cache* cache = nullptr;
+  const int error = rtnl_route_alloc_cache(socket_, AF_UNSPEC, 0, &cache);
+  if (error < 0) return ToStatus(error, "listing routes");
+  const CacheHandle owner(cache);
+  std::set<ForeignRoute> result;
+  ForEach<rtnl_route>(cache, [&](rtnl_route* object) {
+    const int family = rtnl_route_get_family(object);
+    const uint8_t protocol = rtnl_route_get_protocol(object);
+    if (!IsIp(family) || rtnl_route_get_table(object) != RT_TABLE_MAIN || protocol == protocol_) return;
+    if (protocol == RTPROT_KERNEL || protocol == RTPROT_RA || rtnl_route_get_type(object) != RTN_UNICAST) return;
+    rtnl_nexthop* const hop = rtnl_route_nexthop_n(object, 0);
+    if (hop == nullptr || rtnl_route_nh_get_ifindex(hop) != link) return;
+    result.insert({.destination = FromNl(family, rtnl_route_get_dst(object)),
+                   .gateway = OptionalFromNl(family, rtnl_route_nh_get_gateway(hop)),
+                   .source = OptionalFromNl(family, rtnl_route_get_pref_src(object)),
+                   .metric = rtnl_route_get_priority(object),
+                   .protocol = protocol,
+                   .onlink = (rtnl_route_nh_get_flags(hop) & RTNH_F_ONLINK) != 0});
+  });
+  return result;
+}
+
+absl::Status Netlink::Add(int link, const ForeignAddress& address) {
+  const AddressHandle object = ToNl(KernelAddress{link, address.address}, Preference::kNormal);
+  if (address.valid != ForeignAddress::kForever) {
+    rtnl_addr_set_valid_lifetime(object.get(), address.valid);
+    rtnl_addr_set_preferred_lifetime(object.get(), address.preferred);
+  }
+  return ToStatus(rtnl_addr_add(socket_, object.get(), NLM_F_CREATE | NLM_F_EXCL),
+                  Concat("adding address ", ToString(address.address)));
+}
+
+absl::Status Netlink::Add(int link, const ForeignRoute& route) {
+  const RouteHandle object = ToNl(link, route);
+  return ToStatus(rtnl_route_add(socket_, object.get(), NLM_F_CREATE | NLM_F_EXCL),
+                  Concat("adding route to ", ToString(route.destination)));
+}
+
+absl::Status Netlink::Remove(int link, const ForeignAddress& address) {
+  return Remove(KernelAddress{link, address.address});
+}
+
+absl::Status Netlink::Remove(int link, const ForeignRoute& route) {
+  const RouteHandle object = ToNl(link, route);
+  return Removed(rtnl_route_delete(socket_, object.get(), 0),
+                 Concat("removing route to ", ToString(route.destination)));
 }
 
 absl::StatusOr<std::set<KernelRule>> Netlink::Rules() {

@@ -49,6 +49,26 @@ struct KernelRule {
   friend auto operator<=>(const KernelRule&, const KernelRule&) = default;
 };
 
+// An address of somebody else's interface, as it has to be given back.
+struct ForeignAddress {
+  IpPrefix address;
+  uint32_t valid = 0;      // seconds that are left; kForever without end
+  uint32_t preferred = 0;  // the same
+  static constexpr uint32_t kForever = 0xffffffff;
+  friend auto operator<=>(const ForeignAddress&, const ForeignAddress&) = default;
+};
+
+// A unicast route of the main table through somebody else's interface, not made by the kernel itself.
+struct ForeignRoute {
+  IpPrefix destination;
+  std::optional<IpAddress> gateway;
+  std::optional<IpAddress> source;
+  uint32_t metric = 0;
+  uint8_t protocol = 0;
+  bool onlink = false;
+  friend auto operator<=>(const ForeignRoute&, const ForeignRoute&) = default;
+};
+
 enum class Preference : uint8_t {
   kNormal,
   kAvoided,  // IPv6: the kernel never chooses the address as a source ("deprecated"), and adds no prefix route for it
@@ -76,6 +96,16 @@ class Netlink {
   absl::StatusOr<std::set<KernelRoute>> Routes();
   absl::Status Add(const KernelRoute& route);
   absl::Status Remove(const KernelRoute& route);
+
+  // Of whatever protocol: the addresses of a link, with those that end (DHCP) and without the IPv6 link-local ones and
+  // those from router advertisements, and the routes through it in the main table, without what the kernel makes
+  // itself.
+  absl::StatusOr<std::set<ForeignAddress>> ForeignAddresses(int link);
+  absl::StatusOr<std::set<ForeignRoute>> ForeignRoutes(int link);
+  absl::Status Add(int link, const ForeignAddress& address);
+  absl::Status Add(int link, const ForeignRoute& route);
+  absl::Status Remove(int link, const ForeignAddress& address);
+  absl::Status Remove(int link, const ForeignRoute& route);
 
   absl::StatusOr<std::set<KernelRule>> Rules();
   absl::Status Add(const KernelRule& rule);

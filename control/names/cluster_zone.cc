@@ -81,7 +81,8 @@ void AddService(const ClusterFacts& facts, const ClusterFacts::Service& service,
   AppendNumber(service.port, 2, &target);
   zone->Add(*srv, kDnsTypeSrv, target + *host);
   for (const ClusterFacts::Node& node : facts.nodes) {
-    if (service.healthy.contains(node.id) && !node.address.is_zero()) zone->Add(*nodes, IpAddress(node.address));
+    if (!service.IsHealthy(node.id)) continue;
+    for (const IpAddress& address : node.addresses) zone->Add(*nodes, address);
   }
   zone->Rotate(*nodes);
 }
@@ -100,9 +101,11 @@ void AddNodes(const ClusterFacts& facts, uint64_t unix_now, ZoneWriter* zone, Ow
                      {"role", std::string(node.alive ? NameOf(node.role) : NameOf(NodeState::kDown))},
                      {"age", absl::StrCat(node.age)},
                      {"uptime", absl::StrCat(uptime)}}));
-    if (!node.alive || node.address.is_zero()) continue;
-    zone->Add(*name, IpAddress(node.address));
-    owners->emplace(IpAddress(node.address), *name);
+    if (!node.alive) continue;
+    for (const IpAddress& address : node.addresses) {
+      zone->Add(*name, address);
+      owners->emplace(address, *name);
+    }
   }
 }
 

@@ -73,6 +73,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
     idle_.cancel();
     socket_.close(ignored);
     --server->counters_.open;
+    server->unsent_ -= unsent_;
     server->connections_.erase(self_);
   }
 
@@ -82,6 +83,8 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
     asio::error_code ignored;
     socket_.close(ignored);
   }
+
+  size_t unsent() const { return unsent_; }
 
   void CutOff() {
     if (server_ != nullptr) ++server_->counters_.cut_off;
@@ -99,6 +102,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
 
   void ReadLength() {
     if (reading_ || ended_ || waiting_.size() + asked_ >= kMostWaiting) return;  // until an answer is sent
+    if (unsent_ >= kMostUnsentOfOne) return;
     reading_ = true;
     asio::async_read(socket_, asio::buffer(message_, kLengthSize),
                      [self = shared_from_this()](asio::error_code error, size_t) {
@@ -136,14 +140,22 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
   void Send(ConstBytes answer) {
     std::vector<uint8_t> framed = {static_cast<uint8_t>(answer.size() >> 8), static_cast<uint8_t>(answer.size())};
     framed.insert(framed.end(), answer.begin(), answer.end());
+    Count(static_cast<ptrdiff_t>(framed.size()));
     waiting_.push_back(std::move(framed));
     if (waiting_.size() == 1) Write();
+    if (server_->unsent_ > kMostUnsent) server_->CutOffTheSlowest();
+  }
+
+  void Count(ptrdiff_t bytes) {
+    unsent_ += static_cast<size_t>(bytes);
+    server_->unsent_ += static_cast<size_t>(bytes);
   }
 
   void Write() {
     asio::async_write(socket_, asio::buffer(waiting_.front()),
                       [self = shared_from_this()](asio::error_code error, size_t) {
                         if (error || self->server_ == nullptr) return self->Close();
+                        self->Count(-static_cast<ptrdiff_t>(self->waiting_.front().size()));
                         self->waiting_.pop_front();
                         if (!self->waiting_.empty()) self->Write();
                         if (self->ended_ && self->idle()) return self->Close();
@@ -169,6 +181,7 @@ class DnsServer::Connection : public std::enable_shared_from_this<Connection> {
   bool ended_ = false;
   std::array<uint8_t, kLongestQuery> message_{};
   std::deque<std::vector<uint8_t>> waiting_;  // the first one is being sent
+  size_t unsent_ = 0;                         // bytes in it
 };
 
 struct DnsServer::Listener {
@@ -268,6 +281,11 @@ void DnsServer::Take(tcp::socket socket) {
   ++counters_.open;
   connections_.push_back(std::make_shared<Connection>(this, std::move(socket)));
   connections_.back()->Start(std::prev(connections_.end()));
+}
+
+void DnsServer::CutOffTheSlowest() {
+  const auto less = [](const auto& a, const auto& b) { return a->unsent() < b->unsent(); };
+  (*std::ranges::max_element(connections_, less))->CutOff();
 }
 
 void DnsServer::Receive(const std::shared_ptr<Listener>& listener) {

@@ -30,8 +30,10 @@ void LogSamples(const std::vector<DnsSample>& samples);
 class DnsServer {
  public:
   static constexpr size_t kMostConnections = 256;  // one more closes the connection that was silent longest
-  static constexpr size_t kMostWaiting = 64;     // unsent answers of a connection: no more queries are read until then
-  static constexpr size_t kLongestQuery = 4096;  // a longer query closes its connection
+  static constexpr size_t kMostWaiting = 64;  // unsent answers of a connection: no more queries are read until then
+  static constexpr size_t kMostUnsentOfOne = 64 * 1024;   // bytes of them, likewise
+  static constexpr size_t kMostUnsent = 8 * 1024 * 1024;  // of all: beyond, the connection with the most is closed
+  static constexpr size_t kLongestQuery = 4096;           // a longer query closes its connection
 
   // Gets the answer of another server. Calls `give` once, in the loop.
   using Give = std::function<void(const std::shared_ptr<const DnsCachedAnswer>& answer)>;
@@ -50,10 +52,12 @@ class DnsServer {
   struct Counters {
     uint64_t connections = 0;  // accepted so far
     uint64_t open = 0;         // now
-    uint64_t cut_off = 0;      // closed for a newer one, for silence, or for a query that was too long
+    uint64_t cut_off = 0;      // closed for a newer one, for silence, for answers not fetched, or for a query too long
     std::map<Reason, uint64_t> answers;
   };
   const Counters& counters() const { return counters_; }
+  // Bytes of answers that wait for their clients.
+  size_t unsent() const { return unsent_; }
   const DnsQueryLog& queries() const { return *queries_; }
   // The endpoints that it listens at. It tries again later to listen at an address that the kernel refused.
   std::vector<asio::ip::tcp::endpoint> listening() const;
@@ -73,6 +77,7 @@ class DnsServer {
   // Gives the answer to `query`, now or later; an empty one if the query gets no answer.
   void Find(const DnsClient& client, std::vector<uint8_t> query, std::function<void(ConstBytes answer)> give);
   void Take(asio::ip::tcp::socket socket);
+  void CutOffTheSlowest();
 
   asio::io_context& io_;
   const Forward forward_;
@@ -82,6 +87,7 @@ class DnsServer {
   std::set<IpAddress> refused_;  // by the kernel, at the last attempt
   asio::steady_timer listen_timer_;
   Connections connections_;
+  size_t unsent_ = 0;
   Counters counters_;
   std::unique_ptr<DnsQueryLog> queries_ = std::make_unique<DnsQueryLog>();
   uint32_t log_every_ = 0;

@@ -104,10 +104,13 @@ LiveAddresses LiveZones::Find(const LiveRecord& record) const {
   for (const ClusterFacts::Node& node : facts_->nodes) {
     const bool wanted = record.from == LiveRecord::From::kThisNode
                             ? &node == &facts_->nodes.front()
-                            : service != facts_->services.end() && service->healthy.contains(node.id);
-    if (wanted && !node.address.is_zero()) addresses.emplace_back(node.address);
+                            : service != facts_->services.end() && service->IsHealthy(node.id);
+    if (wanted) addresses.insert(addresses.end(), node.addresses.begin(), node.addresses.end());
   }
-  return Sorted(std::move(addresses));
+  LiveAddresses found = Sorted(std::move(addresses));
+  // That this node has no address is certain.
+  found.known |= record.from == LiveRecord::From::kThisNode && !facts_->nodes.empty();
+  return found;
 }
 
 bool LiveZones::MakeZones() {

@@ -81,14 +81,21 @@ class Publisher {
 
 }  // namespace
 
+void AddTaken(const std::set<std::string>& lost, std::set<std::string>* taken) {
+  if (taken->size() + lost.size() > kMostTaken) taken->clear();
+  for (const std::string& name : lost) {
+    if (taken->size() < kMostTaken) taken->insert(name);
+  }
+}
+
 std::vector<MdnsEntry> MakeMdnsPublication(const ClusterFacts& facts, const ClusterConfig& config,
                                            const std::set<std::string>& taken) {
   std::vector<MdnsEntry> entries;
   Publisher publisher(taken, &entries);
   if (!facts.nodes.empty()) {
     const ClusterFacts::Node& self = facts.nodes.front();
-    const bool named = DnsToLower(self.name) != DnsToLower(facts.cluster) && !self.address.is_zero();
-    if (named) publisher.AddHost(self.name, {IpAddress(self.address)}, false, true);
+    const bool named = DnsToLower(self.name) != DnsToLower(facts.cluster) && !self.addresses.empty();
+    if (named) publisher.AddHost(self.name, self.addresses, false, true);
   }
   if (!facts.master || facts.service_addresses.empty()) return entries;
   const auto cluster = publisher.AddHost(facts.cluster, facts.service_addresses, true, true);

@@ -18,6 +18,7 @@
 #include "control/base/log.h"
 #include "control/names/clock.h"
 #include "control/names/mdns_publication.h"
+#include "control/names/message_budget.h"
 #include "proto/dns/ldns.h"
 #include "proto/dns/message.h"
 #include "proto/dns/name.h"
@@ -26,6 +27,9 @@ namespace qure {
 namespace {
 
 constexpr std::chrono::seconds kWatch(1);
+// Of messages that are read from a link: a LAN of hundreds of hosts that all ask at once, then what no LAN needs.
+constexpr Duration kMessageInterval = Milliseconds(5);
+constexpr int64_t kMessageBurst = 400;
 constexpr int kHops = 255;         // RFC 6762 §11
 constexpr size_t kLongest = 9000;  // §17
 constexpr Ipv4Address kGroupV4{{224, 0, 0, 251}};
@@ -83,6 +87,14 @@ std::vector<IpAddress> AddressesOf(const std::string& interface) {
   return addresses;
 }
 
+// Zero if this node has none.
+Ipv4Address OwnV4(const ClusterFacts& facts) {
+  if (facts.nodes.empty()) return {};
+  const std::vector<IpAddress>& all = facts.nodes.front().addresses;
+  const auto v4 = std::ranges::find_if(all, [](const IpAddress& address) { return address.is_v4(); });
+  return v4 == all.end() ? Ipv4Address{} : v4->v4();
+}
+
 socklen_t SizeOf(const sockaddr_storage& storage) {
   return storage.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
 }
@@ -134,7 +146,7 @@ bool IsFromLink(msghdr* message) {
 class MdnsService::Link : public std::enable_shared_from_this<Link> {
  public:
   Link(asio::io_context& io, MdnsService* service, int family, uint64_t seed)
-      : service_(service), family_(family), seed_(seed), socket_(io), timer_(io), responder_(seed) {}
+      : service_(service), family_(family), seed_(seed), socket_(io), timer_(io), pause_(io), responder_(seed) {}
 
   // Opens the socket; opens it again when the interface or the node's address has changed. Other addresses may change
   // without that.
@@ -154,6 +166,7 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
   void Close() {
     asio::error_code ignored;
     timer_.cancel();
+    pause_.cancel();
     if (socket_.is_open()) socket_.close(ignored);
     index_ = 0;
   }
@@ -203,8 +216,18 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
                          if (error || self->service_ == nullptr || self->index_ != index) return;
                          self->TakeOne();
                          self->Pump();
-                         self->Receive();
+                         self->ReceiveFrom(self->budget_.Take(SteadyNow()));
                        });
+  }
+
+  // Who floods the group takes his share of this thread, and not that of DNS: what comes meanwhile waits, or is lost
+  // where there is no room.
+  void ReceiveFrom(MonoTime at) {
+    if (at <= SteadyNow()) return Receive();
+    pause_.expires_at(ToSteady(at));
+    pause_.async_wait([self = shared_from_this(), index = index_](asio::error_code error) {
+      if (!error && self->service_ != nullptr && self->index_ == index) self->Receive();
+    });
   }
 
   void TakeOne() {
@@ -233,7 +256,7 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
         LogLine(LogLevel::kWarning, "mDNS: another host has the name ", DnsNameToText(name),
                 "; this node uses the next free one");
       }
-      service_->taken_.insert(lost.begin(), lost.end());
+      AddTaken(lost, &service_->taken_);
       return service_->Publish();  // which calls Pump again
     }
     const MonoTime next = responder_.NextDeadline();
@@ -278,6 +301,8 @@ class MdnsService::Link : public std::enable_shared_from_this<Link> {
   const uint64_t seed_;
   asio::posix::stream_descriptor socket_;
   asio::steady_timer timer_;
+  asio::steady_timer pause_;  // until the next message is read
+  MessageBudget budget_{kMessageInterval, kMessageBurst};
   MdnsResponder responder_;
   unsigned index_ = 0;
   Ipv4Address own_;
@@ -314,7 +339,7 @@ void MdnsService::Publish() {
 }
 
 void MdnsService::Watch() {
-  const Ipv4Address own = facts_.nodes.empty() ? Ipv4Address{} : facts_.nodes.front().address;
+  const Ipv4Address own = OwnV4(facts_);
   for (const auto& link : links_) {
     if (config_.mdns.enabled) {
       link->Check(interface_, own);

@@ -98,10 +98,11 @@ ordered_json ServicesJson(const ControllerStatus& status) {
   ordered_json services = ordered_json::array();
   for (const ServiceRow& row : status.services) {
     services.push_back({{"name", row.name},
-                        {"healthy", !row.unhealthy},
+                        {"healthy", IsHealthy(row.check)},
+                        {"check", NameOf(row.check)},
                         {"weight", row.weight},
-                        {"owners", WeightsJson(status, row.current)},
-                        {"owners_before", WeightsJson(status, row.previous)}});
+                        {"owners", WeightsJson(status, *row.current)},
+                        {"owners_before", WeightsJson(status, *row.previous)}});
   }
   ordered_json heavy_hitters = ordered_json::array();
   for (const IpAddress& heavy_hitter : status.heavy_hitters) heavy_hitters.push_back(ToString(heavy_hitter));

@@ -1,8 +1,11 @@
 #include "control/operator/cluster_metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
+
+#include "control/operator/verdict.h"
 
 namespace qure {
 namespace {
@@ -23,17 +26,27 @@ void CollectMembers(const ControllerStatus& core, Families* out) {
   for (const MemberState state : {MemberState::kAlive, MemberState::kSuspect, MemberState::kDown, MemberState::kLeft}) {
     members.emplace(NameOf(state), 0);
   }
+  members.emplace(NameOf(NodeState::kDeaf), 0);
   for (const NodeRow& row : core.nodes) {
     const bool self = row.state == NodeState::kSelf;
     ++members[std::string(self ? NameOf(NodeState::kAlive) : NameOf(row.state))];
   }
   out->Begin(MetricType::Gauge, "qure_members", "Nodes that this node knows, itself included, by state.");
   for (const auto& [state, count] : members) out->Add({{"state", state}}, count);
+  out->Gauge("qure_config_differs", "Nodes present whose [cluster] configuration is another than this node's.",
+             static_cast<double>(std::ranges::count_if(
+                 core.nodes, [](const NodeRow& row) { return row.config_differs && IsPresent(row.state); })));
   out->Gauge("qure_clustered", "1 if this node speaks to others: it has a key, or the cluster is open.",
              OneIf(core.clustered));
   out->Gauge("qure_maintenance", "1 if this node is not to lead.", OneIf(core.maintenance));
   out->Gauge("qure_ineligible", "1 if another machine has this node's identity: it cannot become master.",
              OneIf(core.ineligible));
+  out->Gauge("qure_node_address_conflicts", "Addresses of this node that another host uses, too.",
+             static_cast<double>(core.address_conflicts.size()));
+  out->Gauge("qure_namesakes", "Members that have the name or the address of this node.",
+             static_cast<double>(core.namesakes.size()));
+  out->Gauge("qure_without_gateway", "1 if this node leads though the gateway does not answer.",
+             OneIf(core.without_gateway));
   out->Gauge("qure_multicast_works", "1 if multicast reaches this node from all others, 0 if only broadcast does.",
              OneIf(core.multicast_works));
 }
@@ -66,6 +79,8 @@ void CollectHeartbeater(const NodeStatus& node, Families* out) {
              ToSeconds(node.lease.longest_gap));
   out->Gauge("qure_lease_round_trip_seconds", "Round trip of the last heartbeat that was acknowledged.",
              ToSeconds(node.lease.round_trip));
+  out->Gauge("qure_lease_clock_ratio", "Deputy: seconds of its clock for one of the master's; 0: not measured.",
+             static_cast<double>(node.lease.clock_ppm) / static_cast<double>(ClockRatio::kEqual));
   out->Begin(MetricType::Counter, "qure_heartbeats_total", "Heartbeats by direction and kind.");
   out->Add({{"direction", "sent"}, {"kind", "heartbeat"}}, heartbeater.heartbeats_sent);
   out->Add({{"direction", "sent"}, {"kind", "ack"}}, heartbeater.acks_sent);
@@ -90,6 +105,17 @@ void CollectCluster(const NodeStatus& node, Families* out) {
   for (size_t i = 0; i < kRejectCount; ++i) {
     out->Add({{"reason", std::string(NameOf(static_cast<Reject>(i)))}}, core.rejected[i]);
   }
+  out->Gauge("qure_verdict", "What `qurectl status` says of the cluster: 0 serving, 1 degraded, 2 not serving.",
+             static_cast<double>(VerdictOf(node).state));
+  out->Begin(MetricType::Gauge, "qure_strangers", "Nodes heard in the last minute and not believed, by likely cause.");
+  for (size_t i = 0; i < kStrangerCauses; ++i) {
+    const auto cause = static_cast<StrangerCause>(i);
+    const auto count = std::ranges::count(core.strangers, cause, &Stranger::cause);
+    out->Add({{"cause", std::string(NameOf(cause))}}, static_cast<double>(count));
+  }
+  out->Begin(MetricType::Counter, "qure_messages_oversized_total",
+             "Cluster messages that were not sent because no datagram holds them.");
+  out->Add({}, core.oversized);
   out->Gauge("qure_persist_failures", "Changes in a row that could not be made durable.",
              static_cast<double>(core.persist_failures));
   out->Gauge("qure_store_alarm", "1 if what this node learns is forgotten when it stops.",

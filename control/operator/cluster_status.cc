@@ -61,17 +61,25 @@ ordered_json NodeJson(const NodeRow& row) {
           {"age", row.age},
           {"era", row.era},
           {"revision", row.revision},
-          {"address", row.address.is_zero() ? ordered_json(nullptr) : ordered_json(ToString(row.address))},
+          {"address", row.addresses.empty() ? ordered_json(nullptr) : ordered_json(ToString(row.addresses.front()))},
           {"priority", row.priority},
           {"weight", row.weight},
           {"maintenance", row.maintenance},
           {"draining", row.draining},
           {"drain_left_seconds", DrainLeftJson(row)},
+          {"config_differs", row.config_differs},
           {"heard_ago_seconds", ToSeconds(row.heard_ago)},
           {"uptime_seconds", ToSeconds(row.uptime)}};
 }
 
-ordered_json EventJson(const HistoryEvent& event, const Names& names) {
+// A boot's text is the last sign of life of the one before.
+std::string EventText(const HistoryEvent& event) {
+  uint64_t alive_ms = 0;
+  if (event.kind != HistoryKind::kBoot || !absl::SimpleAtoi(event.text, &alive_ms)) return event.text;
+  return absl::StrCat("was alive until ", WallText(alive_ms << kCounterBits));
+}
+
+ordered_json EventJson(const HistoryEvent& event, const Names& names, uint64_t now_ms) {
   return {{"time", WallText(event.time)},
           {"time_ms", ToMilliseconds(event.time)},
           {"node", Names::Id(event.node)},
@@ -84,7 +92,8 @@ ordered_json EventJson(const HistoryEvent& event, const Names& names) {
           {"kind", NameOf(event.kind)},
           {"subject", Names::Id(event.subject)},
           {"subject_name", names.Name(event.subject)},
-          {"text", event.text}};
+          {"text", EventText(event)},
+          {"clock_ahead", History::IsAhead(event.time, now_ms)}};
 }
 
 ordered_json EraJson(const EraSummary& era, const Names& names) {
@@ -96,6 +105,7 @@ ordered_json EraJson(const EraSummary& era, const Names& names) {
           {"ended_ms", ToMilliseconds(era.ended)},
           {"boots", era.boots},
           {"takeovers", era.takeovers},
+          {"kept_from", era.until == 0 ? ordered_json(nullptr) : ordered_json(WallText(era.until))},
           {"most_online", era.most_online},
           {"founder", Names::Id(era.founder)},
           {"founder_name", names.Name(era.founder)}};
@@ -133,11 +143,11 @@ ordered_json HistoryJson(const History& history, const ControllerStatus& status,
   const std::vector<HistoryEvent> timeline = history.Timeline();
   ordered_json events = ordered_json::array();
   for (size_t i = timeline.size() - std::min(timeline.size(), limit); i < timeline.size(); ++i) {
-    events.push_back(EventJson(timeline[i], names));
+    events.push_back(EventJson(timeline[i], names, now_ms));
   }
   ordered_json eras = ordered_json::array();
   for (const EraSummary& era : history.summaries()) eras.push_back(EraJson(era, names));
-  const std::vector<OnlineStep> steps = history.Online();
+  const std::vector<OnlineStep> steps = history.Online(now_ms);
   ordered_json online = ordered_json::array();
   for (size_t i = steps.size() - std::min(steps.size(), kMostSteps); i < steps.size(); ++i) {
     online.push_back({{"time_ms", ToMilliseconds(steps[i].time)}, {"era", steps[i].era}, {"online", steps[i].online}});

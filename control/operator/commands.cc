@@ -1,6 +1,9 @@
 #include "control/operator/commands.h"
 
+#include <algorithm>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "control/base/request.h"
 #include "control/base/text.h"
@@ -53,6 +56,14 @@ absl::StatusOr<Command> ReadDraining(const json& request, const ControllerStatus
   return command;
 }
 
+absl::StatusOr<Command> ReadForget(const json& request, const ControllerStatus& status) {
+  const std::string* const name = TextIn(request, "node");
+  if (name == nullptr) return absl::InvalidArgumentError("the node is a name or the beginning of an id");
+  const absl::StatusOr<NodeId> node = FindNode(*name, status, Meant::kGone);
+  if (!node.ok()) return node.status();
+  return ForgetNode{.node = *node};
+}
+
 absl::StatusOr<Command> ReadWeight(const json& request, const ControllerStatus& status) {
   const std::string* const service = TextIn(request, "service");
   if (service == nullptr) return absl::InvalidArgumentError("weight: name a service; `qurectl services` lists them");
@@ -87,20 +98,22 @@ absl::StatusOr<Command> ReadKeyCommand(const json& request) {
 
 }  // namespace
 
-absl::StatusOr<NodeId> FindNode(std::string_view name_or_prefix, const ControllerStatus& status) {
+absl::StatusOr<NodeId> FindNode(std::string_view name_or_prefix, const ControllerStatus& status, Meant meant) {
   std::vector<const NodeRow*> named;
   std::vector<const NodeRow*> begun;
   for (const NodeRow& row : status.nodes) {
     if (row.name == name_or_prefix) named.push_back(&row);
     if (!name_or_prefix.empty() && ToHex(row.node).starts_with(name_or_prefix)) begun.push_back(&row);
   }
-  const std::vector<const NodeRow*>& found = named.empty() ? begun : named;
+  std::vector<const NodeRow*>& found = named.empty() ? begun : named;
+  const auto is_meant = [&](const NodeRow* row) { return IsPresent(row->state) == (meant == Meant::kPresent); };
+  if (std::ranges::any_of(named, is_meant)) std::erase_if(named, std::not_fn(is_meant));
   if (found.size() == 1) return found.front()->node;
   if (found.empty()) {
     return absl::NotFoundError(Concat("no node \"", name_or_prefix, "\"; `qurectl nodes` lists them"));
   }
   std::string ids;
-  for (const NodeRow* row : found) ids += " " + ToHex(row->node);
+  for (const NodeRow* row : found) ids += Concat(" ", ToHex(row->node), " (", NameOf(row->state), ")");
   return absl::InvalidArgumentError(Concat("\"", name_or_prefix, "\" is more than one node:", ids));
 }
 
@@ -113,6 +126,8 @@ std::optional<absl::StatusOr<Command>> ReadCommand(RequestKind kind, const json&
       return ReadHandover(request, status);
     case RequestKind::kDrain:
       return ReadDraining(request, status);
+    case RequestKind::kForget:
+      return ReadForget(request, status);
     case RequestKind::kWeight:
       return ReadWeight(request, status);
     case RequestKind::kKey:

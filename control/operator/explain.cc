@@ -99,8 +99,10 @@ std::string NameOf(const NodeRow& row) {
 std::string WhyNot(const NodeRow& row, const ServiceRow& service) {
   if (row.state != NodeState::kSelf && row.state != NodeState::kAlive) return std::string(NameOf(row.state));
   if (row.draining) return "draining";
-  if (service.current.contains(row.node)) return "another node owns the entry";
-  return service.unhealthy_at.contains(row.node) ? "its check fails" : "without weight";
+  if (service.current->contains(row.node)) return "another node owns the entry";
+  const CheckState check = service.CheckAt(row.node);
+  if (IsHealthy(check)) return "without weight";
+  return check == CheckState::kUnchecked ? "its check was not made yet" : "its check fails";
 }
 
 // By name, so that every node lists them in the same order.

@@ -1,12 +1,18 @@
 #include "control/operator/metrics.h"
 
-#include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <condition_variable>
+#include <cstring>
 #include <exception>
 #include <future>
+#include <mutex>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "control/base/fd.h"
@@ -16,6 +22,7 @@
 #include "control/operator/metric_families.h"
 #include "control/operator/names_metrics.h"
 #include "prometheus/exposer.h"
+#include "proto/net/endpoint.h"
 #include "proto/reason.h"
 
 namespace qure {
@@ -102,7 +109,8 @@ void CollectFlows(const WorkerList& workers, Families* out) {
           &WorkerCounters::flows_inserted},
       Row{MetricType::Counter, "qure_flows_expired_total", "Flows forgotten because they were idle.",
           &WorkerCounters::flows_expired},
-      Row{MetricType::Counter, "qure_flows_displaced_total", "Opening flows that gave way for lack of room.",
+      Row{MetricType::Counter, "qure_flows_displaced_total",
+          "Flows that gave way for lack of room: unanswered or ended ones, and cached ones of other nodes.",
           &WorkerCounters::flows_displaced},
       Row{MetricType::Counter, "qure_flows_refused_total",
           "Flows that found no room and are forwarded by the Maglev lookup table alone.",
@@ -120,13 +128,16 @@ void CollectBalance(const NodeStatus& node, const WorkerList& workers, Families*
   const ControllerStatus& core = node.controller;
   out->Single(MetricType::Gauge, "qure_balance_epoch", "Number of the balance epoch in use.",
               static_cast<double>(core.balance_epoch));
-  out->Begin(MetricType::Gauge, "qure_service_healthy", "1 if this node's part of the service works.");
-  for (const ServiceRow& row : core.services) out->Add({{"service", row.name}}, row.unhealthy ? 0.0 : 1.0);
+  out->Begin(MetricType::Gauge, "qure_service_healthy",
+             "1 if this node's part of the service works; absent before the first check.");
+  for (const ServiceRow& row : core.services) {
+    if (row.check != CheckState::kUnchecked) out->Add({{"service", row.name}}, IsHealthy(row.check) ? 1.0 : 0.0);
+  }
   out->Begin(MetricType::Gauge, "qure_service_weight", "Weight of a node in the current balance epoch.");
   for (const ServiceRow& service : core.services) {
     for (const NodeRow& row : core.nodes) {
-      const auto weight = service.current.find(row.node);
-      const double value = weight == service.current.end() ? 0.0 : static_cast<double>(weight->second);
+      const auto weight = service.current->find(row.node);
+      const double value = weight == service.current->end() ? 0.0 : static_cast<double>(weight->second);
       out->Add({{"service", service.name}, {"node", row.name}}, value);
     }
   }
@@ -157,6 +168,8 @@ void CollectClaims(const std::vector<ClaimStatus>& claims, Families* out) {
        [](const ClaimStatus& claim) { return claim.verified; });
   each(MetricType::Gauge, "qure_claim_verify_alarm", "1 if the gateway left five verifications in a row unanswered.",
        [](const ClaimStatus& claim) { return claim.alarm; });
+  each(MetricType::Gauge, "qure_claim_contested", "1 if another host uses the service address that is held.",
+       [](const ClaimStatus& claim) { return claim.rival.has_value(); });
   each(MetricType::Counter, "qure_claim_conflicts_total", "Claims of other hosts to the service address.",
        [](const ClaimStatus& claim) { return claim.conflicts; });
   each(MetricType::Counter, "qure_claim_defenses_total", "Announcements made in defense (RFC 5227 section 2.4).",
@@ -172,6 +185,9 @@ void CollectNode(const NodeStatus& node, Families* out) {
               absl::ToDoubleSeconds(node.started - absl::UnixEpoch()));
   out->Single(MetricType::Gauge, "qure_gate_open", "1 if answers from the service addresses may leave.",
               node.gate_open ? 1.0 : 0.0);
+  out->Single(MetricType::Counter, "qure_host_repairs_total",
+              "Addresses, routes, rules, links and settings that others had taken away, and that were put back.",
+              static_cast<double>(node.host_repairs));
   out->Single(MetricType::Gauge, "qure_snapshot_revision", "Revision of the forwarding state of the workers.",
               static_cast<double>(node.controller.snapshot_revision));
   out->Single(MetricType::Counter, "qure_log_lines_dropped_total",
@@ -184,21 +200,39 @@ void CollectNode(const NodeStatus& node, Families* out) {
               absl::ToDoubleSeconds(node.last_reload.time - absl::UnixEpoch()));
 }
 
-// Connects to `address` (HOST:PORT) and closes the connection.
+// Nothing unless `address` is ADDRESS:PORT, over IPv4.
+std::optional<sockaddr_in> SocketAddressOf(const std::string& address) {
+  const std::optional<Endpoint> endpoint = ParseEndpoint(address);
+  if (!endpoint || endpoint->address.is_v6()) return std::nullopt;
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(endpoint->port);
+  std::memcpy(&name.sin_addr, endpoint->address.v4().bytes.data(), sizeof(name.sin_addr));
+  return name;
+}
+
+Fd MakeSocket() {
+  return Fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+// Connects to `address` and closes the connection.
 void Knock(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return;
-  std::string host = address.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  addrinfo hints{};
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found) != 0) return;
-  const Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const std::optional<sockaddr_in> name = SocketAddressOf(address);
+  const Fd socket = MakeSocket();
   // If it fails, the caller tries again.
-  (void)connect(socket.get(), found->ai_addr, found->ai_addrlen);
-  freeaddrinfo(found);
+  if (name) (void)connect(socket.get(), reinterpret_cast<const sockaddr*>(&*name), sizeof(*name));
+}
+
+// Why nobody can listen there, which the HTTP server does not tell.
+std::string WhyNot(const std::string& address) {
+  const std::optional<sockaddr_in> name = SocketAddressOf(address);
+  if (!name) return "it must be ADDRESS:PORT, over IPv4";
+  const Fd socket = MakeSocket();
+  const int yes = 1;
+  setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  const bool free =
+      bind(socket.get(), reinterpret_cast<const sockaddr*>(&*name), sizeof(*name)) == 0 && listen(socket.get(), 1) == 0;
+  return free ? "the HTTP server does not start" : std::strerror(errno);
 }
 
 }  // namespace
@@ -229,15 +263,41 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Listen(const std::
     exposer->RegisterCollectable(collector);
     return std::unique_ptr<MetricsServer>(new MetricsServer(address, std::move(exposer), std::move(collector)));
   } catch (const std::exception&) {
-    return absl::UnavailableError(
-        absl::StrCat("node.metrics: cannot listen on ", address,
-                     "; it must be HOST:PORT, with an address of this machine and a free port"));
+    return absl::UnavailableError(absl::StrCat("node.metrics: cannot listen on ", address, ": ", WhyNot(address)));
   }
 }
 
 MetricsServer::MetricsServer(std::string address, std::unique_ptr<prometheus::Exposer> exposer,
                              std::shared_ptr<NodeCollector> collector)
     : address_(std::move(address)), collector_(std::move(collector)), exposer_(std::move(exposer)) {}
+
+MetricsKeeper::MetricsKeeper(std::string address, MetricsSource source, Duration retry)
+    : address_(std::move(address)), source_(std::move(source)), retry_(retry) {
+  const absl::Status listening = Try();
+  if (listening.ok()) return;
+  LogLine(LogLevel::kWarning, listening.message(), "; serving on without metrics, and trying again");
+  thread_ = std::jthread([this](const std::stop_token& stop) { Retry(stop); });
+}
+
+MetricsKeeper::~MetricsKeeper() = default;
+
+absl::Status MetricsKeeper::Try() {
+  absl::StatusOr<std::unique_ptr<MetricsServer>> server = MetricsServer::Listen(address_, source_);
+  if (server.ok()) server_ = *std::move(server);
+  return server.status();
+}
+
+void MetricsKeeper::Retry(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  while (
+      !stopped.wait_for(lock, stop, std::chrono::nanoseconds(retry_.ns), [&stop] { return stop.stop_requested(); })) {
+    if (!Try().ok()) continue;
+    LogLine(LogLevel::kInfo, "metrics are served at ", address_);
+    return;
+  }
+}
 
 MetricsServer::~MetricsServer() {
   // The listening thread checks whether it has to stop every 2 s only, or at a connection: so make one.

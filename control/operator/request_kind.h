@@ -12,11 +12,13 @@ namespace qure {
 
 enum class RequestKind : uint8_t {
   kConfig,
+  kConfirm,
   kCounters,
   kDns,
   kDrain,
   kExplain,
   kFlows,
+  kForget,
   kHandover,
   kHistory,
   kKey,
@@ -32,9 +34,10 @@ enum class RequestKind : uint8_t {
 
 // In the order of the kinds.
 inline constexpr std::pair<RequestKind, std::string_view> kRequestKinds[] = {
-    {RequestKind::kConfig, "config"},     {RequestKind::kCounters, "counters"},
-    {RequestKind::kDns, "dns"},           {RequestKind::kDrain, "drain"},
-    {RequestKind::kExplain, "explain"},   {RequestKind::kFlows, "flows"},
+    {RequestKind::kConfig, "config"},     {RequestKind::kConfirm, "confirm"},
+    {RequestKind::kCounters, "counters"}, {RequestKind::kDns, "dns"},
+    {RequestKind::kDrain, "drain"},       {RequestKind::kExplain, "explain"},
+    {RequestKind::kFlows, "flows"},       {RequestKind::kForget, "forget"},
     {RequestKind::kHandover, "handover"}, {RequestKind::kHistory, "history"},
     {RequestKind::kKey, "key"},           {RequestKind::kMaintenance, "maintenance"},
     {RequestKind::kNodes, "nodes"},       {RequestKind::kPorts, "ports"},

@@ -5,6 +5,7 @@
 
 #include "control/base/version.h"
 #include "control/operator/cluster_status.h"
+#include "control/operator/verdict.h"
 #include "proto/reason.h"
 
 namespace qure {
@@ -25,6 +26,7 @@ ordered_json ClaimJson(const ClaimStatus& claim) {
           {"state", NameOf(claim.state)},
           {"mac", ToString(claim.mac)},
           {"holder", OrNull(claim.holder)},
+          {"contested_by", OrNull(claim.rival)},
           {"verified", claim.verified},
           {"alarm", claim.alarm},
           {"conflicts", claim.conflicts},
@@ -36,6 +38,25 @@ ordered_json ReloadJson(const ReloadStatus& reload) {
   return {{"time", Rfc3339(reload.time)},
           {"success", reload.error.empty()},
           {"error", reload.error.empty() ? ordered_json(nullptr) : ordered_json(reload.error)}};
+}
+
+// Seconds of this node's clock for one of the master's; null: this node is not deputy, or has not measured it yet.
+ordered_json ClockRatioJson(const HeartbeatStatus& lease) {
+  if (lease.clock_ppm == 0) return nullptr;
+  return static_cast<double>(lease.clock_ppm) / static_cast<double>(ClockRatio::kEqual);
+}
+
+ordered_json StrangersJson(const std::vector<Stranger>& strangers, MonoTime now) {
+  ordered_json list = ordered_json::array();
+  for (const Stranger& stranger : strangers) {
+    list.push_back({{"node", ToHex(stranger.node)},
+                    {"mac", ToString(stranger.mac)},
+                    {"cause", NameOf(stranger.cause)},
+                    {"advice", Advice(stranger)},
+                    {"datagrams", stranger.datagrams},
+                    {"heard_ago_seconds", ToSeconds(now - stranger.last_heard)}});
+  }
+  return list;
 }
 
 // The state of the cluster; of a node without one these are defaults.
@@ -50,7 +71,8 @@ ordered_json ClusterPart(const NodeStatus& status) {
   part["multicast"] = core.multicast_works;
   part["lease"] = {{"seconds", ToSeconds(status.lease.lease)},
                    {"longest_gap_seconds", ToSeconds(status.lease.longest_gap)},
-                   {"round_trip_seconds", ToSeconds(status.lease.round_trip)}};
+                   {"round_trip_seconds", ToSeconds(status.lease.round_trip)},
+                   {"clock_ratio", ClockRatioJson(status.lease)}};
   ordered_json takeovers = ordered_json::object();
   for (size_t i = 0; i < core.takeovers.size(); ++i) {
     takeovers[std::string(NameOf(static_cast<Cause>(i)))] = core.takeovers[i];
@@ -84,7 +106,8 @@ ordered_json StatusJson(const NodeStatus& status) {
   const ControllerStatus& core = status.controller;
   ordered_json addresses = ordered_json::array();
   for (const ClaimStatus& claim : core.claims) addresses.push_back(ClaimJson(claim));
-  ordered_json answer = {{"name", status.name},
+  ordered_json answer = {{"verdict", VerdictJson(VerdictOf(status))},
+                         {"name", status.name},
                          {"version", Version()},
                          {"revision", Revision()},
                          {"node_id", ToHex(core.node_id)},
@@ -97,10 +120,27 @@ ordered_json StatusJson(const NodeStatus& status) {
                          {"node_mac", ToString(core.node_mac)},
                          {"maintenance", core.maintenance},
                          {"ineligible", core.ineligible},
+                         {"link", core.link_up ? "up" : "down"},
+                         {"without_gateway", core.without_gateway},
+                         {"clock", core.clock_fit ? "ok" : "unfit"},
+                         {"clocks_differ", core.clocks_differ},
                          {"store", status.store_alarm.empty() ? "ok" : status.store_alarm},
                          {"clustered", core.clustered},
                          {"open", core.open}};
+  answer["address_conflicts"] = ordered_json::array();
+  for (const NodeAddresses::Status& conflict : core.address_conflicts) {
+    answer["address_conflicts"].push_back(
+        {{"address", ToString(conflict.address)}, {"used_by", ToString(conflict.rival)}});
+  }
+  answer["namesakes"] = ordered_json::array();
+  for (const Namesake& other : core.namesakes) {
+    answer["namesakes"].push_back(
+        {{"node", ToHex(other.node)},
+         {"name", other.name.empty() ? ordered_json(nullptr) : ordered_json(other.name)},
+         {"address", other.address.is_zero() ? ordered_json(nullptr) : ordered_json(ToString(other.address))}});
+  }
   answer.update(ClusterPart(status));
+  answer["strangers"] = StrangersJson(core.strangers, status.now);
   answer["last_reload"] = ReloadJson(status.last_reload);
   answer["addresses"] = addresses;
   return answer;

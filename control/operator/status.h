@@ -30,6 +30,7 @@ struct NodeStatus {
   bool gate_open = false;
   std::string store_alarm;  // why nothing is remembered; empty: no alarm
   ReloadStatus last_reload;
+  uint64_t host_repairs = 0;  // what others took away from the host port or changed on the LAN port, and was put back
   ControllerStatus controller;
   DurationHistogram takeovers;  // of this node
   HeartbeatCounters heartbeater;

@@ -20,13 +20,18 @@ std::string DrainText(const ordered_json& left) {
                      : "drained, its flows are given up";
 }
 
+std::string HereText(const ordered_json& service) {
+  if (service.at("check") == "unchecked") return "not yet checked";
+  return service.at("healthy").get<bool>() ? "healthy" : "unhealthy";
+}
+
 }  // namespace
 
 std::string ServicesText(const ordered_json& services) {
   Table table({{"SERVICE"}, {"HERE"}, {"NODE"}, {"WEIGHT", Align::kRight}, {"SHARE", Align::kRight}});
   for (const ordered_json& service : services.at("services")) {
     std::string name = service.at("name").get<std::string>();
-    std::string here = service.at("healthy").get<bool>() ? "healthy" : "unhealthy";
+    std::string here = HereText(service);
     for (const ordered_json& owner : service.at("owners")) {
       table.Add({std::exchange(name, ""), std::exchange(here, ""), owner.at("name").get<std::string>(),
                  absl::StrCat(owner.at("weight").get<uint64_t>()),
@@ -49,7 +54,7 @@ std::string FlowsText(const ordered_json& flows) {
                owner.at("draining").get<bool>() ? DrainText(owner.at("drain_left_seconds")) : ""});
   }
   return absl::StrCat(table.Render(), "in this node's tables ", flows.at("flows").get<int64_t>(),
-                      ", refused for lack of room ", flows.at("refused").get<int64_t>(), ", displaced openings ",
+                      ", refused for lack of room ", flows.at("refused").get<int64_t>(), ", displaced ",
                       flows.at("displaced").get<int64_t>(), "\n");
 }
 

@@ -40,7 +40,7 @@ std::string EventsTable(const ordered_json& events) {
     table.Add({event.at("time").get<std::string>(), NodeText(event.at("node"), event.at("name")),
                Number(event.at("age")), Number(event.at("era")), TermText(event.at("term")),
                event.at("kind").get<std::string>(), NodeText(event.at("subject"), event.at("subject_name")),
-               event.at("text").get<std::string>()});
+               event.at("text").get<std::string>() + (event.at("clock_ahead").get<bool>() ? " (clock ahead)" : "")});
   }
   return table.empty() ? "nothing has happened yet\n" : table.Render();
 }
@@ -84,13 +84,14 @@ std::string NodesText(const ordered_json& nodes) {
                {"ADDRESS"},
                {"PRIORITY", Align::kRight},
                {"WEIGHT", Align::kRight},
+               {"CONFIG"},
                {"REVISION"}});
   for (const ordered_json& node : nodes.at("nodes")) {
     table.Add({node.at("name").get<std::string>(), node.at("node").get<std::string>().substr(0, kShortId),
                TextOr(node.at("role"), "-"), StateText(node), Number(node.at("age")), Number(node.at("era")),
                UptimeText(node.at("uptime_seconds").get<double>()), HeardText(node), TextOr(node.at("address"), "-"),
                absl::StrCat(node.at("priority").get<int64_t>()), Number(node.at("weight")),
-               TextOr(node.at("revision"), "-")});
+               node.at("config_differs").get<bool>() ? "differs" : "same", TextOr(node.at("revision"), "-")});
   }
   return table.empty() ? "no node is known\n" : table.Render();
 }

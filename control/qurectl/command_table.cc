@@ -43,6 +43,7 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   undrain [NODE]     give it new flows again
   weight NODE SERVICE W|default
                      give NODE a share of SERVICE by weight W, 0 to 255; default: as configured
+  forget NODE        show NODE, which is down or has left, no more; on all nodes
   key list           the ids of the cluster's keys; no key is ever shown
   key new            print a fresh key, for the configuration or a file; needs no running qured
   key add ID KEY     accept another key: 64 hexadecimal digits, or a file that contains them
@@ -52,6 +53,7 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   counters [--all]   what happened to the frames; --all: also reasons that never occurred
   config show        the configuration in force, defaults included
   config check FILE  whether FILE is valid; needs no running qured
+  confirm            keep what a qured started with --try has changed on this machine
   reload             make qured read its configuration again
   help               this text
 
@@ -59,6 +61,7 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   --json             the answer as JSON
 
 Exit status: 0 fine, 1 refused or failed, 2 wrong usage or invalid configuration, 3 qured is not reachable.
+Of status, for monitoring: 0 the cluster serves, 1 it is degraded, 2 it does not serve, 3 qured is not reachable.
 )";
 
 std::span<const OperatorCommand> OperatorCommands() {
@@ -87,6 +90,7 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"drain [NODE] [--deadline SECONDS|none]", RequestKind::kDrain, R"("on": true)", {{"node"}}},
       {"undrain [NODE]", RequestKind::kDrain, R"("on": false)", {{"node"}}},
       {"weight NODE SERVICE W|default", RequestKind::kWeight, "", {{"node"}, {"service"}, {"weight", Kind::kWeight}}},
+      {"forget NODE", RequestKind::kForget, "", {{"node"}}},
       {"key list", RequestKind::kKey, R"("action": "list")"},
       {"key new", LocalAction::kNewKey},
       {"key add ID KEY", RequestKind::kKey, R"("action": "add")", {{"id", Kind::kNumber}, {"key", Kind::kKey}}},
@@ -96,6 +100,7 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"counters [--all]", RequestKind::kCounters},
       {"config show", RequestKind::kConfig},
       {"config check FILE", LocalAction::kCheckConfig, "", {{"file"}}},
+      {"confirm", RequestKind::kConfirm},
       {"reload", RequestKind::kReload},
       {"help", LocalAction::kHelp},
   };

@@ -182,6 +182,7 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
     case RequestKind::kDns:
       return DnsText(answer);
     case RequestKind::kDrain:
+    case RequestKind::kForget:
     case RequestKind::kWeight:
       return answer.at("done").get<std::string>() + "\n";
     case RequestKind::kPorts:
@@ -190,6 +191,8 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
       return CountersText(answer, arguments.all);
     case RequestKind::kReload:
       return "reloaded " + answer.at("reloaded").get<std::string>() + "\n";
+    case RequestKind::kConfirm:
+      return "confirmed: qured goes on\n";
     case RequestKind::kConfig:
       break;
   }
@@ -249,7 +252,7 @@ int AskAndShow(const Arguments& arguments, RequestKind kind, const nlohmann::jso
   }
   if (!arguments.svg.empty() && !WriteSvg(arguments.svg, answer)) return kRefused;
   std::cout << (arguments.json ? answer.dump(2) + "\n" : TextOf(arguments, kind, answer));
-  return EXIT_SUCCESS;
+  return kind == RequestKind::kStatus ? StatusExit(answer) : EXIT_SUCCESS;
 }
 
 int DoLocally(LocalAction action, const nlohmann::json& members) {

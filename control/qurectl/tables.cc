@@ -1,9 +1,11 @@
 #include "control/qurectl/tables.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "control/operator/verdict.h"
 #include "control/qurectl/cluster_tables.h"
 
 namespace qure {
@@ -45,6 +47,9 @@ std::string RoleText(const ordered_json& status) {
   if (!status.at("phase").is_null()) absl::StrAppend(&text, " (", Cell(status.at("phase")), ")");
   if (status.at("maintenance").get<bool>()) text += ", in maintenance";
   if (status.at("ineligible").get<bool>()) text += ", ineligible: another machine has this identity";
+  if (status.at("clock") != "ok") text += ", ineligible: the clock of this machine counts timer ticks (jiffies)";
+  if (status.at("link") != "up") text += ", the link of the LAN port is DOWN";
+  if (status.at("without_gateway").get<bool>()) text += ", GATEWAY AWAY: serving the LAN without it";
   return absl::StrCat(text, ", term ", TermText(status.at("term")));
 }
 
@@ -58,6 +63,17 @@ std::string TakeoverText(const ordered_json& takeover) {
                       UptimeText(takeover.at("ago_seconds").get<double>()), " ago");
 }
 
+// "degraded: n2 down; no deputy"
+std::string VerdictLine(const ordered_json& verdict) {
+  std::string text = verdict.at("state").get<std::string>();
+  if (text == NameOf(VerdictState::kNotServing)) text = "NOT SERVING";
+  const char* separator = ": ";
+  for (const ordered_json& reason : verdict.at("reasons")) {
+    absl::StrAppend(&text, std::exchange(separator, "; "), Cell(reason));
+  }
+  return text + "\n";
+}
+
 std::string ClusterLines(const ordered_json& status) {
   const ordered_json& lease = status.at("lease");
   std::string deputy = NodeOf(status.at("deputy"));
@@ -65,6 +81,10 @@ std::string ClusterLines(const ordered_json& status) {
     absl::StrAppend(&deputy, ", lease ", MillisecondsText(lease.at("seconds")), ", longest gap ",
                     MillisecondsText(lease.at("longest_gap_seconds")));
   }
+  if (!lease.at("clock_ratio").is_null()) {
+    absl::StrAppendFormat(&deputy, ", clock ratio %.4f", lease.at("clock_ratio").get<double>());
+  }
+  if (status.at("clocks_differ").get<bool>()) deputy += ": NOT READY, the clocks of master and deputy differ";
   std::string text = Line("master", NodeOf(status.at("master")));
   text += Line("deputy", deputy);
   text += Line("cluster", absl::StrCat("era ", Cell(status.at("era")), ", ", Cell(status.at("nodes_present")),
@@ -112,8 +132,9 @@ std::string UptimeText(double seconds) {
 }
 
 std::string StatusText(const ordered_json& status) {
-  std::string text = Line("node", absl::StrCat(Cell(status.at("name")), ", id ", Cell(status.at("node_id")), ", boot ",
-                                               Cell(status.at("age"))));
+  std::string text = VerdictLine(status.at("verdict"));
+  text += Line("node", absl::StrCat(Cell(status.at("name")), ", id ", Cell(status.at("node_id")), ", boot ",
+                                    Cell(status.at("age"))));
   text += Line("version", absl::StrCat(Cell(status.at("version")), ", revision ", Cell(status.at("revision"))));
   text += Line("uptime", UptimeText(status.at("uptime_seconds").get<double>()));
   text += Line("role", RoleText(status));
@@ -122,6 +143,21 @@ std::string StatusText(const ordered_json& status) {
   text += Line("snapshot", Cell(status.at("snapshot_revision")));
   text += Line("node MAC", Cell(status.at("node_mac")));
   text += Line("config", ReloadText(status.at("last_reload")));
+  for (const ordered_json& conflict : status.at("address_conflicts")) {
+    text += Line("address", absl::StrCat("ALARM: ", Cell(conflict.at("address")), " of this node is used by ",
+                                         Cell(conflict.at("used_by")), ", too"));
+  }
+  for (const ordered_json& other : status.at("namesakes")) {
+    for (const char* what : {"name", "address"}) {
+      if (other.at(what).is_null()) continue;
+      text += Line(
+          what, absl::StrCat("ALARM: node ", Cell(other.at("node")), " has this node's, too: ", Cell(other.at(what))));
+    }
+  }
+  for (const ordered_json& stranger : status.at("strangers")) {
+    text += Line("stranger", absl::StrCat(Cell(stranger.at("node")), " at ", Cell(stranger.at("mac")), " ",
+                                          Cell(stranger.at("advice"))));
+  }
   if (status.at("store") != "ok") text += Line("store", "ALARM: " + Cell(status.at("store")));
 
   Table table({{"ADDRESS"},
@@ -133,11 +169,20 @@ std::string StatusText(const ordered_json& status) {
                {"DEFENSES", Align::kRight},
                {"UNANSWERED", Align::kRight}});
   for (const ordered_json& address : status.at("addresses")) {
-    table.Add({Cell(address.at("address")), Cell(address.at("state")), Cell(address.at("mac")), VerifiedText(address),
-               Cell(address.at("holder")), Number(address.at("conflicts")), Number(address.at("defenses")),
-               Number(address.at("verify_failures"))});
+    const bool contested = !address.at("contested_by").is_null();
+    table.Add({Cell(address.at("address")), Cell(address.at("state")) + (contested ? ", CONTESTED" : ""),
+               Cell(address.at("mac")), VerifiedText(address), Cell(address.at(contested ? "contested_by" : "holder")),
+               Number(address.at("conflicts")), Number(address.at("defenses")), Number(address.at("verify_failures"))});
   }
   return table.empty() ? text : text + "\n" + table.Render();
+}
+
+int StatusExit(const ordered_json& status) {
+  const auto said = status.at("verdict").at("state").get<std::string>();
+  for (const VerdictState state : {VerdictState::kServing, VerdictState::kDegraded}) {
+    if (said == NameOf(state)) return static_cast<int>(state);
+  }
+  return static_cast<int>(VerdictState::kNotServing);
 }
 
 std::string PortsText(const ordered_json& ports) {

@@ -36,6 +36,8 @@ std::string UptimeText(double seconds);
 
 // Each throws nlohmann::json::exception if the answer has another form.
 std::string StatusText(const nlohmann::ordered_json& status);
+// The exit status that tells a monitoring system what `status` says: 0 serving, 1 degraded, 2 not serving.
+int StatusExit(const nlohmann::ordered_json& status);
 std::string PortsText(const nlohmann::ordered_json& ports);
 // Without `all`, only reasons that occurred.
 std::string CountersText(const nlohmann::ordered_json& counters, bool all);

@@ -68,7 +68,8 @@ HealthProber::HealthProber() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 void HealthProber::Start(MonoTime now, const ServiceConfig& service, const IpAddress& address) {
   const HealthCheck& check = service.check;
   const uint16_t port = check.port != 0 ? check.port : service.first_port;
-  Probe probe{.socket = Fd(socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+  Probe probe{.number = ++last_number_,
+              .socket = Fd(socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
               .http = check.kind == HealthCheck::Kind::kHttp,
               .status = check.status,
               .until = now + check.timeout};
@@ -88,10 +89,13 @@ void HealthProber::Start(MonoTime now, const ServiceConfig& service, const IpAdd
     probe.refused = true;
     probe.until = now;  // so that Collect comes at once
   } else {
-    epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {}};
+    epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.u64 = probe.number}};
     epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, probe.socket.get(), &event);
   }
-  probes_.insert_or_assign(service.name, std::move(probe));
+  Drop(service.name);
+  services_.emplace(probe.number, service.name);
+  timeouts_.emplace(probe.until, probe.number);
+  probes_.emplace(service.name, std::move(probe));
 }
 
 HealthProber::State HealthProber::Advance(Probe* probe) {
@@ -135,34 +139,66 @@ bool HealthProber::HasParted(Parting* parting) {
   return true;
 }
 
-std::vector<ProbeResult> HealthProber::Collect(MonoTime now) {
+// The connections of which the kernel or the clock has news.
+std::vector<HealthProber::Number> HealthProber::TakeReady(MonoTime now) {
+  std::vector<Number> ready;
   std::array<epoll_event, 16> events;
-  while (epoll_wait(epoll_.get(), events.data(), events.size(), 0) == static_cast<int>(events.size())) {
+  int count = 0;
+  do {
+    count = epoll_wait(epoll_.get(), events.data(), events.size(), 0);
+    for (int i = 0; i < count; ++i) ready.push_back(events[i].data.u64);
+  } while (count == static_cast<int>(events.size()));
+  for (const auto& [until, number] : timeouts_) {
+    if (now < until) break;
+    ready.push_back(number);
   }
+  return ready;
+}
+
+std::vector<ProbeResult> HealthProber::Collect(MonoTime now) {
   std::vector<ProbeResult> results;
-  for (auto& [service, probe] : probes_) {
-    // A response that has arrived counts even after the timeout: then this thread is late, not the service.
-    State state = probe.refused ? State::kBad : Advance(&probe);
-    if (state == State::kUnderWay && now >= probe.until) state = State::kBad;
-    if (state != State::kUnderWay) results.push_back({.service = service, .good = state == State::kGood});
-  }
-  std::erase_if(partings_, [now](Parting& parting) { return HasParted(&parting) || now >= parting.until; });
-  for (const ProbeResult& result : results) {
-    Probe& probe = probes_.at(result.service);
-    if (probe.connected && now < probe.until) {
-      shutdown(probe.socket.get(), SHUT_WR);
-      Parting parting{.socket = std::move(probe.socket), .until = probe.until};
-      if (!HasParted(&parting)) partings_.push_back(std::move(parting));
-    }
-    probes_.erase(result.service);
+  for (const Number number : TakeReady(now)) Look(now, number, &results);
+  while (!parting_timeouts_.empty() && parting_timeouts_.begin()->first <= now) {
+    partings_.erase(parting_timeouts_.begin()->second);
+    parting_timeouts_.erase(parting_timeouts_.begin());
   }
   return results;
 }
 
-MonoTime HealthProber::deadline() const {
-  MonoTime next = kNever;
-  for (const auto& [service, probe] : probes_) next = std::min(next, probe.until);
-  return next;
+void HealthProber::Look(MonoTime now, Number number, std::vector<ProbeResult>* results) {
+  ++looks_;
+  if (const auto parting = partings_.find(number); parting != partings_.end()) {
+    if (!HasParted(&parting->second)) return;
+    parting_timeouts_.erase({parting->second.until, number});
+    partings_.erase(parting);
+    return;
+  }
+  const auto service = services_.find(number);
+  if (service == services_.end()) return;  // it ended with the event before this one
+  Probe& probe = probes_.at(service->second);
+  // A response that has arrived counts even after the timeout: then this thread is late, not the service.
+  State state = probe.refused ? State::kBad : Advance(&probe);
+  if (state == State::kUnderWay && now >= probe.until) state = State::kBad;
+  if (state == State::kUnderWay) return;
+  results->push_back({.service = service->second, .good = state == State::kGood});
+  if (probe.connected && now < probe.until) Part(&probe);
+  Drop(results->back().service);
+}
+
+void HealthProber::Part(Probe* probe) {
+  shutdown(probe->socket.get(), SHUT_WR);
+  Parting parting{.socket = std::move(probe->socket), .until = probe->until};
+  if (HasParted(&parting)) return;
+  parting_timeouts_.emplace(parting.until, probe->number);
+  partings_.emplace(probe->number, std::move(parting));
+}
+
+void HealthProber::Drop(const std::string& service) {
+  const auto probe = probes_.find(service);
+  if (probe == probes_.end()) return;
+  timeouts_.erase({probe->second.until, probe->second.number});
+  services_.erase(probe->second.number);
+  probes_.erase(probe);
 }
 
 }  // namespace qure

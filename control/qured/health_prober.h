@@ -1,11 +1,14 @@
 // Runs health checks: a TCP connection to the service on this machine, and for HTTP a request and the status line of
-// the response. Never blocks. There is one descriptor to wait for, and one check at a time for each service.
+// the response. Never blocks. There is one descriptor to wait for, and one check at a time for each service. A check
+// costs something when the kernel or the clock has news of it, and nothing while others have.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/base/fd.h"
@@ -31,17 +34,23 @@ class HealthProber {
   void Start(MonoTime now, const ServiceConfig& service, const IpAddress& address);
   // The checks that have ended, by a response or by their timeout.
   std::vector<ProbeResult> Collect(MonoTime now);
-  MonoTime deadline() const;
+  MonoTime deadline() const { return timeouts_.empty() ? kNever : timeouts_.begin()->first; }
+  // How often a connection was looked at: what Collect costs.
+  uint64_t looks() const { return looks_; }
 
  private:
+  using Number = uint64_t;  // of a connection
+  using Timeouts = std::set<std::pair<MonoTime, Number>>;
+
   struct Probe {
+    Number number = 0;
     Fd socket;
     std::string request;  // the part that is not sent yet
     std::string answer;
     bool http = false;
     uint16_t status = 0;
     bool connected = false;
-    bool refused = false;  // at once
+    bool refused = false;  // at once: there is no connection
     MonoTime until;
   };
   // The connection of a check that has ended. It is read to its end, because closing it with unread bytes resets it.
@@ -54,10 +63,19 @@ class HealthProber {
 
   static State Advance(Probe* probe);
   static bool HasParted(Parting* parting);
+  std::vector<Number> TakeReady(MonoTime now);
+  void Look(MonoTime now, Number number, std::vector<ProbeResult>* results);
+  void Part(Probe* probe);
+  void Drop(const std::string& service);
 
   Fd epoll_;
+  Number last_number_ = 0;
   std::map<std::string, Probe> probes_;
-  std::vector<Parting> partings_;
+  std::map<Number, std::string> services_;  // of the probes
+  Timeouts timeouts_;                       // of the probes
+  std::map<Number, Parting> partings_;
+  Timeouts parting_timeouts_;
+  uint64_t looks_ = 0;
 };
 
 }  // namespace qure

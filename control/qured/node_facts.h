@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "control/core/config.h"
@@ -20,5 +21,13 @@ absl::StatusOr<NodeFacts> GatherFacts(const NodeConfig& config, const StoredStat
 // The source of cluster frames. Dedicated mode: the first IPv4 address of the configuration; shared: the first that
 // the kernel has on `lan_interface`. Zero if there is none.
 Ipv4Address ClusterAddress(const NodeConfig& config, const std::string& lan_interface);
+
+// The IPv6 address of the node that names give. Dedicated mode: the first of the configuration; shared: the first that
+// lasts on `lan_interface`. Zero if there is none.
+Ipv6Address NameAddress6(const NodeConfig& config, const std::string& lan_interface);
+
+// The first IPv6 address of the interface in the kernel's table (/proc/net/if_inet6) that others can reach for long:
+// of global scope, not temporary (RFC 8981), not deprecated, not still or unsuccessfully checked for duplicates.
+Ipv6Address LastingIpv6In(std::string_view table, std::string_view interface);
 
 }  // namespace qure

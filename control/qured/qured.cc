@@ -24,10 +24,15 @@
 #include "control/config/config_file.h"
 #include "control/core/cluster/identity.h"
 #include "control/kernel/host_interface.h"
+#include "control/kernel/journal.h"
+#include "control/kernel/kernel_watch.h"
 #include "control/operator/control_server.h"
 #include "control/operator/metrics.h"
+#include "control/qured/machine.h"
 #include "control/qured/node_facts.h"
+#include "control/qured/privileges.h"
 #include "control/qured/runtime.h"
+#include "control/qured/trial.h"
 #include "control/store/store.h"
 #include "dataplane/dataplane.h"
 #include "proto/check.h"
@@ -40,13 +45,16 @@ constexpr int kFailed = 1;
 constexpr int kBadConfig = 2;  // bad usage too
 constexpr rlim_t kMostFiles = 4096;
 
-constexpr char kUsage[] = R"(usage: qured --config FILE [--check]
+constexpr char kUsage[] = R"(usage: qured --config FILE [--check | --restore | --try DURATION]
        qured --help | --version
 
 Holds the service addresses that FILE names and answers for them.
 
   -c, --config FILE   the node's configuration (TOML; docs/configuration.md lists every key)
-      --check         check FILE and exit
+      --check         check FILE, print what qured would change on this machine, and exit
+      --restore       give back what a qured that was killed has left changed in the kernel, and exit
+      --try DURATION  stop after DURATION (60s, 5m) and give everything back, unless `qurectl confirm` comes before,
+                      and give it back as well if qured is killed
   -h, --help          print this text
   -V, --version       print the version
 
@@ -70,17 +78,6 @@ DataplaneOptions DataplaneOptionsOf(const Config& config, PortSpec lan, const No
   return options;
 }
 
-HostInterfaceOptions HostOptionsOf(const Config& config, const PortSpec& lan, uint16_t mtu) {
-  HostInterfaceOptions options;
-  options.interface = config.node.host_interface;
-  options.lan_interface = lan.interface();
-  options.mode = config.node.lan_mode;
-  options.mtu = mtu;
-  options.node_addresses = config.node.addresses;
-  options.gateways = config.cluster.gateways;
-  return options;
-}
-
 // A failed check must end the process at once, even if nobody reads standard error.
 void LogFailedCheck(const CheckFailure& failure) {
   constexpr Duration kPatience = Milliseconds(20);
@@ -98,26 +95,28 @@ void AllowManyFiles() {
 
 using Ending = Runtime::Ending;
 
-absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config, const NodeFacts& facts,
+absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config, const NodeFacts& facts, PortKind lan,
                            const Runtime::Parts& parts) {
   Runtime runtime(config_path, config, facts, parts);
-  std::unique_ptr<MetricsServer> metrics;
+  std::optional<MetricsKeeper> metrics;
   if (!config.node.metrics.empty()) {
     const MetricsSource source = {.node = [&runtime] { return runtime.status(); },
                                   .mbufs_in_use = [&parts] { return parts.dataplane->mbufs_in_use(); },
                                   .workers = runtime.workers(),
                                   .names = [&runtime] { return runtime.names(); }};
-    absl::StatusOr<std::unique_ptr<MetricsServer>> listening = MetricsServer::Listen(config.node.metrics, source);
-    if (!listening.ok()) return listening.status();
-    metrics = *std::move(listening);
+    metrics.emplace(config.node.metrics, source);
+  }
+  if (absl::Status dropped = DropPrivileges(NeededCapabilities(lan)); !dropped.ok()) {
+    LogLine(LogLevel::kWarning, "goes on with more privileges than it needs: ", std::string(dropped.message()));
   }
   return runtime.Run();
 }
 
 // Builds all parts in the order in which they need each other. They end in the reverse order.
-absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& config) {
+absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& config, std::optional<Duration> trial) {
   const absl::StatusOr<PortSpec> lan = ParsePortSpec(config.node.lan_port);
   if (!lan.ok()) return lan.status();
+  if (absl::Status rights = CheckRights(); !rights.ok()) return rights;
   const absl::StatusOr<std::unique_ptr<ControlServer>> server = ControlServer::Listen(config.node.control_socket);
   if (!server.ok()) return server.status();
   const absl::StatusOr<Fd> data_directory = OwnDirectory(config.node.data_directory);
@@ -126,37 +125,50 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
   if (!network.ok()) return network.status();
   const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(config.node.data_directory, Revision());
   if (!store.ok()) return store.status();
+  // Undoes, at last, what the parts below it have changed in the kernel.
+  const std::unique_ptr<KernelJournal> journal = OpenJournal(config.node.data_directory);
+  const absl::StatusOr<TakenOver> taken = TakeOver(config, *lan);
+  if (!taken.ok()) return taken.status();
+  if (absl::Status prepared = PrepareLan(*lan, config.node.workers, journal.get()); !prepared.ok()) return prepared;
   const absl::StatusOr<std::unique_ptr<Dataplane>> dataplane =
       Dataplane::Create(DataplaneOptionsOf(config, *lan, (*store)->state().node_id));
   if (!dataplane.ok()) return dataplane.status();
+  if ((*dataplane)->mtu() < (*dataplane)->lan_mtu()) {
+    LogLine(LogLevel::kWarning, "the LAN port has MTU ", (*dataplane)->lan_mtu(), ", of which ", (*dataplane)->mtu(),
+            " are used: longer frames are dropped as no_room; give the hosts of the LAN MTU ", (*dataplane)->mtu());
+  }
   (*store)->SetHardware((*dataplane)->lan_mac());
   const absl::StatusOr<NodeFacts> facts =
-      GatherFacts(config.node, (*store)->state(), (*dataplane)->lan_mac(), lan->interface());
+      GatherFacts(taken->config.node, (*store)->state(), (*dataplane)->lan_mac(), lan->interface());
   if (!facts.ok()) return facts.status();
   const absl::StatusOr<std::unique_ptr<HostInterface>> host =
-      HostInterface::Create(HostOptionsOf(config, *lan, (*dataplane)->lan_mtu()));
+      HostInterface::Create(HostOptionsOf(*taken, *lan, (*dataplane)->mtu(), journal.get()));
   if (!host.ok()) return host.status();
+
+  const absl::StatusOr<std::unique_ptr<KernelWatch>> kernel = KernelWatch::Open();
+  if (!kernel.ok()) return kernel.status();
 
   const bool shared = config.node.lan_mode == LanMode::kShared;
   const std::string lan_interface = shared ? lan->interface() : config.node.host_interface;
-  absl::StatusOr<Ending> ending =
-      Run(config_path, config, *facts, {store->get(), dataplane->get(), host->get(), server->get(), lan_interface});
+  const Runtime::Parts parts = {store->get(),  dataplane->get(), host->get(), kernel->get(),
+                                server->get(), lan_interface,    trial};
+  absl::StatusOr<Ending> ending = Run(config_path, config, *facts, lan->kind, parts);
   if (ending.ok() && *ending == Ending::kNewIdentity) {
-    if (absl::Status taken = (*store)->TakeNewIdentity(); !taken.ok()) return taken;
+    if (absl::Status renewed = (*store)->TakeNewIdentity(); !renewed.ok()) return renewed;
   }
   return ending;
 }
 
 // All that is logged is written, if somebody reads it, when this returns.
 absl::StatusOr<Ending> ServeAndLog(const std::string& config_path, const Config& config,
-                                   const std::vector<std::string>& warnings) {
+                                   const std::vector<std::string>& warnings, std::optional<Duration> trial) {
   BlockSignals();  // before the writer and the environment start their threads
   const LogWriter writer;
   SetCheckHandler(LogFailedCheck);
   SetLogLevel(config.node.log_level);
   AllowManyFiles();
   for (const std::string& warning : warnings) LogLine(LogLevel::kWarning, warning);
-  absl::StatusOr<Ending> ending = Serve(config_path, config);
+  absl::StatusOr<Ending> ending = Serve(config_path, config, trial);
   if (!ending.ok()) LogLine(LogLevel::kError, std::string(ending.status().message()));
   return ending;
 }
@@ -173,12 +185,16 @@ int StartAgain(char** argv) {
 struct Arguments {
   std::string config;
   bool check = false;
+  bool restore = false;
+  std::optional<Duration> trial;
 };
 
 // The exit status if the arguments leave nothing to run.
 std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 5> kOptions = {{{"config", required_argument, nullptr, 'c'},
+  static constexpr std::array<option, 7> kOptions = {{{"config", required_argument, nullptr, 'c'},
                                                       {"check", no_argument, nullptr, 'k'},
+                                                      {"restore", no_argument, nullptr, 'r'},
+                                                      {"try", required_argument, nullptr, 't'},
                                                       {"help", no_argument, nullptr, 'h'},
                                                       {"version", no_argument, nullptr, 'V'},
                                                       {nullptr, 0, nullptr, 0}}};
@@ -191,6 +207,14 @@ std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
       case 'k':
         out->check = true;
         break;
+      case 'r':
+        out->restore = true;
+        break;
+      case 't':
+        out->trial = ParseTrial(optarg);
+        if (out->trial) break;
+        std::fprintf(stderr, "--try %s: give a time from 1s to 24 hours, such as 60s or 5m\n", optarg);
+        return kBadConfig;
       case 'h':
         std::fputs(kUsage, stdout);
         return EXIT_SUCCESS;
@@ -207,6 +231,28 @@ std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
   return kBadConfig;
 }
 
+int Check(const std::string& path, const Config& config) {
+  const absl::StatusOr<std::vector<std::string>> plan = PlanOf(config);
+  if (!plan.ok()) {
+    std::fprintf(stderr, "%s: %s\n", path.c_str(), std::string(plan.status().message()).c_str());
+    return kBadConfig;
+  }
+  std::printf("%s: valid\nwhile qured runs on this machine:\n", path.c_str());
+  for (const std::string& line : *plan) std::printf("  %s\n", line.c_str());
+  return EXIT_SUCCESS;
+}
+
+int Restore(const Config& config) {
+  const absl::StatusOr<std::vector<std::string>> lines = RestoreMachine(config);
+  if (!lines.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(lines.status().message()).c_str());
+    return kFailed;
+  }
+  for (const std::string& line : *lines) std::printf("%s\n", line.c_str());
+  if (lines->empty()) std::printf("nothing to give back\n");
+  return EXIT_SUCCESS;
+}
+
 int Main(int argc, char** argv) {
   Arguments arguments;
   if (const std::optional<int> done = ParseArguments(argc, argv, &arguments)) return *done;
@@ -215,14 +261,20 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
     return kBadConfig;
   }
+  if (arguments.restore) return Restore(*config);
   const std::vector<std::string> warnings = ConfigWarnings(arguments.config, *config);
   if (arguments.check) {
     for (const std::string& warning : warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
-    std::printf("%s: valid\n", arguments.config.c_str());
-    return EXIT_SUCCESS;
+    return Check(arguments.config, *config);
   }
-  const absl::StatusOr<Ending> ending = ServeAndLog(arguments.config, *config, warnings);
-  if (!ending.ok()) return kFailed;
+  if (arguments.trial) {
+    if (absl::Status watched = WatchTrial(*config); !watched.ok()) {
+      LogLine(LogLevel::kError, std::string(watched.message()));
+      return kFailed;
+    }
+  }
+  const absl::StatusOr<Ending> ending = ServeAndLog(arguments.config, *config, warnings, arguments.trial);
+  if (!ending.ok() || *ending == Ending::kUnconfirmed || *ending == Ending::kHostLost) return kFailed;
   return *ending == Ending::kNewIdentity ? StartAgain(argv) : EXIT_SUCCESS;
 }
 

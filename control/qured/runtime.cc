@@ -19,6 +19,8 @@
 #include "control/operator/balance_status.h"
 #include "control/operator/cluster_status.h"
 #include "control/operator/commands.h"
+#include "control/qured/clock_source.h"
+#include "control/qured/unknown_weights.h"
 #include "proto/check.h"
 
 namespace qure {
@@ -35,6 +37,10 @@ constexpr Duration kWallClockInterval = Seconds(1);
 constexpr Duration kAwaitWorkers = Milliseconds(5);      // some rounds of a worker; well below a lease
 constexpr Duration kGiveUp = kStopTimeout + Seconds(1);  // the controller itself needs kStopTimeout at most
 constexpr Duration kLastFrames = Milliseconds(10);       // an idle worker sends the frames in its ring well within this
+constexpr Duration kHostInterval = Seconds(1);           // between two looks without cause: sysctls report no change
+constexpr Duration kNodesKnown = Seconds(10);            // by then the nodes of the cluster have been heard
+constexpr Duration kHostPause = Milliseconds(20);        // between two looks with cause, at least
+constexpr int kHostShare = 20;                           // of this thread's time, one part is for looking at most
 constexpr int kHighestPriority = -20;
 constexpr unsigned long kTimerSlackNs = 1;  // of ppoll; 50 µs by default
 
@@ -83,6 +89,7 @@ struct DoneAnswer {
     return DoneJson(status, drain.node, drain.on ? "drains" : "takes new flows again");
   }
   ordered_json operator()(const SetWeight& weight) const { return DoneJson(status, weight.node, "has another weight"); }
+  ordered_json operator()(const ForgetNode& forget) const { return DoneJson(status, forget.node, "is forgotten"); }
   ordered_json operator()(const HandOver&) const { return TermAnswer(status); }
   template <typename KeyCommand>
   ordered_json operator()(const KeyCommand&) const {
@@ -125,7 +132,9 @@ absl::Status Runtime::Watch() {
   watched_[kProbes] = {prober_.fd(), POLLIN, 0};
   watched_[kNames] = {names_.fd(), POLLIN, 0};
   watched_[kLoaded] = {loader_.fd(), POLLIN, 0};
+  watched_[kKernel] = {parts_.kernel->fd(), POLLIN, 0};
   watched_[kRequests] = {parts_.server->fd(), POLLIN, 0};
+  watched_[kLinks] = {links_.fd(), POLLIN, 0};
   return absl::OkStatus();
 }
 
@@ -137,17 +146,21 @@ absl::StatusOr<Runtime::Ending> Runtime::Run() {
   names_.Configure(config_.cluster);
   Execute(controller_.OnConfig(Now(), config_.cluster));  // publishes the first snapshot, which the workers need
   QURE_CHECK(snapshot_ != nullptr);
+  CheckLink();
   parts_.dataplane->Start();
   LogLine(LogLevel::kInfo, "qured ", FullVersion(), " started: node ", config_.node.name, ", id ",
           ToHex(facts_.node_id), ", boot ", parts_.store->state().age, ", LAN port ", config_.node.lan_port,
           ", node MAC ", ToString(controller_.status(Now()).node_mac));
   if (!parts_.store->alarm().empty()) LogLine(LogLevel::kError, parts_.store->alarm());
+  look_at_weights_ = Now() + kNodesKnown;
+  if (parts_.trial) trial_ends_ = Now() + *parts_.trial;
   while (!ending_) Round();
   parts_.dataplane->gate().Shut();
   const timespec last_frames = {.tv_sec = 0, .tv_nsec = kLastFrames.ns};
   ppoll(nullptr, 0, &last_frames, nullptr);
   LogLine(LogLevel::kInfo, "stopped");
-  return *ending_;
+  if (host_lost_) return Ending::kHostLost;
+  return unconfirmed_ ? Ending::kUnconfirmed : *ending_;
 }
 
 void Runtime::Round() {
@@ -160,12 +173,14 @@ void Runtime::Round() {
   if (now >= next_liveness_) NoteControlAlive(now);
   TakeFlowReports();
   CheckHealth();
+  if (now >= look_at_host_) LookAfterHost(now);
+  if (now >= look_at_weights_) WarnOfWeights(now);
   if (now >= controller_.NextDeadline()) {
     TakeEvents();  // events from before the deadline count before it
     Execute(controller_.Tick(Now()));
   }
   const MonoTime probe = std::min(health_.deadline(), prober_.deadline());
-  if (!ending_) Wait(std::min({next_liveness_, controller_.NextDeadline(), probe}));
+  if (!ending_) Wait(std::min({next_liveness_, controller_.NextDeadline(), probe, look_at_host_}));
 }
 
 void Runtime::Wait(MonoTime until) {
@@ -173,11 +188,19 @@ void Runtime::Wait(MonoTime until) {
   const timespec timeout = {.tv_sec = 0, .tv_nsec = ns};
   const int ready = ppoll(watched_.data(), watched_.size(), &timeout, nullptr);
   if (ready <= 0) return;
+  if (watched_[kLinks].revents != 0) {
+    links_.Take();
+    CheckLink();
+  }
   if (watched_[kFrames].revents != 0) TakeEvents();
   if (watched_[kStored].revents != 0) OnStored();
   if (watched_[kSignals].revents != 0) OnSignal();
   if (watched_[kNames].revents != 0) OnNames();
   if (watched_[kLoaded].revents != 0) OnLoaded();
+  if (watched_[kKernel].revents != 0) {
+    parts_.kernel->Take();
+    look_at_host_ = std::min(look_at_host_, looked_at_host_ + host_pause_);
+  }
   if (watched_[kRequests].revents != 0) {
     parts_.server->Serve([this](const ControlServer::Request& request) { return AnswerRequest(request); });
   }
@@ -189,12 +212,20 @@ void Runtime::NoteControlAlive(MonoTime now) {
   if (now >= next_wall_clock_) {
     controller_.SetWallClock(now, WallMilliseconds());
     next_wall_clock_ = now + kWallClockInterval;
+    CheckClock();
     if (std::vector<DnsSample> samples = parts_.dataplane->TakeDnsSamples(); !samples.empty()) {
       names_.Log(std::move(samples));
     }
   }
+  CheckLink();  // not all ports are interfaces of the kernel
+  const HeartbeatCounters heartbeats = parts_.dataplane->heartbeat_counters();
+  if (const uint64_t accepted = heartbeats.acks_sent + heartbeats.acks_received; accepted != accepted_heartbeats_) {
+    accepted_heartbeats_ = accepted;
+    controller_.OnHeartbeats(now);
+  }
   ReplaceLostStall();
   if (const auto line = stall_report_.Tick(now)) LogLine(LogLevel::kWarning, *line);
+  if (now >= trial_ends_) EndTrial(now);
   if (now >= give_up_ && !ending_) {
     LogLine(LogLevel::kWarning, "the handover did not end in time: stopping without it");
     ending_ = Ending::kStopped;
@@ -212,9 +243,11 @@ void Runtime::ReplaceLostStall() {
 
 void Runtime::TakeEvents() {
   // Events are taken first and handled last, so that a message received before an event counts before it.
+  const uint64_t backlogs = parts_.dataplane->gate().backlogs();  // first: their messages are in the ring by then
   const std::vector<Event> events = parts_.dataplane->TakeEvents();
   for (const Datagram& datagram : parts_.dataplane->TakeMessages()) Execute(controller_.OnDatagram(Now(), datagram));
   for (const Event& event : events) OnEvent(event);
+  parts_.dataplane->gate().NoteMessagesHeard(backlogs);
   TakeFlowReports();
 }
 
@@ -242,21 +275,72 @@ void Runtime::OnEvent(const Event& event) {
     stalls_.OnEvent(event.stalls);
     if (const auto line = stall_report_.OnStall(now, event.span)) LogLine(LogLevel::kWarning, *line);
   }
+  if (event.kind == EventKind::kLinkUp) stalls_.OnEvent(event.stalls);
   Execute(controller_.OnEvent(now, event));
+}
+
+// The gate first: it shuts, or counts a stall, before anybody thinks about it.
+void Runtime::CheckLink() {
+  const bool up = parts_.dataplane->lan_link_up();
+  if (up == link_up_) return;
+  link_up_ = up;
+  LeaseGate& gate = parts_.dataplane->gate();
+  gate.SetLink(up);
+  LogLine(LogLevel::kWarning, "the link of LAN port ", config_.node.lan_port, up ? " is up again" : " is down");
+  if (up) TakeEvents();  // of before
+  OnEvent({.kind = up ? EventKind::kLinkUp : EventKind::kLinkDown, .stalls = gate.stalls()});
+}
+
+// The kernel changes its clock source when it no longer trusts the one it has.
+void Runtime::CheckClock() {
+  const std::string source = ClockSource();
+  const bool fit = IsFitClockSource(source);
+  if (fit == clock_fit_) return;
+  clock_fit_ = fit;
+  LogLine(LogLevel::kWarning, "the kernel keeps its clock by ", source,
+          fit ? ": this node may be master again" : ": no lease can be kept by it, this node is ineligible");
+  OnEvent({.kind = fit ? EventKind::kClockFit : EventKind::kClockUnfit});
 }
 
 void Runtime::CheckHealth() {
   const MonoTime now = Now();
   for (const ProbeResult& result : prober_.Collect(now)) health_.OnResult(now, result.service, result.good);
   for (const ServiceConfig* service : health_.TakeDue(now)) {
-    const std::vector<ClaimStatus> claims = controller_.status(now).claims;
-    if (service->address) {
-      prober_.Start(now, *service, *service->address);
-    } else if (!claims.empty()) {
-      prober_.Start(now, *service, claims.front().address.address);
-    }
+    const std::optional<IpAddress> address = service->address ? service->address : controller_.first_address();
+    if (address) prober_.Start(now, *service, *address);
   }
-  Execute(controller_.OnHealth(now, health_.unhealthy()));
+  if (std::optional<ServiceHealth> health = health_.TakeChange()) {
+    Execute(controller_.OnHealth(now, *std::move(health)));
+  }
+}
+
+void Runtime::LookAfterHost(MonoTime now) {
+  looked_at_host_ = now;
+  look_at_host_ = now + kHostInterval;
+  if (host_lost_) return;
+  std::vector<std::string> put_back;
+  const absl::Status status = parts_.host->PutBack(&put_back);
+  for (const std::string& what : put_back) LogLine(LogLevel::kWarning, "put back on this machine: ", what);
+  status_.latest().host_repairs += put_back.size();
+  repairs_.OnLook(now, status.ok() && put_back.empty());
+  if (absl::IsNotFound(status)) return LoseHost(now, std::string(status.message()));
+  if (repairs_.hopeless()) return LoseHost(now, status.ok() ? "it is taken away again" : std::string(status.message()));
+  host_pause_ = std::max(kHostPause, (Now() - now) * kHostShare);
+  if (repairs_.troubled()) look_at_host_ = now + host_pause_;
+}
+
+void Runtime::WarnOfWeights(MonoTime now) {
+  look_at_weights_ = kNever;
+  for (const std::string& line : UnknownWeights(config_.cluster, controller_.status(now).nodes)) {
+    LogLine(LogLevel::kWarning, line);
+  }
+}
+
+void Runtime::LoseHost(MonoTime now, std::string_view why) {
+  host_lost_ = true;
+  LogLine(LogLevel::kError, "the host port or the LAN port does not work: ", why,
+          "; handing over and stopping, a new start can mend it");
+  if (give_up_ == kNever) Stop(now);
 }
 
 void Runtime::OnStored() {
@@ -287,6 +371,20 @@ void Runtime::Stop(MonoTime now) {
   }
   give_up_ = now + kLeaveTimeout + kGiveUp;
   names_.Leave();
+}
+
+void Runtime::EndTrial(MonoTime now) {
+  trial_ends_ = kNever;
+  unconfirmed_ = true;
+  LogLine(LogLevel::kError, "no `qurectl confirm` came in the time of --try: stopping, and giving everything back");
+  if (give_up_ == kNever) Stop(now);
+}
+
+ordered_json Runtime::Confirm() {
+  if (trial_ends_ == kNever) return {{"error", "there is nothing to confirm: qured was not started with --try"}};
+  trial_ends_ = kNever;
+  LogLine(LogLevel::kInfo, "confirmed: the trial is over");
+  return {{"confirmed", true}};
 }
 
 void Runtime::Resign(MonoTime now) {
@@ -341,6 +439,7 @@ absl::Status Runtime::Replace(absl::StatusOr<Config> next) {
   health_.Configure(config_.cluster.services, Now());
   names_.Configure(config_.cluster);
   Execute(controller_.OnConfig(Now(), config_.cluster));
+  look_at_weights_ = Now() + kNodesKnown;
   return absl::OkStatus();
 }
 
@@ -375,7 +474,10 @@ std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request&
       return CountersJson(workers(), parts_.dataplane->mbufs_in_use());
     case RequestKind::kConfig:
       return ConfigJson(config_);
+    case RequestKind::kConfirm:
+      return Confirm();
     case RequestKind::kDrain:
+    case RequestKind::kForget:
     case RequestKind::kHandover:
     case RequestKind::kKey:
     case RequestKind::kMaintenance:
@@ -506,6 +608,8 @@ void Runtime::Do(const ShutGate& action) {
 }
 
 void Runtime::Do(const SetHostAddresses& action) {
+  looked_at_host_ = Now();  // what the kernel reports now is our own doing: no hurry to look
+  repairs_.Expect();
   if (const absl::Status set = parts_.host->SetServiceAddresses(action.addresses); !set.ok()) {
     LogLine(LogLevel::kError, "cannot set the service addresses on the host port: ", set.message());
   }

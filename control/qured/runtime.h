@@ -19,6 +19,9 @@
 #include "control/core/cluster_facts.h"
 #include "control/core/controller.h"
 #include "control/kernel/host_interface.h"
+#include "control/kernel/kernel_watch.h"
+#include "control/kernel/link_watch.h"
+#include "control/kernel/repair_watch.h"
 #include "control/names/name_service.h"
 #include "control/operator/control_server.h"
 #include "control/operator/explain.h"
@@ -45,12 +48,16 @@ class Runtime {
     Store* store = nullptr;
     Dataplane* dataplane = nullptr;
     HostInterface* host = nullptr;
+    KernelWatch* kernel = nullptr;
     ControlServer* server = nullptr;
-    std::string lan_interface;  // the kernel's interface to the LAN
+    std::string lan_interface;      // the kernel's interface to the LAN
+    std::optional<Duration> trial;  // it stops after this time, unless it is confirmed
   };
   enum class Ending : uint8_t {
     kStopped,      // after a signal
     kNewIdentity,  // this node is a clone: it has to start again as another node
+    kUnconfirmed,  // its trial has ended
+    kHostLost,     // what it needs of the kernel is gone, and only a new start can bring it back
   };
 
   // `config` was read from `config_path`; a reload reads that file again.
@@ -68,7 +75,18 @@ class Runtime {
   WorkerList workers() const;
 
  private:
-  enum Watched : size_t { kFrames, kStored, kSignals, kRequests, kProbes, kNames, kLoaded, kWatchedCount };
+  enum Watched : size_t {
+    kFrames,
+    kStored,
+    kSignals,
+    kRequests,
+    kProbes,
+    kNames,
+    kLoaded,
+    kLinks,
+    kKernel,
+    kWatchedCount
+  };
 
   absl::Status Watch();
   void Round();
@@ -76,12 +94,20 @@ class Runtime {
   void NoteControlAlive(MonoTime now);
   void TakeEvents();
   void OnEvent(const Event& event);
+  void CheckLink();
+  void CheckClock();
   uint8_t FlowRound() const;
   void TakeFlowReports();
   void ReplaceLostStall();
   void CheckHealth();
+  // Looks after the host port and the interface beneath the LAN port.
+  void LookAfterHost(MonoTime now);
+  void WarnOfWeights(MonoTime now);
+  void LoseHost(MonoTime now, std::string_view why);
   void OnStored();
   void OnSignal();
+  void EndTrial(MonoTime now);
+  nlohmann::ordered_json Confirm();
   // Takes this node's DNS names back while it still holds the addresses; Resign comes after that.
   void Stop(MonoTime now);
   void Resign(MonoTime now);
@@ -131,6 +157,9 @@ class Runtime {
   HealthProber prober_;
   ConfigLoader loader_;
   NameService names_;
+  LinkWatch links_;
+  bool clock_fit_ = true;
+  bool link_up_ = true;                         // the LAN port's, as the gate and the controller were last notified
   std::optional<ClusterFacts> facts_of_names_;  // as names_ was last notified
   StallLedger stalls_;
   StallReport stall_report_;
@@ -139,9 +168,18 @@ class Runtime {
   MonoTime next_liveness_ = kLongAgo;  // when the gate is to be notified that this thread is alive
   MonoTime next_wall_clock_ = kLongAgo;
   MonoTime give_up_ = kNever;  // after a signal to stop: ends then, even if the controller still waits for something
+  RepairWatch repairs_;
+  MonoTime look_at_weights_ = kLongAgo;  // once after each configuration
+  MonoTime look_at_host_ = kLongAgo;     // when it is due
+  MonoTime looked_at_host_ = kLongAgo;
+  Duration host_pause_;  // until the next look with cause: dumps of many routes take long
+  bool host_lost_ = false;
+  MonoTime trial_ends_ = kNever;  // kNever: it is none, or is confirmed
+  bool unconfirmed_ = false;
   std::optional<Ending> ending_;
-  uint8_t flow_round_ = 0;  // as the controller was last notified
-  bool opened_ = false;     // the actions just executed opened the gate
+  uint64_t accepted_heartbeats_ = 0;  // as the controller was last notified
+  uint8_t flow_round_ = 0;            // as the controller was last notified
+  bool opened_ = false;               // the actions just executed opened the gate
   const MonoTime started_;
   StatusBoard status_;
 };

@@ -6,7 +6,7 @@
 namespace qure {
 namespace {
 
-constexpr uint64_t kSchemaVersion = 4;
+constexpr uint64_t kSchemaVersion = 6;
 
 // Version 1. One row: the identity of this node and its boot count (the age).
 constexpr char kSchema1[] =
@@ -17,7 +17,7 @@ constexpr char kSchema1[] =
     "PRAGMA user_version = 1";
 
 // Version 2. The state of a cluster member. Unsigned 64-bit numbers are stored as signed ones with the same bits; SQL
-// compares only eras and ages by order.
+// compares by order only eras, ages and the times of events, which are below 2⁶³ for four thousand years.
 constexpr char kSchema2[] =
     "ALTER TABLE identity ADD COLUMN lan_mac BLOB CHECK (length(lan_mac) = 6);"
     "ALTER TABLE identity ADD COLUMN revision TEXT NOT NULL DEFAULT '';"
@@ -74,6 +74,16 @@ constexpr char kSchema4[] =
     "ALTER TABLE cluster ADD COLUMN drain_deadline_ms INTEGER NOT NULL DEFAULT -1;"  // -1: none
     "PRAGMA user_version = 4";
 
+// Version 5. Where within its era a summary ends.
+constexpr char kSchema5[] =
+    "ALTER TABLE summaries ADD COLUMN until INTEGER NOT NULL DEFAULT 0;"  // 0: at its end
+    "PRAGMA user_version = 5";
+
+// Version 6. When this node was last known to be alive.
+constexpr char kSchema6[] =
+    "ALTER TABLE cluster ADD COLUMN alive_ms INTEGER NOT NULL DEFAULT 0;"  // 0: unknown
+    "PRAGMA user_version = 6";
+
 absl::Status Damaged(const Database& db, std::string_view what) {
   return absl::DataLossError(Concat(db.path(), ": damaged (", what, ")"));
 }
@@ -118,7 +128,8 @@ absl::Status ReadEvents(Database* db, std::vector<HistoryEvent>* out) {
 }
 
 absl::Status ReadSummaries(Database* db, std::vector<EraSummary>* out) {
-  Statement query(db, "SELECT era, lineage, began, ended, boots, takeovers, most_online, founder FROM summaries");
+  Statement query(db,
+                  "SELECT era, lineage, began, ended, boots, takeovers, most_online, founder, until FROM summaries");
   while (query.Row()) {
     EraSummary summary;
     summary.era = Number32(query, 0);
@@ -129,6 +140,7 @@ absl::Status ReadSummaries(Database* db, std::vector<EraSummary>* out) {
     summary.takeovers = Number32(query, 5);
     summary.most_online = Number32(query, 6);
     if (!query.Bytes(7, summary.founder)) return Damaged(*db, "an era without a founder");
+    summary.until = query.Number(8);
     out->push_back(summary);
   }
   return EndOf(*db, query);
@@ -155,11 +167,11 @@ absl::Status WriteEvents(Database* db, const std::vector<HistoryEvent>& events) 
 }
 
 absl::Status WriteSummaries(Database* db, const std::vector<EraSummary>& summaries) {
-  Statement insert(db, "INSERT OR REPLACE INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+  Statement insert(db, "INSERT OR REPLACE INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const EraSummary& summary : summaries) {
     insert.Bind(summary.era).Bind(summary.lineage).Bind(summary.began).Bind(summary.ended).Bind(summary.boots);
     insert.Bind(summary.takeovers).Bind(summary.most_online);
-    if (absl::Status added = insert.Bind(summary.founder).Run(); !added.ok()) return added;
+    if (absl::Status added = insert.Bind(summary.founder).Bind(summary.until).Run(); !added.ok()) return added;
   }
   return absl::OkStatus();
 }
@@ -180,8 +192,8 @@ absl::Status WriteClusterRow(Database* db, const StoreChange& change) {
   absl::Status status;
   if (change.life) {
     const StoredLife& life = *change.life;
-    Statement update(db, "UPDATE cluster SET era = ?, lineage = ?, uptime_ms = ?");
-    status = update.Bind(life.era).Bind(life.lineage).Bind(life.uptime_ms).Run();
+    Statement update(db, "UPDATE cluster SET era = ?, lineage = ?, uptime_ms = ?, alive_ms = ?");
+    status = update.Bind(life.era).Bind(life.lineage).Bind(life.uptime_ms).Bind(life.alive_ms).Run();
   }
   if (status.ok() && change.epochs) {
     Statement update(db, "UPDATE cluster SET epoch_era = ?, epoch = ?");
@@ -243,6 +255,8 @@ absl::Status UpgradeSchema(Database* db, bool* was_empty) {
   if (status.ok() && version < 2) status = db->Execute(kSchema2);
   if (status.ok() && version < 3) status = db->Execute(kSchema3);
   if (status.ok() && version < 4) status = db->Execute(kSchema4);
+  if (status.ok() && version < 5) status = db->Execute(kSchema5);
+  if (status.ok() && version < 6) status = db->Execute(kSchema6);
   return status;
 }
 
@@ -270,9 +284,9 @@ absl::Status ReadState(Database* db, StoredState* out) {
   {
     Statement query(db,
                     "SELECT era, lineage, uptime_ms, epoch_era, epoch, key_in_use, maintenance, draining, "
-                    "drain_deadline_ms FROM cluster");
+                    "drain_deadline_ms, alive_ms FROM cluster");
     if (!query.Row()) return query.failed() ? db->Error() : Damaged(*db, "no cluster row");
-    out->life = {Number32(query, 0), query.Number(1), query.Number(2)};
+    out->life = {Number32(query, 0), query.Number(1), query.Number(2), query.Number(9)};
     out->epochs = {Number32(query, 3), query.Number(4)};
     out->keyring.use = Number32(query, 5);
     out->maintenance = query.Number(6) != 0;
@@ -295,7 +309,11 @@ absl::Status WriteChange(Database* db, const StoreChange& change) {
   if (status.ok() && change.weights) status = WriteWeights(db, *change.weights);
   if (status.ok()) status = WriteEvents(db, change.events);
   if (status.ok() && change.drop_events_before_era) {
-    status = Statement(db, "DELETE FROM events WHERE era < ?").Bind(*change.drop_events_before_era).Run();
+    // Times are unsigned, SQLite's integers are not.
+    Statement drop(db,
+                   "DELETE FROM events WHERE era < ?1 OR (era = ?1 AND ((time < 0) < (?2 < 0) OR "
+                   "((time < 0) = (?2 < 0) AND time < ?2)))");
+    status = drop.Bind(*change.drop_events_before_era).Bind(change.drop_events_before_time).Run();
   }
   if (status.ok()) status = WriteSummaries(db, change.summaries);
   return status;

@@ -45,7 +45,11 @@ void Heartbeater::Use(MonoTime now, const std::shared_ptr<const HeartbeatPlan>& 
   if (before.role == HeartbeatRole::kSilent) last_round_ = kNever;  // a worker need not call Round while it is silent
   if (plan_ == nullptr || plan_->role == HeartbeatRole::kSilent) return;
   const bool same_peer = plan_->peer.boot == jitter_of_;
-  if (!same_peer) jitter_ = {};
+  if (!same_peer) {
+    jitter_ = {};
+    clocks_ = {};
+    ReportClocks();
+  }
   jitter_.Interrupted();
   jitter_of_ = plan_->peer.boot;
   if (plan_->role == HeartbeatRole::kFollow) {
@@ -64,8 +68,11 @@ void Heartbeater::Round(MonoTime now, const std::shared_ptr<const HeartbeatPlan>
   if (plan_->role == HeartbeatRole::kFollow) return WatchMaster(now, gap, emptied);
   // What waits in the queue is received before silence is reported.
   if (stall > Duration{}) window_start_ = now;
+  // Answers wait for the proof: it is asked for at once.
+  const bool lead = plan_->role == HeartbeatRole::kLead;
+  if (lead && gate_->backlogs() != marks_at_heartbeat_.backlogs) next_heartbeat_ = now;
   if (now >= next_heartbeat_) SendRequest(now);
-  if (plan_->role == HeartbeatRole::kLead) WatchLease(now);
+  if (lead) WatchLease(now);
 }
 
 HeartbeatReject Heartbeater::Receive(MonoTime now, ConstBytes datagram) {
@@ -143,7 +150,8 @@ void Heartbeater::SendHeartbeat(const Heartbeat& heartbeat) {
 }
 
 void Heartbeater::Report(EventKind kind) {
-  emit_({.kind = kind, .mac = plan_->peer.mac, .term = plan_->term});
+  const Duration lease = plan_->role == HeartbeatRole::kFollow ? bound_lease_ : lease_;
+  emit_({.kind = kind, .mac = plan_->peer.mac, .span = lease, .term = plan_->term});
 }
 
 MonoTime Heartbeater::NextDeadline() const {
@@ -152,7 +160,7 @@ MonoTime Heartbeater::NextDeadline() const {
     case HeartbeatRole::kSilent:
       return kNever;
     case HeartbeatRole::kFollow:
-      if (!bound_ || reported_silent_) return kNever;
+      if (!bound_ || reported_silent_ || clocks_.Differs()) return kNever;
       return reported_suspect_ ? SilentAt() : expiry_ - kVetoLead;
     case HeartbeatRole::kOffer:
       return next_heartbeat_;
@@ -171,6 +179,7 @@ HeartbeatStatus Heartbeater::status() const {
     if (!bound_) return status;
     status.lease = bound_lease_;
     status.lease_until = expiry_;
+    status.clock_ppm = clocks_.measured() ? clocks_.ppm() : 0;
     return status;
   }
   status.lease = lease_;
@@ -216,9 +225,9 @@ void Heartbeater::SendRequest(MonoTime now) {
   next_heartbeat_ = std::max(next_heartbeat_ + plan_->interval, now + plan_->interval / 2);  // none are made up for
   const bool binding = plan_->role == HeartbeatRole::kLead;
   if (binding && !TryBind(now)) return;
-  if (const uint64_t stalls = gate_->stalls(); stalls != stalls_at_heartbeat_) {
-    stalls_at_heartbeat_ = stalls;
-    first_after_stall_ = sequence_ + 1;
+  if (const GateMarks marks = gate_->marks(); marks != marks_at_heartbeat_) {
+    marks_at_heartbeat_ = marks;
+    first_after_mark_ = sequence_ + 1;
   }
   SendHeartbeat({.kind = HeartbeatKind::kRequest,
                  .binding = binding,
@@ -252,7 +261,7 @@ void Heartbeater::Renew(MonoTime now, const Heartbeat& ack) {
   const Duration lease = std::min(ack.lease, plan_->max_lease);
   const MonoTime from = Mutated(Mutation::kLeaseFromAckTime) ? now : ack.sent_at;
   const MonoTime until = from + LeaseOf(lease);
-  gate_->Extend(until, lease, ack.sequence >= first_after_stall_ ? stalls_at_heartbeat_ : 0);
+  gate_->Extend(until, lease, ack.sequence >= first_after_mark_ ? marks_at_heartbeat_ : GateMarks{});
   lease_until_ = std::max(lease_until_, until);
   deputy_until_ = std::max(deputy_until_, from + lease);
   window_start_ = std::max(window_start_, ack.sent_at);
@@ -307,17 +316,20 @@ HeartbeatReject Heartbeater::OnRequest(MonoTime now, const Heartbeat& heartbeat)
   if (heartbeat.sequence <= newest_) return HeartbeatReject::kNone;  // overtaken: a newer one has been acknowledged
   newest_ = heartbeat.sequence;
   NoteArrival(now);
+  clocks_.OnHeartbeat(now, heartbeat.sent_at);
+  ReportClocks();
   if (!heartbeat.binding) bound_ = false;
   if (!MasterControlLives(now, heartbeat.control_liveness)) return HeartbeatReject::kNone;
   if (heartbeat.binding) {
-    const MonoTime until = now + heartbeat.lease;
+    const MonoTime until = now + clocks_.Wait(heartbeat.lease);
     bound_ = true;
     bound_lease_ = heartbeat.lease;
     expiry_ = Mutated(Mutation::kExpiryMovesBack) ? until : std::max(expiry_, until);
   }
   if (std::exchange(reported_suspect_, false)) Report(EventKind::kMasterBack);
+  const bool was_deputy = expiry_ != MonoTime{};  // of this term: an offer releases it, whatever its clock
   SendHeartbeat({.kind = HeartbeatKind::kAck,
-                 .ready = plan_->ready,
+                 .ready = plan_->ready && (clocks_.Fits() || was_deputy),
                  .to = plan_->peer.boot,
                  .term = heartbeat.term,
                  .sequence = heartbeat.sequence,
@@ -336,14 +348,24 @@ bool Heartbeater::MasterControlLives(MonoTime now, uint64_t liveness) {
   return now - control_seen_ <= kControlDeath;
 }
 
+void Heartbeater::ReportClocks() {
+  if (clocks_.Differs() == reported_differ_) return;
+  reported_differ_ = !reported_differ_;
+  emit_({.kind = reported_differ_ ? EventKind::kClocksDiffer : EventKind::kClocksAgree,
+         .mac = plan_->peer.mac,
+         .ppm = clocks_.ppm(),
+         .term = plan_->term});
+}
+
 MonoTime Heartbeater::SilentAt() const {
   return std::max(expiry_, suspected_at_ + kVetoLead);
 }
 
 void Heartbeater::WatchMaster(MonoTime now, Duration gap, bool emptied) {
-  if (!bound_ || reported_silent_) return;
+  // By clocks that differ so much nobody knows when the master has stopped: others elect.
+  if (!bound_ || reported_silent_ || clocks_.Differs()) return;
   if (gap > bound_lease_ / 3 && !Mutated(Mutation::kDeputyIgnoresOwnStall)) {
-    expiry_ = std::max(expiry_, now + bound_lease_);
+    expiry_ = std::max(expiry_, now + clocks_.Wait(bound_lease_));
   }
   if (!reported_suspect_ && now >= expiry_ - kVetoLead) {
     reported_suspect_ = true;

@@ -4,7 +4,8 @@
 // The lease. The master sends a heartbeat every `interval`; the deputy echoes it. The master may transmit until
 // (send time of the newest acknowledged heartbeat) + 3/4 D; the deputy acts no sooner than the latest of all
 // (receive time of a heartbeat) + D. As a heartbeat is received after it is sent, the master stops first, whatever the
-// network does, if their clocks' rates differ by less than 25 %. (Gray and Cheriton 1989, "Leases", §2.)
+// network does, if their clocks' rates differ by less than 25 %. (Gray and Cheriton 1989, "Leases", §2.) The deputy
+// measures how they differ (ClockRatio) and waits accordingly longer; beyond ± 10 % it does not act at all.
 #pragma once
 
 #include <array>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <string_view>
 
+#include "dataplane/lease/clock_ratio.h"
 #include "dataplane/lease/lease_gate.h"
 #include "proto/bytes.h"
 #include "proto/cluster/heartbeat.h"
@@ -66,10 +68,11 @@ struct HeartbeatCounters {  // plain numbers: one writer, the worker publishes t
 };
 
 struct HeartbeatStatus {
-  Duration lease;        // D in force
-  Duration longest_gap;  // between arrivals, recently
-  Duration round_trip;   // of the last acknowledged heartbeat (master)
-  MonoTime lease_until;  // master: its own end; deputy: when it would act
+  Duration lease;         // D in force
+  Duration longest_gap;   // between arrivals, recently
+  Duration round_trip;    // of the last acknowledged heartbeat (master)
+  MonoTime lease_until;   // master: its own end; deputy: when it would act
+  int64_t clock_ppm = 0;  // deputy: ClockRatio::ppm; 0: not measured
 };
 
 class Heartbeater {
@@ -143,6 +146,7 @@ class Heartbeater {
   bool MasterControlLives(MonoTime now, uint64_t liveness);
   void WatchMaster(MonoTime now, Duration gap, bool emptied);
   MonoTime SilentAt() const;
+  void ReportClocks();
 
   LeaseGate* const gate_;
   const Send send_;
@@ -161,14 +165,14 @@ class Heartbeater {
   // Master.
   uint64_t sequence_ = 0;  // never reset within a boot
   MonoTime next_heartbeat_ = kNever;
-  Duration lease_;              // D that heartbeats carry
-  Bond bound_to_;               // the gate is bound for this one
-  uint64_t first_of_plan_ = 0;  // acknowledgements of earlier heartbeats are of another plan: offers, another deputy
-  uint64_t stalls_at_heartbeat_ = 0;  // stalls known when the newest heartbeats were sent …
-  uint64_t first_after_stall_ = 0;    // … from this sequence on: earlier ones prove nothing about these stalls
-  MonoTime lease_until_;              // latest of all acknowledged send times + 3/4 D
-  MonoTime deputy_until_;             // latest of all acknowledged send times + D
-  MonoTime window_start_;             // silence counts from here: newest acknowledged send time, binding or own stall
+  Duration lease_;                 // D that heartbeats carry
+  Bond bound_to_;                  // the gate is bound for this one
+  uint64_t first_of_plan_ = 0;     // acknowledgements of earlier heartbeats are of another plan: offers, another deputy
+  GateMarks marks_at_heartbeat_;   // known when the newest heartbeats were sent …
+  uint64_t first_after_mark_ = 0;  // … from this sequence on: earlier ones prove nothing about what they count
+  MonoTime lease_until_;           // latest of all acknowledged send times + 3/4 D
+  MonoTime deputy_until_;          // latest of all acknowledged send times + D
+  MonoTime window_start_;          // silence counts from here: newest acknowledged send time, binding or own stall
   bool reported_lost_ = false;
   bool reported_lapsed_ = false;
   bool reported_ready_ = false;
@@ -181,6 +185,8 @@ class Heartbeater {
   uint64_t newest_ = 0;           // sequence of the newest heartbeat
   MonoTime expiry_;               // latest of all receive times + D; never moves back within a term
   Duration bound_lease_;
+  ClockRatio clocks_;  // ours by the master's
+  bool reported_differ_ = false;
   uint64_t control_liveness_ = 0;
   MonoTime control_seen_;  // when control_liveness_ last grew
   bool reported_suspect_ = false;

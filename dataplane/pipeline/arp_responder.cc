@@ -3,8 +3,6 @@
 #include <algorithm>
 
 #include "dataplane/pipeline/host_delivery.h"
-#include "proto/net/arp.h"
-#include "proto/net/ethernet.h"
 
 namespace qure {
 
@@ -23,6 +21,38 @@ Reason Reply(const ServiceAddress& service, ArpPacket* arp, EthernetHeader* ethe
 
 }  // namespace
 
+MacAddress SpeakerFor(const ServiceAddress& service, const MacAddress& source, const MacAddress& said) {
+  const bool ours = said == service.mac || said == GroupMac(service.mac);
+  return ours && source != service.mac ? source : said;
+}
+
+bool NoteArp(const Snapshot& snapshot, const EthernetHeader& ethernet, const ArpPacket& arp, Batch* batch) {
+  const bool to_us = !ethernet.destination.is_multicast() || snapshot.IsServiceMac(ethernet.destination);
+  const bool answers = !arp.is_request() && !arp.is_announcement() && to_us;
+  if (const ServiceAddress* used = snapshot.Find(arp.sender_ip)) {  // request, reply or announcement
+    const MacAddress speaker = SpeakerFor(*used, ethernet.source, arp.sender_mac);
+    const bool answer = answers && speaker == arp.sender_mac && ethernet.source == used->mac;
+    batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .answer = answer, .ip = arp.sender_ip});
+    return true;
+  }
+  if (std::ranges::find(snapshot.own_addresses, arp.sender_ip) != snapshot.own_addresses.end() &&
+      arp.sender_mac != snapshot.node_mac) {
+    batch->Emit({.kind = EventKind::kNodeAddressUsed, .mac = arp.sender_mac, .ip = arp.sender_ip});
+  }
+  if (std::ranges::find(snapshot.gateways, IpAddress(arp.sender_ip)) == snapshot.gateways.end()) return false;
+  if (answers) {
+    const bool answer = snapshot.gateway_mac_v4.is_zero() || snapshot.gateway_mac_v4 == arp.sender_mac;
+    batch->Emit({.kind = EventKind::kNeighbor,
+                 .mac = arp.sender_mac,
+                 .to = ethernet.destination,
+                 .answer = answer,
+                 .ip = arp.sender_ip});
+  } else if (arp.sender_mac != snapshot.gateway_mac_v4) {
+    batch->Emit({.kind = EventKind::kGatewayHint, .mac = arp.sender_mac, .ip = arp.sender_ip});
+  }
+  return false;
+}
+
 Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
   Frame& frame = batch->frames[index];
   auto* ethernet = reinterpret_cast<EthernetHeader*>(frame.data);
@@ -30,19 +60,9 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
 
   // RFC 1812 §3.3.2: no host has a group address as its link-layer address. But our services have.
   if (arp->sender_mac.is_multicast() && !snapshot.IsServiceMac(arp->sender_mac)) return Reason::arp_sender_mismatch;
-  if (snapshot.Find(arp->sender_ip) !=
-      nullptr) {  // another node uses a service address: request, reply or announcement
-    batch->Emit({.kind = EventKind::kAddressUsed, .mac = arp->sender_mac, .ip = arp->sender_ip});
-    return Reason::arp_noted;
-  }
+  if (snapshot.reports_lan && ethernet->destination == kBroadcastMac) batch->Emit({.kind = EventKind::kLanHeard});
+  if (NoteArp(snapshot, *ethernet, *arp, batch)) return Reason::arp_noted;
   const ServiceAddress* asked = snapshot.Find(arp->target_ip);
-  const bool from_gateway = std::ranges::find(snapshot.gateways, IpAddress(arp->sender_ip)) != snapshot.gateways.end();
-  if (from_gateway) {
-    batch->Emit({.kind = EventKind::kNeighbor,
-                 .mac = arp->sender_mac,
-                 .to_service_mac = snapshot.IsServiceMac(ethernet->destination),
-                 .ip = arp->sender_ip});
-  }
   if (asked != nullptr) {
     if (!arp->is_request()) return Reason::arp_noted;
     if (arp->is_probe()) {
@@ -50,10 +70,12 @@ Reason RespondArp(const Snapshot& snapshot, size_t index, Batch* batch) {
     }
     if (asked->serving && !snapshot.handing_over) return Reply(*asked, arp, ethernet);
     if (arp->is_probe()) return Reason::arp_noted;
-    batch->EmitOnce({.kind = EventKind::kAddressWanted, .mac = arp->sender_mac, .ip = arp->target_ip});
+    batch->Emit({.kind = EventKind::kAddressWanted, .mac = arp->sender_mac, .ip = arp->target_ip});
     return Reason::not_serving;
   }
-  return DeliverByMac(snapshot, index, batch);
+  // In shared mode: the answer to a question that the kernel asked by the host port, which is asked as lan_mac.
+  const bool to_sender = ethernet->destination == snapshot.question_mac && !ethernet->destination.is_multicast();
+  return to_sender ? DeliverToHost(snapshot, index, Reason::host_node, batch) : DeliverByMac(snapshot, index, batch);
 }
 
 }  // namespace qure

@@ -6,6 +6,7 @@
 #include "dataplane/pipeline/cluster_filter.h"
 #include "dataplane/pipeline/flow_classifier.h"
 #include "dataplane/pipeline/ip_parser.h"
+#include "dataplane/pipeline/partial_checksum.h"
 #include "dataplane/pipeline/return_path.h"
 #include "proto/dns/message.h"
 #include "proto/net/arp.h"
@@ -85,27 +86,41 @@ std::optional<Decision> ClassifyAnswerable(const Snapshot& snapshot, ConstBytes 
   return std::nullopt;
 }
 
-// What this node's kernel gets, unless its port is closed or its header unsound.
-Decision ClassifyLocal(const Snapshot& snapshot, ConstBytes segment, const IpView& view, bool is_v6) {
-  const Decision kernel = Lane::kHostService;
-  uint16_t port = 0;
-  if (view.fragment) return kernel;  // the kernel reassembles
-  if (view.protocol == kProtocolUdp) {
-    const UdpHeader* udp = nullptr;
-    if (ParseError error = ParseUdp(segment, &udp)) return Done(*error);
-    port = udp->destination_port.value();
-  } else if (view.protocol == kProtocolTcp) {
+// The port that a packet with a transport header is for. A first fragment that ends before it is of no use to any host,
+// and could carry a port past us in the next one (RFC 1858 §3, RFC 7112 §5). Its UDP length is that of the whole.
+ParseError ReadPort(ConstBytes segment, const IpView& view, uint16_t* port) {
+  if (view.protocol == kProtocolTcp) {
     const TcpHeader* tcp = nullptr;
-    if (ParseError error = ParseTcp(segment, &tcp)) return Done(*error);
-    port = tcp->destination_port.value();
-  } else {
-    const bool icmp = view.protocol == (is_v6 ? kProtocolIcmpv6 : kProtocolIcmp);
-    return icmp && segment.size() < sizeof(IcmpHeader) ? Done(Reason::icmp_truncated) : kernel;
+    if (const ParseError error = ParseTcp(segment, &tcp)) return error;
+    *port = tcp->destination_port.value();
+    return std::nullopt;
   }
+  const UdpHeader* udp = HeaderAt<UdpHeader>(segment, 0);
+  if (udp == nullptr) return Reason::udp_truncated;
+  if (!view.partial()) {
+    if (const ParseError error = ParseUdp(segment, &udp)) return error;
+  }
+  *port = udp->destination_port.value();
+  return std::nullopt;
+}
+
+// What this node's kernel gets, unless its port is closed or its header unsound. The port decides, whatever form the
+// packet has; of a datagram whose first fragment is dropped, the kernel drops the others.
+Decision ClassifyLocal(const Snapshot& snapshot, const ServiceAddress& service, ConstBytes segment,
+                       const IpView& view) {
+  const Decision kernel = Lane::kHostService;
+  if (view.fragment && !view.first_fragment) return kernel;  // the kernel reassembles
+  if (view.protocol != kProtocolUdp && view.protocol != kProtocolTcp) {
+    const bool icmp = view.protocol == (service.address.is_v6() ? kProtocolIcmpv6 : kProtocolIcmp);
+    return icmp && !view.fragment && segment.size() < sizeof(IcmpHeader) ? Done(Reason::icmp_truncated) : kernel;
+  }
+  uint16_t port = 0;
+  if (const ParseError error = ReadPort(segment, view, &port)) return Done(*error);
   if (snapshot.dns != nullptr && port == kDnsPort) return kernel;  // over TCP, in fragments: this node answers as well
   const ServiceMap* services = snapshot.services.get();
-  const bool closed = services != nullptr && services->drop_others && services->Find(view.protocol, port, 0) == 0;
-  return closed ? Done(Reason::service_port_closed) : kernel;
+  const bool open =
+      services == nullptr || !services->drop_others || services->Find(view.protocol, port, service.id) != 0;
+  return open ? kernel : Done(Reason::service_port_closed);
 }
 
 // A packet to a service address.
@@ -123,7 +138,7 @@ Decision ClassifyService(const Snapshot& snapshot, const ServiceAddress& service
     if (ClassifyFlow(snapshot, service, view, entrance, index, batch, &error)) return Lane::kFlow;
     if (error) return Done(*error);
   }
-  return service.serving ? ClassifyLocal(snapshot, segment, view, is_v6) : Done(Reason::not_serving);
+  return service.serving ? ClassifyLocal(snapshot, service, segment, view) : Done(Reason::not_serving);
 }
 
 // By which of our MACs a packet to the service address came. Where all of them are the port's own, those who do not
@@ -168,9 +183,15 @@ Decision ClassifyUnicast(const Snapshot& snapshot, size_t index, const IpView& v
   return Lane::kHostByMac;
 }
 
+bool IsToService(const Snapshot& snapshot, const Frame& frame, const Parsed& parsed) {
+  const uint8_t* const header = frame.data + parsed.network;
+  return parsed.is_v6 ? snapshot.Find(reinterpret_cast<const Ipv6Header*>(header)->destination) != nullptr
+                      : snapshot.Find(reinterpret_cast<const Ipv4Header*>(header)->destination) != nullptr;
+}
+
 // An IP packet whose frame is addressed to us or to a group.
 Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const Destination& to, Batch* batch) {
-  const Frame& frame = batch->frames[index];
+  Frame& frame = batch->frames[index];
   Parsed* parsed = &batch->parsed[index];
   IpView view;
   const ParseError error = ParseIpPacket(frame.bytes(), is_v6, frame.ip_checksum_good, parsed, &view);
@@ -178,11 +199,23 @@ Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const De
   // address.
   if (error && (error != Reason::ip4_source || to.service_mac)) return Done(*error);
 
+  if (frame.partial != PartialChecksum::kNo) CompleteChecksum(*parsed, view, &frame);
   if (is_v6 && IsNeighborDiscovery(frame.bytes(), view)) return Lane::kNeighbor;
   if (!is_v6 && IsClusterDatagram(snapshot, frame, *parsed, view)) return Lane::kCluster;
   if (!to.group) return ClassifyUnicast(snapshot, index, view, is_v6, to, batch);
-  NoteGroupQuery(snapshot, index, view, batch);
+  if (IsToService(snapshot, frame, *parsed)) return Done(Reason::ip_group_frame);
+  NoteGroupQuery(index, view, batch);
   return Lane::kHostByMac;
+}
+
+// A frame for the kernel, in shared mode. An ARP reply may answer a question that this node asked as the kernel's
+// address, or that the kernel asked by the host port: it is ours, too.
+Decision ClassifyKernelFrame(uint16_t ether_type, size_t index, const Batch& batch) {
+  const ArpPacket* arp = nullptr;
+  const bool reply = ether_type == kEtherTypeArp &&
+                     !ParseArp(batch.frames[index].bytes().subspan(batch.parsed[index].network), &arp) &&
+                     !arp->is_request();
+  return reply ? Decision(Lane::kArp) : Done(Reason::kernel_owned);
 }
 
 Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
@@ -200,7 +233,7 @@ Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   const ServiceAddress* const service_source = node_source ? nullptr : FindByMac(snapshot, source);
   // From the LAN, a service MAC always means that someone acts as its holder.
   if (service_source != nullptr) {
-    batch->EmitOnce({.kind = EventKind::kServiceMacSeen, .mac = source, .ip = service_source->address});
+    batch->Emit({.kind = EventKind::kServiceMacSeen, .mac = source, .ip = service_source->address});
   }
   if (node_source || (service_source != nullptr && IsHeld(snapshot, *service_source))) {
     // A machine with a copy of this node's identity has its MAC, and its messages must be received: the boot ids
@@ -214,7 +247,7 @@ Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   const bool node_mac = destination == snapshot.node_mac || destination == snapshot.node_mac_hop1;
   if (!to.group && !to.service_mac && !node_mac) {
     const bool kernel = !snapshot.dedicated && destination == snapshot.lan_mac;
-    return Done(kernel ? Reason::kernel_owned : Reason::other_mac);
+    return kernel ? ClassifyKernelFrame(ethernet.ether_type, index, *batch) : Done(Reason::other_mac);
   }
 
   switch (ethernet.ether_type) {

@@ -1,5 +1,6 @@
 #include "dataplane/pipeline/cluster_filter.h"
 
+#include "proto/cluster/cluster_peer.h"
 #include "proto/cluster/envelope.h"
 #include "proto/net/ethernet.h"
 #include "proto/net/icmp.h"
@@ -9,6 +10,16 @@
 #include "proto/net/udp_frame.h"
 
 namespace qure {
+namespace {
+
+// Of the other side of the lease, by what its datagram says.
+bool IsHeartbeatPeer(const Snapshot& snapshot, const EnvelopeHeader& envelope, const MacAddress& source) {
+  if (snapshot.heartbeater == nullptr || snapshot.heartbeater->role == HeartbeatRole::kSilent) return false;
+  const HeartbeatPeer& peer = snapshot.heartbeater->peer;
+  return envelope.sender == peer.node && envelope.boot == peer.boot && source == peer.mac;
+}
+
+}  // namespace
 
 bool IsClusterDatagram(const Snapshot& snapshot, const Frame& frame, const Parsed& parsed, const IpView& view) {
   if (snapshot.cluster_port == 0 || view.protocol != kProtocolUdp || view.fragment) return false;
@@ -29,7 +40,6 @@ Datagram ClusterDatagram(ConstBytes frame, uint16_t network, uint16_t transport)
   const ConstBytes payload = ClusterPayload(frame, transport);
   Datagram datagram;
   datagram.mac = HeaderAt<EthernetHeader>(frame, 0)->source;
-  datagram.address = ip.source;
   if (ip.destination == kLimitedBroadcast) {
     datagram.delivery = Delivery::kBroadcast;
   } else if (ip.destination.is_multicast()) {
@@ -39,20 +49,37 @@ Datagram ClusterDatagram(ConstBytes frame, uint16_t network, uint16_t transport)
   return datagram;
 }
 
-Reason SortClusterDatagram(const Frame& frame, const Parsed& parsed) {
-  const EnvelopeHeader* envelope = PeekEnvelope(ClusterPayload(frame.bytes(), parsed.transport));
-  const bool heartbeat = envelope != nullptr && envelope->channel == static_cast<uint8_t>(Channel::kHeartbeat);
-  return heartbeat ? Reason::cluster_heartbeat : Reason::cluster_message;
+Reason SortClusterDatagram(const Snapshot& snapshot, ClusterAdmission* admission, const Frame& frame,
+                           const Parsed& parsed) {
+  // RFC 5082 §3: what has passed a router has lost a hop.
+  if (HeaderAt<Ipv4Header>(frame.bytes(), parsed.network)->time_to_live != kUnroutedHops) return Reason::cluster_routed;
+  const ConstBytes payload = ClusterPayload(frame.bytes(), parsed.transport);
+  const EnvelopeHeader* const envelope = PeekEnvelope(payload);
+  if (envelope == nullptr || payload.size() > kMaxDatagram) return Reason::cluster_malformed;
+
+  const MacAddress& source = HeaderAt<EthernetHeader>(frame.bytes(), 0)->source;
+  if (envelope->channel == static_cast<uint8_t>(Channel::kHeartbeat)) {
+    const bool expected = IsHeartbeatPeer(snapshot, *envelope, source);
+    return expected ? Reason::cluster_heartbeat : Reason::heartbeat_unexpected;
+  }
+  const ClusterPeer* const peer =
+      snapshot.cluster_peers == nullptr ? nullptr : FindPeer(*snapshot.cluster_peers, envelope->sender, envelope->boot);
+  const bool known = peer != nullptr && peer->mac == source;
+  if (admission == nullptr) {
+    return known ? Reason::cluster_message : Reason::cluster_stranger;
+  }
+  if (known) return admission->TakeKnown(envelope->boot) ? Reason::cluster_message : Reason::cluster_over_limit;
+  return admission->TakeStranger(envelope->boot) ? Reason::cluster_stranger : Reason::cluster_over_limit;
 }
 
-void NoteGroupQuery(const Snapshot& snapshot, size_t index, const IpView& view, Batch* batch) {
+void NoteGroupQuery(size_t index, const IpView& view, Batch* batch) {
   const bool is_v6 = batch->parsed[index].is_v6;
-  if (snapshot.cluster_port == 0 || view.fragment || view.protocol != (is_v6 ? kProtocolIcmpv6 : kProtocolIgmp)) return;
+  if (view.fragment || view.protocol != (is_v6 ? kProtocolIcmpv6 : kProtocolIgmp)) return;
   const ConstBytes frame = batch->frames[index].bytes();
   const ConstBytes packet = frame.subspan(batch->parsed[index].network);
   const std::optional<GroupQuery> query = is_v6 ? ParseMldQuery(packet) : ParseIgmpQuery(packet);
   if (!query) return;
-  batch->EmitOnce(
+  batch->Emit(
       {.kind = EventKind::kGroupQuery, .version = query->version, .ip = query->group, .span = query->max_response});
 }
 

@@ -1,7 +1,8 @@
-// Which frames are messages between the cluster's nodes, and who gets them. Nothing in them is trusted here: the
-// heartbeater or the control core opens the envelope.
+// Which frames are messages between the cluster's nodes, and who gets them. Nothing in them is believed here: the
+// heartbeater or the control core opens the envelope. What stands in front of it only says who waits behind whom.
 #pragma once
 
+#include "dataplane/pipeline/cluster_admission.h"
 #include "dataplane/pipeline/frame.h"
 #include "proto/cluster/datagram.h"
 #include "proto/net/ip.h"
@@ -13,8 +14,11 @@ namespace qure {
 // node; `view` as ParseIpPacket made it.
 bool IsClusterDatagram(const Snapshot& snapshot, const Frame& frame, const Parsed& parsed, const IpView& view);
 
-// cluster_heartbeat or cluster_message. The UDP checksum is not looked at: the envelope's tag covers more.
-Reason SortClusterDatagram(const Frame& frame, const Parsed& parsed);
+// cluster_heartbeat of the lease's other side, cluster_message of a known boot, cluster_stranger of others within their
+// allowance, or why it is dropped. The UDP checksum is not looked at: the envelope's tag covers more. Without
+// `admission` there is no limit.
+Reason SortClusterDatagram(const Snapshot& snapshot, ClusterAdmission* admission, const Frame& frame,
+                           const Parsed& parsed);
 
 // The UDP payload of a cluster datagram.
 ConstBytes ClusterPayload(ConstBytes frame, uint16_t transport);
@@ -23,6 +27,6 @@ ConstBytes ClusterPayload(ConstBytes frame, uint16_t transport);
 Datagram ClusterDatagram(ConstBytes frame, uint16_t network, uint16_t transport);
 
 // Notifies the control thread of an IGMP or MLD query.
-void NoteGroupQuery(const Snapshot& snapshot, size_t index, const IpView& view, Batch* batch);
+void NoteGroupQuery(size_t index, const IpView& view, Batch* batch);
 
 }  // namespace qure

@@ -7,12 +7,18 @@
 #include "proto/net/udp.h"
 
 namespace qure {
-namespace {
 
-FlowSign SignOf(const TcpHeader& tcp) {
-  if ((tcp.flags & (kTcpFin | kTcpRst)) != 0) return FlowSign::kEnds;
-  return (tcp.flags & (kTcpSyn | kTcpAck)) == kTcpSyn ? FlowSign::kOpens : FlowSign::kGoesOn;
+FlowSign SignOf(uint8_t tcp_flags) {
+  if ((tcp_flags & kTcpRst) != 0) return FlowSign::kResets;
+  const bool acknowledges = (tcp_flags & kTcpAck) != 0;
+  if ((tcp_flags & kTcpSyn) != 0 && !acknowledges) {
+    return (tcp_flags & kTcpFin) != 0 ? FlowSign::kStray : FlowSign::kOpens;
+  }
+  if (!acknowledges) return FlowSign::kStray;
+  return (tcp_flags & kTcpFin) != 0 ? FlowSign::kFinishes : FlowSign::kGoesOn;
 }
+
+namespace {
 
 // Whether its number must identify it: at the entrances where it may come again.
 bool IsRequest(const FlowFacts& facts) {
@@ -27,8 +33,15 @@ ParseError ReadTransport(ConstBytes segment, bool first_fragment, FlowFacts* fac
     if (const ParseError error = ParseTcp(segment, &tcp)) return error;
     facts->key.remote_port = tcp->source_port;
     facts->key.local_port = tcp->destination_port;
-    facts->sign = SignOf(*tcp);
-    if (IsRequest(*facts)) facts->id = tcp->sequence.value();
+    facts->sign = SignOf(tcp->flags);
+    if (first_fragment) return std::nullopt;
+    const uint32_t sequence = tcp->sequence.value();
+    if (facts->sign == FlowSign::kFinishes) {
+      const auto data = static_cast<uint32_t>(segment.size() - tcp->header_length());
+      facts->id = sequence + data + 1;
+    } else if (facts->sign == FlowSign::kResets || IsRequest(*facts)) {
+      facts->id = sequence;
+    }
     return std::nullopt;
   }
   const UdpHeader* udp = HeaderAt<UdpHeader>(segment, 0);
@@ -70,7 +83,9 @@ bool ClassifyFlow(const Snapshot& snapshot, const ServiceAddress& service, const
   const auto* ip4 = reinterpret_cast<const Ipv4Header*>(header);
   const auto* ip6 = reinterpret_cast<const Ipv6Header*>(header);
   const bool is_v6 = service.address.is_v6();
-  facts = {.entrance = entrance, .first_fragment = view.first_fragment, .id = view.fragment ? view.fragment_id : 0};
+  facts = {.entrance = entrance,
+           .first_fragment = view.first_fragment && view.partial(),
+           .id = view.partial() ? view.fragment_id : 0};
   facts.key.remote = is_v6 ? ip6->source.bytes : MappedAddress(ip4->source);
   facts.key.local_address = service.id;
   facts.key.protocol = view.protocol;
@@ -83,7 +98,7 @@ bool ClassifyFlow(const Snapshot& snapshot, const ServiceAddress& service, const
   }
   const ConstBytes segment = batch->frames[index].bytes().subspan(view.transport, view.end - view.transport);
   if (view.protocol == kProtocolTcp || view.protocol == kProtocolUdp) {
-    *error = ReadTransport(segment, view.first_fragment, &facts);
+    *error = ReadTransport(segment, facts.first_fragment, &facts);
     if (*error) return false;
   } else if (view.protocol != (is_v6 ? kProtocolIcmpv6 : kProtocolIcmp) || !ReadError(segment, service, &facts)) {
     return false;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/pipeline/flow_rules.h"
+
 namespace qure {
 namespace {
 
@@ -59,9 +61,10 @@ void FlowKeeper::Learn(MonoTime time, const PinnedFlow& lesson) {
   const FlowTime now = FlowTimeOf(time);
   FlowEntry* const entry = table_.Insert(lesson.key, table_.HashOf(lesson.key), now);
   if (entry == nullptr) return;
+  const auto owner = static_cast<NodeSlot>(lesson.owner);
   // We have seen its packets: the node that reports it remembers an earlier flow of this socket.
-  if (entry->state == FlowState::kEstablished && !entry->pinned) return;
-  entry->owner = static_cast<NodeSlot>(lesson.owner);
+  if (entry->state == FlowState::kEstablished && !entry->pinned && entry->owner != owner) return;
+  entry->owner = owner;
   entry->state = lesson.key.protocol == kProtocolTcp ? FlowState::kEstablished : FlowState::kDatagrams;
   entry->pinned = true;
   entry->seen = now;
@@ -93,9 +96,13 @@ void FlowKeeper::Visit(const Snapshot& snapshot, FlowEntry* entry) {
     entry->state = FlowState::kFree;  // even if its node takes new flows again one day
     return;
   }
-  ++tally_[entry->owner];
   const FlowKey& key = entry->key;
   const uint8_t service = snapshot.services->Find(key.protocol, key.local_port.value(), key.local_address);
+  if (LeavesItsOwner(balance, service, *entry)) {
+    entry->state = FlowState::kFree;  // or its owner would claim it once it works again
+    return;
+  }
+  ++tally_[entry->owner];
   top_.Note(*entry, service);
   const bool alive = entry->state == FlowState::kEstablished || entry->state == FlowState::kDatagrams;
   if (entry->owner != kSelfSlot || !alive || entry->reported == balance.report_round) return;

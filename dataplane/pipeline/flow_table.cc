@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <new>
 
+#include "proto/net/ip.h"
+
 namespace qure {
 
 namespace {
@@ -25,6 +27,15 @@ constexpr size_t kFlows = 17;
 // second, and each of those costs a lookup one line more; with the plain rule, the emptier of both, it were 31 %.
 constexpr int kFillFirst = 6;
 
+// How long an entry stays when there is no room.
+enum class Tenure : uint8_t { kProvisional, kCached, kStays };
+
+Tenure TenureOf(const FlowEntry& entry) {
+  if (entry.state == FlowState::kOpening || entry.state == FlowState::kFragments) return Tenure::kProvisional;
+  const bool cached = entry.owner != kSelfSlot && !entry.pinned;
+  return cached || entry.state == FlowState::kClosing ? Tenure::kCached : Tenure::kStays;
+}
+
 uint64_t NextKey(uint64_t* state) {  // splitmix64 (Steele et al. 2014)
   uint64_t z = *state += 0x9e3779b97f4a7c15;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
@@ -42,6 +53,8 @@ Duration IdleLimit(const FlowEntry& entry) {
       return entry.owner == kSelfSlot ? kOwnIdle : kOthersIdle;
     case FlowState::kDatagrams:
       return kDatagramsIdle;
+    case FlowState::kOpening:
+      return entry.key.protocol == kProtocolUdp ? kDatagramsIdle : kOpeningIdle;
     default:
       return kOpeningIdle;
   }
@@ -106,15 +119,24 @@ FlowEntry* FlowTable::IdleEntry(const Choice& choice, FlowTime now) {
   return nullptr;
 }
 
-FlowEntry* FlowTable::OpeningEntry(const Choice& choice) {
-  FlowEntry* oldest = nullptr;
+uint16_t* FlowTable::NoteOf(const FlowEntry* entry) {
+  Bucket* bucket = BucketOf(entry);
+  return &bucket->notes[static_cast<size_t>(entry - bucket->entries.data())];
+}
+
+FlowEntry* FlowTable::DisplaceableEntry(const Choice& choice) {
+  FlowEntry* best = nullptr;
+  Tenure least = Tenure::kStays;
   for (Bucket* bucket : {choice.first, choice.second}) {
     for (FlowEntry& entry : bucket->entries) {
-      if (entry.state != FlowState::kOpening) continue;
-      if (oldest == nullptr || entry.seen < oldest->seen) oldest = &entry;
+      const Tenure tenure = TenureOf(entry);
+      if (tenure == Tenure::kStays || tenure > least) continue;
+      if (tenure == least && entry.seen >= best->seen) continue;
+      best = &entry;
+      least = tenure;
     }
   }
-  return oldest;
+  return best;
 }
 
 FlowEntry* FlowTable::MakeRoom(const Choice& choice, FlowTime now) {
@@ -126,7 +148,7 @@ FlowEntry* FlowTable::MakeRoom(const Choice& choice, FlowTime now) {
     ++counts_.expired;
     return entry;
   }
-  FlowEntry* entry = OpeningEntry(choice);
+  FlowEntry* entry = DisplaceableEntry(choice);
   ++(entry == nullptr ? counts_.refused : counts_.displaced);
   return entry;
 }

@@ -30,7 +30,7 @@ struct FlowTableCounts {
   uint64_t flows = 0;  // entries that are not free, forgotten ones included until the sweep comes by
   uint64_t inserted = 0;
   uint64_t expired = 0;    // freed, or replaced after their time
-  uint64_t displaced = 0;  // kOpening ones that gave way
+  uint64_t displaced = 0;  // of no proven flow, or another node's: gave way
   uint64_t refused = 0;    // no room: both buckets are full of active flows
 };
 
@@ -53,9 +53,13 @@ class FlowTable {
   // The active entry of `key`, or null. It stays where it is until the next Insert, Remove or Sweep.
   FlowEntry* Find(const FlowKey& key, uint64_t hash, FlowTime now);
   // The entry of `key`, made kOpening and seen now if there was none; null if there is no room. Takes a free entry, an
-  // idle one, or the kOpening one that has been silent for longest; an active flow is never displaced.
+  // idle one, or of those that may give way the one that has been silent for longest: first provisional ones and
+  // fragments, then closing ones and others' that nobody vouches for. A flow of ours that the kernel has answered is
+  // never displaced, nor a pinned one.
   FlowEntry* Insert(const FlowKey& key, uint64_t hash, FlowTime now);
   void Remove(FlowEntry* entry);
+  // Two bytes that belong to an entry, and mean nothing to the table.
+  uint16_t* NoteOf(const FlowEntry* entry);
 
   // Looks at the next `buckets` buckets: frees what is idle, shows the rest to `visit`, which may change an entry but
   // for its key and may free it by setting kFree. Returns true when it has come round to the first bucket.
@@ -74,7 +78,7 @@ class FlowTable {
 
   struct alignas(256) Bucket {
     std::array<uint16_t, 8> tags;  // 0: free. The last has no entry and stays 0.
-    std::array<uint64_t, 2> unused;
+    std::array<uint16_t, 8> notes;
     std::array<FlowEntry, kSlots> entries;  // two a line, none across lines; the first is in the line of the tags
   };
   static_assert(sizeof(Bucket) == 256);
@@ -94,7 +98,7 @@ class FlowTable {
   static uint32_t FreeSlots(const Bucket& bucket) { return Matches(bucket, 0) & ((1U << kSlots) - 1); }
   static FlowEntry* FindIn(Bucket* bucket, uint16_t tag, const FlowKey& key);
   static FlowEntry* FreeEntry(const Choice& choice);
-  static FlowEntry* OpeningEntry(const Choice& choice);
+  static FlowEntry* DisplaceableEntry(const Choice& choice);
   static FlowEntry* IdleEntry(const Choice& choice, FlowTime now);
   static bool IdleForLong(const FlowEntry& entry, FlowTime now);
   static bool Idle(const FlowEntry& entry, FlowTime now) {

@@ -1,5 +1,6 @@
 #include "dataplane/pipeline/forwarder.h"
 
+#include "dataplane/pipeline/flow_rules.h"
 #include "dataplane/pipeline/host_delivery.h"
 #include "proto/net/ethernet.h"
 
@@ -60,9 +61,11 @@ class Forwarder {
     if (ServiceOf(facts).affinity == Affinity::kAdaptive) flows_.heavy_hitters->Note(facts.key.remote);
   }
 
-  // Whether it is the first packet of a flow, even of a socket that had another one before.
-  static bool Begins(const FlowFacts& facts, const FlowEntry* entry) {
-    return facts.sign == FlowSign::kOpens && (entry == nullptr || entry->state == FlowState::kClosing);
+  // Whether it is the first packet of a flow, even of a socket that had another one before, or one that leaves its
+  // owner.
+  bool Begins(const FlowFacts& facts, const FlowEntry* entry) const {
+    if (facts.sign != FlowSign::kOpens) return false;
+    return entry == nullptr || entry->state == FlowState::kClosing || LeavesItsOwner(balance_, facts.service, *entry);
   }
 
   // This node where no other is named that can be reached.
@@ -97,7 +100,8 @@ class Forwarder {
     const bool begins = Begins(facts, entry);
     if (begins && !balance_.settled) {
       const NodeSlot before = OwnerBy(balance_.previous, facts);
-      if (before != kSelfSlot) return HandOn(before, facts, hash);
+      const bool works = !balance_.IsUnhealthy(facts.service, before);
+      if (before != kSelfSlot && works) return HandOn(before, facts, hash);
     }
     if (begins || entry == nullptr || entry->owner == kSelfSlot || !Reachable(entry->owner)) {
       return FromMaster(facts, hash, entry);
@@ -124,7 +128,7 @@ class Forwarder {
         return {.node = entry->owner, .reason = Reason::forward_unanswered};
       }
     }
-    const bool request = facts.id != 0 && !facts.first_fragment;
+    const bool request = facts.id != 0 && facts.sign == FlowSign::kOpens && !facts.first_fragment;
     const bool again = request && flows_.requests != nullptr && flows_.requests->Repeated(hash, facts.id, now_);
     if (!again) return kOthers;
     if (!held || !Reachable(owner)) return {.reason = Reason::other_owner, .silent = owner};
@@ -148,14 +152,12 @@ class Forwarder {
     return {.node = before, .second = true, .reason = Reason::forward_second_chance};
   }
 
-  // The flow is ours from now on.
+  // The flow is ours from now on, if it is one.
   Choice Keep(const FlowFacts& facts, uint64_t hash, FlowEntry* entry, Reason reason) const {
-    if (facts.sign != FlowSign::kError) {
-      if (entry != nullptr && entry->owner == kSelfSlot && !Begins(facts, entry)) {
-        Touch(facts, entry);
-      } else {
-        Enter(facts, hash, kSelfSlot);
-      }
+    if (entry != nullptr && entry->owner == kSelfSlot && !Begins(facts, entry)) {
+      Touch(facts, entry);
+    } else if (facts.sign != FlowSign::kError && facts.sign != FlowSign::kResets && facts.sign != FlowSign::kStray) {
+      Enter(facts, hash, kSelfSlot);
     }
     return {.node = kSelfSlot, .reason = reason};
   }
@@ -164,25 +166,16 @@ class Forwarder {
   FlowEntry* Enter(const FlowFacts& facts, uint64_t hash, NodeSlot owner) const {
     FlowEntry* const entry = table_->Insert(facts.key, hash, now_);
     if (entry == nullptr) return nullptr;
-    entry->owner = owner;
-    entry->pinned = false;
-    entry->state = FlowState::kOpening;
+    *entry = {.key = facts.key, .owner = owner, .state = FlowState::kOpening, .seen = now_};
     Touch(facts, entry);
     return entry;
   }
 
   void Touch(const FlowFacts& facts, FlowEntry* entry) const {
-    const FlowState state = Next(facts, entry->state);
-    if (entry->state != state) entry->state = state;
+    if (IsNews(facts.sign, *entry)) {
+      OnRemotePacket(facts.sign, {.given = static_cast<uint16_t>(facts.id)}, entry, table_->NoteOf(entry));
+    }
     if (entry->seen != now_) entry->seen = now_;  // rarely true: the cache line stays clean
-  }
-
-  static FlowState Next(const FlowFacts& facts, FlowState state) {
-    if (facts.sign == FlowSign::kError) return state;
-    if (facts.key.protocol != kProtocolTcp) return FlowState::kDatagrams;
-    if (facts.sign == FlowSign::kEnds) return FlowState::kClosing;
-    if (facts.sign == FlowSign::kGoesOn && state == FlowState::kOpening) return FlowState::kEstablished;
-    return state;
   }
 
   void RememberFirst(const FlowFacts& facts, const Choice& choice) const {
@@ -239,7 +232,7 @@ void ForwardFlows(const Snapshot& snapshot, const WorkerMemory& memory, Batch* b
     const FlowFacts& facts = batch->flows[index];
     const Choice choice = forwarder.Choose(facts, hashes[i]);
     if (choice.silent != kSelfSlot) {
-      batch->EmitOnce({.kind = EventKind::kUnanswered, .slot = choice.silent, .ip = AddressOf(facts.key.remote)});
+      batch->Emit({.kind = EventKind::kUnanswered, .slot = choice.silent, .ip = AddressOf(facts.key.remote)});
     }
     if (choice.reason == Reason::other_owner) {
       batch->reasons[index] = choice.reason;

@@ -2,6 +2,7 @@
 // and `explain`.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -14,13 +15,23 @@
 
 namespace qure {
 
+// Whether the checksum field of a TCP segment or UDP datagram holds the sum of the pseudo-header alone, because the
+// sender leaves the rest to a network card that the frame has not met: it comes from a host on the same machine, or a
+// bridge there has cut a merged frame in pieces.
+enum class PartialChecksum : uint8_t {
+  kNo,
+  kPossible,  // the port cannot tell
+  kCertain,   // the port says so
+};
+
 struct Frame {
   uint8_t* data = nullptr;
   uint16_t length = 0;
-  uint16_t headroom = 0;          // bytes before data that may be used
-  uint16_t tailroom = 0;          // bytes behind data + length that may be used
-  bool ip_checksum_good = false;  // the port has verified the IPv4 header checksum
-  bool l4_checksum_good = false;  // the port has verified the UDP or TCP checksum
+  uint16_t headroom = 0;              // bytes before data that may be used
+  uint16_t tailroom = 0;              // bytes behind data + length that may be used
+  bool ip_checksum_good : 1 = false;  // the port has verified the IPv4 header checksum
+  bool l4_checksum_good : 1 = false;  // the port has verified the UDP or TCP checksum
+  PartialChecksum partial = PartialChecksum::kNo;
 
   ConstBytes bytes() const { return {data, length}; }
   MutableBytes mutable_bytes() { return {data, length}; }
@@ -30,6 +41,7 @@ struct Frame {
   bool PushVlan(uint16_t id);
   void PopVlan();
 };
+static_assert(sizeof(Frame) == 16, "four of a batch share a cache line");
 
 // Where things are in a frame: found once by the classifier, used by the stages. All offsets count from the start of
 // the frame.
@@ -56,8 +68,10 @@ constexpr bool IsGroup(Entrance entrance) {
 // What a packet means for its flow.
 enum class FlowSign : uint8_t {
   kOpens,          // TCP SYN, or UDP, which may always be the first
-  kGoesOn,         // TCP
-  kEnds,           // TCP FIN or RST
+  kGoesOn,         // TCP with an ACK
+  kFinishes,       // TCP FIN
+  kResets,         // TCP RST
+  kStray,          // TCP without any of these flags, which no connection sends (RFC 9293 §3.10.7)
   kError,          // an ICMP error about it
   kLaterFragment,  // no ports: the key is that of the fragmented datagram
 };
@@ -69,8 +83,9 @@ struct FlowFacts {
   FlowSign sign = FlowSign::kOpens;
   uint8_t service = 0;  // number in ServiceMap
   bool first_fragment = false;
-  // Of a fragment: the datagram's. Otherwise, at a group entrance: of a request that is repeated until it is answered,
-  // the sequence number of a SYN, or that of a DNS query; 0: of no such request.
+  // Of a fragment: the datagram's. Of a RST the sequence number, of a FIN the one behind it. Otherwise, at a group
+  // entrance: of a request that is repeated until it is answered, the sequence number of a SYN, or that of a DNS query;
+  // 0: of no such request.
   uint32_t id = 0;
 };
 
@@ -107,15 +122,21 @@ struct Batch {
   size_t event_count = 0;
   std::array<Event, kMaxEvents> events;
 
+  // Others may repeat it as often as they like: once a burst. Answers to our questions find room in any case.
   void Emit(const Event& event) {
-    if (event_count < kMaxEvents) events[event_count++] = event;
-  }
-  // Of what others may repeat as often as they like: once a burst, so that it leaves room for the rest.
-  void EmitOnce(const Event& event) {
-    for (size_t i = 0; i < event_count; ++i) {
-      if (events[i].kind == event.kind && events[i].ip == event.ip) return;
+    const auto end = events.begin() + event_count;
+    if (std::any_of(events.begin(), end, [&event](const Event& e) { return IsSame(e, event); })) return;
+    if (event_count < kMaxEvents) {
+      events[event_count++] = event;
+    } else if (event.answer) {
+      const auto other = std::find_if(events.begin(), end, [](const Event& e) { return !e.answer; });
+      if (other != end) *other = event;
     }
-    Emit(event);
+  }
+
+ private:
+  static bool IsSame(const Event& a, const Event& b) {
+    return a.kind == b.kind && a.ip == b.ip && a.answer == b.answer && a.to == b.to;
   }
 };
 

@@ -21,7 +21,10 @@ Reason FilterArp(const Snapshot& snapshot, Frame* frame) {
   if (snapshot.Find(arp->sender_ip) == nullptr) return Reason::lan_host;
   // A request for another service address would become a probe for it.
   if (!arp->is_request() || snapshot.Find(arp->target_ip) != nullptr) return Reason::host_arp_blocked;
-  arp->sender_ip = {};
+  // Without a sender it would look like a probe, which makes a host that boots give its address up (RFC 5227 §2.1.1).
+  arp->sender_mac = snapshot.question_mac;
+  arp->sender_ip = snapshot.question_address;
+  reinterpret_cast<EthernetHeader*>(frame->data)->source = snapshot.question_mac;
   return Reason::lan_arp_anonymous;
 }
 

@@ -8,7 +8,7 @@
 
 namespace qure {
 
-// What may pass passes; requests that the kernel needs answered are made anonymous so that they carry no service
+// What may pass passes; requests that the kernel needs answered are made the node's own so that they carry no service
 // address:
 //   ARP request from a service address        -> sender address 0.0.0.0 (the RFC 5227 probe form)
 //   solicitation from a service address       -> source fe80::… of the node MAC

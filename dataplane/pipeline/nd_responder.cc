@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/pipeline/arp_responder.h"
 #include "dataplane/pipeline/host_delivery.h"
 #include "proto/net/checksum.h"
 #include "proto/net/ethernet.h"
@@ -63,24 +64,38 @@ Reason RespondNeighbor(const Snapshot& snapshot, size_t index, Batch* batch) {
   if (TransportChecksum(ip->source, ip->destination, kProtocolIcmpv6, message) != Be16()) return Reason::icmp_checksum;
 
   const MacAddress speaker = view.link_layer.value_or(ethernet->source);
-  if (snapshot.Find(ip->source) != nullptr) {  // another node uses a service address
-    batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .ip = ip->source});
+  if (const ServiceAddress* used = snapshot.Find(ip->source)) {  // another node uses a service address
+    const MacAddress user = SpeakerFor(*used, ethernet->source, speaker);
+    const bool answer = view.message->type == kNeighborAdvertisement && !ethernet->destination.is_multicast() &&
+                        ethernet->source == used->mac;
+    batch->Emit({.kind = EventKind::kAddressUsed, .mac = user, .answer = answer, .ip = ip->source});
     return Reason::nd_noted;
   }
   if (view.message->type == kNeighborAdvertisement) {
     if (asked != nullptr) {
-      batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .ip = view.message->target});
+      const MacAddress user = SpeakerFor(*asked, ethernet->source, speaker);
+      const bool answer = !ethernet->destination.is_multicast() && ethernet->source == asked->mac;
+      batch->Emit({.kind = EventKind::kAddressUsed, .mac = user, .answer = answer, .ip = view.message->target});
       return Reason::nd_noted;
     }
     const bool to_service_mac = snapshot.IsServiceMac(ethernet->destination);
-    batch->Emit(
-        {.kind = EventKind::kNeighbor, .mac = speaker, .to_service_mac = to_service_mac, .ip = view.message->target});
+    const bool to_us = !ethernet->destination.is_multicast() || to_service_mac;
+    if ((view.message->flags.value() & kNaSolicited) != 0 && to_us) {  // RFC 4861 §4.4
+      const bool answer = snapshot.gateway_mac_v6.is_zero() || snapshot.gateway_mac_v6 == speaker;
+      batch->Emit({.kind = EventKind::kNeighbor,
+                   .mac = speaker,
+                   .to = ethernet->destination,
+                   .answer = answer,
+                   .ip = view.message->target});
+    } else if (speaker != snapshot.gateway_mac_v6) {
+      batch->Emit({.kind = EventKind::kGatewayHint, .mac = speaker, .ip = view.message->target});
+    }
     return to_service_mac ? Reason::nd_noted : DeliverByMac(snapshot, index, batch);
   }
   if (view.dad) batch->Emit({.kind = EventKind::kAddressProbed, .mac = ethernet->source, .ip = view.message->target});
   if (asked->serving && !snapshot.handing_over) return Advertise(*asked, view, &frame, &parsed);
   if (view.dad) return Reason::nd_noted;
-  batch->EmitOnce({.kind = EventKind::kAddressWanted, .mac = speaker, .ip = view.message->target});
+  batch->Emit({.kind = EventKind::kAddressWanted, .mac = speaker, .ip = view.message->target});
   return Reason::not_serving;
 }
 

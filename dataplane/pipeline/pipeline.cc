@@ -47,7 +47,7 @@ Reason RunStage(const Snapshot& snapshot, const WorkerMemory& memory, Lane lane,
     case Lane::kDns6:
       return FinishDns(snapshot, RespondDns6(snapshot, memory, index, batch), index, batch);
     case Lane::kCluster:
-      return SortClusterDatagram(batch->frames[index], batch->parsed[index]);
+      return SortClusterDatagram(snapshot, memory.cluster, batch->frames[index], batch->parsed[index]);
     case Lane::kFlow:  // all of them were forwarded before
       break;
     case Lane::kReturn:

@@ -1,5 +1,7 @@
 #include "dataplane/pipeline/return_path.h"
 
+#include "dataplane/pipeline/flow_classifier.h"
+#include "dataplane/pipeline/flow_rules.h"
 #include "proto/net/ethernet.h"
 #include "proto/net/tcp.h"
 #include "proto/net/udp.h"
@@ -13,20 +15,33 @@ const ServiceAddress* Source(const Snapshot& snapshot, const Frame& frame, const
                       : snapshot.Find(reinterpret_cast<const Ipv4Header*>(ip)->source);
 }
 
-void NoteReset(const WorkerMemory& memory, const ServiceAddress& service, const Frame& frame, const Parsed& parsed) {
-  const auto* tcp = HeaderAt<TcpHeader>(frame.bytes().first(parsed.end), parsed.transport);
-  if (tcp == nullptr || (tcp->flags & kTcpRst) == 0) return;
+// What the kernel answers proves the flow, if this node owns it.
+void NoteReply(const Snapshot& snapshot, const WorkerMemory& memory, const ServiceAddress& service, const Frame& frame,
+               const Parsed& parsed, uint8_t protocol) {
+  const ConstBytes packet = frame.bytes().first(parsed.end);
+  const auto* ports = HeaderAt<UdpHeader>(packet, parsed.transport);
+  if (ports == nullptr || snapshot.services->Find(protocol, ports->source_port.value(), service.id) == 0) return;
+  FlowSign sign = FlowSign::kGoesOn;
+  FlowNumbers numbers;
+  if (protocol == kProtocolTcp) {
+    const auto* tcp = HeaderAt<TcpHeader>(packet, parsed.transport);
+    if (tcp == nullptr) return;
+    sign = (tcp->flags & kTcpRst) == 0 && (tcp->flags & kTcpSyn) != 0 ? FlowSign::kOpens : SignOf(tcp->flags);
+    numbers.acknowledged = static_cast<uint16_t>(tcp->acknowledgment.value());
+  }
   const uint8_t* const ip = frame.data + parsed.network;
   FlowKey key;
   key.remote = parsed.is_v6 ? reinterpret_cast<const Ipv6Header*>(ip)->destination.bytes
                             : MappedAddress(reinterpret_cast<const Ipv4Header*>(ip)->destination);
-  key.remote_port = tcp->destination_port;
-  key.local_port = tcp->source_port;
+  key.remote_port = ports->destination_port;
+  key.local_port = ports->source_port;
   key.local_address = service.id;
-  key.protocol = kProtocolTcp;
+  key.protocol = protocol;
   FlowTable& table = *memory.flows.table;
   FlowEntry* const entry = table.Find(key, table.HashOf(key), memory.now);
-  if (entry != nullptr && entry->owner == kSelfSlot) entry->state = FlowState::kClosing;
+  if (entry == nullptr || entry->owner != kSelfSlot) return;
+  OnKernelPacket(sign, numbers, entry, table.NoteOf(entry));
+  if (entry->seen != memory.now) entry->seen = memory.now;
 }
 
 }  // namespace
@@ -56,7 +71,8 @@ Reason SendReply(const Snapshot& snapshot, const WorkerMemory& memory, const Par
                  Frame* frame) {
   const ServiceAddress* const service = Source(snapshot, *frame, parsed);
   if (service == nullptr) return Reason::lan_host;
-  if (view.protocol == kProtocolTcp && view.transport != 0) NoteReset(memory, *service, *frame, parsed);
+  const bool has_flow = view.protocol == kProtocolTcp || view.protocol == kProtocolUdp;
+  if (has_flow && view.transport != 0) NoteReply(snapshot, memory, *service, *frame, parsed, view.protocol);
   if (!ReturnsByMaster(snapshot, *frame, parsed, view)) return Reason::lan_host;
   auto* const ethernet = reinterpret_cast<EthernetHeader*>(frame->data);
   if (service->serving) {

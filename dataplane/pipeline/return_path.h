@@ -16,9 +16,8 @@ bool ReturnsByMaster(const Snapshot& snapshot, const Frame& frame, const Parsed&
 // A reply that a peer sent to this node, the master, for the gateway.
 Reason ReturnToGateway(const Snapshot& snapshot, const Parsed& parsed, Frame* frame);
 
-// A sound IP packet of the kernel on its way to the LAN. Turns replies that return by the master, and marks the flow of
-// a TCP reset, which the kernel has no connection for, as closing: so a flood of forged segments leaves nothing behind.
-// The snapshot has a balance.
+// A sound IP packet of the kernel on its way to the LAN. Turns replies that return by the master, and takes each one as
+// word of its flow (flow_rules.h): so what nobody answers leaves nothing behind. The snapshot has a balance.
 Reason SendReply(const Snapshot& snapshot, const WorkerMemory& memory, const Parsed& parsed, const IpView& view,
                  Frame* frame);
 

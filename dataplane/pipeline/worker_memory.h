@@ -1,6 +1,7 @@
 // What a worker remembers from frame to frame, as the stages of the pipeline see it. FlowKeeper and DnsKeeper own it.
 #pragma once
 
+#include "dataplane/pipeline/cluster_admission.h"
 #include "dataplane/pipeline/dns_limiter.h"
 #include "dataplane/pipeline/flow_table.h"
 #include "dataplane/pipeline/heavy_hitter_detector.h"
@@ -24,7 +25,8 @@ struct DnsMemory {
 struct WorkerMemory {
   FlowMemory flows;
   DnsMemory dns;
-  FlowTime now;  // of the burst
+  ClusterAdmission* cluster = nullptr;  // null: the cluster's port is without limit
+  FlowTime now;                         // of the burst
 };
 
 }  // namespace qure

@@ -11,8 +11,8 @@ namespace qure {
 enum class Delivery : uint8_t { kUnicast, kMulticast, kBroadcast };
 
 struct Datagram {
-  MacAddress mac;       // source of the frame
-  Ipv4Address address;  // source of the packet
+  // Source of the frame. Compared with what the sealed message says, and no more: nothing is ever sent there.
+  MacAddress mac;
   Delivery delivery = Delivery::kUnicast;
   std::vector<uint8_t> payload;  // of UDP: an envelope
 };

@@ -56,7 +56,7 @@ class Reader {
         const size_t target = static_cast<size_t>(length & ~kPointer) << 8 | message_[at + 1];
         if (!jumped) at_ = at + 2;
         jumped = true;
-        if (target >= lowest) break;
+        if (target >= lowest || ++jumps_ > kMdnsMostJumps) break;
         at = lowest = target;
         continue;
       }
@@ -105,6 +105,7 @@ class Reader {
 
   ConstBytes message_;
   size_t at_ = 0;
+  size_t jumps_ = 0;  // so far, in all names
   bool sound_ = true;
 };
 

@@ -38,8 +38,12 @@ struct MdnsMessage {
   std::vector<MdnsRecord> additional;
 };
 
-// nullopt if the message is cut off or has a name that is none. Questions and records of other classes than IN are left
-// out, as is OPT.
+// Pointers that are followed in all names of a message (RFC 1035 §4.1.4). The longest message of RFC 6762 §17 has fewer
+// than 800 records of two names, and each leads to a name that is written once.
+inline constexpr size_t kMdnsMostJumps = 4096;
+
+// nullopt if the message is cut off, has a name that is none, or more than kMdnsMostJumps pointers to follow. Questions
+// and records of other classes than IN are left out, as is OPT.
 std::optional<MdnsMessage> ParseMdns(ConstBytes message);
 
 // Names are compressed.

@@ -50,16 +50,29 @@ Be16 FromRaw(uint16_t raw) {
 }
 
 template <typename Address>
+void AddPseudoHeader(const Address& source, const Address& destination, uint8_t protocol, size_t length,
+                     ChecksumAccumulator* sum) {
+  sum->Add(std::span(source.bytes));
+  sum->Add(std::span(destination.bytes));
+  // The length has 16 bits in IPv4's pseudo-header and 32 in IPv6's; the zeros around it and the protocol add nothing.
+  sum->Add(Be16(static_cast<uint16_t>(length >> 16)));
+  sum->Add(Be16(static_cast<uint16_t>(length)));
+  sum->Add(Be16(protocol));
+}
+
+template <typename Address>
 Be16 WithPseudoHeader(const Address& source, const Address& destination, uint8_t protocol, ConstBytes segment) {
   ChecksumAccumulator sum;
-  sum.Add(std::span(source.bytes));
-  sum.Add(std::span(destination.bytes));
-  // The length has 16 bits in IPv4's pseudo-header and 32 in IPv6's; the zeros around it and the protocol add nothing.
-  sum.Add(Be16(static_cast<uint16_t>(segment.size() >> 16)));
-  sum.Add(Be16(static_cast<uint16_t>(segment.size())));
-  sum.Add(Be16(protocol));
+  AddPseudoHeader(source, destination, protocol, segment.size(), &sum);
   sum.Add(segment);
   return sum.Finish();
+}
+
+template <typename Address>
+Be16 SumOfPseudoHeader(const Address& source, const Address& destination, uint8_t protocol, size_t length) {
+  ChecksumAccumulator sum;
+  AddPseudoHeader(source, destination, protocol, length, &sum);
+  return FromRaw(static_cast<uint16_t>(~sum.Finish().raw()));
 }
 
 }  // namespace
@@ -93,6 +106,14 @@ Be16 TransportChecksum(const Ipv4Address& source, const Ipv4Address& destination
 Be16 TransportChecksum(const Ipv6Address& source, const Ipv6Address& destination, uint8_t protocol,
                        ConstBytes segment) {
   return WithPseudoHeader(source, destination, protocol, segment);
+}
+
+Be16 PseudoHeaderSum(const Ipv4Address& source, const Ipv4Address& destination, uint8_t protocol, size_t length) {
+  return SumOfPseudoHeader(source, destination, protocol, length);
+}
+
+Be16 PseudoHeaderSum(const Ipv6Address& source, const Ipv6Address& destination, uint8_t protocol, size_t length) {
+  return SumOfPseudoHeader(source, destination, protocol, length);
 }
 
 // HC' = ~(~HC + ~m + m')

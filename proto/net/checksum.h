@@ -55,6 +55,11 @@ inline Be16 Ipv4HeaderChecksum(ConstBytes header) {
 Be16 TransportChecksum(const Ipv4Address& source, const Ipv4Address& destination, uint8_t protocol, ConstBytes segment);
 Be16 TransportChecksum(const Ipv6Address& source, const Ipv6Address& destination, uint8_t protocol, ConstBytes segment);
 
+// The sum of the pseudo-header alone, not complemented: what a sender that leaves the checksum to its network card puts
+// into the field. `length`: of the segment.
+Be16 PseudoHeaderSum(const Ipv4Address& source, const Ipv4Address& destination, uint8_t protocol, size_t length);
+Be16 PseudoHeaderSum(const Ipv6Address& source, const Ipv6Address& destination, uint8_t protocol, size_t length);
+
 // The new value of a checksum field after one 16-bit word under it changed (RFC 1624 equation 3).
 Be16 UpdateChecksum(Be16 checksum, Be16 old_word, Be16 new_word);
 // The same for a run of bytes of equal, even length at an even offset.

@@ -43,6 +43,8 @@ ParseError StepOver(ConstBytes packet, IpView* view) {
     const auto* fragment = HeaderAt<FragmentHeader>(packet, view->transport);
     if (fragment == nullptr) return Reason::ip6_extension;
     length = sizeof(FragmentHeader);
+    const bool alone = (fragment->offset.value() & 0xfff9) == 0;  // no offset, and no more fragments
+    view->atomic = alone && (!view->fragment || view->atomic);
     view->fragment = true;
     view->first_fragment = (fragment->offset.value() & 0xfff8) == 0;
     view->fragment_id = fragment->identification.value();
@@ -80,6 +82,7 @@ ParseError ParseIpv4(ConstBytes packet, bool checksum_verified, IpView* out) {
   out->protocol = ip->protocol;
   out->fragment = ip->is_fragment();
   out->first_fragment = out->fragment && !later_fragment;
+  out->atomic = false;  // IPv4 has no header that says it
   out->options = header_length > sizeof(Ipv4Header);
   out->fragment_id = ip->identification.value();
   return std::nullopt;
@@ -113,7 +116,7 @@ ParseError ParseIpv6(ConstBytes packet, IpView* out) {
   out->transport = sizeof(Ipv6Header);
   out->end = static_cast<uint16_t>(end);
   out->protocol = ip->next_header;
-  out->fragment = out->first_fragment = out->options = false;
+  out->fragment = out->first_fragment = out->atomic = out->options = false;
   out->fragment_id = 0;
   return IsExtensionHeader(out->protocol) ? WalkExtensionHeaders(packet, out) : std::nullopt;
 }

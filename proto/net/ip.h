@@ -46,13 +46,16 @@ static_assert(sizeof(Ipv6Header) == 40);
 // Where the transport payload of an IP packet is and what it is. All offsets are from the first byte given to the
 // parser.
 struct IpView {
-  uint16_t transport = 0;  // offset of the transport header; 0 in a later fragment, which has none
-  uint16_t end = 0;        // offset behind the packet; what follows is link-layer padding
-  uint8_t protocol = 0;    // of the transport: for IPv6 behind the extension headers
-  bool fragment = false;
+  uint16_t transport = 0;       // offset of the transport header; 0 in a later fragment, which has none
+  uint16_t end = 0;             // offset behind the packet; what follows is link-layer padding
+  uint8_t protocol = 0;         // of the transport: for IPv6 behind the extension headers
+  bool fragment = false;        // has a fragment header, or is an IPv4 fragment
   bool first_fragment = false;  // the transport header is there only in the first
+  bool atomic = false;          // the first and only fragment: the whole packet (RFC 6946 §2)
   uint32_t fragment_id = 0;     // identification of the fragmented packet
   bool options = false;         // IPv4 options or IPv6 extension headers other than a fragment header
+
+  bool partial() const { return fragment && !atomic; }
 };
 
 // A later fragment is sound but has no transport header: its view has transport 0.

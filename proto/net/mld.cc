@@ -24,8 +24,8 @@ struct AlertHeader {
 static_assert(sizeof(AlertHeader) == 8);
 constexpr std::array<uint8_t, 6> kAlertOptions{kRouterAlert, 2, 0, 0, 1, 0};
 
-// A query of version 1, and how one of version 2 begins (RFC 3810 §5.1).
-struct Query {
+// A message of version 1 (RFC 2710 §3), and how a query of version 2 begins (RFC 3810 §5.1).
+struct Message {
   uint8_t type;
   uint8_t code;
   Be16 checksum;
@@ -33,7 +33,7 @@ struct Query {
   Be16 reserved;
   Ipv6Address group;
 };
-static_assert(sizeof(Query) == 24);
+static_assert(sizeof(Message) == 24);
 
 // Whether the hop-by-hop header at the front of `payload` has a router alert for MLD.
 bool HasRouterAlert(ConstBytes payload) {
@@ -66,21 +66,50 @@ ConstBytes IcmpOf(ConstBytes packet) {
   return sound ? icmp : ConstBytes{};
 }
 
+constexpr size_t kAlertOffset = sizeof(EthernetHeader) + sizeof(Ipv6Header);
+constexpr size_t kIcmpOffset = kAlertOffset + sizeof(AlertHeader);
+
+// All but the ICMPv6 message, which has `length` bytes.
+std::vector<uint8_t> FrameFor(const MacAddress& mac, const Ipv6Address& source, const Ipv6Address& destination,
+                              size_t length) {
+  std::vector<uint8_t> frame(kIcmpOffset + length);
+  *MutableHeaderAt<EthernetHeader>(frame, 0) = {MulticastMac(destination), mac, Be16(kEtherTypeIpv6)};
+  *MutableHeaderAt<Ipv6Header>(frame, sizeof(EthernetHeader)) = {
+      .version_class_flow = Be32(uint32_t{6} << 28),
+      .payload_length = Be16(static_cast<uint16_t>(sizeof(AlertHeader) + length)),
+      .next_header = kHopByHop,
+      .hop_limit = kHopLimit,
+      .source = source,
+      .destination = destination};
+  *MutableHeaderAt<AlertHeader>(frame, kAlertOffset) = {kProtocolIcmpv6, 0, kAlertOptions};
+  return frame;
+}
+
+std::vector<uint8_t> BuildV1(uint8_t type, const MacAddress& mac, const Ipv6Address& source,
+                             const Ipv6Address& destination, const Ipv6Address& group) {
+  std::vector<uint8_t> frame = FrameFor(mac, source, destination, sizeof(Message));
+  auto* message = MutableHeaderAt<Message>(frame, kIcmpOffset);
+  *message = {
+      .type = type, .code = 0, .checksum = Be16(0), .max_response_code = Be16(0), .reserved = Be16(0), .group = group};
+  message->checksum = TransportChecksum(source, destination, kProtocolIcmpv6, ConstBytes(frame).subspan(kIcmpOffset));
+  return frame;
+}
+
 }  // namespace
 
 std::optional<GroupQuery> ParseMldQuery(ConstBytes packet) {
   const ConstBytes icmp = IcmpOf(packet);
-  const auto* message = HeaderAt<Query>(icmp, 0);
+  const auto* message = HeaderAt<Message>(icmp, 0);
   if (message == nullptr || message->type != kIcmpv6ListenerQuery || message->code != 0) return std::nullopt;
   if (!message->group.is_zero() && !message->group.is_multicast()) return std::nullopt;
   GroupQuery query{.group = message->group};
   // RFC 3810 §8.1: the version follows from the length.
-  if (icmp.size() == sizeof(Query)) {
+  if (icmp.size() == sizeof(Message)) {
     query.version = 1;
     query.max_response = Milliseconds(message->max_response_code.value());
     return query;
   }
-  if (!HasQueryTail<Ipv6Address>(icmp, sizeof(Query))) return std::nullopt;
+  if (!HasQueryTail<Ipv6Address>(icmp, sizeof(Message))) return std::nullopt;
   query.version = 2;
   query.max_response = Milliseconds(DecodeResponseCode(message->max_response_code.value(), 12));
   return query;
@@ -88,23 +117,19 @@ std::optional<GroupQuery> ParseMldQuery(ConstBytes packet) {
 
 std::vector<uint8_t> BuildMldReport(const MacAddress& mac, const Ipv6Address& source,
                                     std::span<const GroupRecord> records) {
-  constexpr size_t kAlertOffset = sizeof(EthernetHeader) + sizeof(Ipv6Header);
-  constexpr size_t kIcmpOffset = kAlertOffset + sizeof(AlertHeader);
-  const size_t length = GroupReportSize<Ipv6Address>(records.size());
-  std::vector<uint8_t> frame(kIcmpOffset + length);
-  *MutableHeaderAt<EthernetHeader>(frame, 0) = {MulticastMac(kMldRouters), mac, Be16(kEtherTypeIpv6)};
-  *MutableHeaderAt<Ipv6Header>(frame, sizeof(EthernetHeader)) = {
-      .version_class_flow = Be32(uint32_t{6} << 28),
-      .payload_length = Be16(static_cast<uint16_t>(sizeof(AlertHeader) + length)),
-      .next_header = kHopByHop,
-      .hop_limit = kHopLimit,
-      .source = source,
-      .destination = kMldRouters};
-  *MutableHeaderAt<AlertHeader>(frame, kAlertOffset) = {kProtocolIcmpv6, 0, kAlertOptions};
+  std::vector<uint8_t> frame = FrameFor(mac, source, kMldRouters, GroupReportSize<Ipv6Address>(records.size()));
   const MutableBytes icmp = MutableBytes(frame).subspan(kIcmpOffset);
   auto* report = WriteGroupReport<Ipv6Address>(kIcmpv6ListenerReport2, records, icmp);
   report->checksum = TransportChecksum(source, kMldRouters, kProtocolIcmpv6, icmp);
   return frame;
+}
+
+std::vector<uint8_t> BuildMldV1Report(const MacAddress& mac, const Ipv6Address& source, const Ipv6Address& group) {
+  return BuildV1(kIcmpv6ListenerReport1, mac, source, group, group);
+}
+
+std::vector<uint8_t> BuildMldV1Done(const MacAddress& mac, const Ipv6Address& source, const Ipv6Address& group) {
+  return BuildV1(kIcmpv6ListenerDone, mac, source, kAllRouters, group);
 }
 
 }  // namespace qure

@@ -1,4 +1,4 @@
-// Multicast listener discovery for hosts: reports of version 2 (RFC 3810), queries of versions 1 (RFC 2710) and 2.
+// Multicast listener discovery for hosts, of versions 1 (RFC 2710) and 2 (RFC 3810).
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,11 @@
 namespace qure {
 
 inline constexpr uint8_t kIcmpv6ListenerQuery = 130;
+inline constexpr uint8_t kIcmpv6ListenerReport1 = 131;
+inline constexpr uint8_t kIcmpv6ListenerDone = 132;
 inline constexpr uint8_t kIcmpv6ListenerReport2 = 143;
+// ff02::2, where version 1 says that it listens no more
+inline constexpr Ipv6Address kAllRouters{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
 // ff02::16, where version 2 reports
 inline constexpr Ipv6Address kMldRouters{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16}};
 
@@ -21,8 +25,12 @@ inline constexpr Ipv6Address kMldRouters{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 // (RFC 3810 §6.2: link-local source, hop limit 1, router alert).
 std::optional<GroupQuery> ParseMldQuery(ConstBytes packet);
 
-// A whole untagged frame with the router alert option (RFC 2711). At most kMaxGroupRecords, all IPv6.
+// Whole untagged frames with the router alert option (RFC 2711).
+// At most kMaxGroupRecords, all IPv6.
 std::vector<uint8_t> BuildMldReport(const MacAddress& mac, const Ipv6Address& source,
                                     std::span<const GroupRecord> records);
+// Version 1, for links with such a querier (RFC 3810 §8.2.1).
+std::vector<uint8_t> BuildMldV1Report(const MacAddress& mac, const Ipv6Address& source, const Ipv6Address& group);
+std::vector<uint8_t> BuildMldV1Done(const MacAddress& mac, const Ipv6Address& source, const Ipv6Address& group);
 
 }  // namespace qure

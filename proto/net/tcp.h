@@ -23,6 +23,8 @@ struct TcpHeader {
   Be16 window;
   Be16 checksum;
   Be16 urgent;
+
+  size_t header_length() const { return static_cast<size_t>(data_offset >> 4) * 4; }
 };
 static_assert(sizeof(TcpHeader) == 20);
 

@@ -12,7 +12,6 @@ namespace {
 
 constexpr uint8_t kInternetControl = 0xc0;  // RFC 791 §3.1: precedence of what keeps the network itself going
 constexpr uint16_t kDontFragment = 0x4000;
-constexpr uint8_t kOneHop = 1;
 constexpr size_t kIpOffset = sizeof(EthernetHeader);
 constexpr size_t kUdpOffset = kIpOffset + sizeof(Ipv4Header);
 static_assert(kUdpOffset + sizeof(UdpHeader) == kUdpFrameHeaders);
@@ -33,7 +32,7 @@ void WriteUdpFrame(const UdpFields& fields, ConstBytes payload, MutableBytes out
          .total_length = Be16(static_cast<uint16_t>(out.size() - kIpOffset)),
          .identification = Be16(0),  // RFC 6864 §4.1: without meaning in what is never fragmented
          .fragment = Be16(kDontFragment),
-         .time_to_live = kOneHop,
+         .time_to_live = kUnroutedHops,
          .protocol = kProtocolUdp,
          .checksum = Be16(0),
          .source = fields.source,

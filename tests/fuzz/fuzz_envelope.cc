@@ -1,9 +1,11 @@
 // What comes from the LAN for the cluster, up to the messages. The first input byte chooses:
 //   bit 0: the rest is the plain text of an authentic envelope, otherwise it is the datagram itself
 //   bit 1: its sender has not proven that it is alive
+//   bit 2: the plain text is all there is; otherwise where the sender is follows it, as in every message
 #include <random>
 
 #include "control/core/cluster/transport.h"
+#include "control/core/wire.h"
 #include "proto/net/udp_frame.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -22,7 +24,7 @@ struct Peer {
   }
   Datagram DatagramOf(const Action& action) const {
     const ConstBytes payload = ConstBytes(std::get<SendFrame>(action).bytes).subspan(kUdpFrameHeaders);
-    return {transport.config().mac, transport.config().address, Delivery::kUnicast, fuzz::Copy(payload)};
+    return {transport.config().mac, Delivery::kUnicast, fuzz::Copy(payload)};
   }
   uint64_t rejected() const {
     uint64_t sum = 0;
@@ -47,7 +49,12 @@ void Introduce(Peer* from, Peer* to) {
   FUZZ_CHECK(!to->transport.Receive(kNow, from->DatagramOf(echo.at(0)), &challenge));
 }
 
-Datagram Sealed(const Peer& from, ConstBytes plain) {
+Datagram Sealed(const Peer& from, ConstBytes plain, bool complete) {
+  wire::Message sender_address;
+  sender_address.mutable_from()->set_mac(WriteMac(from.transport.config().mac));
+  sender_address.mutable_from()->set_address(WriteAddress(from.transport.config().address));
+  std::string text(reinterpret_cast<const char*>(plain.data()), plain.size());
+  if (!complete) text += sender_address.SerializeAsString();
   const EnvelopeHeader header{.magic = Be16(kEnvelopeMagic),
                               .version = kEnvelopeVersion,
                               .channel = static_cast<uint8_t>(Channel::kControl),
@@ -56,8 +63,8 @@ Datagram Sealed(const Peer& from, ConstBytes plain) {
                               .boot = from.boot,
                               .counter = Be64(1'000'000),
                               .salt = {}};
-  Datagram datagram{from.transport.config().mac, from.transport.config().address, Delivery::kMulticast, {}};
-  Seal(from.transport.SendKey().key, header, plain, &datagram.payload);
+  Datagram datagram{from.transport.config().mac, Delivery::kMulticast, {}};
+  Seal(from.transport.SendKey().key, header, AsBytes(text), &datagram.payload);
   return datagram;
 }
 
@@ -99,10 +106,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uint8_t choice = input.Byte();
   const bool sealed = (choice & 1) != 0;
   const bool proven = (choice & 2) == 0;
+  const bool complete = (choice & 4) != 0;
   Peer self(1), peer(2);
   if (proven) Introduce(&peer, &self);
   CheckEnvelope(input.rest());
-  const Datagram raw{peer.transport.config().mac, {}, Delivery::kBroadcast, fuzz::Copy(input.rest())};
-  CheckReceive(&self, sealed ? Sealed(peer, input.rest()) : raw, sealed, proven);
+  const Datagram raw{peer.transport.config().mac, Delivery::kBroadcast, fuzz::Copy(input.rest())};
+  CheckReceive(&self, sealed ? Sealed(peer, input.rest(), complete) : raw, sealed, proven);
   return 0;
 }

@@ -37,18 +37,29 @@ void Repair6(MutableBytes packet) {
   SetChecksum(icmp, 2, [&] { return TransportChecksum(ip->source, ip->destination, kProtocolIcmpv6, icmp); });
 }
 
-// A report of what was asked for is sound, and no query.
-void CheckReport(const GroupQuery& query) {
-  const GroupRecord records[] = {{GroupChange::kListening, query.group}, {GroupChange::kLeft, query.group}};
-  const bool v4 = query.group.is_v4();
-  const std::vector<uint8_t> frame = v4 ? BuildIgmpV3Report(kMac, Ipv4Address{{192, 0, 2, 1}}, records)
-                                        : BuildMldReport(kMac, LinkLocalFromMac(kMac), records);
+void CheckFrame(const std::vector<uint8_t>& frame, bool v4) {
   EthernetView ethernet;
   FUZZ_CHECK(!ParseEthernet(frame, &ethernet));
   const ConstBytes packet = ConstBytes(frame).subspan(ethernet.length);
   IpView view;
   FUZZ_CHECK(!(v4 ? ParseIpv4(packet, false, &view) : ParseIpv6(packet, &view)));
   FUZZ_CHECK(!ParseIgmpQuery(packet) && !ParseMldQuery(packet));
+}
+
+// A report of what was asked for is sound, and no query.
+void CheckReport(const GroupQuery& query) {
+  constexpr Ipv4Address kOwn{{192, 0, 2, 1}};
+  const GroupRecord records[] = {{GroupChange::kListening, query.group}, {GroupChange::kLeft, query.group}};
+  if (query.group.is_v4()) {
+    CheckFrame(BuildIgmpV3Report(kMac, kOwn, records), true);
+    CheckFrame(BuildIgmpV2Report(kMac, kOwn, query.group.v4()), true);
+    CheckFrame(BuildIgmpV2Leave(kMac, kOwn, query.group.v4()), true);
+    return;
+  }
+  const Ipv6Address source = LinkLocalFromMac(kMac);
+  CheckFrame(BuildMldReport(kMac, source, records), false);
+  CheckFrame(BuildMldV1Report(kMac, source, query.group.v6()), false);
+  CheckFrame(BuildMldV1Done(kMac, source, query.group.v6()), false);
 }
 
 void CheckQuery(const GroupQuery& query, bool v4, ConstBytes packet) {

@@ -8,7 +8,7 @@ namespace {
 
 bool Same(const IpView& a, const IpView& b) {
   return a.transport == b.transport && a.end == b.end && a.protocol == b.protocol && a.fragment == b.fragment &&
-         a.first_fragment == b.first_fragment && a.options == b.options;
+         a.first_fragment == b.first_fragment && a.atomic == b.atomic && a.options == b.options;
 }
 
 // Properties of a sound packet of either family. `parse` is the parser.

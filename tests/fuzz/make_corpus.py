@@ -327,8 +327,10 @@ def pipeline_host(frames: Frames) -> None:
 
 def pipeline_cluster(frames: Frames) -> None:
     def datagram(payload: bytes, mac: bytes = NODE_MAC, to: str = "198.51.100.11", **tag: Any) -> bytes:
-        packet = ipv4("198.51.100.12", to, 17, udp("198.51.100.12", to, 7873, payload))
-        return ether(mac, bytes.fromhex("022222222220"), 0x0800, packet, **tag)
+        packet = bytearray(ipv4("198.51.100.12", to, 17, udp("198.51.100.12", to, 7873, payload)))
+        packet[8:12] = bytes((255, 17, 0, 0))  # has passed no router
+        packet[10:12] = struct.pack("!H", checksum(bytes(packet[:20])))
+        return ether(mac, bytes.fromhex("022222222220"), 0x0800, bytes(packet), **tag)
 
     group = bytes.fromhex("01005e515201")
     query = dns("www.home.example", 1, [opt()])

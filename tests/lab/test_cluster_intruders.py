@@ -1,4 +1,6 @@
-"""Frames that nobody should believe: replayed, changed on the way, of another cluster. Rejected, counted, no more."""
+"""Frames that nobody should believe: replayed, from elsewhere, changed on the way, of another cluster.
+
+Rejected, counted, no more."""
 
 import random
 from collections.abc import Callable
@@ -8,7 +10,7 @@ from qure_dev import frames
 from qure_dev.frames import Seen
 from qure_dev.lab import config, netns, topology
 from support import SERVICE_V4, SERVICE_V6, add_host, remove_host
-from wire import open_raw
+from wire import Capture, open_raw
 
 CAPTURED = 400
 FLIPPED = 300
@@ -28,17 +30,21 @@ class Intruders(ClusterTest):
         add_host("h1", "lan0", "198.51.100.99/24")
         self.addCleanup(remove_host, "h1")
         self.mac = netns.ip(topology.namespace("h1"), "-br", "link", "show", "dev", "lan0").split()[2]
+        # The intruder may use the nodes' own MACs: what a switch makes of a stolen one is another matter.
+        port = topology.switch_port("h1")
+        netns.ip(topology.switch(), "link", "set", port, "type", "bridge_slave", "learning", "off")
         self.raw = open_raw("h1", "lan0")
         self.addCleanup(self.raw.close)
 
-    def inject(self, frame: Seen, change: Change = unchanged) -> None:
-        """A captured frame, changed, from the intruder's own MAC: the switch must not learn the node's MAC here."""
+    def inject(self, frame: Seen, change: Change = unchanged, relabel: bool = False) -> None:
+        """A captured frame, changed, from the MAC that it came from; `relabel`: from the intruder's own."""
         payload = bytearray(frame.payload)
         offset = udp_payload_offset(frame)
         assert offset
         payload[offset - 2 : offset] = b"\0\0"  # no UDP checksum: it is not what keeps intruders out (RFC 768)
         change(payload, offset)
-        head = frames.mac_bytes(frame.destination) + frames.mac_bytes(self.mac)
+        source = self.mac if relabel else frame.source
+        head = frames.mac_bytes(frame.destination) + frames.mac_bytes(source)
         self.raw.send(head + frame.ethertype.to_bytes(2, "big") + bytes(payload))
 
     def assert_nothing_changed(self) -> None:
@@ -54,6 +60,18 @@ class Intruders(ClusterTest):
         for name in self.names:
             self.wait_rejected(name, before[name], "replayed")
         self.assert_nothing_changed()
+
+    def test_field_e1_relabelled(self) -> None:
+        """Where a node is stands in what it has sealed, and a repetition does not move it."""
+        overheard = overhear(self.names, CAPTURED)
+        before = {name: self.rejected(name) for name in self.names}
+        with Capture("h1", "lan0") as wire:
+            for frame in overheard:
+                self.inject(frame, relabel=True)
+            for name in self.names:
+                self.wait_rejected(name, before[name], "relabelled")
+            self.assert_nothing_changed()
+        self.assertEqual([frame for frame in wire.received() if frame.destination == self.mac], [])
 
     def test_replayed_to_later_boots(self) -> None:
         """Boots that ended are not alive again because their words are heard again."""

@@ -74,7 +74,7 @@ TEST(LeaseGate, UnderLeaseOnlyUntilItEnds) {
   const MonoTime end = kStart + kLease * 3 / 4;
   EXPECT_TRUE(gate.MayTransmit(end - Microseconds(1)));
   EXPECT_FALSE(gate.MayTransmit(end));
-  gate.Extend(end + Milliseconds(5), kLease, 0);
+  gate.Extend(end + Milliseconds(5), kLease, {});
   EXPECT_TRUE(gate.MayTransmit(end));
   EXPECT_FALSE(gate.MayTransmit(end + Milliseconds(5)));
 }
@@ -82,8 +82,8 @@ TEST(LeaseGate, UnderLeaseOnlyUntilItEnds) {
 TEST(LeaseGate, AnEarlierEndDoesNotShortenTheLease) {
   Gate gate;
   gate.Lease(kStart);
-  gate.Extend(kStart + Milliseconds(30), kLease, 0);
-  gate.Extend(kStart + Milliseconds(20), kLease, 0);
+  gate.Extend(kStart + Milliseconds(30), kLease, {});
+  gate.Extend(kStart + Milliseconds(20), kLease, {});
   EXPECT_TRUE(gate.MayTransmit(kStart + Milliseconds(29)));
 }
 
@@ -110,7 +110,7 @@ TEST(LeaseGate, ALateExtendOpensNothing) {
   Gate gate;
   gate.Lease(kStart);
   gate.Shut();
-  gate.Extend(kStart + Seconds(1), kLease, 0);
+  gate.Extend(kStart + Seconds(1), kLease, {});
   EXPECT_FALSE(gate.MayTransmit(kStart));
   // The end of an old lease is not that of the next.
   gate.Open(kStart, 0, kOpening + 1);
@@ -129,7 +129,7 @@ TEST(StallGuard, SoloAStallIsLiftedOnlyByAnOpeningThatKnowsIt) {
   EXPECT_EQ(Round(&guard, resumed), Milliseconds(400));
   EXPECT_EQ(gate.stalls(), 1);
   EXPECT_FALSE(MayTransmit(guard, resumed));
-  gate.Extend(resumed + Seconds(1), kLease, 1);
+  gate.Extend(resumed + Seconds(1), kLease, {.stalls = 1});
   EXPECT_FALSE(MayTransmit(guard, resumed)) << "solo, an acknowledgement proves nothing";
   gate.OpenSolo(0, kOpening + 1);
   EXPECT_FALSE(MayTransmit(guard, resumed)) << "it began to listen before the stall";
@@ -154,12 +154,12 @@ TEST(StallGuard, UnderLeaseHalfOfItIsAStallAndLaterAcknowledgementsLiftIt) {
   MonoTime now = kStart + kLease / 2;
   EXPECT_EQ(Round(&guard, now), Duration{});
   now = now + kLease / 2 + Microseconds(1);
-  gate.Extend(now + kLease, kLease, 0);
+  gate.Extend(now + kLease, kLease, {});
   EXPECT_EQ(Round(&guard, now), kLease / 2 + Microseconds(1));
   EXPECT_FALSE(MayTransmit(guard, now));
-  gate.Extend(now + kLease, kLease, 0);
+  gate.Extend(now + kLease, kLease, {});
   EXPECT_FALSE(MayTransmit(guard, now)) << "of a heartbeat before the stall";
-  gate.Extend(now + kLease, kLease, 1);
+  gate.Extend(now + kLease, kLease, {.stalls = 1});
   EXPECT_TRUE(MayTransmit(guard, now));
 }
 
@@ -168,9 +168,9 @@ TEST(StallGuard, TheLimitFollowsTheLease) {
   gate.Lease(kStart);
   StallGuard guard(&gate);
   Round(&guard, kStart);
-  gate.Extend(kStart + Seconds(1), Milliseconds(100), 0);
+  gate.Extend(kStart + Seconds(1), Milliseconds(100), {});
   EXPECT_EQ(Round(&guard, kStart + Milliseconds(50)), Duration{});
-  gate.Extend(kStart + Seconds(1), Milliseconds(500), 0);
+  gate.Extend(kStart + Seconds(1), Milliseconds(500), {});
   EXPECT_EQ(Round(&guard, kStart + Milliseconds(151)), Milliseconds(101)) << "never longer than solo";
   gate.Open(kStart, 1, kOpening + 1);
   EXPECT_EQ(Round(&guard, kStart + Milliseconds(251)), Duration{});

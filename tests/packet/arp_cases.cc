@@ -12,8 +12,12 @@ Bytes Frame(const MacAddress& destination, const MacAddress& source, const Arp& 
   return Pad(Build(Ether{destination, source, 0x0806}, Build(arp)));
 }
 
-Event Seen(EventKind kind, const MacAddress& mac, const Ipv4Address& ip, bool to_service_mac = false) {
-  return {.kind = kind, .mac = mac, .to_service_mac = to_service_mac, .ip = ip};
+Event Seen(EventKind kind, const MacAddress& mac, const Ipv4Address& ip, const MacAddress& to = {}) {
+  return {.kind = kind, .mac = mac, .to = to, .ip = ip};
+}
+
+void GatewayKnown(Snapshot* s) {
+  s->gateway_mac_v4 = kGatewayMac;
 }
 
 const Bytes kWhoHas = Frame(kBroadcastMac, kGatewayMac, {kRequest, kGatewayMac, kGateway4, kZero, kService4});
@@ -28,12 +32,17 @@ std::vector<Case> Asked() {
        kWhoHas,
        Reason::arp_reply,
        kIsAt,
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4)}},
+       {Seen(EventKind::kGatewayHint, kGatewayMac, kGateway4)}},
+      {.name = "request for the service address by the gateway, from where it is known to be",
+       .in = kWhoHas,
+       .reason = Reason::arp_reply,
+       .out = kIsAt,
+       .site = GatewayKnown},
       {"unicast refresh by the gateway",
        Frame(kServiceMac4, kGatewayMac, {kRequest, kGatewayMac, kGateway4, kZero, kService4}),
        Reason::arp_reply,
        kIsAt,
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, true)}},
+       {Seen(EventKind::kGatewayHint, kGatewayMac, kGateway4)}},
       {"request by a stranger is answered too",
        Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kService4}), Reason::arp_reply,
        Frame(kStrangerMac, kServiceMac4, {kReply, kServiceMac4, kService4, kStrangerMac, kClient4})},
@@ -73,13 +82,74 @@ std::vector<Case> Noted() {
        Reason::arp_noted,
        std::nullopt,
        {Seen(EventKind::kAddressUsed, kStrangerMac, kIdle4)}},
+      {"another host names the service MAC, and sends from its own",
+       Frame(kNodeMac, kStrangerMac, {kReply, kIdleMac4, kIdle4, kNodeMac, kNode4}),
+       Reason::arp_noted,
+       std::nullopt,
+       {Seen(EventKind::kAddressUsed, kStrangerMac, kIdle4)}},
+      {"another node of the cluster answers",
+       Frame(kNodeMac, kIdleMac4, {kReply, kIdleMac4, kIdle4, kNodeMac, kNode4}),
+       Reason::arp_noted,
+       std::nullopt,
+       {Seen(EventKind::kServiceMacSeen, kIdleMac4, kIdle4), Seen(EventKind::kAddressUsed, kIdleMac4, kIdle4)}},
+      {.name = "shared: another node of the cluster answers a question of the kernel's address",
+       .in = Frame(kLanMac, kIdleMac4, {kReply, kIdleMac4, kIdle4, kLanMac, kNode4}),
+       .reason = Reason::arp_noted,
+       .events = {Seen(EventKind::kServiceMacSeen, kIdleMac4, kIdle4),
+                  Seen(EventKind::kAddressUsed, kIdleMac4, kIdle4)},
+       .site = SharedWithAddress},
       {"gateway verifies: reply to the service MAC",
        Frame(kServiceMac4, kGatewayMac, {kReply, kGatewayMac, kGateway4, kServiceMac4, kService4}),
        Reason::arp_noted,
        std::nullopt,
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, true)}},
+       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, kServiceMac4)}},
       {"reply to a service address from elsewhere",
        Frame(kServiceMac4, kStrangerMac, {kReply, kStrangerMac, kClient4, kServiceMac4, kService4}), Reason::arp_noted},
+  };
+}
+
+// Who says that it is the gateway, without an answer to anyone of us.
+std::vector<Case> Hints() {
+  const Bytes gateway_answers = Frame(kLanMac, kGatewayMac, {kReply, kGatewayMac, kGateway4, kLanMac, kNode4});
+  const Bytes neighbor_answers = Frame(kLanMac, kStrangerMac, {kReply, kStrangerMac, kClient4, kLanMac, kNode4});
+  const Event hint = Seen(EventKind::kGatewayHint, kStrangerMac, kGateway4);
+  const Bytes announcement = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kGateway4, kZero, kGateway4});
+  const Bytes reply = Frame(kBroadcastMac, kStrangerMac, {kReply, kStrangerMac, kGateway4, kBroadcastMac, kGateway4});
+  const Bytes unicast = Frame(kNodeMac, kStrangerMac, {kReply, kStrangerMac, kGateway4, kNodeMac, kGateway4});
+  return {
+      {"announcement as the gateway", announcement, Reason::host_group, announcement, {hint}},
+      {"gratuitous reply as the gateway", reply, Reason::host_group, reply, {hint}},
+      {"the same to the node alone", unicast, Reason::host_node, unicast, {hint}},
+      {.name = "shared: the gateway answers a question of the kernel's address",
+       .in = gateway_answers,
+       .reason = Reason::host_node,
+       .out = ToKernel(gateway_answers),
+       .events = {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, kLanMac)},
+       .site = SharedWithAddress},
+      {.name = "shared: a neighbor answers a question of the kernel's address",
+       .in = neighbor_answers,
+       .reason = Reason::host_node,
+       .out = ToKernel(neighbor_answers),
+       .site = SharedWithAddress},
+      {.name = "shared: a request to the kernel",
+       .in = Frame(kLanMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kNode4}),
+       .reason = Reason::kernel_owned,
+       .site = SharedWithAddress},
+  };
+}
+
+// Whether anyone is there at all, when a node asks.
+std::vector<Case> Heard() {
+  const Bytes broadcast = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kGateway4});
+  const auto listens = [](Snapshot* s) { s->reports_lan = true; };
+  return {
+      {.name = "a host asks for another one, while the node wants to know",
+       .in = broadcast,
+       .reason = Reason::host_group,
+       .out = broadcast,
+       .events = {{.kind = EventKind::kLanHeard}},
+       .site = listens},
+      {"a host asks for another one", broadcast, Reason::host_group, broadcast},
   };
 }
 
@@ -87,13 +157,19 @@ std::vector<Case> Noted() {
 std::vector<Case> Unrelated() {
   const Bytes to_node = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kClient4, kZero, kNode4});
   const Bytes from_gateway_to_node = Frame(kNodeMac, kGatewayMac, {kReply, kGatewayMac, kGateway4, kNodeMac, kNode4});
+  const Bytes twin = Frame(kBroadcastMac, kStrangerMac, {kRequest, kStrangerMac, kNode4, kZero, kNode4});
   return {
+      {"another host announces the node's own address",
+       twin,
+       Reason::host_group,
+       twin,
+       {Seen(EventKind::kNodeAddressUsed, kStrangerMac, kNode4)}},
       {"broadcast for the node's own address", to_node, Reason::host_group, to_node},
       {"reply to the node",
        from_gateway_to_node,
        Reason::host_node,
        from_gateway_to_node,
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4)}},
+       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4, kNodeMac)}},
       {.name = "shared: broadcast for the node is the kernel's",
        .in = to_node,
        .reason = Reason::kernel_owned,
@@ -120,14 +196,14 @@ std::vector<Case> Faults() {
        Bytes(kWhoHas.begin(), kWhoHas.begin() + 14 + 28),
        Reason::arp_reply,
        Bytes(kIsAt.begin(), kIsAt.begin() + 14 + 28),
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway4)}},
+       {Seen(EventKind::kGatewayHint, kGatewayMac, kGateway4)}},
   };
 }
 
 }  // namespace
 
 std::vector<Case> ArpCases() {
-  return Join({Asked(), Noted(), Unrelated(), Faults()});
+  return Join({Asked(), Noted(), Hints(), Heard(), Unrelated(), Faults()});
 }
 
 }  // namespace qure::testing

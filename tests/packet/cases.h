@@ -39,6 +39,10 @@ std::vector<Case> Join(std::initializer_list<std::vector<Case>> tables);
 inline void Shared(Snapshot* s) {
   s->dedicated = false;
 }
+inline void SharedWithAddress(Snapshot* s) {  // the kernel's own, on the LAN interface
+  s->dedicated = false;
+  s->question_mac = s->lan_mac;
+}
 inline void Vlan7(Snapshot* s) {
   s->vlan = 7;
 }

@@ -1,3 +1,5 @@
+#include <memory>
+
 #include "proto/cluster/envelope.h"
 #include "tests/packet/cases.h"
 
@@ -10,12 +12,28 @@ const Ipv4Address kGroup = Ip4("239.81.82.1");
 const MacAddress kGroupMac = Mac("01:00:5e:51:52:01");
 const Ipv4Address kPeer4 = Ip4("198.51.100.12");
 const MacAddress kPeerMac = Mac("02:22:22:22:22:20");
+const NodeId kPeerId{0x22};
+const BootId kPeerBoot{0x22, 1};
 const Ipv4Address kBroadcast4 = Ip4("255.255.255.255");
 
 void Clustered(Snapshot* s) {
   s->cluster_port = kPort;
   s->cluster_group = kGroup;
   s->node_address = kNode4;
+}
+// The peer is known, and the other side of the lease.
+void Acquainted(Snapshot* s) {
+  Clustered(s);
+  const ClusterPeer peer{.node = kPeerId, .boot = kPeerBoot, .mac = kPeerMac};
+  s->cluster_peers = std::make_shared<const ClusterPeers>(ClusterPeers{peer});
+  HeartbeatPlan plan;
+  plan.role = HeartbeatRole::kFollow;
+  plan.peer = {.node = peer.node, .boot = peer.boot, .mac = peer.mac, .address = kPeer4, .keys = {}};
+  s->heartbeater = std::make_shared<const HeartbeatPlan>(plan);
+}
+void AcquaintedShared(Snapshot* s) {
+  Acquainted(s);
+  Shared(s);
 }
 void ClusteredShared(Snapshot* s) {
   Clustered(s);
@@ -28,33 +46,65 @@ Bytes Envelope(Channel channel) {
   bytes[1] = kEnvelopeMagic & 0xff;
   bytes[2] = kEnvelopeVersion;
   bytes[3] = static_cast<uint8_t>(channel);
+  auto* const header = reinterpret_cast<EnvelopeHeader*>(bytes.data());
+  header->sender = kPeerId;
+  header->boot = kPeerBoot;
   return bytes;
 }
 
 Bytes Datagram(const MacAddress& mac, const Ipv4Address& to, const Bytes& payload, uint16_t port = kPort,
-               const MacAddress& from = kPeerMac) {
-  return Pad(Build(Ether{mac, from, 0x0800}, Build(Ip4Header{.source = kPeer4, .destination = to, .protocol = 17},
-                                                   Udp(kPeer4, to, kPort, port, payload))));
+               const MacAddress& from = kPeerMac, uint8_t ttl = 255) {
+  const Ip4Header ip{.source = kPeer4, .destination = to, .protocol = 17, .ttl = ttl};
+  return Pad(Build(Ether{mac, from, 0x0800}, Build(ip, Udp(kPeer4, to, kPort, port, payload))));
 }
 
 Case Taken(const char* name, const Bytes& frame, Reason reason, void (*site)(Snapshot*) = Clustered) {
   return {.name = name, .in = frame, .reason = reason, .out = frame, .site = site};
 }
 
+Case Dropped(const char* name, const Bytes& frame, Reason reason) {
+  return {.name = name, .in = frame, .reason = reason, .site = Acquainted};
+}
+
+Bytes Longer(Bytes message) {
+  message.resize(kMaxDatagram + 1);
+  return message;
+}
+
 std::vector<Case> Datagrams() {
   const Bytes message = Envelope(Channel::kControl);
   const Bytes heartbeat = Envelope(Channel::kHeartbeat);
+  const Bytes elsewhere = Datagram(kGroupMac, kGroup, message, kPort, kStrangerMac);
+  Bytes rebooted = message;
+  reinterpret_cast<EnvelopeHeader*>(rebooted.data())->boot = {0x22, 2};
+  Bytes old_version = message;
+  old_version[2] = kEnvelopeVersion - 1;
   return {
-      Taken("message to the group", Datagram(kGroupMac, kGroup, message), Reason::cluster_message),
-      Taken("message to all", Datagram(kBroadcastMac, kBroadcast4, message), Reason::cluster_message),
-      Taken("message to this node", Datagram(kNodeMac, kNode4, message), Reason::cluster_message),
-      Taken("heartbeat", Datagram(kNodeMac, kNode4, heartbeat), Reason::cluster_heartbeat),
-      Taken("not an envelope", Datagram(kNodeMac, kNode4, {1, 2, 3}), Reason::cluster_message),
-      Taken("empty", Datagram(kNodeMac, kNode4, {}), Reason::cluster_message),
+      Taken("message to the group", Datagram(kGroupMac, kGroup, message), Reason::cluster_message, Acquainted),
+      Taken("message to all", Datagram(kBroadcastMac, kBroadcast4, message), Reason::cluster_message, Acquainted),
+      Taken("message to this node", Datagram(kNodeMac, kNode4, message), Reason::cluster_message, Acquainted),
+      Taken("heartbeat", Datagram(kNodeMac, kNode4, heartbeat), Reason::cluster_heartbeat, Acquainted),
+      Taken("message of an unknown node", Datagram(kGroupMac, kGroup, message), Reason::cluster_stranger),
+      Taken("message of another boot", Datagram(kGroupMac, kGroup, rebooted), Reason::cluster_stranger, Acquainted),
+      Taken("message of a known boot from elsewhere", elsewhere, Reason::cluster_stranger, Acquainted),
+      {.name = "heartbeat of an unknown node",
+       .in = Datagram(kNodeMac, kNode4, heartbeat),
+       .reason = Reason::heartbeat_unexpected,
+       .site = Clustered},
+      Dropped("heartbeat from elsewhere", Datagram(kNodeMac, kNode4, heartbeat, kPort, kStrangerMac),
+              Reason::heartbeat_unexpected),
+      Dropped("not an envelope", Datagram(kNodeMac, kNode4, {1, 2, 3}), Reason::cluster_malformed),
+      Dropped("empty", Datagram(kNodeMac, kNode4, {}), Reason::cluster_malformed),
+      Dropped("too long for an envelope", Datagram(kNodeMac, kNode4, Longer(message)), Reason::cluster_malformed),
+      Dropped("of another version", Datagram(kNodeMac, kNode4, old_version), Reason::cluster_malformed),
+      Dropped("message that passed a router", Datagram(kNodeMac, kNode4, message, kPort, kPeerMac, 254),
+              Reason::cluster_routed),
+      Dropped("heartbeat that passed a router", Datagram(kNodeMac, kNode4, heartbeat, kPort, kPeerMac, 1),
+              Reason::cluster_routed),
       Taken("shared: message to the group", Datagram(kGroupMac, kGroup, message), Reason::cluster_message,
-            ClusteredShared),
+            AcquaintedShared),
       Taken("a copy of this node speaks to the group", Datagram(kGroupMac, kGroup, message, kPort, kNodeMac),
-            Reason::cluster_message),
+            Reason::cluster_stranger),
   };
 }
 
@@ -123,11 +173,13 @@ std::vector<Case> Queries() {
   query4.site = Clustered;
   Case query6{"MLD query", mld, Reason::host_group, mld, {asked6}};
   query6.site = Clustered;
+  // Field case A7: a node without a cluster listens to the groups of its addresses, too.
   return {shared,
           query4,
           query6,
           Taken("damaged IGMP query", damaged, Reason::host_group),
-          {"IGMP query to a node without a cluster", igmp, Reason::host_group, igmp}};
+          {"IGMP query to a node without a cluster", igmp, Reason::host_group, igmp, {asked4}},
+          {"MLD query to a node without a cluster", mld, Reason::host_group, mld, {asked6}}};
 }
 
 Bytes FromNode(Bytes frame) {

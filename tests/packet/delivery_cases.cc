@@ -68,6 +68,8 @@ std::vector<Case> ServiceCases() {
        .reason = Reason::host_service,
        .out = ToKernel(tcp4),
        .site = DropOthers},
+      {"to a service address in a frame to all", Udp4Frame(kBroadcastMac, 9999), Reason::ip_group_frame},
+      {"to an IPv6 service address in a frame to all", Tcp6Frame(kBroadcastMac, kService6, 80), Reason::ip_group_frame},
       {"first fragment", first, Reason::host_service, ToKernel(first)},
       {"later fragment", later, Reason::host_service, ToKernel(later)},
       {"IPv6 fragment", fragment6, Reason::host_service, ToKernel(fragment6)},

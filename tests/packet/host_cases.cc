@@ -36,7 +36,9 @@ std::vector<Case> HostCases() {
                                        Build(Ip4Header{.source = kService4, .destination = kClient4, .protocol = 6},
                                              Tcp(kService4, kClient4, 80, 40000, 0x12, {})));
   const Bytes as_service = ArpFrame(kBroadcastMac, {kRequest, kNodeMac, kService4, kZero, kGateway4});
-  const Bytes anonymous = ArpFrame(kBroadcastMac, {kRequest, kNodeMac, {}, kZero, kGateway4});
+  const Bytes as_node = ArpFrame(kBroadcastMac, {kRequest, kNodeMac, kNode4, kZero, kGateway4});
+  const Bytes as_kernel =
+      Build(Ether{kBroadcastMac, kLanMac, 0x0806}, Build(Arp{kRequest, kLanMac, kNode4, kZero, kGateway4}));
   const Bytes solicit_as_service =
       NdFrame(kSolicitedMac1, kService6, kSolicitedNode1, 135, NeighborBody(0, kGateway6, 1, kNodeMac));
   const Bytes solicit_link_local =
@@ -59,7 +61,13 @@ std::vector<Case> HostCases() {
       Passes("advertisement of the node",
              NdFrame(kGatewayMac, kNode6, kGateway6, 136, NeighborBody(0x60000000, kNode6, 2, kNodeMac))),
       Passes("multicast listener report", mld),
-      FromHost("request as the service address", as_service, Reason::lan_arp_anonymous, anonymous),
+      FromHost("request as the service address", as_service, Reason::lan_arp_anonymous, as_node),
+      {.name = "shared: request as the service address",
+       .in = as_service,
+       .reason = Reason::lan_arp_anonymous,
+       .out = as_kernel,
+       .direction = Direction::kFromHost,
+       .site = SharedWithAddress},
       FromHost("reply as the service address",
                ArpFrame(kGatewayMac, {kReply, kNodeMac, kService4, kGatewayMac, kGateway4}), Reason::host_arp_blocked),
       FromHost("announcement of the service address",

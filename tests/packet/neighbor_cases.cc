@@ -33,8 +33,8 @@ Bytes Frame(const Message& m) {
                                                   Icmp6(m.source, m.destination, m.type, m.code, m.body)));
 }
 
-Event Seen(EventKind kind, const MacAddress& mac, const Ipv6Address& ip, bool to_service_mac = false) {
-  return {.kind = kind, .mac = mac, .to_service_mac = to_service_mac, .ip = ip};
+Event Seen(EventKind kind, const MacAddress& mac, const Ipv6Address& ip, const MacAddress& to = {}) {
+  return {.kind = kind, .mac = mac, .to = to, .ip = ip};
 }
 
 const Message kWhoHas = {kSolicitedMac50,  kGatewayMac,   kGateway6,
@@ -102,12 +102,30 @@ std::vector<Case> Noted() {
        Reason::nd_noted,
        std::nullopt,
        {Seen(EventKind::kAddressUsed, kStrangerMac, kIdle6)}},
+      {"another host names the service MAC, and sends from its own",
+       Frame({kNodeMac, kStrangerMac, kIdle6, kNode6, kAdvertisement,
+              NeighborBody(kSolicitedOverride, kIdle6, kTargetOption, kIdleMac6)}),
+       Reason::nd_noted,
+       std::nullopt,
+       {Seen(EventKind::kAddressUsed, kStrangerMac, kIdle6)}},
       {"gateway verifies: advertisement to the service MAC",
        Frame({kServiceMac6, kGatewayMac, kGateway6, kService6, kAdvertisement,
               NeighborBody(kSolicitedOverride, kGateway6, kTargetOption, kGatewayMac)}),
        Reason::nd_noted,
        std::nullopt,
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway6, true)}},
+       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway6, kServiceMac6)}},
+  };
+}
+
+// Who says that it is the gateway, without an answer to anyone of us.
+std::vector<Case> Hints() {
+  const Event hint = Seen(EventKind::kGatewayHint, kStrangerMac, kGateway6);
+  const Bytes body = NeighborBody(kOverride, kGateway6, kTargetOption, kStrangerMac);
+  const Bytes to_all = Frame({Mac("33:33:00:00:00:01"), kStrangerMac, kGateway6, Ip6("ff02::1"), kAdvertisement, body});
+  const Bytes unsolicited = Frame({kNodeMac, kStrangerMac, kGateway6, kNode6, kAdvertisement, body});
+  return {
+      {"advertisement to all as the gateway", to_all, Reason::host_group, to_all, {hint}},
+      {"advertisement to the node that nobody solicited", unsolicited, Reason::host_node, unsolicited, {hint}},
   };
 }
 
@@ -122,7 +140,7 @@ std::vector<Case> Unrelated() {
        gateway_to_node,
        Reason::host_node,
        gateway_to_node,
-       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway6)}},
+       {Seen(EventKind::kNeighbor, kGatewayMac, kGateway6, kNodeMac)}},
       {"solicitation for the node's own address", for_node, Reason::host_group, for_node},
       {.name = "shared: solicitation for the node is the kernel's",
        .in = for_node,
@@ -154,7 +172,7 @@ std::vector<Case> Faults() {
 }  // namespace
 
 std::vector<Case> NeighborCases() {
-  return Join({Asked(), Noted(), Unrelated(), Faults()});
+  return Join({Asked(), Noted(), Hints(), Unrelated(), Faults()});
 }
 
 }  // namespace qure::testing

@@ -1,11 +1,14 @@
 // The packet tables through the production pipeline, and properties that hold for all of them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <set>
 #include <string>
 
 #include "proto/dns/zone_builder.h"
+#include "proto/net/arp.h"
 #include "tests/packet/cases.h"
 
 namespace qure::testing {
@@ -13,13 +16,13 @@ namespace qure::testing {
 namespace {
 
 std::string Text(const Event& e) {
-  return std::to_string(static_cast<int>(e.kind)) + ' ' + ToString(e.mac) + ' ' + ToString(e.ip) +
-         (e.to_service_mac ? " to us" : "") + " v" + std::to_string(e.version) + ' ' + std::to_string(e.span.ns);
+  return std::to_string(static_cast<int>(e.kind)) + ' ' + ToString(e.mac) + ' ' + ToString(e.ip) + " to " +
+         ToString(e.to) + " v" + std::to_string(e.version) + ' ' + std::to_string(e.span.ns);
 }
 
 bool Same(const Event& a, const Event& b) {
-  return a.kind == b.kind && a.mac == b.mac && a.ip == b.ip && a.to_service_mac == b.to_service_mac &&
-         a.version == b.version && a.span == b.span;
+  return a.kind == b.kind && a.mac == b.mac && a.ip == b.ip && a.to == b.to && a.version == b.version &&
+         a.span == b.span;
 }
 
 Snapshot SiteOf(const Case& c) {
@@ -80,6 +83,62 @@ TEST(Packet, Forward) {
   for (const Case& c : ForwardCases()) Check(c);
 }
 
+// No frame as the gateway is an answer, but one to a MAC of ours alone.
+TEST(FieldE7, OnlyAnAnswerToOneOfOursIsReportedAsOne) {
+  size_t answers = 0;
+  for (const auto& table : {ArpCases(), NeighborCases()}) {
+    for (const Case& c : table) {
+      SCOPED_TRACE(c.name);
+      for (const Event& event : Process(SiteOf(c), c.direction, c.in).events) {
+        if (event.kind != EventKind::kNeighbor) continue;
+        ++answers;
+        EXPECT_TRUE(std::equal(event.to.bytes.begin(), event.to.bytes.end(), c.in.begin()));
+        EXPECT_FALSE(event.to.is_multicast());
+        EXPECT_NE(event.mac, kStrangerMac);
+      }
+    }
+  }
+  EXPECT_GE(answers, 5u);
+}
+
+// What the kernel asks is never a probe: that would make a host that boots give its address up (RFC 5227 §2.1.1).
+TEST(FieldA4, NoQuestionOfTheKernelLooksLikeAProbe) {
+  size_t questions = 0;
+  for (const Case& c : HostCases()) {
+    SCOPED_TRACE(c.name);
+    const Outcome outcome = Process(SiteOf(c), c.direction, c.in);
+    if (outcome.reason != Reason::lan_arp_anonymous) continue;
+    ++questions;
+    const ArpPacket* arp = nullptr;
+    ASSERT_FALSE(ParseArp(ConstBytes(outcome.frame).subspan(sizeof(EthernetHeader)), &arp));
+    EXPECT_FALSE(arp->is_probe());
+    EXPECT_EQ(arp->sender_ip, kNode4);
+    EXPECT_TRUE(std::equal(arp->sender_mac.bytes.begin(), arp->sender_mac.bytes.end(), outcome.frame.begin() + 6))
+        << "the answer has to come to where the question came from";
+  }
+  EXPECT_EQ(questions, 2u);
+}
+
+// Who names the service MAC without sending from it is no node of the cluster: its answer is not the cluster's.
+TEST(FieldE4, NobodySpeaksForAServiceMacFromElsewhere) {
+  size_t strangers = 0;
+  for (const auto& table : {ArpCases(), NeighborCases()}) {
+    for (const Case& c : table) {
+      SCOPED_TRACE(c.name);
+      const Snapshot snapshot = SiteOf(c);
+      const bool from_service = std::ranges::any_of(
+          std::array{kServiceMac4, kIdleMac4, kServiceMac6, kIdleMac6},
+          [&](const auto& mac) { return std::equal(mac.bytes.begin(), mac.bytes.end(), c.in.begin() + 6); });
+      for (const Event& event : Process(snapshot, c.direction, c.in).events) {
+        if (event.kind != EventKind::kAddressUsed) continue;
+        strangers += event.mac == kStrangerMac ? 1 : 0;
+        EXPECT_TRUE(from_service || !snapshot.IsServiceMac(event.mac));
+      }
+    }
+  }
+  EXPECT_GE(strangers, 4u);
+}
+
 TEST(Packet, EverythingOnAVlan) {
   for (const auto& table :
        {ArpCases(), NeighborCases(), EchoCases(), DnsCases(), ClusterCases(), HandoverCases(), ForwardCases()}) {
@@ -95,8 +154,8 @@ TEST(Packet, EveryReasonHasACase) {
   std::set<Reason> missing;
   for (size_t i = 0; i < kReasonCount; ++i) missing.insert(static_cast<Reason>(i));
   for (Reason elsewhere : {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
-                           Reason::cluster_full, Reason::no_room, Reason::lan_full, Reason::host_full,
-                           Reason::forward_flow, Reason::forward_fragment, Reason::other_owner,
+                           Reason::cluster_full, Reason::cluster_over_limit, Reason::no_room, Reason::lan_full,
+                           Reason::host_full, Reason::forward_flow, Reason::forward_fragment, Reason::other_owner,
                            Reason::forward_unanswered, Reason::dns_slipped, Reason::dns_limited}) {
     missing.erase(elsewhere);
   }
@@ -283,17 +342,12 @@ TEST(Packet, QueriesLookedUpAhead) {
 }
 
 TEST(Packet, EventsOfABurstAreBounded) {
-  Bytes announcement;
-  for (const Case& c : ArpCases()) {
-    if (c.name == "announcement by another host") announcement = c.in;
-  }
-  ASSERT_FALSE(announcement.empty());
-  std::vector<Bytes> copies(kBurst, announcement);
   Batch batch;
-  batch.count = kBurst;
   for (size_t i = 0; i < kBurst; ++i)
-    batch.frames[i] = {.data = copies[i].data(), .length = static_cast<uint16_t>(copies[i].size())};
-  ProcessLan(SiteSnapshot(), {}, &batch);
+    batch.Emit({.kind = EventKind::kAddressUsed, .ip = Ipv4Address{{198, 51, 100, 50}}});
+  EXPECT_EQ(batch.event_count, 1u) << "the same once a burst";
+  for (uint8_t i = 0; i < kBurst; ++i)
+    batch.Emit({.kind = EventKind::kAddressUsed, .ip = Ipv4Address{{203, 0, 113, i}}});
   EXPECT_EQ(batch.event_count, Batch::kMaxEvents);
 }
 

@@ -75,20 +75,21 @@ void Clients::Send(MonoTime now, const Connection& connection, uint8_t flags) {
   gateway_->Forward(now, {reinterpret_cast<uint8_t*>(&segment), sizeof(segment)});
 }
 
-void Clients::OnKernel(MonoTime now, const Node& node, ConstBytes frame) {
-  if (frame.size() < sizeof(Segment)) return;
+uint8_t Clients::OnKernel(MonoTime now, const Node& node, ConstBytes frame) {
+  if (frame.size() < sizeof(Segment)) return 0;
   Segment segment;
   std::memcpy(&segment, frame.data(), sizeof(segment));
-  if (segment.ip.protocol != kProtocolTcp || segment.tcp.destination_port.value() != kPort) return;
+  if (segment.ip.protocol != kProtocolTcp || segment.tcp.destination_port.value() != kPort) return 0;
+  if ((segment.tcp.flags & kTcpFin) != 0) return kTcpFin | kTcpAck;
   const auto found = std::ranges::find(connections_, segment.tcp.source_port.value(), &Connection::port);
-  if (found == connections_.end()) return;  // it has ended
+  if (found == connections_.end()) return 0;  // it has ended
   if ((segment.tcp.flags & kTcpSyn) != 0) {
-    if (found->server != nullptr) return;
+    if (found->server != nullptr) return 0;
     found->server = &node;
     fresh_ = found->port;
     ++opened_;
     monitor_->Trace(now, absl::StrCat(node.setup().name, ": accepts port ", found->port));
-    return;
+    return kTcpSyn | kTcpAck;
   }
   if (found->server == &node && !found->gone) {
     ++segments_;
@@ -97,7 +98,7 @@ void Clients::OnKernel(MonoTime now, const Node& node, ConstBytes frame) {
                         absl::StrCat("connection from port ", found->port, " is still served by ", node.setup().name,
                                      ", which has given it up"));
     }
-    return;
+    return kTcpAck;
   }
   NoteDrains(now);  // the deadline may have passed since the last turn
   if (found->gone || found->drained) {
@@ -108,6 +109,7 @@ void Clients::OnKernel(MonoTime now, const Node& node, ConstBytes frame) {
                                    ", is reset by ", node.setup().name));
   }
   *found = {};
+  return kTcpRst;
 }
 
 void Clients::OnEnd(const Node& node) {

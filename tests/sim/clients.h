@@ -27,8 +27,8 @@ class Clients {
 
   // One of them, by chance, sends a segment. Called with the gateway's pace.
   void Turn(MonoTime now);
-  // A packet path has handed this frame to its kernel.
-  void OnKernel(MonoTime now, const Node& node, ConstBytes frame);
+  // A packet path has handed this frame to its kernel. The flags of the TCP segment that answers it; 0: none does.
+  uint8_t OnKernel(MonoTime now, const Node& node, ConstBytes frame);
   // A machine has gone, and all its connections.
   void OnEnd(const Node& node);
 

@@ -16,7 +16,10 @@ class MachineClocks {
     const MonoTime until = frozen_ ? frozen_at_ : world;
     return origin_ + Local(Duration{until.ns} - hidden_);
   }
-  MonoTime Tsc(MonoTime world) const { return tsc_origin_ + Local(Duration{world.ns}); }
+  MonoTime Tsc(MonoTime world) const {
+    const MonoTime until = tsc_frozen_ ? frozen_at_ : world;
+    return tsc_origin_ + Local(Duration{until.ns} - tsc_hidden_);
+  }
   // May be set, and wrong.
   uint64_t WallMs(MonoTime world) const {
     return static_cast<uint64_t>(static_cast<int64_t>(wall_ms_) + world.ns / Milliseconds(1).ns);
@@ -36,9 +39,13 @@ class MachineClocks {
     frozen_ = true;
     frozen_at_ = world;
   }
+  // After Freeze, at the same time: the time stamp counter, too.
+  void FreezeTsc() { tsc_frozen_ = frozen_; }
   void Thaw(MonoTime world) {
     if (!frozen_) return;
     frozen_ = false;
+    if (tsc_frozen_) tsc_hidden_ = tsc_hidden_ + (world - frozen_at_);
+    tsc_frozen_ = false;
     hidden_ = hidden_ + (world - frozen_at_);
   }
 
@@ -52,6 +59,8 @@ class MachineClocks {
   bool frozen_ = false;
   MonoTime frozen_at_;
   Duration hidden_;
+  bool tsc_frozen_ = false;
+  Duration tsc_hidden_;
 };
 
 }  // namespace qure::sim

@@ -24,7 +24,10 @@ void ApplyTo(const StoreChange& change, StoredState* state) {
     state->summaries.push_back(summary);
   }
   if (change.drop_events_before_era) {
-    std::erase_if(state->events, [&](const auto& e) { return e.era < *change.drop_events_before_era; });
+    std::erase_if(state->events, [&](const auto& e) {
+      const uint32_t era = *change.drop_events_before_era;
+      return e.era < era || (e.era == era && e.time < change.drop_events_before_time);
+    });
   }
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "control/core/stored.h"
 #include "proto/net/address.h"
@@ -29,6 +30,8 @@ class Disk {
   Duration delay() const { return delay_; }
   void SetDelay(Duration delay) { delay_ = delay; }
   void SetFull(bool full) { full_ = full; }
+  // What the node has long known, before its first boot here.
+  void Remember(const std::vector<HistoryEvent>& events) { image_.state.events = events; }
 
   // Faults that the next boot finds.
   void Lose(const NodeId& fresh);  // empty or damaged beyond repair: made anew under another id

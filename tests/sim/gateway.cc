@@ -1,5 +1,6 @@
 #include "tests/sim/gateway.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "proto/net/checksum.h"
@@ -90,6 +91,10 @@ void Gateway::OnTimer(MonoTime now, uint64_t value) {
     case kUp:
       down_ = false;
       return;
+    case kReply:
+      if (!down_) Send(now, replies_.front());
+      replies_.pop_front();
+      return;
     default:
       return;
   }
@@ -125,7 +130,10 @@ void Gateway::OnArp(MonoTime now, const MacAddress& source, const ArpPacket& arp
                                    .sender_ip = kAddress,
                                    .target_mac = arp.sender_mac,
                                    .target_ip = arp.sender_ip});
-  Send(now, reply);
+  if (most_ == Duration{}) return Send(now, reply);
+  replies_.push_back(reply);
+  last_reply_ = std::max(last_reply_, now + random_.Between(least_, most_));
+  parts_.queue->Add(last_reply_, Happening::kDevice, port_, kReply);
 }
 
 void Gateway::Learn(MonoTime now, const MacAddress& mac, bool asked_for) {

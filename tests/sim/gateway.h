@@ -4,6 +4,7 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <span>
 #include <string_view>
@@ -43,9 +44,13 @@ class Gateway : public Device {
   // The clients' packets go to `target` from now on, one each `interval`.
   void Aim(const Ipv4Address& target) { target_ = target; }
   void SetInterval(Duration interval) { interval_ = interval; }
+  // ARP answers come so late: a busy router.
+  void SetAnswerTime(Duration least, Duration most) { least_ = least, most_ = most; }
   void SetTemperament(Temperament temperament) { temperament_ = temperament; }
   void Start(MonoTime now);
   void Reboot(MonoTime now, Duration takes);
+  // Who has the target? To all.
+  void AskForTarget(MonoTime now) { Ask(now, target_); }
 
   void OnFrame(MonoTime now, FrameId frame) override;
   void OnTimer(MonoTime now, uint64_t value) override;
@@ -68,7 +73,7 @@ class Gateway : public Device {
   MonoTime last_answer() const { return last_answer_; }
 
  private:
-  enum Timer : uint64_t { kEcho, kAsk, kSweep, kUp };
+  enum Timer : uint64_t { kEcho, kAsk, kSweep, kUp, kReply };
   struct Entry {
     bool known = false;
     MacAddress mac;
@@ -88,6 +93,10 @@ class Gateway : public Device {
   Temperament temperament_ = Temperament::kAccepts;
   Ipv4Address target_{{198, 51, 100, 50}};
   Duration interval_ = Milliseconds(5);
+  Duration least_;
+  Duration most_;
+  std::deque<ArpFrame> replies_;  // not sent yet
+  MonoTime last_reply_;           // when the last of them is
   bool down_ = false;
 
   Ipv4Address cached_for_;

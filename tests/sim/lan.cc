@@ -16,15 +16,14 @@ const EthernetHeader& HeaderOf(ConstBytes frame) {
   return *reinterpret_cast<const EthernetHeader*>(frame.data());
 }
 
-// UDP to the cluster's port.
-bool IsCluster(ConstBytes frame) {
+}  // namespace
+
+bool IsClusterFrame(ConstBytes frame) {
   constexpr size_t kProtocolAt = 23;
   constexpr size_t kPortAt = 36;
   return frame.size() > kUdpFrameHeaders && HeaderOf(frame).ether_type.value() == kEtherTypeIpv4 &&
          frame[kProtocolAt] == kProtocolUdp && (frame[kPortAt] << 8 | frame[kPortAt + 1]) == kDefaultClusterPort;
 }
-
-}  // namespace
 
 size_t Lan::Plug(Device* device, const MacAddress& mac) {
   ports_.push_back({.device = device, .mac = mac});
@@ -47,7 +46,7 @@ void Lan::Carry(MonoTime now, const LinkFaults& link, Happening what, size_t por
   const bool broadcast = destination == kBroadcastMac;
   const bool refused =
       (link.no_broadcast && broadcast) || (link.no_multicast && destination.is_multicast() && !broadcast);
-  if (link.down || refused || (link.no_cluster && IsCluster(pool_->bytes(frame))) || random_.Chance(link.loss)) {
+  if (link.down || refused || (link.no_cluster && IsClusterFrame(pool_->bytes(frame))) || random_.Chance(link.loss)) {
     ++lost_;
     return;
   }
@@ -66,7 +65,9 @@ void Lan::OnSwitch(MonoTime now, size_t port, FrameId frame) {
   const Port& in = ports_[port];
   if (secure_ && header.source != in.mac) return;
   auto& table = tables_[in.group];
-  if (!header.source.is_multicast()) table[KeyOf(header.source)] = {.port = port, .seen = now};
+  // Recordings come with the source that they had: what a switch makes of a stolen MAC is another matter.
+  const bool learns = !header.source.is_multicast() && !pool_->mark(frame).recording;
+  if (learns) table[KeyOf(header.source)] = {.port = port, .seen = now};
   if (!header.destination.is_multicast()) {
     const auto known = table.find(KeyOf(header.destination));
     if (known != table.end() && now - known->second.seen < kAgeing)

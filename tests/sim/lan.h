@@ -36,6 +36,9 @@ struct LinkFaults {
   bool no_cluster = false;  // what nodes send to each other
 };
 
+// UDP to the cluster's port.
+bool IsClusterFrame(ConstBytes frame);
+
 class Lan {
  public:
   static constexpr size_t kMaxPorts = 80;

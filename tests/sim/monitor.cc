@@ -132,7 +132,8 @@ void Monitor::OnOpen(MonoTime now, const Node& node) {
   if (!status.clustered) return;
 
   const bool handed_over = status.last_takeover && status.last_takeover->cause == Cause::kHandover;
-  if (!same && !handed_over && gateway_away_[index] != kNever && now - gateway_away_[index] > kGatewayAway) {
+  if (expect.claims_need_gateway && !same && !handed_over && gateway_away_[index] != kNever &&
+      now - gateway_away_[index] > kGatewayAway) {
     Violate(now, Invariant::kServed, absl::StrCat(Name(index), " claims without having seen the gateway"));
   }
 
@@ -178,10 +179,23 @@ void Monitor::OnRound(MonoTime now, const Node& node, Duration gap) {
   const Duration limit =
       mode == GateMode::kLeased ? node.heartbeater().status().lease / 2 + Milliseconds(2) : Milliseconds(101);
   if (gap <= limit) return;
+  // What no clock of the node shows cannot be noticed at once. It matters if another node leads since.
+  const auto leads_since = [&](const NodeView& other) { return other.open && other.opened > now - gap; };
+  if (node.PausedUnseen() && std::ranges::none_of(views_, leads_since)) return;
   view.stalled = true;
   view.stall_seen = now;
   view.heartbeat_after_stall = kNever;
   Trace(now, absl::StrCat(Name(node.index()), ": stood still for ", Ms(gap), " ms"));
+}
+
+// As after a pause: nobody heard it, and it heard nobody.
+void Monitor::OnLinkBack(MonoTime now, const Node& node) {
+  if (!node.running() || node.gate().mode() == GateMode::kShut) return;
+  NodeView& view = views_[node.index()];
+  view.stalled = true;
+  view.stall_seen = now;
+  view.heartbeat_after_stall = kNever;
+  Trace(now, absl::StrCat(Name(node.index()), ": its link is back"));
 }
 
 void Monitor::OnHeartbeatSent(MonoTime now, const Node& node) {
@@ -238,8 +252,9 @@ void Monitor::Disturbed(MonoTime now) {
   }
 }
 
-void Monitor::BeginForeign(MonoTime now, const Ipv4Address& address, bool was_first) {
-  foreign_ = Foreign{.address = address, .since = now, .was_first = was_first};
+void Monitor::DemandHolder(MonoTime now) {
+  if (std::ranges::any_of(*nodes_, [now](const auto& node) { return node->MayAnswer(now); })) return;
+  Violate(now, Invariant::kServed, "no node answers the hosts of the LAN");
 }
 
 void Monitor::Check(MonoTime now, bool gateway_up) {

@@ -54,8 +54,9 @@ struct Expectations {
   Duration overlap = kCrossing;                // I1: more than none, where links lose what would end it
   bool check_served = true;
   bool check_rate = true;
-  bool check_silent = true;  // I5: off where heartbeats arrive that cannot be believed
-  bool can_learn = true;     // I2: off where a node forgot and no other knows its term
+  bool check_silent = true;         // I5: off where heartbeats arrive that cannot be believed
+  bool claims_need_gateway = true;  // I4: off where it is not required
+  bool can_learn = true;            // I2: off where a node forgot and no other knows its term
 };
 
 class Monitor {
@@ -78,6 +79,7 @@ class Monitor {
   void OnShut(MonoTime now, const Node& node);
   void OnPublish(MonoTime now, const Node& node);
   void OnRound(MonoTime now, const Node& node, Duration gap);
+  void OnLinkBack(MonoTime now, const Node& node);
   void OnReceived(MonoTime now, const Node& node, FrameId frame);
   void OnHeartbeatSent(MonoTime now, const Node& node);
   void OnMasterSilent(MonoTime now, const Node& node);
@@ -87,9 +89,11 @@ class Monitor {
 
   // From the gateway and the scenario.
   void OnAnswer(MonoTime now, size_t port);
-  void Disturbed(MonoTime now);  // something was broken, or mended
-  void BeginForeign(MonoTime now, const Ipv4Address& address, bool was_first);
+  void Disturbed(MonoTime now);                                          // something was broken, or mended
+  void BeginForeign(const Ipv4Address& address) { foreign_ = address; }  // a foreign host had it first
   void EndForeign() { foreign_.reset(); }
+  // Hosts of the LAN need a node that answers now.
+  void DemandHolder(MonoTime now);
   void ForbidTakeovers(bool forbidden) { no_takeovers_ = forbidden; }
 
   // Every few milliseconds of world time.
@@ -144,11 +148,6 @@ class Monitor {
     bool now = false;
     MonoTime until = kLongAgo;
   };
-  struct Foreign {
-    Ipv4Address address;
-    MonoTime since;
-    bool was_first = false;
-  };
 
   void CheckService(MonoTime now, size_t node, FrameId frame, ConstBytes bytes);
   void CheckOneHolder(MonoTime now, size_t node);
@@ -186,7 +185,7 @@ class Monitor {
   bool served_once_ = false;
   bool outage_told_ = false;
   Duration longest_outage_;
-  std::optional<Foreign> foreign_;
+  std::optional<Ipv4Address> foreign_;
   bool no_takeovers_ = false;
 
   std::vector<Violation> violations_;

@@ -10,14 +10,14 @@
 #include "tests/sim/monitor.h"
 
 #include "tests/sim/random.h"
+#include "tests/sim/strangers.h"
 
 namespace qure::sim {
 namespace {
 
 constexpr int kMostHeld = 2 * 96;  // frames that may wait between gate and wire, twice trapped
 constexpr Duration kHealOverlap = Milliseconds(50);
-constexpr Duration kYieldsIn = Milliseconds(2500);  // I10: defended once, then yielded
-constexpr uint64_t kControlLimit = 100;             // I9: a second
+constexpr uint64_t kControlLimit = 100;  // I9: a second
 constexpr Duration kSteadyAfter = Seconds(16);
 
 uint64_t Mix(uint64_t hash, uint64_t word) {
@@ -52,6 +52,10 @@ void Monitor::OnWire(MonoTime now, size_t port, FrameId id) {
   const size_t node = NodeAt(port);
   if (node == SIZE_MAX) return;
   if (const EnvelopeHeader* header = EnvelopeIn(frame)) {
+    // Its ARP may be answered, as anybody's.
+    if (std::memcmp(frame.data(), Recorder::kMac.bytes.data(), Recorder::kMac.bytes.size()) == 0) {
+      Violate(now, Invariant::kEnvelope, absl::StrCat(Name(node), " sends to a host that repeats messages"));
+    }
     CheckEnvelope(now, node, *header);
     if ((frame[0] & 1) != 0) CountControl(now);
     return;
@@ -92,8 +96,7 @@ void Monitor::CheckService(MonoTime now, size_t node, FrameId id, ConstBytes byt
   CheckOneHolder(now, node);
   if (!foreign_) return;
   const std::optional<Ipv4Address> claimed = ClaimedAddress(bytes);
-  if (claimed != foreign_->address) return;
-  if (!foreign_->was_first && now - foreign_->since < kYieldsIn) return;
+  if (claimed != foreign_) return;
   Violate(now, Invariant::kForeign,
           absl::StrCat(Name(node), " claims ", ToString(IpAddress(*claimed)), ", which a foreign host answers for"));
 }

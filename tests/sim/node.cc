@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/mutation.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/monitor.h"
 
@@ -16,9 +17,12 @@ constexpr Duration kOverdueNap = Microseconds(50);
 constexpr Duration kIdle = Milliseconds(25);  // an idle worker's rounds in between are made up for by CatchUp
 constexpr Duration kIdentityRestart = Milliseconds(400);
 constexpr size_t kInboxRoom = 1024;
+constexpr size_t kFewDatagrams = 16;  // cost nothing here
+constexpr Duration kDatagramCost = Microseconds(30);
 constexpr size_t kOutboxRoom = 512;
 constexpr size_t kFlows = 256;
-constexpr uint64_t kRestart = 1;  // OnTimer
+constexpr uint64_t kRestart = 1;                     // OnTimer
+constexpr Duration kShortestFlap = Milliseconds(2);  // a control thread that runs has noticed by then
 
 }  // namespace
 
@@ -148,8 +152,25 @@ void Node::HoldHidden(MonoTime now, MonoTime until) {
   thaw_at_ = thaw_at_ == kNever ? until : std::max(thaw_at_, until);
 }
 
+void Node::HoldUnseen(MonoTime now, MonoTime until) {
+  HoldHidden(now, until);
+  if (!process_) return;
+  clocks_.FreezeTsc();
+  unseen_ = true;
+}
+
+void Node::SetLink(MonoTime now, bool up) {
+  if (link_up_ == up) return;
+  if (up && now - link_down_at_ >= kShortestFlap) parts_.monitor->OnLinkBack(now, *this);
+  link_up_ = up;
+  link_down_at_ = now;
+  parts_.lan->up(port_).down = parts_.lan->down(port_).down = !up;
+  if (process_) WakeControl(now);
+}
+
 void Node::ReleaseAll(MonoTime now) {
   trap_.reset();
+  if (!link_up_) SetLink(now, true);
   if (!process_) return;
   worker_held_until_ = std::min(worker_held_until_, now);
   control_held_until_ = std::min(control_held_until_, now);
@@ -230,12 +251,16 @@ void Node::RunControl(MonoTime now) {
   if (local >= process_->next_heartbeat) {
     process_->gate.NoteControlAlive(local);
     process_->next_heartbeat = local + kLivenessInterval;
+    const HeartbeatCounters& counters = process_->heartbeater.counters();
+    const uint64_t accepted = counters.acks_sent + counters.acks_received;
+    if (accepted != std::exchange(process_->accepted_heartbeats, accepted)) process_->controller.OnHeartbeats(local);
   }
   if (local >= process_->next_wall) {
     process_->controller.SetWallClock(local, clocks_.WallMs(now));
     process_->next_wall = local + kWallInterval;
   }
-  Hear(now);
+  LookAtLink(now);
+  if (process_) Hear(now);
   if (process_ && local >= process_->controller.NextDeadline()) Execute(now, process_->controller.Tick(local));
   while (process_ && !process_->requests.empty()) {
     const Request request = std::move(process_->requests.front());
@@ -244,14 +269,37 @@ void Node::RunControl(MonoTime now) {
   }
 }
 
+// As control/qured/runtime has it: the gate first.
+void Node::LookAtLink(MonoTime now) {
+  Process& p = *process_;
+  if (p.link_up == link_up_ || Mutated(Mutation::kIgnoreLink)) return;
+  p.link_up = link_up_;
+  p.gate.SetLink(link_up_);
+  if (link_up_) Hear(now);
+  if (!process_) return;
+  const EventKind kind = link_up_ ? EventKind::kLinkUp : EventKind::kLinkDown;
+  Execute(now, p.controller.OnEvent(clocks_.Monotonic(now), {.kind = kind, .stalls = p.gate.stalls()}));
+}
+
+// Each costs the thread a while, so that too many of them are too late.
+void Node::HearDatagrams(MonoTime now, std::deque<Datagram>* datagrams) {
+  const MonoTime local = clocks_.Monotonic(now);
+  const size_t count = datagrams->size();
+  for (size_t i = 0; i < count; ++i) {
+    const Datagram datagram = std::move(datagrams->front());
+    datagrams->pop_front();
+    Execute(now, process_->controller.OnDatagram(local, datagram));
+    if (!process_) return;
+  }
+  if (count > kFewDatagrams) HoldControl(now, now + kDatagramCost * static_cast<int64_t>(count));
+}
+
 // In the order that control/qured/runtime has.
 void Node::Hear(MonoTime now) {
   const MonoTime local = clocks_.Monotonic(now);
-  while (process_ && !process_->datagrams.empty()) {
-    const Datagram datagram = std::move(process_->datagrams.front());
-    process_->datagrams.pop_front();
-    Execute(now, process_->controller.OnDatagram(local, datagram));
-  }
+  const uint64_t backlogs = process_->gate.backlogs();
+  HearDatagrams(now, &process_->datagrams);
+  if (process_) HearDatagrams(now, &process_->strangers);
   while (process_ && !process_->events.empty()) {
     const Event event = process_->events.front();
     process_->events.pop_front();
@@ -262,7 +310,9 @@ void Node::Hear(MonoTime now) {
     process_->stored.pop_front();
     Execute(now, process_->controller.OnPersisted(local, stored.ticket, stored.ok));
   }
-  if (process_) HearFlows(now);
+  if (!process_) return;
+  process_->gate.NoteMessagesHeard(backlogs);
+  HearFlows(now);
 }
 
 void Node::HearFlows(MonoTime now) {

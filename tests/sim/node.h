@@ -15,6 +15,7 @@
 #include "dataplane/lease/heartbeater.h"
 #include "dataplane/lease/lease_gate.h"
 #include "dataplane/pipeline/dns_keeper.h"
+#include "dataplane/pipeline/event_budget.h"
 #include "dataplane/pipeline/flow_keeper.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/pipeline/snapshot_check.h"
@@ -63,6 +64,8 @@ class Node : public Device {
   void Reconfigure(MonoTime now, const ClusterConfig& config);
   void JumpWall(Duration by);
   void SetRound(Duration busy) { setup_.busy_round = busy; }
+  // The link of its port, both ways.
+  void SetLink(MonoTime now, bool up);
   void KeepRing(bool keep) { keep_ring_ = keep; }  // what arrives while the worker is held waits for it, or is lost
   void SetRevision(std::string revision) { setup_.revision = std::move(revision); }
 
@@ -71,6 +74,8 @@ class Node : public Device {
   void HoldControl(MonoTime now, MonoTime until);
   // All of the machine; CLOCK_MONOTONIC does not see it.
   void HoldHidden(MonoTime now, MonoTime until);
+  // All of the machine; none of its clocks sees it (a hypervisor's stop and cont).
+  void HoldUnseen(MonoTime now, MonoTime until);
   // The next time that something waits to be sent from a service MAC, the process is held for so long just before or
   // just after the gate was asked.
   enum class Where : uint8_t { kBeforeGate, kBehindGate };
@@ -93,6 +98,8 @@ class Node : public Device {
   uint64_t boots() const { return boots_; }
   bool running() const { return process_ != nullptr; }
   MonoTime booted() const { return booted_; }
+  // The pause that ends with this round was HoldUnseen's.
+  bool PausedUnseen() const { return unseen_; }
   bool WorkerHeld(MonoTime now) const { return now < worker_held_until_; }
   bool ControlHeld(MonoTime now) const { return now < control_held_until_; }
   MonoTime control_ran() const { return control_ran_; }
@@ -118,7 +125,7 @@ class Node : public Device {
   struct Process {
     Process(Node* node, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now);
     WorkerMemory memory(MonoTime local) {
-      return {.flows = flows.memory(), .dns = dns.memory(), .now = FlowTimeOf(local)};
+      return {.flows = flows.memory(), .dns = dns.memory(), .cluster = &admission, .now = FlowTimeOf(local)};
     }
     Random random;
     LeaseGate gate;
@@ -130,17 +137,21 @@ class Node : public Device {
     WorkerProgress progress;
     FlowKeeper flows;
     DnsKeeper dns;
+    ClusterAdmission admission;
     Controller controller;
     std::shared_ptr<const Snapshot> snapshot;
-    std::deque<Event> events;  // to the control thread …
-    std::deque<Datagram> datagrams;
+    std::deque<Event> events;        // to the control thread …
+    std::deque<Datagram> datagrams;  // of known boots …
+    std::deque<Datagram> strangers;  // … and of others
     std::deque<Stored> stored;
     std::deque<Request> requests;
-    std::deque<Stored> storing;    // by the disk, in order
-    std::deque<SendFrame> outbox;  // to the worker
+    std::deque<Stored> storing;        // by the disk, in order
+    std::deque<SendFrame> outbox;      // to the worker
+    uint64_t accepted_heartbeats = 0;  // as the controller was last notified
     MonoTime next_heartbeat;
     MonoTime next_wall;
-    MonoTime event_credit;
+    EventBudget event_budget;
+    bool link_up = true;  // as its control thread knows
   };
   struct Trap {
     Where where;
@@ -171,7 +182,9 @@ class Node : public Device {
   void Round(MonoTime now);
   size_t Receive(MonoTime now, const Snapshot& snapshot);
   void Load(size_t count);
+  void LookForBacklog(MonoTime now, const Snapshot& snapshot, size_t received);
   void Dispatch(MonoTime now, size_t index);
+  void AnswerFromKernel(MonoTime now, size_t index, uint8_t flags);
   void QueueControlFrames(const Snapshot& snapshot);
   void Queue(ConstBytes bytes, bool answer);
   void Flush(MonoTime now);
@@ -184,6 +197,8 @@ class Node : public Device {
   // Control thread.
   void RunControl(MonoTime now);
   void Hear(MonoTime now);
+  void LookAtLink(MonoTime now);
+  void HearDatagrams(MonoTime now, std::deque<Datagram>* datagrams);
   void HearFlows(MonoTime now);
   void Answer(MonoTime now, const Request& request);
   void Execute(MonoTime now, const Actions& actions);
@@ -214,6 +229,9 @@ class Node : public Device {
 
   std::unique_ptr<Process> process_;
   bool keep_ring_ = true;
+  bool link_up_ = true;
+  MonoTime link_down_at_;
+  bool unseen_ = false;
   std::deque<FrameId> ring_;  // received, not yet taken by the worker
   MonoTime worker_held_until_;
   MonoTime control_held_until_;

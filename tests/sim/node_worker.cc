@@ -1,8 +1,14 @@
 // The worker's half of a machine: what dataplane/worker.cc does around pipeline, gate and heartbeater, without DPDK.
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "dataplane/pipeline/cluster_filter.h"
+#include "dataplane/pipeline/host_filter.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/ip.h"
+#include "proto/net/tcp.h"
 #include "proto/net/udp_frame.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/monitor.h"
@@ -15,8 +21,6 @@ constexpr Duration kNap = Milliseconds(1);  // an idle worker goes round at leas
 constexpr size_t kRingRoom = 512;
 constexpr size_t kHeadroom = 128;
 constexpr size_t kRoom = kHeadroom + kFrameRoom + 64;
-constexpr Duration kEventCost = Milliseconds(1);  // as in dataplane/worker.cc
-constexpr Duration kEventBurst = Milliseconds(100);
 constexpr size_t kInboxRoom = 1024;
 
 bool IsSilent(const Snapshot& snapshot) {
@@ -69,6 +73,7 @@ void Node::Round(MonoTime now) {
   CatchUp(now);
   Process& p = *process_;
   parts_.monitor->OnRound(now, *this, now - last_round_);
+  unseen_ = false;
   last_round_ = now;
   const MonoTime local = clocks_.Monotonic(now);
   const Duration stall = p.guard.Round(local, clocks_.Tsc(now));
@@ -76,8 +81,10 @@ void Node::Round(MonoTime now) {
   const std::shared_ptr<const Snapshot> snapshot = p.snapshot;
   if (snapshot == nullptr) return;
   p.heartbeater.Use(local, snapshot->heartbeater);
+  p.admission.Begin(local);
   QueueControlFrames(*snapshot);
   const size_t received = Receive(now, *snapshot);
+  LookForBacklog(now, *snapshot, received);
   if (p.flows.Round(local, *snapshot)) WakeControl(now);
   if (!IsSilent(*snapshot)) p.heartbeater.Round(local, snapshot->heartbeater, stall, received < kBurst);
   if (!ring_.empty() || !p.outbox.empty()) WakeWorker(now + setup_.busy_round);
@@ -105,6 +112,16 @@ size_t Node::Receive(MonoTime now, const Snapshot& snapshot) {
   return count;
 }
 
+void Node::LookForBacklog(MonoTime now, const Snapshot& snapshot, size_t received) {
+  const auto events = std::span(batch_.events).first(received > 0 ? batch_.event_count : 0);
+  const bool rival = std::ranges::find(events, EventKind::kServiceMacSeen, &Event::kind) != events.end();
+  const RoundReceipt receipt{.frames = static_cast<uint32_t>(received),
+                             .more = received == kBurst,
+                             .rival = rival,
+                             .clustered = snapshot.cluster_port != 0};
+  if (process_->guard.Received(clocks_.Monotonic(now), receipt)) WakeControl(now);
+}
+
 void Node::Dispatch(MonoTime now, size_t index) {
   const Reason reason = batch_.reasons[index];
   ++reasons_[static_cast<size_t>(reason)];
@@ -114,7 +131,7 @@ void Node::Dispatch(MonoTime now, size_t index) {
     case Verdict::kDrop:
       return;
     case Verdict::kHost:
-      return parts_.clients->OnKernel(now, *this, frame);
+      return AnswerFromKernel(now, index, parts_.clients->OnKernel(now, *this, frame));
     case Verdict::kLan:
       return Queue(frame, false);
     case Verdict::kAnswer:
@@ -126,9 +143,28 @@ void Node::Dispatch(MonoTime now, size_t index) {
     process_->heartbeater.Receive(clocks_.Monotonic(now), ClusterPayload(frame, parsed.transport));
     return;
   }
-  if (process_->datagrams.size() >= kInboxRoom) return;
-  process_->datagrams.push_back(ClusterDatagram(frame, parsed.network, parsed.transport));
+  auto& inbox = reason == Reason::cluster_message ? process_->datagrams : process_->strangers;
+  if (inbox.size() >= kInboxRoom) return;
+  inbox.push_back(ClusterDatagram(frame, parsed.network, parsed.transport));
   WakeControl(now);
+}
+
+// What the kernel sends back is seen by the packet path. Nobody waits for it on the LAN: clients know by themselves.
+void Node::AnswerFromKernel(MonoTime now, size_t index, uint8_t flags) {
+  if (flags == 0) return;
+  std::array<uint8_t, kMinimumFrame> bytes;
+  std::memcpy(bytes.data(), batch_.frames[index].data, bytes.size());
+  auto* const ethernet = reinterpret_cast<EthernetHeader*>(bytes.data());
+  auto* const ip = reinterpret_cast<Ipv4Header*>(ethernet + 1);
+  auto* const tcp = reinterpret_cast<TcpHeader*>(ip + 1);
+  std::swap(ethernet->source, ethernet->destination);
+  std::swap(ip->source, ip->destination);
+  std::swap(tcp->source_port, tcp->destination_port);
+  const bool counts = (tcp->flags & (kTcpSyn | kTcpFin)) != 0;  // as a byte (RFC 9293 §3.4)
+  tcp->acknowledgment = Be32(tcp->sequence.value() + (counts ? 1 : 0));
+  tcp->flags = flags;
+  Frame frame{.data = bytes.data(), .length = static_cast<uint16_t>(bytes.size())};
+  FilterHostFrame(*process_->snapshot, process_->memory(clocks_.Monotonic(now)), &frame);
 }
 
 void Node::Load(size_t count) {
@@ -216,11 +252,8 @@ void Node::Transmit(MonoTime now, bool open, bool held) {
 void Node::ReportEvents(MonoTime now) {
   Process& p = *process_;
   const MonoTime local = clocks_.Monotonic(now);
-  p.event_credit = std::max(p.event_credit, local - kEventBurst);
   for (size_t i = 0; i < batch_.event_count; ++i) {
-    if (p.event_credit + kEventCost > local) continue;
-    p.event_credit = p.event_credit + kEventCost;
-    Report(now, batch_.events[i]);
+    if (p.event_budget.Take(local, batch_.events[i])) Report(now, batch_.events[i]);
   }
 }
 

@@ -1,4 +1,6 @@
 // Balanced connections: drains, weights, deaths and changes of master, and none is reset whose node is active.
+#include <memory>
+
 #include "tests/sim/scenario.h"
 
 namespace qure::sim {
@@ -141,7 +143,31 @@ void Late(World& world) {
   }
 }
 
+// A node that is heard and hears nobody: master or not, it soon has no share.
+void Deaf(World& world) {
+  Balance(world);
+  world.expect().served_within = Seconds(3);
+  const Duration when = kCalm + Some(world, 0, 1000);
+  const bool master = world.random().Chance(0.4);
+  const auto deaf = std::make_shared<size_t>(0);
+  world.At(when, [&world, master, deaf] {
+    *deaf = master ? world.Master() : world.Other(world.Master(), world.Deputy());
+    world.lan().down(world.node(*deaf).port()).loss = 1;
+    world.clients().OnEnd(world.node(*deaf));  // its connections are of no use any more, and may be reset
+  });
+  world.Quietly(when + Seconds(4), [&world, deaf] {
+    const ControllerStatus status = world.node(world.Master()).Status(world.now());
+    for (const ServiceRow& service : status.services) {
+      const auto share = service.current->find(world.node(*deaf).id());
+      if (share == service.current->end() || share->second == 0) continue;
+      world.monitor().Violate(world.now(), Invariant::kServed, "a node that hears nobody has a share");
+    }
+  });
+  world.At(when + Seconds(5), [&world, deaf] { world.node(*deaf).Kill(world.now()); });
+}
+
 constexpr Scenario kBalance[] = {
+    {"flows_deaf", "connections while a node is heard and hears nobody", Deaf, 4},
     {"flows_drains", "connections under drains and changed weights", Drains, 4},
     {"flows_deadlines", "connections under drains with a deadline", Deadlines, 3},
     {"flows_deaths", "connections under deaths, reboots and drains", Deaths, 4},

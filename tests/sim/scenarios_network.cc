@@ -95,6 +95,43 @@ void GatewayReboot(World& world) {
   }
 }
 
+// The gateway is away for long when the master dies, and it is not required: hosts of the LAN are served. A node that
+// is cut off meanwhile hears nobody, and comes back without a term above the others'.
+void GatewayGone(World& world) {
+  world.config.network.gateway_required = false;
+  world.expect().claims_need_gateway = false;
+  world.expect().served_within = Milliseconds(1500);
+  const Duration when = Soon(world);
+  world.At(when, [&world] {
+    world.gateway().Reboot(world.now(), Seconds(8));
+    world.foreign().Appear(world.now(), Ipv4Address{{198, 51, 100, 78}},
+                           {.announces = Milliseconds(250), .answers = false});
+  });
+  world.At(when + Seconds(1), [&world] { world.node(world.Master()).Kill(world.now()); });
+  world.Quietly(when + Seconds(4), [&world] { world.monitor().DemandHolder(world.now()); });
+  world.At(when + Seconds(4), [&world] { world.Cut({world.Other(world.Master(), world.Master())}, false); });
+  world.At(when + Milliseconds(7500), [&world] { world.Mend(); });
+  world.Quietly(when + Milliseconds(7600), [&world] { world.monitor().ForbidTakeovers(true); });
+  world.At(when + Seconds(9), [&world] {
+    world.monitor().ForbidTakeovers(false);
+    world.foreign().Vanish();
+  });
+}
+
+// The gateway takes longer to answer than a deputy asks before its limit.
+void SlowGateway(World& world) {
+  world.expect().served_within = Milliseconds(250);
+  world.gateway().SetAnswerTime(Milliseconds(3), Milliseconds(10));
+  Duration when = Soon(world);
+  for (int i = 0; i < 3; ++i) {
+    world.At(when, [&world] { world.node(world.Master()).Kill(world.now()); });
+    world.At(when + Seconds(1), [&world] {
+      for (size_t n = 0; n < world.size(); ++n) world.node(n).Boot(world.now());
+    });
+    when = when + Seconds(4);
+  }
+}
+
 void Loss(World& world) {
   world.expect().served_within = Milliseconds(2500);
   world.expect().overlap = Milliseconds(500);
@@ -186,9 +223,10 @@ void Late(World& world) {
 void LeaseShrinks(World& world) {
   world.expect().served_within = Milliseconds(2500);
   world.gateway().SetInterval(Milliseconds(2));
-  // Each gap a little longer than the one before, so that the lease follows.
+  // Each gap a little longer than the one before, so that the lease follows and none is lost: what has cost a lease
+  // would be remembered for minutes.
   Duration grows = kCalm;
-  for (const int64_t gap : {7, 12, 18, 27}) {
+  for (const int64_t gap : {6, 8, 11, 14, 17, 21, 25}) {
     world.At(grows, [&world, gap] { world.lan().up(world.node(world.Master()).port()).delay = Milliseconds(gap); });
     world.At(grows + Milliseconds(50), [&world] { world.Mend(); });
     grows = grows + Milliseconds(100);
@@ -276,6 +314,8 @@ constexpr Scenario kTable[] = {
     {"no_broadcast", "broadcast does not reach the nodes; the master dies", NoBroadcast, 3},
     {"gateway_between", "all see the gateway but not each other", BothSeeTheGateway, 3},
     {"cut_and_healed", "one node is cut off, with or without the gateway, and comes back", CutAndHealed, 3},
+    {"gateway_gone", "the gateway is away for long, and not required; the master dies", GatewayGone, 3},
+    {"slow_gateway", "the gateway answers after 3 to 10 ms; masters die", SlowGateway, 3},
     {"gateway_reboot", "the gateway is away for a while", GatewayReboot, 3},
     {"loss", "some frames are lost everywhere; the master dies", Loss, 3},
     {"jitter", "frames come late, twice and out of order; the master dies", Jitter, 3},

@@ -1,4 +1,6 @@
 // Threads and machines that stand still.
+#include <memory>
+
 #include "tests/sim/scenario.h"
 
 namespace qure::sim {
@@ -11,7 +13,7 @@ Duration Soon(World& world) {
 }
 
 void PausedMaster(World& world) {
-  world.expect().served_within = Milliseconds(250);
+  world.expect().served_within = Milliseconds(450);  // a short pause makes the lease long for the next one
   Duration when = Soon(world);
   for (int i = 0; i < 3; ++i) {
     const Duration span = world.random().Between(Milliseconds(15), Milliseconds(1200));
@@ -134,7 +136,80 @@ void DeafPause(World& world) {
   }
 }
 
+// A hypervisor stops the machine and lets it go on: none of its clocks has moved, and what came meanwhile waits in its
+// ring, ARP requests among it.
+void UnseenPause(World& world) {
+  world.expect().served_within = Milliseconds(450);
+  Duration when = Soon(world);
+  for (int i = 0; i < 4; ++i) {
+    const Duration span = world.random().Between(Milliseconds(12), Milliseconds(1200));
+    const bool master = world.random().Chance(0.8);
+    world.At(when, [&world, span, master] {
+      world.node(master ? world.Master() : world.Deputy()).HoldUnseen(world.now(), world.now() + span);
+    });
+    const int64_t requests = world.random().Between(0, 60);
+    for (int64_t n = 0; n < requests; ++n) {
+      world.Quietly(when + span * (n + 1) / (requests + 1), [&world] { world.gateway().AskForTarget(world.now()); });
+    }
+    world.At(when + span, [] {});
+    when = when + span + Milliseconds(1500);
+  }
+}
+
+// The link of a port is down for a while: a cable, or a hypervisor that moves the port.
+void LinkFlaps(World& world) {
+  Duration when = Soon(world);
+  for (int i = 0; i < 5; ++i) {
+    const Duration span = world.random().Between(Milliseconds(2), Milliseconds(world.random().Chance(0.5) ? 20 : 1500));
+    const bool master = world.random().Chance(0.8);
+    const auto whose = std::make_shared<size_t>(0);
+    world.At(when, [&world, master, whose] {
+      *whose = master ? world.Master() : world.Deputy();
+      world.node(*whose).SetLink(world.now(), false);
+    });
+    world.At(when + span, [&world, whose] { world.node(*whose).SetLink(world.now(), true); });
+    when = when + span + Milliseconds(1500);
+  }
+}
+
+// Kernels that have calibrated their clocks wrongly, and heartbeats that come late: no lease between two clocks that
+// differ so much, and none that a fast deputy ends while a slow master still holds it.
+void ClockRates(World& world) {
+  world.expect().served_within = Seconds(4);
+  world.expect().check_rate = false;    // of fast clocks
+  world.expect().check_silent = false;  // which take less than the least lease for as long
+  for (NodeSetup& setup : world.setups) setup.rate_ppm = world.random().Chance(0.5) ? -400'000 : 400'000;
+  Duration when = Soon(world) + kCalm;
+  for (int i = 0; i < 4; ++i) {
+    const Duration late = world.random().Between(Milliseconds(30), Milliseconds(120));
+    world.At(when, [&world, late] { world.lan().up(world.node(world.Master()).port()).delay = late; });
+    world.At(when + Milliseconds(400), [&world] { world.Mend(); });
+    when = when + Seconds(3);
+  }
+}
+
+// The same thing every ten seconds: after the first time the lease is long enough for it.
+void Disturbances(World& world) {
+  world.expect().served_within = Milliseconds(400);
+  const Duration longest = world.random().Between(Milliseconds(40), Milliseconds(110));
+  Duration when = Soon(world);
+  world.At(when, [&world, longest] { world.Hold(world.Master(), longest); });
+  world.At(when + longest, [] {});
+  world.Quietly(when + Seconds(5), [&world] { world.monitor().ForbidTakeovers(true); });
+  for (int i = 0; i < 4; ++i) {
+    when = when + Seconds(10);
+    const Duration span = world.random().Between(Milliseconds(30), longest);
+    const bool master = world.random().Chance(0.5);
+    world.At(when, [&world, span, master] { world.Hold(master ? world.Master() : world.Deputy(), span); });
+    world.At(when + span, [] {});
+  }
+}
+
 constexpr Scenario kTable[] = {
+    {"disturbances", "a machine is held for a moment every ten seconds", Disturbances, 3},
+    {"clock_rates", "the clocks of the machines run at very different rates", ClockRates, 3},
+    {"unseen_pause", "a machine is stopped, and none of its clocks sees it", UnseenPause, 3},
+    {"link_flaps", "the link of a node's port goes down and up", LinkFlaps, 3},
     {"deaf_pause", "a machine is suspended and its frames are lost", DeafPause, 3},
     {"paused_master", "the master is stopped and goes on with ARP requests waiting in its ring", PausedMaster, 3},
     {"pause_at_gate", "the master is stopped just before or just after the gate was asked", PauseAtGate, 3},

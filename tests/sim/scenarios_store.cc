@@ -1,4 +1,7 @@
 // Disks.
+#include <vector>
+
+#include "control/core/timers.h"
 #include "tests/sim/scenario.h"
 
 namespace qure::sim {
@@ -47,11 +50,29 @@ void Slow(World& world) {
   });
 }
 
+// All know a history to which one more event is one too many: what each writes now must still become all nodes'.
+void HistoryLong(World& world) {
+  world.expect().served_within = Milliseconds(1800);
+  std::vector<HistoryEvent> events;
+  const NodeId gone{0xee};
+  constexpr uint64_t kLongAgo = 1'700'000'000'000;  // ms
+  for (uint32_t seq = 1; seq <= kMaxHistoryEvents - 1; ++seq) {
+    events.push_back({.node = gone, .age = 1, .seq = seq, .era = 1, .lineage = 7, .time = (kLongAgo + seq) << 16});
+  }
+  world.Make();
+  for (size_t i = 0; i < world.size(); ++i) world.node(i).disk().Remember(events);
+  world.At(Seconds(4), [&world] { world.node(world.Master()).Kill(world.now()); });
+  world.At(Seconds(5), [&world] {
+    for (size_t i = 0; i < world.size(); ++i) world.node(i).Boot(world.now());
+  });
+}
+
 constexpr Scenario kTable[] = {
     {"store_lost", "a disk is empty; the master dies", Lost, 3},
     {"store_torn", "the last change is missing; the master dies", Torn, 3},
     {"store_rolled_back", "a disk is as it was earlier; the master dies", RolledBack, 3},
     {"store_full", "a disk takes no changes; the master dies", Full, 3},
+    {"history_long", "a history of as many events as a node takes; the master dies", HistoryLong, 3},
     {"store_slow", "making a change durable takes 2 s; the master dies", Slow, 3},
 };
 

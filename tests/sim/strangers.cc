@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proto/net/arp.h"
+#include "proto/net/checksum.h"
 #include "proto/net/ethernet.h"
 #include "proto/net/ip.h"
 #include "proto/net/udp_frame.h"
@@ -11,38 +12,41 @@
 namespace qure::sim {
 namespace {
 
-constexpr Duration kAnnouncePause = Seconds(1);
 constexpr Duration kSpeakPause = Milliseconds(100);
 constexpr int kUnknownField = 4000;
+constexpr Duration kRepeatAfter = Microseconds(300);
 constexpr uint64_t kJunk = 1;  // Recorder::OnTimer
+constexpr uint64_t kRepeat = 2;
+constexpr uint64_t kForge = 3;
 
 }  // namespace
 
 // --- ForeignHost ---
 
-void ForeignHost::Appear(MonoTime now, const Ipv4Address& address) {
+void ForeignHost::Appear(MonoTime now, const Ipv4Address& address, const Manner& manner) {
   present_ = true;
   address_ = address;
+  manner_ = manner;
   Announce(now);
-  parts_.queue->Add(now + kAnnouncePause, Happening::kDevice, port_, 0);
+  parts_.queue->Add(now + manner_.announces, Happening::kDevice, port_, 0);
 }
 
 void ForeignHost::OnFrame(MonoTime now, FrameId id) {
-  if (!present_) return;
+  if (!present_ || !manner_.answers) return;
   const ConstBytes frame = parts_.pool->bytes(id);
   EthernetView ethernet;
   const ArpPacket* arp = nullptr;
   if (ParseEthernet(frame, &ethernet) || ethernet.ether_type != kEtherTypeArp) return;
   if (ParseArp(frame.subspan(ethernet.length), &arp)) return;
-  if (arp->sender_ip == address_ && arp->sender_mac != kMac) {
-    if (now - last_announced_ >= kAnnouncePause) Announce(now);
+  if (arp->sender_ip == address_ && arp->sender_mac != manner_.as) {
+    if (now - last_announced_ >= manner_.announces) Announce(now);
     return;
   }
   if (!arp->is_request() || arp->target_ip != address_) return;
   const ArpFrame reply = BuildArp({.operation = kArpReply,
-                                   .ethernet_source = kMac,
+                                   .ethernet_source = manner_.steals ? manner_.as : kMac,
                                    .ethernet_destination = ethernet.header->source,
-                                   .sender_mac = kMac,
+                                   .sender_mac = manner_.as,
                                    .sender_ip = address_,
                                    .target_mac = arp->sender_mac,
                                    .target_ip = arp->sender_ip});
@@ -52,20 +56,39 @@ void ForeignHost::OnFrame(MonoTime now, FrameId id) {
 void ForeignHost::OnTimer(MonoTime now, uint64_t) {
   if (!present_) return;
   Announce(now);
-  parts_.queue->Add(now + kAnnouncePause, Happening::kDevice, port_, 0);
+  parts_.queue->Add(now + manner_.announces, Happening::kDevice, port_, 0);
 }
 
 void ForeignHost::Announce(MonoTime now) {
   last_announced_ = now;
-  const ArpFrame frame =
-      BuildArp({.ethernet_source = kMac, .sender_mac = kMac, .sender_ip = address_, .target_ip = address_});
+  const ArpFrame frame = BuildArp({.ethernet_source = manner_.steals ? manner_.as : kMac,
+                                   .sender_mac = manner_.as,
+                                   .sender_ip = address_,
+                                   .target_ip = address_});
   parts_.lan->Transmit(now, port_, frame, {});
 }
 
 // --- Recorder ---
 
-void Recorder::Hear(ConstBytes frame) {
-  if (!recording_ || frames_.size() >= kMost) return;
+// A frame of the cluster as it looks when another host sends it.
+void Relabel(std::vector<uint8_t>* frame) {
+  std::memcpy(&(*frame)[6], Recorder::kMac.bytes.data(), Recorder::kMac.bytes.size());
+  auto& ip = *MutableHeaderAt<Ipv4Header>(*frame, sizeof(EthernetHeader));
+  ip.source = Recorder::kAddress;
+  ip.checksum = Be16(0);
+  ip.checksum = InternetChecksum(ConstBytes(*frame).subspan(sizeof(EthernetHeader), sizeof(Ipv4Header)));
+}
+
+void Recorder::Hear(MonoTime now, ConstBytes frame) {
+  const bool own = std::memcmp(&frame[6], kMac.bytes.data(), kMac.bytes.size()) == 0;
+  const bool to_group = (frame[0] & 1) != 0;
+  if (!own && to_group && IsClusterFrame(frame)) last_heard_.assign(frame.begin(), frame.end());
+  if (repeating_ && !own && IsClusterFrame(frame)) {
+    repeats_.emplace_back(frame.begin(), frame.end());
+    Relabel(&repeats_.back());
+    parts_.queue->Add(now + kRepeatAfter, Happening::kDevice, port_, kRepeat);
+  }
+  if (!recording_ || !IsClusterFrame(frame) || frames_.size() >= kMost) return;
   frames_.emplace_back(frame.begin(), frame.end());
 }
 
@@ -78,29 +101,55 @@ void Recorder::Play(MonoTime now, size_t count, Duration gap, bool damage) {
   parts_.queue->Add(now + gap, Happening::kDevice, port_, 0);
 }
 
-void Recorder::Flood(MonoTime now, size_t count, Duration gap) {
+void Recorder::Flood(MonoTime now, size_t count, Duration gap, const Ipv4Address& probed) {
+  probed_ = probed;
   junk_left_ = count;
   junk_gap_ = gap;
   parts_.queue->Add(now + gap, Happening::kDevice, port_, kJunk);
+}
+
+void Recorder::FloodCluster(MonoTime now, size_t count, Duration gap) {
+  forged_left_ = count;
+  forged_gap_ = gap;
+  parts_.queue->Add(now + gap, Happening::kDevice, port_, kForge);
+}
+
+void Recorder::Forge(MonoTime now) {
+  if (forged_left_ == 0 || last_heard_.empty()) return;
+  --forged_left_;
+  std::vector<uint8_t> frame = last_heard_;
+  Relabel(&frame);
+  auto& header = *MutableHeaderAt<EnvelopeHeader>(frame, kUdpFrameHeaders);
+  header.salt = random_.Id();
+  if (forged_left_ % 2 == 0) {
+    header.sender = random_.Id();
+    header.boot = random_.Id();
+  }
+  parts_.lan->Transmit(now, port_, frame, {});
+  parts_.queue->Add(now + forged_gap_, Happening::kDevice, port_, kForge);
 }
 
 void Recorder::OnTimer(MonoTime now, uint64_t value) {
   if (value == kJunk) {
     if (junk_left_ == 0) return;
     --junk_left_;
+    const bool probe = !probed_.is_zero();
     const ArpFrame junk = BuildArp({.ethernet_source = kMac,
                                     .sender_mac = kMac,
-                                    .sender_ip = Ipv4Address{{198, 51, 100, 78}},
-                                    .target_ip = Ipv4Address{{198, 51, 100, 79}}});
+                                    .sender_ip = probe ? Ipv4Address{} : Ipv4Address{{198, 51, 100, 78}},
+                                    .target_ip = probe ? probed_ : Ipv4Address{{198, 51, 100, 79}}});
     parts_.lan->Transmit(now, port_, junk, {});
     parts_.queue->Add(now + junk_gap_, Happening::kDevice, port_, kJunk);
     return;
   }
+  if (value == kForge) return Forge(now);
+  if (value == kRepeat) {
+    parts_.lan->Transmit(now, port_, repeats_.front(), {});
+    return repeats_.pop_front();
+  }
   if (left_ == 0) return;
   --left_;
   std::vector<uint8_t> frame = frames_[next_++ % frames_.size()];
-  // From its own MAC: what the switch makes of a stolen one is another matter.
-  std::memcpy(&frame[6], kMac.bytes.data(), kMac.bytes.size());
   if (damage_) {
     const size_t at = kUdpFrameHeaders + random_.Below(frame.size() - kUdpFrameHeaders);
     frame[at] ^= static_cast<uint8_t>(1u << random_.Below(8));
@@ -133,7 +182,7 @@ void Speaker::OnFrame(MonoTime now, FrameId id) {
   const auto& ip = *reinterpret_cast<const Ipv4Header*>(frame.data() + sizeof(EthernetHeader));
   if (ethernet.ether_type.value() != kEtherTypeIpv4 || ip.protocol != kProtocolUdp) return;
   if (ethernet.destination != kMac && !ethernet.destination.is_multicast()) return;
-  Datagram datagram{.mac = ethernet.source, .address = ip.source, .delivery = Delivery::kMulticast, .payload = {}};
+  Datagram datagram{.mac = ethernet.source, .delivery = Delivery::kMulticast, .payload = {}};
   datagram.payload.assign(frame.begin() + kUdpFrameHeaders, frame.end());
   Actions actions;
   const std::optional<Incoming> incoming = transport_.Receive(now, datagram, &actions);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "control/core/action.h"
@@ -22,15 +23,23 @@ struct LanParts {
   Lan* lan = nullptr;
 };
 
-// A printer with a fixed address, which happens to be ours.
+// A printer with a fixed address, which happens to be ours; or a host that says so on purpose.
 class ForeignHost : public Device {
  public:
   static constexpr MacAddress kMac{{0x02, 0, 0, 0, 0x77, 0x01}};
+  struct Manner {
+    Duration announces = Seconds(1);  // so often
+    bool answers = true;              // who asks for the address, and who announces it
+    MacAddress as = kMac;             // that it names in ARP
+    bool steals = false;              // it sends from that MAC, too
+  };
   explicit ForeignHost(const LanParts& parts) : parts_(parts) { port_ = parts_.lan->Plug(this, kMac); }
 
   // Has `address` from now on: announces it, answers for it, defends it.
-  void Appear(MonoTime now, const Ipv4Address& address);
+  void Appear(MonoTime now, const Ipv4Address& address) { Appear(now, address, Manner{}); }
+  void Appear(MonoTime now, const Ipv4Address& address, const Manner& manner);
   void Vanish() { present_ = false; }
+  size_t port() const { return port_; }
 
   void OnFrame(MonoTime now, FrameId frame) override;
   void OnTimer(MonoTime now, uint64_t value) override;
@@ -41,42 +50,58 @@ class ForeignHost : public Device {
   const LanParts parts_;
   size_t port_ = 0;
   bool present_ = false;
+  Manner manner_;
   Ipv4Address address_;
   MonoTime last_announced_ = kLongAgo;
 };
 
-// Keeps what the cluster sends and plays it back: as it was, with bits changed, as if from elsewhere.
+// Keeps what the cluster sends and plays it back: as it was, with bits changed, or from its own MAC and address.
 class Recorder : public Device {
  public:
   static constexpr MacAddress kMac{{0x02, 0, 0, 0, 0x77, 0x02}};
+  static constexpr Ipv4Address kAddress{{198, 51, 100, 78}};
   Recorder(const LanParts& parts, uint64_t seed) : parts_(parts), random_(seed) {
     port_ = parts_.lan->Plug(this, kMac);
   }
 
   void Record(bool on) { recording_ = on; }
-  void Hear(ConstBytes frame);  // of anybody, as a tap would
+  void Keep(ConstBytes frame) { frames_.emplace_back(frame.begin(), frame.end()); }  // heard long ago
+  void Hear(MonoTime now, ConstBytes frame);                                         // of anybody, as a tap would
   // Plays `count` of the recorded frames, `gap` apart. `damage`: with one bit changed.
   void Play(MonoTime now, size_t count, Duration gap, bool damage);
-  // Junk for everyone, `gap` apart.
-  void Flood(MonoTime now, size_t count, Duration gap);
+  // From now on repeats every message of the cluster at once, from its own MAC and address: who has missed the original
+  // gets the copy first.
+  void Repeat(bool on) { repeating_ = on; }
+  // What looks like messages of the cluster: of boots that nobody knows, and of those that it has heard.
+  void FloodCluster(MonoTime now, size_t count, Duration gap);
+  // Junk for everyone, `gap` apart: ARP requests for nobody, or probes for `probed`.
+  void Flood(MonoTime now, size_t count, Duration gap, const Ipv4Address& probed = {});
   size_t recorded() const { return frames_.size(); }
 
   void OnFrame(MonoTime, FrameId) override {}
   void OnTimer(MonoTime now, uint64_t value) override;
 
  private:
+  void Forge(MonoTime now);
+
   static constexpr size_t kMost = 4000;
   const LanParts parts_;
   Random random_;
   size_t port_ = 0;
   bool recording_ = false;
+  bool repeating_ = false;
   bool damage_ = false;
   size_t next_ = 0;
   size_t left_ = 0;
   size_t junk_left_ = 0;
   Duration junk_gap_;
+  Ipv4Address probed_;
   Duration gap_;
   std::vector<std::vector<uint8_t>> frames_;
+  std::vector<uint8_t> last_heard_;  // of the cluster
+  size_t forged_left_ = 0;
+  Duration forged_gap_;
+  std::deque<std::vector<uint8_t>> repeats_;  // each at its time
 };
 
 // Speaks the protocol without being one of ours.

@@ -26,6 +26,7 @@ ClusterConfig DefaultConfig() {
   config.gateways = {Gateway::kAddress};
   config.addresses = {{.candidates = {{Ipv4Address{{198, 51, 100, 50}}, 24}}}};
   config.network.key = ClusterKey{1, 2, 3};
+  config.network.gateway_required = true;
   return config;
 }
 
@@ -74,7 +75,7 @@ void World::Make() {
   lan_.on_wire = [this](MonoTime at, size_t port, FrameId frame) {
     monitor_.OnWire(at, port, frame);
     const ConstBytes bytes = pool_.bytes(frame);
-    if (port != gateway_.port() && bytes.size() > kHeartbeatFrame) recorder_.Hear(bytes);
+    if (port != gateway_.port() && bytes.size() > kHeartbeatFrame) recorder_.Hear(at, bytes);
   };
   gateway_.on_answer = [this](MonoTime at, size_t port) { monitor_.OnAnswer(at, port); };
   if (clients_.any()) gateway_.on_turn = [this](MonoTime at) { clients_.Turn(at); };

@@ -57,6 +57,28 @@ std::shared_ptr<const DnsAuthority> SiteZone() {
                    .cookie_secrets = {kCookieSecret}});
 }
 
+// `port` has what a port says of the frame.
+Outcome ProcessFrame(const Snapshot& snapshot, const WorkerMemory& memory, Direction direction, const Bytes& frame,
+                     Frame port) {
+  std::vector<uint8_t> buffer(kHeadroom + kRoom);
+  std::copy(frame.begin(), frame.end(), buffer.begin() + kHeadroom);
+  port.data = buffer.data() + kHeadroom;
+  port.length = static_cast<uint16_t>(frame.size());
+  port.headroom = kHeadroom;
+  port.tailroom = static_cast<uint16_t>(kRoom - frame.size());
+  Batch batch;
+  batch.count = 1;
+  batch.frames[0] = port;
+  if (direction == Direction::kFromLan) {
+    ProcessLan(snapshot, memory, &batch);
+  } else {
+    ProcessHost(snapshot, memory, &batch);
+  }
+  const Frame& out = batch.frames[0];
+  return {batch.reasons[0], Bytes(out.data, out.data + out.length),
+          std::vector<Event>(batch.events.begin(), batch.events.begin() + static_cast<ptrdiff_t>(batch.event_count))};
+}
+
 }  // namespace
 
 Snapshot SiteSnapshot() {
@@ -66,6 +88,9 @@ Snapshot SiteSnapshot() {
   snapshot.lan_mac = kLanMac;
   snapshot.node_mac = kNodeMac;
   snapshot.node_mac_hop1 = kNodeMacHop1;
+  snapshot.own_addresses = {kNode4};
+  snapshot.question_mac = kNodeMac;
+  snapshot.question_address = kNode4;
   snapshot.addresses_v4 = {{kService4, kServiceMac4, true, 1}, {kIdle4, kIdleMac4, false, 2}};
   snapshot.addresses_v6 = {{kService6, kServiceMac6, true, 3}, {kIdle6, kIdleMac6, false, 4}};
   snapshot.gateways = {kGateway4, kGateway6};
@@ -102,24 +127,14 @@ Outcome Process(const Snapshot& snapshot, Direction direction, const Bytes& fram
 
 Outcome Process(const Snapshot& snapshot, const WorkerMemory& memory, Direction direction, const Bytes& frame,
                 bool checksums_good) {
-  std::vector<uint8_t> buffer(kHeadroom + kRoom);
-  std::copy(frame.begin(), frame.end(), buffer.begin() + kHeadroom);
-  Batch batch;
-  batch.count = 1;
-  batch.frames[0] = {.data = buffer.data() + kHeadroom,
-                     .length = static_cast<uint16_t>(frame.size()),
-                     .headroom = kHeadroom,
-                     .tailroom = static_cast<uint16_t>(kRoom - frame.size()),
-                     .ip_checksum_good = checksums_good,
-                     .l4_checksum_good = checksums_good};
-  if (direction == Direction::kFromLan) {
-    ProcessLan(snapshot, memory, &batch);
-  } else {
-    ProcessHost(snapshot, memory, &batch);
-  }
-  const Frame& out = batch.frames[0];
-  return {batch.reasons[0], Bytes(out.data, out.data + out.length),
-          std::vector<Event>(batch.events.begin(), batch.events.begin() + static_cast<ptrdiff_t>(batch.event_count))};
+  return ProcessFrame(snapshot, memory, direction, frame,
+                      {.ip_checksum_good = checksums_good, .l4_checksum_good = checksums_good});
+}
+
+Outcome ProcessPartial(const Snapshot& snapshot, PartialChecksum partial, const Bytes& frame) {
+  FlowTable table(kFlows, kFlowSeed);
+  const WorkerMemory memory = {.flows = {.table = &table}, .now = {}};
+  return ProcessFrame(snapshot, memory, Direction::kFromLan, frame, {.partial = partial});
 }
 
 }  // namespace qure::testing

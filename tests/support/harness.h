@@ -70,4 +70,7 @@ Outcome Process(const Snapshot& snapshot, const WorkerMemory& memory, Direction 
                 bool checksums_good = false);
 Outcome Process(const Snapshot& snapshot, Direction direction, const Bytes& frame, bool checksums_good = false);
 
+// From the LAN, by a port that says this of the checksum.
+Outcome ProcessPartial(const Snapshot& snapshot, PartialChecksum partial, const Bytes& frame);
+
 }  // namespace qure::testing

@@ -28,19 +28,22 @@ void AppendIp(Bytes* out, const IpAddress& ip) {
   }
 }
 
-uint16_t PseudoChecksum(const IpAddress& source, const IpAddress& destination, uint8_t protocol, const Bytes& segment) {
+Bytes PseudoHeader(const IpAddress& source, const IpAddress& destination, uint8_t protocol, size_t length) {
   Bytes all;
   AppendIp(&all, source);
   AppendIp(&all, destination);
   if (source.is_v6()) {
-    Append32(&all, static_cast<uint32_t>(segment.size()));
+    Append32(&all, static_cast<uint32_t>(length));
     Append32(&all, protocol);
   } else {
     Append16(&all, protocol);
-    Append16(&all, static_cast<uint16_t>(segment.size()));
+    Append16(&all, static_cast<uint16_t>(length));
   }
-  Append(&all, segment);
-  return NaiveChecksum(all);
+  return all;
+}
+
+uint16_t PseudoChecksum(const IpAddress& source, const IpAddress& destination, uint8_t protocol, const Bytes& segment) {
+  return NaiveChecksum(Concat({PseudoHeader(source, destination, protocol, segment.size()), segment}));
 }
 
 }  // namespace
@@ -73,6 +76,10 @@ uint16_t NaiveChecksum(const Bytes& bytes) {
   for (size_t i = 0; i < bytes.size(); ++i) sum += i % 2 == 0 ? uint32_t{bytes[i]} << 8 : bytes[i];
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<uint16_t>(~sum);
+}
+
+uint16_t PseudoSum(const IpAddress& source, const IpAddress& destination, uint8_t protocol, size_t length) {
+  return static_cast<uint16_t>(~NaiveChecksum(PseudoHeader(source, destination, protocol, length)));
 }
 
 void PutBe16(Bytes* bytes, size_t at, uint16_t value) {

@@ -87,6 +87,9 @@ Bytes DnsHeaderBytes(uint16_t id, uint16_t flags, uint16_t questions, uint16_t a
                      uint16_t additionals);
 Bytes Question(const std::string& name, uint16_t type, uint16_t klass = 1);
 
+// What a sender puts into the checksum field if its network card is to compute the checksum.
+uint16_t PseudoSum(const IpAddress& source, const IpAddress& destination, uint8_t protocol, size_t length);
+
 uint16_t NaiveChecksum(const Bytes& bytes);
 void PutBe16(Bytes* bytes, size_t at, uint16_t value);
 

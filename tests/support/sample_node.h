@@ -56,7 +56,7 @@ inline NodeRow SampleRow(const NodeId& node, const char* name, NodeRole role, No
   row.age = 3;
   row.era = 2;
   row.revision = "v1-5-gabcdef";
-  row.address = ParseIp("198.51.100.11")->v4();
+  row.addresses = {*ParseIp("198.51.100.11")};
   row.priority = -5;
   row.weight = 7;
   row.heard_ago = Milliseconds(2500);

@@ -6,9 +6,9 @@
 
 #include "absl/random/distributions.h"
 #include "absl/strings/str_cat.h"
+#include "control/core/address/frames.h"
 #include "control/core/timers.h"
-#include "proto/net/arp.h"
-#include "proto/net/nd.h"
+#include "proto/mutation.h"
 
 namespace qure {
 namespace {
@@ -17,94 +17,11 @@ MacAddress MacFor(const ClaimContext& context, const IpAddress& address) {
   return context.service_mac == ServiceMac::kInterface ? context.lan_mac : ServiceMacFor(context.cluster, address);
 }
 
-// Of a service address: the source of its frames, and where it is by ARP and ND.
-struct Macs {
-  MacAddress source;
-  MacAddress link;
-};
-
 Macs MacsOf(const ClaimStatus& status) {
   return {.source = status.mac, .link = status.to_all ? GroupMac(status.mac) : status.mac};
 }
 
-SendFrame FromArp(const ArpFields& fields, bool answer) {
-  const ArpFrame frame = BuildArp(fields);
-  return {.bytes = {frame.begin(), frame.end()}, .answer = answer};
-}
-
-SendFrame FromSolicitation(const NeighborFields& fields, bool answer) {
-  NeighborFrame frame;
-  const size_t length = BuildNeighborSolicitation(fields, &frame);
-  return {.bytes = {frame.begin(), frame.begin() + static_cast<ptrdiff_t>(length)}, .answer = answer};
-}
-
-SendFrame FromAdvertisement(const NeighborFields& fields) {
-  NeighborFrame frame;
-  const size_t length = BuildNeighborAdvertisement(fields, &frame);
-  return {.bytes = {frame.begin(), frame.begin() + static_cast<ptrdiff_t>(length)}, .answer = true};
-}
-
-// "`address` is at `link`": the ARP Announcement of RFC 5227 §2.3; RFC 4861 §7.2.6 for IPv6.
-SendFrame Announcement(const Macs& macs, const IpAddress& address) {
-  if (address.is_v4()) {
-    const Ipv4Address ip = address.v4();
-    return FromArp({.ethernet_source = macs.source, .sender_mac = macs.link, .sender_ip = ip, .target_ip = ip}, true);
-  }
-  return FromAdvertisement({.ethernet_source = macs.source,
-                            .ethernet_destination = MulticastMac(kAllNodes),
-                            .source = address.v6(),
-                            .destination = kAllNodes,
-                            .target = address.v6(),
-                            .flags = kNaOverride,
-                            .link_layer = macs.link});
-}
-
-// The reply form, for caches that learn from replies only; target MAC as RFC 5944 §4.6 has it.
-SendFrame GratuitousReply(const Macs& macs, const Ipv4Address& ip) {
-  return FromArp({.operation = kArpReply,
-                  .ethernet_source = macs.source,
-                  .sender_mac = macs.link,
-                  .sender_ip = ip,
-                  .target_mac = macs.link,
-                  .target_ip = ip},
-                 true);
-}
-
-// "Where is `gateway`?", asked by `address`, to all until it is known where.
-SendFrame GatewayQuestion(const Macs& macs, const IpAddress& address, const IpAddress& gateway,
-                          const std::optional<MacAddress>& gateway_mac) {
-  if (address.is_v4()) {
-    return FromArp({.ethernet_source = macs.source,
-                    .ethernet_destination = gateway_mac.value_or(kBroadcastMac),
-                    .sender_mac = macs.link,
-                    .sender_ip = address.v4(),
-                    .target_mac = gateway_mac.value_or(MacAddress{}),
-                    .target_ip = gateway.v4()},
-                   true);
-  }
-  const Ipv6Address group = SolicitedNode(gateway.v6());
-  return FromSolicitation({.ethernet_source = macs.source,
-                           .ethernet_destination = gateway_mac.value_or(MulticastMac(group)),
-                           .source = address.v6(),
-                           .destination = gateway_mac ? gateway.v6() : group,
-                           .target = gateway.v6(),
-                           .link_layer = macs.link},
-                          true);
-}
-
 }  // namespace
-
-SendFrame AskWhoHas(const MacAddress& node_mac, const IpAddress& address) {
-  if (address.is_v4()) {
-    return FromArp({.ethernet_source = node_mac, .sender_mac = node_mac, .target_ip = address.v4()}, false);
-  }
-  const Ipv6Address group = SolicitedNode(address.v6());
-  return FromSolicitation({.ethernet_source = node_mac,
-                           .ethernet_destination = MulticastMac(group),
-                           .destination = group,
-                           .target = address.v6()},
-                          false);
-}
 
 std::string_view NameOf(ClaimState state) {
   switch (state) {
@@ -127,13 +44,14 @@ Claim::Claim(const AddressConfig& config, const ClaimContext& context, absl::Bit
 
 void Claim::Take(MonoTime now, bool warm, Actions* out) {
   if (status_.state != ClaimState::kStandby) return;
-  if (warm && now - foreign_seen_ > kForeignMemory) return Hold(now, out);
+  if (warm) return Hold(now, out);
   StartProbing(now, candidate_);
 }
 
 void Claim::Release() {
   status_.state = ClaimState::kStandby;
   status_.holder.reset();
+  status_.rival.reset();
   ForgetVerification();
 }
 
@@ -153,7 +71,8 @@ void Claim::AnnounceAgain(MonoTime now, Actions* out) {
 }
 
 void Claim::Ask(Actions* out) const {
-  out->push_back(AskWhoHas(context_.node_mac, address()));
+  const bool derived = context_.service_mac == ServiceMac::kDerived;
+  out->push_back(AskWhere(context_.sender, address(), derived ? std::optional(status_.mac) : std::nullopt));
 }
 
 bool Claim::CanContinue(const AddressConfig& config, const ClaimContext& context) const {
@@ -174,14 +93,14 @@ void Claim::Continue(MonoTime now, const AddressConfig& config, const ClaimConte
   context_ = context;
   if (std::exchange(status_.to_all, context.to_all) != context.to_all) AnnounceAgain(now, out);
   if (!new_gateway) return;
-  gateway_mac_.reset();
   ForgetVerification();
   if (status_.state == ClaimState::kHeld) Verify(now, out);
 }
 
 MonoTime Claim::deadline() const {
   if (status_.state == ClaimState::kStandby) return kNever;
-  return status_.state == ClaimState::kHeld ? std::min(next_announce_, next_verify_) : next_step_;
+  if (status_.state != ClaimState::kHeld) return next_step_;
+  return std::min({next_announce_, next_verify_, status_.rival ? contested_until_ : kNever});
 }
 
 bool Claim::Tick(MonoTime now, Actions* out) {
@@ -212,14 +131,14 @@ bool Claim::OnEvent(MonoTime now, const Event& event, Actions* out) {
   if (event.mac == context_.node_mac || event.mac == context_.lan_mac) return false;  // an echo of our own frames
   switch (status_.state) {
     case ClaimState::kStandby:
-      if (event.kind == EventKind::kAddressUsed && !IsOwnMac(event.mac)) foreign_seen_ = now;
+    case ClaimState::kTaken:
       return false;
     case ClaimState::kProbing:
       return Lose(now, event, out);  // RFC 5227 §2.1.1: used or probed by another, both are a conflict
     case ClaimState::kHeld:
-      return event.kind == EventKind::kAddressUsed && !IsOwnMac(event.mac) && OnConflict(now, event, out);
-    case ClaimState::kTaken:
-      return false;
+      if (event.kind != EventKind::kAddressUsed || IsOwnMac(event.mac)) return false;
+      OnConflict(now, event, out);
+      return Mutated(Mutation::kYieldToConflict) && Lose(now, event, out);
   }
   return false;
 }
@@ -260,7 +179,7 @@ void Claim::Hold(MonoTime now, Actions* out) {
   status_.state = ClaimState::kHeld;
   taken_in_a_row_ = 0;
   holders_.assign(holders_.size(), std::nullopt);
-  last_conflict_.reset();
+  last_defense_ = last_repair_ = kLongAgo;
   held_since_ = now;
   announced_ = 0;
   out->push_back(
@@ -289,20 +208,44 @@ bool Claim::Lose(MonoTime now, const Event& event, Actions* out) {
   return true;
 }
 
-// RFC 5227 §2.4 (b): one defense in kDefendInterval, then the address is the other's.
-bool Claim::OnConflict(MonoTime now, const Event& event, Actions* out) {
+// RFC 5227 §2.4 (c): an address that must not be given up is defended for ever, by one announcement in kDefendInterval:
+// more of them would make the two sides shout at each other.
+void Claim::OnConflict(MonoTime now, const Event& event, Actions* out) {
   ++status_.conflicts;
-  if (last_conflict_ && now - *last_conflict_ <= kDefendInterval) return Lose(now, event, out);
-  last_conflict_ = now;
-  ++status_.defenses;
-  // One frame only: two would be two conflicts to the other side, and both might yield.
-  out->push_back(Announcement(MacsOf(status_), address()));
-  out->push_back(MakeLog(LogLevel::kWarning, ToString(address()), " is ours, but used by ", ToString(event.mac),
-                         " too; defended"));
-  return false;
+  contested_until_ = now + kContested;
+  if (std::exchange(status_.rival, event.mac) != event.mac) {
+    out->push_back(MakeLog(LogLevel::kWarning, ToString(address()), " is ours, but used by ", ToString(event.mac),
+                           " too; defended"));
+  }
+  if (now - last_defense_ > kDefendInterval) {
+    last_defense_ = last_announced_ = now;
+    ++status_.defenses;
+    out->push_back(Announcement(MacsOf(status_), address(), /*answer=*/true));
+  }
+  if (now - last_repair_ >= kConflictRepair) Repair(now, out);
+}
+
+// The rival may have led the gateway astray. Frames to the gateway alone set its cache right and disturb no one: a
+// question, and an answer for caches that learn from those only.
+void Claim::Repair(MonoTime now, Actions* out) {
+  if (!context_.gateway || status_.state != ClaimState::kHeld) return;
+  last_repair_ = now;
+  if (const auto at = context_.gateways->MacOf(*context_.gateway)) {
+    out->push_back(AnswerTo(MacsOf(status_), address(), *at, *context_.gateway));
+  }
+  const MonoTime pending = next_verify_;
+  Verify(now, out);
+  if (pending != kNever) next_verify_ = pending;  // as long as it is not answered
+}
+
+void Claim::EndContest(Actions* out) {
+  out->push_back(
+      MakeLog(LogLevel::kInfo, ToString(address()), " is not used by ", ToString(*status_.rival), " any more"));
+  status_.rival.reset();
 }
 
 void Claim::TickHeld(MonoTime now, Actions* out) {
+  if (status_.rival && now >= contested_until_) EndContest(out);
   if (now >= next_announce_) {
     const bool refresh = announced_ == kAnnounceAt.size();
     Announce(now, out);
@@ -315,7 +258,8 @@ void Claim::TickHeld(MonoTime now, Actions* out) {
 }
 
 void Claim::Announce(MonoTime now, Actions* out) {
-  out->push_back(Announcement(MacsOf(status_), address()));
+  last_announced_ = now;
+  out->push_back(Announcement(MacsOf(status_), address(), /*answer=*/true));
   if (address().is_v4()) out->push_back(GratuitousReply(MacsOf(status_), address().v4()));
 
   while (announced_ < kAnnounceAt.size() && held_since_ + kAnnounceAt[announced_] <= now) ++announced_;
@@ -324,13 +268,13 @@ void Claim::Announce(MonoTime now, Actions* out) {
 
 void Claim::Verify(MonoTime now, Actions* out) {
   if (!context_.gateway) return;
-  out->push_back(GatewayQuestion(MacsOf(status_), address(), *context_.gateway, gateway_mac_));
+  const std::optional<MacAddress> at = context_.gateways->Asks(now, *context_.gateway, status_.mac);
+  out->push_back(AskWhere(MacsOf(status_), address(), *context_.gateway, at, /*answer=*/true));
   next_verify_ = now + kVerifyRetry;
 }
 
 void Claim::CountUnanswered(Actions* out) {
   ++status_.verify_failures;
-  gateway_mac_.reset();  // the gateway may have been replaced: ask everyone
   if (++unanswered_in_a_row_ < kVerifyAlarm || status_.alarm) return;
   status_.alarm = true;
   status_.verified = false;
@@ -340,8 +284,7 @@ void Claim::CountUnanswered(Actions* out) {
 }
 
 void Claim::OnGateway(const Event& event, Actions* out) {
-  gateway_mac_ = event.mac;
-  if (!event.to_service_mac || status_.state != ClaimState::kHeld) return;
+  if (status_.state != ClaimState::kHeld || next_verify_ == kNever || !IsOwnMac(event.to)) return;
   if (status_.alarm) {
     out->push_back(MakeLog(LogLevel::kInfo, "gateway ", ToString(event.ip), " answers to ", ToString(address())));
   }

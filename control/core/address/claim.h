@@ -1,5 +1,5 @@
-// The claim to one service address: probe, announce, verify, defend, yield (RFC 5227; RFC 4862 §5.4 for IPv6). A pure
-// state machine.
+// The claim to one service address: probe, announce, verify, defend (RFC 5227; RFC 4862 §5.4 for IPv6). What is held
+// is defended for ever: everyone reaches the services there. A pure state machine.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 
 #include "absl/random/bit_gen_ref.h"
 #include "control/core/action.h"
+#include "control/core/address/gateway_watch.h"
 #include "control/core/cluster/identity.h"
 #include "control/core/config.h"
 #include "proto/event.h"
@@ -32,6 +33,7 @@ struct ClaimStatus {
   bool to_all = false;  // ClaimContext::to_all
   ClaimState state = ClaimState::kStandby;
   std::optional<MacAddress> holder;  // who has it, when taken
+  std::optional<MacAddress> rival;   // held, but this one has used it, too, within kContested
   bool verified = false;             // the gateway answered to the service MAC
   bool alarm = false;                // it did not, kVerifyAlarm times in a row
   uint64_t conflicts = 0;
@@ -41,17 +43,16 @@ struct ClaimStatus {
 
 // What a claim needs to know of its node and cluster.
 struct ClaimContext {
-  MacAddress node_mac;  // source of probes
+  MacAddress node_mac;    // source of probes
+  QuestionSender sender;  // of other questions
   MacAddress lan_mac;
   ClusterId cluster{};
   ServiceMac service_mac = ServiceMac::kDerived;
   bool to_all = false;  // the address is at GroupMac of its service MAC, which stays the source of all frames
   std::optional<IpAddress> gateway;  // of the address's family
+  GatewayWatch* gateways = nullptr;  // knows where it is; outlives the claim
   Duration probe_interval;
 };
-
-// "Does anyone have `address`?", asked from `node_mac` without a sender address (RFC 5227 §2.1.1; RFC 4862 §5.4.2).
-SendFrame AskWhoHas(const MacAddress& node_mac, const IpAddress& address);
 
 class Claim {
  public:
@@ -67,8 +68,8 @@ class Claim {
   // Goes on under a configuration for which CanContinue is true. A new gateway is asked at once.
   void Continue(MonoTime now, const AddressConfig& config, const ClaimContext& context, Actions* out);
 
-  // This node has become master: holds the address. `warm`: the cluster had it until now and the LAN was asked who has
-  // it (Ask) since; without any sign of a foreign host it is held at once. Otherwise it is probed for first.
+  // This node has become master: holds the address. `warm`: the cluster held it until now, and holds and defends it
+  // without a gap, even if another host has used it meanwhile. Otherwise it is probed for first.
   void Take(MonoTime now, bool warm, Actions* out);
   // This node is master no more.
   void Release();
@@ -76,10 +77,16 @@ class Claim {
   bool Follow(const IpPrefix& held);
   // Held: announces as after a claim. Another may have sent from the service MAC meanwhile, and led a switch astray.
   void AnnounceAgain(MonoTime now, Actions* out);
-  // "Does anyone have it?", asked without a sender address.
+  // Held: leads switch and gateway back here by frames to the gateway alone, if it is known where that is.
+  void Repair(MonoTime now, Actions* out);
+  MonoTime last_announced() const { return last_announced_; }  // to all
+  // "Does anyone have it?", asked of its holder. The switch leads the question to who sends from the service MAC, and
+  // an answer is asked for with our own address: it is no probe, which would make a host that boots give the address
+  // up.
   void Ask(Actions* out) const;
 
-  // Each returns through `out` what to do; true if state, address or mac changed, so that a snapshot is due.
+  // Each returns through `out` what to do; true if state, address or mac changed, so that a snapshot is due. Of what is
+  // said as the gateway, only what GatewayWatch believes.
   bool Tick(MonoTime now, Actions* out);
   bool OnEvent(MonoTime now, const Event& event, Actions* out);
 
@@ -93,7 +100,8 @@ class Claim {
   void TickHeld(MonoTime now, Actions* out);
   void Hold(MonoTime now, Actions* out);
   bool Lose(MonoTime now, const Event& event, Actions* out);
-  bool OnConflict(MonoTime now, const Event& event, Actions* out);
+  void OnConflict(MonoTime now, const Event& event, Actions* out);
+  void EndContest(Actions* out);
   void OnGateway(const Event& event, Actions* out);
   void Announce(MonoTime now, Actions* out);
   void Verify(MonoTime now, Actions* out);
@@ -114,16 +122,16 @@ class Claim {
   int probes_sent_ = 0;
   MonoTime next_step_;  // probe, end of probing, retry
 
-  MonoTime foreign_seen_ = kLongAgo;  // standing by: someone outside the cluster used the address
-
   // Valid while held.
   MonoTime held_since_;
   size_t announced_ = 0;  // entries of kAnnounceAt that are done
   MonoTime next_announce_ = kNever;
   MonoTime next_verify_ = kNever;  // when the verification under way counts as unanswered; kNever: none under way
   int unanswered_in_a_row_ = 0;
-  std::optional<MacAddress> gateway_mac_;  // unknown until heard, and again when it stops answering
-  std::optional<MonoTime> last_conflict_;
+  MonoTime last_announced_ = kLongAgo;
+  MonoTime last_defense_ = kLongAgo;
+  MonoTime last_repair_ = kLongAgo;    // the gateway's cache was set right after a conflict
+  MonoTime contested_until_ = kNever;  // while there is a rival
 };
 
 }  // namespace qure

@@ -16,10 +16,15 @@ bool IsReported(const IpAddress& group) {
   return group.is_v4() ? group.v4() != kAllSystems4 : group.v6() != kAllNodes;
 }
 
-// `mac` and `address`: sources.
-std::vector<uint8_t> V2Frame(const MacAddress& mac, const Ipv4Address& address, const GroupRecord& record) {
+// In the version before the latest, IGMPv2 or MLDv1, a frame is of one group. `mac` and `address`: sources.
+std::vector<uint8_t> OlderFrame(const MacAddress& mac, const Ipv4Address& address, const GroupRecord& record) {
   const bool left = record.change == GroupChange::kLeft;
-  return left ? BuildIgmpV2Leave(mac, address, record.group.v4()) : BuildIgmpV2Report(mac, address, record.group.v4());
+  const IpAddress& group = record.group;
+  if (group.is_v4()) {
+    return left ? BuildIgmpV2Leave(mac, address, group.v4()) : BuildIgmpV2Report(mac, address, group.v4());
+  }
+  const Ipv6Address source = LinkLocalFromMac(mac);
+  return left ? BuildMldV1Done(mac, source, group.v6()) : BuildMldV1Report(mac, source, group.v6());
 }
 
 }  // namespace
@@ -41,12 +46,13 @@ void GroupListener::SetGroups(MonoTime now, const MacAddress& mac, const Ipv4Add
 
 void GroupListener::OnEvent(MonoTime now, const Event& event) {
   if (event.kind != EventKind::kGroupQuery) return;
-  if (event.ip.is_v4() && event.version < 3) version2_until_ = now + kOlderQuerier;
+  const bool v4 = event.ip.is_v4();
+  if (event.version < (v4 ? 3 : 2)) (v4 ? older_until_v4_ : older_until_v6_) = now + kOlderQuerier;
   const bool all = event.ip == IpAddress(Ipv4Address{}) || event.ip == IpAddress(Ipv6Address{});
   // One delay for all, so that they go in one report (RFC 3376 §5.2).
   const MonoTime at = now + Within(event.span);
   for (Group& group : groups_) {
-    const bool asked = all ? group.address.is_v4() == event.ip.is_v4() : group.address == event.ip;
+    const bool asked = all ? group.address.is_v4() == v4 : group.address == event.ip;
     if (asked && !group.left) group.answer_at = std::min(group.answer_at, at);
   }
 }
@@ -88,8 +94,9 @@ GroupRecord GroupListener::Report(MonoTime now, Group* group) {
 void GroupListener::Send(MonoTime now, const std::vector<GroupRecord>& records, Actions* out) const {
   if (records.empty()) return;
   const bool v6 = records.front().group.is_v6();
-  if (!v6 && version2_until_ && now < *version2_until_) {
-    for (const GroupRecord& record : records) out->push_back(SendFrame{V2Frame(mac_, address_, record)});
+  const std::optional<MonoTime>& older_until = v6 ? older_until_v6_ : older_until_v4_;
+  if (older_until && now < *older_until) {
+    for (const GroupRecord& record : records) out->push_back(SendFrame{OlderFrame(mac_, address_, record)});
     return;
   }
   for (std::span<const GroupRecord> rest = records; !rest.empty();) {

@@ -1,6 +1,7 @@
 // The node as a listener of multicast groups: reports what it listens to, so that snooping switches let it through.
-// IGMPv3 (RFC 3376) and IGMPv2 (RFC 2236) for the cluster's group; MLDv2 (RFC 3810) for the solicited-node groups of
-// the service addresses. Always sourced from the node MAC.
+// IGMPv3 (RFC 3376) and IGMPv2 (RFC 2236) for the cluster's group; MLDv2 (RFC 3810) and MLDv1 (RFC 2710) for the
+// solicited-node groups of the service addresses, which a node without a cluster has, too. Always sourced from the node
+// MAC.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +27,8 @@ class GroupListener {
   // is gone. `mac` and `address` are the node's: sources of the reports (IPv6: the link-local address of `mac`).
   void SetGroups(MonoTime now, const MacAddress& mac, const Ipv4Address& address, std::vector<IpAddress> groups,
                  Actions* out);
-  // kGroupQuery: answers after a random part of the time that it allows; falls back to IGMPv2 while such a querier is
-  // about (RFC 3376 §7.2.1).
+  // kGroupQuery: answers after a random part of the time that it allows; falls back to IGMPv2 or MLDv1 while such a
+  // querier is about (RFC 3376 §7.2.1, RFC 3810 §8.2.1).
   void OnEvent(MonoTime now, const Event& event);
   void Tick(MonoTime now, Actions* out);
   MonoTime deadline() const;
@@ -51,7 +52,9 @@ class GroupListener {
   MacAddress mac_;
   Ipv4Address address_;
   std::vector<Group> groups_;
-  std::optional<MonoTime> version2_until_;  // an IGMPv2 querier is about
+  // Of each family: a querier is about that knows the version before the latest only.
+  std::optional<MonoTime> older_until_v4_;
+  std::optional<MonoTime> older_until_v6_;
 };
 
 }  // namespace qure

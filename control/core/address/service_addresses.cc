@@ -15,13 +15,16 @@ bool IsHeld(const Claim& claim) {
   return claim.status().state == ClaimState::kHeld;
 }
 
-ClaimContext ContextFor(const NodeFacts& facts, const ClusterConfig& config, const AddressConfig& address) {
+ClaimContext ContextFor(const NodeFacts& facts, const ClusterConfig& config, const AddressConfig& address,
+                        GatewayWatch* gateways) {
   ClaimContext context{.node_mac = OwnMac(facts, config.service_mac, 0),
+                       .sender = SenderOf(facts, config.service_mac),
                        .lan_mac = facts.lan_mac,
                        .cluster = ClusterIdFromName(config.name),
                        .service_mac = config.service_mac,
                        .to_all = ReachesAll(config, address),
                        .gateway = {},
+                       .gateways = gateways,
                        .probe_interval = config.probe_interval};
   for (const IpAddress& gateway : config.gateways) {
     if (gateway.is_v6() == address.candidates.front().address.is_v6()) context.gateway = gateway;
@@ -33,9 +36,10 @@ ClaimContext ContextFor(const NodeFacts& facts, const ClusterConfig& config, con
 
 void ServiceAddresses::Configure(MonoTime now, const NodeFacts& facts, const ClusterConfig& config,
                                  const std::optional<Ipv4Address>& cluster_group, Actions* out) {
+  gateways_.Configure(facts, config);
   std::vector<Claim> previous = std::exchange(claims_, {});
   for (const AddressConfig& address : config.addresses) {
-    const ClaimContext context = ContextFor(facts, config, address);
+    const ClaimContext context = ContextFor(facts, config, address, &gateways_);
     const auto heir = std::ranges::find_if(previous, [&](const Claim& c) { return c.CanContinue(address, context); });
     if (heir == previous.end()) {
       claims_.emplace_back(address, context, random_);
@@ -60,11 +64,12 @@ bool ServiceAddresses::SetLeads(MonoTime now, bool leads, bool warm, Actions* ou
   if (leads == leads_) return false;
   leads_ = leads;
   if (!leads) {
+    NoteHeld(now, Held());
     handing_over_.clear();
     for (const IpPrefix& held : Held()) handing_over_.push_back(held.address);
   }
   for (Claim& claim : claims_) {
-    if (leads) claim.Take(now, warm, out);
+    if (leads) claim.Take(now, warm && WasHeld(now, claim), out);
     if (!leads) claim.Release();
   }
   return true;
@@ -74,7 +79,18 @@ bool ServiceAddresses::EndHandover() {
   return !std::exchange(handing_over_, {}).empty();
 }
 
-bool ServiceAddresses::FollowMaster(std::vector<IpPrefix> held) {
+// What the cluster held until now is not probed for again: it is ours, and another host that uses it is in the wrong.
+void ServiceAddresses::NoteHeld(MonoTime now, const std::vector<IpPrefix>& held) {
+  last_held_ = held;
+  last_held_at_ = now;
+}
+
+bool ServiceAddresses::WasHeld(MonoTime now, const Claim& claim) const {
+  return now - last_held_at_ <= kWarm && std::ranges::find(last_held_, claim.status().address) != last_held_.end();
+}
+
+bool ServiceAddresses::FollowMaster(MonoTime now, std::vector<IpPrefix> held) {
+  NoteHeld(now, held);
   if (held == held_by_master_) return false;
   held_by_master_ = std::move(held);
   for (Claim& claim : claims_) {
@@ -101,11 +117,12 @@ void ServiceAddresses::TickReports(MonoTime now, Actions* out) {
     announced_again_ = now;
     for (Claim& claim : claims_) claim.AnnounceAgain(now, out);
   }
+  gateways_.Tick(now, out);
   groups_.Tick(now, out);
 }
 
 MonoTime ServiceAddresses::deadline() const {
-  MonoTime next = std::min(announce_again_at_, groups_.deadline());
+  MonoTime next = std::min({announce_again_at_, groups_.deadline(), gateways_.deadline()});
   for (const Claim& claim : claims_) next = std::min(next, claim.deadline());
   return next;
 }
@@ -114,8 +131,25 @@ void ServiceAddresses::AnnounceSoon(MonoTime now) {
   announce_again_at_ = std::min(announce_again_at_, std::max(now, announced_again_ + kAnnounceAgain));
 }
 
-void ServiceAddresses::Ask(Actions* out) const {
+bool ServiceAddresses::IsEcho(MonoTime now, Actions* out) {
+  MonoTime announced = kLongAgo;
+  for (const Claim& claim : claims_) announced = std::max(announced, claim.last_announced());
+  if (now - announced > kEchoWithin && now - own_returned_ > kEchoKnown) return false;
+  if (!std::exchange(echo_logged_, true)) {
+    out->push_back(MakeLog(LogLevel::kWarning,
+                           "the switch returns our own frames (a virtual switch with a promiscuous port, or a loop): "
+                           "ignored"));
+  }
+  // Should it be somebody else's after all, a frame that goes to the gateway alone leads the switch back.
+  if (now - echo_repaired_ < kEchoRepair) return true;
+  echo_repaired_ = now;
+  for (Claim& claim : claims_) claim.Repair(now, out);
+  return true;
+}
+
+void ServiceAddresses::Ask(MonoTime now, Actions* out) {
   for (const Claim& claim : claims_) claim.Ask(out);
+  gateways_.Ask(now, out);
 }
 
 // Members carry the addresses that the cluster holds, so that a takeover has nothing to set up in the kernel; the

@@ -87,7 +87,7 @@ Epoch Balancer::Wanted(const Demand& demand) {
       .number = 0, .table_size = demand.config->table_size, .heavy_hitters = demand.heavy_hitters, .weights = {}};
   for (const ServiceConfig& service : demand.config->services) {
     const ServiceId id = ServiceIdOf(service.name);
-    Weights& weights = epoch.weights[id];
+    Shares& weights = epoch.weights[id];
     for (const bool despite_check : {false, true}) {
       for (const Capacity& node : demand.present) {
         const auto unhealthy = node.unhealthy.find(id);
@@ -210,6 +210,8 @@ bool Balancer::Follow(MonoTime now, const wire::BalanceState& state) {
 // Equal states have equal bytes: their maps are ordered, and so the fields are.
 void Balancer::Changed() {
   digest_ = Fingerprint(ToWire().SerializeAsString());
+  shared_current_ = std::make_shared<const Epoch>(current_);
+  shared_previous_ = std::make_shared<const Epoch>(previous_);
 }
 
 std::optional<NodeSlot> Balancer::KnownSlot(const NodeId& node) const {
@@ -262,6 +264,18 @@ EpochTables Balancer::TablesOf(const Epoch& epoch, const std::vector<ServiceConf
   return shares;
 }
 
+// A node that gets flows all the same, as no other works, keeps them.
+void Balancer::MarkUnhealthy(const std::vector<ServiceConfig>& services, const NodeId& node, NodeSlot slot,
+                             const std::set<ServiceId>& unhealthy, Balance* balance) const {
+  for (size_t i = 0; i < services.size() && !unhealthy.empty(); ++i) {
+    const ServiceId id = ServiceIdOf(services[i].name);
+    const auto shares = current_.weights.find(id);
+    if (!unhealthy.contains(id) || (shares != current_.weights.end() && shares->second.contains(node))) continue;
+    balance->unhealthy.resize(services.size());
+    balance->unhealthy[i].set(slot);
+  }
+}
+
 std::shared_ptr<const Balance> Balancer::Compile(const ClusterConfig& config,
                                                  const std::map<NodeId, NodeAtHand>& present,
                                                  const std::optional<NodeId>& master, const Progress& progress) {
@@ -280,6 +294,7 @@ std::shared_ptr<const Balance> Balancer::Compile(const ClusterConfig& config,
     const auto has_share = [&id = node](const auto& service) { return service.second.contains(id); };
     const bool given_up = at.drained && std::ranges::none_of(current_.weights, has_share);
     balance->nodes[*slot] = {.present = true, .given_up = given_up, .hop0 = at.hop0, .hop1 = at.hop1};
+    MarkUnhealthy(config.services, node, *slot, at.unhealthy, balance.get());
   }
   if (master && *master != self_) balance->master = SlotOf(*master).value_or(kSelfSlot);
 

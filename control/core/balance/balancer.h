@@ -40,12 +40,15 @@ struct Capacity {
   uint32_t WeightOf(ServiceId service) const;
 };
 
+// The weights of nodes for one service; nodes without weight are left out.
+using Shares = std::map<NodeId, uint32_t>;
+
 // One balance epoch: what its shares are made from.
 struct Epoch {
   uint64_t number = 0;                     // 0: none
   uint32_t table_size = kLookupTableSize;  // of its tables
   std::set<RemoteAddress> heavy_hitters;
-  std::map<ServiceId, std::map<NodeId, uint32_t>> weights;  // by service; nodes without weight are left out
+  std::map<ServiceId, Shares> weights;  // by service
   friend bool operator==(const Epoch&, const Epoch&) = default;
 };
 
@@ -62,7 +65,8 @@ struct Demand {
 struct NodeAtHand {
   MacAddress hop0;
   MacAddress hop1;
-  bool drained = false;  // the deadline of its drain has passed
+  bool drained = false;           // the deadline of its drain has passed
+  std::set<ServiceId> unhealthy;  // services whose check fails there
 };
 
 // How far this node is with the present balance epoch: as in Balance.
@@ -86,6 +90,9 @@ class Balancer {
   uint64_t digest() const { return digest_; }
   const Epoch& current() const { return current_; }
   const Epoch& previous() const { return previous_; }
+  // Both once more, to be kept by others.
+  const std::shared_ptr<const Epoch>& shared_current() const { return shared_current_; }
+  const std::shared_ptr<const Epoch>& shared_previous() const { return shared_previous_; }
   // Those that have a share of anything in either balance epoch.
   std::set<NodeId> Sharers() const;
   // When Decide is to be called again though nothing else has happened.
@@ -101,9 +108,7 @@ class Balancer {
   const NodeId& NodeAt(NodeSlot slot) const { return slots_.at(slot); }
 
  private:
-  using Weights = std::map<NodeId, uint32_t>;
-
-  using TableKey = std::pair<uint32_t, Weights>;  // table_size
+  using TableKey = std::pair<uint32_t, Shares>;  // table_size
 
   static Epoch Wanted(const Demand& demand);
   static bool OnlyLosses(const Demand& demand, const Epoch& from, const Epoch& to);
@@ -111,6 +116,8 @@ class Balancer {
   std::shared_ptr<const LookupTable> TableFor(const TableKey& key);
   EpochTables TablesOf(const Epoch& epoch, const std::vector<ServiceConfig>& services,
                        std::map<TableKey, std::shared_ptr<const LookupTable>>* in_use);
+  void MarkUnhealthy(const std::vector<ServiceConfig>& services, const NodeId& node, NodeSlot slot,
+                     const std::set<ServiceId>& unhealthy, Balance* balance) const;
   void Changed();
 
   NodeId self_;
@@ -118,6 +125,8 @@ class Balancer {
   BalanceSeed seed_{};
   Epoch current_;
   Epoch previous_;
+  std::shared_ptr<const Epoch> shared_current_ = std::make_shared<const Epoch>();
+  std::shared_ptr<const Epoch> shared_previous_ = shared_current_;
   bool current_in_force_ = false;
   bool current_settled_ = false;
   MonoTime decided_at_;

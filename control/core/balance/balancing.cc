@@ -33,8 +33,8 @@ void Balancing::SetWeights(std::map<std::string, uint32_t> weights) {
   weights_ = std::move(weights);
 }
 
-void Balancing::SetUnhealthy(std::set<std::string> unhealthy) {
-  unhealthy_ = std::move(unhealthy);
+void Balancing::SetHealth(ServiceHealth health) {
+  health_ = std::move(health);
 }
 
 // As the operator set it, or as the configuration has it for this node, or as this node's own.
@@ -51,7 +51,7 @@ Capacity Balancing::OwnCapacity(const ClusterConfig& config) const {
   for (const ServiceConfig& service : config.services) {
     const ServiceId id = ServiceIdOf(service.name);
     capacity.services[id] = WeightOf(service);
-    capacity.unhealthy[id] = unhealthy_.contains(service.name);
+    capacity.unhealthy[id] = health_.unhealthy.contains(service.name);
   }
   return capacity;
 }
@@ -71,12 +71,13 @@ void Balancing::FillHello(MonoTime now, const ClusterConfig& config, wire::Hello
   }
   for (const ServiceConfig& service : config.services) {
     const uint32_t weight = WeightOf(service);
-    const bool unhealthy = unhealthy_.contains(service.name);
+    const bool unhealthy = health_.unhealthy.contains(service.name);
     if (weight == weight_ && !unhealthy) continue;
     wire::ServiceStatus* const status = hello->add_services();
     status->set_service(ServiceIdOf(service.name));
     status->set_weight(weight);
     status->set_unhealthy(unhealthy);
+    status->set_unchecked(health_.unchecked.contains(service.name));
   }
 }
 
@@ -105,6 +106,7 @@ bool Balancing::OnMessage(const BalanceView& view, const Incoming& incoming, Act
 
 // Followers use exactly the balance epochs of the master that they follow.
 void Balancing::OnHello(const BalanceView& view, const Member& member, Actions* out) {
+  hearing_.OnHello(view.now, member);
   const uint64_t digest = member.hello.balance_digest();
   const bool of_master = !view.leads && view.master == member.node;
   if (!of_master || digest == 0 || digest == balancer_.digest() || view.now < next_pull_) return;
@@ -164,13 +166,17 @@ bool Balancing::RoundEnded() const {
   return round_done_ == round_ && round_digest_ == balancer_.digest() && reporter_.done();
 }
 
+bool Balancing::TakesPart(const BalanceView& view, const Member& member) const {
+  return member.present() && !member.hello.booting() && !hearing_.Deaf(view.now, member);
+}
+
 // Whether all nodes have ended so many rounds of reports under the current balance epoch. One is enough where the
 // master alone distributes new flows.
 bool Balancing::AllAt(const BalanceView& view, uint32_t stage) const {
   if (round_digest_ != balancer_.digest() || this->stage() < stage) return false;
   return std::ranges::all_of(view.members->all(), [&](const auto& entry) {
     const Member& member = entry.second;
-    if (!member.present() || member.hello.booting()) return true;
+    if (!TakesPart(view, member)) return true;
     return member.hello.balance_settled() == balancer_.digest() &&
            (stage == 1 || member.hello.balance_stage() >= stage);
   });
@@ -208,7 +214,7 @@ std::set<NodeId> Balancing::Targets(const BalanceView& view) const {
 std::set<NodeId> Balancing::Present(const BalanceView& view) const {
   std::set<NodeId> present;
   for (const auto& [node, member] : view.members->all()) {
-    if (member.present() && !member.hello.booting()) present.insert(node);
+    if (TakesPart(view, member)) present.insert(node);
   }
   return present;
 }
@@ -221,6 +227,18 @@ std::set<NodeId> Balancing::Drained(const BalanceView& view, const std::set<Node
     if (hello.draining() && hello.has_drain_left_ms() && hello.drain_left_ms() == 0) drained.insert(node);
   }
   return drained;
+}
+
+std::map<NodeId, std::set<ServiceId>> Balancing::UnhealthyAt(const BalanceView& view,
+                                                             const std::set<NodeId>& present) const {
+  std::map<NodeId, std::set<ServiceId>> unhealthy;
+  for (const std::string& service : health_.unhealthy) unhealthy[self_].insert(ServiceIdOf(service));
+  for (const NodeId& node : present) {
+    for (const wire::ServiceStatus& status : view.members->Find(node)->hello.services()) {
+      if (status.unhealthy()) unhealthy[node].insert(status.service());
+    }
+  }
+  return unhealthy;
 }
 
 Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& present) {
@@ -268,6 +286,8 @@ void Balancing::NextRound(const BalanceView& view) {
 
 bool Balancing::Step(const BalanceView& view, Actions* out) {
   informed_ = view.deputy;
+  hearing_.SetMaster(view.now, view.master);
+  SendCommands(view, out);
   if (view.config->services.empty()) return std::exchange(changed_, false);
   multicast_ = IsMulticast(*view.config);
   std::set<NodeId> present = Present(view);
@@ -280,7 +300,10 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
   }
   led_ = view.leads;
   std::set<NodeId> drained = Drained(view, present);
-  if (present != present_ || drained != drained_ || view.master != master_) changed_ = true;
+  std::map<NodeId, std::set<ServiceId>> unhealthy_at = UnhealthyAt(view, present);
+  const bool same = present == present_ && drained == drained_ && unhealthy_at == unhealthy_at_;
+  if (!same || view.master != master_) changed_ = true;
+  unhealthy_at_ = std::move(unhealthy_at);
   present_ = std::move(present);
   drained_ = std::move(drained);
   master_ = view.master;
@@ -296,8 +319,14 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
   NextRound(view);
   informed_ = InformedDeputy(view);
   reporter_.Tick(view.now, *view.members, view.transport, out);
+  return std::exchange(changed_, false);
+}
+
+// A node that is not known any more gets none.
+void Balancing::SendCommands(const BalanceView& view, Actions* out) {
   for (SentCommand& command : commands_) {
     const Member* const member = view.members->Find(command.node);
+    if (member == nullptr) command.left = 0;
     if (member == nullptr || view.now < command.next) continue;
     wire::Message message;
     *message.mutable_remote_command() = command.command;
@@ -306,7 +335,6 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
     --command.left;
   }
   std::erase_if(commands_, [](const SentCommand& command) { return command.left <= 0; });
-  return std::exchange(changed_, false);
 }
 
 MonoTime Balancing::deadline() const {
@@ -320,7 +348,12 @@ MonoTime Balancing::deadline() const {
 std::shared_ptr<const Balance> Balancing::Compile(const BalanceView& view, const MacAddress& hop0,
                                                   const MacAddress& hop1) {
   if (view.config->services.empty()) return nullptr;
-  std::map<NodeId, NodeAtHand> at_hand = {{self_, {.hop0 = hop0, .hop1 = hop1, .drained = drained_.contains(self_)}}};
+  const auto unhealthy = [this](const NodeId& node) {
+    const auto found = unhealthy_at_.find(node);
+    return found == unhealthy_at_.end() ? std::set<ServiceId>{} : found->second;
+  };
+  std::map<NodeId, NodeAtHand> at_hand = {
+      {self_, {.hop0 = hop0, .hop1 = hop1, .drained = drained_.contains(self_), .unhealthy = unhealthy(self_)}}};
   for (const NodeId& node : present_) {
     const Member* const member = view.members->Find(node);
     if (member == nullptr) continue;
@@ -328,7 +361,8 @@ std::shared_ptr<const Balance> Balancing::Compile(const BalanceView& view, const
     const bool own_macs = member->at.mac == NodeMac(node, 0);
     at_hand[node] = {.hop0 = member->at.mac,
                      .hop1 = own_macs ? NodeMac(node, 1) : member->at.mac,
-                     .drained = drained_.contains(node)};
+                     .drained = drained_.contains(node),
+                     .unhealthy = unhealthy(node)};
   }
   const bool settled = steady_ == balancer_.digest() || Mutated(Mutation::kTakeNewFlowsEarly);
   return balancer_.Compile(*view.config, at_hand, view.master,

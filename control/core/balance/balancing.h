@@ -15,6 +15,8 @@
 #include "control/core/action.h"
 #include "control/core/balance/balancer.h"
 #include "control/core/balance/drain.h"
+#include "control/core/balance/health.h"
+#include "control/core/balance/hearing_watch.h"
 #include "control/core/balance/heavy_hitters.h"
 #include "control/core/balance/pinned_flows.h"
 #include "control/core/cluster/membership.h"
@@ -44,9 +46,9 @@ class Balancing {
   Drain& drain() { return drain_; }
   const Drain& drain() const { return drain_; }
   const std::map<std::string, uint32_t>& weights() const { return weights_; }
-  // The services whose check fails here.
-  void SetUnhealthy(std::set<std::string> unhealthy);
-  const std::set<std::string>& unhealthy() const { return unhealthy_; }
+  // What the checks of this node have found.
+  void SetHealth(ServiceHealth health);
+  const ServiceHealth& health() const { return health_; }
   uint32_t WeightOf(const ServiceConfig& service) const;
 
   void FillHello(MonoTime now, const ClusterConfig& config, wire::Hello* hello) const;
@@ -74,6 +76,8 @@ class Balancing {
   bool settled() const { return round_digest_ == balancer_.digest() && stage() >= stages(); }
   // The deputy, if it knows of all pinned flows: were it to lead now, no flow would be lost. At the master.
   const std::optional<NodeId>& informed() const { return informed_; }
+  // It is heard, and hears nobody: for the balance it is not there.
+  bool Deaf(MonoTime now, const Member& member) const { return hearing_.Deaf(now, member); }
   const Balancer& balancer() const { return balancer_; }
   std::optional<NodeSlot> SlotOf(const NodeId& node) { return balancer_.SlotOf(node); }
 
@@ -94,16 +98,19 @@ class Balancing {
   uint32_t stages() const { return multicast_ ? kMulticastStages : 1; }
   uint32_t stage() const { return RoundEnded() ? round_stage_ : round_stage_ - 1; }
   bool RoundEnded() const;
+  bool TakesPart(const BalanceView& view, const Member& member) const;
   bool AllAt(const BalanceView& view, uint32_t stage) const;
   bool AllHaveReported(const BalanceView& view, const std::set<NodeId>& whom) const;
   std::optional<NodeId> InformedDeputy(const BalanceView& view) const;
   void NextRound(const BalanceView& view);
+  void SendCommands(const BalanceView& view, Actions* out);
   Demand DemandOf(const BalanceView& view, const std::set<NodeId>& present);
   void Push(const BalanceView& view, const std::optional<PeerAddress>& to, Actions* out) const;
   void OnPart(const BalanceView& view, const Incoming& incoming);
   std::set<NodeId> Targets(const BalanceView& view) const;
   std::set<NodeId> Present(const BalanceView& view) const;
   std::set<NodeId> Drained(const BalanceView& view, const std::set<NodeId>& present) const;
+  std::map<NodeId, std::set<ServiceId>> UnhealthyAt(const BalanceView& view, const std::set<NodeId>& present) const;
 
   NodeId self_;
   std::string name_;
@@ -111,6 +118,7 @@ class Balancing {
   absl::BitGenRef random_;
   Balancer balancer_;
   PinnedFlowReporter reporter_;
+  HearingWatch hearing_;
   HeavyHitters heavy_hitters_;
   bool led_ = false;
   bool multicast_ = false;      // a service has delivery = "multicast"
@@ -118,7 +126,7 @@ class Balancing {
   bool ready_ = false;          // knows the balance epochs and the nodes with shares: may have one, too
   Drain drain_;
   std::map<std::string, uint32_t> weights_;
-  std::set<std::string> unhealthy_;
+  ServiceHealth health_;
   std::optional<NodeId> informed_;
   bool changed_ = false;
   Parts parts_;
@@ -132,7 +140,8 @@ class Balancing {
   uint64_t steady_ = 0;       // the digest of the balance epochs by which all nodes go
   std::set<NodeId> targets_;
   std::set<NodeId> present_;
-  std::set<NodeId> drained_;  // the deadlines of their drains have passed
+  std::set<NodeId> drained_;                            // the deadlines of their drains have passed
+  std::map<NodeId, std::set<ServiceId>> unhealthy_at_;  // services whose check fails there
   std::optional<NodeId> master_;
   MonoTime next_round_ = kNever;
 };

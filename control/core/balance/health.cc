@@ -53,35 +53,44 @@ void HealthBoard::Configure(const std::vector<ServiceConfig>& services, MonoTime
     }
   }
   entries_ = std::move(next);
+  due_.clear();
+  for (const auto& [name, entry] : entries_) due_.emplace(entry.next, name);
+  changed_ = true;
 }
 
 std::vector<const ServiceConfig*> HealthBoard::TakeDue(MonoTime now) {
   std::vector<const ServiceConfig*> due;
-  for (auto& [name, entry] : entries_) {
-    if (now < entry.next) continue;
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const std::string name = due_.begin()->second;
+    Entry& entry = entries_.at(name);
+    due_.erase(due_.begin());
     due.push_back(&entry.service);
     entry.next = now + entry.service.check.interval;
+    due_.emplace(entry.next, name);
   }
   return due;
 }
 
 void HealthBoard::OnResult(MonoTime now, const std::string& service, bool good) {
   const auto entry = entries_.find(service);
-  if (entry != entries_.end()) entry->second.health.OnResult(now, good);
+  if (entry == entries_.end()) return;
+  Health& health = entry->second.health;
+  const std::pair before(health.healthy(), health.checked());
+  health.OnResult(now, good);
+  changed_ |= before != std::pair(health.healthy(), health.checked());
 }
 
-std::set<std::string> HealthBoard::unhealthy() const {
-  std::set<std::string> unhealthy;
+ServiceHealth HealthBoard::health() const {
+  ServiceHealth health;
   for (const auto& [name, entry] : entries_) {
-    if (!entry.health.healthy()) unhealthy.insert(name);
+    if (!entry.health.healthy()) health.unhealthy.insert(name);
+    if (!entry.health.checked()) health.unchecked.insert(name);
   }
-  return unhealthy;
+  return health;
 }
 
-MonoTime HealthBoard::deadline() const {
-  MonoTime next = kNever;
-  for (const auto& [name, entry] : entries_) next = std::min(next, entry.next);
-  return next;
+std::optional<ServiceHealth> HealthBoard::TakeChange() {
+  return std::exchange(changed_, false) ? std::optional(health()) : std::nullopt;
 }
 
 }  // namespace qure

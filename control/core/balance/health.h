@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/core/config.h"
@@ -18,6 +20,13 @@ namespace qure {
 inline constexpr Duration kFlapMemory = Seconds(60);
 inline constexpr uint32_t kMostDamping = 16;
 
+// What the checks of this node have found.
+struct ServiceHealth {
+  std::set<std::string> unhealthy;  // services that do not work here, as far as is known
+  std::set<std::string> unchecked;  // of these: no check has been made yet, so that nobody knows
+  friend bool operator==(const ServiceHealth&, const ServiceHealth&) = default;
+};
+
 // One check. Until the first result the service is taken not to work.
 class Health {
  public:
@@ -25,6 +34,7 @@ class Health {
 
   void OnResult(MonoTime now, bool good);
   bool healthy() const { return check_.kind == HealthCheck::Kind::kNone || healthy_; }
+  bool checked() const { return check_.kind == HealthCheck::Kind::kNone || heard_; }
   const HealthCheck& check() const { return check_; }
   // Good results in a row that it takes now.
   uint32_t NeededToRise(MonoTime now) const;
@@ -45,8 +55,10 @@ class HealthBoard {
   // The services that are to be checked now; each is due again an interval later.
   std::vector<const ServiceConfig*> TakeDue(MonoTime now);
   void OnResult(MonoTime now, const std::string& service, bool good);
-  std::set<std::string> unhealthy() const;
-  MonoTime deadline() const;
+  ServiceHealth health() const;
+  // The same, if it has changed since the last call.
+  std::optional<ServiceHealth> TakeChange();
+  MonoTime deadline() const { return due_.empty() ? kNever : due_.begin()->first; }
 
  private:
   struct Entry {
@@ -55,6 +67,8 @@ class HealthBoard {
     MonoTime next;
   };
   std::map<std::string, Entry> entries_;
+  std::set<std::pair<MonoTime, std::string>> due_;  // each entry's `next`: what is not due costs nothing
+  bool changed_ = false;
 };
 
 }  // namespace qure

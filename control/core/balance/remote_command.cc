@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/core/timers.h"
+#include "control/core/wire.h"
 
 namespace qure {
 namespace {
@@ -40,6 +41,12 @@ wire::RemoteCommand ToRemote(const SetWeight& command) {
   wire::RemoteCommand remote;
   remote.set_service(command.service);
   if (command.weight) remote.set_weight(*command.weight);
+  return remote;
+}
+
+wire::RemoteCommand ToRemote(const ForgetNode& command) {
+  wire::RemoteCommand remote;
+  remote.set_forget(WriteId(command.node));
   return remote;
 }
 

@@ -12,6 +12,7 @@ namespace qure {
 
 wire::RemoteCommand ToRemote(const SetDraining& command);
 wire::RemoteCommand ToRemote(const SetWeight& command);
+wire::RemoteCommand ToRemote(const ForgetNode& command);
 
 // Carries the command out on this node: changes `stored` and `balancing`, and returns what is to be made durable. A
 // message that comes again changes nothing; with a deadline it begins the deadline again, within some 150 ms.

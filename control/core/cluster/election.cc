@@ -22,56 +22,6 @@ std::string Short(const NodeId& node) {
 
 }  // namespace
 
-std::string_view NameOf(Role role) {
-  switch (role) {
-    case Role::kIdle:
-      return "idle";
-    case Role::kMember:
-      return "member";
-    case Role::kCandidate:
-      return "candidate";
-    case Role::kMaster:
-      return "master";
-  }
-  return "";
-}
-
-std::string_view NameOf(MasterPhase phase) {
-  switch (phase) {
-    case MasterPhase::kSolo:
-      return "solo";
-    case MasterPhase::kOffering:
-      return "offering";
-    case MasterPhase::kLeased:
-      return "leased";
-    case MasterPhase::kLost:
-      return "lost";
-    case MasterPhase::kRejoining:
-      return "rejoining";
-    case MasterPhase::kPreparing:
-      return "preparing";
-  }
-  return "";
-}
-
-std::string_view NameOf(Cause cause) {
-  switch (cause) {
-    case Cause::kFirst:
-      return "first";
-    case Cause::kSilence:
-      return "silence";
-    case Cause::kElected:
-      return "elected";
-    case Cause::kHandover:
-      return "handover";
-    case Cause::kLapse:
-      return "lapse";
-    case Cause::kRejoin:
-      return "rejoin";
-  }
-  return "";
-}
-
 Election::Election(const NodeId& self, const StoredEpochs& stored, const Membership* members)
     : self_(self), members_(members), epochs_(stored) {}
 
@@ -152,9 +102,11 @@ void Election::OnHello(MonoTime now, const ElectionInput& input, const NodeId& f
   const bool direct = *master == from;
   if (role_ == Role::kMaster) return OnRival(now, from, *master, term, out);
   if (*master == self_) return Send(Outgoing::What::kHello, from);  // not any more
+  if (!master_ && silence_.Outdates(now, *master, term, direct)) return;
   if (!master_ || term > master_->term) return Follow(now, *master, term, out);
   if (term == master_->term) {
     master_->named = now;
+    veto_.OnMaster();
     if (direct) deputy_ = ReadId(hello.deputy());
   } else if (direct) {
     Send(Outgoing::What::kHello, from);  // it does not know of its successor
@@ -228,12 +180,17 @@ void Election::OnEvent(MonoTime now, const ElectionInput& input, const Event& ev
 void Election::Notice(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
   switch (event.kind) {
     case EventKind::kNeighbor:
-      gateway_seen_ = now;
+      reach_.OnGateway(now);
+      without_gateway_ = false;
+      if (role_ == Role::kCandidate && ProvenToBeMissing(now, input)) next_ask_ = now;  // no need to wait for it
       return;
     case EventKind::kAddressUsed:
-      if (role_ != Role::kMaster || phase_ == MasterPhase::kRejoining) holder_seen_ = now;
+      if (role_ != Role::kMaster || phase_ == MasterPhase::kRejoining) veto_.OnAnswer(now);
       return;
+    case EventKind::kLanHeard:
+      return reach_.OnLan(now);
     case EventKind::kAddressWanted:
+      reach_.OnLan(now);
       return OnWanted(now);
     case EventKind::kServiceMacSeen:
       if (role_ != Role::kMaster || now - last_hello_ < kRivalInterval) return;
@@ -242,6 +199,10 @@ void Election::Notice(MonoTime now, const ElectionInput& input, const Event& eve
       return Send(Outgoing::What::kQuery);
     case EventKind::kStalled:
       return OnStalled(now, event, out);
+    case EventKind::kLinkDown:
+      return OnLinkDown(now, input, out);
+    case EventKind::kLinkUp:
+      return OnLinkUp(now, input, event, out);
     case EventKind::kStaleHeartbeat:
       if (const std::optional<NodeId> peer = heartbeat_peer()) Send(Outgoing::What::kQuery, *peer);
       return;
@@ -286,9 +247,10 @@ void Election::OnHeartbeater(MonoTime now, const ElectionInput& input, const Eve
 // The deputy's case: the master may not transmit any more, and no heartbeat waits in our queue.
 void Election::OnMasterSilent(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
   const MonoTime since = suspect_at_ == kNever ? now : suspect_at_;
-  const bool veto = holder_seen_ >= since && !Mutated(Mutation::kSkipVeto);
+  const bool veto = veto_.Speaks(now, since);
   const MonoTime missing = missing_since_;
   const Term term = master_->term;
+  const NodeId master = master_->node;
   LoseMaster(now, input);
   missing_since_ = missing;
   if (!input.eligible) return;
@@ -300,6 +262,7 @@ void Election::OnMasterSilent(MonoTime now, const ElectionInput& input, const Ev
                          veto ? "another node answers for the address" : "the gateway has not answered yet",
                          ": going on asking"));
   BeginCandidate(now);
+  silence_.Begin(now, master, term, since);
 }
 
 void Election::OnStalled(MonoTime now, const Event& event, Actions* out) {
@@ -313,6 +276,28 @@ void Election::OnStalled(MonoTime now, const Event& event, Actions* out) {
   out->push_back(MakeLog(LogLevel::kWarning, "stood still for ", event.span.ns / Milliseconds(1).ns,
                          " ms without a deputy: silent until it is known that no other node took over"));
   BeginRejoin(now);
+}
+
+// Nobody hears this node: its deputy takes over by itself, or with the YIELD that is sent when the link is back.
+void Election::OnLinkDown(MonoTime now, const ElectionInput& input, Actions* out) {
+  if (role_ != Role::kMaster || input.alone) return;
+  const Term term = master_->term;
+  const std::optional<NodeId> successor = phase_ == MasterPhase::kLeased ? deputy_ : std::nullopt;
+  StepDown(out);
+  handover_.GiveUp(successor, term);
+  master_.reset();
+  role_ = Role::kIdle;
+  missing_since_ = now;
+}
+
+void Election::OnLinkUp(MonoTime now, const ElectionInput& input, const Event& event, Actions* out) {
+  if (input.alone) return OnStalled(now, event, out);
+  stalls_seen_ = std::max(stalls_seen_, event.stalls);
+  last_stall_ = now;
+  if (role_ != Role::kIdle || !handover_.TakeGivenUp(now) || !input.has_era || !input.eligible) return;
+  missing_since_ = now;
+  TickYield(now);
+  BeginCandidate(now);
 }
 
 void Election::OnDeputyReady(MonoTime now, Actions* out) {
@@ -406,6 +391,8 @@ void Election::Follow(MonoTime now, const NodeId& node, const Term& term, Action
   role_ = Role::kMember;
   had_master_ = true;
   master_ = {.node = node, .term = term, .named = now};
+  silence_.End();
+  veto_.OnMaster();
   highest_ = std::max(highest_, term);
   deputy_.reset();
   heartbeat_role_ = HeartbeatRole::kFollow;
@@ -440,6 +427,7 @@ void Election::StepDown(Actions* out) {
 
 void Election::BeginCandidate(MonoTime now) {
   role_ = Role::kCandidate;
+  silence_.End();
   elect_at_ = kNever;
   asking_since_ = now;
   listen_until_ = now + kCandidateListen;
@@ -468,7 +456,34 @@ void Election::Ask(MonoTime now) {
 }
 
 bool Election::GatewayAnswers(const ElectionInput& input, MonoTime since) const {
-  return !input.needs_gateway || gateway_seen_ >= since || Mutated(Mutation::kClaimWithoutGateway);
+  return !input.needs_gateway || reach_.GatewayAnswered(since) || Mutated(Mutation::kClaimWithoutGateway);
+}
+
+// The gateway has not answered, it is not required, and there are clients without it. Asks once more whether
+// anyone leads before it claims: others may have come back since it last did. True if it does either.
+bool Election::ClaimWithoutGateway(MonoTime now, const ElectionInput& input, Cause cause, Actions* out) {
+  if (input.gateway_required || now < listen_until_ || !reach_.MayGoWithout(now, asking_since_)) return false;
+  if (now - listen_until_ > kCandidateListen) {
+    listen_until_ = now + kCandidateListen;
+    Ask(now);
+    return true;
+  }
+  BecomeMaster(now, input, cause, out);
+  without_gateway_ = role_ == Role::kMaster && gate_open_;
+  out->push_back(MakeLog(LogLevel::kWarning, "the gateway does not answer: serving the LAN without it"));
+  return true;
+}
+
+// As candidate.
+bool Election::MayClaim(MonoTime now, const ElectionInput& input) const {
+  return input.alone || Mutated(Mutation::kClaimWhileListening) ||
+         (now >= listen_until_ && GatewayAnswers(input, listen_until_));
+}
+
+// As candidate: this node was the deputy of a master that is silent, and the gateway has answered since it asked. Busy
+// gateways take longer than a deputy asks before its limit; nobody else acts before kElectFirst.
+bool Election::ProvenToBeMissing(MonoTime now, const ElectionInput& input) const {
+  return silence_.Holds(now) && GatewayAnswers(input, silence_.asked()) && !veto_.Speaks(now, silence_.asked());
 }
 
 // A gateway that answers only long after the listening was over: this node was cut off meanwhile, and those who can
@@ -497,6 +512,7 @@ void Election::BecomeMaster(MonoTime now, const ElectionInput& input, Cause caus
   }
   warm_ = had_master_;
   had_master_ = true;
+  without_gateway_ = false;
   role_ = Role::kMaster;
   epochs_.Claim(next.era, next.epoch);
   master_ = {.node = self_, .term = next, .named = now};
@@ -569,27 +585,32 @@ void Election::TickCandidate(MonoTime now, const ElectionInput& input, Actions* 
     return;
   }
   // A node of the cluster answers for the address, but no message of a master comes through: it serves, so be it.
-  if (holder_seen_ >= asking_since_ && !Mutated(Mutation::kSkipVeto)) {
+  if (veto_.Speaks(now, asking_since_)) {
     asking_since_ = now;
     listen_until_ = now + kCandidateListen;
   }
   // The gateway's answer after the listening: our worker was awake to hear, and all that came before it was heard.
-  const bool may = input.alone || Mutated(Mutation::kClaimWhileListening) ||
-                   (now >= listen_until_ && GatewayAnswers(input, listen_until_));
-  if (may && HeardLongAgo(now, input)) return BeginCandidate(now);
-  if (may) BecomeMaster(now, input, had_master_ ? Cause::kElected : Cause::kFirst, out);
+  if (ProvenToBeMissing(now, input)) {
+    BecomeMaster(now, input, Cause::kSilence, out);
+  } else if (MayClaim(now, input)) {
+    if (HeardLongAgo(now, input)) return BeginCandidate(now);
+    BecomeMaster(now, input, had_master_ ? Cause::kElected : Cause::kFirst, out);
+  } else if (ClaimWithoutGateway(now, input, had_master_ ? Cause::kElected : Cause::kFirst, out)) {
+    return;
+  }
   if (role_ == Role::kCandidate && now >= next_ask_) Ask(now);
 }
 
 void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out) {
   if (phase_ == MasterPhase::kRejoining) {
-    if (holder_seen_ >= asking_since_ && !Mutated(Mutation::kSkipVeto)) {
+    if (veto_.Speaks(now, asking_since_)) {
       asking_since_ = now;
       listen_until_ = now + kCandidateListen;
     }
     if (now >= listen_until_ && GatewayAnswers(input, listen_until_)) {
       return HeardLongAgo(now, input) ? BeginRejoin(now) : BecomeMaster(now, input, Cause::kRejoin, out);
     }
+    if (ClaimWithoutGateway(now, input, Cause::kRejoin, out)) return;
     if (now >= next_ask_) Ask(now);
     return;
   }

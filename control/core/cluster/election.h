@@ -18,15 +18,16 @@
 // candidate             HELLO names a master of this era    member               follow it
 // candidate             QUERY of a better ranked node       idle                 leave it the turn
 // candidate             a node answers for the address      candidate            listen again: another one serves
-// candidate             stall, or control thread held       candidate            listen again
-// candidate             listened, and the gateway answers   master solo          CLAIM; open; cause first or elected
-// member                HELLO of a higher term              member               follow that master
-// member                its master down, left, rebooted     idle                 wait its turn
-// member                its master follows none any more    idle                 wait its turn
-// member                only hearsay of it, kHearsay ago    idle                 wait its turn
-// member (deputy)       kMasterSuspect                      member               ask the LAN
-// member (deputy)       kMasterSilent, gateway answers      master solo          CLAIM; open; cause silence
+// (Veto) candidate             stall, or control thread held       candidate            listen again candidate
+// listened, and the gateway answers   master solo          CLAIM; open; cause first or elected member HELLO of a higher
+// term              member               follow that master member                its master down, left, rebooted idle
+// wait its turn member                its master follows none any more    idle                 wait its turn member
+// only hearsay of it, kHearsay ago    idle                 wait its turn member (deputy)       kMasterSuspect member
+// ask the LAN member (deputy)       kMasterSilent, gateway answers      master solo          CLAIM; open; cause silence
 // member (deputy)       kMasterSilent, holder or no gateway candidate            go on asking
+// candidate, rejoining  kWithoutGateway, hosts of the LAN   master solo          CLAIM; open: unless it is required
+// candidate             kSilenceHolds, gateway answers      master solo          CLAIM; open; cause silence
+// candidate             an old word of the silent master    candidate            (ProvenSilence)
 // member                YIELD to this node                  master solo          CLAIM; open; cause handover
 // member                YIELD to another                    idle                 wait until that one claims
 // member                PREPARE                             member               PREPARED
@@ -48,6 +49,7 @@
 // master     any        HELLO of a master of lower term     master               HELLO to it, and to all
 // master     any        the era has changed                 candidate            shut; QUERY
 // master     any        kServiceMacSeen from elsewhere      master               HELLO and QUERY to all
+// master     any        kLinkDown, not alone                idle                 shut; kLinkUp: YIELD to deputy
 // master     leased     not eligible, or outranked          master preparing     PREPARE, as for HandOver
 // others                the era is new                      idle                 wait its turn; its founder: candidate
 // candidate             not eligible                        idle
@@ -70,8 +72,11 @@
 #include "control/core/cluster/handover.h"
 #include "control/core/cluster/membership.h"
 #include "control/core/cluster/outgoing.h"
+#include "control/core/cluster/proven_silence.h"
+#include "control/core/cluster/reach.h"
 #include "control/core/cluster/term_reserve.h"
 #include "control/core/cluster/transport.h"
+#include "control/core/cluster/veto.h"
 #include "control/core/stored.h"
 #include "proto/cluster/heartbeat_plan.h"
 #include "proto/cluster/node.h"
@@ -114,10 +119,11 @@ std::string_view NameOf(Cause cause);
 struct ElectionInput {
   Rank rank;
   uint32_t era = 0;
-  bool has_era = false;        // it has joined or begun one
-  bool eligible = false;       // may become master: not in maintenance, no clone heard, something to serve
-  bool alone = false;          // no key: there are no other nodes
-  bool needs_gateway = false;  // a gateway is configured: only a node that reaches it may claim
+  bool has_era = false;          // it has joined or begun one
+  bool eligible = false;         // may become master: not in maintenance, no clone heard, something to serve
+  bool alone = false;            // no key: there are no other nodes
+  bool needs_gateway = false;    // a gateway is configured: a node that claims asks it first
+  bool gateway_required = true;  // only a node that reaches it may claim
   bool preempt = false;
   std::optional<NodeId> informed;  // the deputy that knows of all flows that a master must know
 };
@@ -167,6 +173,12 @@ class Election {
   Role role() const { return role_; }
   MasterPhase phase() const;
   bool handing_over() const { return handover_.answering(); }
+  // It asks the LAN before it claims: what it hears matters (kLanHeard).
+  bool asking() const {
+    return role_ == Role::kCandidate || (role_ == Role::kMaster && phase_ == MasterPhase::kRejoining);
+  }
+  // It leads though the gateway did not answer when it claimed, and has not since.
+  bool without_gateway() const { return role_ == Role::kMaster && without_gateway_; }
   Term term() const { return master_ ? master_->term : Term{}; }  // of the master, us or another
   Term highest() const { return highest_; }
   std::optional<NodeId> master() const { return master_ ? std::optional(master_->node) : std::nullopt; }
@@ -192,6 +204,8 @@ class Election {
   void OnPrepared(MonoTime now, const NodeId& from, const wire::Prepared& prepared, Actions* out);
   void OnHeartbeater(MonoTime now, const ElectionInput& input, const Event& event, Actions* out);
   void OnStalled(MonoTime now, const Event& event, Actions* out);
+  void OnLinkDown(MonoTime now, const ElectionInput& input, Actions* out);
+  void OnLinkUp(MonoTime now, const ElectionInput& input, const Event& event, Actions* out);
   void OnLapsed(MonoTime now, const ElectionInput& input, Actions* out);
   void OnDeputyReady(MonoTime now, Actions* out);
   void OnMasterSilent(MonoTime now, const ElectionInput& input, const Event& event, Actions* out);
@@ -207,6 +221,9 @@ class Election {
   void GoSolo(uint64_t stalls_known);
   bool ReserveTerm(const ElectionInput& input);
   bool GatewayAnswers(const ElectionInput& input, MonoTime since) const;
+  bool ClaimWithoutGateway(MonoTime now, const ElectionInput& input, Cause cause, Actions* out);
+  bool MayClaim(MonoTime now, const ElectionInput& input) const;
+  bool ProvenToBeMissing(MonoTime now, const ElectionInput& input) const;
   bool HeardLongAgo(MonoTime now, const ElectionInput& input) const;
 
   void TickRole(MonoTime now, const ElectionInput& input, Actions* out);
@@ -241,9 +258,11 @@ class Election {
   MonoTime asking_since_;
   MonoTime missing_since_;        // the first sign that a master is missing
   MonoTime suspect_at_ = kNever;  // deputy: kMasterSuspect
-  MonoTime gateway_seen_ = kLongAgo;
-  MonoTime holder_seen_ = kLongAgo;  // a node of this cluster answered for a service address
-  int wanted_ = 0;                   // unanswered requests since wanted_since_
+  Reach reach_;
+  bool without_gateway_ = false;  // master: claimed though it did not answer, and it has not since
+  Veto veto_;
+  ProvenSilence silence_;
+  int wanted_ = 0;  // unanswered requests since wanted_since_
   MonoTime wanted_since_ = kLongAgo;
 
   // Master.

@@ -1,10 +1,10 @@
 #include "control/core/cluster/handover.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "control/core/timers.h"
 #include "proto/check.h"
-#include "proto/mutation.h"
 
 namespace qure {
 
@@ -15,7 +15,7 @@ void Handover::Begin(MonoTime now, const NodeId& successor) {
 Handover::Step Handover::Advance(MonoTime now, bool is_deputy, bool informed) {
   QURE_CHECK(plan_.has_value());
   const bool late = now >= plan_->until;
-  const bool ready = informed || late || Mutated(Mutation::kHandOverUninformed);
+  const bool ready = informed || late;
   if (!plan_->asked && is_deputy && ready) {
     plan_->asked = true;
     plan_->until = now + kPrepareTimeout;
@@ -41,7 +41,22 @@ std::optional<Handover::Yielded> Handover::TakeYield(MonoTime now) {
   return yielded_;
 }
 
+void Handover::GiveUp(std::optional<NodeId> successor, const Term& term) {
+  yielded_ = {.successor = successor.value_or(NodeId{}), .term = term};
+  given_up_ = true;
+  has_heir_ = successor.has_value();
+}
+
+bool Handover::TakeGivenUp(MonoTime now) {
+  if (!std::exchange(given_up_, false)) return false;
+  if (!has_heir_) return true;
+  yields_left_ = kYields;
+  next_yield_ = now;
+  return true;
+}
+
 void Handover::StopYielding() {
+  given_up_ = false;
   next_yield_ = kNever;
 }
 

@@ -39,6 +39,11 @@ class Handover {
     NodeId successor{};
     Term term;
   };
+  // Given up without a word, as nothing can be sent. `successor`: its deputy, if it had one.
+  void GiveUp(std::optional<NodeId> successor, const Term& term);
+  // Something can be sent again: YIELD, if there is a successor. False if the mastership was not given up so, or if
+  // another node has led since.
+  bool TakeGivenUp(MonoTime now);
   // What is to be sent as YIELD now, if anything.
   std::optional<Yielded> TakeYield(MonoTime now);
   // Another node leads: the YIELD need not be repeated.
@@ -63,6 +68,8 @@ class Handover {
   Yielded yielded_;
   int yields_left_ = 0;
   MonoTime next_yield_ = kNever;
+  bool given_up_ = false;
+  bool has_heir_ = false;  // yielded_.successor
   MonoTime answers_until_ = kNever;
 };
 

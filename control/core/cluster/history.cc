@@ -54,7 +54,8 @@ EraSummary Read(const wire::EraSummary& summary) {
           .boots = summary.boots(),
           .takeovers = summary.takeovers(),
           .most_online = summary.most_online(),
-          .founder = ReadId(summary.founder()).value_or(NodeId{})};
+          .founder = ReadId(summary.founder()).value_or(NodeId{}),
+          .until = summary.until()};
 }
 
 // SipHash under a fixed key: it only has to separate events, alike on all nodes; what comes in is authenticated.
@@ -113,14 +114,14 @@ History::History(const NodeId& self, uint64_t age, std::vector<HistoryEvent> eve
                  const std::vector<EraSummary>& summaries)
     : self_(self), age_(age) {
   for (const EraSummary& summary : summaries) {
-    if (summary.era > kEraLimit) continue;
-    TakeSummary(summary, /*oldest_kept=*/UINT32_MAX);
-    floor_ = std::max(floor_, summary.era + 1);
+    if (summary.era == 0 || summary.era > kEraLimit) continue;
+    TakeSummary(summary);
+    floor_ = std::max(floor_, EndOf(summary));
   }
   std::ranges::sort(events, {}, [](const HistoryEvent& e) { return std::tuple(e.node, e.age, e.seq); });
   for (const HistoryEvent& event : events) {
     if (event.node == self_) last_time_ = std::max(last_time_, event.time);  // others' times may be absurd
-    if (event.era < floor_) drop_due_ = true;
+    if (PlaceOf(event) < floor_) drop_due_ = true;
     Take(event, !boots_.contains({event.node, event.age}));
   }
 }
@@ -132,6 +133,8 @@ void History::SetWallClock(MonoTime now, uint64_t wall_ms) {
   wall_ms_ = std::min(wall_ms, kMaxWallMs);
   wall_at_ = now;
   if (!first) return;
+  // An earlier boot of ours was far ahead: its clock was wrong if the others agree with ours of now.
+  if (const uint64_t others = LatestOfOthers(); IsFar(last_time_) && others != 0 && !IsFar(others)) last_time_ = 0;
   for (const auto& [boot, events] : boots_) {
     for (const HistoryEvent& event : events) Follow(event.time);
   }
@@ -140,18 +143,41 @@ void History::SetWallClock(MonoTime now, uint64_t wall_ms) {
 // Hybrid logical time follows the greatest time heard, so that effects sort after their causes; but one node with a
 // clock years ahead must not take all others there.
 void History::Follow(uint64_t time) {
-  if (!wall_ms_) return;
-  const uint64_t limit = *wall_ms_ + static_cast<uint64_t>(kMaxAhead.ns / Milliseconds(1).ns);
-  if (time >> kCounterBits <= limit) last_time_ = std::max(last_time_, time);
+  if (wall_ms_ && !IsFar(time)) last_time_ = std::max(last_time_, time);
+}
+
+// The latest time of others that is believed.
+uint64_t History::LatestTime() const {
+  if (!wall_ms_) return UINT64_MAX;
+  const uint64_t limit = std::min(*wall_ms_ + static_cast<uint64_t>(kMaxAhead.ns / Milliseconds(1).ns), kMaxWallMs);
+  return limit << kCounterBits | ((uint64_t{1} << kCounterBits) - 1);
+}
+
+// The latest time of other nodes' events; 0: there are none.
+uint64_t History::LatestOfOthers() const {
+  uint64_t latest = 0;
+  for (const auto& [boot, events] : boots_) {
+    if (boot.first == self_) continue;
+    for (const HistoryEvent& event : events) latest = std::max(latest, event.time);
+  }
+  return latest;
+}
+
+// Too far ahead of the wall clock to be believed.
+bool History::IsFar(uint64_t time) const {
+  return time > LatestTime();
+}
+
+uint64_t History::WallMs(MonoTime now) const {
+  if (!wall_ms_) return 0;
+  const int64_t since = std::max<int64_t>((now - wall_at_).ns / Milliseconds(1).ns, 0);
+  return std::min(*wall_ms_ + static_cast<uint64_t>(since), kMaxWallMs);
 }
 
 const HistoryEvent& History::Add(MonoTime now, HistoryEvent event) {
-  uint64_t time = 0;
-  if (wall_ms_) {
-    const int64_t since = std::max<int64_t>((now - wall_at_).ns / Milliseconds(1).ns, 0);
-    time = std::min(*wall_ms_ + static_cast<uint64_t>(since), kMaxWallMs) << kCounterBits;
-  }
+  const uint64_t time = WallMs(now) << kCounterBits;
   last_time_ = std::max(time, last_time_ + 1);
+  if (event.era == floor_.era) last_time_ = std::max(last_time_, floor_.time);  // it is later than what was folded
   event.node = self_;
   event.age = age_;
   event.seq = ++own_seq_;
@@ -159,7 +185,7 @@ const HistoryEvent& History::Add(MonoTime now, HistoryEvent event) {
   event.text = Plain(std::move(event.text));
   added_ = std::move(event);
   // Of an era that others have summarised: we are behind them, and shall merge soon. What follows is a new beginning.
-  if (added_.era >= floor_) {
+  if (PlaceOf(added_) >= floor_) {
     Append(added_);
   } else if (const auto own = boots_.find({self_, age_}); own != boots_.end()) {
     Drop(own->first, own->second.size());
@@ -204,6 +230,7 @@ uint64_t History::HashOf(const EraSummary& summary) {
                                 uint64_t{summary.boots}, uint64_t{summary.takeovers}, uint64_t{summary.most_online}}) {
     hash.Add(number);
   }
+  if (summary.until != 0) hash.Add(summary.until);
   return hash.Of("era summary");
 }
 
@@ -219,24 +246,34 @@ std::vector<HistoryEvent> History::Merge(const wire::Chunk& chunk, std::vector<E
     if (Take(event, first)) taken.push_back(event);
   }
 
-  const uint32_t oldest_kept = chunk.summaries().empty() ? 0 : OldestKept();
-  uint32_t floor = floor_;
+  TakeSummaries(chunk, new_summaries);
+  std::erase_if(taken, [this](const HistoryEvent& event) { return PlaceOf(event) < floor_; });
+  return taken;
+}
+
+// What we have below the new floor is folded first: added to what was folded of the era before, as its maker did. Then
+// both are joined.
+void History::TakeSummaries(const wire::Chunk& chunk, std::vector<EraSummary>* changed) {
+  const uint32_t oldest_kept = OldestKept();
+  HistoryFloor floor = floor_;
+  std::vector<EraSummary> believed;
   for (const wire::EraSummary& summary : chunk.summaries()) {
     const EraSummary read = Read(summary);
-    if (!TakeSummary(read, oldest_kept)) continue;
-    floor = std::max(floor, read.era + 1);
-    new_summaries->push_back(*FindSummary(read));
+    if (!Believes(read, oldest_kept)) continue;
+    floor = std::max(floor, EndOf(read));
+    believed.push_back(read);
   }
-  RaiseFloor(floor, new_summaries);
-  std::erase_if(taken, [this](const HistoryEvent& event) { return event.era < floor_; });
-  return taken;
+  RaiseFloor(floor, changed);
+  for (const EraSummary& summary : believed) {
+    if (TakeSummary(summary)) NoteChanged(*FindSummary(summary), changed);
+  }
 }
 
 // Takes what continues a boot. Two events may have one number, if a rolled-back store made a node use an age twice:
 // the one of the greater hash stays, on every node.
 bool History::Take(const HistoryEvent& event, bool first) {
   const BootKey boot{event.node, event.age};
-  if (event.era < floor_) return false;
+  if (PlaceOf(event) < floor_) return false;
   const auto found = boots_.find(boot);
   const bool known = found != boots_.end();
   const uint32_t front = known ? found->second.front().seq : 0;
@@ -270,7 +307,14 @@ void History::Append(const HistoryEvent& event) {
   boots_[boot].push_back(event);
   hashes_[boot].push_back(hash);
   events_digest_ += hash;
+  CountEra(event.era, 1);
   ++events_;
+}
+
+void History::CountEra(uint32_t era, int64_t by) {
+  size_t& count = eras_[era];
+  count = static_cast<size_t>(static_cast<int64_t>(count) + by);
+  if (count == 0) eras_.erase(era);
 }
 
 void History::Replace(size_t index, const HistoryEvent& event) {
@@ -279,6 +323,8 @@ void History::Replace(size_t index, const HistoryEvent& event) {
   events_digest_ -= hash;
   hash = HashOf(event);
   events_digest_ += hash;
+  CountEra(boots_[boot][index].era, -1);
+  CountEra(event.era, 1);
   boots_[boot][index] = event;
 }
 
@@ -287,7 +333,10 @@ void History::Drop(const BootKey& boot, size_t count) {
   if (events == boots_.end() || count == 0) return;
   std::vector<uint64_t>& hashes = hashes_[boot];
   const auto end = static_cast<ptrdiff_t>(count);
-  for (size_t i = 0; i < count; ++i) events_digest_ -= hashes[i];
+  for (size_t i = 0; i < count; ++i) {
+    events_digest_ -= hashes[i];
+    CountEra(events->second[i].era, -1);
+  }
   events_ -= count;
   events->second.erase(events->second.begin(), events->second.begin() + end);
   hashes.erase(hashes.begin(), hashes.begin() + end);
@@ -297,11 +346,8 @@ void History::Drop(const BootKey& boot, size_t count) {
 }
 
 uint32_t History::highest_era() const {
-  uint32_t highest = summaries_.empty() ? 0 : summaries_.back().era;
-  for (const auto& [boot, events] : boots_) {
-    for (const HistoryEvent& event : events) highest = std::max(highest, event.era);
-  }
-  return highest;
+  const uint32_t folded = summaries_.empty() ? 0 : summaries_.back().era;
+  return eras_.empty() ? folded : std::max(folded, eras_.rbegin()->first);
 }
 
 uint64_t History::age_of(const NodeId& node) const {

@@ -30,6 +30,9 @@ void HistoryKeeper::NoteMastership(const HistoryView& view, const TakeoverRecord
 }
 
 bool HistoryKeeper::MayPull(MonoTime now, const NodeId& node) {
+  if (next_pull_.size() > kMaxMembers) {
+    std::erase_if(next_pull_, [&](const auto& entry) { return entry.second <= now; });
+  }
   MonoTime& next = next_pull_[node];
   if (now < next) return false;
   next = now + kPullInterval;
@@ -77,15 +80,21 @@ std::optional<uint64_t> HistoryKeeper::OnChunk(const HistoryView& view, const wi
   return new_age;
 }
 
+StoredLife HistoryKeeper::LifeOf(const HistoryView& view) const {
+  StoredLife life = view.life->Stored(view.now);
+  life.alive_ms = history_.WallMs(view.now);
+  return life;
+}
+
 void HistoryKeeper::SaveLife(const HistoryView& view, Actions* out) {
-  view.ledger->Store({.life = view.life->Stored(view.now)}, out);
+  view.ledger->Store({.life = LifeOf(view)}, out);
   next_save_ = view.now + kLifeSave;
 }
 
 void HistoryKeeper::Tick(const HistoryView& view, Actions* out) {
   if (view.life->booting() || view.now < next_save_) return;
   StoreChange change;
-  change.life = view.life->Stored(view.now);
+  change.life = LifeOf(view);
   history_.Summarise(&change);
   view.ledger->Store(std::move(change), out);
   next_save_ = view.now + kLifeSave;

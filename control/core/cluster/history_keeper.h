@@ -55,6 +55,7 @@ class HistoryKeeper {
   MonoTime deadline() const { return next_save_; }
 
  private:
+  StoredLife LifeOf(const HistoryView& view) const;
   void Pull(const HistoryView& view, const PeerAddress& to, bool answer, Actions* out);
   // True if `node` may be pulled from now; it is then counted as done.
   bool MayPull(MonoTime now, const NodeId& node);

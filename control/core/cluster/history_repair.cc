@@ -4,15 +4,15 @@
 #include <utility>
 
 #include "control/core/cluster/history.h"
+#include "control/core/cluster/transport.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
-#include "proto/cluster/envelope.h"
 
 namespace qure {
 namespace {
 
 // Of protobuf in one sealed datagram, less what wire::Message puts around a Pull or a Chunk.
-constexpr size_t kRoom = kMaxDatagram - kEnvelopeOverhead - 16;
+constexpr size_t kRoom = kMaxMessage - 16;
 constexpr size_t kAround = 3;      // tag and length of an element of at most kRoom bytes
 constexpr size_t kNewest = 8;      // boots that a Pull of a long history names in any case
 constexpr size_t kMaxWanted = 12;  // and boots that the other has more of
@@ -50,6 +50,7 @@ wire::EraSummary Write(const EraSummary& summary) {
   out.set_takeovers(summary.takeovers);
   out.set_most_online(summary.most_online);
   if (summary.founder != NodeId{}) out.set_founder(WriteId(summary.founder));
+  out.set_until(summary.until);
   return out;
 }
 
@@ -66,10 +67,10 @@ std::optional<std::pair<NodeId, uint64_t>> ReadKey(const wire::BootCount& count)
   return std::pair{*node, count.age()};
 }
 
-// The first of `events` that is left when eras below `floor` are dropped.
-size_t FirstAbove(const std::vector<HistoryEvent>& events, uint32_t floor) {
+// The first of `events` that is left when those below `floor` are dropped.
+size_t FirstAbove(const std::vector<HistoryEvent>& events, const HistoryFloor& floor) {
   size_t from = events.size();
-  while (from > 0 && events[from - 1].era >= floor) --from;
+  while (from > 0 && PlaceOf(events[from - 1]) >= floor) --from;
   return from;
 }
 
@@ -124,7 +125,8 @@ std::vector<History::BootKey> History::Named() const {
 wire::Pull History::MakePull(bool answer) {
   wire::Pull pull;
   pull.set_answer(answer);
-  pull.set_floor(floor_);
+  pull.set_floor(floor_.era);
+  pull.set_floor_time(floor_.time);
   pull.set_summaries(summaries_digest_);
   const size_t bounds = 2 * (WriteKey({self_, kAgeLimit}).ByteSizeLong() + kAround);
   const size_t room = kRoom - pull.ByteSizeLong() - bounds;
@@ -197,11 +199,12 @@ History::Difference History::Compare(const wire::Pull& pull) const {
 // Digests separate a boot that was written twice from one that goes on, once both have summarised alike.
 void History::CompareBoot(const BootKey& boot, const Have& theirs, const wire::Pull& pull, Difference* out) const {
   const std::vector<HistoryEvent>& events = boots_.at(boot);
-  const size_t from = FirstAbove(events, pull.floor());
+  const HistoryFloor floor{.era = pull.floor(), .time = pull.floor_time()};
+  const size_t from = FirstAbove(events, floor);
   const uint32_t last = events.back().seq;
   const bool nothing = from == events.size() || theirs.count < events[from].seq;
-  const bool differs = !nothing && pull.floor() >= floor_ && theirs.count <= last &&
-                       HaveOf(boot, theirs.count, from).digest != theirs.digest;
+  const bool differs =
+      !nothing && floor >= floor_ && theirs.count <= last && HaveOf(boot, theirs.count, from).digest != theirs.digest;
   if (theirs.count > last || differs) out->ours.push_back(boot);
   if (from == events.size()) return;
   if (nothing || differs) {

@@ -23,9 +23,8 @@ bool SaidByMaster(const Member& member) {
          std::ranges::equal(master, member.node, [](char a, uint8_t b) { return static_cast<uint8_t>(a) == b; });
 }
 
+// What was overtaken may have been kept back and repeated by anybody: it says neither that the node is alive nor where.
 void Renew(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Member* member) {
-  member->at = incoming.from;
-  member->last_heard = now;
   if (incoming.delivery == Delivery::kMulticast) member->last_multicast = now;
   if (incoming.delivery == Delivery::kBroadcast) member->last_broadcast = now;
   // A HELLO that was overtaken by a later one must not take back what that reported.
@@ -34,6 +33,9 @@ void Renew(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Mem
     Tame(member->hello.mutable_name());
     Tame(member->hello.mutable_revision());
   }
+  if (incoming.overtaken) return;
+  member->at = incoming.from;
+  member->last_heard = member->last_message = now;
   member->pings = 0;
   member->next_ping = kNever;
   member->state = MemberState::kAlive;
@@ -70,6 +72,7 @@ Rank Member::rank() const {
 
 std::vector<MemberChange> Membership::OnMessage(MonoTime now, const Incoming& incoming, const wire::Hello* hello) {
   if (incoming.node == self_) return {{Kind::kClone, self_}};
+  if (incoming.overtaken) hello = nullptr;
   const auto found = members_.find(incoming.node);
   if (found == members_.end()) return OnUnknownNode(now, incoming, hello);
   if (found->second.boot == incoming.boot) return OnKnownBoot(now, incoming, hello, &found->second);
@@ -143,6 +146,17 @@ std::vector<MemberChange> Membership::OnGoodbye(MonoTime now, const NodeId& node
   return {{Kind::kLeft, node}};
 }
 
+void Membership::OnHeartbeats(MonoTime now, const NodeId& node) {
+  const auto found = members_.find(node);
+  if (found == members_.end()) return;
+  Member& member = found->second;
+  if (!member.present() || now - member.last_message > kHeartbeatLife) return;
+  member.last_heard = now;
+  member.pings = 0;
+  member.next_ping = kNever;
+  member.state = MemberState::kAlive;
+}
+
 std::vector<MemberChange> Membership::Tick(MonoTime now, Transport* transport, Actions* out) {
   const Duration interval = HelloInterval(/*master=*/false);
   std::vector<MemberChange> changes;
@@ -166,6 +180,13 @@ std::vector<MemberChange> Membership::Tick(MonoTime now, Transport* transport, A
     return !entry.second.present() && now - entry.second.gone_at >= kForgetDown;
   });
   return changes;
+}
+
+bool Membership::Forget(const NodeId& node) {
+  const auto found = members_.find(node);
+  if (found == members_.end() || found->second.present()) return false;
+  members_.erase(found);
+  return true;
 }
 
 void Membership::Suspect(MonoTime now, const NodeId& node) {

@@ -37,7 +37,8 @@ struct Member {
   MemberState state = MemberState::kAlive;
   wire::Hello hello;                 // the last one heard of this boot
   MonoTime first_heard;              // of this boot
-  MonoTime last_heard;               // any authentic message
+  MonoTime last_message;             // authentic and not overtaken
+  MonoTime last_heard;               // the same, or a heartbeat
   MonoTime next_clone;               // another boot beside this one is reported again
   MonoTime last_multicast;           // last HELLO that came by multicast
   MonoTime last_broadcast;           // last HELLO that came by broadcast
@@ -67,15 +68,20 @@ class Membership {
  public:
   explicit Membership(const NodeId& self) : self_(self) {}
 
-  // Any authentic message proves life; a HELLO (also within PONG and CLAIM) renews what is known. Returns what changed.
-  // A node whose boot is unknown is only taken up by a HELLO.
+  // Any authentic message that was not overtaken proves life; a HELLO (also within PONG and CLAIM) renews what is
+  // known. Returns what changed. A node whose boot is unknown is only taken up by a HELLO.
   std::vector<MemberChange> OnMessage(MonoTime now, const Incoming& incoming, const wire::Hello* hello);
   // `boot` is the sender's: a GOODBYE of an earlier boot, or of a clone, is not the present one's. Without it, the
   // present one.
   std::vector<MemberChange> OnGoodbye(MonoTime now, const NodeId& node, const BootId& boot);
 
+  // This node's heartbeats are accepted: it is alive, for kHeartbeatLife after its last message at the longest.
+  void OnHeartbeats(MonoTime now, const NodeId& node);
+
   // Suspects, asks (pings go out through `transport`) and buries the silent.
   std::vector<MemberChange> Tick(MonoTime now, Transport* transport, Actions* out);
+  // One that is not present is known no more. False: it is present, or was not known.
+  bool Forget(const NodeId& node);
   // Ask this one now: something else than its silence is suspicious.
   void Suspect(MonoTime now, const NodeId& node);
   // After a stall of ours: silence meanwhile means nothing. The clocks of all members start anew.

@@ -4,7 +4,10 @@
 #include <bit>
 
 #include "absl/random/distributions.h"
+#include "absl/strings/str_cat.h"
 #include "control/core/timers.h"
+#include "control/core/wire.h"
+#include "proto/check.h"
 #include "proto/mutation.h"
 #include "proto/net/udp_frame.h"
 
@@ -13,6 +16,15 @@ namespace {
 
 std::string_view AsText(const std::array<uint8_t, 16>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Nothing unless it is there and frames could be sent there.
+std::optional<PeerAddress> SenderAddressIn(const wire::Message& message) {
+  const std::optional<MacAddress> mac = ReadMac(message.from().mac());
+  const std::optional<IpAddress> address = ReadAddress(message.from().address());
+  if (!mac || mac->is_zero() || mac->is_multicast()) return std::nullopt;
+  if (!address || !address->is_v4() || address->v4().is_zero() || address->v4().is_multicast()) return std::nullopt;
+  return PeerAddress{.mac = *mac, .address = address->v4()};
 }
 
 }  // namespace
@@ -29,6 +41,8 @@ std::string_view NameOf(Reject reject) {
       return "replayed";
     case Reject::kUnknownBoot:
       return "unknown_boot";
+    case Reject::kRelabelled:
+      return "relabelled";
     case Reject::kOwn:
       return "own";
     case Reject::kTooMany:
@@ -37,14 +51,15 @@ std::string_view NameOf(Reject reject) {
   return "?";
 }
 
-void Transport::Patience::Answered(MonoTime now) {
+void Transport::Patience::Answered(MonoTime now, int longest) {
+  pause_ = std::min(pause_, longest);
   next_ = now + kChallengeInterval * pause_;
-  pause_ = std::min(pause_ * 2, kChallengeBackoff);
+  pause_ = std::min(pause_ * 2, longest);
 }
 
-bool Transport::Allowance::Take(MonoTime now) {
-  const MonoTime full_at = std::max(full_at_.value_or(now), now) + kChallengeInterval;
-  if (full_at - now > kChallengeInterval * kChallengeBurst) return false;
+bool Transport::Allowance::Take(MonoTime now, Duration cost, int burst) {
+  const MonoTime full_at = std::max(full_at_.value_or(now), now) + cost;
+  if (full_at - now > cost * burst) return false;
   full_at_ = full_at;
   return true;
 }
@@ -54,10 +69,19 @@ Transport::Transport(const NodeId& node, const BootId& boot, absl::BitGenRef ran
 
 void Transport::Configure(const TransportConfig& config) {
   // What was proven in another cluster is nothing here. Within one, a boot's counters go on under all of its keys.
-  if (config.cluster != config_.cluster || config.open != config_.open) sessions_.clear();
+  if (config.cluster != config_.cluster || config.open != config_.open) {
+    sessions_.clear();
+    peers_changed_ = true;
+  }
+  strangers_.Clear();  // what it is to us may have changed
   config_ = config;
   if (config_.open) config_.keyring = {.keys = {StoredKey{}}, .use = StoredKey{}.id};
   for (auto& [id, session] : sessions_) session.key.reset();
+  wire::Message from;
+  from.mutable_from()->set_mac(WriteMac(config_.mac));
+  from.mutable_from()->set_address(WriteAddress(config_.address));
+  sender_address_ = from.SerializeAsString();
+  QURE_CHECK(sender_address_.size() == kSenderAddressSize, sender_address_.size());
   send_key_.reset();
   if (const StoredKey* key = FindKey(config_.keyring.use)) send_key_ = Derive(*key, {node_, boot_});
 }
@@ -84,7 +108,10 @@ void Transport::SendTo(const PeerAddress& to, const wire::Message& message, Acti
 }
 
 std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagram, Actions* out) {
-  if (!enabled()) return std::nullopt;
+  if (!enabled()) {
+    HearWithoutKey(now, datagram, out);
+    return std::nullopt;
+  }
   const EnvelopeHeader* header = PeekEnvelope(datagram.payload);
   if (header == nullptr || header->channel != static_cast<uint8_t>(Channel::kControl) ||
       datagram.payload.size() > kMaxDatagram || header->boot == BootId{}) {  // no boot has the id zero
@@ -92,40 +119,64 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
   }
   if (header->sender == node_ && header->boot == boot_) return Refuse(Reject::kOwn);
   const StoredKey* key = FindKey(header->key_id.value());
-  if (key == nullptr) return Refuse(Reject::kUnknownKey);
+  if (key == nullptr) {
+    strangers_.OnRefused(now, *header, datagram, /*known_key=*/false, config_.open, out);
+    return Refuse(Reject::kUnknownKey);
+  }
 
   const SessionId id{header->sender, header->boot};
   const auto found = sessions_.find(id);
   Session* session = found == sessions_.end() ? nullptr : &found->second;
   std::vector<uint8_t> plain;
-  if (!Unlock(datagram, *key, id, session, &plain)) return Refuse(Reject::kUnauthentic);
+  if (!Unlock(datagram, *key, id, session, &plain)) {
+    strangers_.OnRefused(now, *header, datagram, /*known_key=*/true, config_.open, out);
+    return Refuse(Reject::kUnauthentic);
+  }
   if (Mutated(Mutation::kNoChallenge)) {
     session = &SessionOf(now, id);
     session->proven = true;
   }
+  Incoming incoming{.node = id.first, .boot = id.second, .from = {}, .delivery = datagram.delivery, .message = {}};
+  const std::optional<Reject> reject = Open(datagram, plain, &incoming);
   const bool proven = session != nullptr && session->proven;
   const uint64_t counter = header->counter.value();
-  if (proven && !session->window.Accept(counter) && !Mutated(Mutation::kAcceptReplay)) {
-    return Refuse(Reject::kReplayed);
+  // A copy from elsewhere does not use up the counter: the original may still come.
+  if (reject == Reject::kRelabelled) return Refuse(*reject);
+  if (proven) {
+    incoming.overtaken = counter < session->window.highest();
+    if (!session->window.Accept(counter)) return Refuse(Reject::kReplayed);
   }
-
-  Incoming incoming{.node = id.first,
-                    .boot = id.second,
-                    .from = {datagram.mac, datagram.address},
-                    .delivery = datagram.delivery,
-                    .message = {}};
-  const bool parsed = incoming.message.ParseFromArray(plain.data(), static_cast<int>(plain.size()));
-  if (!parsed || incoming.message.body_case() == wire::Message::BODY_NOT_SET) return Refuse(Reject::kMalformed);
+  if (reject) return Refuse(*reject);
   if (!proven) return OnUnproven(now, id, counter, incoming.from, incoming.message, out);
 
-  session->heard = now;
+  if (!incoming.overtaken) {
+    session->heard = now;
+    Settle(incoming.from, session);
+  }
+  strangers_.OnBelieved(id.first);
   if (incoming.message.has_challenge()) Echo(incoming.from, incoming.message.challenge().nonce(), out);
   if (incoming.message.has_challenge() || incoming.message.has_challenge_echo()) return std::nullopt;
   return incoming;
 }
 
 void Transport::Forget(const NodeId& node, const BootId& boot) {
-  sessions_.erase({node, boot});
+  if (sessions_.erase({node, boot}) > 0) peers_changed_ = true;
+}
+
+// A proven boot is, or is now, there.
+void Transport::Settle(const PeerAddress& from, Session* session) {
+  if (session->mac == from.mac) return;
+  session->mac = from.mac;
+  peers_changed_ = true;
+}
+
+ClusterPeers Transport::TakePeers() {
+  peers_changed_ = false;
+  ClusterPeers peers;
+  for (const auto& [id, session] : sessions_) {
+    if (session.proven) peers.push_back({.node = id.first, .boot = id.second, .mac = session.mac});
+  }
+  return peers;
 }
 
 HeartbeatKey Transport::SendKey() const {
@@ -163,7 +214,9 @@ Transport::Session& Transport::SessionOf(MonoTime now, const SessionId& id) {
 // The one heard longest ago of those that have proven nothing, or of all.
 void Transport::EvictOne() {
   const auto rank = [](const auto& entry) { return std::pair{entry.second.proven, entry.second.heard}; };
-  sessions_.erase(std::ranges::min_element(sessions_, {}, rank));
+  const auto longest = std::ranges::min_element(sessions_, {}, rank);
+  peers_changed_ |= longest->second.proven;
+  sessions_.erase(longest);
 }
 
 void Transport::Send(const MacAddress& mac, const Ipv4Address& address, const std::string& plain, Actions* out) {
@@ -172,16 +225,22 @@ void Transport::Send(const MacAddress& mac, const Ipv4Address& address, const st
     ++oversized_;
     return;
   }
+  SendUnder(*send_key_, mac, address, plain, out);
+}
+
+void Transport::SendUnder(const HeartbeatKey& key, const MacAddress& mac, const Ipv4Address& address,
+                          const std::string& plain, Actions* out) {
   const EnvelopeHeader header{.magic = Be16(kEnvelopeMagic),
                               .version = kEnvelopeVersion,
                               .channel = static_cast<uint8_t>(Channel::kControl),
-                              .key_id = Be32(send_key_->id),
+                              .key_id = Be32(key.id),
                               .sender = node_,
                               .boot = boot_,
                               .counter = Be64(++counter_),
                               .salt = Draw()};
   std::vector<uint8_t> sealed;
-  Seal(send_key_->key, header, {reinterpret_cast<const uint8_t*>(plain.data()), plain.size()}, &sealed);
+  const std::string with_from = absl::StrCat(plain, sender_address_);  // one message: fields may come in any order
+  Seal(key.key, header, {reinterpret_cast<const uint8_t*>(with_from.data()), with_from.size()}, &sealed);
   SendFrame frame{.bytes = std::vector<uint8_t>(kUdpFrameHeaders + sealed.size())};
   WriteUdpFrame({.ethernet_source = config_.mac,
                  .ethernet_destination = mac,
@@ -191,6 +250,17 @@ void Transport::Send(const MacAddress& mac, const Ipv4Address& address, const st
                  .destination_port = config_.port},
                 sealed, frame.bytes);
   out->push_back(std::move(frame));
+}
+
+// A cluster speaks here, and we cannot join it. An empty message under the key that everyone knows, which decides
+// nothing anywhere, shows us to its nodes: else they see but a counter or nothing, and two masters.
+void Transport::HearWithoutKey(MonoTime now, const Datagram& datagram, Actions* out) {
+  const EnvelopeHeader* header = PeekEnvelope(datagram.payload);
+  if (header == nullptr || header->sender == node_) return;
+  strangers_.OnRefused(now, *header, datagram, /*known_key=*/false, /*keyless=*/true, out);
+  if (header->key_id.value() == StoredKey{}.id || now < next_hint_) return;
+  next_hint_ = now + kStrangerHint;
+  SendUnder(Derive(StoredKey{}, {node_, boot_}), kBroadcastMac, kLimitedBroadcast, "", out);
 }
 
 // One derivation at most and one decryption, for any sender.
@@ -204,6 +274,17 @@ bool Transport::Unlock(const Datagram& datagram, const StoredKey& key, const Ses
   return true;
 }
 
+// The message in an authentic plain text, and where its sender is by its own word.
+std::optional<Reject> Transport::Open(const Datagram& datagram, const std::vector<uint8_t>& plain, Incoming* incoming) {
+  wire::Message* const message = &incoming->message;
+  if (!message->ParseFromArray(plain.data(), static_cast<int>(plain.size()))) return Reject::kMalformed;
+  const std::optional<PeerAddress> from = SenderAddressIn(*message);
+  if (!from || message->body_case() == wire::Message::BODY_NOT_SET) return Reject::kMalformed;
+  incoming->from = *from;
+  if (Mutated(Mutation::kBelieveFrame)) incoming->from.mac = datagram.mac;
+  return incoming->from.mac == datagram.mac ? std::nullopt : std::optional(Reject::kRelabelled);
+}
+
 std::nullopt_t Transport::Refuse(Reject reject) {
   ++rejected_[static_cast<size_t>(reject)];
   return std::nullopt;
@@ -213,26 +294,44 @@ std::nullopt_t Transport::Refuse(Reject reject) {
 std::nullopt_t Transport::OnUnproven(MonoTime now, const SessionId& id, uint64_t counter, const PeerAddress& from,
                                      const wire::Message& message, Actions* out) {
   if (message.has_challenge_echo()) {
-    return Proves(now, id, counter, message.challenge_echo().nonce()) ? std::nullopt : Refuse(Reject::kUnknownBoot);
+    if (!Proves(now, id, counter, message.challenge_echo().nonce())) return Refuse(Reject::kUnknownBoot);
+    Settle(from, &sessions_.at(id));
+    return std::nullopt;
   }
   Session& session = SessionOf(now, id);
   session.heard = now;
   bool refused = false;
   if (message.has_challenge() && session.echoes.Due(now)) {
-    refused = !allowance_.Take(now);
-    if (!refused) {
-      session.echoes.Answered(now);
-      Echo(from, message.challenge().nonce(), out);
-    }
+    refused = !MayAnswer(now, id.first, &session.echoes);
+    if (!refused) Echo(from, message.challenge().nonce(), out);
   }
   if (session.challenges.Due(now) && !refused) {
-    refused = !allowance_.Take(now);
-    if (!refused) {
-      session.challenges.Answered(now);
-      Challenge(now, &session, from, out);
-    }
+    refused = !MayAnswer(now, id.first, &session.challenges);
+    if (!refused) Challenge(now, &session, from, out);
   }
   return Refuse(refused ? Reject::kTooMany : Reject::kUnknownBoot);
+}
+
+// A boot that starts needs one answer of each kind; a recording asks for them for ever.
+bool Transport::MayAnswer(MonoTime now, const NodeId& node, Patience* patience) {
+  if (Mutated(Mutation::kShareAnswers)) {
+    if (!repeated_answers_.Take(now, kChallengeInterval, kChallengeBurst)) return false;
+  } else if (patience->first()) {
+    if (!first_answers_.Take(now, kChallengeInterval, kFirstAnswers)) return false;
+  } else {
+    if (!answers_of_node_[node[0]].Take(now, kChallengeInterval, kRepeatedAnswers)) return false;
+    if (!repeated_answers_.Take(now, kChallengeInterval / kChallengesPerInterval, kChallengeBurst)) return false;
+  }
+  patience->Answered(now, Unproven(now) > kManyUnproven ? kChallengeLongBackoff : kChallengeBackoff);
+  return true;
+}
+
+// Boots that speak, and have proven nothing.
+size_t Transport::Unproven(MonoTime now) const {
+  if (Mutated(Mutation::kShareAnswers)) return 0;
+  return static_cast<size_t>(std::ranges::count_if(sessions_, [now](const auto& entry) {
+    return !entry.second.proven && now - entry.second.heard < kChallengeLife;
+  }));
 }
 
 // Whether this echo proves that the boot is active. What it sent before may have been recorded and is void.

@@ -14,8 +14,10 @@
 #include "absl/random/bit_gen_ref.h"
 #include "control/core/action.h"
 #include "control/core/cluster/identity.h"
+#include "control/core/cluster/strangers.h"
 #include "control/core/stored.h"
 #include "proto/cluster/cluster.pb.h"
+#include "proto/cluster/cluster_peer.h"
 #include "proto/cluster/datagram.h"
 #include "proto/cluster/envelope.h"
 #include "proto/cluster/heartbeat_plan.h"
@@ -31,14 +33,17 @@ enum class Reject : uint8_t {
   kUnauthentic,  // of another cluster, or changed on the way
   kReplayed,     // counter seen before, or too old
   kUnknownBoot,  // authentic, but this boot has not answered a challenge yet
+  kRelabelled,   // authentic, but in a frame whose source is not the sender's MAC
   kOwn,          // our own frame came back
   kTooMany,      // challenge limits reached
 };
-inline constexpr size_t kRejectCount = 7;
+inline constexpr size_t kRejectCount = 8;
 std::string_view NameOf(Reject reject);
 
-// The largest message that is sent, as protobuf: the caller sizes what can grow by it (history chunks).
-inline constexpr size_t kMaxMessage = kMaxDatagram - kEnvelopeOverhead;
+inline constexpr size_t kSenderAddressSize = 17;  // of wire::Message::from, which every message carries
+// The largest message that is sent, as protobuf and without `from`: the caller sizes what can grow by it (history
+// chunks).
+inline constexpr size_t kMaxMessage = kMaxDatagram - kEnvelopeOverhead - kSenderAddressSize;
 
 struct TransportConfig {
   ClusterId cluster{};
@@ -50,7 +55,7 @@ struct TransportConfig {
   MacAddress mac;       // our hop 0
 };
 
-// Where a node is reached.
+// Where a node is reached, by its own sealed word.
 struct PeerAddress {
   MacAddress mac;
   Ipv4Address address;
@@ -61,6 +66,7 @@ struct Incoming {
   BootId boot{};
   PeerAddress from;
   Delivery delivery = Delivery::kUnicast;
+  bool overtaken = false;  // a later message of this boot was received before: no sign of life, and `from` may be old
   wire::Message message;
 };
 
@@ -80,8 +86,9 @@ class Transport {
   enum class Way : uint8_t { kMulticast, kBroadcast, kBoth };
   void UseWay(Way way) { way_ = way; }
 
-  // Authenticated, fresh, of a boot that has proven that it is active; or nothing. Challenges unknown boots and answers
-  // challenges by itself.
+  // Authenticated, fresh, of a boot that has proven that it is active, in a frame from the MAC that the sealed message
+  // names; or nothing. Challenges unknown boots and answers challenges by itself. Without a key it
+  // believes nothing, and lets the others know that it is there.
   std::optional<Incoming> Receive(MonoTime now, const Datagram& datagram, Actions* out);
 
   // A boot that seems to be over: its frames are refused until it proves anew that it is active, as a clone's twin
@@ -92,7 +99,12 @@ class Transport {
   HeartbeatKey SendKey() const;
   std::vector<HeartbeatKey> KeysOf(const NodeId& node, const BootId& boot) const;
 
+  // The boots that have proven that they are active, as they were last taken: not any more.
+  bool peers_changed() const { return peers_changed_; }
+  ClusterPeers TakePeers();
+
   const std::array<uint64_t, kRejectCount>& rejected() const { return rejected_; }
+  const Strangers& strangers() const { return strangers_; }
   // Messages that were not sent because they are longer than kMaxMessage.
   uint64_t oversized() const { return oversized_; }
 
@@ -101,16 +113,18 @@ class Transport {
   class Patience {
    public:
     bool Due(MonoTime now) const { return !next_ || now >= *next_; }
-    void Answered(MonoTime now);
+    bool first() const { return !next_; }
+    // `longest`: of the pauses between the answers, in kChallengeInterval.
+    void Answered(MonoTime now, int longest);
 
    private:
     std::optional<MonoTime> next_;
     int pause_ = 1;  // in kChallengeInterval
   };
-  // Answers to all such boots together: kChallengeBurst at once, one per kChallengeInterval in the long run.
+  // Of answers: `burst` at once, one per `cost` in the long run.
   class Allowance {
    public:
-    bool Take(MonoTime now);
+    bool Take(MonoTime now, Duration cost, int burst);
 
    private:
     std::optional<MonoTime> full_at_;  // when the whole burst is there again
@@ -118,7 +132,8 @@ class Transport {
 
   struct Session {  // one boot of one node
     bool proven = false;
-    ReplayWindow window;              // in use once it is proven
+    ReplayWindow window;              // in use once it is proven …
+    MacAddress mac;                   // … as is this: where it is by its newest word
     std::optional<HeartbeatKey> key;  // the one it last sealed with
     std::array<uint8_t, 16> nonce{};  // of the challenge under way
     std::optional<MonoTime> nonce_drawn;
@@ -133,15 +148,23 @@ class Transport {
   std::array<uint8_t, 16> Draw();
   Session& SessionOf(MonoTime now, const SessionId& id);
   void EvictOne();
+  // Whether an answer to an unproven boot of `node` may be sent now. Notes it.
+  bool MayAnswer(MonoTime now, const NodeId& node, Patience* patience);
+  size_t Unproven(MonoTime now) const;
 
+  void HearWithoutKey(MonoTime now, const Datagram& datagram, Actions* out);
   // Seals and frames one serialized message.
+  void SendUnder(const HeartbeatKey& key, const MacAddress& mac, const Ipv4Address& address, const std::string& plain,
+                 Actions* out);
   void Send(const MacAddress& mac, const Ipv4Address& address, const std::string& plain, Actions* out);
   bool Unlock(const Datagram& datagram, const StoredKey& key, const SessionId& id, Session* session,
               std::vector<uint8_t>* plain) const;
+  static std::optional<Reject> Open(const Datagram& datagram, const std::vector<uint8_t>& plain, Incoming* incoming);
   std::nullopt_t Refuse(Reject reject);
   std::nullopt_t OnUnproven(MonoTime now, const SessionId& id, uint64_t counter, const PeerAddress& from,
                             const wire::Message& message, Actions* out);
   bool Proves(MonoTime now, const SessionId& id, uint64_t counter, const std::string& nonce);
+  void Settle(const PeerAddress& from, Session* session);
   void Challenge(MonoTime now, Session* session, const PeerAddress& to, Actions* out);
   void Echo(const PeerAddress& to, const std::string& nonce, Actions* out);
 
@@ -150,13 +173,19 @@ class Transport {
   absl::BitGenRef random_;
   TransportConfig config_;
   std::optional<HeartbeatKey> send_key_;
+  std::string sender_address_;  // wire::Message::from of our own, serialized
   Way way_ = Way::kMulticast;
   uint64_t counter_ = 0;
   // The last one to all, serialized: follows each echo, so that the challenger need not wait for the next.
   std::string last_hello_;
   std::map<SessionId, Session> sessions_;
-  Allowance allowance_;
+  bool peers_changed_ = false;
+  Allowance first_answers_;
+  Allowance repeated_answers_;
+  std::array<Allowance, 256> answers_of_node_;  // by the first byte of its id
   std::array<uint64_t, kRejectCount> rejected_{};
+  Strangers strangers_;
+  MonoTime next_hint_;  // that this node is here and has no key
   uint64_t oversized_ = 0;
 };
 

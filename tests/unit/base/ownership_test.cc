@@ -44,6 +44,16 @@ TEST(Ownership, ErrorNamesThePath) {
   EXPECT_THAT(std::string(made.message()), HasSubstr(root / "file/data"));
 }
 
+// Its lock file leads to itself: not even root can open it.
+TEST(FieldD10, DirectoryThatCannotBeWrittenIsNamed) {
+  const TemporaryDirectory root;
+  std::filesystem::create_directory(root / "data");
+  std::filesystem::create_symlink("lock", root / "data/lock");
+  const absl::StatusOr<Fd> owned = OwnDirectory(root / "data");
+  ASSERT_FALSE(owned.ok());
+  EXPECT_THAT(std::string(owned.status().message()), HasSubstr("data_directory"));
+}
+
 TEST(Ownership, DirectoryHasOneOwnerAtATime) {
   const TemporaryDirectory root;
   {

@@ -52,7 +52,7 @@ std::vector<ErrorCase> NodeCases() {
       {"EmptyLogLevel", NODE "log_level = \"\" #!\n" LAN ADDRESS, {"node.log_level: \"\""}},
       {"MetricsWithoutPort",
        NODE "metrics = \"127.0.0.1\" #!\n" LAN ADDRESS,
-       {"node.metrics: \"127.0.0.1\" … 127.0.0.1:9464 … [::1]:9464 … \"\""}},
+       {"node.metrics: \"127.0.0.1\" … 127.0.0.1:9464 … \"\""}},
       {"MetricsWithBarePort", NODE "metrics = \":9464\" #!\n" LAN ADDRESS, {"node.metrics: \":9464\""}},
       {"MetricsPortZero", NODE "metrics = \"127.0.0.1:0\" #!\n" LAN ADDRESS, {"node.metrics: \"127.0.0.1:0\""}},
       {"MetricsWithoutBrackets", NODE "metrics = \"::1:9464\" #!\n" LAN ADDRESS, {"node.metrics: \"::1:9464\""}},
@@ -86,6 +86,9 @@ std::vector<ErrorCase> LanCases() {
       {"SharedWithInterfaceMac",
        NODE LAN "mode = \"shared\"\n[cluster]\nservice_mac = \"interface\" #!\n" ADDRESS,
        {"cluster.service_mac: \"interface\" … \"shared\""}},
+      {"SharedTakesOver",
+       NODE LAN "mode = \"shared\"\ntake_over = true #!\n" ADDRESS,
+       {"node.lan.take_over: \"dedicated\""}},
       {"VlanTooHigh", NODE LAN "vlan = 4095 #!\n" ADDRESS, {"node.lan.vlan: 4095 … 0 to 4094"}},
       {"VlanOfWrongType", NODE LAN "vlan = \"7\" #!\n" ADDRESS, {"node.lan.vlan: a string … whole number"}},
       {"HostInterfaceTooLong",
@@ -428,6 +431,33 @@ std::vector<ErrorCase> ZoneCases() {
   };
 }
 
+#define SERVICE "[[cluster.service]]\nname = \"names\"\n"
+
+// A service at the port where the node itself answers would get nothing.
+std::vector<ErrorCase> NamePortCases() {
+  return {
+      {"BesideAZone",
+       NODE LAN ADDRESS ZONE SERVICE "protocol = \"udp\"\nports = \"53\" #!\n",
+       {"cluster.service.ports: 53 … [[cluster.zone]] … leave 53 out"}},
+      {"OverTcpToo",
+       NODE LAN ADDRESS ZONE SERVICE "protocol = \"tcp\"\nports = \"53\" #!\n",
+       {"cluster.service.ports: 53 … [[cluster.zone]]"}},
+      {"InARange",
+       NODE LAN ADDRESS SERVICE "protocol = \"udp\"\nports = \"50-60\" #!\n" ZONE,
+       {"cluster.service.ports: 53 … [[cluster.zone]]"}},
+      {"AtOneAddress",
+       NODE LAN ADDRESS ZONE SERVICE "protocol = \"udp\"\nports = \"53\" #!\naddress = \"198.51.100.50\"\n",
+       {"cluster.service.ports: 53 … [[cluster.zone]]"}},
+      {"BesideAForwarder",
+       NODE LAN ADDRESS SERVICE
+       "protocol = \"udp\"\nports = \"53\" #!\n[cluster.resolver]\nupstreams = [\"192.0.2.53\"]\nforward = true\n",
+       {"cluster.service.ports: 53 … cluster.resolver.forward"}},
+      {"BesideLocalNames",
+       NODE LAN ADDRESS SERVICE "protocol = \"udp\"\nports = \"53\" #!\n[cluster.dns]\nlocal_names = true\n",
+       {"cluster.service.ports: 53 … cluster.dns.local_names"}},
+  };
+}
+
 std::vector<ErrorCase> OtherCases() {
   return {
       {"Syntax", "[node]\nname = #!\n", {"syntax: "}},
@@ -475,9 +505,9 @@ bool HasInOrder(std::string_view text, std::string_view facts) {
 }
 
 class ConfigErrorTest : public testing::TestWithParam<ErrorCase> {};
+class FieldB6 : public testing::TestWithParam<ErrorCase> {};
 
-TEST_P(ConfigErrorTest, NamesFileLineKeyReasonAndRemedy) {
-  const ErrorCase& test = GetParam();
+void CheckErrors(const ErrorCase& test) {
   const absl::Status status = ParseConfig(test.toml, "qure.toml").status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   const std::vector<std::string> errors = Lines(std::string(status.message()));
@@ -491,6 +521,14 @@ TEST_P(ConfigErrorTest, NamesFileLineKeyReasonAndRemedy) {
     EXPECT_TRUE(HasInOrder(errors[i], test.errors[i].substr(key))) << errors[i] << "\n" << test.errors[i];
     EXPECT_THAT(errors[i], testing::HasSubstr("; ")) << "no remedy";
   }
+}
+
+TEST_P(ConfigErrorTest, NamesFileLineKeyReasonAndRemedy) {
+  CheckErrors(GetParam());
+}
+
+TEST_P(FieldB6, AServiceAtThePortOfTheNamesIsAnError) {
+  CheckErrors(GetParam());
 }
 
 std::string NameOfCase(const testing::TestParamInfo<ErrorCase>& info) {
@@ -509,6 +547,7 @@ INSTANTIATE_TEST_SUITE_P(Service, ConfigErrorTest, testing::ValuesIn(ServiceCase
 INSTANTIATE_TEST_SUITE_P(Zone, ConfigErrorTest, testing::ValuesIn(ZoneCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Resolver, ConfigErrorTest, testing::ValuesIn(ResolverCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(LiveName, ConfigErrorTest, testing::ValuesIn(LiveNameCases()), NameOfCase);
+INSTANTIATE_TEST_SUITE_P(NamePort, FieldB6, testing::ValuesIn(NamePortCases()), NameOfCase);
 INSTANTIATE_TEST_SUITE_P(Other, ConfigErrorTest, testing::ValuesIn(OtherCases()), NameOfCase);
 
 // Whatever is wrong with it, the log shows no digit of the key.
@@ -520,6 +559,13 @@ TEST(ConfigSecretTest, NoErrorShowsAKey) {
     EXPECT_FALSE(status.ok()) << key;
     EXPECT_THAT(std::string(status.message()), testing::Not(testing::HasSubstr("12345678"))) << key;
   }
+}
+
+TEST(FieldD9, MetricsOverIpv6AreRefusedWithTheReason) {
+  const absl::Status status = ParseConfig(NODE "metrics = \"[::1]:9464\"\n" LAN ADDRESS, "qure.toml").status();
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(testing::StartsWith("qure.toml:3: node.metrics: \"[::1]:9464\""),
+                             testing::HasSubstr("no IPv6"), testing::HasSubstr("127.0.0.1:9464")));
 }
 
 std::string WithServiceAddresses(int count) {

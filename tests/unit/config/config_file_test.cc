@@ -121,7 +121,7 @@ TEST(ConfigFileTest, ReadsValuesOtherThanTheDefaults) {
   const Config config = Parsed(R"(
 [node]
 name = "n2"
-metrics = "[::1]:9000"
+metrics = "192.0.2.1:9000"
 log_level = "warning"
 [node.lan]
 port = "af_packet:eth1"
@@ -146,7 +146,7 @@ name = "games"
 protocol = "udp"
 ports = "8000-8010"
 )");
-  EXPECT_EQ(config.node.metrics, "[::1]:9000");
+  EXPECT_EQ(config.node.metrics, "192.0.2.1:9000");
   EXPECT_EQ(config.node.log_level, LogLevel::kWarning);
   EXPECT_EQ(config.node.lan_mode, LanMode::kShared);
   EXPECT_EQ(config.node.vlan, 4094);
@@ -168,7 +168,7 @@ TEST(ConfigFileTest, ReadsHowNodesFindEachOther) {
   const std::string digits = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F";
   const Config config = Parsed(Minimal("[cluster]\nkey = \"" + digits +
                                        "\"\nsecurity = \"sealed\"\nport = 4000\ngroup = \"239.1.2.3\"\n"
-                                       "preempt = true\n"));
+                                       "preempt = true\ngateway_required = true\n"));
   const ClusterNetwork& network = config.cluster.network;
   EXPECT_EQ(network.security, Security::kSealed);
   ASSERT_TRUE(network.key.has_value());
@@ -176,6 +176,7 @@ TEST(ConfigFileTest, ReadsHowNodesFindEachOther) {
   EXPECT_EQ(network.port, 4000);
   EXPECT_EQ(network.group, ParseIp("239.1.2.3")->v4());
   EXPECT_TRUE(network.preempt);
+  EXPECT_TRUE(network.gateway_required);
 }
 
 TEST(ConfigFileTest, ReadsTheRankOfANode) {
@@ -189,6 +190,21 @@ TEST(ConfigFileTest, ReadsTheRankOfANode) {
 TEST(ConfigFileTest, TakesInterfaceMacInDedicatedMode) {
   const Config config = Parsed(Minimal("[cluster]\nservice_mac = \"interface\"\n"));
   EXPECT_EQ(config.cluster.service_mac, ServiceMac::kInterface);
+}
+
+TEST(FieldD2, TheDigestOfAConfigurationIsThatOfItsClusterSections) {
+  const std::string web = "[[cluster.service]]\nname = \"web\"\nprotocol = \"tcp\"\nports = \"80\"\n";
+  const std::string mail = "[[cluster.service]]\nname = \"mail\"\nprotocol = \"tcp\"\nports = \"25\"\n";
+  const uint64_t digest = Parsed(Minimal(web + mail)).cluster.digest;
+  EXPECT_NE(digest, 0U);
+  EXPECT_EQ(Parsed(Minimal(mail + web)).cluster.digest, digest) << "the order means nothing";
+  std::string other = Minimal(web + mail);
+  other.replace(other.find("\"n1\""), 4, "\"n2\"");
+  EXPECT_EQ(Parsed(other).cluster.digest, digest) << "nodes have names of their own";
+  const std::string key = "[cluster]\nkey = \"" + std::string(64, 'a') + "\"\n";
+  EXPECT_EQ(Parsed(Minimal(key + web + mail)).cluster.digest, digest) << "a key need not be in every file";
+  EXPECT_NE(Parsed(Minimal(web)).cluster.digest, digest);
+  EXPECT_NE(Parsed(Minimal("[cluster]\ngateway = [\"198.51.100.1\"]\n" + web + mail)).cluster.digest, digest);
 }
 
 TEST(LoadConfigTest, NamesAFileThatIsMissing) {
@@ -262,6 +278,7 @@ TEST(CheckReloadTest, NamesEveryKeyThatCannotChange) {
   next.node.addresses = {Prefix("198.51.100.11/24")};
   next.node.lan_port = "tap:lan0";
   next.node.lan_mode = LanMode::kShared;
+  next.node.take_over = true;
   next.node.vlan = 7;
   next.node.host_interface = "other0";
   next.node.workers = 2;

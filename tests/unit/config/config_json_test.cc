@@ -34,6 +34,7 @@ TEST(ConfigJson, SpeaksTheLanguageOfTheFile) {
   EXPECT_EQ(cluster.at("key"), nullptr);
   EXPECT_EQ(cluster.at("port"), 7873);
   EXPECT_EQ(cluster.at("preempt"), false);
+  EXPECT_EQ(cluster.at("gateway_required"), false);
   EXPECT_TRUE(ParseIp(cluster.at("group").get<std::string>())->v4().is_multicast());
   EXPECT_EQ(cluster.at("address"),
             json::parse(R"([{"address": "198.51.100.50/24", "alternatives": ["198.51.100.51/24"]}])"));

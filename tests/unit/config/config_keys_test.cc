@@ -38,6 +38,7 @@ addresses = ["198.51.100.11/24"]
 [node.lan]
 port = "af_packet:eth0"
 mode = "dedicated"
+take_over = true
 vlan = 7
 host_interface = "service0"
 [node.dpdk]
@@ -50,6 +51,7 @@ file_prefix = "prefix"
 [cluster]
 name = "home"
 gateway = ["198.51.100.1"]
+gateway_required = true
 service_mac = "derived"
 default = "drop"
 probe_interval = "1s"

@@ -71,4 +71,14 @@ TEST(ServiceConfig, OnePortAtTwoAddresses) {
   EXPECT_EQ(services.size(), 2U);
 }
 
+// Where the node answers no names, somebody else's name server may be a service.
+TEST(FieldB6, ANameServerOfAnotherMayBeAService) {
+  const std::string service = "[[cluster.service]]\nname = \"names\"\nprotocol = \"udp\"\nports = \"53\"\n";
+  EXPECT_EQ(Services(service).size(), 1U);
+  const std::string zone =
+      "[[cluster.zone]]\nname = \"a.example\"\nns = [\"ns.a.example\"]\n[[cluster.zone.record]]\nname = \"ns\"\n"
+      "type = \"A\"\nvalue = \"198.51.100.50\"\n";
+  EXPECT_FALSE(ParseConfig(kHead + zone + service, "test.toml").ok());
+}
+
 }  // namespace qure

@@ -276,6 +276,29 @@ TEST_F(BalancerTest, ADrainedNodesFlowsAreGivenUpUnlessItHasAShare) {
   EXPECT_FALSE(given_up(slot));
 }
 
+class FieldB1 : public BalancerTest {};
+
+TEST_F(FieldB1, WhereAServiceFailsIsKnownUnlessItFailsEverywhere) {
+  const std::set<ServiceId> web = {ServiceIdOf("web")};
+  const auto compile = [&] {
+    return balancer_.Compile(config_, {{Id(0), {.unhealthy = web}}, {Id(1), {}}, {Id(2), {.unhealthy = web}}},
+                             std::nullopt, {});
+  };
+  std::vector<Capacity> nodes = Present({0, 1, 2});
+  for (const uint32_t node : {0U, 2U}) nodes[node].unhealthy[ServiceIdOf("web")] = true;
+  Decide(nodes);
+  const auto balance = compile();
+  EXPECT_TRUE(balance->IsUnhealthy(1, kSelfSlot));
+  EXPECT_FALSE(balance->IsUnhealthy(1, *balancer_.KnownSlot(Id(1))));
+  EXPECT_TRUE(balance->IsUnhealthy(1, *balancer_.KnownSlot(Id(2))));
+  EXPECT_FALSE(balance->IsUnhealthy(0, kSelfSlot)) << "of no service";
+
+  nodes[1].unhealthy[ServiceIdOf("web")] = true;
+  Wait(kEpochSettled);
+  ASSERT_TRUE(Decide(nodes));
+  EXPECT_FALSE(compile()->IsUnhealthy(1, kSelfSlot)) << "it has a share all the same";
+}
+
 TEST_F(BalancerTest, TablesAreMadeOnceForEqualWeights) {
   Decide(Present({0, 1}));
   ServiceConfig other = Web();

@@ -30,9 +30,8 @@ void HoldAll(Node* node) {
   node->Forget();
 }
 
-void Lose(Node* node, std::string_view ip) {
+void Contest(Node* node, std::string_view ip) {
   node->HearUsed(ip, Stranger());
-  node->Forget();
   node->HearUsed(ip, Stranger());
 }
 
@@ -157,26 +156,22 @@ TEST(Controller, DnsIsPublishedAnewOnlyWhenZonesChange) {
   EXPECT_EQ(node.snapshot().dns, nullptr);
 }
 
-TEST(Controller, GateOpensWithTheFirstHeldAndShutsWithTheLastLost) {
+TEST(Controller, GateOpensWithTheFirstHeldAndNoConflictShutsIt) {
   Node node;
   node.Configure(MakeConfig({{kA}, {kB}}));
   node.RunFor(Seconds(10));
   const std::vector<std::string> actions = node.Described();
   EXPECT_EQ(std::ranges::count(actions, "open gate"), 1);
   node.Forget();
-
-  Lose(&node, "198.51.100.50");
-  EXPECT_THAT(node.Described(),
-              ElementsAre("snapshot 4: watching 198.51.100.50, serving 198.51.100.51",
-                          "host addresses: 198.51.100.51/24", HasSubstr("log: 198.51.100.50 is held by")));
-  EXPECT_TRUE(node.gate_open());
-  EXPECT_EQ(node.status().role, NodeRole::kMaster);
-
-  Lose(&node, "198.51.100.51");
-  EXPECT_THAT(node.Described(), ElementsAre("shut gate", "snapshot 5: watching 198.51.100.50, watching 198.51.100.51",
-                                            "host addresses: ", HasSubstr("log: 198.51.100.51 is held by")));
+  for (const std::string_view ip : {"198.51.100.50", "198.51.100.51"}) {
+    Contest(&node, ip);
+    EXPECT_TRUE(node.Serves(ip));
+    EXPECT_TRUE(node.gate_open());
+    EXPECT_EQ(node.status().role, NodeRole::kMaster);
+  }
+  node.Configure(MakeConfig({{kC}}));
+  EXPECT_FALSE(node.gate_open()) << "nothing is held until the new address has been probed for";
   EXPECT_EQ(node.status().role, NodeRole::kStandby);
-
   node.RunFor(Seconds(20));
   EXPECT_TRUE(node.gate_open());
 }
@@ -241,9 +236,9 @@ TEST(Controller, ReloadMayGiveAHeldAddressAlternatives) {
   HoldAll(&node);
   node.Configure(MakeConfig({{kB, kA}}));
   EXPECT_THAT(node.Described(), ElementsAre("snapshot 3: serving 198.51.100.50"));
-  Lose(&node, "198.51.100.50");
-  EXPECT_EQ(node.claim().address, Prefix(kB));
-  EXPECT_EQ(node.claim().state, ClaimState::kProbing);
+  Contest(&node, "198.51.100.50");
+  EXPECT_EQ(node.claim().address, Prefix(kA)) << "alternatives are for addresses that are not held yet";
+  EXPECT_EQ(node.claim().state, ClaimState::kHeld);
 }
 
 TEST(Controller, ReloadMayTakeAlternativesAway) {
@@ -253,8 +248,8 @@ TEST(Controller, ReloadMayTakeAlternativesAway) {
   HoldAll(&node);
   node.Configure(MakeConfig({{kB}}));
   EXPECT_THAT(node.Described(), ElementsAre("snapshot 4: serving 198.51.100.51"));
-  Lose(&node, "198.51.100.51");
-  EXPECT_EQ(node.claim().state, ClaimState::kTaken);
+  Contest(&node, "198.51.100.51");
+  EXPECT_EQ(node.claim().state, ClaimState::kHeld);
   node.TickAt(node.deadline());
   EXPECT_EQ(node.claim().address, Prefix(kB));
 }
@@ -358,7 +353,7 @@ std::vector<std::string> Live(uint64_t seed) {
 
 TEST(Controller, SameSeedSameActions) {
   const std::vector<std::string> life = Live(1);
-  EXPECT_GT(life.size(), 300);
+  EXPECT_GT(life.size(), 100);
   EXPECT_EQ(life, Live(1));
   EXPECT_NE(life, Live(2));
 }

@@ -135,6 +135,62 @@ TEST_F(ElectionTest, HigherTermWinsAtOnce) {
   EXPECT_EQ(election_.term(), TermOf(kBetter, 2));
 }
 
+// The link of the LAN port.
+class FieldA13Link : public ElectionTest {};
+
+TEST_F(FieldA13Link, DownGivesTheMastershipUpAtOnce) {
+  LeadWithDeputy();
+  input_.eligible = false;
+  Notify(EventKind::kLinkDown);
+  EXPECT_FALSE(election_.gate_open());
+  EXPECT_EQ(election_.role(), Role::kIdle);
+  RunFor(Seconds(5));
+  EXPECT_EQ(election_.role(), Role::kIdle) << "nobody hears it";
+  EXPECT_THAT(sent(), ::testing::IsEmpty());
+}
+
+TEST_F(FieldA13Link, UpYieldsToTheDeputyAndAsks) {
+  LeadWithDeputy();
+  const Term term = election_.term();
+  Notify(EventKind::kLinkDown);
+  now_ = now_ + Milliseconds(5);
+  Notify(EventKind::kLinkUp, 1);
+  const std::vector<Outgoing> outgoing = election_.TakeOutgoing();
+  const auto yield = std::ranges::find(outgoing, What::kYield, &Outgoing::what);
+  ASSERT_NE(yield, outgoing.end());
+  EXPECT_EQ(yield->node, kWorse);
+  EXPECT_EQ(yield->term, term);
+  EXPECT_NE(std::ranges::find(outgoing, What::kQuery, &Outgoing::what), outgoing.end());
+  EXPECT_FALSE(election_.gate_open());
+  RunFor(kCandidateListen);
+  EXPECT_TRUE(election_.gate_open()) << "no other node answered";
+  EXPECT_GT(election_.term(), term);
+  EXPECT_EQ(election_.stalls_known(), 1U);
+}
+
+TEST_F(FieldA13Link, UpFollowsWhoLeadsByThen) {
+  LeadWithDeputy();
+  Notify(EventKind::kLinkDown);
+  now_ = now_ + Seconds(1);
+  Notify(EventKind::kLinkUp, 1);
+  Hear(kWorse, kWorse, TermOf(kWorse, 2));
+  RunFor(Seconds(1));
+  EXPECT_EQ(election_.role(), Role::kMember);
+  Notify(EventKind::kLinkDown);
+  EXPECT_EQ(election_.role(), Role::kMember) << "the master is not gone for that";
+}
+
+TEST_F(FieldA13Link, ANodeAloneKeepsItsAddresses) {
+  input_.alone = true;
+  Lead();
+  Notify(EventKind::kLinkDown);
+  EXPECT_EQ(election_.role(), Role::kMaster);
+  Notify(EventKind::kLinkUp, 1);
+  RunFor(kCandidateListen);
+  EXPECT_TRUE(election_.gate_open());
+  EXPECT_EQ(election_.stalls_known(), 1U);
+}
+
 TEST_F(ElectionTest, HigherTermWinsByHearsay) {
   Lead();
   Hear(kWorse, kBetter, TermOf(kBetter, 2));
@@ -185,6 +241,172 @@ TEST_F(ElectionTest, SilenceThatIsHeardLateIsAskedAbout) {
 
 TEST_F(ElectionTest, AnAnswerForTheAddressVetoes) {
   FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kAddressUsed);
+  Notify(EventKind::kMasterSilent);
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  EXPECT_FALSE(election_.gate_open());
+}
+
+using FieldA14 = ElectionTest;
+
+// A busy gateway answers later than the deputy asks before its limit.
+TEST_F(FieldA14, TheDeputyLeadsAsSoonAsASlowGatewayAnswers) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  RunFor(Milliseconds(3));
+  Notify(EventKind::kMasterSilent);
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  RunFor(Milliseconds(6));
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  Notify(EventKind::kNeighbor);
+  RunFor(Duration{});
+  EXPECT_EQ(election_.role(), Role::kMaster) << "without listening any longer";
+  EXPECT_EQ(election_.last_takeover()->cause, Cause::kSilence);
+  EXPECT_EQ(election_.last_takeover()->took, Milliseconds(9));
+}
+
+TEST_F(FieldA14, TheProofOfSilenceEnds) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  RunFor(kSilenceHolds + Milliseconds(1));
+  Notify(EventKind::kNeighbor);
+  RunFor(kCandidateAsk);
+  EXPECT_EQ(election_.last_takeover()->cause, Cause::kElected);
+}
+
+TEST_F(FieldA14, AMembersOldWordDoesNotUndoAProvenSilence) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  Hear(kWorse, kBetter, TermOf(kBetter, 7), kSelf);   // has not missed it yet
+  Hear(kBetter, kBetter, TermOf(kBetter, 7), kSelf);  // was on its way
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  RunFor(kOldWord);
+  Hear(kWorse, kBetter, TermOf(kBetter, 7), kSelf);
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  Notify(EventKind::kNeighbor);
+  RunFor(Duration{});
+  EXPECT_EQ(election_.role(), Role::kMaster);
+}
+
+TEST_F(FieldA14, AMasterThatSpeaksAgainIsFollowed) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  RunFor(kOldWord + Milliseconds(1));
+  Hear(kBetter, kBetter, TermOf(kBetter, 7), kSelf);
+  EXPECT_EQ(election_.role(), Role::kMember);
+}
+
+TEST_F(FieldA14, AnotherMastersWordIsFollowedAtOnce) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  Hear(kWorse, kWorse, TermOf(kWorse, 8));
+  EXPECT_EQ(election_.master(), kWorse);
+}
+
+using FieldA8 = ElectionTest;
+
+// The gateway reboots while the master dies: hosts of the LAN are served without it.
+TEST_F(FieldA8, WhereItIsNotRequiredANodeThatHearsTheLanLeadsWithoutTheGateway) {
+  input_.needs_gateway = true;
+  input_.gateway_required = false;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  const MonoTime died = now_;
+  Notify(EventKind::kMasterSilent);
+  while (election_.role() != Role::kMaster && now_ - died < Seconds(5)) {
+    RunFor(Milliseconds(10));
+    Notify(EventKind::kLanHeard);
+    ASSERT_TRUE(election_.asking() || election_.role() == Role::kMaster);
+  }
+  EXPECT_GE(now_ - died, kWithoutGateway) << "a node that reaches it goes first";
+  EXPECT_LE(now_ - died, kWithoutGateway + kCandidateListen * 3);
+  EXPECT_TRUE(election_.gate_open());
+  EXPECT_TRUE(election_.without_gateway());
+  Notify(EventKind::kNeighbor);
+  EXPECT_FALSE(election_.without_gateway()) << "it is back";
+}
+
+// What is cut off would come back with a term above all others.
+TEST_F(FieldA8, ANodeThatHearsNobodyDoesNotLead) {
+  input_.needs_gateway = true;
+  input_.gateway_required = false;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  RunFor(Seconds(10));
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+}
+
+TEST_F(FieldA8, AMasterWhoseDeputyEndsGoesOnWithoutTheGateway) {
+  LeadWithDeputy();
+  input_.needs_gateway = true;
+  input_.gateway_required = false;
+  Notify(EventKind::kLeaseLost);
+  Notify(EventKind::kLeaseLapsed);
+  EXPECT_EQ(election_.phase(), MasterPhase::kRejoining);
+  Notify(EventKind::kAddressWanted);
+  sent();
+  RunFor(kWithoutGateway + kCandidateListen / 2);
+  EXPECT_THAT(sent(), ::testing::Contains(What::kQuery)) << "once more before it claims";
+  EXPECT_FALSE(election_.gate_open());
+  RunFor(kCandidateListen);
+  EXPECT_TRUE(election_.gate_open());
+  EXPECT_TRUE(election_.without_gateway());
+}
+
+TEST_F(FieldA8, WhereItIsRequiredNobodyLeadsWithoutIt) {
+  input_.needs_gateway = true;
+  input_.gateway_required = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kMasterSilent);
+  for (int i = 0; i < 500; ++i) {
+    RunFor(Milliseconds(10));
+    Notify(EventKind::kLanHeard);
+  }
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+}
+
+using FieldE4 = ElectionTest;
+
+// One host that answers for the address must not keep the election open.
+TEST_F(FieldE4, AVetoCountsForABoundedTime) {
+  input_.needs_gateway = true;
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  const MonoTime died = now_;
+  Notify(EventKind::kAddressUsed);
+  Notify(EventKind::kNeighbor);
+  Notify(EventKind::kMasterSilent);
+  EXPECT_EQ(election_.role(), Role::kCandidate);
+  while (election_.role() != Role::kMaster && now_ - died < Seconds(20)) {
+    RunFor(Milliseconds(5));
+    if (now_ - died < kVetoLife) {
+      ASSERT_EQ(election_.role(), Role::kCandidate) << "a node may serve, and its messages be lost";
+    }
+    Notify(EventKind::kAddressUsed);
+    Notify(EventKind::kNeighbor);
+  }
+  EXPECT_EQ(election_.role(), Role::kMaster);
+  EXPECT_LE(now_ - died, kVetoLife + kCandidateListen * 2);
+}
+
+TEST_F(FieldE4, AWordOfAMasterMakesTheNextVetoCountAnew) {
+  FollowAsDeputy();
+  Notify(EventKind::kMasterSuspect);
+  Notify(EventKind::kAddressUsed);
+  RunFor(kVetoLife);
+  Hear(kBetter, kBetter, TermOf(kBetter, 7), kSelf);  // it lives
   Notify(EventKind::kMasterSuspect);
   Notify(EventKind::kAddressUsed);
   Notify(EventKind::kMasterSilent);

@@ -5,12 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <deque>
-#include <random>
 
 #include "control/core/timers.h"
-#include "control/core/wire.h"
-#include "proto/net/udp.h"
+#include "tests/unit/core/pair.h"
 #include "tests/unit/core/support.h"
 
 namespace qure::test {
@@ -21,74 +18,6 @@ using ::testing::SizeIs;
 
 constexpr std::string_view kA = "198.51.100.50/24";
 constexpr std::string_view kB = "198.51.100.51/24";
-
-// Of a cluster's frame.
-std::optional<Datagram> DatagramOf(const SendFrame& frame) {
-  EthernetView ethernet;
-  IpView view;
-  if (ParseEthernet(frame.bytes, &ethernet) || ethernet.ether_type != kEtherTypeIpv4) return std::nullopt;
-  const ConstBytes packet = ConstBytes(frame.bytes).subspan(ethernet.length);
-  if (ParseIpv4(packet, false, &view) || view.protocol != kProtocolUdp) return std::nullopt;
-  const ConstBytes payload = packet.subspan(view.transport + sizeof(UdpHeader));
-  const bool group = ethernet.header->destination.is_multicast();
-  return Datagram{.mac = ethernet.header->source,
-                  .address = HeaderAt<Ipv4Header>(packet, 0)->source,
-                  .delivery = group ? Delivery::kMulticast : Delivery::kUnicast,
-                  .payload = {payload.begin(), payload.end()}};
-}
-
-// A controller, what it wants looked up, and what it was answered.
-struct Side {
-  Side(uint8_t number, const std::vector<std::vector<std::string_view>>& addresses)
-      : id{number},
-        random(number),
-        controller({.node_id = id,
-                    .boot_id = {number},
-                    .name = {},
-                    .revision = {},
-                    .lan_mac = {{2, 0, 0, 0, 1, number}},
-                    .address = {{198, 51, 100, number}}},
-                   {.node_id = id, .age = 1}, random, kStart) {
-    ClusterConfig config = MakeConfig(addresses);
-    config.network.security = Security::kOpen;
-    config.services = {{.name = "web", .protocol = kProtocolTcp, .first_port = 80, .last_port = 80}};
-    Do(kStart, controller.OnConfig(kStart, config));
-  }
-
-  void Do(MonoTime now, const Actions& actions) {
-    for (const Action& action : actions) {
-      if (const auto* frame = std::get_if<SendFrame>(&action)) {
-        if (auto datagram = DatagramOf(*frame)) said.push_back(*std::move(datagram));
-      } else if (const auto* persist = std::get_if<Persist>(&action)) {
-        Do(now, controller.OnPersisted(now, persist->ticket, true));
-      } else if (const auto* lookup = std::get_if<LookUpFlow>(&action)) {
-        lookups.push_back(*lookup);
-      } else if (const auto* answer = std::get_if<FlowAnswered>(&action)) {
-        answers.push_back(*answer);
-      } else if (const auto* publish = std::get_if<PublishSnapshot>(&action)) {
-        snapshot = publish->snapshot;
-      }
-    }
-  }
-  void Ask(MonoTime now, uint64_t id_of_question, const FlowKey& key, NodeSlot whom = kSelfSlot) {
-    Actions actions;
-    ASSERT_TRUE(controller.OnCommand(now, QueryFlow{.id = id_of_question, .whom = whom, .key = key}, &actions).ok());
-    Do(now, actions);
-  }
-  uint8_t IdOf(std::string_view prefix) const { return snapshot->Find(Prefix(prefix).address.v4())->id; }
-  std::optional<NodeSlot> SlotOf(MonoTime now, const NodeId& node) const {
-    const ControllerStatus status = controller.status(now);
-    return std::ranges::find(status.nodes, node, &NodeRow::node)->slot;
-  }
-
-  NodeId id;
-  std::mt19937_64 random;
-  std::deque<Datagram> said;
-  std::vector<LookUpFlow> lookups;
-  std::vector<FlowAnswered> answers;
-  std::shared_ptr<const Snapshot> snapshot;
-  Controller controller;
-};
 
 FlowKey Key(uint8_t local_address) {
   FlowKey key;
@@ -116,16 +45,7 @@ class FlowQuerierTest : public ::testing::Test {
 
   void Step() {
     now_ = now_ + Milliseconds(1);
-    for (Side* side : {&first_, &second_}) {
-      if (now_ >= side->controller.NextDeadline()) side->Do(now_, side->controller.Tick(now_));
-    }
-    for (Side* side : {&first_, &second_}) {
-      Side& other = side == &first_ ? second_ : first_;
-      std::deque<Datagram> said = std::exchange(side->said, {});
-      for (const Datagram& datagram : said) {
-        if (!cut_) other.Do(now_, other.controller.OnDatagram(now_, datagram));
-      }
-    }
+    Pump(now_, &first_, &second_, cut_);
   }
   template <typename Condition>
   void RunUntil(Condition done) {

@@ -24,7 +24,7 @@ const IpAddress kGroup = Ip("239.192.1.2");
 const IpAddress kSolicited = Ip("ff02::1:ff00:50");
 const IpAddress kSolicited2 = Ip("ff02::1:ff00:51");
 
-// A report as text: "3>224.0.0.22 joined 239.192.1.2". Frames of version 3 and MLD are known by their records.
+// A report as text: "3>224.0.0.22 joined 239.192.1.2". Frames of IGMPv3 and MLDv2 are known by their records.
 std::string Describe(const SendFrame& frame) {
   EXPECT_FALSE(frame.answer);
   EthernetView ethernet;
@@ -45,6 +45,7 @@ std::string Describe(const SendFrame& frame) {
   };
   std::string text = absl::StrCat(int{message[0]}, ">", ToString(to));
   if (message[0] == 0x16 || message[0] == 0x17) return absl::StrCat(text, " ", ToString(address(4)));
+  if (message[0] == 131 || message[0] == 132) return absl::StrCat(text, " ", ToString(address(8)));
   const size_t size = v4 ? 8 : 20;
   for (size_t offset = 8; offset < message.size(); offset += size) {
     const char* const words[] = {"?", "?", "listening", "left", "joined"};
@@ -198,11 +199,57 @@ TEST(GroupListener, SpeaksVersion2WhileSuchAQuerierIsAbout) {
   l.now = l.now + kOlderQuerier;
   l.Ask(Ipv4Address{}, 3);
   EXPECT_EQ(l.Next(Seconds(10)), Said{"34>224.0.0.22 listening 239.192.1.2"});
+}
 
-  // MLD of version 1 has no bearing on IGMP.
+// RFC 3810 §8.2.1: a snooping switch that knows MLDv1 only takes nothing else for a listener.
+TEST(FieldA7, SpeaksMldV1WhileSuchAQuerierIsAbout) {
+  Listener l;
+  l.Set({kGroup, kSolicited, kSolicited2});
+  l.Settle();
   l.Ask(Ipv6Address{}, 1);
+  const Said reports = {"131>ff02::1:ff00:50 ff02::1:ff00:50", "131>ff02::1:ff00:51 ff02::1:ff00:51"};
+  EXPECT_EQ(l.Next(Seconds(10)), reports);
+  EXPECT_EQ(l.Set({kGroup, kSolicited}), Said{"132>ff02::2 ff02::1:ff00:51"});
+  l.Settle();
+  EXPECT_EQ(l.Set({kGroup, kSolicited, kSolicited2}), Said{"131>ff02::1:ff00:51 ff02::1:ff00:51"});
+  l.Settle();
+  l.Ask(kSolicited, 2);  // another querier beside it: the older one is still about
+  EXPECT_EQ(l.Next(Seconds(10)), Said{"131>ff02::1:ff00:50 ff02::1:ff00:50"});
+  l.now = l.now + kOlderQuerier;
+  l.Ask(Ipv6Address{}, 2);
+  EXPECT_EQ(l.Next(Seconds(10)), Said{"143>ff02::16 listening ff02::1:ff00:50 listening ff02::1:ff00:51"});
+}
+
+TEST(FieldA7, TheFamiliesHaveQueriersOfTheirOwn) {
+  Listener l;
+  l.Set({kGroup, kSolicited});
+  l.Settle();
+  l.Ask(Ipv6Address{}, 1);
+  l.Next(Seconds(10));
   l.Ask(Ipv4Address{}, 3);
   EXPECT_EQ(l.Next(Seconds(10)), Said{"34>224.0.0.22 listening 239.192.1.2"});
+  l.now = l.now + kOlderQuerier;
+  l.Ask(Ipv4Address{}, 2);
+  l.Next(Seconds(10));
+  l.Ask(Ipv6Address{}, 2);
+  EXPECT_EQ(l.Next(Seconds(10)), Said{"143>ff02::16 listening ff02::1:ff00:50"});
+}
+
+// A node without a cluster: the query goes the whole way through its control core.
+TEST(FieldA7, ANodeAloneAnswersForItsAddresses) {
+  Node node;
+  node.Configure(MakeConfig({{"2001:db8:2::50/64"}}));
+  node.RunFor(Seconds(30));
+  node.Forget();
+  node.Hear({.kind = EventKind::kGroupQuery, .version = 1, .ip = Ipv6Address{}, .span = Seconds(1)});
+  node.RunFor(Seconds(1));
+  const auto reports = std::ranges::count_if(node.reports(), [](const Step& step) {
+    const auto* frame = std::get_if<SendFrame>(&step.action);
+    if (frame == nullptr) return false;
+    const MacAddress to = HeaderAt<EthernetHeader>(ConstBytes(frame->bytes), 0)->destination;
+    return to == MulticastMac(SolicitedNode(Ip("2001:db8:2::50").v6())) && frame->bytes[14 + 40 + 8] == 131;
+  });
+  EXPECT_EQ(reports, 1);
 }
 
 TEST(GroupListener, ManyGroupsTakeSeveralReports) {

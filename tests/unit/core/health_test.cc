@@ -1,6 +1,13 @@
 #include "control/core/balance/health.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "control/core/controller_status.h"
 
 namespace qure::test {
 namespace {
@@ -82,24 +89,99 @@ TEST(HealthBoard, ChecksWhatIsDueAndKeepsItsState) {
   HealthBoard board;
   MonoTime now{Seconds(5).ns};
   board.Configure({web, plain}, now);
-  EXPECT_EQ(board.unhealthy(), std::set<std::string>{"web"});
+  EXPECT_EQ(board.health().unhealthy, std::set<std::string>{"web"});
   ASSERT_EQ(board.TakeDue(now).size(), 1U);
   EXPECT_TRUE(board.TakeDue(now).empty());
   EXPECT_EQ(board.deadline(), now + Seconds(1));
   board.OnResult(now, "web", true);
   board.OnResult(now, "nothing", true);
-  EXPECT_TRUE(board.unhealthy().empty());
+  EXPECT_TRUE(board.health().unhealthy.empty());
   board.Configure({plain, web}, now);
-  EXPECT_TRUE(board.unhealthy().empty());
+  EXPECT_TRUE(board.health().unhealthy.empty());
   web.weights["n1"] = 3;
   web.affinity = Affinity::kAddress;
   board.Configure({web}, now);
-  EXPECT_TRUE(board.unhealthy().empty());
+  EXPECT_TRUE(board.health().unhealthy.empty());
   web.check.port = 8080;
   board.Configure({web}, now);
-  EXPECT_EQ(board.unhealthy(), std::set<std::string>{"web"});
+  EXPECT_EQ(board.health().unhealthy, std::set<std::string>{"web"});
   board.Configure({plain}, now);
   EXPECT_EQ(board.deadline(), kNever);
+}
+
+// What has not changed is not reported again, and what is not due is not looked at.
+TEST(FieldE8Board, ACheckWithTheSameResultChangesNothing) {
+  HealthBoard board;
+  std::vector<ServiceConfig> services;
+  for (int i = 0; i < 64; ++i) {
+    services.push_back({.name = "service" + std::to_string(i), .first_port = 80, .last_port = 80, .check = Check()});
+  }
+  MonoTime now{Seconds(5).ns};
+  board.Configure(services, now);
+  ASSERT_TRUE(board.TakeChange());
+  EXPECT_FALSE(board.TakeChange());
+  EXPECT_EQ(board.TakeDue(now).size(), services.size());
+  for (const ServiceConfig& service : services) board.OnResult(now, service.name, false);
+  EXPECT_TRUE(board.TakeChange()) << "they are checked now";
+  for (int round = 0; round < 5; ++round) {
+    for (const ServiceConfig& service : services) board.OnResult(now, service.name, false);
+    EXPECT_FALSE(board.TakeChange());
+  }
+  for (int i = 0; i < 2; ++i) board.OnResult(now, "service3", true);
+  const auto change = board.TakeChange();
+  ASSERT_TRUE(change);
+  EXPECT_FALSE(change->unhealthy.contains("service3"));
+  EXPECT_EQ(change->unhealthy.size(), services.size() - 1);
+}
+
+class FieldD7 : public ::testing::Test {
+ protected:
+  std::vector<std::string> Logged(const ServiceHealth& before, const ServiceHealth& now) const {
+    Actions actions;
+    LogHealth(services_, before, now, &actions);
+    std::vector<std::string> lines;
+    for (const Action& action : actions) lines.push_back(std::get<Log>(action).text);
+    return lines;
+  }
+
+  const ServiceHealth unknown_{.unhealthy = {"web"}, .unchecked = {"web"}};
+  const ServiceHealth failing_{.unhealthy = {"web"}, .unchecked = {}};
+  const ServiceHealth good_;
+  const std::vector<ServiceConfig> services_{
+      {.name = "web", .first_port = 80, .last_port = 80, .check = Check()},
+      {.name = "plain", .first_port = 81, .last_port = 81},
+  };
+};
+
+// "Fails" is the result of a check that was made.
+TEST_F(FieldD7, AServiceThatWasNeverCheckedIsSaidToBeSo) {
+  const ServiceConfig web{.name = "web", .first_port = 80, .last_port = 80, .check = Check()};
+  const ServiceConfig mail{.name = "mail", .first_port = 25, .last_port = 25, .check = Check()};
+  const ServiceConfig plain{.name = "plain", .first_port = 81, .last_port = 81};
+  HealthBoard board;
+  const MonoTime now{Seconds(5).ns};
+  board.Configure({web, mail, plain}, now);
+  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"mail", "web"}, .unchecked = {"mail", "web"}}));
+  board.OnResult(now, "web", false);
+  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"mail", "web"}, .unchecked = {"mail"}}));
+  board.OnResult(now, "mail", true);
+  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"web"}, .unchecked = {}}));
+}
+
+TEST_F(FieldD7, NothingIsReportedBeforeACheckWasMade) {
+  EXPECT_THAT(Logged({}, unknown_), ::testing::IsEmpty());
+  EXPECT_THAT(Logged(good_, unknown_), ::testing::IsEmpty());
+}
+
+TEST_F(FieldD7, TheFirstResultIsReportedAsSuch) {
+  EXPECT_THAT(Logged(unknown_, good_), ::testing::ElementsAre(::testing::HasSubstr("\"web\" passes its check")));
+  EXPECT_THAT(Logged(unknown_, failing_), ::testing::ElementsAre(::testing::HasSubstr("\"web\" fails its check")));
+}
+
+TEST_F(FieldD7, AChangeIsReported) {
+  EXPECT_THAT(Logged(good_, failing_), ::testing::ElementsAre(::testing::HasSubstr("\"web\" fails its check")));
+  EXPECT_THAT(Logged(failing_, good_), ::testing::ElementsAre(::testing::HasSubstr("\"web\" works again")));
+  EXPECT_THAT(Logged(good_, good_), ::testing::IsEmpty());
 }
 
 }  // namespace qure::test

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "control/core/cluster/transport.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
 #include "proto/cluster/envelope.h"
@@ -52,7 +53,10 @@ struct Store {
     for (const HistoryEvent& event : change.events) events.try_emplace({event.node, event.age, event.seq}, event);
     for (const EraSummary& summary : change.summaries) summaries[{summary.era, summary.lineage}] = summary;
     if (!change.drop_events_before_era) return;
-    std::erase_if(events, [&](const auto& entry) { return entry.second.era < *change.drop_events_before_era; });
+    std::erase_if(events, [&](const auto& entry) {
+      const HistoryFloor floor{*change.drop_events_before_era, change.drop_events_before_time};
+      return PlaceOf(entry.second) < floor;
+    });
   }
   History Load(const NodeId& node, uint64_t age) const {
     std::vector<HistoryEvent> all;
@@ -95,7 +99,7 @@ struct Peer {
 };
 
 size_t SealedSize(const wire::Message& message) {
-  return message.ByteSizeLong() + kEnvelopeOverhead;
+  return message.ByteSizeLong() + kSenderAddressSize + kEnvelopeOverhead;
 }
 
 // `lost`: of each datagram, whether it gets lost.
@@ -293,7 +297,8 @@ TEST(History, HostilePullsAreAnsweredWithinLimits) {
     bool more = false;
     const std::vector<wire::Chunk> chunks = peer.history.Answer(pull, limit, &more);
     ASSERT_LE(chunks.size(), limit);
-    for (const wire::Chunk& chunk : chunks) ASSERT_LE(chunk.ByteSizeLong() + kEnvelopeOverhead, kMaxDatagram);
+    for (const wire::Chunk& chunk : chunks)
+      ASSERT_LE(chunk.ByteSizeLong() + kSenderAddressSize + kEnvelopeOverhead, kMaxDatagram);
     wire::Message message;
     *message.mutable_pull() = peer.history.MakePull(true);
     ASSERT_LE(SealedSize(message), kMaxDatagram);
@@ -588,6 +593,111 @@ TEST(HistorySummary, ManySummariesConverge) {
   EXPECT_EQ(b.history.summaries().size(), 699 - kErasKept);
 }
 
+// ------------------------------------------------------------------------------------------------- folds within an era
+
+constexpr size_t kPart = 40'000;
+static_assert(kPart < kFoldHistoryAt && 2 * kPart > kMaxHistoryEvents);
+
+// `count` masterships in era 1, a millisecond apart.
+void WriteMuch(Peer* peer, MonoTime from, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    peer->Add(from + Milliseconds(static_cast<int64_t>(i)), Of(HistoryKind::kMaster, 1));
+  }
+}
+
+size_t Takeovers(const History& history) {
+  size_t count = 0;
+  for (const EraSummary& summary : history.summaries()) count += summary.takeovers;
+  for (const HistoryEvent& event : history.Timeline()) count += event.kind == HistoryKind::kMaster;
+  return count;
+}
+
+// Exchanges as the controllers make them: with a look at the length after each.
+int RoundsUntilEqual(Peer* a, Peer* b, int limit) {
+  int rounds = 0;
+  while (rounds < limit && Exchange(rounds % 2 ? a : b, rounds % 2 ? b : a, Never)) {
+    a->Summarise();
+    b->Summarise();
+    ++rounds;
+  }
+  return rounds;
+}
+
+// Each knows 40,000 events of one era that the other does not: together more than a node takes.
+TEST(FieldE11, HistoriesOfALongEraAgree) {
+  Peer a(1);
+  Peer b(2);
+  WriteMuch(&a, kStart, kPart);
+  WriteMuch(&b, kStart, kPart);
+  EXPECT_LT(RoundsUntilEqual(&a, &b, 5000), 5000);
+  ExpectEqual(a, b);
+  EXPECT_GE(a.history.Timeline().size(), kHistoryKept);
+  EXPECT_LT(a.history.Timeline().size(), kFoldHistoryAt);
+  ASSERT_EQ(a.history.summaries().size(), 1u);
+  EXPECT_NE(a.history.summaries()[0].until, 0u) << "the era goes on";
+  // They go on, also after a restart from their stores.
+  EXPECT_EQ(b.store.Load(b.node, b.age + 1).digest(), b.history.digest()) << "stored as it is";
+  a.Boot(kStart + Seconds(1000), 1);
+  b.Add(kStart + Seconds(1000), Of(HistoryKind::kStalled, 1));
+  EXPECT_LT(RoundsUntilEqual(&a, &b, 50), 50);
+  ExpectEqual(a, b);
+}
+
+TEST(FieldE11, WhatIsFoldedInPartsCountsOnce) {
+  Peer a(1);
+  Peer b(2);
+  WriteMuch(&a, kStart, kFoldHistoryAt);
+  b.store = a.store;
+  b.history = b.store.Load(b.node, b.age);
+  b.history.SetWallClock(kStart, kWall);
+  for (int part = 1; part <= 2; ++part) {
+    a.Summarise();
+    EXPECT_EQ(a.history.Timeline().size(), kHistoryKept);
+    EXPECT_EQ(Takeovers(a.history), kFoldHistoryAt + static_cast<size_t>(part - 1) * 30'000);
+    WriteMuch(&a, kStart + Seconds(100 * part), 30'000);
+  }
+  ASSERT_EQ(b.history.summaries().size(), 0u);
+  EXPECT_LT(RoundsUntilEqual(&a, &b, 5000), 5000);
+  ExpectEqual(a, b);
+  EXPECT_EQ(Takeovers(b.history), kFoldHistoryAt + 60'000);
+}
+
+// The era ends and is folded as a whole: alike by who had folded it in part and by who had not.
+TEST(FieldE11, APartBecomesTheWhole) {
+  Peer a(1);
+  Peer b(2);
+  WriteMuch(&a, kStart, kFoldHistoryAt);
+  a.Summarise();
+  for (uint32_t era = 2; era <= kErasKept + 1; ++era) a.Boot(kStart + Seconds(200 + era), era);
+  EXPECT_LT(RoundsUntilEqual(&a, &b, 5000), 5000);
+  ExpectEqual(a, b);
+  ASSERT_EQ(a.history.summaries().size(), 1u);
+  EXPECT_EQ(a.history.summaries()[0].until, 0u);
+  EXPECT_EQ(a.history.summaries()[0].takeovers, kFoldHistoryAt);
+}
+
+TEST(FieldE11, AHostileFloorWithinAnEraIsNotBelieved) {
+  Peer peer(1);
+  WriteMuch(&peer, kStart, kHistoryBelieved + 10);
+  const uint64_t before = peer.history.digest();
+  const std::vector<HistoryEvent> events = peer.history.Timeline();
+  const auto hear = [&](uint32_t era, uint64_t until) {
+    wire::Chunk chunk;
+    chunk.add_summaries()->set_era(era);
+    chunk.mutable_summaries(0)->set_lineage(kLineage);
+    chunk.mutable_summaries(0)->set_until(until);
+    peer.Hear(chunk);
+  };
+  for (const uint64_t until : {events[11].time, events.back().time + 1, UINT64_MAX}) {
+    hear(1, until);
+    EXPECT_EQ(peer.history.digest(), before) << until;
+  }
+  hear(2, 1);
+  EXPECT_EQ(peer.history.digest(), before);
+  hear(1, events[9].time);  // enough is known after it
+  EXPECT_EQ(peer.history.Timeline().size(), events.size() - 9);
+}
+
 TEST(HistoryProperty, ErasFloorsRestartsAndLossConverge) {
   for (uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
@@ -631,7 +741,7 @@ TEST(HistoryProperty, ErasFloorsRestartsAndLossConverge) {
 
 std::vector<uint32_t> Counts(const History& history) {
   std::vector<uint32_t> counts;
-  for (const OnlineStep& step : history.Online()) counts.push_back(step.online);
+  for (const OnlineStep& step : history.Online(kWall * 2)) counts.push_back(step.online);
   return counts;
 }
 
@@ -658,7 +768,7 @@ TEST(HistoryViews, AnEraThatBeganWithNoNodeCountsFromOne) {
   Exchange(&a, &b, Never);
   a.Boot(kStart + Seconds(100), 2);
   a.Add(kStart + Seconds(100), Of(HistoryKind::kEra, 2));
-  const std::vector<OnlineStep> steps = a.history.Online();
+  const std::vector<OnlineStep> steps = a.history.Online(kWall * 2);
   ASSERT_EQ(steps.size(), 3);
   EXPECT_EQ(steps[1].online, 2);
   EXPECT_EQ(steps[1].era, 1);

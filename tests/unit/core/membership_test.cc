@@ -115,6 +115,47 @@ TEST_F(MembershipTest, AnySignOfLifeEndsSuspicion) {
   EXPECT_TRUE(RunUntil(now_ + kHelloLeast * kSuspectAfterIntervals).empty());
 }
 
+class FieldE1Membership : public MembershipTest {};
+
+// A HELLO that was missed and is repeated later by anybody keeps no dead node alive, and moves none.
+TEST_F(FieldE1Membership, AnOvertakenMessageProvesNothing) {
+  Hear(2, 1);
+  const MacAddress there = members_.Find(Id(2))->at.mac;
+  RunUntil(kStart + kHelloLeast * kSuspectAfterIntervals);
+  Incoming late{.node = Id(2), .boot = Boot(1), .overtaken = true};
+  late.from.mac.bytes[5] = 9;
+  *late.message.mutable_hello() = MakeHello(2);
+  EXPECT_TRUE(members_.OnMessage(now_, late, &late.message.hello()).empty());
+  EXPECT_EQ(members_.Find(Id(2))->at.mac, there);
+  EXPECT_EQ(members_.Find(Id(2))->last_heard, kStart);
+  const auto changes = RunUntil(kStart + Seconds(2));
+  ASSERT_EQ(changes.size(), 1);
+  EXPECT_EQ(changes[0].second.kind, Kind::kDown);
+  EXPECT_TRUE(members_.OnMessage(now_, late, &late.message.hello()).empty());
+  EXPECT_EQ(members_.Find(Id(2))->state, MemberState::kDown);
+}
+
+class FieldE2Membership : public MembershipTest {};
+
+// While junk takes the place of its messages, what the heartbeater accepts keeps the other side of the lease present;
+// a node whose control thread is silent for long is down all the same.
+TEST_F(FieldE2Membership, AcceptedHeartbeatsAreLifeForAWhile) {
+  Hear(2, 1);
+  for (MonoTime at = kStart; at <= kStart + kHeartbeatLife; at = at + Milliseconds(50)) {
+    EXPECT_TRUE(RunUntil(at).empty());
+    members_.OnHeartbeats(at, Id(2));
+    members_.OnHeartbeats(at, Id(9));
+  }
+  EXPECT_EQ(pings_, 0U);
+  std::vector<std::pair<MonoTime, MemberChange>> changes;
+  for (MonoTime at = now_; at < kStart + Seconds(3); at = at + Milliseconds(50)) {
+    for (const auto& change : RunUntil(at)) changes.push_back(change);
+    members_.OnHeartbeats(at, Id(2));
+  }
+  ASSERT_EQ(changes.size(), 1);
+  EXPECT_EQ(changes[0].second.kind, Kind::kDown);
+}
+
 TEST_F(MembershipTest, SuspectAsksAtOnceButNotTwiceNorTheDead) {
   Hear(2, 1);
   members_.Suspect(now_, Id(2));

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <random>
 
 #include "control/core/balance/address_ids.h"
@@ -125,13 +126,13 @@ TEST(GateOutput, ShutsAtOnceOrAfterTheWorkers) {
 TEST(CloneWatch, RemembersACloneForAWhile) {
   CloneWatch watch;
   EXPECT_FALSE(watch.heard());
-  EXPECT_TRUE(watch.OnHeard(kStart));
-  EXPECT_FALSE(watch.OnHeard(kStart + Seconds(1)));
+  EXPECT_TRUE(watch.OnHeard(kStart, std::nullopt));
+  EXPECT_FALSE(watch.OnHeard(kStart + Seconds(1), std::nullopt));
   watch.Tick(kStart + kCloneMemory);
   EXPECT_TRUE(watch.heard());
   watch.Tick(kStart + Seconds(1) + kCloneMemory);
   EXPECT_FALSE(watch.heard());
-  EXPECT_TRUE(watch.OnHeard(kStart + Seconds(60)));
+  EXPECT_TRUE(watch.OnHeard(kStart + Seconds(60), std::nullopt));
 }
 
 TEST(StepClock, NoticesThatTheThreadWasHeld) {

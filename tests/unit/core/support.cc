@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "proto/net/checksum.h"
 #include "proto/net/ip.h"
+#include "proto/net/udp.h"
 
 namespace qure::test {
 namespace {
@@ -89,6 +90,10 @@ bool IsGroupReport(const Action& action) {
   return ip != nullptr && ip->next_header == 0;
 }
 
+const ServiceAddress* FindService(const Snapshot& snapshot, const IpAddress& ip) {
+  return ip.is_v4() ? snapshot.Find(ip.v4()) : snapshot.Find(ip.v6());
+}
+
 bool AnyServing(const Snapshot& snapshot) {
   const auto serving = [](const ServiceAddress& a) { return a.serving; };
   return std::ranges::any_of(snapshot.addresses_v4, serving) || std::ranges::any_of(snapshot.addresses_v6, serving);
@@ -158,6 +163,20 @@ DecodedFrame Decode(const SendFrame& frame) {
   return out;
 }
 
+std::optional<Datagram> DatagramOf(const SendFrame& frame) {
+  EthernetView ethernet;
+  IpView view;
+  if (ParseEthernet(frame.bytes, &ethernet) || ethernet.ether_type != kEtherTypeIpv4) return std::nullopt;
+  const ConstBytes packet = ConstBytes(frame.bytes).subspan(ethernet.length);
+  if (ParseIpv4(packet, false, &view) || view.protocol != kProtocolUdp) return std::nullopt;
+  const ConstBytes payload = packet.subspan(view.transport + sizeof(UdpHeader));
+  const MacAddress to = ethernet.header->destination;
+  const Delivery group = to == kBroadcastMac ? Delivery::kBroadcast : Delivery::kMulticast;
+  return Datagram{.mac = ethernet.header->source,
+                  .delivery = to.is_multicast() ? group : Delivery::kUnicast,
+                  .payload = {payload.begin(), payload.end()}};
+}
+
 std::string Describe(const Action& action) {
   return std::visit(Describer{}, action);
 }
@@ -172,7 +191,12 @@ void Node::HearProbed(std::string_view ip, const MacAddress& mac) {
   Hear({.kind = EventKind::kAddressProbed, .mac = mac, .ip = Ip(ip)});
 }
 void Node::HearGateway(std::string_view ip, const MacAddress& mac, bool to_service_mac) {
-  Hear({.kind = EventKind::kNeighbor, .mac = mac, .to_service_mac = to_service_mac, .ip = Ip(ip)});
+  MacAddress to = NodeMac(kNodeId, 0);
+  const std::vector<ClaimStatus> claims = status().claims;
+  const auto asks = std::ranges::find_if(
+      claims, [&](const ClaimStatus& claim) { return claim.address.address.is_v6() == Ip(ip).is_v6(); });
+  if (to_service_mac && asks != claims.end()) to = asks->mac;
+  Hear({.kind = EventKind::kNeighbor, .mac = mac, .to = to, .ip = Ip(ip)});
 }
 
 void Node::TickAt(MonoTime now) {
@@ -223,8 +247,7 @@ std::vector<std::string> Node::Logs(LogLevel level) const {
 }
 
 bool Node::Serves(std::string_view text) const {
-  const IpAddress ip = Ip(text);
-  const ServiceAddress* address = ip.is_v4() ? snapshot_->Find(ip.v4()) : snapshot_->Find(ip.v6());
+  const ServiceAddress* address = FindService(*snapshot_, Ip(text));
   return address != nullptr && address->serving;
 }
 
@@ -234,7 +257,10 @@ void Node::Record(const Actions& actions) {
       Record(controller_.OnPersisted(now_, persist->ticket, true));
       continue;
     }
-    if (IsGroupReport(action)) continue;
+    if (IsGroupReport(action)) {
+      reports_.push_back({now_, action});
+      continue;
+    }
     Check(action);
     steps_.push_back({now_, action});
   }
@@ -262,10 +288,9 @@ void Node::Check(const Action& action) {
   } else if (const auto* send = std::get_if<SendFrame>(&action)) {
     const DecodedFrame frame = Decode(*send);
     const IpAddress speaker = frame.arp ? IpAddress(frame.arp->sender_ip) : IpAddress(frame.ip_source);
-    const bool probe = speaker == IpAddress(Ipv4Address{}) || speaker == IpAddress(Ipv6Address{});
-    EXPECT_EQ(send->answer, !probe) << Describe(action);
-    if (probe) {
+    if (!send->answer) {  // a probe, or a question of the node
       EXPECT_EQ(frame.source, snapshot_->node_mac) << Describe(action);
+      EXPECT_EQ(FindService(*snapshot_, speaker), nullptr) << Describe(action);
       return;
     }
     EXPECT_TRUE(gate_open_) << Describe(action);

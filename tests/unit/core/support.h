@@ -13,6 +13,7 @@
 #include "control/core/action.h"
 #include "control/core/config.h"
 #include "control/core/controller.h"
+#include "proto/cluster/datagram.h"
 #include "proto/event.h"
 #include "proto/net/address.h"
 #include "proto/net/arp.h"
@@ -41,6 +42,9 @@ struct DecodedFrame {
   std::optional<MacAddress> link_layer;
 };
 DecodedFrame Decode(const SendFrame& frame);
+
+// What a frame between nodes carries; nothing if it is another frame.
+std::optional<Datagram> DatagramOf(const SendFrame& frame);
 
 // One action as text, MACs by their names below and ServiceMac names: "ARP request node>broadcast sender=… target=…".
 std::string Describe(const Action& action);
@@ -84,7 +88,11 @@ class Node {
   ControllerStatus status() const { return controller_.status(now_); }
 
   const std::vector<Step>& steps() const { return steps_; }
-  void Forget() { steps_.clear(); }
+  void Forget() {
+    steps_.clear();
+    reports_.clear();
+  }
+  const std::vector<Step>& reports() const { return reports_; }  // of multicast groups; not among the steps
   // "+20 ms: ARP request …": frames since the last Forget, times relative to `since`.
   std::vector<std::string> Sent(MonoTime since) const;
   std::vector<std::string> Described() const;  // all actions, in order
@@ -104,6 +112,7 @@ class Node {
   Controller controller_;
   MonoTime now_ = kStart;
   std::vector<Step> steps_;
+  std::vector<Step> reports_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<IpPrefix> host_addresses_;
   bool gate_open_ = false;

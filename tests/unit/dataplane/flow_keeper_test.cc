@@ -159,6 +159,39 @@ TEST_F(FlowKeeperTest, ForgetsFlowsThatAreGivenUp) {
   EXPECT_TRUE(reports_.empty());
 }
 
+class FieldB1 : public FlowKeeperTest {};
+
+// A node that works again must not claim the datagrams that went elsewhere meanwhile.
+TEST_F(FieldB1, WhatLeavesIsForgottenAndNotReported) {
+  Enter(1, kSelfSlot)->key.protocol = kProtocolUdp;
+  Enter(2, kSelfSlot, FlowState::kOpening);
+  Enter(3, kSelfSlot);
+  auto services = std::make_shared<ServiceMap>(*snapshot_.services);
+  services->Add({.name = "datagrams", .protocol = kProtocolUdp, .first_port = 80, .last_port = 80});
+  snapshot_.services = services;
+  auto balance = std::make_shared<Balance>(*OneOwner(kPeer1, kPeer2, 2));
+  balance->unhealthy.resize(2);
+  for (auto& nodes : balance->unhealthy) nodes.set(kSelfSlot);
+  snapshot_.balance = balance;
+  Pass(2);
+  ASSERT_EQ(reports_.size(), 1U);
+  EXPECT_EQ(reports_[0].key, Key(3));
+  EXPECT_EQ(table().counts().flows, 1U);
+}
+
+class FieldB3 : public FlowKeeperTest {};
+
+// Otherwise it were forgotten though its owner reports it: what this node has seen of it is a cache.
+TEST_F(FieldB3, WhatItsOwnerVouchesForStays) {
+  Enter(1, kPeer2);
+  keeper_.Learn(now_, {.key = Key(1), .owner = kPeer2});
+  EXPECT_TRUE(Find(1)->pinned);
+  Enter(2, kPeer1);
+  keeper_.Learn(now_, {.key = Key(2), .owner = kPeer2});
+  EXPECT_EQ(Find(2)->owner, kPeer1) << "an earlier flow of this socket";
+  EXPECT_FALSE(Find(2)->pinned);
+}
+
 TEST_F(FlowKeeperTest, ForgetsIdleFlows) {
   Enter(1, kPeer1, FlowState::kOpening);
   Round(Seconds(60));

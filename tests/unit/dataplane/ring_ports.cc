@@ -70,6 +70,7 @@ RingWorld Make() {
   world.host = MakePort("net_ring_host", world.pool);
   world.control = Ring("test_control", kPortRing);
   world.messages = Ring("test_messages", kPortRing);
+  world.strangers = Ring("test_strangers", kPortRing);
   world.heartbeats = Ring("test_heartbeats", kPortRing);
   world.events = EventRing("test_events", 1024);
   world.few_events = EventRing("test_few_events", 4);

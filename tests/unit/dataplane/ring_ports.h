@@ -34,7 +34,8 @@ struct RingWorld {
   RingPort host;
   rte_ring* control = nullptr;
   rte_ring* events = nullptr;
-  rte_ring* messages = nullptr;    // of the cluster; holds 63, as the ports do
+  rte_ring* messages = nullptr;  // of the cluster; holds 63, as the ports do
+  rte_ring* strangers = nullptr;
   rte_ring* heartbeats = nullptr;  // from other workers
   rte_ring* few_events = nullptr;  // holds three
   rte_ring* flow_reports = nullptr;

@@ -59,9 +59,30 @@ class WorkerClusterTest : public WorkerTest {
     snapshot.cluster_port = kDefaultClusterPort;
     snapshot.cluster_group = kGroup;
     snapshot.node_address = kNode4;
+    const ClusterPeer peer{.node = NodeId{2}, .boot = BootId{12}, .mac = kPeerMac};
+    snapshot.cluster_peers = std::make_shared<const ClusterPeers>(ClusterPeers{peer});
     snapshot.heartbeater = std::make_shared<const HeartbeatPlan>(Plan(role));
     Publish(std::move(snapshot));
   }
+
+  // As an envelope begins, and then `text`.
+  static Bytes Envelope(const BootId& boot, const Bytes& text) {
+    const EnvelopeHeader header{.magic = Be16(kEnvelopeMagic),
+                                .version = kEnvelopeVersion,
+                                .channel = static_cast<uint8_t>(Channel::kControl),
+                                .key_id = Be32(1),
+                                .sender = NodeId{2},
+                                .boot = boot,
+                                .counter = Be64(1),
+                                .salt = {}};
+    Bytes bytes(kEnvelopeOverhead);
+    std::memcpy(bytes.data(), &header, sizeof(header));
+    bytes.insert(bytes.end(), text.begin(), text.end());
+    return bytes;
+  }
+  static Bytes Known(const Bytes& text) { return Envelope(BootId{12}, text); }
+  static Bytes Unknown(const Bytes& text) { return Envelope(BootId{13}, text); }
+  std::vector<Datagram> Take() const { return TakeMessages(world_.messages, world_.strangers); }
 
   Bytes FromPeer(const Ipv4Address& to, const Bytes& payload) const {
     Bytes frame(kUdpFrameHeaders + payload.size());
@@ -115,20 +136,19 @@ class WorkerClusterTest : public WorkerTest {
 };
 
 TEST_F(WorkerClusterTest, HandsMessagesToTheControlThread) {
-  FromLan(FromPeer(kGroup, {1, 2, 3}));
-  FromLan(FromPeer(kLimitedBroadcast, {4}));
-  FromLan(FromPeer(kNode4, {}));
+  FromLan(FromPeer(kGroup, Known({1, 2, 3})));
+  FromLan(FromPeer(kLimitedBroadcast, Known({4})));
+  FromLan(FromPeer(kNode4, Known({})));
   EXPECT_EQ(worker_.RunOnce(), 3U);
   EXPECT_TRUE(ControlWoken());
-  const std::vector<Datagram> taken = TakeMessages(world_.messages);
+  const std::vector<Datagram> taken = Take();
   ASSERT_THAT(taken, SizeIs(3));
-  EXPECT_EQ(taken[0].payload, (Bytes{1, 2, 3}));
+  EXPECT_EQ(taken[0].payload, Known({1, 2, 3}));
   EXPECT_EQ(taken[0].delivery, Delivery::kMulticast);
   EXPECT_EQ(taken[0].mac, kPeerMac);
-  EXPECT_EQ(taken[0].address, kPeer4);
-  EXPECT_EQ(taken[1].payload, (Bytes{4}));
+  EXPECT_EQ(taken[1].payload, Known({4}));
   EXPECT_EQ(taken[1].delivery, Delivery::kBroadcast);
-  EXPECT_THAT(taken[2].payload, IsEmpty());
+  EXPECT_EQ(taken[2].payload, Known({}));
   EXPECT_EQ(taken[2].delivery, Delivery::kUnicast);
   EXPECT_EQ(LanCount(Reason::cluster_message), 3U);
   EXPECT_EQ(AllCounts(), 3U);
@@ -138,25 +158,49 @@ TEST_F(WorkerClusterTest, HandsMessagesToTheControlThread) {
 
 TEST_F(WorkerClusterTest, ReadsMessagesBehindATag) {
   Follow(HeartbeatRole::kSilent, 7);
-  Bytes frame = FromPeer(kNode4, {9, 8});
+  Bytes frame = FromPeer(kNode4, Known({9, 8}));
   const Bytes tag = {0x81, 0, 0, 7};
   frame.insert(frame.begin() + 12, tag.begin(), tag.end());
   FromLan(frame);
   worker_.RunOnce();
-  const std::vector<Datagram> taken = TakeMessages(world_.messages);
+  const std::vector<Datagram> taken = Take();
   ASSERT_THAT(taken, SizeIs(1));
-  EXPECT_EQ(taken[0].payload, (Bytes{9, 8}));
-  EXPECT_EQ(taken[0].address, kPeer4);
+  EXPECT_EQ(taken[0].payload, Known({9, 8}));
 }
 
 TEST_F(WorkerClusterTest, CountsAndFreesMessagesBeyondTheRing) {
   for (unsigned round = 0; round < 3; ++round) {
-    for (size_t i = 0; i < kBurst; ++i) FromLan(FromPeer(kGroup, {1}));
+    for (size_t i = 0; i < kBurst; ++i) FromLan(FromPeer(kGroup, Known({1})));
     worker_.RunOnce();
   }
   EXPECT_EQ(LanCount(Reason::cluster_message), kPortRingCapacity);
   EXPECT_EQ(LanCount(Reason::cluster_full), 3 * kBurst - kPortRingCapacity);
-  EXPECT_THAT(TakeMessages(world_.messages), SizeIs(kPortRingCapacity));
+  EXPECT_THAT(Take(), SizeIs(kPortRingCapacity));
+}
+
+class FieldE2Worker : public WorkerClusterTest {};
+
+// What unknown boots send fills a ring of its own, and is looked at last.
+TEST_F(FieldE2Worker, StrangersFillTheirOwnRing) {
+  for (uint8_t round = 0; round < 3; ++round) {
+    for (uint8_t i = 0; i < kBurst; ++i) FromLan(FromPeer(kGroup, Envelope(BootId{round, i}, {1})));
+    worker_.RunOnce();
+  }
+  EXPECT_EQ(LanCount(Reason::cluster_stranger), kPortRingCapacity);
+  FromLan(FromPeer(kGroup, Known({7})));
+  worker_.RunOnce();
+  EXPECT_EQ(LanCount(Reason::cluster_message), 1U);
+  const std::vector<Datagram> taken = Take();
+  ASSERT_THAT(taken, SizeIs(1 + kPortRingCapacity));
+  EXPECT_EQ(taken[0].payload, Known({7}));
+}
+
+TEST_F(FieldE2Worker, OneStrangerHasASmallAllowance) {
+  for (size_t i = 0; i < kBurst; ++i) FromLan(FromPeer(kGroup, Unknown({1})));
+  worker_.RunOnce();
+  EXPECT_EQ(LanCount(Reason::cluster_stranger), static_cast<uint64_t>(ClusterAdmission::kStrangerBurst));
+  EXPECT_EQ(LanCount(Reason::cluster_over_limit), kBurst - ClusterAdmission::kStrangerBurst);
+  EXPECT_THAT(Take(), SizeIs(ClusterAdmission::kStrangerBurst));
 }
 
 TEST_F(WorkerClusterTest, AcknowledgesABeatInTheSameRoundAndBeforeTheRest) {
@@ -173,7 +217,7 @@ TEST_F(WorkerClusterTest, AcknowledgesABeatInTheSameRoundAndBeforeTheRest) {
   EXPECT_EQ(LanCount(Reason::cluster_heartbeat), 1U);
   EXPECT_EQ(LanCount(Reason::heartbeat_sent), 1U);
   EXPECT_EQ(HostCount(Reason::lan_host), 1U);
-  EXPECT_THAT(TakeMessages(world_.messages), IsEmpty());
+  EXPECT_THAT(Take(), IsEmpty());
 }
 
 TEST_F(WorkerClusterTest, HearsWhatOtherWorkersReceive) {
@@ -194,6 +238,36 @@ TEST_F(WorkerClusterTest, HearsWhatOtherWorkersReceive) {
   EXPECT_EQ(counters.lan_reasons[static_cast<size_t>(Reason::cluster_heartbeat)].value(), 1U);
   worker_.RunOnce();
   ASSERT_THAT(world_.lan.Take(), SizeIs(1));
+  publisher.Offline(1);
+}
+
+using FieldE16 = WorkerClusterTest;
+
+// With several workers: forged heartbeats come in at one, the genuine one behind them.
+TEST_F(FieldE16, ForgedHeartbeatsDoNotTakeTheRoomOfTheGenuine) {
+  gate_.Shut();
+  Follow(HeartbeatRole::kFollow);
+  WorkerOptions options = Options();
+  options.id = 1;
+  options.cluster.heartbeater = nullptr;
+  Publisher publisher(2);
+  publisher.Publish(std::shared_ptr<const Snapshot>(publisher_.current(), [](const Snapshot*) {}));
+  publisher.Online(1);
+  WorkerCounters counters;
+  WorkerProgress progress;
+  Worker other(options, &publisher, &gate_, &counters, &progress);
+  Bytes forged = PeersHeartbeat(HeartbeatKind::kRequest);
+  forged[kUdpFrameHeaders + offsetof(EnvelopeHeader, sender)] ^= 1;
+  size_t sent = 0;
+  for (; sent < 2 * kPortRingCapacity; sent += kBurst) {
+    for (size_t i = 0; i < kBurst; ++i) FromLan(forged);
+    other.RunOnce();
+  }
+  FromLan(PeersHeartbeat(HeartbeatKind::kRequest));
+  other.RunOnce();
+  EXPECT_EQ(counters.lan_reasons[static_cast<size_t>(Reason::heartbeat_unexpected)].value(), sent);
+  worker_.RunOnce();
+  EXPECT_THAT(world_.lan.Take(), SizeIs(1)) << "the genuine one is acknowledged";
   publisher.Offline(1);
 }
 

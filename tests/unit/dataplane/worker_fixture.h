@@ -35,7 +35,7 @@ class WorkerTest : public ::testing::Test {
     world_.lan.Take();
     world_.host.Take();
     world_.TakeEvents();
-    TakeMessages(world_.messages);
+    TakeMessages(world_.messages, world_.strangers);
     eventfd_t woken = 0;
     eventfd_read(world_.event_fd, &woken);
     EXPECT_EQ(world_.mbufs_in_use(), 0U);
@@ -49,6 +49,7 @@ class WorkerTest : public ::testing::Test {
             .event_fd = world_.event_fd,
             .cluster = {.pool = world_.pool,
                         .messages = world_.messages,
+                        .strangers = world_.strangers,
                         .heartbeats = world_.heartbeats,
                         .heartbeater = &heartbeater_,
                         .workers = {&progress_, 1}},

@@ -1,11 +1,9 @@
-// Against a real kernel, in a network namespace of the test's own: a veth pair stands for the host port and one for the
-// LAN.
+// Against a real kernel.
 #include "control/kernel/host_interface.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,115 +17,32 @@
 #include <vector>
 
 #include "control/base/text.h"
-#include "nlohmann/json.hpp"
+#include "control/kernel/journal.h"
+#include "tests/unit/kernel/support.h"
 
 namespace qure {
 namespace {
 
-using nlohmann::json;
-using testing::Contains;
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::Not;
-using testing::UnorderedElementsAre;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
-IpPrefix Prefix(std::string_view text) {
-  return ParsePrefix(text).value();
-}
-IpAddress Ip(std::string_view text) {
-  return ParseIp(text).value();
-}
+using namespace qure::testing;  // NOLINT: the namespace and what `ip` says of it
 
-std::string Output(const std::string& command) {
-  FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return "";
-  std::string output;
-  char chunk[4096];
-  for (size_t length; (length = fread(chunk, 1, sizeof(chunk), pipe)) > 0;) output.append(chunk, length);
-  EXPECT_EQ(pclose(pipe), 0) << command;
-  return output;
-}
-
-json IpJson(const std::string& arguments) {
-  const std::string output = Output("ip -j " + arguments);
-  return output.empty() ? json::array() : json::parse(output);
-}
-
-json AddressInfos(const std::string& interface) {
-  return IpJson("addr show dev " + interface).at(0).at("addr_info");
-}
-
-// "ADDRESS/LENGTH" of all addresses of `interface` but IPv6 link-local ones.
-std::vector<std::string> Addresses(const std::string& interface) {
-  std::vector<std::string> result;
-  for (const json& info : AddressInfos(interface)) {
-    if (info.at("scope") == "link") continue;
-    result.push_back(info.at("local").get<std::string>() + "/" + std::to_string(info.at("prefixlen").get<int>()));
-  }
-  return result;
-}
-
-json AddressInfo(const std::string& address) {
-  for (const json& info : AddressInfos("qure0")) {
-    if (info.at("local") == address) return info;
-  }
-  ADD_FAILURE() << address << " is not there";
-  return json::object();
-}
-
-// "from SOURCE lookup TABLE priority PRIORITY" of the rules with the protocol number of qured.
-std::vector<std::string> Rules(const std::string& family) {
-  std::vector<std::string> result;
-  for (const json& rule : IpJson("-N " + family + " rule show")) {
-    if (rule.value("protocol", "") != "81") continue;
-    result.push_back("from " + rule.at("src").get<std::string>() + " lookup " + rule.at("table").get<std::string>() +
-                     " priority " + std::to_string(rule.at("priority").get<int>()));
-  }
-  return result;
-}
-
-// "DESTINATION [via GATEWAY] [src SOURCE] dev DEVICE" of the routes with the protocol number of qured in a table.
-std::vector<std::string> Routes(const std::string& family, const std::string& table) {
-  std::vector<std::string> result;
-  for (const json& route :
-       IpJson(Concat("-N ", family, " route show proto 81 table ", table, " 2>/dev/null || true"))) {
-    std::string text = route.at("dst").get<std::string>();
-    if (route.contains("gateway")) text += " via " + route.at("gateway").get<std::string>();
-    if (route.contains("prefsrc")) text += " src " + route.at("prefsrc").get<std::string>();
-    result.push_back(text + " dev " + route.at("dev").get<std::string>());
-  }
-  return result;
-}
-
-std::string Sysctl(const std::string& path) {
-  std::ifstream file("/proc/sys/net/" + path);
-  std::string value;
-  std::getline(file, value);
-  return value;
-}
-
-bool HasFlag(const std::string& interface, const std::string& flag) {
-  const json flags = IpJson("link show dev " + interface).at(0).at("flags");
-  return std::find(flags.begin(), flags.end(), flag) != flags.end();
-}
-
-class HostInterfaceTest : public testing::Test {
+class HostInterfaceTest : public NamespaceTest {
  protected:
   void SetUp() override {
-    if (unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "no network namespace of its own: " << std::strerror(errno);
-    Run("ip link set lo up");
-    Run("ip link add qure0 type veth peer name far0");
-    Run("ip link set far0 up");
-    Run("ip link add lan0 type veth peer name wire0");
-    Run("ip link set wire0 up");
-    Run("ip link set lan0 up");
+    NamespaceTest::SetUp();
+    if (IsSkipped()) return;
+    journal_ = KernelJournal::Open(directory_);
+    options_.journal = journal_.get();
     options_.lan_interface = "lan0";
     options_.mtu = 1400;
     options_.node_addresses = {Prefix("198.51.100.11/24"), Prefix("2001:db8:2::11/64")};
     options_.gateways = {Ip("198.51.100.1"), Ip("2001:db8:2::1")};
   }
-
-  static void Run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
 
   std::unique_ptr<HostInterface> Create() const {
     auto host = HostInterface::Create(options_);
@@ -140,6 +55,13 @@ class HostInterfaceTest : public testing::Test {
     EXPECT_TRUE(status.ok()) << status;
   }
 
+  // As a process ends: the host interface first, then what the journal has.
+  void End(std::unique_ptr<HostInterface> host) {
+    host.reset();
+    journal_.reset();
+  }
+
+  std::unique_ptr<KernelJournal> journal_;
   HostInterfaceOptions options_;
   const std::vector<IpPrefix> both_ = {Prefix("198.51.100.50/24"), Prefix("2001:db8:2::50/64")};
 };
@@ -150,11 +72,11 @@ TEST_F(HostInterfaceTest, BringsUpTheInterface) {
   EXPECT_TRUE(HasFlag("qure0", "UP"));
   EXPECT_EQ(IpJson("link show dev qure0").at(0).at("mtu"), 1400);
   EXPECT_THAT(Addresses("qure0"), UnorderedElementsAre("198.51.100.11/24", "2001:db8:2::11/64"));
-  EXPECT_EQ(Sysctl("ipv4/conf/qure0/arp_ignore"), "1");
-  EXPECT_EQ(Sysctl("ipv4/conf/qure0/arp_announce"), "2");
-  EXPECT_EQ(Sysctl("ipv4/conf/qure0/rp_filter"), "2");
-  EXPECT_EQ(Sysctl("ipv6/conf/qure0/addr_gen_mode"), "0");
-  EXPECT_EQ(Sysctl("ipv6/conf/qure0/accept_dad"), "0");
+  EXPECT_EQ(Value("ipv4/conf/qure0/arp_ignore"), "1");
+  EXPECT_EQ(Value("ipv4/conf/qure0/arp_announce"), "2");
+  EXPECT_EQ(Value("ipv4/conf/qure0/rp_filter"), "2");
+  EXPECT_EQ(Value("ipv6/conf/qure0/addr_gen_mode"), "0");
+  EXPECT_EQ(Value("ipv6/conf/qure0/accept_dad"), "0");
 }
 
 TEST_F(HostInterfaceTest, DefaultRoutesUseTheNodeAddressAsSource) {
@@ -260,7 +182,7 @@ void WaitForLinkLocal() {
 template <typename Change>
 std::string Monitored(Change change) {
   WaitForLinkLocal();
-  const std::string file = testing::TempDir() + "/qure-monitor-" + std::to_string(getpid());
+  const std::string file = ::testing::TempDir() + "/qure-monitor-" + std::to_string(getpid());
   const std::string pid = Output("exec ip monitor address route rule >" + file + " & echo $!");
   const auto events = [&file] {
     std::ifstream stream(file);
@@ -307,8 +229,8 @@ TEST_F(HostInterfaceTest, TouchesNoAddressThatStays) {
   ASSERT_NE(host, nullptr);
   Set(host.get(), both_);
   const std::string events = Monitored([&] { Set(host.get(), {both_[0], Prefix("198.51.100.51/24")}); });
-  EXPECT_THAT(events, testing::HasSubstr("198.51.100.51"));
-  EXPECT_THAT(events, Not(testing::HasSubstr("198.51.100.50")));
+  EXPECT_THAT(events, ::testing::HasSubstr("198.51.100.51"));
+  EXPECT_THAT(events, Not(::testing::HasSubstr("198.51.100.50")));
 }
 
 TEST_F(HostInterfaceTest, NewGatewaysTakeEffectAtOnce) {
@@ -348,7 +270,7 @@ TEST_F(HostInterfaceTest, RemovesWhatAKilledProcessLeft) {
   EXPECT_THAT(Rules("-6"), IsEmpty());
   EXPECT_THAT(Routes("-4", "5351"), IsEmpty());
   EXPECT_THAT(Routes("-4", "main"), ElementsAre("default via 198.51.100.1 src 198.51.100.11 dev qure0"));
-  EXPECT_THAT(Output("ip rule show"), testing::HasSubstr("from 192.0.2.7")) << "a rule of another program";
+  EXPECT_THAT(Output("ip rule show"), ::testing::HasSubstr("from 192.0.2.7")) << "a rule of another program";
 }
 
 TEST_F(HostInterfaceTest, LeavesNothingBehind) {
@@ -375,24 +297,28 @@ TEST_F(HostInterfaceTest, RemovesItsRulesWithoutTheInterface) {
 }
 
 TEST_F(HostInterfaceTest, SilencesTheLanInDedicatedModeAndRestoresIt) {
-  const std::string rp_filter = Sysctl("ipv4/conf/lan0/rp_filter");
+  const std::string rp_filter = Value("ipv4/conf/lan0/rp_filter");
   auto host = Create();
   ASSERT_NE(host, nullptr);
   EXPECT_TRUE(HasFlag("lan0", "NOARP"));
-  EXPECT_EQ(Sysctl("ipv6/conf/lan0/disable_ipv6"), "1");
-  EXPECT_EQ(Sysctl("ipv4/conf/lan0/rp_filter"), "1");
-  host.reset();
+  EXPECT_EQ(Value("ipv6/conf/lan0/disable_ipv6"), "1");
+  EXPECT_EQ(Value("ipv4/conf/lan0/rp_filter"), "1");
+  End(std::move(host));
   EXPECT_FALSE(HasFlag("lan0", "NOARP"));
   EXPECT_TRUE(HasFlag("lan0", "UP"));
-  EXPECT_EQ(Sysctl("ipv6/conf/lan0/disable_ipv6"), "0");
-  EXPECT_EQ(Sysctl("ipv4/conf/lan0/rp_filter"), rp_filter);
+  EXPECT_EQ(Value("ipv6/conf/lan0/disable_ipv6"), "0");
+  EXPECT_EQ(Value("ipv4/conf/lan0/rp_filter"), rp_filter);
 }
 
+// The journal's file is all that a killed process leaves.
 TEST_F(HostInterfaceTest, RestoresTheLanAfterAKilledProcess) {
-  Run("ip link set lan0 arp off && echo 1 > /proc/sys/net/ipv6/conf/lan0/disable_ipv6");
-  Create().reset();
+  Create().release();  // NOLINT: nothing of it runs any more
+  journal_.release();  // NOLINT
+  EXPECT_TRUE(HasFlag("lan0", "NOARP"));
+  EXPECT_FALSE(KernelJournal::Open(directory_)->Undo().empty());
   EXPECT_FALSE(HasFlag("lan0", "NOARP"));
-  EXPECT_EQ(Sysctl("ipv6/conf/lan0/disable_ipv6"), "0");
+  EXPECT_EQ(Value("ipv6/conf/lan0/disable_ipv6"), "0");
+  EXPECT_THAT(Routes("-4", "main"), IsEmpty());
 }
 
 TEST_F(HostInterfaceTest, LeavesTheLanToTheKernelInSharedMode) {
@@ -400,15 +326,15 @@ TEST_F(HostInterfaceTest, LeavesTheLanToTheKernelInSharedMode) {
   auto host = Create();
   ASSERT_NE(host, nullptr);
   EXPECT_FALSE(HasFlag("lan0", "NOARP"));
-  EXPECT_EQ(Sysctl("ipv6/conf/lan0/disable_ipv6"), "0");
-  EXPECT_EQ(Sysctl("ipv4/conf/lan0/arp_ignore"), "1");
-  EXPECT_EQ(Sysctl("ipv4/conf/lan0/arp_announce"), "2");
-  EXPECT_EQ(Sysctl("ipv6/conf/qure0/accept_ra"), "0");
+  EXPECT_EQ(Value("ipv6/conf/lan0/disable_ipv6"), "0");
+  EXPECT_EQ(Value("ipv4/conf/all/arp_ignore"), "1");
+  EXPECT_EQ(Value("ipv4/conf/all/arp_announce"), "2");
+  EXPECT_EQ(Value("ipv6/conf/qure0/accept_ra"), "0");
   EXPECT_THAT(Addresses("qure0"), IsEmpty());
   EXPECT_THAT(Routes("-4", "main"), IsEmpty());
-  host.reset();
-  EXPECT_EQ(Sysctl("ipv4/conf/lan0/arp_ignore"), "0");
-  EXPECT_EQ(Sysctl("ipv4/conf/lan0/arp_announce"), "0");
+  End(std::move(host));
+  EXPECT_EQ(Value("ipv4/conf/all/arp_ignore"), "0");
+  EXPECT_EQ(Value("ipv4/conf/all/arp_announce"), "0");
 }
 
 TEST_F(HostInterfaceTest, SharedModeWorksWithoutALanInterface) {
@@ -425,11 +351,81 @@ TEST_F(HostInterfaceTest, LeavesAnotherDefaultRouteInPlace) {
   EXPECT_THAT(Rules("-4"), ElementsAre("from 198.51.100.50 lookup 5351 priority 5351"));
 }
 
+class FieldA3Host : public HostInterfaceTest {
+ protected:
+  void SetUp() override {
+    HostInterfaceTest::SetUp();
+    if (IsSkipped()) return;
+    host_ = Create();
+    ASSERT_NE(host_, nullptr);
+    Set(host_.get(), both_);
+  }
+
+  static std::string State() {
+    return Output(
+        "(ip -o addr show dev qure0 scope global | awk '{print $4}'; ip rule; ip -6 rule;"
+        " ip route show table all dev qure0 proto 81; ip -6 route show table all proto 81;"
+        " grep . /proc/sys/net/ipv4/conf/all/arp_ignore /proc/sys/net/ipv4/conf/qure0/rp_filter) | sort");
+  }
+
+  // What is put back after `harm`; a second look finds nothing missing.
+  std::vector<std::string> Mended(const std::string& harm) {
+    const std::string before = State();
+    Run(harm);
+    EXPECT_NE(State(), before) << harm;
+    std::vector<std::string> put_back;
+    EXPECT_TRUE(host_->PutBack(&put_back).ok()) << harm;
+    EXPECT_EQ(State(), before) << harm;
+    std::vector<std::string> again;
+    EXPECT_TRUE(host_->PutBack(&again).ok()) << harm;
+    EXPECT_THAT(again, IsEmpty()) << harm;
+    return put_back;
+  }
+
+  std::unique_ptr<HostInterface> host_;
+};
+
+TEST_F(FieldA3Host, WhatOthersTakeAwayIsPutBack) {
+  EXPECT_THAT(Mended("ip addr del 198.51.100.50/32 dev qure0"), ElementsAre(::testing::HasSubstr("198.51.100.50/32")));
+  EXPECT_THAT(Mended("ip rule del from 198.51.100.50"), ElementsAre(::testing::HasSubstr("rule from 198.51.100.50")));
+  EXPECT_THAT(Mended("ip route del default table 5351"), ElementsAre(::testing::HasSubstr("table 5351")));
+  EXPECT_THAT(Mended("ip addr flush dev qure0 scope global"), Not(IsEmpty()));
+  EXPECT_THAT(Mended("ip link set qure0 down"), Contains(::testing::HasSubstr("qure0")));
+  EXPECT_THAT(Mended("echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore"),
+              ElementsAre(::testing::HasSubstr("arp_ignore")));
+  EXPECT_THAT(Mended("echo 1 >/proc/sys/net/ipv4/conf/qure0/rp_filter"),
+              ElementsAre(::testing::HasSubstr("rp_filter")));
+}
+
+TEST_F(FieldA3Host, WhatOthersAddStays) {
+  Run("ip addr add 192.0.2.9/32 dev qure0");
+  std::vector<std::string> put_back;
+  EXPECT_TRUE(host_->PutBack(&put_back).ok());
+  EXPECT_THAT(put_back, IsEmpty());
+  EXPECT_THAT(Addresses("qure0"), Contains("192.0.2.9/32"));
+}
+
+TEST_F(FieldA3Host, TheLanInterfaceIsSetUpAgain) {
+  Run("ip link set lan0 down");
+  std::vector<std::string> put_back;
+  EXPECT_TRUE(host_->PutBack(&put_back).ok());
+  EXPECT_THAT(put_back, Contains(::testing::HasSubstr("lan0")));
+  EXPECT_TRUE(HasFlag("lan0", "UP"));
+}
+
+TEST_F(FieldA3Host, AnInterfaceOfTheSameNameIsAnotherOne) {
+  std::vector<std::string> put_back;
+  Run("ip link del lan0");
+  EXPECT_TRUE(absl::IsNotFound(host_->PutBack(&put_back)));
+  Run("ip link add lan0 type veth peer name wire0 && ip link set lan0 up");
+  EXPECT_TRUE(absl::IsNotFound(host_->PutBack(&put_back)));
+}
+
 TEST_F(HostInterfaceTest, NamesAnInterfaceThatIsMissing) {
   options_.interface = "qure9";
   const absl::Status status = HostInterface::Create(options_).status();
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
-  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("interface qure9"));
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("interface qure9"));
 }
 
 }  // namespace

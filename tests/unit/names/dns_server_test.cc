@@ -13,6 +13,9 @@
 #include "control/names/address.h"
 #include "control/names/clock.h"
 #include "proto/dns/cookie.h"
+#include "proto/dns/message.h"
+#include "proto/dns/name.h"
+#include "proto/dns/zone_builder.h"
 #include "tests/support/dns_reader.h"
 #include "tests/support/harness.h"
 #include "tests/support/packets.h"
@@ -155,6 +158,74 @@ TEST_F(DnsServerTest, ClosesTheLongestSilentConnectionForANewOne) {
   EXPECT_EQ(server_.counters().open, DnsServer::kMostConnections);
   asio::write(clients[0], asio::buffer(Framed(Build(kWww))));
   EXPECT_TRUE(ReadDns(Receive(&clients[0])));
+}
+
+// Clients that ask for much and fetch nothing.
+class BigAnswers : public DnsServerTest {
+ public:
+  static constexpr size_t kAnswer = 12'000;
+  static constexpr size_t kQuestions = 8 * DnsServer::kMostWaiting;  // the kernel's buffers take the answers of many
+
+  void TestBody() override {}
+  using DnsServerTest::io_;
+  using DnsServerTest::Receive;
+  using DnsServerTest::RunUntil;
+  using DnsServerTest::server_;
+
+  BigAnswers() {
+    const std::string apex = *DnsNameToWire("big.example");
+    DnsZoneBuilder zone(apex, 0);
+    zone.Add({.name = apex, .type = kDnsTypeSoa, .ttl = 60, .rdata = apex + apex + std::string(20, '\1')});
+    std::string text;
+    while (text.size() < kAnswer - 256) text += static_cast<char>(255) + std::string(255, 'x');
+    zone.Add({.name = apex, .type = kDnsTypeTxt, .ttl = 60, .rdata = text});
+    server_.Serve(std::make_shared<const DnsAuthority>(
+                      DnsAuthority{.zones = DnsZones({std::make_shared<const DnsZone>(zone.Build())})}),
+                  {kHere, kHere6});
+  }
+  tcp::socket Ask() {
+    const tcp::endpoint there = server_.listening().at(0);
+    tcp::socket client(clients_, there.protocol());
+    client.set_option(asio::socket_base::receive_buffer_size(32'768));
+    client.connect(there);
+    ++connections_;
+    RunUntil([&] { return server_.counters().connections == connections_; });
+    Bytes queries;
+    for (size_t i = 0; i < kQuestions; ++i) {
+      const Bytes query = Framed(Build(Dns{.name = "big.example", .type = kDnsTypeTxt}));
+      queries.insert(queries.end(), query.begin(), query.end());
+    }
+    asio::write(client, asio::buffer(queries));
+    return client;
+  }
+};
+
+TEST(FieldE16, AConnectionThatFetchesNothingIsReadNoMore) {
+  BigAnswers big;
+  DnsServer& server = big.server_;
+  tcp::socket client = big.Ask();
+  big.RunUntil([&] { return server.unsent() >= DnsServer::kMostUnsentOfOne; });
+  big.io_.run_for(std::chrono::milliseconds(50));  // whatever it would do next
+  EXPECT_LT(server.unsent(), DnsServer::kMostUnsentOfOne + kDnsStreamPayload);
+  for (size_t i = 0; i < BigAnswers::kQuestions; ++i)
+    EXPECT_GT(big.Receive(&client).size(), BigAnswers::kAnswer / 2) << i;
+  big.RunUntil([&] { return server.unsent() == 0; });
+  EXPECT_EQ(server.counters().cut_off, 0u);
+}
+
+TEST(FieldE16, AnswersThatNobodyFetchesAreBoundedForAll) {
+  BigAnswers big;
+  DnsServer& server = big.server_;
+  std::vector<tcp::socket> clients;
+  for (size_t i = 0; i < DnsServer::kMostConnections && server.counters().cut_off == 0; ++i) {
+    clients.push_back(big.Ask());
+    ASSERT_LE(server.unsent(), DnsServer::kMostUnsent);
+  }
+  big.RunUntil([&] { return server.counters().cut_off > 0; }, std::chrono::seconds(60));
+  EXPECT_LE(server.unsent(), DnsServer::kMostUnsent);
+  clients.clear();
+  big.RunUntil([&] { return server.counters().open == 0; });
+  EXPECT_EQ(server.unsent(), 0u);
 }
 
 TEST_F(DnsServerTest, AnswersDatagrams) {

@@ -48,14 +48,14 @@ ClusterFacts Facts() {
   facts.nodes = {{.id = kFirst,
                   .name = "n1",
                   .role = NodeRole::kMaster,
-                  .address = ParseIp("192.0.2.11")->v4(),
+                  .addresses = {*ParseIp("192.0.2.11")},
                   .age = 4,
                   .alive = true,
                   .booted = 950},
                  {.id = kSecond,
                   .name = "n2",
                   .role = NodeRole::kDeputy,
-                  .address = ParseIp("192.0.2.12")->v4(),
+                  .addresses = {*ParseIp("192.0.2.12")},
                   .age = 1,
                   .alive = true,
                   .booted = 990}};
@@ -231,6 +231,38 @@ TEST(ClusterZone, HasNodesServicesAndReverseNames) {
   names = zones.Make(1001);
   EXPECT_THAT(Ask(*names, "n2.localcluster", kDnsTypeA), IsEmpty());
   EXPECT_THAT(Ask(*names, "12.2.0.192.in-addr.arpa", kDnsTypePtr), ElementsAre("REFUSED"));
+}
+
+std::string V6(std::string_view text) {
+  const Ipv6Address address = ParseIp(text)->v6();
+  return {address.bytes.begin(), address.bytes.end()};
+}
+
+// One node with IPv6 only, one without any address of its own.
+TEST(FieldA5, NamesOfNodesHaveTheAddressesOfTheirInterfaces) {
+  ClusterConfig config =
+      ConfigWith({Live("me.live.test", From::kThisNode), Live("w.live.test", From::kHealthy, "web")});
+  config.dns.local_names = true;
+  LiveZones zones(0);
+  zones.Configure(config);
+  ClusterFacts facts = Facts();
+  facts.nodes[0].addresses = {*ParseIp("2001:db8::11")};
+  facts.nodes[1].addresses = {};
+  zones.OnFacts(facts);
+  const auto names = zones.Make(1000);
+  for (const std::string_view name :
+       {"me.live.test", "w.live.test", "n1.localcluster", "nodes.web.service.localcluster"}) {
+    EXPECT_THAT(Ask(*names, name, kDnsTypeA), IsEmpty()) << name;
+    EXPECT_THAT(Ask(*names, name, kDnsTypeAaaa), ElementsAre(V6("2001:db8::11"))) << name;
+  }
+  EXPECT_THAT(Ask(*names, "n2.localcluster", kDnsTypeA), IsEmpty());
+  EXPECT_THAT(Ask(*names, "n2.localcluster", kDnsTypeAaaa), IsEmpty());
+  const std::string reverse6 = "1.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
+  EXPECT_THAT(Ask(*names, reverse6, kDnsTypePtr), ElementsAre(" n1.localcluster. "));
+
+  std::swap(facts.nodes[0].addresses, facts.nodes[1].addresses);
+  zones.OnFacts(facts);
+  EXPECT_THAT(Ask(*zones.Make(1001), "me.live.test", kDnsTypeA), IsEmpty()) << "it is certain that there is none";
 }
 
 TEST(ClusterZone, NodesDoNotTakeTheClustersNames) {

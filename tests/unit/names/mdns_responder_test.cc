@@ -90,6 +90,51 @@ class MdnsResponderTest : public testing::Test {
   std::optional<Endpoint> last_to_;
 };
 
+void AppendTwo(size_t value, std::vector<uint8_t>* out) {
+  out->push_back(static_cast<uint8_t>(value >> 8));
+  out->push_back(static_cast<uint8_t>(value));
+}
+
+// A record TXT with a chain of `pointers` pointers in it, each to the one before, and `names` names that lead to the
+// last of them.
+std::vector<uint8_t> Chain(size_t pointers, size_t names) {
+  std::vector<uint8_t> bytes;
+  for (const size_t value : {size_t{0}, size_t{0x8400}, size_t{0}, 1 + names, size_t{0}, size_t{0}}) {
+    AppendTwo(value, &bytes);
+  }
+  const auto append_record = [&](uint16_t type, size_t length) {
+    for (const size_t value : {size_t{type}, size_t{1}, size_t{0}, size_t{120}, length}) AppendTwo(value, &bytes);
+  };
+  bytes.push_back(0);
+  append_record(kDnsTypeTxt, 1 + 2 * pointers);
+  size_t last = bytes.size();
+  bytes.push_back(0);  // the name at the end of all of them: the root
+  for (size_t i = 0; i < pointers; ++i) {
+    const size_t here = bytes.size();
+    AppendTwo(0xc000 | last, &bytes);
+    last = here;
+  }
+  for (size_t i = 0; i < names; ++i) {
+    AppendTwo(0xc000 | last, &bytes);
+    append_record(kDnsTypeTxt, 0);
+  }
+  return bytes;
+}
+
+// 430 such messages a second took a whole core: 3 million steps each.
+TEST(FieldE16, PointersAreFollowedSoOftenInAMessageAndNoMore) {
+  EXPECT_TRUE(ParseMdns(Chain(1000, 4)));  // 1001 jumps each
+  EXPECT_FALSE(ParseMdns(Chain(1000, 5)));
+  EXPECT_FALSE(ParseMdns(Chain(4000, 80)));
+  // The records that fill the longest message, their names compressed.
+  MdnsMessage full = {.flags = 0x8400};
+  for (int i = 0; WriteMdns(full).size() < 8900; ++i) {
+    full.answers.push_back(
+        {Wire("_http._tcp.local"), kDnsTypePtr, Wire("h" + std::to_string(i) + "._http._tcp.local")});
+  }
+  EXPECT_TRUE(ParseMdns(WriteMdns(full)));
+}
+
 TEST_F(MdnsResponderTest, ProbesThreeTimesAndAnnouncesTwice) {
   responder_.Publish(Entries(false), false, now_);
   const auto sent = Run(Seconds(10));

@@ -98,7 +98,7 @@ TEST_F(MdnsServiceTest, AMessageFromAnAddressOfThisNodeIsNoConflict) {
     Run("ip addr add 2001:db8:2::11/64 dev lan0 nodad && ip addr add 2001:db8:2::7/64 dev far0 nodad");
     ClusterFacts facts;
     facts.cluster = "home";
-    facts.nodes = {{.name = "n1", .role = NodeRole::kMember, .address = ParseIp("192.0.2.11")->v4(), .alive = true}};
+    facts.nodes = {{.name = "n1", .role = NodeRole::kMember, .addresses = {*ParseIp("192.0.2.11")}, .alive = true}};
     MdnsService service(io_, "lan0", 1);
     service.OnFacts(facts);
     service.Configure({.name = "home"});

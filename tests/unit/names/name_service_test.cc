@@ -26,7 +26,7 @@ ClusterConfig LocalNames() {
 ClusterFacts Facts(const std::string& node) {
   ClusterFacts facts;
   facts.cluster = "home";
-  facts.nodes = {{.name = node, .role = NodeRole::kMaster, .address = ParseIp("192.0.2.11")->v4(), .alive = true}};
+  facts.nodes = {{.name = node, .role = NodeRole::kMaster, .addresses = {*ParseIp("192.0.2.11")}, .alive = true}};
   return facts;
 }
 

@@ -134,5 +134,25 @@ TEST_F(DrainStatusTest, SoDoFlows) {
   EXPECT_THAT(FlowsText(flows), HasSubstr("n2         0  draining, "));
 }
 
+TEST(FieldD7, ServicesSayWhetherACheckWasMade) {
+  const struct {
+    CheckState check;
+    bool healthy;
+    const char* word;
+    const char* text;
+  } kCases[] = {{CheckState::kNone, true, "none", "web      healthy"},
+                {CheckState::kUnchecked, false, "unchecked", "web      not yet checked"},
+                {CheckState::kPasses, true, "healthy", "web      healthy"},
+                {CheckState::kFails, false, "unhealthy", "web      unhealthy"}};
+  for (const auto& test : kCases) {
+    ControllerStatus status = SampleMaster().controller;
+    status.services = {{.name = "web", .check = test.check}};
+    const json services = ServicesJson(status);
+    EXPECT_EQ(services.at("services")[0].at("healthy"), test.healthy) << test.word;
+    EXPECT_EQ(services.at("services")[0].at("check"), test.word);
+    EXPECT_THAT(ServicesText(services), HasSubstr(test.text));
+  }
+}
+
 }  // namespace
 }  // namespace qure

@@ -30,7 +30,8 @@ TEST(NodesJson, ShowsARowForEachNode) {
   EXPECT_EQ(nodes[1], json::parse(R"({
     "node": "ab120000000000000000000000000000", "name": "n2", "role": "deputy", "state": "alive", "age": 3, "era": 2,
     "revision": "v1-5-gabcdef", "address": "198.51.100.11", "priority": -5, "weight": 7, "maintenance": true,
-    "draining": false, "drain_left_seconds": null, "heard_ago_seconds": 2.5, "uptime_seconds": 3700.0})"));
+    "draining": false, "drain_left_seconds": null, "config_differs": false,
+    "heard_ago_seconds": 2.5, "uptime_seconds": 3700.0})"));
   EXPECT_EQ(nodes[2].at("role"), nullptr);
   EXPECT_EQ(nodes[2].at("state"), "down");
 }
@@ -82,7 +83,7 @@ TEST_F(HistoryJsonTest, TellsAnEventInFull) {
     "time": "2023-11-14T22:13:20.126Z", "time_ms": 1700000000126, "node": "abcd0000000000000000000000000000",
     "name": "n1", "age": 2, "seq": 3, "era": 2, "lineage": "fedcba9876543210",
     "term": {"era": 2, "epoch": 17, "holder": "0000000000000001"}, "kind": "down",
-    "subject": "77000000000000000000000000000000", "subject_name": "n3", "text": "gone"})"));
+    "subject": "77000000000000000000000000000000", "subject_name": "n3", "text": "gone", "clock_ahead": false})"));
   EXPECT_EQ(events[2].at("name"), "n2");
   EXPECT_EQ(events[2].at("subject"), nullptr);
 }
@@ -113,7 +114,8 @@ TEST_F(HistoryJsonTest, KeepsOldErasAsSummaries) {
   ASSERT_EQ(eras.size(), 1u);
   EXPECT_EQ(eras[0], json::parse(R"({
     "era": 1, "lineage": "fedcba9876543210", "began": "2023-11-14T22:13:20.023Z", "began_ms": 1700000000023,
-    "ended": "2023-11-14T22:13:20.073Z", "ended_ms": 1700000000073, "boots": 9, "takeovers": 4, "most_online": 3,
+    "ended": "2023-11-14T22:13:20.073Z", "ended_ms": 1700000000073, "boots": 9, "takeovers": 4, "kept_from": null,
+    "most_online": 3,
     "founder": "55000000000000000000000000000000", "founder_name": null})"));
 }
 

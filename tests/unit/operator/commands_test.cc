@@ -140,7 +140,36 @@ TEST_F(CommandsTest, ANameGoesBeforeAPrefix) {
   status_.nodes[2].name = "ab";
   EXPECT_EQ(FindNode("ab", status_).value(), kSampleDown);
   status_.nodes[1].name = "ab";
+  status_.nodes[2].state = NodeState::kAlive;
   EXPECT_EQ(FindNode("ab", status_).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// n3 was replaced: the new machine has its name, the old one is still listed.
+class FieldD8 : public CommandsTest {
+ protected:
+  FieldD8() { status_.nodes.push_back(SampleRow(kNew, "n3", NodeRole::kMember, NodeState::kAlive)); }
+  static constexpr NodeId kNew{0x55};
+};
+
+TEST_F(FieldD8, ANameMeansTheNodeThatIsPresent) {
+  EXPECT_EQ(FindNode("n3", status_).value(), kNew);
+  EXPECT_EQ(Read<SetDraining>({{"command", "drain"}, {"on", true}, {"node", "n3"}}).node, kNew);
+  EXPECT_EQ(Read<HandOver>({{"command", "handover"}, {"node", "n3"}}).successor, kNew);
+  status_.nodes.back().state = NodeState::kSuspect;
+  EXPECT_EQ(FindNode("n3", status_).value(), kNew);
+}
+
+TEST_F(FieldD8, OfTwoThatAreGoneNeitherIsMeant) {
+  status_.nodes.back().state = NodeState::kLeft;
+  const absl::Status status = FindNode("n3", status_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("left"), HasSubstr("down")));
+}
+
+TEST_F(FieldD8, ForgetMeansTheNodeThatIsGone) {
+  EXPECT_EQ(Read<ForgetNode>({{"command", "forget"}, {"node", "n3"}}).node, kSampleDown);
+  EXPECT_EQ(Read<ForgetNode>({{"command", "forget"}, {"node", "n2"}}).node, kSampleDeputy) << "the core refuses it";
+  EXPECT_THAT(Error({{"command", "forget"}}), HasSubstr("name"));
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ class ExplainTest : public ::testing::Test {
     status_.nodes = {Row("n1", kSelfSlot, NodeState::kSelf), Row("n2", kPeer1, NodeState::kAlive),
                      Row("n3", kPeer2, NodeState::kDown)};
     ServiceRow web{.name = "web"};
-    web.current = {{status_.nodes[1].node, 1}};
+    web.current = std::make_shared<const Shares>(Shares{{status_.nodes[1].node, 1}});
     status_.services = {web};
   }
 
@@ -83,10 +83,10 @@ Seen SeenBy(int self, const Owners& owners, bool interface_macs) {
     NodeRow row = Row(std::string(kNames[node]), slot, node == self ? NodeState::kSelf : NodeState::kAlive);
     row.node = {static_cast<uint8_t>(node)};
     seen.status.nodes.push_back(row);
-    if (node == owners.current) web.current = {{row.node, 1}};
+    if (node == owners.current) web.current = std::make_shared<const Shares>(Shares{{row.node, 1}});
   }
   std::ranges::sort(seen.status.nodes, {}, &NodeRow::slot);  // as the core has it: this node first
-  web.unhealthy_at = {NodeId{1}};
+  web.unfit_at = {{NodeId{1}, CheckState::kFails}};
   seen.status.services = {web};
   balance->master = SlotAt(self, 0);
   seen.snapshot.balance = balance;

@@ -39,6 +39,18 @@ class MetricsTest : public ::testing::Test {
                                    {"registration", {{"state", "registered"}, {"retries", 0}, {"repairs", 3}}}};
 };
 
+class FieldD7Metrics : public MetricsTest {};
+
+TEST_F(FieldD7Metrics, AServiceThatWasNeverCheckedHasNoVerdict) {
+  node_.controller.services = {{.name = "new", .check = CheckState::kUnchecked},
+                               {.name = "bad", .check = CheckState::kFails},
+                               {.name = "good", .check = CheckState::kPasses}};
+  const std::string text = Scrape();
+  EXPECT_THAT(text, HasSubstr("qure_service_healthy{service=\"bad\"} 0"));
+  EXPECT_THAT(text, HasSubstr("qure_service_healthy{service=\"good\"} 1"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("qure_service_healthy{service=\"new\"}")));
+}
+
 size_t CountOf(std::string_view needle, std::string_view text) {
   size_t count = 0;
   for (size_t at = text.find(needle); at != text.npos; at = text.find(needle, at + 1)) ++count;
@@ -101,6 +113,7 @@ TEST_F(MetricsTest, ClaimStateIsOneHot) {
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_state{address="2001:db8:2::50",state="taken"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_verified{address="198.51.100.50"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_verify_alarm{address="198.51.100.50"} 0)"));
+  EXPECT_THAT(text, HasSubstr(R"(qure_claim_contested{address="198.51.100.50"} 0)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_conflicts_total{address="198.51.100.50"} 2)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_defenses_total{address="198.51.100.50"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(qure_claim_verify_failures_total{address="198.51.100.50"} 4)"));
@@ -178,6 +191,32 @@ TEST_F(MetricsTest, IsServedOverHttp) {
   const std::string answer = HttpGet(port, "/metrics");
   EXPECT_THAT(answer, HasSubstr("200 OK"));
   EXPECT_THAT(answer, HasSubstr("\nqure_gate_open 1\n"));
+}
+
+class FieldD9 : public MetricsTest {};
+
+TEST_F(FieldD9, ABusyPortIsTriedAgain) {
+  Listener other;
+  const uint16_t port = other.port();
+  const std::string address = absl::StrCat("127.0.0.1:", port);
+  testing::internal::CaptureStderr();
+  {
+    const MetricsKeeper keeper(address, Source(), Milliseconds(10));
+    other.Close();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    std::string answer;
+    while (answer.empty() && std::chrono::steady_clock::now() < end) answer = HttpGet(port, "/metrics");
+    EXPECT_THAT(answer, HasSubstr("\nqure_gate_open 1\n"));
+  }
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::AllOf(HasSubstr("warning"), HasSubstr(address + ": Address already in use")));
+}
+
+TEST_F(FieldD9, AKeeperEndsThoughItsPortIsBusy) {
+  const Listener other;
+  testing::internal::CaptureStderr();
+  { const MetricsKeeper keeper(absl::StrCat("127.0.0.1:", other.port()), Source(), Seconds(1000)); }
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("trying again"));
 }
 
 TEST_F(MetricsTest, AddressInUseIsAnError) {

@@ -17,20 +17,24 @@ TEST(StatusJson, ShowsTheNode) {
   EXPECT_EQ(status.at("revision"), Revision());
   for (const char* key : {"version", "revision"}) status.erase(key);
   EXPECT_EQ(status, json::parse(R"({
+    "verdict": {"state": "not_serving", "reasons": ["2001:db8:2::50 is held by 52:54:00:00:00:09"]},
     "name": "n1", "node_id": "abcd0000000000000000000000000000", "age": 3,
     "role": "master", "phase": null, "term": null, "uptime_seconds": 61.5, "gate": "open", "snapshot_revision": 7,
-    "node_mac": "a6:01:02:03:04:00", "maintenance": false, "ineligible": false, "store": "ok", "clustered": false,
+    "node_mac": "a6:01:02:03:04:00", "maintenance": false, "ineligible": false, "link": "up", "without_gateway": false,
+    "clock": "ok", "clocks_differ": false, "address_conflicts": [], "namesakes": [], "store": "ok", "clustered": false,
     "open": false, "master": null, "deputy": null, "era": 0, "cluster_uptime_seconds": 0.0, "nodes_present": 0,
-    "multicast": true, "lease": {"seconds": 0.0, "longest_gap_seconds": 0.0, "round_trip_seconds": 0.0},
+    "multicast": true, "lease": {"seconds": 0.0, "longest_gap_seconds": 0.0, "round_trip_seconds": 0.0,
+              "clock_ratio": null},
     "takeovers": {"first": 0, "silence": 0, "elected": 0, "handover": 0, "lapse": 0, "rejoin": 0},
-    "last_takeover": null,
+    "last_takeover": null, "strangers": [],
     "last_reload": {"time": "2023-11-14T22:14:10Z", "success": true, "error": null},
     "addresses": [
-      {"address": "198.51.100.50", "state": "held", "mac": "a2:00:00:00:00:01", "holder": null, "verified": true,
-       "alarm": false,
+      {"address": "198.51.100.50", "state": "held", "mac": "a2:00:00:00:00:01", "holder": null,
+       "contested_by": null, "verified": true, "alarm": false,
        "conflicts": 2, "defenses": 1, "verify_failures": 4},
       {"address": "2001:db8:2::50", "state": "taken", "mac": "a2:00:00:00:00:01", "holder": "52:54:00:00:00:09",
-       "verified": false, "alarm": false, "conflicts": 2, "defenses": 1, "verify_failures": 4}]})"));
+       "contested_by": null, "verified": false, "alarm": false,
+       "conflicts": 2, "defenses": 1, "verify_failures": 4}]})"));
 }
 
 TEST(StatusJson, ShowsTheCluster) {

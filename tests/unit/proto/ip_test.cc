@@ -201,6 +201,7 @@ TEST(Ipv6, FirstFragment) {
   ASSERT_EQ(ParseIpv6(V6Packet({.next_header = kFrag}, Fragment(kProtocolUdp, 0x0001) + kPayload), &view), kSound);
   EXPECT_TRUE(view.fragment);
   EXPECT_TRUE(view.first_fragment);
+  EXPECT_TRUE(view.partial());
   EXPECT_FALSE(view.options);
   EXPECT_EQ(view.transport, 48);
   EXPECT_EQ(view.protocol, kProtocolUdp);
@@ -216,6 +217,12 @@ TEST(Ipv6, AtomicFragmentIsAFirstFragment) {
   ASSERT_EQ(ParseIpv6(V6Packet({.next_header = kFrag}, Fragment(kProtocolUdp, 0) + kPayload), &view), kSound);
   EXPECT_TRUE(view.fragment);
   EXPECT_TRUE(view.first_fragment);
+  EXPECT_TRUE(view.atomic);
+  EXPECT_FALSE(view.partial());
+  // One in the other: whole only if both are.
+  const Bytes nested = Fragment(kFrag, 0x0001) + Fragment(kProtocolUdp, 0);
+  ASSERT_EQ(ParseIpv6(V6Packet({.next_header = kFrag}, nested + kPayload), &view), kSound);
+  EXPECT_TRUE(view.partial());
 }
 
 TEST(Ipv6, LaterFragmentEndsTheWalk) {

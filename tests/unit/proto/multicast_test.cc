@@ -154,6 +154,28 @@ TEST(Mld, Report) {
                 "3a000502 00000100 8f0070b8 00000001 04000000 ff0200000000000000000001ff000050"));
 }
 
+// RFC 2710 §3
+TEST(FieldA7, MldV1ReportAndDone) {
+  const auto is_sound = [](const Bytes& frame) {
+    const ConstBytes packet = ConstBytes(frame).subspan(14);
+    const auto* ip = HeaderAt<Ipv6Header>(packet, 0);
+    return TransportChecksum(ip->source, ip->destination, kProtocolIcmpv6, packet.subspan(48)) == Be16(0);
+  };
+  Bytes report = BuildMldV1Report(kMac, V6("fe80::1"), V6("ff02::1:ff00:50"));
+  ASSERT_EQ(report.size(), 14u + 72u);
+  EXPECT_TRUE(is_sound(report));
+  report[14 + 50] = report[14 + 51] = 0;  // the checksum
+  EXPECT_EQ(report, Hex("3333ff000050 021111111110 86dd"
+                        "60000000 0020 00 01 fe800000000000000000000000000001 ff0200000000000000000001ff000050"
+                        "3a000502 00000100 83000000 00000000 ff0200000000000000000001ff000050"));
+  Bytes done = BuildMldV1Done(kMac, V6("fe80::1"), V6("ff02::1:ff00:50"));
+  EXPECT_TRUE(is_sound(done));
+  done[14 + 50] = done[14 + 51] = 0;
+  EXPECT_EQ(done, Hex("333300000002 021111111110 86dd"
+                      "60000000 0020 00 01 fe800000000000000000000000000001 ff020000000000000000000000000002"
+                      "3a000502 00000100 84000000 00000000 ff0200000000000000000001ff000050"));
+}
+
 TEST(Mld, ReadsQueries) {
   auto query = ParseMldQuery(kV1ListenerQuery);
   ASSERT_TRUE(query);

@@ -36,7 +36,7 @@ TEST(UdpFrame, DestinationMac) {
 // The checksums were computed apart from this code.
 TEST(UdpFrame, ToAGroup) {
   EXPECT_EQ(Write(Fields(), Hex("68656c6c6f")), Hex("01005e400102 021111111110 0800"
-                                                    "45c00021 00004000 0111c63f c000020a efc00102"
+                                                    "45c00021 00004000 ff11c83e c000020a efc00102"
                                                     "1ec11ec1 000dcbb2 68656c6c6f"));
 }
 

@@ -16,15 +16,17 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST(NodesText, OneLinePerNode) {
-  EXPECT_EQ(NodesText(NodesJson(SampleMaster().controller)),
+  ControllerStatus status = SampleMaster().controller;
+  status.nodes[1].config_differs = true;
+  EXPECT_EQ(NodesText(NodesJson(status)),
             "NODE  ID        ROLE    STATE               BOOT  ERA  UPTIME  HEARD   ADDRESS        PRIORITY  WEIGHT  "
-            "REVISION\n"
+            "CONFIG   REVISION\n"
             "n1    abcd0000  master  self                   3    2  1h 1m   -       198.51.100.11        -5       7  "
-            "v1-5-gabcdef\n"
+            "same     v1-5-gabcdef\n"
             "n2    ab120000  deputy  alive, maintenance     3    2  1h 1m   2s ago  198.51.100.11        -5       7  "
-            "v1-5-gabcdef\n"
+            "differs  v1-5-gabcdef\n"
             "n3    77000000  -       down                   3    2  1h 1m   2s ago  198.51.100.11        -5       7  "
-            "v1-5-gabcdef\n");
+            "same     v1-5-gabcdef\n");
 }
 
 TEST(LeadText, NamesMasterAndDeputy) {

@@ -35,6 +35,7 @@ TEST(UptimeText, TakesTheTwoGreatestUnits) {
 TEST(StatusText, ShowsTheNodeAndItsAddresses) {
   EXPECT_EQ(
       StatusText(StatusJson(SampleNode())),
+      "NOT SERVING: 2001:db8:2::50 is held by 52:54:00:00:00:09\n"
       "node       n1, id abcd0000000000000000000000000000, boot 3\n"
       "version    " +
           std::string(Version()) + ", revision " + std::string(Revision()) +
@@ -58,6 +59,30 @@ TEST(StatusText, ShowsAlarmAndRefusal) {
   const std::string text = StatusText(StatusJson(node));
   EXPECT_THAT(text, HasSubstr("ALARM"));
   EXPECT_THAT(text, HasSubstr("refused:\nn1.toml:3: node.nmae: unknown key\n"));
+}
+
+TEST(FieldA10, StatusShowsWhoHasThisNodesNameOrAddress) {
+  NodeStatus node = SampleNode();
+  node.controller.namesakes = {{.node = kSampleDeputy, .name = "n1", .address = ParseIp("198.51.100.11")->v4()}};
+  node.controller.address_conflicts = {{*ParseIp("198.51.100.11"), MacAddress{{0x52, 0x54, 0, 0, 0, 7}}}};
+  const std::string text = StatusText(StatusJson(node));
+  EXPECT_THAT(text, HasSubstr("ab120000000000000000000000000000"));
+  EXPECT_THAT(text, HasSubstr("52:54:00:00:00:07"));
+}
+
+TEST(FieldA8, StatusShowsThatTheGatewayIsAway) {
+  NodeStatus node = SampleNode();
+  EXPECT_THAT(StatusText(StatusJson(node)), Not(HasSubstr("GATEWAY AWAY")));
+  node.controller.without_gateway = true;
+  EXPECT_THAT(StatusText(StatusJson(node)), HasSubstr("GATEWAY AWAY"));
+}
+
+TEST(FieldE5, StatusShowsWhoContestsAHeldAddress) {
+  NodeStatus node = SampleNode();
+  node.controller.claims[0].rival = MacAddress{{0x52, 0x54, 0, 0, 0, 7}};
+  const std::string text = StatusText(StatusJson(node));
+  EXPECT_THAT(text, HasSubstr("held, CONTESTED"));
+  EXPECT_THAT(text, HasSubstr("52:54:00:00:00:07"));
 }
 
 TEST(StatusText, StrangeAnswerThrows) {

@@ -21,12 +21,13 @@ MonoTime Now() {
 // Accepts one connection, reads the request and sends `answer`; sends nothing if it is empty.
 class Server {
  public:
-  explicit Server(std::string answer) : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit Server(std::string answer, int backlog = 4)
+      : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    EXPECT_EQ(listen(listener_.get(), 4), 0);
+    EXPECT_EQ(listen(listener_.get(), backlog), 0);
     socklen_t length = sizeof(address);
     getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &length);
     port_ = ntohs(address.sin_port);
@@ -114,6 +115,45 @@ TEST(HealthProber, AnAddressOfAnotherMachineIsNotChecked) {
   prober.Start(Now(), Service(HealthCheck::Kind::kTcp, 80), *ParseIp("198.51.100.50"));
   EXPECT_TRUE(prober.Collect(Now() + Seconds(1)).empty());
   EXPECT_EQ(prober.deadline(), kNever);
+}
+
+// 64 checks wait for servers that say nothing.
+TEST(FieldE8, ACheckCostsNothingWhileNothingHappensToIt) {
+  constexpr int kChecks = 64;
+  const Server server("", kChecks);
+  ServiceConfig service = Service(HealthCheck::Kind::kHttp, server.port());
+  service.check.timeout = Seconds(1000);
+  HealthProber prober;
+  const MonoTime now = Now();
+  for (int i = 0; i < kChecks; ++i) {
+    service.name = "service" + std::to_string(i);
+    prober.Start(now, service, kHere);
+  }
+  // Until all are connected and have sent their request.
+  uint64_t before = 0;
+  do {
+    before = prober.looks();
+    pollfd wait{prober.fd(), POLLIN, 0};
+    poll(&wait, 1, 100);
+    EXPECT_TRUE(prober.Collect(now).empty());
+  } while (prober.looks() != before || before < kChecks);
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(prober.Collect(now).empty());
+  EXPECT_EQ(prober.looks(), before);
+  // One more check costs a few looks, whatever else is under way.
+  Server other("HTTP/1.0 200 OK\r\n\r\n");
+  other.Serve();
+  service = Service(HealthCheck::Kind::kHttp, other.port());
+  prober.Start(now, service, kHere);
+  std::vector<ProbeResult> results;
+  const MonoTime end = Now() + Seconds(20);
+  while (results.empty() && Now() < end) {
+    pollfd wait{prober.fd(), POLLIN, 0};
+    poll(&wait, 1, 100);
+    results = prober.Collect(now);
+  }
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_TRUE(results[0].good);
+  EXPECT_LT(prober.looks(), before + 10);
 }
 
 TEST(HealthProber, HttpRequestsThePath) {

@@ -52,6 +52,29 @@ TEST(ClusterAddress, IsTheKernelsOwnInSharedMode) {
   EXPECT_TRUE(ClusterAddress(config, "no-such-if0").is_zero());
 }
 
+TEST(FieldA5, TheIpv6AddressIsTheFirstOfTheConfiguration) {
+  NodeConfig config;
+  config.addresses = {*ParsePrefix("198.51.100.11/24")};
+  EXPECT_TRUE(NameAddress6(config, "lo").is_zero());
+  config.addresses.push_back(*ParsePrefix("2001:db8:2::11/64"));
+  config.addresses.push_back(*ParsePrefix("2001:db8:2::12/64"));
+  EXPECT_EQ(ToString(NameAddress6(config, "lo")), "2001:db8:2::11");
+  config.lan_mode = LanMode::kShared;
+  EXPECT_TRUE(NameAddress6(config, "lo").is_zero()) << "::1 is not for others";
+}
+
+TEST(FieldA5, OfTheKernelsAddressesTheFirstThatLastsIsTaken) {
+  const std::string link_local = "fe800000000000005054fffffe000001 02 40 20 80     eth0\n";
+  const std::string temporary = "20010db80002000000000000000000aa 02 40 00 01     eth0\n";
+  const std::string deprecated = "20010db80002000000000000000000bb 02 40 00 a0     eth0\n";
+  const std::string tentative = "20010db80002000000000000000000cc 02 40 00 c0     eth0\n";
+  const std::string elsewhere = "20010db80002000000000000000000dd 03 40 00 80     eth1\n";
+  const std::string lasting = "20010db8000200000000000000000011 02 40 00 80     eth0\n";
+  const std::string unfit = "rubbish\n" + link_local + temporary + deprecated + tentative + elsewhere;
+  EXPECT_TRUE(LastingIpv6In(unfit, "eth0").is_zero());
+  EXPECT_EQ(ToString(LastingIpv6In(unfit + lasting, "eth0")), "2001:db8:2::11");
+}
+
 TEST(Version, TheRevisionIsPartOfIt) {
   EXPECT_FALSE(Revision().empty());
   EXPECT_EQ(Revision().find('@'), std::string_view::npos) << "was not filled in";

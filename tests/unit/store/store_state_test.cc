@@ -22,6 +22,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 using testing::UnorderedElementsAreArray;
 
 constexpr char kRevision[] = "v1-5-gabcdef";
@@ -133,6 +134,26 @@ TEST_F(StoreStateTest, EventsAreAddedOnceAndSummariesReplaced) {
   const StoredState state = After({first, second});
   EXPECT_THAT(state.events, UnorderedElementsAreArray({Event(Node(1), 4, 1), Event(Node(1), 4, 2)}));
   EXPECT_THAT(state.summaries, ElementsAre(Summary(1, 20)));
+}
+
+using FieldE11 = StoreStateTest;
+
+TEST_F(FieldE11, WhatAnEraWasFoldedOfIsDropped) {
+  StoreChange events;
+  for (uint32_t seq = 1; seq <= 3; ++seq) {
+    events.events.push_back(Event(Node(1), 1, seq, 3));
+    events.events.back().time = 100 * seq;
+  }
+  events.events.push_back(Event(Node(2), 1, 1, 4));
+  events.events.back().time = 1;
+  StoreChange drop;
+  drop.drop_events_before_era = 3;
+  drop.drop_events_before_time = 200;
+  drop.summaries = {Summary(3, 1)};
+  drop.summaries[0].until = 200;
+  const StoredState state = After({events, drop});
+  EXPECT_THAT(state.events, UnorderedElementsAreArray({events.events[1], events.events[2], events.events[3]}));
+  EXPECT_THAT(state.summaries, ElementsAre(drop.summaries[0]));
 }
 
 TEST_F(StoreStateTest, OldErasAreDropped) {

@@ -133,7 +133,7 @@ TEST_F(StoreTest, RefusesANewerSchemaAndLeavesItAlone) {
   Run("PRAGMA user_version = 7");
   EXPECT_THAT(OpenError(absl::StatusCode::kFailedPrecondition),
               AllOf(HasSubstr(file()), HasSubstr("schema version 7"), HasSubstr("run that one")));
-  Run("PRAGMA user_version = 4");
+  Run("PRAGMA user_version = 6");
   const auto store = Store::Open(directory_, kRevision);
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_EQ((*store)->state().age, 2u);

@@ -177,12 +177,14 @@ class Node:
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
 
     def query(self, *what: str) -> Any:
-        """The JSON of `qurectl --json WHAT`, or None if qured does not answer."""
+        """The JSON of `qurectl --json WHAT`, or None if qured does not answer or refuses. The exit status of `status`
+        is a verdict on the cluster."""
         try:
             done = self.control("--json", *what)
         except subprocess.TimeoutExpired:
             return None
-        return json.loads(done.stdout) if done.returncode == 0 else None
+        answers = (0, 1, 2) if what == ("status",) else (0,)
+        return json.loads(done.stdout) if done.returncode in answers and done.stdout else None
 
     def status(self) -> Any:
         return self.query("status") if self.running() and self.socket.exists() else None

@@ -1,0 +1,106 @@
+// What the operator asks of this node.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "control/core/balance/remote_command.h"
+#include "control/core/controller.h"
+#include "control/core/keyring.h"
+
+namespace qure {
+
+absl::Status Controller::OnCommand(MonoTime now, const Command& command, Actions* out) {
+  if (!active()) return absl::UnavailableError("this node is only starting, or about to end");
+  Actions decided;
+  absl::Status result = std::visit([&](const auto& order) { return Do(now, order, &decided); }, command);
+  std::ranges::move(Conclude(now, std::move(decided)), std::back_inserter(*out));
+  return result;
+}
+
+absl::Status Controller::Do(MonoTime now, const SetMaintenance& command, Actions* out) {
+  stored_.maintenance = command.on;
+  ledger_.Store({.maintenance = command.on}, out);
+  HelloBy(now);
+  election_.Tick(now, Input(), out);
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Do(MonoTime now, const HandOver& command, Actions* out) {
+  const std::string error = election_.HandOver(now, Input(), command.successor, out);
+  return error.empty() ? absl::OkStatus() : absl::FailedPreconditionError(error);
+}
+
+absl::Status Controller::Do(MonoTime now, const SetDraining& command, Actions* out) {
+  return SendOrCarryOut(now, command.node, ToRemote(command), out);
+}
+
+absl::Status Controller::Do(MonoTime now, const SetWeight& command, Actions* out) {
+  if (std::ranges::find(config_.services, command.service, &ServiceConfig::name) == config_.services.end()) {
+    return absl::NotFoundError(absl::StrCat("no service \"", command.service, "\"; `qurectl services` lists them"));
+  }
+  return SendOrCarryOut(now, command.node, ToRemote(command), out);
+}
+
+absl::Status Controller::Do(MonoTime now, const ForgetNode& command, Actions* out) {
+  if (!members_.Forget(command.node)) {
+    return absl::FailedPreconditionError("only a node that is down or has left can be forgotten");
+  }
+  snapshots_.Touch();
+  out->push_back(MakeLog(LogLevel::kInfo, "node ", ToHex(command.node), " is forgotten, by command"));
+  for (const auto& [node, member] : members_.all()) {
+    if (member.present()) balancing_.SendCommand(now, node, ToRemote(command));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Controller::SendOrCarryOut(MonoTime now, const NodeId& node, const wire::RemoteCommand& command,
+                                        Actions* out) {
+  if (node == facts_.node_id) {
+    OnRemoteCommand(now, command, out);
+    return absl::OkStatus();
+  }
+  const Member* const member = members_.Find(node);
+  if (member == nullptr || !member->present()) return absl::UnavailableError("that node is not there now");
+  balancing_.SendCommand(now, node, command);
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Do(MonoTime, const AddKey& command, Actions* out) {
+  return ChangeKeys(Changed(stored_.keyring, command), out);
+}
+
+absl::Status Controller::Do(MonoTime, const UseKey& command, Actions* out) {
+  return ChangeKeys(Changed(stored_.keyring, command), out);
+}
+
+absl::Status Controller::Do(MonoTime, const RemoveKey& command, Actions* out) {
+  return ChangeKeys(Changed(stored_.keyring, command), out);
+}
+
+absl::Status Controller::ChangeKeys(const absl::StatusOr<Keyring>& next, Actions* out) {
+  if (!next.ok()) return next.status();
+  stored_.keyring = *next;
+  ledger_.Store({.keyring = *next}, out);
+  TransportConfig config = transport_.config();
+  config.keyring = *next;
+  transport_.Configure(config);
+  snapshots_.SetDns(facts_, config_, stored_.keyring);
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Do(MonoTime now, const QueryFlow& command, Actions* out) {
+  flow_questions_.Ask(now, command, balancing_.balancer(), transport_.enabled(), out);
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Do(MonoTime now, const Stop&, Actions* out) {
+  if (stopping_.begun()) return absl::OkStatus();
+  stopping_.Begin(now);
+  const std::string error = election_.HandOver(now, Input(), std::nullopt, out);
+  if (!error.empty()) stopping_.DoNotWait(now);  // there is no successor
+  return absl::OkStatus();
+}
+
+}  // namespace qure

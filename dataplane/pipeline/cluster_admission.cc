@@ -1,0 +1,34 @@
+#include "dataplane/pipeline/cluster_admission.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace qure {
+namespace {
+
+uint64_t HashOf(const BootId& boot) {
+  uint64_t words[2];
+  std::memcpy(words, boot.data(), sizeof(words));
+  return ((words[0] ^ words[1]) * 0x9e3779b97f4a7c15) >> 32;
+}
+
+}  // namespace
+
+bool ClusterAdmission::Allowance::Take(MonoTime now, int rate, int burst) {
+  const Duration cost{Seconds(1).ns / rate};
+  spent_until = std::max(spent_until, now - cost * burst);
+  if (spent_until + cost > now) return false;
+  spent_until = spent_until + cost;
+  return true;
+}
+
+bool ClusterAdmission::TakeKnown(const BootId& boot) {
+  return known_[HashOf(boot) % known_.size()].Take(now_, kKnownRate, kKnownBurst);
+}
+
+bool ClusterAdmission::TakeStranger(const BootId& boot) {
+  return strangers_[HashOf(boot) % strangers_.size()].Take(now_, kStrangerRate, kStrangerBurst) &&
+         all_strangers_.Take(now_, kStrangersRate, kStrangersBurst);
+}
+
+}  // namespace qure

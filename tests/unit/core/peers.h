@@ -1,0 +1,116 @@
+// Controllers that hear each other under virtual time, on a LAN without loss.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "control/core/controller.h"
+#include "control/core/naming.h"
+#include "proto/cluster/datagram.h"
+#include "proto/net/ethernet.h"
+#include "proto/net/udp_frame.h"
+#include "proto/time.h"
+#include "tests/unit/core/support.h"
+
+namespace qure::test {
+
+// One of them, with what it has logged.
+struct Peer {
+  Peer(uint8_t number, std::string name, const ClusterConfig& config, MonoTime now, std::string revision = "r1")
+      : group(DestinationMac(GroupFor(ClusterIdFromName(config.name)))),
+        id{number},
+        random(number),
+        controller({.node_id = id,
+                    .boot_id = {number},
+                    .name = std::move(name),
+                    .revision = std::move(revision),
+                    .lan_mac = {{2, 0, 0, 0, 1, number}},
+                    .address = {{198, 51, 100, number}}},
+                   {.node_id = id, .age = 1}, random, now) {
+    Do(now, controller.OnConfig(now, config));
+  }
+
+  void Do(MonoTime now, const Actions& actions) {
+    for (const Action& action : actions) {
+      if (const auto* frame = std::get_if<SendFrame>(&action)) {
+        sent.push_back(*frame);
+      } else if (const auto* persist = std::get_if<Persist>(&action)) {
+        Do(now, controller.OnPersisted(now, persist->ticket, true));
+      } else if (const auto* log = std::get_if<Log>(&action)) {
+        logs.push_back(log->text);
+      }
+    }
+  }
+  absl::Status Order(MonoTime now, const Command& command) {
+    Actions actions;
+    absl::Status status = controller.OnCommand(now, command, &actions);
+    Do(now, actions);
+    return status;
+  }
+
+  MacAddress group;  // of its cluster
+  NodeId id;
+  std::mt19937_64 random;
+  std::vector<SendFrame> sent;
+  std::vector<std::string> logs;
+  Controller controller;
+  bool off = false;  // neither says nor hears anything
+};
+
+class Peers {
+ public:
+  Peer& Add(std::string name, const ClusterConfig& config, std::string revision = "r1") {
+    const auto number = static_cast<uint8_t>(peers_.size() + 1);
+    peers_.push_back(std::make_unique<Peer>(number, std::move(name), config, now_, std::move(revision)));
+    return *peers_.back();
+  }
+  Peer& at(size_t index) { return *peers_.at(index); }
+  size_t size() const { return peers_.size(); }
+  MonoTime now() const { return now_; }
+
+  // A millisecond passes.
+  void Step() {
+    now_ = now_ + Milliseconds(1);
+    for (const auto& peer : peers_) {
+      if (!peer->off && now_ >= peer->controller.NextDeadline()) peer->Do(now_, peer->controller.Tick(now_));
+    }
+    for (const auto& peer : peers_) {
+      for (const SendFrame& frame : std::exchange(peer->sent, {})) Deliver(*peer, frame);
+    }
+  }
+  void Run(Duration span) {
+    for (const MonoTime end = now_ + span; now_ < end;) Step();
+  }
+  // False: not within `span`.
+  template <typename Condition>
+  bool RunUntil(Condition done, Duration span = Seconds(20)) {
+    for (const MonoTime end = now_ + span; !done() && now_ < end;) Step();
+    return done();
+  }
+  ControllerStatus status(size_t index) const { return peers_.at(index)->controller.status(now_); }
+
+ private:
+  void Deliver(const Peer& from, const SendFrame& frame) {
+    const std::optional<Datagram> datagram = DatagramOf(frame);
+    EthernetView ethernet;
+    if (from.off || !datagram || ParseEthernet(frame.bytes, &ethernet)) return;
+    const MacAddress to = ethernet.header->destination;
+    for (const auto& peer : peers_) {
+      const bool hears = to == kBroadcastMac || to == peer->group || to == NodeMac(peer->id, 0);
+      if (peer.get() != &from && !peer->off && hears) peer->Do(now_, peer->controller.OnDatagram(now_, *datagram));
+    }
+  }
+
+  MonoTime now_ = kStart;
+  std::vector<std::unique_ptr<Peer>> peers_;
+};
+
+}  // namespace qure::test
