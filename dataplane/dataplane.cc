@@ -303,14 +303,14 @@ LeaseGate& Dataplane::gate() {
   return impl_->gate;
 }
 
-bool Dataplane::Send(ConstBytes frame, bool answer) {
+bool Dataplane::Send(ConstBytes frame, Reason reason) {
   rte_mbuf* const mbuf = rte_pktmbuf_alloc(impl_->pool.get());
   if (mbuf == nullptr) return false;
   char* const room =
       frame.size() > UINT16_MAX ? nullptr : rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size()));
   if (room != nullptr) {
     std::memcpy(room, frame.data(), frame.size());
-    MarkControlFrame(mbuf, answer);
+    MarkControlFrame(mbuf, reason);
     if (rte_ring_enqueue(impl_->control.get(), mbuf) == 0) return true;
   }
   rte_pktmbuf_free(mbuf);

@@ -68,9 +68,9 @@ class Dataplane {
 
   LeaseGate& gate();
 
-  // Sends an untagged frame to the LAN; `answer`: it is sourced from a service MAC and must pass the gate. False if the
-  // ring is full or no mbuf is free.
-  bool Send(ConstBytes frame, bool answer);
+  // Sends an untagged frame: to the LAN with reason control_frame, or control_announce, which must pass the gate, or to
+  // the kernel with reason way_in_question. False if the ring is full or no mbuf is free.
+  bool Send(ConstBytes frame, Reason reason);
 
   // Readable when events or messages wait.
   int event_fd() const;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <span>
 
 #include "dataplane/clocks.h"
@@ -17,6 +18,7 @@
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/port.h"
 #include "proto/check.h"
+#include "proto/net/way_in.h"
 
 namespace qure {
 namespace {
@@ -48,8 +50,8 @@ FlowOptions WithReports(const WorkerOptions& options) {
 
 }  // namespace
 
-void MarkControlFrame(rte_mbuf* mbuf, bool answer) {
-  mbuf->hash.usr = answer ? 1 : 0;
+void MarkControlFrame(rte_mbuf* mbuf, Reason reason) {
+  mbuf->hash.usr = static_cast<uint32_t>(reason);
 }
 
 Worker::Worker(const WorkerOptions& options, Publisher* publisher, LeaseGate* gate, WorkerCounters* counters,
@@ -203,7 +205,7 @@ size_t Worker::ReceiveControl(const Snapshot& snapshot) {
   if (count == 0) return 0;
   Load(Side::kLan, count, &mbufs, nullptr);
   for (size_t i = 0; i < batch_.count; ++i) {
-    batch_.reasons[i] = ProcessControl(snapshot, mbufs[i]->hash.usr != 0, &batch_.frames[i]);
+    batch_.reasons[i] = ProcessControl(snapshot, static_cast<Reason>(mbufs[i]->hash.usr), &batch_.frames[i]);
   }
   Dispatch(Side::kLan, mbufs);
   return count;
@@ -240,6 +242,7 @@ void Worker::Dispatch(Side from, const Mbufs& mbufs) {
     const Reason reason = batch_.reasons[i];
     const Verdict verdict = VerdictOf(reason);
     if (verdict == Verdict::kDrop) {
+      if (reason == Reason::way_in_answer) ReportWayIn(batch_.frames[i]);
       counters_->Count(from, reason);
       rte_pktmbuf_free(mbufs[i]);
       continue;
@@ -265,6 +268,13 @@ void Worker::ToCluster(Reason reason, size_t index, rte_mbuf* mbuf) {
   } else {
     events_.Wake();
   }
+}
+
+// Nobody but this machine can cause it, and as many come at once as there are services: it needs no budget.
+void Worker::ReportWayIn(const Frame& frame) {
+  const std::optional<WayInAnswer> answer = ReadWayInAnswer(frame.bytes());
+  if (!answer) return;
+  events_.SendSurely({.kind = EventKind::kWayInAnswer, .open = answer->open, .number = answer->number});
 }
 
 void Worker::FlushLan() {

@@ -42,8 +42,8 @@ struct WorkerOptions {
   rte_ring* flow_lessons = nullptr;  // PinnedFlow elements from it: flows that others own
 };
 
-// Whether a control frame is sourced from a service MAC: travels in its mbuf through the control ring.
-void MarkControlFrame(rte_mbuf* mbuf, bool answer);
+// What a control frame is (ProcessControl): travels in its mbuf through the control ring.
+void MarkControlFrame(rte_mbuf* mbuf, Reason reason);
 
 class Worker {
  public:
@@ -80,6 +80,7 @@ class Worker {
   void Load(Side from, uint16_t count, Mbufs* mbufs, PortCounters* port);
   void Dispatch(Side from, const Mbufs& mbufs);
   void ToCluster(Reason reason, size_t index, rte_mbuf* mbuf);
+  void ReportWayIn(const Frame& frame);
   void FlushLan();
   void ReportEvents();
 

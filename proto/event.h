@@ -23,6 +23,7 @@ enum class EventKind : uint8_t {
   kGroupQuery,       // an IGMP or MLD query for the group `ip` (0: all groups); answer within `span`; `version` of it
   kHeavyHitter,      // the remote address `ip` opens flows: `many`, or enough to keep a heavy hitter
   kUnanswered,       // the remote address `ip` repeats a request that the node `slot` should have answered
+  kWayInAnswer,      // the kernel has answered the question `number` of a health check (way_in.h), `open` or not
   kStalled,          // a worker's loop stood still for `span`; `stalls` is LeaseGate::stalls() with this one
 
   // The control thread's own, from the LAN port.
@@ -56,6 +57,8 @@ struct Event {
   // at which the gateway is known, or the service MAC.
   bool answer = false;
   NodeSlot slot = kSelfSlot;
+  bool open = false;
+  uint32_t number = 0;
   IpAddress ip;
   Duration span;
   int64_t ppm = 0;

@@ -48,6 +48,7 @@ enum class Verdict : uint8_t {
   X(host_second_chance, kHost, "packet of an older flow that a peer handed on to this node, handed to the kernel")     \
   X(host_node, kHost, "frame to the node's own MAC handed to the kernel")                                              \
   X(host_group, kHost, "broadcast or multicast frame handed to the kernel")                                            \
+  X(way_in_question, kHost, "SYN or RST of a health check, handed to the kernel the way that clients' packets are")    \
   /* To the control thread or the heartbeater. */                                                                      \
   X(cluster_message, kControl, "datagram of a known boot of the cluster handed to the control thread")                 \
   X(cluster_stranger, kControl, "datagram of an unknown boot, within their limit, handed to the control thread")       \
@@ -93,6 +94,7 @@ enum class Verdict : uint8_t {
   X(host_arp_blocked, kDrop, "ARP of the kernel that speaks for a service address")                                    \
   X(host_nd_blocked, kDrop, "neighbor discovery of the kernel that speaks for a service address")                      \
   X(host_source_mac, kDrop, "frame of the kernel sourced from a service MAC")                                          \
+  X(way_in_answer, kDrop, "answer of the kernel to a way_in_question, taken by the health check")                      \
   /* Dropped: IP. */                                                                                                   \
   X(ip4_truncated, kDrop, "shorter than an IPv4 header")                                                               \
   X(ip4_version, kDrop, "IPv4 EtherType with another version")                                                         \

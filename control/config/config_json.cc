@@ -77,7 +77,8 @@ ordered_json CheckJson(const HealthCheck& check, uint16_t first_port) {
   json.update({{"interval", IntervalText(check.interval)},
                {"timeout", IntervalText(check.timeout)},
                {"rise", check.rise},
-               {"fall", check.fall}});
+               {"fall", check.fall},
+               {"reach", check.reach}});
   return json;
 }
 

@@ -63,6 +63,7 @@ constexpr ConfigKey kKeys[] = {
     {"cluster.service.check.interval"},
     {"cluster.service.check.path"},
     {"cluster.service.check.port"},
+    {"cluster.service.check.reach"},
     {"cluster.service.check.rise"},
     {"cluster.service.check.status"},
     {"cluster.service.check.timeout"},

@@ -66,6 +66,10 @@ HealthCheck ReadCheck(TableReader check, const ServiceConfig& service) {
   }
   read.rise = static_cast<uint32_t>(check.Integer("rise", read.rise, 1, kMostInARow));
   read.fall = static_cast<uint32_t>(check.Integer("fall", read.fall, 1, kMostInARow));
+  if (service.protocol != kProtocolTcp && check.Has("reach")) {
+    check.Fail("reach", "only for services over TCP: what a service over UDP answers, nobody knows; leave it out");
+  }
+  read.reach = check.Boolean("reach", service.protocol == kProtocolTcp);
   check.RejectUnknownKeys();
   return read;
 }

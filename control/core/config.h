@@ -87,6 +87,7 @@ struct HealthCheck {
   Duration timeout = Milliseconds(500);
   uint32_t rise = 2;  // successes in a row until it works
   uint32_t fall = 2;  // failures in a row until it does not
+  bool reach = true;  // of a service over TCP: looks whether its first port lets in what comes as clients' packets do
   friend bool operator==(const HealthCheck&, const HealthCheck&) = default;
 };
 

@@ -37,8 +37,14 @@ std::shared_ptr<const Shares> SharesOf(const std::shared_ptr<const Epoch>& epoch
 
 CheckState StateOf(const ServiceConfig& service, const ServiceHealth& health) {
   if (health.unchecked.contains(service.name)) return CheckState::kUnchecked;
+  if (health.unreached.contains(service.name)) return CheckState::kUnreached;
   if (health.unhealthy.contains(service.name)) return CheckState::kFails;
   return service.check.kind == HealthCheck::Kind::kNone ? CheckState::kNone : CheckState::kPasses;
+}
+
+CheckState StateOf(const wire::ServiceStatus& unhealthy) {
+  if (unhealthy.unchecked()) return CheckState::kUnchecked;
+  return unhealthy.unreached() ? CheckState::kUnreached : CheckState::kFails;
 }
 
 // The rows of services by their ids.
@@ -59,7 +65,7 @@ void AddReports(const Member& member, const RowIndex& index, std::vector<Service
     if (row == index.end() || row->first != status.service()) continue;
     auto& unfit_at = (*rows)[row->second].unfit_at;
     if (!unfit_at.empty() && unfit_at.back().first == member.node) continue;  // it has reported it twice
-    unfit_at.emplace_back(member.node, status.unchecked() ? CheckState::kUnchecked : CheckState::kFails);
+    unfit_at.emplace_back(member.node, StateOf(status));
   }
 }
 
@@ -115,6 +121,8 @@ std::string_view NameOf(CheckState state) {
       return "healthy";
     case CheckState::kFails:
       return "unhealthy";
+    case CheckState::kUnreached:
+      return "unreached";
   }
   return "";
 }
@@ -125,8 +133,16 @@ void LogHealth(const std::vector<ServiceConfig>& services, const ServiceHealth& 
     const CheckState was = StateOf(service, before);
     const CheckState is = StateOf(service, now);
     if (is == was || is == CheckState::kUnchecked) continue;
+    if (is == CheckState::kUnreached) {
+      out->push_back(MakeLog(LogLevel::kWarning, "service \"", service.name,
+                             "\" works on this node, but nothing answers what comes by the host port: let the firewall "
+                             "accept port ",
+                             service.first_port, " from there"));
+      continue;
+    }
+    const bool failed = was == CheckState::kFails || was == CheckState::kUnreached;
     const bool fails = is == CheckState::kFails;
-    const char* const what = fails ? "fails its check" : was == CheckState::kFails ? "works again" : "passes its check";
+    const char* const what = fails ? "fails its check" : failed ? "works again" : "passes its check";
     out->push_back(MakeLog(fails ? LogLevel::kWarning : LogLevel::kInfo, "service \"", service.name, "\" ", what,
                            " on this node"));
   }

@@ -54,6 +54,7 @@ enum class CheckState : uint8_t {
   kUnchecked,  // no check has been made yet
   kPasses,
   kFails,
+  kUnreached,  // the server works, but nothing answers what comes to it as clients' packets do
 };
 std::string_view NameOf(CheckState state);
 constexpr bool IsHealthy(CheckState state) {
@@ -68,7 +69,7 @@ void LogHealth(const std::vector<ServiceConfig>& services, const ServiceHealth& 
 struct ServiceRow {
   std::string name;
   CheckState check = CheckState::kNone;                 // of this node
-  std::vector<std::pair<NodeId, CheckState>> unfit_at;  // in the order of the ids; kUnchecked or kFails
+  std::vector<std::pair<NodeId, CheckState>> unfit_at;  // in the order of the ids; none that IsHealthy
   uint32_t weight = 1;                                  // of this node
   std::shared_ptr<const Shares> current = std::make_shared<const Shares>();  // of the balance epochs
   std::shared_ptr<const Shares> previous = std::make_shared<const Shares>();

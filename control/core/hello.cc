@@ -23,6 +23,7 @@ constexpr size_t kCompactService = 6;  // bytes
 // Bits of its last byte.
 constexpr uint32_t kUnhealthy = 1;
 constexpr uint32_t kUnchecked = 2;
+constexpr uint32_t kUnreached = 4;
 constexpr size_t kMostCompact = kMaxServices * kCompactService;
 
 uint32_t HashOf(const IpPrefix& address) {
@@ -54,8 +55,9 @@ void CompactIfLong(wire::Hello* hello) {
   for (const wire::ServiceStatus& status : hello->services()) {
     for (const int shift : {24, 16, 8, 0}) services->push_back(static_cast<char>(status.service() >> shift));
     services->push_back(static_cast<char>(std::min<uint32_t>(status.weight(), UINT8_MAX)));
-    services->push_back(
-        static_cast<char>((status.unhealthy() ? kUnhealthy : 0) | (status.unchecked() ? kUnchecked : 0)));
+    services->push_back(static_cast<char>((status.unhealthy() ? kUnhealthy : 0) |
+                                          (status.unchecked() ? kUnchecked : 0) |
+                                          (status.unreached() ? kUnreached : 0)));
   }
   hello->clear_services();
 }
@@ -71,6 +73,7 @@ const wire::Hello* UnfoldHello(wire::Message* message) {
     status->set_weight(byte(4));
     status->set_unhealthy((byte(5) & kUnhealthy) != 0);
     status->set_unchecked((byte(5) & kUnchecked) != 0);
+    status->set_unreached((byte(5) & kUnreached) != 0);
   }
   hello->clear_services_compact();
   return hello;

@@ -16,6 +16,7 @@
 #include "control/kernel/netlink.h"
 #include "control/kernel/setting.h"
 #include "control/kernel/sysctl.h"
+#include "proto/net/way_in.h"
 
 namespace qure {
 namespace {
@@ -115,6 +116,7 @@ struct HostInterface::Impl {
   absl::Status TakeOver(const KernelLink& lan);
   void Restore();
 
+  absl::Status SetNeighbors();
   absl::Status Apply(std::vector<std::string>* added = nullptr);
   absl::Status PutBackLinks(std::vector<std::string>* put_back);
   absl::Status PutBackSettings(std::vector<std::string>* put_back);
@@ -144,7 +146,17 @@ absl::Status HostInterface::Impl::SetUpHost() {
     if (absl::Status status = WriteSetting(setting, value); !status.ok()) return status;
   }
   if (absl::Status status = netlink->SetLinkMtu(host, options.mtu); !status.ok()) return status;
-  return netlink->ChangeLinkFlags(host, IFF_UP, 0);
+  if (absl::Status status = netlink->ChangeLinkFlags(host, IFF_UP, 0); !status.ok()) return status;
+  return SetNeighbors();
+}
+
+// Health checks ask the kernel as hosts that are not there: without this it would look for them before it answers.
+absl::Status HostInterface::Impl::SetNeighbors() {
+  for (const IpAddress& address : {IpAddress(kWayInSource4), IpAddress(kWayInSource6)}) {
+    const absl::Status status = netlink->Set({host.index, address, kWayInMac});
+    if (!status.ok() && !absl::IsUnimplemented(status)) return status;  // a kernel without IPv6
+  }
+  return absl::OkStatus();
 }
 
 KernelJournal::Wanted HostInterface::Impl::HostSettings() const {
@@ -229,6 +241,8 @@ std::set<KernelRoute> HostInterface::Impl::WantedRoutes() const {
       wanted.insert({kRouteTable, NetworkOf(service), host.index, std::nullopt, std::nullopt});
     }
     if (service.address.is_v6()) wanted.insert({kRouteTable, kLinkLocalV6, host.index, std::nullopt, std::nullopt});
+    const IpAddress asks = WayInSource(service.address);
+    wanted.insert({kRouteTable, {asks, FullLength(asks)}, host.index, std::nullopt, std::nullopt});
   }
   for (const IpAddress& gateway : options.gateways) {
     if (family[gateway.is_v6()]) {
@@ -295,7 +309,11 @@ absl::Status HostInterface::Impl::PutBackLinks(std::vector<std::string>* put_bac
     put_back->push_back(Concat(name, ", which was down"));
     return netlink->ChangeLinkFlags(*link, IFF_UP, 0);
   };
+  const size_t before = put_back->size();
   if (absl::Status status = look(options.interface, host.index); !status.ok()) return status;
+  if (put_back->size() > before) {  // the kernel has forgotten all neighbors with it
+    if (absl::Status status = SetNeighbors(); !status.ok()) return status;
+  }
   return options.lan_interface.empty() ? absl::OkStatus() : look(options.lan_interface, lan_index);
 }
 

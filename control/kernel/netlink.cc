@@ -2,12 +2,14 @@
 
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/neighbour.h>
 #include <netlink/route/route.h>
 #include <netlink/route/rule.h>
 #include <netlink/socket.h>
@@ -35,6 +37,7 @@ using CacheHandle = Handle<nl_cache, nl_cache_free>;
 using LinkHandle = Handle<rtnl_link, rtnl_link_put>;
 using AddressHandle = Handle<rtnl_addr, rtnl_addr_put>;
 using RouteHandle = Handle<rtnl_route, rtnl_route_put>;
+using NeighborHandle = Handle<rtnl_neigh, rtnl_neigh_put>;
 using RuleHandle = Handle<rtnl_rule, rtnl_rule_put>;
 
 // libnl returns null only when there is no memory.
@@ -359,6 +362,17 @@ absl::Status Netlink::Remove(int link, const ForeignRoute& route) {
   const RouteHandle object = ToNl(link, route);
   return Removed(rtnl_route_delete(socket_, object.get(), 0),
                  Concat("removing route to ", ToString(route.destination)));
+}
+
+absl::Status Netlink::Set(const KernelNeighbor& neighbor) {
+  const NeighborHandle object(NotNull(rtnl_neigh_alloc()));
+  const AddrHandle mac(NotNull(nl_addr_build(AF_LLC, neighbor.mac.bytes.data(), neighbor.mac.bytes.size())));
+  rtnl_neigh_set_ifindex(object.get(), neighbor.link);
+  rtnl_neigh_set_dst(object.get(), ToNl(neighbor.address).get());
+  rtnl_neigh_set_lladdr(object.get(), mac.get());
+  rtnl_neigh_set_state(object.get(), NUD_PERMANENT);
+  return ToStatus(rtnl_neigh_add(socket_, object.get(), NLM_F_CREATE | NLM_F_REPLACE),
+                  Concat("setting the neighbor ", ToString(neighbor.address)));
 }
 
 absl::StatusOr<std::set<KernelRule>> Netlink::Rules() {

@@ -41,6 +41,13 @@ struct KernelRoute {
   friend auto operator<=>(const KernelRoute&, const KernelRoute&) = default;
 };
 
+// What the kernel never asks for and never forgets: the link-layer address of `address`.
+struct KernelNeighbor {
+  int link = 0;
+  IpAddress address;
+  MacAddress mac;
+};
+
 // "from SOURCE lookup TABLE"
 struct KernelRule {
   IpPrefix source;
@@ -106,6 +113,9 @@ class Netlink {
   absl::Status Add(int link, const ForeignRoute& route);
   absl::Status Remove(int link, const ForeignAddress& address);
   absl::Status Remove(int link, const ForeignRoute& route);
+
+  // Replaces what the kernel knows of that neighbor.
+  absl::Status Set(const KernelNeighbor& neighbor);
 
   absl::StatusOr<std::set<KernelRule>> Rules();
   absl::Status Add(const KernelRule& rule);

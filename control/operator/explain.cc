@@ -102,6 +102,7 @@ std::string WhyNot(const NodeRow& row, const ServiceRow& service) {
   if (service.current->contains(row.node)) return "another node owns the entry";
   const CheckState check = service.CheckAt(row.node);
   if (IsHealthy(check)) return "without weight";
+  if (check == CheckState::kUnreached) return "its firewall keeps clients from the service";
   return check == CheckState::kUnchecked ? "its check was not made yet" : "its check fails";
 }
 

@@ -94,19 +94,26 @@ void JudgeNodes(const ControllerStatus& core, Findings* out) {
   }
 }
 
+// On which of the nodes that are here the check of `service` is `state`; empty: on none.
+std::string NodesWhere(const ControllerStatus& core, const ServiceRow& service, CheckState state) {
+  std::string where;
+  bool everywhere = true;
+  for (const NodeRow& row : core.nodes) {
+    if (!IsHere(row)) continue;
+    const bool here = service.CheckAt(row.node) == state;
+    everywhere = everywhere && here;
+    if (here) where += Concat(where.empty() ? "" : ", ", NameOf(row));
+  }
+  return everywhere && !where.empty() ? "every node" : where;
+}
+
 void JudgeServices(const ControllerStatus& core, Findings* out) {
   for (const ServiceRow& service : core.services) {
-    std::string failing;
-    bool everywhere = true;
-    for (const NodeRow& row : core.nodes) {
-      if (!IsHere(row)) continue;
-      const bool fails = service.CheckAt(row.node) == CheckState::kFails;
-      everywhere = everywhere && fails;
-      if (fails) failing += Concat(failing.empty() ? "" : ", ", NameOf(row));
-    }
-    if (failing.empty()) continue;
-    out->Add(VerdictState::kDegraded,
-             Concat(service.name, " fails its check on ", everywhere ? std::string("every node") : failing));
+    const std::string failing = NodesWhere(core, service, CheckState::kFails);
+    if (!failing.empty()) out->Add(VerdictState::kDegraded, Concat(service.name, " fails its check on ", failing));
+    const std::string unreached = NodesWhere(core, service, CheckState::kUnreached);
+    if (unreached.empty()) continue;
+    out->Add(VerdictState::kDegraded, Concat(service.name, " is kept from clients by the firewall of ", unreached));
   }
 }
 

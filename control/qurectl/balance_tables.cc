@@ -22,6 +22,7 @@ std::string DrainText(const ordered_json& left) {
 
 std::string HereText(const ordered_json& service) {
   if (service.at("check") == "unchecked") return "not yet checked";
+  if (service.at("check") == "unreached") return "not reached";
   return service.at("healthy").get<bool>() ? "healthy" : "unhealthy";
 }
 

@@ -63,7 +63,8 @@ bool IsItself(int socket, const sockaddr_storage& peer) {
 
 }  // namespace
 
-HealthProber::HealthProber() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
+HealthProber::HealthProber(const MacAddress& host, SendToKernel send, std::function<uint32_t()> random)
+    : host_(host), send_(std::move(send)), random_(std::move(random)), epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 
 void HealthProber::Start(MonoTime now, const ServiceConfig& service, const IpAddress& address) {
   const HealthCheck& check = service.check;
@@ -93,9 +94,28 @@ void HealthProber::Start(MonoTime now, const ServiceConfig& service, const IpAdd
     epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, probe.socket.get(), &event);
   }
   Drop(service.name);
+  if (!refused && check.reach) Ask(service, address, &probe);
   services_.emplace(probe.number, service.name);
   timeouts_.emplace(probe.until, probe.number);
   probes_.emplace(service.name, std::move(probe));
+}
+
+void HealthProber::Ask(const ServiceConfig& service, const IpAddress& address, Probe* probe) {
+  probe->question = {.host = host_, .service = address, .port = service.first_port, .number = random_()};
+  probe->same_port = service.check.port == 0 || service.check.port == service.first_port;
+  if (!questions_.emplace(probe->question.number, probe->number).second) return;  // a chance of one in millions
+  probe->way = Way::kAsked;
+  send_(WayInSyn(probe->question));
+}
+
+void HealthProber::OnWayIn(uint32_t number, bool open) {
+  const auto question = questions_.find(number);
+  if (question == questions_.end()) return;  // of a check that has ended
+  Probe& probe = probes_.at(services_.at(question->second));
+  if (open) send_(WayInReset(probe.question));
+  probe.way = open || !probe.same_port ? Way::kOpen : Way::kShut;
+  answered_.push_back(probe.number);
+  questions_.erase(question);
 }
 
 HealthProber::State HealthProber::Advance(Probe* probe) {
@@ -141,7 +161,7 @@ bool HealthProber::HasParted(Parting* parting) {
 
 // The connections of which the kernel or the clock has news.
 std::vector<HealthProber::Number> HealthProber::TakeReady(MonoTime now) {
-  std::vector<Number> ready;
+  std::vector<Number> ready = std::exchange(answered_, {});
   std::array<epoll_event, 16> events;
   int count = 0;
   do {
@@ -176,13 +196,24 @@ void HealthProber::Look(MonoTime now, Number number, std::vector<ProbeResult>* r
   const auto service = services_.find(number);
   if (service == services_.end()) return;  // it ended with the event before this one
   Probe& probe = probes_.at(service->second);
-  // A response that has arrived counts even after the timeout: then this thread is late, not the service.
-  State state = probe.refused ? State::kBad : Advance(&probe);
-  if (state == State::kUnderWay && now >= probe.until) state = State::kBad;
-  if (state == State::kUnderWay) return;
-  results->push_back({.service = service->second, .good = state == State::kGood});
+  const std::optional<CheckResult> result = ResultOf(now, &probe);
+  if (!result) return;
+  results->push_back({.service = service->second, .result = *result});
   if (probe.connected && now < probe.until) Part(&probe);
   Drop(results->back().service);
+}
+
+// A response that has arrived counts even after the timeout: then this thread is late, not the service.
+std::optional<CheckResult> HealthProber::ResultOf(MonoTime now, Probe* probe) {
+  const bool late = now >= probe->until;
+  if (!probe->answers) {
+    const State state = probe->refused ? State::kBad : Advance(probe);
+    if (state == State::kBad || (state == State::kUnderWay && late)) return CheckResult::kFailed;
+    if (state == State::kUnderWay) return std::nullopt;
+    probe->answers = true;
+  }
+  if (probe->way == Way::kAsked && !late) return std::nullopt;
+  return probe->way == Way::kAsked || probe->way == Way::kShut ? CheckResult::kUnreached : CheckResult::kGood;
 }
 
 void HealthProber::Part(Probe* probe) {
@@ -198,6 +229,7 @@ void HealthProber::Drop(const std::string& service) {
   if (probe == probes_.end()) return;
   timeouts_.erase({probe->second.until, probe->second.number});
   services_.erase(probe->second.number);
+  if (probe->second.way == Way::kAsked) questions_.erase(probe->second.question.number);
   probes_.erase(probe);
 }
 

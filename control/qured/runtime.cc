@@ -15,6 +15,7 @@
 #include "control/base/version.h"
 #include "control/config/config_file.h"
 #include "control/config/config_json.h"
+#include "control/core/node_facts.h"
 #include "control/core/timers.h"
 #include "control/operator/balance_status.h"
 #include "control/operator/cluster_status.h"
@@ -113,6 +114,10 @@ Runtime::Runtime(std::string config_path, Config config, const NodeFacts& facts,
       controller_(facts_, parts_.store->state(), random_, Now()),
       writer_([store = parts_.store](std::span<const StoreChange> changes) { return store->Apply(changes); },
               parts_.store->alarm()),
+      prober_(
+          OwnMac(facts_, config_.cluster.service_mac, 0),
+          [this](ConstBytes frame) { parts_.dataplane->Send(frame, Reason::way_in_question); },
+          [this] { return random_(); }),
       loader_(config_path_),
       names_(random_(), parts_.lan_interface),
       started_(Now()) {
@@ -271,6 +276,7 @@ void Runtime::TakeFlowReports() {
 
 void Runtime::OnEvent(const Event& event) {
   const MonoTime now = Now();
+  if (event.kind == EventKind::kWayInAnswer) return prober_.OnWayIn(event.number, event.open);
   if (event.kind == EventKind::kStalled) {
     stalls_.OnEvent(event.stalls);
     if (const auto line = stall_report_.OnStall(now, event.span)) LogLine(LogLevel::kWarning, *line);
@@ -303,8 +309,9 @@ void Runtime::CheckClock() {
 }
 
 void Runtime::CheckHealth() {
+  if (Now() >= prober_.deadline()) TakeEvents();  // an answer from before the deadline counts before it
   const MonoTime now = Now();
-  for (const ProbeResult& result : prober_.Collect(now)) health_.OnResult(now, result.service, result.good);
+  for (const ProbeResult& probe : prober_.Collect(now)) health_.OnResult(now, probe.service, probe.result);
   for (const ServiceConfig* service : health_.TakeDue(now)) {
     const std::optional<IpAddress> address = service->address ? service->address : controller_.first_address();
     if (address) prober_.Start(now, *service, *address);
@@ -576,7 +583,7 @@ void Runtime::Execute(const Actions& actions) {
 
 void Runtime::Do(const SendFrame& action) {
   // A full ring loses the frame, as the wire may: the core repeats every frame that matters.
-  if (!parts_.dataplane->Send(action.bytes, action.answer))
+  if (!parts_.dataplane->Send(action.bytes, action.answer ? Reason::control_announce : Reason::control_frame))
     LogLine(LogLevel::kDebug, "control ring full: a frame was not sent");
 }
 

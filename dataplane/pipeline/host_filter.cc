@@ -7,6 +7,7 @@
 #include "proto/net/ethernet.h"
 #include "proto/net/ip.h"
 #include "proto/net/nd.h"
+#include "proto/net/way_in.h"
 
 namespace qure {
 
@@ -48,6 +49,8 @@ Reason FilterNeighbor(const Snapshot& snapshot, const Parsed& parsed, Frame* fra
 }
 
 Reason FilterIpv4(const Snapshot& snapshot, const WorkerMemory& memory, Frame* frame) {
+  const auto* const ip = HeaderAt<Ipv4Header>(frame->bytes(), sizeof(EthernetHeader));
+  if (ip != nullptr && ip->destination == kWayInSource4) return Reason::way_in_answer;
   if (snapshot.balance == nullptr) return Reason::lan_host;
   Parsed parsed{.network = sizeof(EthernetHeader)};
   IpView view;
@@ -62,6 +65,9 @@ Reason FilterIpv6(const Snapshot& snapshot, const WorkerMemory& memory, Frame* f
   IpView view;
   if (ParseError error = ParseIpPacket(frame->bytes(), /*is_v6=*/true, /*checksum_verified=*/true, &parsed, &view)) {
     return *error;
+  }
+  if (HeaderAt<Ipv6Header>(frame->bytes(), sizeof(EthernetHeader))->destination == kWayInSource6) {
+    return Reason::way_in_answer;
   }
   if (view.protocol == kProtocolIcmpv6 && !view.fragment) {
     if (parsed.transport >= parsed.end) return Reason::lan_host;

@@ -75,9 +75,9 @@ void ProcessHost(const Snapshot& snapshot, const WorkerMemory& memory, Batch* ba
   for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = FilterHostFrame(snapshot, memory, &batch->frames[i]);
 }
 
-Reason ProcessControl(const Snapshot& snapshot, bool answer, Frame* frame) {
-  if (snapshot.vlan != 0 && !frame->PushVlan(snapshot.vlan)) return Reason::no_room;
-  return answer ? Reason::control_announce : Reason::control_frame;
+Reason ProcessControl(const Snapshot& snapshot, Reason reason, Frame* frame) {
+  if (VerdictOf(reason) == Verdict::kHost || snapshot.vlan == 0) return reason;
+  return frame->PushVlan(snapshot.vlan) ? reason : Reason::no_room;
 }
 
 }  // namespace qure

@@ -16,7 +16,8 @@ void ProcessLan(const Snapshot& snapshot, const WorkerMemory& memory, Batch* bat
 // Frames that the kernel sent through the host port: passed to the LAN unless they would claim a service address.
 void ProcessHost(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch);
 
-// A frame built by the control thread, untagged: gets the LAN's tag. `answer`: it is sourced from a service MAC.
-Reason ProcessControl(const Snapshot& snapshot, bool answer, Frame* frame);
+// A frame built by the control thread, untagged, and its reason: control_frame, control_announce if it is sourced from
+// a service MAC, way_in_question. What goes to the LAN gets the LAN's tag.
+Reason ProcessControl(const Snapshot& snapshot, Reason reason, Frame* frame);
 
 }  // namespace qure

@@ -153,10 +153,11 @@ TEST(Packet, EverythingOnAVlan) {
 TEST(Packet, EveryReasonHasACase) {
   std::set<Reason> missing;
   for (size_t i = 0; i < kReasonCount; ++i) missing.insert(static_cast<Reason>(i));
-  for (Reason elsewhere : {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
-                           Reason::cluster_full, Reason::cluster_over_limit, Reason::no_room, Reason::lan_full,
-                           Reason::host_full, Reason::forward_flow, Reason::forward_fragment, Reason::other_owner,
-                           Reason::forward_unanswered, Reason::dns_slipped, Reason::dns_limited}) {
+  for (Reason elsewhere :
+       {Reason::control_announce, Reason::control_frame, Reason::heartbeat_sent, Reason::gate_shut,
+        Reason::cluster_full, Reason::cluster_over_limit, Reason::no_room, Reason::lan_full, Reason::host_full,
+        Reason::forward_flow, Reason::forward_fragment, Reason::other_owner, Reason::forward_unanswered,
+        Reason::dns_slipped, Reason::dns_limited, Reason::way_in_question}) {
     missing.erase(elsewhere);
   }
   for (const Case& c : AllCases()) missing.erase(c.reason);
@@ -229,7 +230,7 @@ TEST(Packet, NoRoomForATagOrAnOption) {
   Frame frame{.data = bytes.data(), .length = static_cast<uint16_t>(bytes.size())};
   Snapshot snapshot = SiteSnapshot();
   Vlan7(&snapshot);
-  EXPECT_EQ(ProcessControl(snapshot, true, &frame), Reason::no_room);
+  EXPECT_EQ(ProcessControl(snapshot, Reason::control_announce, &frame), Reason::no_room);
 
   // A solicitation without an option cannot grow into an advertisement when nothing is behind it.
   Bytes solicitation;
@@ -248,12 +249,21 @@ TEST(Packet, ControlFramesGetTheTag) {
   Bytes buffer(kHeadroom + 60);
   Frame frame{.data = buffer.data() + kHeadroom, .length = 60, .headroom = kHeadroom};
   Snapshot snapshot = SiteSnapshot();
-  EXPECT_EQ(ProcessControl(snapshot, false, &frame), Reason::control_frame);
+  EXPECT_EQ(ProcessControl(snapshot, Reason::control_frame, &frame), Reason::control_frame);
   EXPECT_EQ(frame.length, 60);
   Vlan7(&snapshot);
-  EXPECT_EQ(ProcessControl(snapshot, true, &frame), Reason::control_announce);
+  EXPECT_EQ(ProcessControl(snapshot, Reason::control_announce, &frame), Reason::control_announce);
   EXPECT_EQ(frame.length, 64);
   EXPECT_EQ(Bytes(frame.data + 12, frame.data + 16), (Bytes{0x81, 0, 0, 7}));
+}
+
+TEST(FieldD13, QuestionsForTheKernelGetNoTag) {
+  Bytes buffer(kHeadroom + 60);
+  Frame frame{.data = buffer.data() + kHeadroom, .length = 60, .headroom = kHeadroom};
+  Snapshot snapshot = SiteSnapshot();
+  Vlan7(&snapshot);
+  EXPECT_EQ(ProcessControl(snapshot, Reason::way_in_question, &frame), Reason::way_in_question);
+  EXPECT_EQ(frame.length, 60);
 }
 
 // A burst of many kinds at once gives each frame what it gets alone.

@@ -95,7 +95,8 @@ void Node::QueueControlFrames(const Snapshot& snapshot) {
   for (size_t i = 0; i < kBurst && !process_->outbox.empty(); ++i) {
     const SendFrame& action = process_->outbox.front();
     Frame none;
-    const Reason reason = ProcessControl(snapshot, action.answer, &none);
+    const Reason wanted = action.answer ? Reason::control_announce : Reason::control_frame;
+    const Reason reason = ProcessControl(snapshot, wanted, &none);
     ++reasons_[static_cast<size_t>(reason)];
     Queue(action.bytes, VerdictOf(reason) == Verdict::kAnswer);
     process_->outbox.pop_front();

@@ -78,6 +78,7 @@ void Balancing::FillHello(MonoTime now, const ClusterConfig& config, wire::Hello
     status->set_weight(weight);
     status->set_unhealthy(unhealthy);
     status->set_unchecked(health_.unchecked.contains(service.name));
+    status->set_unreached(health_.unreached.contains(service.name));
   }
 }
 

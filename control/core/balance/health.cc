@@ -1,6 +1,7 @@
 #include "control/core/balance/health.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace qure {
 namespace {
@@ -23,9 +24,11 @@ uint32_t Health::NeededToRise(MonoTime now) const {
   return static_cast<uint32_t>(needed * std::max<uint64_t>(damping / 2, 1));
 }
 
-void Health::OnResult(MonoTime now, bool good) {
+void Health::OnResult(MonoTime now, CheckResult result) {
   const bool first = !heard_;
+  const bool good = result == CheckResult::kGood;
   heard_ = true;
+  unreached_ = result == CheckResult::kUnreached;
   if (good == healthy_) {
     in_a_row_ = 0;
     return;
@@ -71,13 +74,13 @@ std::vector<const ServiceConfig*> HealthBoard::TakeDue(MonoTime now) {
   return due;
 }
 
-void HealthBoard::OnResult(MonoTime now, const std::string& service, bool good) {
+void HealthBoard::OnResult(MonoTime now, const std::string& service, CheckResult result) {
   const auto entry = entries_.find(service);
   if (entry == entries_.end()) return;
   Health& health = entry->second.health;
-  const std::pair before(health.healthy(), health.checked());
-  health.OnResult(now, good);
-  changed_ |= before != std::pair(health.healthy(), health.checked());
+  const std::tuple before(health.healthy(), health.checked(), health.unreached());
+  health.OnResult(now, result);
+  changed_ |= before != std::tuple(health.healthy(), health.checked(), health.unreached());
 }
 
 ServiceHealth HealthBoard::health() const {
@@ -85,6 +88,7 @@ ServiceHealth HealthBoard::health() const {
   for (const auto& [name, entry] : entries_) {
     if (!entry.health.healthy()) health.unhealthy.insert(name);
     if (!entry.health.checked()) health.unchecked.insert(name);
+    if (entry.health.unreached()) health.unreached.insert(name);
   }
   return health;
 }

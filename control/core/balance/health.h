@@ -20,10 +20,17 @@ namespace qure {
 inline constexpr Duration kFlapMemory = Seconds(60);
 inline constexpr uint32_t kMostDamping = 16;
 
+enum class CheckResult : uint8_t {
+  kGood,
+  kFailed,
+  kUnreached,  // the server works, but nothing answers what comes to it the way that clients' packets do
+};
+
 // What the checks of this node have found.
 struct ServiceHealth {
   std::set<std::string> unhealthy;  // services that do not work here, as far as is known
   std::set<std::string> unchecked;  // of these: no check has been made yet, so that nobody knows
+  std::set<std::string> unreached;  // of these: kUnreached
   friend bool operator==(const ServiceHealth&, const ServiceHealth&) = default;
 };
 
@@ -32,9 +39,10 @@ class Health {
  public:
   explicit Health(const HealthCheck& check) : check_(check) {}
 
-  void OnResult(MonoTime now, bool good);
+  void OnResult(MonoTime now, CheckResult result);
   bool healthy() const { return check_.kind == HealthCheck::Kind::kNone || healthy_; }
   bool checked() const { return check_.kind == HealthCheck::Kind::kNone || heard_; }
+  bool unreached() const { return !healthy() && unreached_; }
   const HealthCheck& check() const { return check_; }
   // Good results in a row that it takes now.
   uint32_t NeededToRise(MonoTime now) const;
@@ -43,7 +51,8 @@ class Health {
   HealthCheck check_;
   bool healthy_ = false;
   bool heard_ = false;
-  uint32_t in_a_row_ = 0;  // results against the present verdict
+  bool unreached_ = false;  // the last result
+  uint32_t in_a_row_ = 0;   // results against the present verdict
   std::vector<MonoTime> falls_;
 };
 
@@ -54,7 +63,7 @@ class HealthBoard {
   void Configure(const std::vector<ServiceConfig>& services, MonoTime now);
   // The services that are to be checked now; each is due again an interval later.
   std::vector<const ServiceConfig*> TakeDue(MonoTime now);
-  void OnResult(MonoTime now, const std::string& service, bool good);
+  void OnResult(MonoTime now, const std::string& service, CheckResult result);
   ServiceHealth health() const;
   // The same, if it has changed since the last call.
   std::optional<ServiceHealth> TakeChange();

@@ -71,9 +71,9 @@ TEST(ConfigJson, ShowsAllThatAServiceCanHave) {
   EXPECT_EQ(services[0].at("delivery"), "multicast");
   EXPECT_EQ(services[0].at("weights"), json::parse(R"({"n1": 2, "n2": 0})"));
   EXPECT_EQ(services[0].at("check"), json::parse(R"({"type": "http", "port": 80, "path": "/", "status": 200,
-    "interval": "1s", "timeout": "500ms", "rise": 2, "fall": 2})"));
+    "interval": "1s", "timeout": "500ms", "rise": 2, "fall": 2, "reach": true})"));
   EXPECT_EQ(services[1].at("check"), json::parse(R"({"type": "tcp", "port": 8080, "interval": "2s", "timeout": "500ms",
-    "rise": 2, "fall": 2})"));
+    "rise": 2, "fall": 2, "reach": true})"));
 }
 
 TEST(ConfigJson, ShowsAZoneAsItIsWritten) {

@@ -21,7 +21,7 @@ class HealthTest : public ::testing::Test {
   void Results(std::initializer_list<bool> results) {
     for (const bool good : results) {
       now_ = now_ + Seconds(1);
-      health_.OnResult(now_, good);
+      health_.OnResult(now_, good ? CheckResult::kGood : CheckResult::kFailed);
     }
   }
   // Good results until it is healthy.
@@ -93,8 +93,8 @@ TEST(HealthBoard, ChecksWhatIsDueAndKeepsItsState) {
   ASSERT_EQ(board.TakeDue(now).size(), 1U);
   EXPECT_TRUE(board.TakeDue(now).empty());
   EXPECT_EQ(board.deadline(), now + Seconds(1));
-  board.OnResult(now, "web", true);
-  board.OnResult(now, "nothing", true);
+  board.OnResult(now, "web", CheckResult::kGood);
+  board.OnResult(now, "nothing", CheckResult::kGood);
   EXPECT_TRUE(board.health().unhealthy.empty());
   board.Configure({plain, web}, now);
   EXPECT_TRUE(board.health().unhealthy.empty());
@@ -121,17 +121,37 @@ TEST(FieldE8Board, ACheckWithTheSameResultChangesNothing) {
   ASSERT_TRUE(board.TakeChange());
   EXPECT_FALSE(board.TakeChange());
   EXPECT_EQ(board.TakeDue(now).size(), services.size());
-  for (const ServiceConfig& service : services) board.OnResult(now, service.name, false);
+  for (const ServiceConfig& service : services) board.OnResult(now, service.name, CheckResult::kFailed);
   EXPECT_TRUE(board.TakeChange()) << "they are checked now";
   for (int round = 0; round < 5; ++round) {
-    for (const ServiceConfig& service : services) board.OnResult(now, service.name, false);
+    for (const ServiceConfig& service : services) board.OnResult(now, service.name, CheckResult::kFailed);
     EXPECT_FALSE(board.TakeChange());
   }
-  for (int i = 0; i < 2; ++i) board.OnResult(now, "service3", true);
+  for (int i = 0; i < 2; ++i) board.OnResult(now, "service3", CheckResult::kGood);
   const auto change = board.TakeChange();
   ASSERT_TRUE(change);
   EXPECT_FALSE(change->unhealthy.contains("service3"));
   EXPECT_EQ(change->unhealthy.size(), services.size() - 1);
+}
+
+// A service that clients cannot reach does not work, and the cause is not that of a server that is down.
+TEST(FieldD13, AServiceThatIsNotReachedFails) {
+  const ServiceConfig web{.name = "web", .first_port = 80, .last_port = 80, .check = Check()};
+  HealthBoard board;
+  MonoTime now{Seconds(5).ns};
+  board.Configure({web}, now);
+  board.OnResult(now, "web", CheckResult::kGood);
+  for (uint32_t i = 0; i < Check().fall; ++i) {
+    EXPECT_TRUE(board.health().unhealthy.empty());
+    board.OnResult(now, "web", CheckResult::kUnreached);
+  }
+  const ServiceHealth unreached{.unhealthy = {"web"}, .unchecked = {}, .unreached = {"web"}};
+  EXPECT_EQ(board.health(), unreached);
+  ASSERT_TRUE(board.TakeChange());
+  board.OnResult(now, "web", CheckResult::kFailed);
+  EXPECT_EQ(board.TakeChange(), (ServiceHealth{.unhealthy = {"web"}, .unchecked = {}, .unreached = {}}));
+  for (uint32_t i = 0; i < Check().rise; ++i) board.OnResult(now, "web", CheckResult::kGood);
+  EXPECT_EQ(board.health(), ServiceHealth{});
 }
 
 class FieldD7 : public ::testing::Test {
@@ -144,8 +164,8 @@ class FieldD7 : public ::testing::Test {
     return lines;
   }
 
-  const ServiceHealth unknown_{.unhealthy = {"web"}, .unchecked = {"web"}};
-  const ServiceHealth failing_{.unhealthy = {"web"}, .unchecked = {}};
+  const ServiceHealth unknown_{.unhealthy = {"web"}, .unchecked = {"web"}, .unreached = {}};
+  const ServiceHealth failing_{.unhealthy = {"web"}, .unchecked = {}, .unreached = {}};
   const ServiceHealth good_;
   const std::vector<ServiceConfig> services_{
       {.name = "web", .first_port = 80, .last_port = 80, .check = Check()},
@@ -161,11 +181,12 @@ TEST_F(FieldD7, AServiceThatWasNeverCheckedIsSaidToBeSo) {
   HealthBoard board;
   const MonoTime now{Seconds(5).ns};
   board.Configure({web, mail, plain}, now);
-  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"mail", "web"}, .unchecked = {"mail", "web"}}));
-  board.OnResult(now, "web", false);
-  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"mail", "web"}, .unchecked = {"mail"}}));
-  board.OnResult(now, "mail", true);
-  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"web"}, .unchecked = {}}));
+  EXPECT_EQ(board.health(),
+            (ServiceHealth{.unhealthy = {"mail", "web"}, .unchecked = {"mail", "web"}, .unreached = {}}));
+  board.OnResult(now, "web", CheckResult::kFailed);
+  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"mail", "web"}, .unchecked = {"mail"}, .unreached = {}}));
+  board.OnResult(now, "mail", CheckResult::kGood);
+  EXPECT_EQ(board.health(), (ServiceHealth{.unhealthy = {"web"}, .unchecked = {}, .unreached = {}}));
 }
 
 TEST_F(FieldD7, NothingIsReportedBeforeACheckWasMade) {

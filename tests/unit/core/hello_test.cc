@@ -121,6 +121,7 @@ TEST(FieldE9, TheLongestHelloFitsADatagramInEachMessageThatCarriesOne) {
 TEST(FieldE9, ACompactHelloSaysTheSame) {
   wire::Hello before = LongestHello();
   before.mutable_services(5)->set_unchecked(true);
+  before.mutable_services(6)->set_unreached(true);
   wire::Message message;
   *message.mutable_hello() = before;
   CompactIfLong(message.mutable_hello());
@@ -134,6 +135,7 @@ TEST(FieldE9, ACompactHelloSaysTheSame) {
     EXPECT_EQ(hello->services(i).weight(), before.services(i).weight());
     EXPECT_EQ(hello->services(i).unhealthy(), before.services(i).unhealthy());
     EXPECT_EQ(hello->services(i).unchecked(), before.services(i).unchecked());
+    EXPECT_EQ(hello->services(i).unreached(), before.services(i).unreached());
   }
   const ClusterConfig config = LargestConfig();
   EXPECT_EQ(HeldBy(*hello, config), HeldBy(before, config));
@@ -173,7 +175,8 @@ TEST(FieldE9, NodesAtTheLimitsHearEachOther) {
   std::set<std::string> all;
   for (const ServiceConfig& service : MostServices()) all.insert(service.name);
   MonoTime now = kStart;
-  for (Side* side : {&one, &other}) side->Do(now, side->controller.OnHealth(now, {.unhealthy = all, .unchecked = {}}));
+  for (Side* side : {&one, &other})
+    side->Do(now, side->controller.OnHealth(now, {.unhealthy = all, .unchecked = {}, .unreached = {}}));
 
   const auto united = [&](const Side& master, const Side& member) {
     return master.Leads(now) && member.Follows(now, master);

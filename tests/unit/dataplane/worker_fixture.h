@@ -61,9 +61,9 @@ class WorkerTest : public ::testing::Test {
   void Publish(Snapshot snapshot) { publisher_.Publish(std::make_shared<const Snapshot>(std::move(snapshot))); }
   void FromLan(const Bytes& frame) { world_.lan.Send(world_.Mbuf(frame)); }
   void FromHost(const Bytes& frame) { world_.host.Send(world_.Mbuf(frame)); }
-  void FromControl(const Bytes& frame, bool answer) {
+  void FromControl(const Bytes& frame, Reason reason) {
     rte_mbuf* const mbuf = world_.Mbuf(frame);
-    MarkControlFrame(mbuf, answer);
+    MarkControlFrame(mbuf, reason);
     ASSERT_EQ(rte_ring_enqueue(world_.control, mbuf), 0);
   }
   bool ControlWoken() {

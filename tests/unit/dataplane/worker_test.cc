@@ -7,6 +7,9 @@
 #include <functional>
 #include <thread>
 
+#include "proto/net/tcp.h"
+#include "proto/net/udp.h"
+#include "proto/net/way_in.h"
 #include "tests/unit/dataplane/worker_fixture.h"
 
 namespace qure {
@@ -199,8 +202,8 @@ TEST_F(WorkerTest, DropsWithTheReasonOfThePipeline) {
 }
 
 TEST_F(WorkerTest, SendsControlFrames) {
-  FromControl(ArpReply(), /*answer=*/true);
-  FromControl(FromKernel(), /*answer=*/false);
+  FromControl(ArpReply(), Reason::control_announce);
+  FromControl(FromKernel(), Reason::control_frame);
   EXPECT_EQ(worker_.RunOnce(), 2U);
   EXPECT_THAT(world_.lan.Take(), ElementsAre(ArpReply(), FromKernel()));
   EXPECT_EQ(LanCount(Reason::control_announce), 1U);
@@ -208,10 +211,32 @@ TEST_F(WorkerTest, SendsControlFrames) {
   EXPECT_EQ(counters_.lan.rx_frames.value(), 0U) << "they came from no port";
 }
 
+// A health check asks the kernel as clients do, and takes its answer: neither is seen on the LAN.
+TEST_F(WorkerTest, FieldD13QuestionAndAnswerStayOnTheMachine) {
+  const WayInQuestion question{.host = kNodeMac, .service = kService4, .port = 80, .number = 1999};
+  FromControl(WayInSyn(question), Reason::way_in_question);
+  worker_.RunOnce();
+  EXPECT_THAT(world_.host.Take(), ElementsAre(WayInSyn(question)));
+  EXPECT_EQ(LanCount(Reason::way_in_question), 1U);
+
+  const uint16_t port = HeaderAt<UdpHeader>(ConstBytes(WayInSyn(question)), 34)->source_port.value();
+  FromHost(Build(Ether{kGatewayMac, kNodeMac, 0x0800},
+                 Build(Ip4Header{.source = kService4, .destination = kWayInSource4, .protocol = 6},
+                       Tcp(kService4, kWayInSource4, 80, port, kTcpSyn | kTcpAck, {}))));  // acknowledges 1999
+  worker_.RunOnce();
+  EXPECT_THAT(world_.lan.Take(), IsEmpty());
+  EXPECT_EQ(HostCount(Reason::way_in_answer), 1U);
+  const std::vector<Event> events = world_.TakeEvents();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].kind, EventKind::kWayInAnswer);
+  EXPECT_EQ(events[0].number, 1999U);
+  EXPECT_TRUE(events[0].open);
+}
+
 TEST_F(WorkerTest, ControlFramesFromAServiceMacNeedTheGate) {
   gate_.Shut();
-  FromControl(ArpReply(), /*answer=*/true);
-  FromControl(FromKernel(), /*answer=*/false);
+  FromControl(ArpReply(), Reason::control_announce);
+  FromControl(FromKernel(), Reason::control_frame);
   worker_.RunOnce();
   EXPECT_THAT(world_.lan.Take(), ElementsAre(FromKernel()));
   EXPECT_EQ(LanCount(Reason::gate_shut), 1U);
@@ -222,7 +247,7 @@ TEST_F(WorkerTest, TagsControlFramesOnAVlan) {
   snapshot.vlan = 7;
   Publish(std::move(snapshot));
   Bytes untagged = Build(Ether{kGatewayMac, kNodeMac, 0x0800}, Bytes(46, 1));
-  FromControl(untagged, /*answer=*/false);
+  FromControl(untagged, Reason::control_frame);
   worker_.RunOnce();
   EXPECT_THAT(world_.lan.Take(), ElementsAre(Build(Ether{kGatewayMac, kNodeMac, 0x0800, 7}, Bytes(46, 1))));
 }
@@ -279,7 +304,7 @@ TEST_F(WorkerTest, CountsEachFrameOfAMixedBurstOnce) {
     FromLan(Bytes(9));
     FromLan(ArpConflict());
     FromHost(FromKernel());
-    FromControl(FromKernel(), false);
+    FromControl(FromKernel(), Reason::control_frame);
   }
   EXPECT_EQ(worker_.RunOnce(), 48U);
   EXPECT_THAT(world_.lan.Take(), SizeIs(24));

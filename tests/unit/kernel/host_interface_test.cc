@@ -95,10 +95,10 @@ TEST_F(HostInterfaceTest, SetsServiceAddressesWithRulesAndRoutes) {
   EXPECT_THAT(Rules("-4"), ElementsAre("from 198.51.100.50 lookup 5351 priority 5351"));
   EXPECT_THAT(Rules("-6"), ElementsAre("from 2001:db8:2::50 lookup 5351 priority 5351"));
   EXPECT_THAT(Routes("-4", "5351"), UnorderedElementsAre("default via 198.51.100.1 dev qure0", "198.51.100.1 dev qure0",
-                                                         "198.51.100.0/24 dev qure0"));
+                                                         "198.51.100.0/24 dev qure0", "192.0.0.8 dev qure0"));
   EXPECT_THAT(Routes("-6", "5351"),
               UnorderedElementsAre("default via 2001:db8:2::1 dev qure0", "2001:db8:2::1 dev qure0",
-                                   "2001:db8:2::/64 dev qure0", "fe80::/64 dev qure0"));
+                                   "2001:db8:2::/64 dev qure0", "fe80::/64 dev qure0", "100::1 dev qure0"));
 }
 
 TEST_F(HostInterfaceTest, ServiceAddressesAreUsableAtOnce) {

@@ -2,6 +2,7 @@
 #include "control/qured/health_prober.h"
 
 #include <arpa/inet.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -62,28 +63,41 @@ class Server {
 
 ServiceConfig Service(HealthCheck::Kind kind, uint16_t port) {
   ServiceConfig service{.name = "web", .first_port = port, .last_port = port};
-  service.check = {.kind = kind, .path = "/health", .timeout = Milliseconds(300)};
+  service.check = {.kind = kind, .path = "/health", .timeout = Milliseconds(300), .reach = false};
   return service;
 }
 
-// Waits for the one result as the control thread does.
-bool Check(const ServiceConfig& service, const IpAddress& address = kHere) {
-  HealthProber prober;
-  prober.Start(Now(), service, address);
-  for (int i = 0; i < 1000; ++i) {
-    const auto results = prober.Collect(Now());
-    if (!results.empty()) {
-      EXPECT_EQ(results.size(), 1U);
-      EXPECT_EQ(results[0].service, "web");
-      EXPECT_EQ(prober.deadline(), kNever);
-      return results[0].good;
-    }
-    const auto left = std::max<int64_t>((prober.deadline() - Now()).ns / 1'000'000, 0);
-    pollfd wait{prober.fd(), POLLIN, 0};
-    poll(&wait, 1, static_cast<int>(left) + 1);
+const MacAddress kHostMac{{2, 0, 0, 0, 0, 1}};
+
+// Keeps what it sends to the kernel, which answers nothing.
+struct World {
+  std::vector<std::vector<uint8_t>> sent;
+  uint32_t random = 1000;
+  HealthProber prober{kHostMac, [this](ConstBytes frame) { sent.emplace_back(frame.begin(), frame.end()); },
+                      [this] { return ++random; }};
+};
+
+// The results that come until there is one, or no check is under way any more.
+std::vector<ProbeResult> Await(HealthProber* prober) {
+  std::vector<ProbeResult> results;
+  const MonoTime end = Now() + Seconds(20);
+  while (results.empty() && prober->deadline() != kNever && Now() < end) {
+    const auto left = std::max<int64_t>((prober->deadline() - Now()).ns / 1'000'000, 0);
+    pollfd wait{prober->fd(), POLLIN, 0};
+    poll(&wait, 1, static_cast<int>(std::min<int64_t>(left + 1, 100)));
+    results = prober->Collect(Now());
   }
-  ADD_FAILURE() << "no result";
-  return false;
+  return results;
+}
+
+bool Check(const ServiceConfig& service, const IpAddress& address = kHere) {
+  World world;
+  world.prober.Start(Now(), service, address);
+  const std::vector<ProbeResult> results = Await(&world.prober);
+  EXPECT_EQ(results.size(), 1U);
+  EXPECT_EQ(world.prober.deadline(), kNever);
+  EXPECT_THAT(world.sent, ::testing::IsEmpty());
+  return results.size() == 1 && results[0].service == "web" && results[0].result == CheckResult::kGood;
 }
 
 bool HttpCheck(const std::string& answer, std::string* asked = nullptr) {
@@ -111,7 +125,8 @@ TEST(HealthProber, TcpIsUnhealthyWithoutAListener) {
 }
 
 TEST(HealthProber, AnAddressOfAnotherMachineIsNotChecked) {
-  HealthProber prober;
+  World world;
+  HealthProber& prober = world.prober;
   prober.Start(Now(), Service(HealthCheck::Kind::kTcp, 80), *ParseIp("198.51.100.50"));
   EXPECT_TRUE(prober.Collect(Now() + Seconds(1)).empty());
   EXPECT_EQ(prober.deadline(), kNever);
@@ -123,7 +138,8 @@ TEST(FieldE8, ACheckCostsNothingWhileNothingHappensToIt) {
   const Server server("", kChecks);
   ServiceConfig service = Service(HealthCheck::Kind::kHttp, server.port());
   service.check.timeout = Seconds(1000);
-  HealthProber prober;
+  World world;
+  HealthProber& prober = world.prober;
   const MonoTime now = Now();
   for (int i = 0; i < kChecks; ++i) {
     service.name = "service" + std::to_string(i);
@@ -152,7 +168,7 @@ TEST(FieldE8, ACheckCostsNothingWhileNothingHappensToIt) {
     results = prober.Collect(now);
   }
   ASSERT_EQ(results.size(), 1U);
-  EXPECT_TRUE(results[0].good);
+  EXPECT_EQ(results[0].result, CheckResult::kGood);
   EXPECT_LT(prober.looks(), before + 10);
 }
 
@@ -182,17 +198,82 @@ TEST(HealthProber, ANewCheckReplacesOneUnderWay) {
   const Server silent("");
   Server good("HTTP/1.1 200 OK\r\n");
   good.Serve();
-  HealthProber prober;
+  World world;
+  HealthProber& prober = world.prober;
   prober.Start(Now(), Service(HealthCheck::Kind::kHttp, silent.port()), kHere);
   prober.Start(Now(), Service(HealthCheck::Kind::kHttp, good.port()), kHere);
-  std::vector<ProbeResult> results;
-  while (results.empty() && prober.deadline() != kNever) {
-    pollfd wait{prober.fd(), POLLIN, 0};
-    poll(&wait, 1, 10);
-    results = prober.Collect(Now());
-  }
+  const std::vector<ProbeResult> results = Await(&prober);
   ASSERT_EQ(results.size(), 1U);
-  EXPECT_TRUE(results[0].good);
+  EXPECT_EQ(results[0].result, CheckResult::kGood);
+}
+
+// A server that works, and what the kernel makes of a SYN that comes as clients' do.
+class FieldD13Prober : public ::testing::Test {
+ protected:
+  void Start(uint16_t check_port = 0) {
+    ServiceConfig service = Service(HealthCheck::Kind::kTcp, server_.port());
+    service.check.reach = true;
+    if (check_port != 0) {
+      service.check.port = check_port;
+      service.first_port = service.last_port = 9;
+    }
+    world_.prober.Start(Now(), service, kHere);
+    ASSERT_EQ(world_.sent.size(), 1U);
+  }
+  WayInQuestion Question() {
+    return {.host = kHostMac, .service = kHere, .port = server_.port(), .number = world_.random};
+  }
+  CheckResult Result() {
+    const std::vector<ProbeResult> results = Await(&world_.prober);
+    EXPECT_EQ(results.size(), 1U);
+    return results.empty() ? CheckResult::kFailed : results[0].result;
+  }
+
+  const Server server_{""};
+  World world_;
+};
+
+TEST_F(FieldD13Prober, ASynThatIsAnsweredIsGood) {
+  Start();
+  EXPECT_EQ(world_.sent[0], WayInSyn(Question()));
+  world_.prober.OnWayIn(world_.random + 1, false);  // of no check
+  world_.prober.OnWayIn(world_.random, true);
+  EXPECT_EQ(Result(), CheckResult::kGood);
+  ASSERT_EQ(world_.sent.size(), 2U);
+  EXPECT_EQ(world_.sent[1], WayInReset(Question()));
+  world_.prober.OnWayIn(world_.random, true);  // again, too late
+  EXPECT_EQ(world_.sent.size(), 2U);
+}
+
+TEST_F(FieldD13Prober, ASynThatNobodyAnswersFails) {
+  Start();
+  EXPECT_EQ(Result(), CheckResult::kUnreached);
+}
+
+TEST_F(FieldD13Prober, ASynThatIsResetFails) {
+  Start();
+  world_.prober.OnWayIn(world_.random, false);
+  EXPECT_EQ(Result(), CheckResult::kUnreached);
+  EXPECT_EQ(world_.sent.size(), 1U);
+}
+
+// The check says whether the service works, whatever listens at its first port.
+TEST_F(FieldD13Prober, AResetOfAPortThatIsNotCheckedShowsThatItIsReached) {
+  Start(server_.port());
+  world_.prober.OnWayIn(world_.random, false);
+  EXPECT_EQ(Result(), CheckResult::kGood);
+}
+
+TEST_F(FieldD13Prober, AServerThatIsDownFailsItsCheck) {
+  uint16_t port = 0;
+  {
+    const Server server("");
+    port = server.port();
+  }
+  ServiceConfig service = Service(HealthCheck::Kind::kTcp, port);
+  service.check.reach = true;
+  world_.prober.Start(Now(), service, kHere);
+  EXPECT_EQ(Result(), CheckResult::kFailed);
 }
 
 }  // namespace qure::test
