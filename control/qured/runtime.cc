@@ -139,7 +139,6 @@ absl::Status Runtime::Watch() {
   watched_[kLoaded] = {loader_.fd(), POLLIN, 0};
   watched_[kKernel] = {parts_.kernel->fd(), POLLIN, 0};
   watched_[kRequests] = {parts_.server->fd(), POLLIN, 0};
-  watched_[kLinks] = {links_.fd(), POLLIN, 0};
   return absl::OkStatus();
 }
 
@@ -193,19 +192,16 @@ void Runtime::Wait(MonoTime until) {
   const timespec timeout = {.tv_sec = 0, .tv_nsec = ns};
   const int ready = ppoll(watched_.data(), watched_.size(), &timeout, nullptr);
   if (ready <= 0) return;
-  if (watched_[kLinks].revents != 0) {
-    links_.Take();
+  if (watched_[kKernel].revents != 0) {
+    parts_.kernel->Take();
     CheckLink();
+    look_at_host_ = std::min(look_at_host_, looked_at_host_ + host_pause_);
   }
   if (watched_[kFrames].revents != 0) TakeEvents();
   if (watched_[kStored].revents != 0) OnStored();
   if (watched_[kSignals].revents != 0) OnSignal();
   if (watched_[kNames].revents != 0) OnNames();
   if (watched_[kLoaded].revents != 0) OnLoaded();
-  if (watched_[kKernel].revents != 0) {
-    parts_.kernel->Take();
-    look_at_host_ = std::min(look_at_host_, looked_at_host_ + host_pause_);
-  }
   if (watched_[kRequests].revents != 0) {
     parts_.server->Serve([this](const ControlServer::Request& request) { return AnswerRequest(request); });
   }

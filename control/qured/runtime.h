@@ -20,7 +20,6 @@
 #include "control/core/controller.h"
 #include "control/kernel/host_interface.h"
 #include "control/kernel/kernel_watch.h"
-#include "control/kernel/link_watch.h"
 #include "control/kernel/repair_watch.h"
 #include "control/names/name_service.h"
 #include "control/operator/control_server.h"
@@ -83,7 +82,6 @@ class Runtime {
     kProbes,
     kNames,
     kLoaded,
-    kLinks,
     kKernel,
     kWatchedCount
   };
@@ -157,7 +155,6 @@ class Runtime {
   HealthProber prober_;
   ConfigLoader loader_;
   NameService names_;
-  LinkWatch links_;
   bool clock_fit_ = true;
   bool link_up_ = true;                         // the LAN port's, as the gate and the controller were last notified
   std::optional<ClusterFacts> facts_of_names_;  // as names_ was last notified
