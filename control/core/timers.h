@@ -67,6 +67,9 @@ inline constexpr size_t kMaxMembers = 256;                    // more are refuse
 inline constexpr Duration kBootHelloInterval = Milliseconds(100);
 inline constexpr Duration kListen = Milliseconds(600);  // longer than the greatest lease, 200 ms
 inline constexpr Duration kListenJitter = Milliseconds(100);
+// Boots that have proven nothing speak: the word of a master may be among them, and wait for its turn to be challenged.
+// So long the silence of all others proves nothing; no longer, or a host that plays recordings would hold a node.
+inline constexpr Duration kListenLonger = Seconds(3);
 inline constexpr uint64_t kUptimeTieMs = 10'000;      // lineages whose uptimes differ by less: the id decides
 inline constexpr uint64_t kUptimeDoubtMs = 1'000;     // this close to it the two sides may differ …
 inline constexpr Duration kDispute = Seconds(3);      // … and after so long the id decides
@@ -86,7 +89,8 @@ inline constexpr int kChallengeBurst = 128;  // repeated ones to all: so many at
 inline constexpr int kChallengesPerInterval = 4;
 inline constexpr Duration kChallengeLife = Seconds(1);  // an echo that comes later proves nothing
 inline constexpr size_t kMaxSessions = 1024;
-inline constexpr uint64_t kStrangerDatagrams = 3;  // that do not authenticate: a stranger, and no accident
+inline constexpr Duration kReplayedQuiet = Milliseconds(200);  // a boot that says nothing new for so long: challenged
+inline constexpr uint64_t kStrangerDatagrams = 3;              // that do not authenticate: a stranger, and no accident
 inline constexpr size_t kMaxStrangers = 16;
 inline constexpr Duration kStrangerForgotten = Seconds(60);  // not heard for so long
 inline constexpr Duration kStrangerAgain = Seconds(600);     // logged again

@@ -45,6 +45,8 @@ void RecordEarlierBoots(World& world) {
   constexpr int kWords = 8;
   for (int i = 0; i < kBoots; ++i) {
     const NodeId id = world.node(static_cast<size_t>(i) % world.size()).id();
+    const Node& other = world.node((static_cast<size_t>(i) + 1) % world.size());
+    const BootId asked = other.running() ? other.boot() : BootId{world.random().Id()};  // it has run since then
     Transport earlier(id, world.random().Id(), world.random());
     TransportConfig config = world.TransportOf(world.config);
     config.address = Ipv4Address{{198, 51, 100, 101}};
@@ -57,11 +59,25 @@ void RecordEarlierBoots(World& world) {
         message.mutable_hello()->set_age(1);
       } else {
         message.mutable_challenge()->set_nonce(std::string(16, 'x'));
+        message.mutable_challenge()->set_boot(std::string(asked.begin(), asked.end()));
       }
       earlier.SendToAll(message, &said);
     }
     for (const Action& action : said) world.recorder().Keep(std::get<SendFrame>(action).bytes);
   }
+}
+
+// Longer than a node that starts may be held by it.
+void PlayForLong(World& world) {
+  world.recorder().Play(world.now(), 18'000, Microseconds(300), false);
+}
+
+// As soon as a node that starts at `when` has listened for as long as it may.
+void ExpectJoined(World& world, Duration when, size_t who, std::shared_ptr<uint32_t> era) {
+  world.At(when + kListen + kListenJitter + kListenLonger + Milliseconds(500), [&world, who, era] {
+    if (world.node(who).Status(world.now()).era == *era) return;
+    world.monitor().Violate(world.now(), Invariant::kHistory, "a node that started did not join the living cluster");
+  });
 }
 
 // A node starts while recordings of many earlier boots are played: it joins the cluster that lives.
@@ -75,24 +91,69 @@ void RecordedBoots(World& world) {
     *era = world.node(world.Master()).Status(world.now()).era;
     world.node(who).Kill(world.now());
   });
-  world.At(when + Milliseconds(1500), [&world] { world.recorder().Play(world.now(), 8000, Microseconds(300), false); });
+  world.At(when + Milliseconds(1500), [&world] { PlayForLong(world); });
   world.At(when + Seconds(2), [&world, who] { world.node(who).Boot(world.now()); });
-  world.At(when + Seconds(4), [&world, who, era] {
-    if (world.node(who).Status(world.now()).era == *era) return;
-    world.monitor().Violate(world.now(), Invariant::kHistory, "a node that started did not join the living cluster");
-  });
+  ExpectJoined(world, when + Seconds(2), who, era);
 }
 
+// A node starts, and its switch port carries nothing from it at first: it hears the cluster, which cannot prove to it
+// that it lives.
+void MuteStart(World& world) {
+  world.expect().served_within = Milliseconds(400);
+  const Duration when = Soon(world);
+  const size_t who = world.random().Below(world.size());
+  auto era = std::make_shared<uint32_t>(0);
+  world.At(when, [&world, who, era] {
+    *era = world.node(world.Master()).Status(world.now()).era;
+    world.node(who).Kill(world.now());
+  });
+  world.At(when + Seconds(1), [&world, who] {
+    world.lan().up(world.node(who).port()).loss = 1;
+    world.node(who).Boot(world.now());
+  });
+  const Duration mute = world.random().Between(kListen + kListenJitter * 2, kListenLonger);
+  world.At(when + Seconds(1) + mute, [&world, who] { world.lan().up(world.node(who).port()).loss = 0; });
+  ExpectJoined(world, when + Seconds(1), who, era);
+}
+
+// All nodes start at about the same time while recordings of many earlier boots are played: these hold nobody for ever.
+void RecordedStart(World& world) {
+  world.boots_itself = false;
+  world.expect().served_within = world.expect().served_within + kListenLonger;
+  world.Make();
+  world.Quietly(Duration{}, [&world] {
+    RecordEarlierBoots(world);
+    PlayForLong(world);
+  });
+  for (size_t i = 0; i < world.size(); ++i) {
+    world.At(Soon(world) - kCalm, [&world, i] { world.node(i).Boot(world.now()); });
+  }
+  world.settle = Seconds(6);
+}
+
+// What two nodes said when one was told by the other to drain, and that it need not, is in the recording.
 void Replayed(World& world, bool damage) {
   world.expect().served_within = Milliseconds(200);
+  const size_t drained = world.random().Below(world.size());
+  const size_t tells = (drained + 1) % world.size();
   world.Quietly(Duration{}, [&world] { world.recorder().Record(true); });
+  for (const bool on : {true, false}) {
+    world.Quietly(Seconds(on ? 2 : 3), [&world, drained, tells, on] {
+      world.node(tells).Command(world.now(), SetDraining{.node = world.node(drained).id(), .on = on});
+    });
+  }
   const Duration when = Soon(world);
   world.At(when, [&world, damage] {
     world.monitor().ForbidTakeovers(true);
     world.recorder().Play(world.now(), 2500, Microseconds(800), damage);
   });
+  world.Quietly(when + Seconds(3), [&world, drained] {
+    if (!world.node(drained).Status(world.now()).nodes.at(0).draining) return;
+    world.monitor().Violate(world.now(), Invariant::kEnvelope, "a command that was played again is carried out");
+  });
   world.settle = Seconds(4);
 }
+
 void ReplayedNow(World& world) {
   Replayed(world, false);
 }
@@ -126,7 +187,7 @@ void ClusterFlood(World& world) {
   const Duration when = Soon(world);
   world.At(when, [&world] {
     world.monitor().ForbidTakeovers(true);
-    world.recorder().FloodCluster(world.now(), 60'000, Microseconds(6));
+    world.recorder().FloodCluster(world.now(), 200'000, Microseconds(10));
   });
   world.settle = Seconds(3);
 }
@@ -218,7 +279,8 @@ void FalseHolder(World& world) {
   world.At(dies + Seconds(8), [&world] { world.foreign().Vanish(); });
 }
 
-// One node is cut off, together with a host that says again and again that it is the gateway, but answers no question.
+// One node is cut off, together with a host that says again and again that it is the gateway, each time at another MAC,
+// but answers no question.
 void FalseGateway(World& world) {
   world.expect().served_within = Milliseconds(1500);
   const Duration when = Soon(world);
@@ -226,7 +288,8 @@ void FalseGateway(World& world) {
   world.At(when, [&world, one] {
     world.Cut({one}, false);
     world.lan().SetGroup(world.foreign().port(), 1);
-    world.foreign().Appear(world.now(), Gateway::kAddress, {.announces = Milliseconds(7), .answers = false});
+    world.foreign().Appear(world.now(), Gateway::kAddress,
+                           {.announces = Milliseconds(7), .answers = false, .roams = true});
   });
   world.At(when + world.random().Between(Milliseconds(500), Seconds(5)), [&world] {
     world.foreign().Vanish();
@@ -292,6 +355,8 @@ void CloneTwin(World& world) {
 constexpr Scenario kTable[] = {
     {"replayed_boot", "what an earlier boot said is played again", ReplayedBoot, 3},
     {"recorded_boots", "a node starts while what many earlier boots said is played", RecordedBoots, 3},
+    {"mute_start", "a node starts that hears the cluster and is not heard at first", MuteStart, 3},
+    {"recorded_start", "all nodes start while recordings of many earlier boots are played", RecordedStart, 3},
     {"replayed_now", "what was said just now is played again", ReplayedNow, 3},
     {"relabelled", "messages that were missed come from another host", Relabelled, 3},
     {"cluster_flood", "junk on the cluster's port", ClusterFlood, 3},

@@ -61,6 +61,7 @@ void ForeignHost::OnTimer(MonoTime now, uint64_t) {
 
 void ForeignHost::Announce(MonoTime now) {
   last_announced_ = now;
+  if (manner_.roams) ++manner_.as.bytes.back();
   const ArpFrame frame = BuildArp({.ethernet_source = manner_.steals ? manner_.as : kMac,
                                    .sender_mac = manner_.as,
                                    .sender_ip = address_,

@@ -32,6 +32,7 @@ class ForeignHost : public Device {
     bool answers = true;              // who asks for the address, and who announces it
     MacAddress as = kMac;             // that it names in ARP
     bool steals = false;              // it sends from that MAC, too
+    bool roams = false;               // it names another one each time
   };
   explicit ForeignHost(const LanParts& parts) : parts_(parts) { port_ = parts_.lan->Plug(this, kMac); }
 

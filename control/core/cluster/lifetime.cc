@@ -6,6 +6,7 @@
 #include "absl/random/distributions.h"
 #include "control/core/timers.h"
 #include "proto/check.h"
+#include "proto/mutation.h"
 
 namespace qure {
 
@@ -16,10 +17,16 @@ Lifetime::Lifetime(const StoredLife& stored, absl::BitGenRef random, MonoTime no
       since_(now),
       listen_until_(now),
       found_by_(now),
+      prove_by_(now),
       greatest_era_(stored.era) {
   if (alone) return;
-  listen_until_ = now + kListen + Duration{absl::Uniform<int64_t>(absl::IntervalClosed, random_, 0, kListenJitter.ns)};
-  found_by_ = listen_until_ + kFoundAnyway;
+  ListenUntil(now + kListen + Duration{absl::Uniform<int64_t>(absl::IntervalClosed, random_, 0, kListenJitter.ns)});
+}
+
+void Lifetime::ListenUntil(MonoTime until) {
+  listen_until_ = until;
+  found_by_ = until + kFoundAnyway;
+  prove_by_ = until + kListenLonger;
 }
 
 LifeChange Lifetime::OnHello(MonoTime now, const wire::Hello& hello) {
@@ -64,22 +71,30 @@ bool Lifetime::Yields(MonoTime now, const StoredLife& own, const StoredLife& the
   return difference < kUptimeTieMs ? by_id : longer;
 }
 
-LifeChange Lifetime::Tick(MonoTime now, const Membership& members, const Rank& own_rank) {
-  if (!booting_ || now < listen_until_) return LifeChange::kNone;
+// The listening is over, but silence means nothing yet.
+bool Lifetime::MustListen(MonoTime now, const Membership& members, const Rank& own_rank, bool unproven) {
+  if (alone_) return false;
   // This node stood still, and heard nothing meanwhile.
-  if (!alone_ && !listened_again_ && now - listen_until_ > kListen) {
+  if (!listened_again_ && now - listen_until_ > kListen) {
     listened_again_ = true;
-    listen_until_ = now + kListen;
-    found_by_ = listen_until_ + kFoundAnyway;
-    return LifeChange::kNone;
+    ListenUntil(now + kListen);
+    return true;
   }
-  for (const auto& [node, member] : members.all()) {
-    const bool better = member.present() && member.hello.booting() && own_rank < member.rank();
-    if (!better || now >= found_by_) continue;
-    listen_until_ =
-        std::min(now + kBootHelloInterval, found_by_);  // it will begin; if it dies before, it is found dead
-    return LifeChange::kNone;
+  if (unproven && now < prove_by_ && !Mutated(Mutation::kFoundBesideUnproven)) {
+    listen_until_ = std::min(now + kBootHelloInterval, prove_by_);
+    return true;
   }
+  const bool better = std::ranges::any_of(members.all(), [&](const auto& entry) {
+    const Member& member = entry.second;
+    return member.present() && member.hello.booting() && own_rank < member.rank();
+  });
+  if (!better || now >= found_by_) return false;
+  listen_until_ = std::min(now + kBootHelloInterval, found_by_);  // it will begin; if it dies before, it is found dead
+  return true;
+}
+
+LifeChange Lifetime::Tick(MonoTime now, const Membership& members, const Rank& own_rank, bool unproven) {
+  if (!booting_ || now < listen_until_ || MustListen(now, members, own_rank, unproven)) return LifeChange::kNone;
   StoredLife next = life_;
   next.era = greatest_era_ + 1;
   const auto weight = [](const StoredLife& life) { return std::pair(life.uptime_ms, life.lineage); };

@@ -29,8 +29,9 @@ class Lifetime {
   // (tie: the greater lineage id); the era of both becomes the greater of the two, so that terms do not go back. The
   // same when we boot, with the life that is stored.
   LifeChange OnHello(MonoTime now, const wire::Hello& hello);
-  // Booting: no node has answered in time, and no better ranked node boots: found.
-  LifeChange Tick(MonoTime now, const Membership& members, const Rank& own_rank);
+  // Booting: no node has answered in time, and no better ranked node boots: found. `unproven`: boots speak of which it
+  // is not known yet whether they are active.
+  LifeChange Tick(MonoTime now, const Membership& members, const Rank& own_rank, bool unproven);
   MonoTime deadline() const;
 
   bool booting() const { return booting_; }
@@ -41,6 +42,8 @@ class Lifetime {
 
  private:
   bool Yields(MonoTime now, const StoredLife& own, const StoredLife& theirs);
+  bool MustListen(MonoTime now, const Membership& members, const Rank& own_rank, bool unproven);
+  void ListenUntil(MonoTime until);
   void Begin(MonoTime now, const StoredLife& life);
 
   absl::BitGenRef random_;
@@ -49,7 +52,8 @@ class Lifetime {
   bool booting_ = true;
   MonoTime since_;  // life_.uptime_ms counts from here
   MonoTime listen_until_;
-  MonoTime found_by_;            // even if a better ranked node boots
+  MonoTime found_by_;            // even if a better ranked node boots …
+  MonoTime prove_by_;            // … or others that speak have not proven that they are active
   bool listened_again_ = false;  // after a stall of ours
   uint32_t greatest_era_ = 0;
   StoredLife booting_best_;  // of the lineages that others who boot remember

@@ -42,7 +42,7 @@ class LifetimeTest : public ::testing::Test {
   Lifetime Boot(const StoredLife& stored = {}) { return {stored, random_, kStart, /*alone=*/false}; }
   Lifetime Found(const StoredLife& stored) {
     Lifetime life(stored, random_, kStart, /*alone=*/true);
-    EXPECT_EQ(life.Tick(kStart, members_, {}), LifeChange::kFounded);
+    EXPECT_EQ(life.Tick(kStart, members_, {}, false), LifeChange::kFounded);
     return life;
   }
 
@@ -51,15 +51,17 @@ class LifetimeTest : public ::testing::Test {
   const Rank own_{.priority = 0, .weight = 1, .node = Id(1)};
 };
 
+using FieldE12Lifetime = LifetimeTest;
+
 TEST_F(LifetimeTest, AloneItBeginsAtOnce) {
   Lifetime life({.era = 4, .lineage = 7, .uptime_ms = 100}, random_, kStart, /*alone=*/true);
   EXPECT_EQ(life.deadline(), kStart);
-  EXPECT_EQ(life.Tick(kStart, members_, own_), LifeChange::kFounded);
+  EXPECT_EQ(life.Tick(kStart, members_, own_, false), LifeChange::kFounded);
   EXPECT_EQ(life.era(), 5);
   EXPECT_EQ(life.lineage(), 7);
   EXPECT_EQ(life.UptimeMs(kStart + Seconds(2)), 2100);
   EXPECT_EQ(life.deadline(), kNever);
-  EXPECT_EQ(life.Tick(kStart + Seconds(9), members_, own_), LifeChange::kNone);
+  EXPECT_EQ(life.Tick(kStart + Seconds(9), members_, own_, false), LifeChange::kNone);
 }
 
 TEST_F(LifetimeTest, ItListensBeforeItBegins) {
@@ -67,9 +69,9 @@ TEST_F(LifetimeTest, ItListensBeforeItBegins) {
   EXPECT_TRUE(life.booting());
   EXPECT_GE(life.deadline(), kStart + kListen);
   EXPECT_LE(life.deadline(), kStart + kListen + kListenJitter);
-  EXPECT_EQ(life.Tick(kStart + kListen - Milliseconds(1), members_, own_), LifeChange::kNone);
+  EXPECT_EQ(life.Tick(kStart + kListen - Milliseconds(1), members_, own_, false), LifeChange::kNone);
   EXPECT_EQ(life.UptimeMs(kStart + Milliseconds(500)), 0) << "no era yet";
-  EXPECT_EQ(life.Tick(life.deadline(), members_, own_), LifeChange::kFounded);
+  EXPECT_EQ(life.Tick(life.deadline(), members_, own_, false), LifeChange::kFounded);
   EXPECT_EQ(life.era(), 1);
   EXPECT_NE(life.lineage(), 0);
 }
@@ -104,7 +106,7 @@ TEST_F(LifetimeTest, BegunErasExceedAllThatWereHeardOf) {
   Lifetime life = Boot({.era = 4, .lineage = 7, .uptime_ms = 0});
   EXPECT_EQ(life.OnHello(kStart, Booting(8)), LifeChange::kNone);
   EXPECT_TRUE(life.booting());
-  EXPECT_EQ(life.Tick(life.deadline(), members_, own_), LifeChange::kFounded);
+  EXPECT_EQ(life.Tick(life.deadline(), members_, own_, false), LifeChange::kFounded);
   EXPECT_EQ(life.era(), 9);
 }
 
@@ -113,13 +115,13 @@ TEST_F(LifetimeTest, TheFounderGoesOnWithTheLongestLineageThatAnyoneRemembers) {
   life.OnHello(kStart, Booting(1, 8, 999));
   life.OnHello(kStart, Booting(1, 9, kHourMs));
   life.OnHello(kStart, Booting(1, 10, 5));
-  life.Tick(life.deadline(), members_, own_);
+  life.Tick(life.deadline(), members_, own_, false);
   EXPECT_EQ(life.Stored(life.deadline()).lineage, 9);
   EXPECT_GE(life.UptimeMs(kStart + Seconds(5)), kHourMs);
 
   Lifetime keeps = Boot({.era = 1, .lineage = 7, .uptime_ms = 1000});
   keeps.OnHello(kStart, Booting(1, 8, 999));
-  keeps.Tick(keeps.deadline(), members_, own_);
+  keeps.Tick(keeps.deadline(), members_, own_, false);
   EXPECT_EQ(keeps.lineage(), 7);
 }
 
@@ -129,7 +131,7 @@ TEST_F(LifetimeTest, TheBestRankedBegins) {
   members_.OnMessage(kStart, From(2), &better);
   Lifetime life = Boot();
   const MonoTime first = life.deadline();
-  EXPECT_EQ(life.Tick(first, members_, own_), LifeChange::kNone);
+  EXPECT_EQ(life.Tick(first, members_, own_, false), LifeChange::kNone);
   EXPECT_GT(life.deadline(), first);
   EXPECT_EQ(life.OnHello(first, Active(1, 3, 0)), LifeChange::kJoined) << "it has begun";
 
@@ -138,7 +140,7 @@ TEST_F(LifetimeTest, TheBestRankedBegins) {
   Membership others{Id(1)};
   others.OnMessage(kStart, From(2), &worse);
   Lifetime best = Boot();
-  EXPECT_EQ(best.Tick(best.deadline(), others, own_), LifeChange::kFounded);
+  EXPECT_EQ(best.Tick(best.deadline(), others, own_, false), LifeChange::kFounded);
 }
 
 TEST_F(LifetimeTest, IfTheBestDiesBeforeItBeginsTheNextOneDoes) {
@@ -146,11 +148,11 @@ TEST_F(LifetimeTest, IfTheBestDiesBeforeItBeginsTheNextOneDoes) {
   better.set_priority(5);
   members_.OnMessage(kStart, From(2), &better);
   Lifetime life = Boot();
-  ASSERT_EQ(life.Tick(life.deadline(), members_, own_), LifeChange::kNone);
+  ASSERT_EQ(life.Tick(life.deadline(), members_, own_, false), LifeChange::kNone);
   members_.OnGoodbye(kStart, Id(2), From(2).boot);
   const MonoTime next = life.deadline();
   EXPECT_LE(next, kStart + kListen + kListenJitter + kBootHelloInterval);
-  EXPECT_EQ(life.Tick(next, members_, own_), LifeChange::kFounded);
+  EXPECT_EQ(life.Tick(next, members_, own_, false), LifeChange::kFounded);
 }
 
 TEST_F(LifetimeTest, ABetterOneThatNeverBeginsIsNotWaitedForForever) {
@@ -161,16 +163,49 @@ TEST_F(LifetimeTest, ABetterOneThatNeverBeginsIsNotWaitedForForever) {
   MonoTime now = kStart;
   while (life.booting() && now < kStart + Seconds(10)) {
     now = life.deadline();
-    life.Tick(now, members_, own_);
+    life.Tick(now, members_, own_, false);
   }
   EXPECT_FALSE(life.booting());
   EXPECT_LE(now, kStart + kListen + kListenJitter + kFoundAnyway);
 }
 
+// Recordings of earlier boots are played, and the word of the master is not believed yet: no era is begun beside it.
+TEST_F(FieldE12Lifetime, WhoIsNotProvenYetIsWaitedFor) {
+  Lifetime life = Boot();
+  const MonoTime first = life.deadline();
+  EXPECT_EQ(life.Tick(first, members_, own_, /*unproven=*/true), LifeChange::kNone);
+  EXPECT_GT(life.deadline(), first);
+  EXPECT_LE(life.deadline(), first + kBootHelloInterval);
+  EXPECT_EQ(life.OnHello(first + kListen, Active(4, 7, kHourMs)), LifeChange::kJoined);
+}
+
+TEST_F(FieldE12Lifetime, OnceAllHaveProvenThemselvesOrAreSilentItBegins) {
+  Lifetime life = Boot();
+  ASSERT_EQ(life.Tick(life.deadline(), members_, own_, /*unproven=*/true), LifeChange::kNone);
+  EXPECT_EQ(life.Tick(life.deadline(), members_, own_, /*unproven=*/false), LifeChange::kFounded);
+}
+
+TEST_F(FieldE12Lifetime, RecordingsHoldNobodyForEver) {
+  Lifetime life = Boot();
+  MonoTime now = kStart;
+  while (life.booting() && now < kStart + Seconds(60)) {
+    now = life.deadline();
+    life.Tick(now, members_, own_, /*unproven=*/true);
+  }
+  EXPECT_FALSE(life.booting());
+  EXPECT_GE(now, kStart + kListen + kListenLonger);
+  EXPECT_LE(now, kStart + kListen + kListenJitter + kListenLonger);
+}
+
+TEST_F(FieldE12Lifetime, WithoutAClusterNobodyIsWaitedFor) {
+  Lifetime life({}, random_, kStart, /*alone=*/true);
+  EXPECT_EQ(life.Tick(kStart, members_, own_, /*unproven=*/true), LifeChange::kFounded);
+}
+
 TEST_F(LifetimeTest, WhoStoodStillListensAgain) {
   Lifetime life = Boot();
   const MonoTime late = kStart + Seconds(30);
-  EXPECT_EQ(life.Tick(late, members_, own_), LifeChange::kNone);
+  EXPECT_EQ(life.Tick(late, members_, own_, false), LifeChange::kNone);
   EXPECT_EQ(life.deadline(), late + kListen);
   EXPECT_EQ(life.OnHello(late, Active(5, 6, 100)), LifeChange::kJoined);
 }
@@ -228,7 +263,7 @@ TEST_F(LifetimeTest, NonsenseIsNotFollowed) {
   }
   Lifetime booting = Boot();
   EXPECT_EQ(booting.OnHello(kStart, Active(UINT32_MAX, 7, 0)), LifeChange::kNone);
-  booting.Tick(booting.deadline(), members_, own_);
+  booting.Tick(booting.deadline(), members_, own_, false);
   EXPECT_EQ(booting.era(), 1);
 }
 
@@ -322,7 +357,7 @@ TEST_F(LifetimeTest, SimultaneousBootsMakeOneEra) {
         }
         Actions out;
         node.members->Tick(now, node.transport.get(), &out);
-        if (node.life->Tick(now, *node.members, rank(node)) != LifeChange::kNone) node.says = now;
+        if (node.life->Tick(now, *node.members, rank(node), false) != LifeChange::kNone) node.says = now;
         if (now < node.says) continue;
         node.says = now + kBootHelloInterval;
         wire::Hello hello = Active(node.life->era(), node.life->lineage(), node.life->UptimeMs(now));
