@@ -112,6 +112,10 @@ uint8_t Clients::OnKernel(MonoTime now, const Node& node, ConstBytes frame) {
   return kTcpRst;
 }
 
+size_t Clients::stranded() const {
+  return static_cast<size_t>(std::ranges::count(connections_, true, &Connection::gone));
+}
+
 void Clients::OnEnd(const Node& node) {
   for (Connection& connection : connections_) connection.gone |= connection.server == &node;
 }

@@ -32,6 +32,9 @@ class Clients {
   // A machine has gone, and all its connections.
   void OnEnd(const Node& node);
 
+  // Connections that go on with a server that they have lost, and are not told so.
+  size_t stranded() const;
+
   uint64_t opened() const { return opened_; }
   uint64_t segments() const { return segments_; }  // of connections that the right kernel got
   uint64_t resets() const { return resets_; }      // because a machine had gone, or gave them up

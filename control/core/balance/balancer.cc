@@ -174,6 +174,10 @@ std::set<NodeId> Balancer::Sharers() const {
   return nodes;
 }
 
+bool Balancer::HasShare(const NodeId& node) const {
+  return std::ranges::any_of(current_.weights, [&](const auto& service) { return service.second.contains(node); });
+}
+
 wire::BalanceState Balancer::ToWire() const {
   const std::set<NodeId> nodes = Sharers();
   const std::vector<NodeId> order(nodes.begin(), nodes.end());
@@ -291,8 +295,7 @@ std::shared_ptr<const Balance> Balancer::Compile(const ClusterConfig& config,
     const auto slot = SlotOf(node);
     if (!slot) continue;
     // A node that gets flows all the same, as there is no other, keeps them.
-    const auto has_share = [&id = node](const auto& service) { return service.second.contains(id); };
-    const bool given_up = at.drained && std::ranges::none_of(current_.weights, has_share);
+    const bool given_up = at.drained && !HasShare(node);
     balance->nodes[*slot] = {.present = true, .given_up = given_up, .hop0 = at.hop0, .hop1 = at.hop1};
     MarkUnhealthy(config.services, node, *slot, at.unhealthy, balance.get());
   }

@@ -95,6 +95,8 @@ class Balancer {
   const std::shared_ptr<const Epoch>& shared_previous() const { return shared_previous_; }
   // Those that have a share of anything in either balance epoch.
   std::set<NodeId> Sharers() const;
+  // By the current one.
+  bool HasShare(const NodeId& node) const;
   // When Decide is to be called again though nothing else has happened.
   MonoTime deadline() const { return decide_at_; }
 

@@ -250,9 +250,11 @@ Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& pres
                 .settled = AllAt(view, stages())};
   for (const NodeId& node : present) {
     const Member& member = *view.members->Find(node);
-    // A node that has shares must know what was before, or it resets the connections that others serve.
-    if (!member.hello.balance_ready() && !Mutated(Mutation::kShareUnready)) continue;
     const wire::Hello& hello = member.hello;
+    // A node that has shares must know what was before, or it resets the connections that others serve. One that gets
+    // its first was perhaps away while others decided: what it is ready for may be long past.
+    const bool current = balancer_.HasShare(node) || hello.balance_digest() == balancer_.digest();
+    if ((!hello.balance_ready() || !current) && !Mutated(Mutation::kShareUnready)) continue;
     Capacity capacity{
         .node = node, .draining = hello.draining(), .weight = hello.weight(), .services = {}, .unhealthy = {}};
     for (const wire::ServiceStatus& status : hello.services()) {
@@ -262,6 +264,32 @@ Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& pres
     demand.present.push_back(std::move(capacity));
   }
   return demand;
+}
+
+// Whether this node hears all that have shares, and where it decides about flows itself, knows whose they are.
+bool Balancing::KnowsAll(const BalanceView& view) const {
+  const auto heard = [&](const NodeId& node) { return node == self_ || present_.contains(node); };
+  std::set<NodeId> all = present_;
+  all.insert(self_);
+  return std::ranges::all_of(balancer_.Sharers(), heard) && (!multicast_ || AllHaveReported(view, all));
+}
+
+// A node that hears nobody misses what the others decide, and when it hears again it knows neither that nor who is
+// there: it is as a node that has just started.
+void Balancing::NoteReadiness(const BalanceView& view) {
+  const bool before = ready_;
+  const Member* const master = view.master ? view.members->Find(*view.master) : nullptr;
+  const bool follows = master != nullptr && master->hello.balance_digest() == balancer_.digest();
+  if (view.serves) {
+    ready_ = true;
+  } else if (present_.empty() && !Mutated(Mutation::kReadyForEver)) {
+    ready_ = false;
+  } else if (!ready_ && follows && balancer_.current().number != 0) {
+    if (ready_by_ == kNever) ready_by_ = view.now + kReadyPatience;
+    ready_ = view.now >= ready_by_ || KnowsAll(view);
+  }
+  if (ready_ || present_.empty()) ready_by_ = kNever;
+  changed_ |= ready_ != before;
 }
 
 // Begins another round of reports when one is due.
@@ -308,15 +336,7 @@ bool Balancing::Step(const BalanceView& view, Actions* out) {
   present_ = std::move(present);
   drained_ = std::move(drained);
   master_ = view.master;
-  if (!ready_ && balancer_.current().number != 0) {
-    if (ready_by_ == kNever) ready_by_ = view.now + kReadyPatience;
-    const auto known = [&](const NodeId& node) { return node == self_ || view.members->Find(node) != nullptr; };
-    std::set<NodeId> all = present_;
-    all.insert(self_);
-    const bool reported = !multicast_ || AllHaveReported(view, all);
-    ready_ = view.leads || view.now >= ready_by_ || (reported && std::ranges::all_of(balancer_.Sharers(), known));
-    changed_ |= ready_;
-  }
+  NoteReadiness(view);
   NextRound(view);
   informed_ = InformedDeputy(view);
   reporter_.Tick(view.now, *view.members, view.transport, out);

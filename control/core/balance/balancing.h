@@ -29,6 +29,7 @@ namespace qure {
 struct BalanceView {
   MonoTime now;
   bool leads = false;
+  bool serves = false;  // leads, and its gate is open
   std::optional<NodeId> master;
   std::optional<NodeId> deputy;
   const ClusterConfig* config = nullptr;
@@ -102,6 +103,8 @@ class Balancing {
   bool AllAt(const BalanceView& view, uint32_t stage) const;
   bool AllHaveReported(const BalanceView& view, const std::set<NodeId>& whom) const;
   std::optional<NodeId> InformedDeputy(const BalanceView& view) const;
+  bool KnowsAll(const BalanceView& view) const;
+  void NoteReadiness(const BalanceView& view);
   void NextRound(const BalanceView& view);
   void SendCommands(const BalanceView& view, Actions* out);
   Demand DemandOf(const BalanceView& view, const std::set<NodeId>& present);

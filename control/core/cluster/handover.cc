@@ -5,6 +5,7 @@
 
 #include "control/core/timers.h"
 #include "proto/check.h"
+#include "proto/mutation.h"
 
 namespace qure {
 
@@ -15,7 +16,7 @@ void Handover::Begin(MonoTime now, const NodeId& successor) {
 Handover::Step Handover::Advance(MonoTime now, bool is_deputy, bool informed) {
   QURE_CHECK(plan_.has_value());
   const bool late = now >= plan_->until;
-  const bool ready = informed || late;
+  const bool ready = informed || late || Mutated(Mutation::kHandOverUninformed);
   if (!plan_->asked && is_deputy && ready) {
     plan_->asked = true;
     plan_->until = now + kPrepareTimeout;

@@ -62,7 +62,8 @@ struct Peer {
   std::vector<SendFrame> sent;
   std::vector<std::string> logs;
   Controller controller;
-  bool off = false;  // neither says nor hears anything
+  bool off = false;   // neither says nor hears anything
+  bool deaf = false;  // hears nothing, and is heard
 };
 
 class Peers {
@@ -105,7 +106,8 @@ class Peers {
     const MacAddress to = ethernet.header->destination;
     for (const auto& peer : peers_) {
       const bool hears = to == kBroadcastMac || to == peer->group || to == NodeMac(peer->id, 0);
-      if (peer.get() != &from && !peer->off && hears) peer->Do(now_, peer->controller.OnDatagram(now_, *datagram));
+      if (peer.get() != &from && !peer->off && !peer->deaf && hears)
+        peer->Do(now_, peer->controller.OnDatagram(now_, *datagram));
     }
   }
 

@@ -219,6 +219,61 @@ TEST_F(FieldD2, OneThatIsGoneIsForgotten) {
   EXPECT_EQ(CauseAt(0, 1), std::nullopt);
 }
 
+bool BecomesNewBoot(const Actions& actions) {
+  return std::ranges::any_of(actions, [](const Action& a) { return std::holds_alternative<BecomeNewBoot>(a); });
+}
+
+// Told by the hypervisor, or by a later frame of its own: of another copy of this process.
+TEST(FieldE10Controller, ARestoredNodeBecomesANewBoot) {
+  Peers lan;
+  Peer& original = lan.Add("n1", OpenCluster());
+  Peer copy(1, "n1", OpenCluster(), lan.now());
+  for (int i = 0; i < 3; ++i) original.Do(lan.now() + Seconds(i), original.controller.Tick(lan.now() + Seconds(i)));
+  std::optional<Datagram> later;
+  for (const SendFrame& frame : original.sent) later = DatagramOf(frame).has_value() ? DatagramOf(frame) : later;
+  ASSERT_TRUE(later);
+  EXPECT_TRUE(BecomesNewBoot(copy.controller.OnDatagram(lan.now(), *later)));
+  EXPECT_FALSE(BecomesNewBoot(original.controller.Tick(lan.now() + Seconds(4))));
+  EXPECT_TRUE(BecomesNewBoot(original.controller.OnRestored(lan.now() + Seconds(4))));
+}
+
+// It has no session that another copy could repeat.
+TEST(FieldE10Controller, ARestoredNodeWithoutAClusterGoesOn) {
+  Peers lan;
+  Peer& alone = lan.Add("n1", MakeConfig({{"198.51.100.50/24"}}));
+  EXPECT_FALSE(BecomesNewBoot(alone.controller.OnRestored(lan.now())));
+}
+
+// The link of a node works one way for a while. It is in maintenance, so that it does not stand for election meanwhile.
+TEST(FieldA11Share, WhoHearsAgainHasTheBalanceEpochBeforeItsShare) {
+  ClusterConfig config = OpenCluster();
+  config.table_size = 257;
+  config.services.push_back({.name = "web", .first_port = 80, .last_port = 80});
+  Peers lan;
+  for (const char* name : {"n1", "n2", "n3"}) lan.Add(name, config);
+  const auto shares = [&](size_t viewer) { return *lan.status(viewer).services.at(0).current; };
+  ASSERT_TRUE(lan.RunUntil([&] { return shares(0).size() == lan.size(); }));
+  const size_t master = lan.status(0).role == NodeRole::kMaster ? 0 : lan.status(1).role == NodeRole::kMaster ? 1 : 2;
+  const size_t node = (master + 1) % lan.size();
+  const auto has_share = [&] { return shares(master).contains(lan.at(node).id); };
+  ASSERT_TRUE(lan.at(node).Order(lan.now(), SetMaintenance{.on = true}).ok());
+
+  lan.at(node).deaf = true;
+  ASSERT_TRUE(lan.RunUntil([&] { return !has_share(); }));
+  lan.Run(kEpochSettled + Seconds(1));  // so that the next one need not wait
+  ASSERT_NE(lan.status(node).balance_epoch, lan.status(master).balance_epoch);
+  lan.at(node).deaf = false;
+  uint64_t known = 0, decided = 0;
+  const auto gets_one = [&] {
+    if (has_share()) return true;
+    known = lan.status(node).balance_epoch;
+    decided = lan.status(master).balance_epoch;
+    return false;
+  };
+  ASSERT_TRUE(lan.RunUntil(gets_one));
+  EXPECT_EQ(known, decided);
+}
+
 // 64 services on 16 nodes, and all checks fail.
 class FieldE8 : public ::testing::Test {
  protected:
