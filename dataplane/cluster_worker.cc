@@ -5,11 +5,13 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "dataplane/dataplane.h"
 #include "dataplane/mbuf_frame.h"
 #include "dataplane/pipeline/cluster_filter.h"
+#include "proto/fresh.h"
 #include "proto/net/udp_frame.h"
 
 namespace qure {
@@ -34,9 +36,9 @@ ConstBytes BytesOf(const rte_mbuf* mbuf) {
 }
 
 std::array<uint8_t, 16> RandomSalt() {
-  std::array<uint8_t, 16> salt;
-  randombytes_buf(salt.data(), salt.size());
-  return salt;
+  std::array<uint64_t, 2> drawn;
+  randombytes_buf(drawn.data(), sizeof(drawn));
+  return std::bit_cast<std::array<uint8_t, 16>>(std::array{Fresh(drawn[0], Now()), drawn[1]});
 }
 
 }  // namespace

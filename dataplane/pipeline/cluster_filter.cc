@@ -1,7 +1,11 @@
 #include "dataplane/pipeline/cluster_filter.h"
 
+#include <algorithm>
+#include <array>
+
 #include "proto/cluster/cluster_peer.h"
 #include "proto/cluster/envelope.h"
+#include "proto/mutation.h"
 #include "proto/net/ethernet.h"
 #include "proto/net/icmp.h"
 #include "proto/net/igmp.h"
@@ -17,6 +21,23 @@ bool IsHeartbeatPeer(const Snapshot& snapshot, const EnvelopeHeader& envelope, c
   if (snapshot.heartbeater == nullptr || snapshot.heartbeater->role == HeartbeatRole::kSilent) return false;
   const HeartbeatPeer& peer = snapshot.heartbeater->peer;
   return envelope.sender == peer.node && envelope.boot == peer.boot && source == peer.mac;
+}
+
+// Sealed with a key of `peer`.
+bool IsGenuine(const ClusterPeer& peer, const EnvelopeHeader& envelope, ConstBytes datagram) {
+  std::array<uint8_t, kMaxDatagram - kEnvelopeOverhead> plain;
+  const auto key = std::ranges::find(peer.keys, envelope.key_id.value(), &HeartbeatKey::id);
+  return key != peer.keys.end() &&
+         Unseal(key->key, datagram, MutableBytes(plain).first(datagram.size() - kEnvelopeOverhead));
+}
+
+// Of a known boot, by what its header says.
+bool AdmitKnown(const ClusterPeer& peer, const EnvelopeHeader& envelope, ConstBytes datagram,
+                ClusterAdmission* admission) {
+  if (admission->TakeKnown(peer.boot)) return true;
+  const uint64_t counter = envelope.counter.value();
+  return admission->MayProve(peer.boot, counter) && IsGenuine(peer, envelope, datagram) &&
+         admission->TakeProven(peer.boot, counter);
 }
 
 }  // namespace
@@ -65,10 +86,13 @@ Reason SortClusterDatagram(const Snapshot& snapshot, ClusterAdmission* admission
   const ClusterPeer* const peer =
       snapshot.cluster_peers == nullptr ? nullptr : FindPeer(*snapshot.cluster_peers, envelope->sender, envelope->boot);
   const bool known = peer != nullptr && peer->mac == source;
+  if (Mutated(Mutation::kAdmitAll)) return Reason::cluster_message;
   if (admission == nullptr) {
     return known ? Reason::cluster_message : Reason::cluster_stranger;
   }
-  if (known) return admission->TakeKnown(envelope->boot) ? Reason::cluster_message : Reason::cluster_over_limit;
+  if (known) {
+    return AdmitKnown(*peer, *envelope, payload, admission) ? Reason::cluster_message : Reason::cluster_over_limit;
+  }
   return admission->TakeStranger(envelope->boot) ? Reason::cluster_stranger : Reason::cluster_over_limit;
 }
 

@@ -1,5 +1,6 @@
 // Which frames are messages between the cluster's nodes, and who gets them. Nothing in them is believed here: the
-// heartbeater or the control core opens the envelope. What stands in front of it only says who waits behind whom.
+// heartbeater or the control core opens the envelope. What stands in front of it only says who waits behind whom; where
+// too much comes under one name, the envelope is tried here, too.
 #pragma once
 
 #include "dataplane/pipeline/cluster_admission.h"

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include "proto/cluster/heartbeat_plan.h"
 #include "proto/cluster/node.h"
 #include "proto/net/address.h"
 
@@ -14,7 +15,8 @@ namespace qure {
 struct ClusterPeer {
   NodeId node{};
   BootId boot{};
-  MacAddress mac;  // by its own sealed word
+  MacAddress mac;                  // by its own sealed word
+  std::vector<HeartbeatKey> keys;  // under which it may seal: several while keys rotate
   friend bool operator==(const ClusterPeer&, const ClusterPeer&) = default;
 };
 

@@ -71,20 +71,21 @@ bool Unseal(const SessionKey& key, ConstBytes datagram, MutableBytes out) {
                                                     key.data()) == 0;
 }
 
+bool ReplayWindow::IsNew(uint64_t counter) const {
+  if (counter > highest_) return true;
+  if (counter == 0 || highest_ - counter >= kSize) return false;
+  return (seen_[counter / kWordBits % seen_.size()] >> counter % kWordBits & 1) == 0;
+}
+
 // A word more than the window has, so that whole words are cleared as it moves (RFC 6479 §2).
 bool ReplayWindow::Accept(uint64_t counter) {
-  if (counter == 0) return false;
+  if (!IsNew(counter)) return false;
   if (counter > highest_) {
     const uint64_t words = std::min<uint64_t>(counter / kWordBits - highest_ / kWordBits, seen_.size());
     for (uint64_t i = 0; i < words; ++i) seen_[(counter / kWordBits - i) % seen_.size()] = 0;
     highest_ = counter;
-  } else if (highest_ - counter >= kSize) {
-    return false;
   }
-  uint64_t& word = seen_[counter / kWordBits % seen_.size()];
-  const uint64_t bit = uint64_t{1} << counter % kWordBits;
-  if ((word & bit) != 0) return false;
-  word |= bit;
+  seen_[counter / kWordBits % seen_.size()] |= uint64_t{1} << counter % kWordBits;
   return true;
 }
 

@@ -65,6 +65,8 @@ class ReplayWindow {
   static constexpr uint64_t kSize = 1024;
   // True once for each counter that is not older than the window.
   bool Accept(uint64_t counter);
+  // Whether Accept would.
+  bool IsNew(uint64_t counter) const;
   uint64_t highest() const { return highest_; }
   // From now on only counters above `counter` are accepted.
   void StartAfter(uint64_t counter);

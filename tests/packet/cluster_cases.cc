@@ -14,6 +14,7 @@ const Ipv4Address kPeer4 = Ip4("198.51.100.12");
 const MacAddress kPeerMac = Mac("02:22:22:22:22:20");
 const NodeId kPeerId{0x22};
 const BootId kPeerBoot{0x22, 1};
+constexpr uint32_t kPeerKey = 0xeeeeeeee;  // its number, which Envelope writes
 const Ipv4Address kBroadcast4 = Ip4("255.255.255.255");
 
 void Clustered(Snapshot* s) {
@@ -24,7 +25,7 @@ void Clustered(Snapshot* s) {
 // The peer is known, and the other side of the lease.
 void Acquainted(Snapshot* s) {
   Clustered(s);
-  const ClusterPeer peer{.node = kPeerId, .boot = kPeerBoot, .mac = kPeerMac};
+  const ClusterPeer peer{.node = kPeerId, .boot = kPeerBoot, .mac = kPeerMac, .keys = {{.id = kPeerKey, .key = {}}}};
   s->cluster_peers = std::make_shared<const ClusterPeers>(ClusterPeers{peer});
   HeartbeatPlan plan;
   plan.role = HeartbeatRole::kFollow;

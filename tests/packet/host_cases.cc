@@ -30,6 +30,16 @@ Case Passes(const char* name, const Bytes& frame) {
   return FromHost(name, frame, Reason::lan_host, frame);
 }
 
+Bytes WayInAnswer4() {
+  return Build(Ether{kGatewayMac, kNodeMac, 0x0800},
+               Build(Ip4Header{.source = kService4, .destination = kWayInSource4, .protocol = 6},
+                     Tcp(kService4, kWayInSource4, 80, 40000, 0x12, {})));
+}
+Bytes WayInAnswer6() {
+  return Build(Ether{kGatewayMac, kNodeMac, 0x86dd},
+               Build(Ip6Header{kService6, kWayInSource6, 6, 64}, Tcp(kService6, kWayInSource6, 80, 40000, 0x14, {})));
+}
+
 }  // namespace
 
 std::vector<Case> HostCases() {
@@ -50,12 +60,6 @@ std::vector<Case> HostCases() {
                   Concat({{58, 0, 5, 2, 0, 0, 1, 0}, Icmp6(kNodeLinkLocal, Ip6("ff02::16"), 143, 0, Bytes(24))})));
   const Bytes service_mac = Build(Ether{kGatewayMac, kServiceMac4, 0x0800}, Bytes(46));
   const Ipv6Address all_nodes = Ip6("ff02::1");
-  const Bytes to_way_in4 = Build(Ether{kGatewayMac, kNodeMac, 0x0800},
-                                 Build(Ip4Header{.source = kService4, .destination = kWayInSource4, .protocol = 6},
-                                       Tcp(kService4, kWayInSource4, 80, 40000, 0x12, {})));
-  const Bytes to_way_in6 =
-      Build(Ether{kGatewayMac, kNodeMac, 0x86dd},
-            Build(Ip6Header{kService6, kWayInSource6, 6, 64}, Tcp(kService6, kWayInSource6, 80, 40000, 0x14, {})));
   const MacAddress all_nodes_mac = Mac("33:33:00:00:00:01");
   return {
       Passes("direct return", reply_of_service),
@@ -95,8 +99,8 @@ std::vector<Case> HostCases() {
                NdFrame(Mac("33:33:ff:00:00:50"), {}, Ip6("ff02::1:ff00:50"), 135, NeighborBody(0, kService6, 0, {})),
                Reason::host_nd_blocked),
       FromHost("sourced from the service MAC", service_mac, Reason::host_source_mac),
-      FromHost("answer to a health check", to_way_in4, Reason::way_in_answer),
-      FromHost("answer to a health check, IPv6", to_way_in6, Reason::way_in_answer),
+      FromHost("answer to a health check", WayInAnswer4(), Reason::way_in_answer),
+      FromHost("answer to a health check, IPv6", WayInAnswer6(), Reason::way_in_answer),
       FromHost("tagged by the kernel", Build(Ether{kGatewayMac, kNodeMac, 0x0800, 5}, Bytes(46)), Reason::vlan_foreign),
       {.name = "tagged on the way out",
        .in = reply_of_service,
