@@ -30,20 +30,28 @@ enum class Mutation : uint8_t {
   kReuseTerm,
   kIgnoreHigherTerm,
   kNoChallenge,
-  kShareAnswers,  // all boots that have proven nothing share one allowance of answers
-  kBelieveFrame,  // where a node is, is taken from the frame around its message
+  kAcceptReplay,         // a message of a proven boot counts as often as it comes
+  kAdmitAll,             // all that comes to the cluster's port is taken for a message of a known boot
+  kFoundBesideUnproven,  // a node that boots takes boots that have proven nothing for silence
+  kEchoForOthers,        // a challenge is answered by the machine that it comes to, whichever boot it names
+  kShareAnswers,         // all boots that have proven nothing share one allowance of answers
+  kIgnoreRestore,        // a boot that was restored from a snapshot goes on
+  kBelieveFrame,         // where a node is, is taken from the frame around its message
   kClaimWithoutGateway,
   kNoYieldShut,
   kClaimWhileListening,
-  kYieldToConflict,  // a held address is given up to a host that announces it
-  kKeepWholeEras,    // a history that has grown too long takes no more, instead of folding what is old
+  kYieldToConflict,    // a held address is given up to a host that announces it
+  kBelieveAnyGateway,  // what a frame says as the gateway is believed, whether it answers a question or not
+  kKeepWholeEras,      // a history that has grown too long takes no more, instead of folding what is old
 
   // Balance.
   kShareDeaf,            // a node that hears nobody gets flows
   kShareUnready,         // a node gets flows before it knows who had them
+  kReadyForEver,         // a node that heard nobody for a while goes on with what it knew before
   kChangeDoesNotWait,    // an epoch is taken to have settled at once
   kTakeNewFlowsEarly,    // delivery by multicast: new flows go by an epoch that others may not have yet
   kTellMasterOnly,       // delivery by multicast: pinned flows are reported to master and deputy alone
+  kHandOverUninformed,   // the mastership goes to a node that does not know of all pinned flows yet
   kReportNoPinnedFlows,  // owners keep to themselves what they serve though the table names another
 };
 

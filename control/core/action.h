@@ -50,6 +50,9 @@ struct Persist {
 // A clone of this node's identity is active, and this node is the copy: draw a new node id and start again with it.
 struct TakeNewIdentity {};
 
+// This process was restored from a snapshot (Transport::restored): end at once, and start again.
+struct BecomeNewBoot {};
+
 // All is handed over and sent: the process may end.
 struct Finished {};
 
@@ -91,7 +94,7 @@ Log MakeLog(LogLevel level, const Parts&... parts) {
 }
 
 using Action = std::variant<SendFrame, PublishSnapshot, OpenGate, ShutGate, SetHostAddresses, Persist, TakeNewIdentity,
-                            Finished, LearnFlows, LookUpFlow, FlowAnswered, Log>;
+                            BecomeNewBoot, Finished, LearnFlows, LookUpFlow, FlowAnswered, Log>;
 using Actions = std::vector<Action>;
 
 }  // namespace qure

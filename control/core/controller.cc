@@ -13,6 +13,7 @@
 #include "control/core/timers.h"
 #include "control/core/wire.h"
 #include "proto/check.h"
+#include "proto/mutation.h"
 
 namespace qure {
 namespace {
@@ -71,7 +72,7 @@ Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
   const auto group = transport_.enabled() ? std::optional(transport_.config().group) : std::nullopt;
   addresses_.Configure(now, facts_, config_, group, &out);
   node_addresses_.Configure(now, facts_, config_);
-  OnLifeChange(now, life_->Tick(now, members_, Input().rank), &out);
+  TickLife(now, &out);
   election_.Tick(now, Input(), &out);
   return Conclude(now, std::move(out));
 }
@@ -117,7 +118,7 @@ Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
   std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out);
   if (transport_.rejected()[static_cast<size_t>(Reject::kOwn)] != own) addresses_.OnOwnReturned(now);
   // What is not believed changes nothing: junk is not worth the rest of a step.
-  if (!incoming && !held && !transport_.peers_changed()) return out;
+  if (!incoming && !held && !transport_.peers_changed() && !transport_.restored()) return out;
   if (incoming) {
     const wire::Hello* const hello = UnfoldHello(&incoming->message);
     const bool past = incoming->overtaken;  // its sender has said more since
@@ -131,6 +132,11 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
   machine_.OnEvent(event, &out);
   if (!active()) return out;
   NoticeHeld(now, &out);
+  if (event.kind == EventKind::kGatewayHint && Mutated(Mutation::kBelieveAnyGateway)) {
+    Event believed = event;
+    believed.kind = EventKind::kNeighbor;
+    return OnEvent(now, believed);
+  }
   if (event.kind == EventKind::kServiceMacSeen && leads() && addresses_.IsEcho(now, &out)) {
     return Conclude(now, std::move(out));
   }
@@ -197,6 +203,13 @@ Actions Controller::OnStoreRecovered(MonoTime now) {
   return Conclude(now, std::move(out));
 }
 
+Actions Controller::OnRestored(MonoTime now) {
+  Actions out;
+  if (!active() || !transport_.enabled()) return out;
+  transport_.NoteRestored("it has another VM generation id", &out);
+  return Conclude(now, std::move(out));
+}
+
 Actions Controller::OnFlows(MonoTime now, const std::vector<FlowKey>& flows, uint8_t round) {
   if (!active()) return {};
   std::vector<OwnedFlow> owned;
@@ -230,7 +243,7 @@ Actions Controller::Tick(MonoTime now) {
   NoticeHeld(now, &out);
   snapshots_.TouchIf(addresses_.TickClaims(now, &out));
   if (transport_.enabled()) OnMemberChanges(now, members_.Tick(now, &transport_, &out), &out);
-  OnLifeChange(now, life_->Tick(now, members_, Input().rank), &out);
+  TickLife(now, &out);
   clone_.Tick(now);
   election_.Tick(now, Input(), &out);
   addresses_.TickReports(now, &out);
@@ -338,6 +351,11 @@ void Controller::OnMemberChanges(MonoTime now, const std::vector<MemberChange>& 
     }
     election_.OnMemberChange(now, Input(), change, out);
   }
+}
+
+void Controller::TickLife(MonoTime now, Actions* out) {
+  const bool unproven = life_->booting() && transport_.HearsUnproven(now);
+  OnLifeChange(now, life_->Tick(now, members_, Input().rank, unproven), out);
 }
 
 void Controller::OnLifeChange(MonoTime now, LifeChange change, Actions* out) {
@@ -471,6 +489,7 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
     if (message.what != Outgoing::What::kClaim) Send(now, message, &out);
   }
   if (stopping_.finished()) out.push_back(Finished{});
+  if (transport_.restored()) out.push_back(BecomeNewBoot{});
   return out;
 }
 
@@ -640,6 +659,7 @@ HistoryView Controller::ViewForHistory(MonoTime now) {
 BalanceView Controller::ViewForBalance(MonoTime now) {
   return {.now = now,
           .leads = leads(),
+          .serves = election_.gate_open(),
           .master = election_.master(),
           .deputy = election_.deputy(),
           .config = &config_,

@@ -83,6 +83,8 @@ class Controller {
   Actions OnPersisted(MonoTime now, uint64_t ticket, bool ok);
   // The store has taken all changes that it had failed to take.
   Actions OnStoreRecovered(MonoTime now);
+  // The hypervisor says that this machine was restored from a snapshot.
+  Actions OnRestored(MonoTime now);
   // On an error nothing has changed.
   absl::Status OnCommand(MonoTime now, const Command& command, Actions* out);
   Actions Tick(MonoTime now);
@@ -121,6 +123,7 @@ class Controller {
   void Understand(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out);
   void UnderstandHello(MonoTime now, const Member& member, const wire::Hello& hello, Actions* out);
   void OnMemberChanges(MonoTime now, const std::vector<MemberChange>& changes, Actions* out);
+  void TickLife(MonoTime now, Actions* out);
   void OnLifeChange(MonoTime now, LifeChange change, Actions* out);
   void OnClone(MonoTime now, const Incoming& incoming, const wire::Hello* hello, Actions* out);
   void OnChunk(MonoTime now, const wire::Chunk& chunk, Actions* out);

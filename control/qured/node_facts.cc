@@ -3,14 +3,15 @@
 #include <ifaddrs.h>
 #include <linux/if_addr.h>
 #include <netinet/in.h>
-#include <sys/random.h>
 
-#include <cerrno>
+#include <array>
+#include <bit>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 
+#include "control/base/kernel_random.h"
 #include "control/base/version.h"
 
 namespace qure {
@@ -73,12 +74,11 @@ Ipv4Address ClusterAddress(const NodeConfig& config, const std::string& lan_inte
   return {};
 }
 
-absl::StatusOr<NodeFacts> GatherFacts(const NodeConfig& config, const StoredState& stored, const MacAddress& lan_mac,
-                                      const std::string& lan_interface) {
+NodeFacts GatherFacts(const NodeConfig& config, const StoredState& stored, const MacAddress& lan_mac,
+                      const std::string& lan_interface) {
   NodeFacts facts;
-  if (getrandom(facts.boot_id.data(), facts.boot_id.size(), 0) != static_cast<ssize_t>(facts.boot_id.size())) {
-    return absl::ErrnoToStatus(errno, "no random numbers from the kernel");
-  }
+  const KernelRandom random;
+  facts.boot_id = std::bit_cast<BootId>(std::array{random(), random()});
   facts.node_id = stored.node_id;
   facts.name = config.name;
   facts.revision = std::string(Revision());

@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "absl/status/statusor.h"
 #include "control/core/config.h"
 #include "control/core/controller.h"
 #include "control/core/stored.h"
@@ -15,8 +14,8 @@
 namespace qure {
 
 // Each call draws a new boot id.
-absl::StatusOr<NodeFacts> GatherFacts(const NodeConfig& config, const StoredState& stored, const MacAddress& lan_mac,
-                                      const std::string& lan_interface);
+NodeFacts GatherFacts(const NodeConfig& config, const StoredState& stored, const MacAddress& lan_mac,
+                      const std::string& lan_interface);
 
 // The source of cluster frames. Dedicated mode: the first IPv4 address of the configuration; shared: the first that
 // the kernel has on `lan_interface`. Zero if there is none.

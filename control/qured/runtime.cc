@@ -218,6 +218,7 @@ void Runtime::NoteControlAlive(MonoTime now) {
       names_.Log(std::move(samples));
     }
   }
+  if (restore_watch_.Look()) Execute(controller_.OnRestored(now));
   CheckLink();  // not all ports are interfaces of the kernel
   const HeartbeatCounters heartbeats = parts_.dataplane->heartbeat_counters();
   if (const uint64_t accepted = heartbeats.acks_sent + heartbeats.acks_received; accepted != accepted_heartbeats_) {
@@ -625,6 +626,11 @@ void Runtime::Do(const Persist& action) {
 void Runtime::Do(const TakeNewIdentity&) {
   LogLine(LogLevel::kError, "this node is a copy of another one: it continues with a new identity");
   ending_ = Ending::kNewIdentity;
+}
+
+void Runtime::Do(const BecomeNewBoot&) {
+  parts_.dataplane->gate().Shut();
+  if (!ending_) ending_ = give_up_ == kNever ? Ending::kNewBoot : Ending::kStopped;  // asked to stop: no new start
 }
 
 void Runtime::Do(const LearnFlows& action) {

@@ -10,10 +10,10 @@
 
 #include <poll.h>
 
-#include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/base/fd.h"
+#include "control/base/kernel_random.h"
 #include "control/config/config_loader.h"
 #include "control/core/balance/health.h"
 #include "control/core/cluster_facts.h"
@@ -27,6 +27,7 @@
 #include "control/operator/request_kind.h"
 #include "control/operator/status.h"
 #include "control/qured/health_prober.h"
+#include "control/qured/restore_watch.h"
 #include "control/qured/stall_ledger.h"
 #include "control/qured/stall_report.h"
 #include "control/qured/status_board.h"
@@ -54,6 +55,7 @@ class Runtime {
   };
   enum class Ending : uint8_t {
     kStopped,      // after a signal
+    kNewBoot,      // this process was restored from a snapshot: it has to start again
     kNewIdentity,  // this node is a clone: it has to start again as another node
     kUnconfirmed,  // its trial has ended
     kHostLost,     // what it needs of the kernel is gone, and only a new start can bring it back
@@ -65,6 +67,8 @@ class Runtime {
   // Serves until SIGTERM or SIGINT, and then until the node has handed over; a second signal ends it at once. Handles
   // ticks, events, datagrams, SIGHUP (reload) and the control socket. Returns an error only if it could not start.
   absl::StatusOr<Ending> Run();
+  // It was started with --try, and that has not been confirmed.
+  bool on_trial() const { return trial_ends_ != kNever || unconfirmed_; }
 
   // Any thread.
   NodeStatus status() const;
@@ -74,17 +78,7 @@ class Runtime {
   WorkerList workers() const;
 
  private:
-  enum Watched : size_t {
-    kFrames,
-    kStored,
-    kSignals,
-    kRequests,
-    kProbes,
-    kNames,
-    kLoaded,
-    kKernel,
-    kWatchedCount
-  };
+  enum Watched : size_t { kFrames, kStored, kSignals, kRequests, kProbes, kNames, kLoaded, kKernel, kWatchedCount };
 
   absl::Status Watch();
   void Round();
@@ -131,6 +125,7 @@ class Runtime {
   void Do(const SetHostAddresses& action);
   void Do(const Persist& action);
   void Do(const TakeNewIdentity& action);
+  void Do(const BecomeNewBoot& action);
   void Do(const LearnFlows& action);
   void Do(const LookUpFlow& action);
   void Do(const FlowAnswered& action);
@@ -144,7 +139,7 @@ class Runtime {
   Config config_;
   const NodeFacts facts_;
   const Parts parts_;
-  absl::BitGen random_;
+  KernelRandom random_;
   Controller controller_;
   StoreWriter writer_;
   std::shared_ptr<const Snapshot> snapshot_;        // the one published last
@@ -158,6 +153,7 @@ class Runtime {
   bool clock_fit_ = true;
   bool link_up_ = true;                         // the LAN port's, as the gate and the controller were last notified
   std::optional<ClusterFacts> facts_of_names_;  // as names_ was last notified
+  RestoreWatch restore_watch_;
   StallLedger stalls_;
   StallReport stall_report_;
   std::array<pollfd, kWatchedCount> watched_{};

@@ -89,6 +89,16 @@ void Monitor::OnNewIdentity(MonoTime now, const Node& node) {
   Trace(now, absl::StrCat(Name(node.index()), ": takes a new identity"));
 }
 
+// Its gate is as it was, and its counters go on from there. It was apart from all others meanwhile.
+void Monitor::OnRestored(MonoTime now, const Node& node) {
+  for (size_t other = 0; other < views_.size(); ++other) {
+    apart_[node.index()][other].until = apart_[other][node.index()].until = now;
+  }
+  NodeView& view = views_[node.index()];
+  view = {.tenure = {.term = node.Status(now).term}, .open = node.gate().mode() != GateMode::kShut, .opened = now};
+  Trace(now, absl::StrCat(Name(node.index()), ": restored, gate ", view.open ? "open" : "shut"));
+}
+
 void Monitor::OnLog(MonoTime now, const Node& node, const Log& log) {
   if (trace) Trace(now, absl::StrCat(Name(node.index()), ": ", log.text));
 }
@@ -151,7 +161,8 @@ void Monitor::OnOpen(MonoTime now, const Node& node) {
     const size_t o = other->index();
     if (o == index || !views_[o].open || !other->MayAnswer(now)) continue;
     const Apart& apart = apart_[index][o];
-    if (apart.now || now <= apart.until + kHealOverlap || now - views_[o].opened <= expect.overlap) continue;
+    if (apart.now || now - views_[o].opened <= expect.overlap) continue;
+    if (now <= apart.until + kHealOverlap + (expect.overlap - kCrossing)) continue;
     Violate(now, Invariant::kOneHolder,
             absl::StrCat(Name(index), " opens its gate for ", Text(status.term), " while ", Name(o), "'s is open for ",
                          Text(views_[o].tenure.term)));

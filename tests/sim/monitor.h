@@ -75,6 +75,7 @@ class Monitor {
   void OnBoot(MonoTime now, const Node& node, const NodeFacts& facts);
   void OnEnd(MonoTime now, const Node& node);
   void OnNewIdentity(MonoTime now, const Node& node);
+  void OnRestored(MonoTime now, const Node& node);
   void OnOpen(MonoTime now, const Node& node);
   void OnShut(MonoTime now, const Node& node);
   void OnPublish(MonoTime now, const Node& node);
@@ -94,6 +95,8 @@ class Monitor {
   void EndForeign() { foreign_.reset(); }
   // Hosts of the LAN need a node that answers now.
   void DemandHolder(MonoTime now);
+  // Each nonce is remembered with what it sealed: nodes may be restored.
+  void WatchNonces() { watch_nonces_ = true; }
   void ForbidTakeovers(bool forbidden) { no_takeovers_ = forbidden; }
 
   // Every few milliseconds of world time.
@@ -152,6 +155,7 @@ class Monitor {
   void CheckService(MonoTime now, size_t node, FrameId frame, ConstBytes bytes);
   void CheckOneHolder(MonoTime now, size_t node);
   void CheckEnvelope(MonoTime now, size_t node, const EnvelopeHeader& header);
+  void CheckNonce(MonoTime now, size_t node, ConstBytes datagram);
   void CountControl(MonoTime now);
   bool IsService(ConstBytes frame) const;
   std::optional<Ipv4Address> ClaimedAddress(ConstBytes frame) const;
@@ -187,6 +191,8 @@ class Monitor {
   Duration longest_outage_;
   std::optional<Ipv4Address> foreign_;
   bool no_takeovers_ = false;
+  bool watch_nonces_ = false;
+  absl::flat_hash_map<uint64_t, uint64_t> sealed_;  // hash of key and nonce -> of the text; looked up only
 
   std::vector<Violation> violations_;
   uint64_t hash_ = 0xcbf29ce484222325;

@@ -57,6 +57,7 @@ void Monitor::OnWire(MonoTime now, size_t port, FrameId id) {
       Violate(now, Invariant::kEnvelope, absl::StrCat(Name(node), " sends to a host that repeats messages"));
     }
     CheckEnvelope(now, node, *header);
+    if (watch_nonces_) CheckNonce(now, node, frame.subspan(kUdpFrameHeaders));
     if ((frame[0] & 1) != 0) CountControl(now);
     return;
   }
@@ -132,6 +133,15 @@ void Monitor::CheckEnvelope(MonoTime now, size_t node, const EnvelopeHeader& hea
   const uint64_t counter = header.counter.value();
   if (view.sealed[channel].Accept(counter)) return;
   Violate(now, Invariant::kEnvelope, absl::StrCat(Name(node), " seals with counter ", counter, " again"));
+}
+
+// The header names the key (sender, boot, key id) and is the nonce, too.
+void Monitor::CheckNonce(MonoTime now, size_t node, ConstBytes datagram) {
+  const uint64_t nonce = HashOf(1, datagram.first(sizeof(EnvelopeHeader)));
+  const uint64_t text = HashOf(1, datagram.subspan(sizeof(EnvelopeHeader)));
+  const auto [known, fresh] = sealed_.try_emplace(nonce, text);
+  if (fresh || known->second == text) return;
+  Violate(now, Invariant::kEnvelope, absl::StrCat(Name(node), " seals two texts with one nonce"));
 }
 
 void Monitor::CountControl(MonoTime now) {

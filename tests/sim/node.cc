@@ -1,8 +1,11 @@
 #include "tests/sim/node.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <utility>
 
+#include "proto/fresh.h"
 #include "proto/mutation.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/monitor.h"
@@ -15,7 +18,7 @@ constexpr Duration kWallInterval = Seconds(1);
 constexpr Duration kTimerSlack = Microseconds(60);
 constexpr Duration kOverdueNap = Microseconds(50);
 constexpr Duration kIdle = Milliseconds(25);  // an idle worker's rounds in between are made up for by CatchUp
-constexpr Duration kIdentityRestart = Milliseconds(400);
+constexpr Duration kProcessRestart = Milliseconds(400);
 constexpr size_t kInboxRoom = 1024;
 constexpr size_t kFewDatagrams = 16;  // cost nothing here
 constexpr Duration kDatagramCost = Microseconds(30);
@@ -26,13 +29,16 @@ constexpr Duration kShortestFlap = Milliseconds(2);  // a control thread that ru
 
 }  // namespace
 
-Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now)
-    : random(seed),
+Node::Process::Process(Node* owner, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now)
+    : node(owner),
+      boot(facts.boot_id),
       guard(&gate),
       heartbeater(
-          &gate, [node](const HeartbeatPlan& plan, ConstBytes datagram) { node->SendHeartbeat(plan, datagram); },
-          [this] { return random.Id(); },
-          [node](const Event& event) {
+          &gate, [this](const HeartbeatPlan& plan, ConstBytes datagram) { node->SendHeartbeat(plan, datagram); },
+          [this] {
+            return std::bit_cast<std::array<uint8_t, 16>>(std::array{random(), random()});
+          },
+          [this](const Event& event) {
             if (event.kind == EventKind::kMasterSilent) node->parts_.monitor->OnMasterSilent(node->last_round_, *node);
             node->Report(node->last_round_, event);
           }),
@@ -48,7 +54,13 @@ Node::Process::Process(Node* node, const NodeFacts& facts, StoredState state, ui
       controller(facts, std::move(state), random, now) {}
 
 Node::Node(const Parts& parts, size_t index, NodeSetup setup, const NodeId& id, uint64_t seed)
-    : parts_(parts), index_(index), setup_(std::move(setup)), id_(id), random_(seed), disk_(id) {}
+    : parts_(parts),
+      index_(index),
+      setup_(std::move(setup)),
+      id_(id),
+      random_(seed),
+      kernel_(random_.Fork()),
+      disk_(id) {}
 
 void Node::PlugIn() {
   port_ = parts_.lan->Plug(this, setup_.lan_mac);
@@ -63,13 +75,15 @@ void Node::Boot(MonoTime now) {
   worker_held_until_ = control_held_until_ = now;
   thaw_at_ = kNever;
   last_round_ = control_ran_ = now;
-  clocks_ =
-      MachineClocks(MonoTime{} + Duration{random_.Between(0, 1'000'000'000'000'000)},
-                    MonoTime{} + Duration{random_.Between(0, 1'000'000'000'000'000)}, setup_.rate_ppm, setup_.wall_ms);
+  if (!std::exchange(machine_runs_, false)) {
+    clocks_ = MachineClocks(MonoTime{} + Duration{random_.Between(0, 1'000'000'000'000'000)},
+                            MonoTime{} + Duration{random_.Between(0, 1'000'000'000'000'000)}, setup_.rate_ppm,
+                            setup_.wall_ms);
+  }
   StoredState stored = disk_.Boot(setup_.revision, setup_.lan_mac);
   id_ = stored.node_id;
   const NodeFacts facts{.node_id = id_,
-                        .boot_id = random_.Id(),
+                        .boot_id = std::bit_cast<BootId>(std::array{Draw(), Draw()}),
                         .name = setup_.name,
                         .revision = setup_.revision,
                         .lan_mac = setup_.lan_mac,
@@ -93,6 +107,41 @@ void Node::Kill(MonoTime now) {
   if (!process_) return;
   parts_.monitor->OnEnd(now, *this);
   End(now);
+}
+
+Node::Image Node::TakeImage(MonoTime now) {
+  Image image{
+      .id = id_, .process = std::move(process_), .disk = disk_, .clocks = clocks_, .kernel = kernel_, .taken = now};
+  End(now);
+  return image;
+}
+
+void Node::Restore(MonoTime now, Image image, const Resumption& resumption) {
+  Kill(now);
+  id_ = image.id;
+  process_ = std::move(image.process);
+  process_->node = this;
+  disk_ = image.disk;
+  clocks_ = image.clocks;
+  if (resumption.clocks != Clocks::kWentOn) clocks_.Freeze(image.taken);
+  if (resumption.clocks == Clocks::kStood) clocks_.FreezeTsc();
+  clocks_.Thaw(now);
+  clocks_.JumpWall(Duration{} - resumption.wall_behind);
+  if (!resumption.new_generation) kernel_ = image.kernel;
+  new_generation_ = resumption.new_generation;
+  worker_held_until_ = control_held_until_ = last_round_ = control_ran_ = now;
+  thaw_at_ = kNever;
+  for (size_t i = 0; i < process_->storing.size(); ++i) {
+    parts_.queue->Add(now + disk_.delay(), Happening::kPersist, index_, boots_);
+  }
+  parts_.monitor->OnRestored(now, *this);
+  WakeWorker(now + Duration{static_cast<int64_t>(random_.Below(static_cast<uint64_t>(setup_.worker_latency.ns)))});
+  WakeControl(now);
+}
+
+// What the generator gives is the same again after a restoration without a new generation id.
+uint64_t Node::Draw() {
+  return Fresh(kernel_(), clocks_.Monotonic(std::max(control_ran_, last_round_)));
 }
 
 void Node::End(MonoTime) {
@@ -254,6 +303,8 @@ void Node::RunControl(MonoTime now) {
     const HeartbeatCounters& counters = process_->heartbeater.counters();
     const uint64_t accepted = counters.acks_sent + counters.acks_received;
     if (accepted != std::exchange(process_->accepted_heartbeats, accepted)) process_->controller.OnHeartbeats(local);
+    if (std::exchange(new_generation_, false)) Execute(now, process_->controller.OnRestored(local));
+    if (!process_) return;
   }
   if (local >= process_->next_wall) {
     process_->controller.SetWallClock(local, clocks_.WallMs(now));
@@ -397,7 +448,14 @@ void Node::Do(MonoTime now, const TakeNewIdentity&) {
   parts_.monitor->OnNewIdentity(now, *this);
   parts_.monitor->OnEnd(now, *this);
   End(now);
-  parts_.queue->Add(now + kIdentityRestart, Happening::kDevice, port_, kRestart);
+  parts_.queue->Add(now + kProcessRestart, Happening::kDevice, port_, kRestart);
+}
+
+void Node::Do(MonoTime now, const BecomeNewBoot&) {
+  parts_.monitor->OnEnd(now, *this);
+  End(now);
+  machine_runs_ = true;
+  parts_.queue->Add(now + kProcessRestart, Happening::kDevice, port_, kRestart);
 }
 
 void Node::Do(MonoTime now, const LearnFlows& action) {

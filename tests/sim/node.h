@@ -47,6 +47,8 @@ struct NodeSetup {
 };
 
 class Node : public Device {
+  struct Process;
+
  public:
   struct Parts {
     EventQueue* queue = nullptr;
@@ -60,6 +62,26 @@ class Node : public Device {
 
   void Boot(MonoTime now);
   void Kill(MonoTime now);
+  // A machine at one instant: the memory of its process, its disk, its clocks and its kernel's generator.
+  struct Image {
+    NodeId id{};
+    std::unique_ptr<Process> process;
+    Disk disk;
+    MachineClocks clocks;
+    Random kernel;
+    MonoTime taken;
+  };
+  // Takes it out of this machine, which is off then. It must run.
+  Image TakeImage(MonoTime now);
+  // How a hypervisor goes on with a snapshot.
+  enum class Clocks : uint8_t { kStood, kMonotonicStood, kWentOn };
+  struct Resumption {
+    Clocks clocks = Clocks::kStood;  // meanwhile: of both, of CLOCK_MONOTONIC alone, of none
+    Duration wall_behind;            // the wall clock stood
+    bool new_generation = false;     // the VM generation id changes, so the kernel draws anew
+  };
+  // This machine goes on as that one.
+  void Restore(MonoTime now, Image image, const Resumption& resumption);
   void Command(MonoTime now, const qure::Command& command);
   void Reconfigure(MonoTime now, const ClusterConfig& config);
   void JumpWall(Duration by);
@@ -95,6 +117,7 @@ class Node : public Device {
   size_t port() const { return port_; }
   const NodeSetup& setup() const { return setup_; }
   const NodeId& id() const { return id_; }
+  const BootId& boot() const { return process_->boot; }
   uint64_t boots() const { return boots_; }
   bool running() const { return process_ != nullptr; }
   MonoTime booted() const { return booted_; }
@@ -122,12 +145,22 @@ class Node : public Device {
     bool ok = false;
   };
 
+  // What a process draws from the kernel of the machine that it runs on now.
+  struct KernelRandom {
+    using result_type = uint64_t;
+    static constexpr uint64_t min() { return 0; }
+    static constexpr uint64_t max() { return UINT64_MAX; }
+    uint64_t operator()() const { return process->node->Draw(); }
+    const Process* process;
+  };
   struct Process {
-    Process(Node* node, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now);
+    Process(Node* owner, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now);
     WorkerMemory memory(MonoTime local) {
       return {.flows = flows.memory(), .dns = dns.memory(), .cluster = &admission, .now = FlowTimeOf(local)};
     }
-    Random random;
+    Node* node;  // another one after a restoration
+    const BootId boot;
+    KernelRandom random{this};
     LeaseGate gate;
     StallGuard guard;
     Heartbeater heartbeater;
@@ -176,6 +209,7 @@ class Node : public Device {
   void PlanRound(MonoTime now);
   void PlanControl(MonoTime now);
   void End(MonoTime now);
+  uint64_t Draw();
 
   // Worker.
   void CatchUp(MonoTime now);
@@ -209,6 +243,7 @@ class Node : public Device {
   void Do(MonoTime now, const SetHostAddresses& action);
   void Do(MonoTime now, const Persist& action);
   void Do(MonoTime now, const TakeNewIdentity& action);
+  void Do(MonoTime now, const BecomeNewBoot& action);
   void Do(MonoTime now, const LearnFlows& action);
   void Do(MonoTime now, const LookUpFlow& action);
   void Do(MonoTime now, const FlowAnswered& action);
@@ -221,11 +256,13 @@ class Node : public Device {
   NodeId id_;
   size_t port_ = 0;
   Random random_;
+  Random kernel_;  // its kernel's generator
   Disk disk_;
   MachineClocks clocks_;
   uint64_t boots_ = 0;
   MonoTime booted_;
-  bool restart_ = false;  // under another identity
+  bool machine_runs_ = false;    // though its process does not
+  bool new_generation_ = false;  // the VM generation id is another one than it was
 
   std::unique_ptr<Process> process_;
   bool keep_ring_ = true;

@@ -34,6 +34,7 @@ ClusterConfig DefaultConfig() {
 
 World::World(uint64_t seed, size_t nodes, bool trace)
     : config(DefaultConfig()),
+      seed_(seed),
       random_(seed),
       lan_(&queue_, &pool_, random_.Fork()),
       monitor_(&pool_, &lan_),
@@ -56,6 +57,15 @@ World::World(uint64_t seed, size_t nodes, bool trace)
 
 World::~World() = default;
 
+std::unique_ptr<World> World::Twin() const {
+  auto twin = std::make_unique<World>(seed_, setups.size(), /*trace=*/false);
+  twin->random_ = random_;
+  twin->config = config;
+  twin->setups = setups;
+  twin->boots_itself = boots_itself;
+  return twin;
+}
+
 void World::Make() {
   if (!nodes_.empty()) return;
   for (size_t i = 0; i < setups.size(); ++i) {
@@ -75,7 +85,7 @@ void World::Make() {
   lan_.on_wire = [this](MonoTime at, size_t port, FrameId frame) {
     monitor_.OnWire(at, port, frame);
     const ConstBytes bytes = pool_.bytes(frame);
-    if (port != gateway_.port() && bytes.size() > kHeartbeatFrame) recorder_.Hear(at, bytes);
+    if (port != gateway_.port() && bytes.size() != kHeartbeatFrame) recorder_.Hear(at, bytes);
   };
   gateway_.on_answer = [this](MonoTime at, size_t port) { monitor_.OnAnswer(at, port); };
   if (clients_.any()) gateway_.on_turn = [this](MonoTime at) { clients_.Turn(at); };

@@ -38,6 +38,9 @@ class World {
   Duration settle = Seconds(2);           // from the last step of the script to the healing
   Duration converge_within = Seconds(8);  // from the healing to the state that liveness asks for
 
+  // The same site, with a run of its own that is the same up to the first difference of the scripts: for what a machine
+  // was like at some time of this one. Before the world is made.
+  std::unique_ptr<World> Twin() const;
   // The world is made: nodes exist and may be talked to from now on. Done by Begin, or earlier by a scenario.
   void Make();
   // At this time of the run. Steps are disturbances, unless they say otherwise.
@@ -78,6 +81,7 @@ class World {
   void Handle(const Appointment& appointment);
   std::string WhyNotSettled();
 
+  const uint64_t seed_;
   EventQueue queue_;
   FramePool pool_;
   Random random_;

@@ -69,11 +69,9 @@ Transport::Transport(const NodeId& node, const BootId& boot, absl::BitGenRef ran
 
 void Transport::Configure(const TransportConfig& config) {
   // What was proven in another cluster is nothing here. Within one, a boot's counters go on under all of its keys.
-  if (config.cluster != config_.cluster || config.open != config_.open) {
-    sessions_.clear();
-    peers_changed_ = true;
-  }
-  strangers_.Clear();  // what it is to us may have changed
+  if (config.cluster != config_.cluster || config.open != config_.open) sessions_.clear();
+  peers_changed_ = true;  // their keys, at least
+  strangers_.Clear();     // what it is to us may have changed
   config_ = config;
   if (config_.open) config_.keyring = {.keys = {StoredKey{}}, .use = StoredKey{}.id};
   for (auto& [id, session] : sessions_) session.key.reset();
@@ -117,7 +115,7 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
       datagram.payload.size() > kMaxDatagram || header->boot == BootId{}) {  // no boot has the id zero
     return Refuse(Reject::kMalformed);
   }
-  if (header->sender == node_ && header->boot == boot_) return Refuse(Reject::kOwn);
+  if (header->sender == node_ && header->boot == boot_) return OnOwn(datagram, *header, out);
   const StoredKey* key = FindKey(header->key_id.value());
   if (key == nullptr) {
     strangers_.OnRefused(now, *header, datagram, /*known_key=*/false, config_.open, out);
@@ -144,7 +142,10 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
   if (reject == Reject::kRelabelled) return Refuse(*reject);
   if (proven) {
     incoming.overtaken = counter < session->window.highest();
-    if (!session->window.Accept(counter)) return Refuse(Reject::kReplayed);
+    if (!session->window.Accept(counter)) {
+      if (!reject) OnReplayed(now, id, incoming, session, out);
+      if (!Mutated(Mutation::kAcceptReplay)) return Refuse(Reject::kReplayed);
+    }
   }
   if (reject) return Refuse(*reject);
   if (!proven) return OnUnproven(now, id, counter, incoming.from, incoming.message, out);
@@ -154,13 +155,18 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
     Settle(incoming.from, session);
   }
   strangers_.OnBelieved(id.first);
-  if (incoming.message.has_challenge()) Echo(incoming.from, incoming.message.challenge().nonce(), out);
+  if (IsChallenged(incoming.message)) {
+    LookAtOwnCounter(incoming.message.challenge(), out);
+    Echo(incoming.from, incoming.message.challenge().nonce(), out);
+  }
   if (incoming.message.has_challenge() || incoming.message.has_challenge_echo()) return std::nullopt;
   return incoming;
 }
 
 void Transport::Forget(const NodeId& node, const BootId& boot) {
-  if (sessions_.erase({node, boot}) > 0) peers_changed_ = true;
+  const auto found = sessions_.find({node, boot});
+  if (found == sessions_.end() || !std::exchange(found->second.proven, false)) return;
+  peers_changed_ = true;
 }
 
 // A proven boot is, or is now, there.
@@ -174,7 +180,8 @@ ClusterPeers Transport::TakePeers() {
   peers_changed_ = false;
   ClusterPeers peers;
   for (const auto& [id, session] : sessions_) {
-    if (session.proven) peers.push_back({.node = id.first, .boot = id.second, .mac = session.mac});
+    if (!session.proven) continue;
+    peers.push_back({.node = id.first, .boot = id.second, .mac = session.mac, .keys = KeysOf(id.first, id.second)});
   }
   return peers;
 }
@@ -285,6 +292,37 @@ std::optional<Reject> Transport::Open(const Datagram& datagram, const std::vecto
   return incoming->from.mac == datagram.mac ? std::nullopt : std::optional(Reject::kRelabelled);
 }
 
+// A loop brings back what we have sent. A later counter than ours is of another copy of this process.
+std::nullopt_t Transport::OnOwn(const Datagram& datagram, const EnvelopeHeader& header, Actions* out) {
+  const StoredKey* const key = header.counter.value() > counter_ ? FindKey(header.key_id.value()) : nullptr;
+  std::vector<uint8_t> plain;
+  if (key != nullptr && Unlock(datagram, *key, {node_, boot_}, nullptr, &plain)) {
+    NoteRestored("a later frame of this boot was heard", out);
+  }
+  return Refuse(Reject::kOwn);
+}
+
+// An active boot says something new now and then. One that only repeats itself goes on from a snapshot, or is played:
+// it is asked, and the question says how far it was heard. Its own question is answered at once: if we are new to it,
+// it believes neither that nor that another leads before.
+void Transport::OnReplayed(MonoTime now, const SessionId& id, const Incoming& incoming, Session* session,
+                           Actions* out) {
+  const bool ask = now - session->heard > kReplayedQuiet;
+  Answer(now, id, incoming.from, incoming.message, ask, session, out);
+}
+
+// Who has sealed fewer messages than a peer has had of this boot does not remember the others.
+void Transport::LookAtOwnCounter(const wire::Challenge& challenge, Actions* out) {
+  if (challenge.heard() <= counter_) return;
+  NoteRestored("another node has heard more of this boot than it remembers", out);
+}
+
+void Transport::NoteRestored(std::string_view why, Actions* out) {
+  if (Mutated(Mutation::kIgnoreRestore) || std::exchange(restored_, true)) return;
+  out->push_back(MakeLog(LogLevel::kWarning, "this machine was restored from a snapshot (", std::string(why),
+                         "): starting again as a new boot"));
+}
+
 std::nullopt_t Transport::Refuse(Reject reject) {
   ++rejected_[static_cast<size_t>(reject)];
   return std::nullopt;
@@ -300,16 +338,28 @@ std::nullopt_t Transport::OnUnproven(MonoTime now, const SessionId& id, uint64_t
   }
   Session& session = SessionOf(now, id);
   session.heard = now;
-  bool refused = false;
-  if (message.has_challenge() && session.echoes.Due(now)) {
-    refused = !MayAnswer(now, id.first, &session.echoes);
-    if (!refused) Echo(from, message.challenge().nonce(), out);
+  const bool answered = Answer(now, id, from, message, /*ask=*/true, &session, out);
+  return Refuse(answered ? Reject::kUnknownBoot : Reject::kTooMany);
+}
+
+// Asked is this boot, and not one that this machine was: recordings of that are challenged here, too, and answers to
+// those would use up the one that a node gets which does not know us yet.
+bool Transport::IsChallenged(const wire::Message& message) const {
+  if (!message.has_challenge()) return false;
+  return message.challenge().boot() == AsText(boot_) || Mutated(Mutation::kEchoForOthers);
+}
+
+// Answers its question and, with `ask`, asks it ours, as far as either is due. False: a limit was reached.
+bool Transport::Answer(MonoTime now, const SessionId& id, const PeerAddress& from, const wire::Message& message,
+                       bool ask, Session* session, Actions* out) {
+  if (IsChallenged(message) && session->echoes.Due(now)) {
+    if (!MayAnswer(now, id.first, &session->echoes)) return false;
+    Echo(from, message.challenge().nonce(), out);
   }
-  if (session.challenges.Due(now) && !refused) {
-    refused = !MayAnswer(now, id.first, &session.challenges);
-    if (!refused) Challenge(now, &session, from, out);
-  }
-  return Refuse(refused ? Reject::kTooMany : Reject::kUnknownBoot);
+  if (!ask || !session->challenges.Due(now)) return true;
+  if (!MayAnswer(now, id.first, &session->challenges)) return false;
+  Challenge(now, id, session, from, out);
+  return true;
 }
 
 // A boot that starts needs one answer of each kind; a recording asks for them for ever.
@@ -322,13 +372,13 @@ bool Transport::MayAnswer(MonoTime now, const NodeId& node, Patience* patience) 
     if (!answers_of_node_[node[0]].Take(now, kChallengeInterval, kRepeatedAnswers)) return false;
     if (!repeated_answers_.Take(now, kChallengeInterval / kChallengesPerInterval, kChallengeBurst)) return false;
   }
-  patience->Answered(now, Unproven(now) > kManyUnproven ? kChallengeLongBackoff : kChallengeBackoff);
+  const bool many = Unproven(now) > kManyUnproven && !Mutated(Mutation::kShareAnswers);
+  patience->Answered(now, many ? kChallengeLongBackoff : kChallengeBackoff);
   return true;
 }
 
 // Boots that speak, and have proven nothing.
 size_t Transport::Unproven(MonoTime now) const {
-  if (Mutated(Mutation::kShareAnswers)) return 0;
   return static_cast<size_t>(std::ranges::count_if(sessions_, [now](const auto& entry) {
     return !entry.second.proven && now - entry.second.heard < kChallengeLife;
   }));
@@ -350,13 +400,15 @@ bool Transport::Proves(MonoTime now, const SessionId& id, uint64_t counter, cons
 }
 
 // Challenges that follow each other closely carry the same nonce: the echo of the first may be on its way.
-void Transport::Challenge(MonoTime now, Session* session, const PeerAddress& to, Actions* out) {
+void Transport::Challenge(MonoTime now, const SessionId& id, Session* session, const PeerAddress& to, Actions* out) {
   if (!session->nonce_drawn || now - *session->nonce_drawn > kChallengeLife / 2) {
     session->nonce = Draw();
     session->nonce_drawn = now;
   }
   wire::Message message;
   message.mutable_challenge()->set_nonce(std::string(AsText(session->nonce)));
+  message.mutable_challenge()->set_boot(std::string(AsText(id.second)));
+  message.mutable_challenge()->set_heard(session->window.highest());
   SendTo(to, message, out);
 }
 

@@ -92,16 +92,25 @@ class Transport {
   std::optional<Incoming> Receive(MonoTime now, const Datagram& datagram, Actions* out);
 
   // A boot that seems to be over: its frames are refused until it proves anew that it is active, as a clone's twin
-  // does.
+  // does. How far it was heard is remembered.
   void Forget(const NodeId& node, const BootId& boot);
 
   // For the heartbeater: what we seal with, and what a peer's heartbeats may be sealed with.
   HeartbeatKey SendKey() const;
   std::vector<HeartbeatKey> KeysOf(const NodeId& node, const BootId& boot) const;
 
-  // The boots that have proven that they are active, as they were last taken: not any more.
+  // This process was restored from a snapshot: what was sealed under its session key since is not known to it. It must
+  // become a new boot. Found here by what others have heard of this boot, or notified of by who knows it otherwise;
+  // `why` is for the log.
+  bool restored() const { return restored_; }
+  void NoteRestored(std::string_view why, Actions* out);
+
+  // The boots that have proven that they are active, and their keys, as they were last taken: not any more.
   bool peers_changed() const { return peers_changed_; }
   ClusterPeers TakePeers();
+
+  // A boot speaks that has not proven that it is active: a recording, or one whose challenge is still open.
+  bool HearsUnproven(MonoTime now) const { return Unproven(now) > 0; }
 
   const std::array<uint64_t, kRejectCount>& rejected() const { return rejected_; }
   const Strangers& strangers() const { return strangers_; }
@@ -109,7 +118,7 @@ class Transport {
   uint64_t oversized() const { return oversized_; }
 
  private:
-  // When the next answer to a boot that has not proven that it is active is due.
+  // When the next answer to a boot that has not proven that it is active, or only repeats itself, is due.
   class Patience {
    public:
     bool Due(MonoTime now) const { return !next_ || now >= *next_; }
@@ -132,7 +141,7 @@ class Transport {
 
   struct Session {  // one boot of one node
     bool proven = false;
-    ReplayWindow window;              // in use once it is proven …
+    ReplayWindow window;              // in use while it is proven, and remembered afterwards …
     MacAddress mac;                   // … as is this: where it is by its newest word
     std::optional<HeartbeatKey> key;  // the one it last sealed with
     std::array<uint8_t, 16> nonce{};  // of the challenge under way
@@ -165,7 +174,13 @@ class Transport {
                             const wire::Message& message, Actions* out);
   bool Proves(MonoTime now, const SessionId& id, uint64_t counter, const std::string& nonce);
   void Settle(const PeerAddress& from, Session* session);
-  void Challenge(MonoTime now, Session* session, const PeerAddress& to, Actions* out);
+  std::nullopt_t OnOwn(const Datagram& datagram, const EnvelopeHeader& header, Actions* out);
+  void OnReplayed(MonoTime now, const SessionId& id, const Incoming& incoming, Session* session, Actions* out);
+  void LookAtOwnCounter(const wire::Challenge& challenge, Actions* out);
+  bool Answer(MonoTime now, const SessionId& id, const PeerAddress& from, const wire::Message& message, bool ask,
+              Session* session, Actions* out);
+  void Challenge(MonoTime now, const SessionId& id, Session* session, const PeerAddress& to, Actions* out);
+  bool IsChallenged(const wire::Message& message) const;
   void Echo(const PeerAddress& to, const std::string& nonce, Actions* out);
 
   NodeId node_;
@@ -180,6 +195,7 @@ class Transport {
   std::string last_hello_;
   std::map<SessionId, Session> sessions_;
   bool peers_changed_ = false;
+  bool restored_ = false;
   Allowance first_answers_;
   Allowance repeated_answers_;
   std::array<Allowance, 256> answers_of_node_;  // by the first byte of its id

@@ -72,6 +72,7 @@ struct Describer {
   }
   std::string operator()(const Persist& a) const { return absl::StrCat("persist ", a.ticket); }
   std::string operator()(const TakeNewIdentity&) const { return "take a new identity"; }
+  std::string operator()(const BecomeNewBoot&) const { return "become a new boot"; }
   std::string operator()(const Finished&) const { return "finished"; }
   std::string operator()(const LearnFlows& a) const { return absl::StrCat("learn ", a.flows.size(), " flows"); }
   std::string operator()(const LookUpFlow& a) const { return absl::StrCat("look up flow for question ", a.number); }

@@ -15,118 +15,12 @@
 #include "proto/net/ip.h"
 #include "proto/net/udp.h"
 #include "proto/net/udp_frame.h"
+#include "tests/unit/core/transport_peer.h"
 
-namespace qure {
+namespace qure::test {
 namespace {
 
-constexpr MonoTime kStart{1'000'000'000'000};
-constexpr Ipv4Address kGroup{{239, 192, 1, 2}};
-constexpr StoredKey kFirst{.id = 1, .key = {0x11}};
-constexpr StoredKey kSecond{.id = 2, .key = {0x22}};
-
-ClusterId Home() {
-  return ClusterIdFromName("home");
-}
-
-wire::Message Hello(const std::string& name) {
-  wire::Message message;
-  message.mutable_hello()->set_name(name);
-  return message;
-}
-
-wire::Message Ping(uint64_t nonce) {
-  wire::Message message;
-  message.mutable_ping()->set_nonce(nonce);
-  return message;
-}
-
-// The datagram in a frame that the parsers find sound, and how it came.
-Datagram DatagramOf(const Action& action) {
-  const auto& frame = std::get<SendFrame>(action);
-  EXPECT_FALSE(frame.answer);
-  EthernetView ethernet;
-  EXPECT_FALSE(ParseEthernet(frame.bytes, &ethernet));
-  const ConstBytes packet = ConstBytes(frame.bytes).subspan(ethernet.length);
-  IpView view;
-  EXPECT_FALSE(ParseIpv4(packet, false, &view));
-  const auto& ip = *HeaderAt<Ipv4Header>(packet, 0);
-  EXPECT_EQ(ip.time_to_live, kUnroutedHops);
-  EXPECT_EQ(TransportChecksum(ip.source, ip.destination, kProtocolUdp, packet.subspan(view.transport)), Be16(0));
-  const auto& udp = *HeaderAt<UdpHeader>(packet, view.transport);
-  EXPECT_EQ(udp.destination_port.value(), kDefaultClusterPort);
-  const ConstBytes payload = packet.subspan(view.transport + sizeof(UdpHeader));
-  Delivery delivery = Delivery::kUnicast;
-  if (ip.destination == kGroup) delivery = Delivery::kMulticast;
-  if (ip.destination == kLimitedBroadcast) delivery = Delivery::kBroadcast;
-  EXPECT_EQ(ethernet.header->destination.is_multicast(), delivery != Delivery::kUnicast);
-  return {ethernet.header->source, delivery, {payload.begin(), payload.end()}};
-}
-
-// A node's transport, and what it has received.
-struct Peer {
-  explicit Peer(uint8_t number, uint8_t boot = 1) : id{number}, boot_id{number, boot}, random(number * 256u + boot) {
-    config.cluster = Home();
-    config.keyring = {.keys = {kFirst}, .use = kFirst.id};
-    config.group = kGroup;
-    config.address = {{192, 0, 2, number}};
-    config.mac = NodeMac(id, 0);
-    transport.Configure(config);
-  }
-
-  Datagram Say(const wire::Message& message) {
-    Actions out;
-    transport.SendToAll(message, &out);
-    EXPECT_EQ(out.size(), 1u);
-    return DatagramOf(out.at(0));
-  }
-  // Frames that it sends in answer.
-  std::vector<Datagram> Hear(MonoTime now, const Datagram& datagram) {
-    Actions out;
-    if (std::optional<Incoming> incoming = transport.Receive(now, datagram, &out)) heard.push_back(*incoming);
-    std::vector<Datagram> answers;
-    for (const Action& action : out) {
-      if (!std::holds_alternative<Log>(action)) answers.push_back(DatagramOf(action));
-    }
-    return answers;
-  }
-  uint64_t rejected(Reject reject) const { return transport.rejected()[static_cast<size_t>(reject)]; }
-  uint64_t all_rejected() const {
-    uint64_t sum = 0;
-    for (const uint64_t count : transport.rejected()) sum += count;
-    return sum;
-  }
-
-  NodeId id;
-  BootId boot_id;
-  std::mt19937_64 random;
-  TransportConfig config;
-  Transport transport{id, boot_id, random};
-  std::vector<Incoming> heard;
-};
-
-// Everything that `a` and `b` send from the first frame on; each frame is heard by the other.
-std::vector<Datagram> Converse(MonoTime now, Peer* a, Peer* b, const Datagram& from_a) {
-  std::vector<Datagram> said;
-  std::vector<std::pair<Peer*, Datagram>> queue{{b, from_a}};
-  for (size_t i = 0; i < queue.size() && i < 100; ++i) {
-    const auto [to, datagram] = queue[i];
-    said.push_back(datagram);
-    for (const Datagram& answer : to->Hear(now, datagram)) queue.emplace_back(to == a ? b : a, answer);
-  }
-  EXPECT_LT(queue.size(), 100u) << "they go on for ever";
-  return said;
-}
-
-// Both have proven to the other that they are active.
-std::vector<Datagram> Acquaint(MonoTime now, Peer* a, Peer* b) {
-  std::vector<Datagram> said = Converse(now, a, b, a->Say(Hello("a")));
-  EXPECT_TRUE(b->Hear(now, a->Say(Ping(1))).empty());
-  EXPECT_TRUE(a->Hear(now, b->Say(Ping(1))).empty());
-  for (const Peer* peer : {a, b}) EXPECT_TRUE(!peer->heard.empty() && peer->heard.back().message.has_ping());
-  a->heard.clear();
-  b->heard.clear();
-  return said;
-}
+using Peer = TransportPeer;
 
 TEST(Transport, RejectsHaveNames) {
   std::set<std::string_view> names;
@@ -410,78 +304,6 @@ TEST(Transport, OnlyWhatComesAfterTheEchoIsHeard) {
   EXPECT_EQ(b.rejected(Reject::kReplayed), 1u);
 }
 
-// A recording of one dead boot, played without pause for ten seconds, is answered ever less often.
-TEST(Transport, ReplayedChallengeIsBounded) {
-  Peer a(1), b(2);
-  const Datagram challenge = b.Hear(kStart, a.Say(Hello("a"))).at(0);  // from b, which now dies
-  Peer c(3);
-  size_t answers = 0;
-  for (MonoTime now = kStart; now < kStart + Seconds(10); now = now + Milliseconds(1)) {
-    answers += c.Hear(now, challenge).size();
-  }
-  EXPECT_TRUE(c.heard.empty());
-  const auto least = static_cast<size_t>(Seconds(10).ns / (kChallengeInterval * kChallengeBackoff).ns);
-  EXPECT_GE(answers, least);
-  EXPECT_LE(answers, 2 * (least + 4));  // echoes and challenges
-}
-
-TEST(Transport, AnswersToAllTogetherAreBounded) {
-  Peer b(2);
-  size_t answers = 0;
-  std::vector<Datagram> recorded;
-  recorded.reserve(250);
-  for (int i = 0; i < 250; ++i) recorded.push_back(Peer(9, static_cast<uint8_t>(i)).Say(Hello("x")));
-  for (int ms = 0; ms < 10'000; ms += 10) {
-    for (const Datagram& datagram : recorded) answers += b.Hear(kStart + Milliseconds(ms), datagram).size();
-  }
-  const auto rate = static_cast<size_t>(Seconds(10).ns / kChallengeInterval.ns);
-  EXPECT_GE(answers, rate);
-  EXPECT_LE(answers, recorded.size() + rate + kRepeatedAnswers);
-  EXPECT_GT(b.rejected(Reject::kTooMany), 0u);
-}
-
-// A node that starts hears recordings of 66 earlier boots, four in a millisecond. The boots that live are believed at
-// once, the one of a node whose earlier boots are played, too.
-TEST(FieldE12Transport, RecordingsDoNotHinderANewcomer) {
-  std::vector<Datagram> recorded;
-  Peer listener(50);
-  for (uint8_t node = 1; node <= 3; ++node) {
-    for (uint8_t boot = 1; boot <= 22; ++boot) {
-      Peer dead(node, boot);
-      recorded.push_back(dead.Say(Hello("dead")));
-      recorded.push_back(dead.Hear(kStart, listener.Say(Hello("x"))).at(0));  // a challenge
-    }
-  }
-  Peer newcomer(9), known_by_name(1, 200), unknown(4);
-  size_t next = 0;
-  for (int ms = 0; ms < 700; ++ms) {
-    const MonoTime now = kStart + Milliseconds(ms);
-    for (int i = 0; i < 4; ++i) newcomer.Hear(now, recorded[next++ % recorded.size()]);
-    if (ms == 300) Converse(now, &known_by_name, &newcomer, known_by_name.Say(Hello("a")));
-    if (ms == 500) Converse(now, &unknown, &newcomer, unknown.Say(Hello("b")));
-  }
-  ASSERT_EQ(newcomer.heard.size(), 2U);
-  EXPECT_EQ(newcomer.heard[0].message.hello().name(), "a");
-  EXPECT_EQ(newcomer.heard[1].message.hello().name(), "b");
-}
-
-// What never proves itself is answered ever less often where there is much of it.
-TEST(FieldE12Transport, RecordingsAreAnsweredEverLess) {
-  Peer b(2);
-  std::vector<Datagram> recorded;
-  for (uint8_t boot = 1; boot <= 64; ++boot) {
-    recorded.push_back(Peer(static_cast<uint8_t>(10 + boot % 4), boot).Say(Hello("x")));
-  }
-  size_t answers = 0, late = 0;
-  for (int ms = 0; ms < 60'000; ++ms) {
-    const size_t more = b.Hear(kStart + Milliseconds(ms), recorded[static_cast<size_t>(ms) % recorded.size()]).size();
-    answers += more;
-    if (ms >= 40'000) late += more;
-  }
-  EXPECT_LE(answers, 64U * 16);
-  EXPECT_LE(late, 64U * 3);
-}
-
 // Messages of many dead boots do not push out the active ones.
 TEST(Transport, SessionsAreBounded) {
   Peer a(1), b(2);
@@ -505,6 +327,24 @@ TEST(Transport, ForgottenBootProvesItselfAnew) {
   Converse(kStart + Seconds(1), &a, &b, a.Say(Hello("a")));
   ASSERT_EQ(b.heard.size(), 1u);  // its last word, behind the echo
   EXPECT_EQ(b.heard[0].message.hello().name(), "a");
+}
+
+// By them a worker tells what a known boot has sent from what somebody else sends under its name.
+TEST(FieldE2Transport, KnownBootsComeWithTheirKeys) {
+  Peer a(1), b(2);
+  Acquaint(kStart, &a, &b);
+  const ClusterPeers peers = b.transport.TakePeers();
+  ASSERT_EQ(peers.size(), 1u);
+  ASSERT_EQ(peers[0].keys.size(), 1u);
+  const std::vector<uint8_t> sealed = a.Say(Ping(1)).payload;
+  std::vector<uint8_t> plain(sealed.size() - kEnvelopeOverhead);
+  EXPECT_TRUE(Unseal(peers[0].keys[0].key, sealed, plain));
+  EXPECT_FALSE(b.transport.peers_changed());
+
+  b.config.keyring.keys.push_back(kSecond);
+  b.transport.Configure(b.config);
+  ASSERT_TRUE(b.transport.peers_changed());
+  EXPECT_EQ(b.transport.TakePeers().at(0).keys.size(), 2u);
 }
 
 TEST(Transport, NoHelloFollowsAGoodbye) {
@@ -651,4 +491,4 @@ TEST(Transport, ABootWithoutIdIsRefused) {
 }
 
 }  // namespace
-}  // namespace qure
+}  // namespace qure::test

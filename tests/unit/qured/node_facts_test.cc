@@ -16,23 +16,21 @@ TEST(GatherFacts, JoinsConfigurationStoreAndPort) {
   StoredState stored;
   stored.node_id.fill(5);
   const MacAddress mac{{2, 0, 0, 0, 0, 1}};
-  const auto facts = GatherFacts(config, stored, mac, "");
-  ASSERT_TRUE(facts.ok()) << facts.status();
-  EXPECT_EQ(facts->node_id, stored.node_id);
-  EXPECT_EQ(facts->name, "n1");
-  EXPECT_EQ(facts->revision, Revision());
-  EXPECT_EQ(facts->lan_mac, mac);
-  EXPECT_EQ(facts->vlan, 7);
-  EXPECT_EQ(facts->priority, 3);
-  EXPECT_EQ(facts->weight, 9u);
+  const NodeFacts facts = GatherFacts(config, stored, mac, "");
+  EXPECT_EQ(facts.node_id, stored.node_id);
+  EXPECT_EQ(facts.name, "n1");
+  EXPECT_EQ(facts.revision, Revision());
+  EXPECT_EQ(facts.lan_mac, mac);
+  EXPECT_EQ(facts.vlan, 7);
+  EXPECT_EQ(facts.priority, 3);
+  EXPECT_EQ(facts.weight, 9u);
 }
 
 TEST(GatherFacts, EveryBootHasAnotherId) {
-  const auto first = GatherFacts({}, {}, {}, "");
-  const auto second = GatherFacts({}, {}, {}, "");
-  ASSERT_TRUE(first.ok() && second.ok());
-  EXPECT_NE(first->boot_id, BootId{});
-  EXPECT_NE(first->boot_id, second->boot_id);
+  const NodeFacts first = GatherFacts({}, {}, {}, "");
+  const NodeFacts second = GatherFacts({}, {}, {}, "");
+  EXPECT_NE(first.boot_id, BootId{});
+  EXPECT_NE(first.boot_id, second.boot_id);
 }
 
 TEST(ClusterAddress, IsTheFirstIpv4OfTheConfiguration) {
