@@ -76,8 +76,8 @@ bool HasDropped(pid_t thread, uint64_t needed) {
 }  // namespace
 
 uint64_t NeededCapabilities(PortKind lan) {
-  uint64_t needed =
-      Bit(CAP_NET_ADMIN) | Bit(CAP_NET_RAW) | Bit(CAP_NET_BIND_SERVICE) | Bit(CAP_IPC_LOCK) | Bit(CAP_DAC_OVERRIDE);
+  uint64_t needed = Bit(CAP_NET_ADMIN) | Bit(CAP_NET_RAW) | Bit(CAP_NET_BIND_SERVICE) | Bit(CAP_IPC_LOCK) |
+                    Bit(CAP_SYS_NICE) | Bit(CAP_DAC_OVERRIDE);
   if (lan == PortKind::kAfXdp) needed |= Bit(CAP_SYS_ADMIN) | Bit(CAP_BPF);
   if (lan == PortKind::kPci) needed |= Bit(CAP_SYS_ADMIN) | Bit(CAP_SYS_RAWIO);
   return needed;

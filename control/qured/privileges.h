@@ -12,6 +12,7 @@ namespace qure {
 //   CAP_NET_ADMIN, CAP_NET_RAW   addresses, routes and sysctls of the interfaces; packet sockets, a port opened again
 //   CAP_NET_BIND_SERVICE         DNS at service addresses that are taken later
 //   CAP_IPC_LOCK                 packet memory
+//   CAP_SYS_NICE                 priority of workers and control thread, which begin afterwards
 //   CAP_DAC_OVERRIDE             configuration, zones and data directory may belong to any user
 //   CAP_SYS_ADMIN, CAP_BPF       af_xdp: its program; pci: physical addresses
 //   CAP_SYS_RAWIO                pci: devices of uio

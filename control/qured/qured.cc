@@ -1,9 +1,7 @@
 // The appliance: reads its configuration, builds the parts, joins them, runs.
 
 #include <getopt.h>
-#include <linux/close_range.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -20,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "control/base/log.h"
 #include "control/base/ownership.h"
+#include "control/base/text.h"
 #include "control/base/version.h"
 #include "control/config/config_file.h"
 #include "control/core/cluster/identity.h"
@@ -32,6 +31,8 @@
 #include "control/qured/node_facts.h"
 #include "control/qured/privileges.h"
 #include "control/qured/runtime.h"
+#include "control/qured/start_again.h"
+#include "control/qured/syscall_filter.h"
 #include "control/qured/trial.h"
 #include "control/store/store.h"
 #include "dataplane/dataplane.h"
@@ -93,10 +94,23 @@ void AllowManyFiles() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
+// Once all parts are made. A node that cannot is better than none.
+void GiveUpPrivileges(PortKind lan) {
+  constexpr char kWarning[] = "goes on with more privileges than it needs: ";
+  if (absl::Status dropped = DropPrivileges(NeededCapabilities(lan)); !dropped.ok()) {
+    LogLine(LogLevel::kWarning, kWarning, std::string(dropped.message()));
+  }
+  if (!kSystemCallsAreFiltered) return;
+  if (absl::Status filtered = FilterSystemCalls(lan); !filtered.ok()) {
+    LogLine(LogLevel::kWarning, kWarning, std::string(filtered.message()));
+  }
+}
+
 using Ending = Runtime::Ending;
 
+// `trial` is none any more when it was confirmed.
 absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config, const NodeFacts& facts, PortKind lan,
-                           const Runtime::Parts& parts) {
+                           const Runtime::Parts& parts, std::optional<Duration>* trial) {
   Runtime runtime(config_path, config, facts, parts);
   std::optional<MetricsKeeper> metrics;
   if (!config.node.metrics.empty()) {
@@ -106,14 +120,14 @@ absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config,
                                   .names = [&runtime] { return runtime.names(); }};
     metrics.emplace(config.node.metrics, source);
   }
-  if (absl::Status dropped = DropPrivileges(NeededCapabilities(lan)); !dropped.ok()) {
-    LogLine(LogLevel::kWarning, "goes on with more privileges than it needs: ", std::string(dropped.message()));
-  }
-  return runtime.Run();
+  GiveUpPrivileges(lan);
+  absl::StatusOr<Ending> ending = runtime.Run();
+  if (!runtime.on_trial()) trial->reset();
+  return ending;
 }
 
 // Builds all parts in the order in which they need each other. They end in the reverse order.
-absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& config, std::optional<Duration> trial) {
+absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& config, std::optional<Duration>* trial) {
   const absl::StatusOr<PortSpec> lan = ParsePortSpec(config.node.lan_port);
   if (!lan.ok()) return lan.status();
   if (absl::Status rights = CheckRights(); !rights.ok()) return rights;
@@ -138,9 +152,7 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
             " are used: longer frames are dropped as no_room; give the hosts of the LAN MTU ", (*dataplane)->mtu());
   }
   (*store)->SetHardware((*dataplane)->lan_mac());
-  const absl::StatusOr<NodeFacts> facts =
-      GatherFacts(taken->config.node, (*store)->state(), (*dataplane)->lan_mac(), lan->interface());
-  if (!facts.ok()) return facts.status();
+  const NodeFacts facts = GatherFacts(taken->config.node, (*store)->state(), (*dataplane)->lan_mac(), lan->interface());
   const absl::StatusOr<std::unique_ptr<HostInterface>> host =
       HostInterface::Create(HostOptionsOf(*taken, *lan, (*dataplane)->mtu(), journal.get()));
   if (!host.ok()) return host.status();
@@ -151,8 +163,8 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
   const bool shared = config.node.lan_mode == LanMode::kShared;
   const std::string lan_interface = shared ? lan->interface() : config.node.host_interface;
   const Runtime::Parts parts = {store->get(),  dataplane->get(), host->get(), kernel->get(),
-                                server->get(), lan_interface,    trial};
-  absl::StatusOr<Ending> ending = Run(config_path, config, *facts, lan->kind, parts);
+                                server->get(), lan_interface,    *trial};
+  absl::StatusOr<Ending> ending = Run(config_path, config, facts, lan->kind, parts, trial);
   if (ending.ok() && *ending == Ending::kNewIdentity) {
     if (absl::Status renewed = (*store)->TakeNewIdentity(); !renewed.ok()) return renewed;
   }
@@ -161,7 +173,7 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
 
 // All that is logged is written, if somebody reads it, when this returns.
 absl::StatusOr<Ending> ServeAndLog(const std::string& config_path, const Config& config,
-                                   const std::vector<std::string>& warnings, std::optional<Duration> trial) {
+                                   const std::vector<std::string>& warnings, std::optional<Duration>* trial) {
   BlockSignals();  // before the writer and the environment start their threads
   const LogWriter writer;
   SetCheckHandler(LogFailedCheck);
@@ -173,21 +185,23 @@ absl::StatusOr<Ending> ServeAndLog(const std::string& config_path, const Config&
   return ending;
 }
 
-// Starts this program again in this process, with the same arguments. Returns only if that fails.
-int StartAgain(char** argv) {
-  // DPDK leaves files open, and their locks would keep the new program from starting.
-  close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-  execv("/proc/self/exe", argv);
-  LogLine(LogLevel::kError, std::string("cannot start again: ") + std::strerror(errno));
-  return kFailed;
-}
-
 struct Arguments {
   std::string config;
   bool check = false;
   bool restore = false;
   std::optional<Duration> trial;
 };
+
+// Starts this program again in this process, on what is left of its arguments. Returns only if that fails.
+int StartAgain(char* program, const Arguments& arguments) {
+  std::string words[] = {"--config", arguments.config, "--try"};
+  std::string trial = arguments.trial ? Concat(arguments.trial->ns / Seconds(1).ns, "s") : "";
+  char* const tries = arguments.trial ? words[2].data() : nullptr;
+  char* argv[] = {program, words[0].data(), words[1].data(), tries, trial.data(), nullptr};
+  ExecuteItself(argv);
+  LogLine(LogLevel::kError, std::string("cannot start again: ") + std::strerror(errno));
+  return kFailed;
+}
 
 // The exit status if the arguments leave nothing to run.
 std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
@@ -273,9 +287,9 @@ int Main(int argc, char** argv) {
       return kFailed;
     }
   }
-  const absl::StatusOr<Ending> ending = ServeAndLog(arguments.config, *config, warnings, arguments.trial);
+  const absl::StatusOr<Ending> ending = ServeAndLog(arguments.config, *config, warnings, &arguments.trial);
   if (!ending.ok() || *ending == Ending::kUnconfirmed || *ending == Ending::kHostLost) return kFailed;
-  return *ending == Ending::kNewIdentity ? StartAgain(argv) : EXIT_SUCCESS;
+  return *ending == Ending::kStopped ? EXIT_SUCCESS : StartAgain(argv[0], arguments);
 }
 
 }  // namespace

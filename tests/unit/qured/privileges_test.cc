@@ -58,6 +58,7 @@ TEST(FieldE13, ARunningNodeNeedsTheNetworkAndLittleElse) {
   for (const PortKind lan : {PortKind::kAfPacket, PortKind::kTap, PortKind::kVdev, PortKind::kAfXdp, PortKind::kPci}) {
     const uint64_t needed = NeededCapabilities(lan);
     EXPECT_NE(needed & Bit(CAP_NET_ADMIN), 0u);
+    EXPECT_NE(needed & Bit(CAP_SYS_NICE), 0u);
     for (const int never : {CAP_SYS_MODULE, CAP_SYS_PTRACE, CAP_SETUID, CAP_SETFCAP, CAP_MKNOD, CAP_SYS_BOOT}) {
       EXPECT_EQ(needed & Bit(never), 0u) << never;
     }
