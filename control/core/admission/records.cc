@@ -1,0 +1,320 @@
+#include "control/core/admission/records.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "proto/check.h"
+
+namespace qure::admission {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+constexpr uint8_t kLegacy = 1;
+constexpr uint8_t kCopy = 2;
+constexpr std::string_view kRecordLabel = "qure record 1";
+
+// Appends to a record what a Reader takes from it.
+class Writer {
+ public:
+  template <typename T>
+  void Integer(T value) {
+    for (int shift = 8 * (static_cast<int>(sizeof(T)) - 1); shift >= 0; shift -= 8) {
+      bytes_.push_back(static_cast<uint8_t>(value >> shift));
+    }
+  }
+  void Bytes(ConstBytes bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+  void Text(std::string_view text) {
+    Integer(static_cast<uint8_t>(text.size()));
+    Bytes(AsBytes(text));
+  }
+  void Head(const RecordHead& head) {
+    Bytes(head.cluster);
+    Integer(head.time);
+    Integer(head.uptime_ms);
+  }
+  std::vector<uint8_t> Take() { return std::move(bytes_); }
+
+ private:
+  std::vector<uint8_t> bytes_;
+};
+
+// Never reads beyond the end: what is missing reads as zero, and ok() says so.
+class Reader {
+ public:
+  explicit Reader(ConstBytes bytes) : left_(bytes) {}
+
+  template <typename T>
+  void Integer(T* out) {
+    uint64_t value = 0;
+    for (const uint8_t byte : Next(sizeof(T))) value = value << 8 | byte;
+    *out = static_cast<T>(value);
+  }
+  template <size_t N>
+  void Bytes(std::array<uint8_t, N>* out) {
+    const ConstBytes bytes = Next(N);
+    std::copy(bytes.begin(), bytes.end(), out->begin());
+  }
+  void Text(size_t most, std::string* out) {
+    uint8_t size = 0;
+    Integer(&size);
+    if (size > most) ok_ = false;
+    if (ok_) *out = AsText(Next(size));
+  }
+  void Head(RecordHead* out) {
+    Bytes(&out->cluster);
+    Integer(&out->time);
+    Integer(&out->uptime_ms);
+  }
+  void One(Listed* out) {
+    Bytes(&out->identity);
+    Bytes(&out->node);
+  }
+  bool ok() const { return ok_; }
+  bool done() const { return ok_ && left_.empty(); }
+
+ private:
+  ConstBytes Next(size_t size) {
+    if (size > left_.size()) ok_ = false;
+    if (!ok_) return {};
+    const ConstBytes next = left_.first(size);
+    left_ = left_.subspan(size);
+    return next;
+  }
+
+  ConstBytes left_;
+  bool ok_ = true;
+};
+
+// A name or a reason is shown on consoles: no control characters, and so no escape sequences.
+bool IsPrintable(std::string_view text) {
+  return std::ranges::none_of(text, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; });
+}
+
+// The rules of each kind that its layout does not enforce.
+bool IsSound(const Genesis&) {
+  return true;
+}
+bool IsSound(const Roster& roster) {
+  const bool bounded = !roster.members.empty() && roster.members.size() <= kMaxMembers && roster.why.size() <= kMaxWhy;
+  const auto not_ascending = [](const Listed& a, const Listed& b) { return a.identity >= b.identity; };
+  return bounded && roster.generation > 0 && IsPrintable(roster.why) &&
+         std::ranges::adjacent_find(roster.members, not_ascending) == roster.members.end();
+}
+bool IsSound(const Admit& admit) {
+  if (admit.name.empty() || admit.name.size() > kMaxNodeName || !IsPrintable(admit.name)) return false;
+  return admit.legacy ? admit.generation == 0 : admit.subject.node == NodeIdOf(admit.subject.identity);
+}
+bool IsSound(const Leave&) {
+  return true;
+}
+bool IsSound(const Forget&) {
+  return true;
+}
+bool IsSound(const Session& session) {
+  return session.number > 0;
+}
+
+void Encode(const Genesis& genesis, Writer* out) {
+  out->Integer(genesis.time);
+  out->Bytes(genesis.cluster);
+  out->Bytes(genesis.recovery);
+  out->Bytes(genesis.founder.identity);
+  out->Bytes(genesis.founder.node);
+}
+void Encode(const Roster& roster, Writer* out) {
+  out->Head(roster.head);
+  out->Integer(roster.generation);
+  out->Bytes(roster.made_by);
+  out->Text(roster.why);
+  out->Integer(static_cast<uint8_t>(roster.members.size()));
+  for (const Listed& member : roster.members) {
+    out->Bytes(member.identity);
+    out->Bytes(member.node);
+  }
+}
+void Encode(const Admit& admit, Writer* out) {
+  out->Head(admit.head);
+  out->Integer(admit.generation);
+  out->Bytes(admit.signer);
+  out->Bytes(admit.subject.identity);
+  out->Bytes(admit.subject.node);
+  out->Integer(static_cast<uint8_t>((admit.legacy ? kLegacy : 0) | (admit.copy ? kCopy : 0)));
+  out->Bytes(admit.token);
+  out->Text(admit.name);
+}
+void Encode(const Leave& leave, Writer* out) {
+  out->Head(leave.head);
+  out->Bytes(leave.subject);
+}
+void Encode(const Forget& forget, Writer* out) {
+  out->Head(forget.head);
+  out->Bytes(forget.signer);
+  out->Bytes(forget.subject);
+  out->Integer(forget.age);
+}
+void Encode(const Session& session, Writer* out) {
+  out->Head(session.head);
+  out->Bytes(session.signer);
+  out->Integer(session.key_id);
+  out->Integer(session.number);
+  out->Bytes(session.rosters);
+  out->Bytes(session.key);
+}
+
+Genesis DecodeGenesis(Reader* in) {
+  Genesis genesis;
+  in->Integer(&genesis.time);
+  in->Bytes(&genesis.cluster);
+  in->Bytes(&genesis.recovery);
+  in->One(&genesis.founder);
+  return genesis;
+}
+Roster DecodeRoster(Reader* in) {
+  Roster roster;
+  in->Head(&roster.head);
+  in->Integer(&roster.generation);
+  in->Bytes(&roster.made_by);
+  in->Text(kMaxWhy, &roster.why);
+  uint8_t count = 0;
+  in->Integer(&count);
+  for (; count > 0 && in->ok(); --count) in->One(&roster.members.emplace_back());
+  return roster;
+}
+// No record at all if it has a flag that is unknown.
+std::optional<Statement> DecodeAdmit(Reader* in) {
+  Admit admit;
+  in->Head(&admit.head);
+  in->Integer(&admit.generation);
+  in->Bytes(&admit.signer);
+  in->One(&admit.subject);
+  uint8_t flags = 0;
+  in->Integer(&flags);
+  in->Bytes(&admit.token);
+  in->Text(kMaxNodeName, &admit.name);
+  if ((flags & ~(kLegacy | kCopy)) != 0) return std::nullopt;
+  admit.legacy = (flags & kLegacy) != 0;
+  admit.copy = (flags & kCopy) != 0;
+  return admit;
+}
+Leave DecodeLeave(Reader* in) {
+  Leave leave;
+  in->Head(&leave.head);
+  in->Bytes(&leave.subject);
+  return leave;
+}
+Forget DecodeForget(Reader* in) {
+  Forget forget;
+  in->Head(&forget.head);
+  in->Bytes(&forget.signer);
+  in->Bytes(&forget.subject);
+  in->Integer(&forget.age);
+  return forget;
+}
+Session DecodeSession(Reader* in) {
+  Session session;
+  in->Head(&session.head);
+  in->Bytes(&session.signer);
+  in->Integer(&session.key_id);
+  in->Integer(&session.number);
+  in->Bytes(&session.rosters);
+  in->Bytes(&session.key);
+  return session;
+}
+
+std::optional<Statement> Decode(RecordKind kind, Reader* in) {
+  switch (kind) {
+    case RecordKind::kGenesis:
+      return DecodeGenesis(in);
+    case RecordKind::kRoster:
+      return DecodeRoster(in);
+    case RecordKind::kAdmit:
+      return DecodeAdmit(in);
+    case RecordKind::kLeave:
+      return DecodeLeave(in);
+    case RecordKind::kForget:
+      return DecodeForget(in);
+    case RecordKind::kSession:
+      return DecodeSession(in);
+  }
+  return std::nullopt;
+}
+
+RecordKind KindOf(const Statement& statement) {
+  return static_cast<RecordKind>(statement.index() + 1);
+}
+static_assert(
+    std::is_same_v<std::variant_alternative_t<static_cast<size_t>(RecordKind::kSession) - 1, Statement>, Session>);
+
+// All but the signature.
+std::vector<uint8_t> BodyOf(const Statement& statement) {
+  Writer out;
+  out.Integer(kVersion);
+  out.Integer(static_cast<uint8_t>(KindOf(statement)));
+  std::visit([&](const auto& stated) { Encode(stated, &out); }, statement);
+  return out.Take();
+}
+
+const PublicKey& SignerOf(const Genesis& genesis, const PublicKey&) {
+  return genesis.recovery;
+}
+const PublicKey& SignerOf(const Roster&, const PublicKey& recovery) {
+  return recovery;
+}
+const PublicKey& SignerOf(const Leave& leave, const PublicKey&) {
+  return leave.subject;
+}
+template <typename T>
+const PublicKey& SignerOf(const T& stated, const PublicKey&) {
+  return stated.signer;
+}
+
+}  // namespace
+
+std::variant<Record, RecordFault> Record::Read(ConstBytes bytes, const PublicKey& recovery) {
+  if (bytes.size() < sizeof(Signature) || bytes.size() > kMaxRecord) return RecordFault::kUnsound;
+  const ConstBytes body = bytes.first(bytes.size() - sizeof(Signature));
+  Signature signature;
+  std::ranges::copy(bytes.last(sizeof(Signature)), signature.begin());
+
+  Reader in(body);
+  uint8_t version = 0;
+  uint8_t kind = 0;
+  in.Integer(&version);
+  in.Integer(&kind);
+  if (in.ok() && version != kVersion) return RecordFault::kVersion;
+  std::optional<Statement> statement = Decode(static_cast<RecordKind>(kind), &in);
+  if (!statement || !in.done() || !std::visit([](const auto& stated) { return IsSound(stated); }, *statement)) {
+    return RecordFault::kUnsound;
+  }
+  const PublicKey signer = std::visit([&](const auto& stated) { return SignerOf(stated, recovery); }, *statement);
+  const RecordId id = Hash(kRecordLabel, {body});
+  if (!Verify(signer, kRecordLabel, id, signature)) return RecordFault::kSignature;
+  return Record(*std::move(statement), signer, id, signature);
+}
+
+Record Record::Sign(Statement statement, const SigningKey& key) {
+  QURE_CHECK(std::visit([](const auto& stated) { return IsSound(stated); }, statement));
+  QURE_CHECK(std::visit([&](const auto& stated) { return SignerOf(stated, key.public_key); }, statement) ==
+             key.public_key);
+  const RecordId id = Hash(kRecordLabel, {BodyOf(statement)});
+  return Record(std::move(statement), key.public_key, id, admission::Sign(key, kRecordLabel, id));
+}
+
+std::vector<uint8_t> Record::Bytes() const {
+  std::vector<uint8_t> bytes = BodyOf(statement_);
+  bytes.insert(bytes.end(), signature_.begin(), signature_.end());
+  return bytes;
+}
+
+Fingerprint ClusterFingerprint(const Record& genesis) {
+  return Hash("qure genesis 1", {BodyOf(genesis.statement())});
+}
+
+ClusterMark MarkOf(const Fingerprint& cluster) {
+  ClusterMark mark;
+  std::copy_n(cluster.begin(), mark.size(), mark.begin());
+  return mark;
+}
+
+}  // namespace qure::admission

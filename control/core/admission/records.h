@@ -1,0 +1,157 @@
+// The signed records that admission rests on: who founded the cluster, who stays, who was admitted, who left, who is
+// dead, and which session key was made. Each is signed by the identity that made it, a roster by the recovery key. A
+// Record that exists is sound and its signature holds: only Read and Sign make one. What it is worth is said by
+// view.h and session_keys.h.
+//
+// Layout, version 1, integers big-endian, sizes in bytes; a text is its length (1) and so many bytes:
+//
+//   head     version 1, kind 1, cluster 16, hybrid time 8, uptime 8; of GENESIS: version 1, kind 1, hybrid time 8
+//   GENESIS  head, cluster id 16, recovery key 32, founder: identity 32, node id 16
+//   ROSTER   head, generation 4, made by 32, why, count 1, count × (identity 32, node id 16), ascending by identity
+//   ADMIT    head, generation 4, signer 32, subject 32, its node id 16, flags 1, token id 8, name
+//   LEAVE    head, subject 32
+//   FORGET   head, signer 32, subject 32, its age 8
+//   SESSION  head, signer 32, key id 4, number 8, digest of the rosters 32, digest of the key 32
+//   and then its signature 64
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "control/core/admission/signing.h"
+#include "control/core/cluster/identity.h"
+#include "proto/bytes.h"
+#include "proto/cluster/node.h"
+
+namespace qure::admission {
+
+inline constexpr size_t kMaxMembers = 64;    // of a roster; and with so many members, none is admitted any more
+inline constexpr size_t kMaxWhy = 64;        // bytes
+inline constexpr size_t kMaxNodeName = 63;   // bytes, as `node.name` in the configuration
+inline constexpr size_t kMaxRecord = 3'272;  // a roster of 64 with the longest reason
+
+// The digest of all of it but the signature: one statement of one signer is one record, however often it was signed.
+using RecordId = Digest;
+// How the fingerprint of the cluster's genesis begins. It binds each record to its cluster.
+using ClusterMark = std::array<uint8_t, 16>;
+
+enum class RecordKind : uint8_t { kGenesis = 1, kRoster = 2, kAdmit = 3, kLeave = 4, kForget = 5, kSession = 6 };
+
+// For display alone: neither time gives a record any authority.
+struct RecordHead {
+  ClusterMark cluster{};
+  uint64_t time = 0;       // hybrid logical (HistoryEvent::time in stored.h)
+  uint64_t uptime_ms = 0;  // of the cluster
+  friend bool operator==(const RecordHead&, const RecordHead&) = default;
+};
+
+struct Listed {
+  PublicKey identity{};
+  NodeId node{};  // NodeIdOf(identity), or what it was before the cluster had identities
+  friend auto operator<=>(const Listed&, const Listed&) = default;
+};
+
+// What a cluster begins with. Its founder is roster 0. The hash of this record is the cluster's fingerprint, for ever.
+struct Genesis {
+  uint64_t time = 0;
+  ClusterId cluster{};
+  PublicKey recovery{};  // signs this and all rosters
+  Listed founder;
+  friend bool operator==(const Genesis&, const Genesis&) = default;
+};
+
+// All who stay. It expels whom it does not list, and voids the admissions of generations before it.
+struct Roster {
+  RecordHead head;
+  uint32_t generation = 0;  // 1, 2, …
+  PublicKey made_by{};      // the node where the recovery code was typed
+  std::string why;
+  std::vector<Listed> members;  // ascending by identity, each once
+  friend bool operator==(const Roster&, const Roster&) = default;
+};
+
+struct Admit {
+  RecordHead head;
+  uint32_t generation = 0;  // of the rosters that the signer knew
+  PublicKey signer{};
+  Listed subject;
+  bool legacy = false;             // keeps the node id of before there were identities; in generation 0 only
+  bool copy = false;               // its store was a copy of another node's
+  std::array<uint8_t, 8> token{};  // by which it was admitted; zero: none
+  std::string name;
+  friend bool operator==(const Admit&, const Admit&) = default;
+};
+
+// Signed by its subject.
+struct Leave {
+  RecordHead head;
+  PublicKey subject{};
+  friend bool operator==(const Leave&, const Leave&) = default;
+};
+
+// Marks a dead node, until it boots with a greater age. It takes nothing from it.
+struct Forget {
+  RecordHead head;
+  PublicKey signer{};
+  PublicKey subject{};
+  uint64_t age = 0;
+  friend bool operator==(const Forget&, const Forget&) = default;
+};
+
+// Says who made a session key, and for which rosters. The key itself is given only to members.
+struct Session {
+  RecordHead head;
+  PublicKey signer{};
+  uint32_t key_id = 0;
+  uint64_t number = 0;  // the greater one is used
+  Digest rosters{};     // View::rosters as the signer had it
+  Digest key{};         // DigestOf the key: one record never stands for two keys
+  friend bool operator==(const Session&, const Session&) = default;
+};
+
+using Statement = std::variant<Genesis, Roster, Admit, Leave, Forget, Session>;
+
+enum class RecordFault : uint8_t {
+  kVersion,    // another one
+  kUnsound,    // of a kind, size or content that no record has
+  kSignature,  // not by the one who must have signed
+};
+
+class Record {
+ public:
+  // `recovery` is the cluster's recovery key; a genesis record has its own.
+  static std::variant<Record, RecordFault> Read(ConstBytes bytes, const PublicKey& recovery);
+  // The statement names `key` as its signer, and is within its bounds.
+  static Record Sign(Statement statement, const SigningKey& key);
+
+  const Statement& statement() const { return statement_; }
+  template <typename T>
+  const T* As() const {
+    return std::get_if<T>(&statement_);
+  }
+  const PublicKey& signer() const { return signer_; }
+  const RecordId& id() const { return id_; }
+  // As Read takes it.
+  std::vector<uint8_t> Bytes() const;
+
+ private:
+  Record(Statement statement, const PublicKey& signer, const RecordId& id, const Signature& signature)
+      : statement_(std::move(statement)), signer_(signer), id_(id), signature_(signature) {}
+
+  Statement statement_;
+  PublicKey signer_;
+  RecordId id_;
+  Signature signature_;
+};
+
+// Of a genesis record: what a token pins, and `cluster fingerprint` shows.
+Fingerprint ClusterFingerprint(const Record& genesis);
+ClusterMark MarkOf(const Fingerprint& cluster);
+
+}  // namespace qure::admission
