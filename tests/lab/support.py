@@ -3,12 +3,13 @@
 import os
 import re
 import subprocess
+import time
 import unittest
 from typing import TYPE_CHECKING, Any
 
 from qure_dev.lab.lab import Lab, Request, add_host, remove_host
 from qure_dev.lab.node import Node
-from qure_dev.lab.topology import GATEWAY_V4, GATEWAY_V6, SERVICE_V4, SERVICE_V6
+from qure_dev.lab.topology import GATEWAY_V4, GATEWAY_V6, METRICS, SERVICE_V4, SERVICE_V6
 from qure_dev.waiting import until
 
 QUICK = bool(os.environ.get("QURE_QUICK"))
@@ -76,6 +77,27 @@ class LabTest(unittest.TestCase):
         return {
             key: sum(row[key] for row in rows) for key in ("rounds", "busy_rounds", "sleeps", "sleep_seconds", "stalls")
         }
+
+    def repairs(self) -> int:
+        """How often the node has put something back that others had taken from it."""
+        text = self.curl(f"http://{METRICS}/metrics", member="n1")
+        found = re.search(r"^qure_host_repairs_total (\d+)", text, re.MULTILINE)
+        assert found, text
+        return int(found[1])
+
+    def repairs_over(self) -> int:
+        """The repairs, once there was none for so long that the next harm is not taken for the same that goes on
+        (RepairWatch::kQuiet): of that a node despairs."""
+        since, known = time.monotonic(), self.repairs()
+
+        def quiet() -> bool:
+            nonlocal since, known
+            if (now := self.repairs()) != known:
+                since, known = time.monotonic(), now
+            return time.monotonic() - since > 0.6
+
+        until(quiet, 20, "no repair for a while")
+        return known
 
     def wait_for_counter(self, reason: str, more_than: int, deadline: float = 5) -> None:
         until(

@@ -169,12 +169,6 @@ class Meddlers(LabTest):
 
     request = Request(mode="shared")
 
-    def repairs(self) -> int:
-        text = self.curl(f"http://{topology.METRICS}/metrics", member="n1")
-        found = re.search(r"^qure_host_repairs_total (\d+)", text, re.MULTILINE)
-        assert found, text
-        return int(found[1])
-
     def serves(self) -> bool:
         done = self.lab.execute("gw", "curl", "-sS", "--max-time", "1", f"http://{SERVICE_V4}/")
         return done.stdout == "n1\n"
@@ -189,7 +183,7 @@ class Meddlers(LabTest):
             "ip link set lan0 down",
         ):
             with self.subTest(harm=harm):
-                repairs = self.repairs()
+                repairs = self.repairs_over()
                 self.assertEqual(self.on_node("sh", "-c", harm).returncode, 0)
                 until(lambda: self.repairs() > repairs, 5, f"it is put back after {harm}")
                 until(self.serves, 10, f"it serves after {harm}")

@@ -27,6 +27,7 @@ class SilenceTests(Mixin):
 
     def provoke(self, *commands: str) -> list[Seen]:
         """Runs commands in the node's namespace, whatever becomes of them, and returns what the node sent meanwhile."""
+        self.repairs_over()
         with Capture("sw", "sw-n1") as wire:
             for command in commands:
                 self.on_node("sh", "-c", UNRESTRAINED + command)
