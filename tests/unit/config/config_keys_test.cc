@@ -82,6 +82,7 @@ status = 204
 interval = "2s"
 timeout = "1s"
 rise = 3
+reach = false
 fall = 4
 [cluster.balance]
 table_size = 257

@@ -238,8 +238,9 @@ TEST_F(HostInterfaceTest, NewGatewaysTakeEffectAtOnce) {
   ASSERT_NE(host, nullptr);
   Set(host.get(), both_);
   EXPECT_TRUE(host->SetGateways({Ip("198.51.100.254"), Ip("fe80::1")}).ok());
-  EXPECT_THAT(Routes("-4", "5351"), UnorderedElementsAre("default via 198.51.100.254 dev qure0",
-                                                         "198.51.100.254 dev qure0", "198.51.100.0/24 dev qure0"));
+  EXPECT_THAT(Routes("-4", "5351"),
+              UnorderedElementsAre("default via 198.51.100.254 dev qure0", "198.51.100.254 dev qure0",
+                                   "198.51.100.0/24 dev qure0", "192.0.0.8 dev qure0"));
   EXPECT_THAT(Routes("-4", "main"), ElementsAre("default via 198.51.100.254 src 198.51.100.11 dev qure0"));
   EXPECT_THAT(Routes("-6", "5351"), Contains("default via fe80::1 dev qure0"));
   EXPECT_TRUE(host->SetGateways({}).ok());
@@ -252,7 +253,8 @@ TEST_F(HostInterfaceTest, TakesAGatewayOutsideOfEveryPrefix) {
   const auto host = Create();
   ASSERT_NE(host, nullptr);
   Set(host.get(), {Prefix("198.51.100.50/32")});
-  EXPECT_THAT(Routes("-4", "5351"), UnorderedElementsAre("default via 203.0.113.1 dev qure0", "203.0.113.1 dev qure0"));
+  EXPECT_THAT(Routes("-4", "5351"), UnorderedElementsAre("default via 203.0.113.1 dev qure0", "203.0.113.1 dev qure0",
+                                                         "192.0.0.8 dev qure0"));
 }
 
 TEST_F(HostInterfaceTest, RemovesWhatAKilledProcessLeft) {
