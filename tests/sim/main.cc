@@ -61,7 +61,8 @@ void List() {
     std::printf("%-20s %s\n", std::string(scenario.name).c_str(), std::string(scenario.meaning).c_str());
   }
   for (const Mutant& mutant : Mutants()) {
-    std::printf("mutant %-26s caught in %s\n", std::string(mutant.name).c_str(), std::string(mutant.scenario).c_str());
+    std::printf("mutant %-26s caught in %s, %lu seeds\n", std::string(mutant.name).c_str(),
+                std::string(mutant.scenario).c_str(), mutant.seeds);
   }
 }
 

@@ -13,9 +13,8 @@ from qure_dev.suites.outcome import FAILED, PASSED, Options, Outcome
 
 SEEDS = 200
 FULL_SEEDS = 2000
-MUTANT_SEEDS = 100
 _TARGETS = {name: f"tests/sim/{name}" for name in ("qure-sim", "qure-sim-mutants")}
-_MUTANT = re.compile(r"^mutant (\S+) +caught in (\S+)$", re.MULTILINE)
+_MUTANT = re.compile(r"^mutant (\S+) +caught in (\S+), (\d+) seeds$", re.MULTILINE)
 _SHOWN = 5  # seeds of a scenario that failed, with what they violate
 
 
@@ -29,9 +28,9 @@ def sim(options: Options) -> Iterator[Outcome]:
         yield failure
         return
     yield from _scenarios(options)
-    for mutant, scenario in _MUTANT.findall(_run("qure-sim-mutants", "--list").stdout):
+    for mutant, scenario, seeds in _MUTANT.findall(_run("qure-sim-mutants", "--list").stdout):
         if options.wants(f"mutant {mutant}"):
-            yield _caught(mutant, scenario)
+            yield _caught(mutant, scenario, seeds)
 
 
 def _scenarios(options: Options) -> Iterator[Outcome]:
@@ -60,10 +59,10 @@ def _judged(scenario: str, runs: Sequence[dict[str, Any]], seconds: float) -> Ou
     return Outcome(scenario, FAILED if failed else PASSED, seconds, "\n".join(lines) if failed else "")
 
 
-def _caught(mutant: str, scenario: str) -> Outcome:
+def _caught(mutant: str, scenario: str, seeds: str) -> Outcome:
     """A broken rule must be noticed by some seed."""
     start = time.monotonic()
-    arguments = ("--mutate", mutant, "--scenario", scenario, "--seeds", str(MUTANT_SEEDS))
+    arguments = ("--mutate", mutant, "--scenario", scenario, "--seeds", seeds)
     done = _run("qure-sim-mutants", *arguments)
     result = PASSED if done.returncode == 1 else FAILED
     detail = "" if result == PASSED else f"no seed of {scenario} notices: {(done.stdout + done.stderr).strip()[-300:]}"
