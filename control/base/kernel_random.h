@@ -3,9 +3,9 @@
 #pragma once
 
 #include <sys/random.h>
-#include <time.h>
 
 #include <cstdint>
+#include <ctime>
 
 #include "proto/check.h"
 #include "proto/fresh.h"

@@ -17,7 +17,7 @@ constexpr size_t kPage = 4096;
 constexpr uintptr_t kAddress = 0x5152'0000;
 
 const char* MapPath() {
-  void* const wanted = reinterpret_cast<void*>(kAddress);
+  void* const wanted = reinterpret_cast<void*>(kAddress);  // NOLINT: the filter knows the address as a number
   void* const page =
       mmap(wanted, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   if (page != wanted) {  // a kernel before 4.17 may put it elsewhere
