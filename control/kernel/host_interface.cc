@@ -153,7 +153,7 @@ absl::Status HostInterface::Impl::SetUpHost() {
 // Health checks ask the kernel as hosts that are not there: without this it would look for them before it answers.
 absl::Status HostInterface::Impl::SetNeighbors() {
   for (const IpAddress& address : {IpAddress(kWayInSource4), IpAddress(kWayInSource6)}) {
-    const absl::Status status = netlink->Set({host.index, address, kWayInMac});
+    absl::Status status = netlink->Set({host.index, address, kWayInMac});
     if (!status.ok() && !absl::IsUnimplemented(status)) return status;  // a kernel without IPv6
   }
   return absl::OkStatus();
