@@ -129,7 +129,7 @@ void Changes(World& world) {
 // weights have moved the table away from open connections more than once.
 void Handed(World& world) {
   Balance(world);
-  world.config.services.front().delivery = ServiceDelivery::kUnicast;  // else all are told
+  world.config.services.front().delivery = ServiceDelivery::kUnicast;  // else each node knows them
   Duration when = kCalm;
   for (int64_t i = world.random().Between(2, 4); i > 0; --i) {
     for (int64_t weights = 3; weights > 0; --weights) {

@@ -35,7 +35,7 @@ struct View {
   uint32_t generation = 0;
   Digest rosters{};                         // over genesis and all of that generation; session keys are made for them
   std::map<PublicKey, MemberView> members;  // by identity; more than kMaxMembers only after a merge
-  // Records that made it what it is, the rosters of the generation included: they are told to others. Equal digests
+  // Records that made it what it is, the rosters of the generation included: they are sent to others. Equal digests
   // mean equal views.
   std::vector<RecordId> in_effect;  // ascending
   Digest digest{};

@@ -80,7 +80,7 @@ TEST(ViewProperties, TheViewDoesNotDependOnTheOrder) {
   EXPECT_GT(views.size(), 200u);
 }
 
-// What is told is enough: without the records that have no effect, all is the same.
+// What is sent is enough: without the records that have no effect, all is the same.
 TEST(ViewProperties, RecordsInEffectMakeTheView) {
   const std::vector<Record> pool = Pool();
   std::mt19937 random(3);
@@ -88,11 +88,11 @@ TEST(ViewProperties, RecordsInEffectMakeTheView) {
   for (int i = 0; i < 4'000; ++i) {
     const std::vector<Record> records = Some(pool, random);
     const View view = ViewOf(SetOf(records));
-    std::vector<Record> told;
-    std::ranges::copy_if(records, std::back_inserter(told),
+    std::vector<Record> sent;
+    std::ranges::copy_if(records, std::back_inserter(sent),
                          [&](const Record& each) { return std::ranges::binary_search(view.in_effect, each.id()); });
-    without += records.size() - told.size();
-    ASSERT_EQ(ViewOf(SetOf(told)), view) << i;
+    without += records.size() - sent.size();
+    ASSERT_EQ(ViewOf(SetOf(sent)), view) << i;
   }
   EXPECT_GT(without, 4'000u);
 }

@@ -36,7 +36,7 @@ class HostInterfaceTest : public NamespaceTest {
   void SetUp() override {
     NamespaceTest::SetUp();
     if (IsSkipped()) return;
-    journal_ = KernelJournal::Open(directory_);
+    journal_ = KernelJournal::Open(data_.path());
     options_.journal = journal_.get();
     options_.lan_interface = "lan0";
     options_.mtu = 1400;
@@ -317,7 +317,7 @@ TEST_F(HostInterfaceTest, RestoresTheLanAfterAKilledProcess) {
   Create().release();  // NOLINT: nothing of it runs any more
   journal_.release();  // NOLINT
   EXPECT_TRUE(HasFlag("lan0", "NOARP"));
-  EXPECT_FALSE(KernelJournal::Open(directory_)->Undo().empty());
+  EXPECT_FALSE(KernelJournal::Open(data_.path())->Undo().empty());
   EXPECT_FALSE(HasFlag("lan0", "NOARP"));
   EXPECT_EQ(Value("ipv6/conf/lan0/disable_ipv6"), "0");
   EXPECT_THAT(Routes("-4", "main"), IsEmpty());

@@ -27,8 +27,8 @@ const KernelSetting kIgnore = Sysctl("net/ipv4/conf/lan0/arp_ignore");
 
 class FieldD6 : public NamespaceTest {
  protected:
-  std::unique_ptr<KernelJournal> Open() const { return KernelJournal::Open(directory_); }
-  std::string file() const { return directory_ + "/kernel.journal"; }
+  std::unique_ptr<KernelJournal> Open() const { return KernelJournal::Open(data_.path()); }
+  std::string file() const { return data_ / "kernel.journal"; }
   std::string Text() const {
     std::ifstream stream(file());
     return {std::istreambuf_iterator<char>(stream), {}};

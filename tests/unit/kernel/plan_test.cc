@@ -28,7 +28,7 @@ class FieldD1 : public NamespaceTest {
     Run("ip route add default via 198.51.100.1 dev lan0 proto static metric 100");
     Run("ip -6 route add default via 2001:db8:2::1 dev lan0 proto static");
     Run("ip route add 203.0.113.0/24 via 198.51.100.9 dev lan0");
-    journal_ = KernelJournal::Open(directory_);
+    journal_ = KernelJournal::Open(data_.path());
     options_.journal = journal_.get();
     options_.lan_interface = "lan0";
     options_.gateways = {Ip("198.51.100.1")};
@@ -103,7 +103,7 @@ TEST_F(FieldD1, TheyComeBackAfterAKill) {
   host->release();     // NOLINT: killed
   journal_.release();  // NOLINT
   Run("ip link del qure0");
-  KernelJournal::Open(directory_)->Undo();
+  KernelJournal::Open(data_.path())->Undo();
   EXPECT_EQ(OnLan(), before);
 }
 

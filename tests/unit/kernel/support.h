@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -19,6 +18,7 @@
 #include "control/base/text.h"
 #include "nlohmann/json.hpp"
 #include "proto/net/address.h"
+#include "tests/support/temporary_directory.h"
 
 namespace qure::testing {
 
@@ -114,18 +114,11 @@ class NamespaceTest : public ::testing::Test {
     Run("ip link add lan0 type veth peer name wire0");
     Run("ip link set wire0 up");
     Run("ip link set lan0 up");
-    char name[] = "/tmp/qure-kernel-XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override {
-    std::error_code error;
-    if (!directory_.empty()) std::filesystem::remove_all(directory_, error);
   }
 
   static void Run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
 
-  std::string directory_;  // of the data
+  const TemporaryDirectory data_;
 };
 
 }  // namespace qure::testing
