@@ -15,7 +15,6 @@ namespace qure {
 namespace {
 
 using namespace qure::testing;  // NOLINT: the namespace and what `ip` says of it
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
