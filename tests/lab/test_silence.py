@@ -15,7 +15,11 @@ for where in all qure0; do
   for key in arp_ignore arp_announce; do echo 0 >/proc/sys/net/ipv4/conf/$where/$key; done
 done
 """
-WITH_DAD = "for key in accept_dad dad_transmits; do echo 1 >/proc/sys/net/ipv6/conf/qure0/$key; done\n"
+# Looks for duplicates at once, and not after a random delay of up to a second, in which qured may take the address away.
+WITH_DAD = """
+for key in accept_dad dad_transmits; do echo 1 >/proc/sys/net/ipv6/conf/qure0/$key; done
+echo 0 >/proc/sys/net/ipv6/conf/qure0/router_solicitation_delay
+"""
 
 
 class SilenceTests(Mixin):
@@ -27,9 +31,9 @@ class SilenceTests(Mixin):
 
     def provoke(self, *commands: str) -> list[Seen]:
         """Runs commands in the node's namespace, whatever becomes of them, and returns what the node sent meanwhile."""
-        self.repairs_over()
         with Capture("sw", "sw-n1") as wire:
             for command in commands:
+                self.repairs_over()
                 self.on_node("sh", "-c", UNRESTRAINED + command)
             self._mark(wire)
         return wire.received()
@@ -99,13 +103,16 @@ class SilenceTests(Mixin):
         before = self.counters()["host_nd_blocked"]
         self.addCleanup(self.restart)  # with an address the kernel also forgets the routes that led through it
 
+        addresses = (f"{SERVICE_V4}/32", f"{SERVICE_V6}/128")
+        # By one process: the less time there is between the two, the rarer qured is quicker.
+        again = "".join(f"addr del {address} dev qure0\\naddr add {address} dev qure0\\n" for address in addresses)
+
         def appear() -> bool:
             """Whether the kernel has looked, which it may not if qured was quicker."""
             self.assert_silent(
                 self.provoke(
-                    f"ip addr del {SERVICE_V4}/32 dev qure0; ip addr add {SERVICE_V4}/32 dev qure0",
-                    f"{WITH_DAD}ip addr del {SERVICE_V6}/128 dev qure0; ip addr add {SERVICE_V6}/128 dev qure0",
-                    f"while ip -6 addr show dev qure0 tentative | grep -q {SERVICE_V6}; do :; done",
+                    f"{WITH_DAD}printf '{again}' | ip -force -batch -\n"
+                    f"while ip -6 addr show dev qure0 tentative | grep -q {SERVICE_V6}; do :; done"
                 )
             )
             return self.counters()["host_nd_blocked"] > before
