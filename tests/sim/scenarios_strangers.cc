@@ -73,7 +73,7 @@ void PlayForLong(World& world) {
 }
 
 // As soon as a node that starts at `when` has listened for as long as it may.
-void ExpectJoined(World& world, Duration when, size_t who, std::shared_ptr<uint32_t> era) {
+void ExpectJoined(World& world, Duration when, size_t who, const std::shared_ptr<uint32_t>& era) {
   world.At(when + kListen + kListenJitter + kListenLonger + Milliseconds(500), [&world, who, era] {
     if (world.node(who).Status(world.now()).era == *era) return;
     world.monitor().Violate(world.now(), Invariant::kHistory, "a node that started did not join the living cluster");
