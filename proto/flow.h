@@ -106,8 +106,16 @@ struct FlowEntry {
   bool finishing : 1 = false;     // a FIN waits for the kernel to acknowledge it
   bool remote_ended : 1 = false;  // it has: the remote side sends no more
   bool kernel_ended : 1 = false;  // the kernel has sent a FIN
-  uint8_t reported = 0;           // the round of reports in which this node, its owner, reported it to the master
-  FlowTime seen;                  // its last frame
+  // Bits without a name would have to be kept: a new entry would wait for the line that it overwrites.
+  uint8_t spare : 2 = 0;
+  uint8_t reported = 0;  // the round of reports in which this node, its owner, reported it to the master
+  FlowTime seen;         // its last frame
+
+  // Another flow of the same key: nothing of the one before stays.
+  void Begin(NodeSlot whose, FlowTime now) {
+    const FlowKey same = key;
+    *this = {.key = same, .owner = whose, .state = FlowState::kOpening, .seen = now};
+  }
 };
 static_assert(sizeof(FlowEntry) == 32);
 

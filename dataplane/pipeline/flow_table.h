@@ -174,9 +174,11 @@ inline void FlowTable::PrefetchEntry(uint64_t hash) const {
   const uint32_t matches = Matches(*first, TagOf(hash));
   if (matches != 0) {
     __builtin_prefetch(&first->entries[std::countr_zero(matches)]);
-  } else {
-    __builtin_prefetch(SecondOf(hash, first));
+    return;
   }
+  __builtin_prefetch(SecondOf(hash, first));
+  // Where a new flow will most likely be written.
+  if (const uint32_t free = FreeSlots(*first)) __builtin_prefetch(&first->entries[std::countr_zero(free)], 1);
 }
 
 inline FlowEntry* FlowTable::Find(const FlowKey& key, uint64_t hash, FlowTime now) {

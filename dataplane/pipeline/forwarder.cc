@@ -166,7 +166,7 @@ class Forwarder {
   FlowEntry* Enter(const FlowFacts& facts, uint64_t hash, NodeSlot owner) const {
     FlowEntry* const entry = table_->Insert(facts.key, hash, now_);
     if (entry == nullptr) return nullptr;
-    *entry = {.key = facts.key, .owner = owner, .state = FlowState::kOpening, .seen = now_};
+    entry->Begin(owner, now_);
     Touch(facts, entry);
     return entry;
   }
