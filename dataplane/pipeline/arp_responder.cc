@@ -27,11 +27,14 @@ MacAddress SpeakerFor(const ServiceAddress& service, const MacAddress& source, c
 }
 
 bool NoteArp(const Snapshot& snapshot, const EthernetHeader& ethernet, const ArpPacket& arp, Batch* batch) {
-  const bool to_us = !ethernet.destination.is_multicast() || snapshot.IsServiceMac(ethernet.destination);
-  const bool answers = !arp.is_request() && !arp.is_announcement() && to_us;
+  // Looked at only where it matters: most of what comes are requests of hosts.
+  const auto answers = [&] {
+    return !arp.is_request() && !arp.is_announcement() &&
+           (!ethernet.destination.is_multicast() || snapshot.IsServiceMac(ethernet.destination));
+  };
   if (const ServiceAddress* used = snapshot.Find(arp.sender_ip)) {  // request, reply or announcement
     const MacAddress speaker = SpeakerFor(*used, ethernet.source, arp.sender_mac);
-    const bool answer = answers && speaker == arp.sender_mac && ethernet.source == used->mac;
+    const bool answer = speaker == arp.sender_mac && ethernet.source == used->mac && answers();
     batch->Emit({.kind = EventKind::kAddressUsed, .mac = speaker, .answer = answer, .ip = arp.sender_ip});
     return true;
   }
@@ -40,7 +43,7 @@ bool NoteArp(const Snapshot& snapshot, const EthernetHeader& ethernet, const Arp
     batch->Emit({.kind = EventKind::kNodeAddressUsed, .mac = arp.sender_mac, .ip = arp.sender_ip});
   }
   if (std::ranges::find(snapshot.gateways, IpAddress(arp.sender_ip)) == snapshot.gateways.end()) return false;
-  if (answers) {
+  if (answers()) {
     const bool answer = snapshot.gateway_mac_v4.is_zero() || snapshot.gateway_mac_v4 == arp.sender_mac;
     batch->Emit({.kind = EventKind::kNeighbor,
                  .mac = arp.sender_mac,
