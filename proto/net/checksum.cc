@@ -49,9 +49,10 @@ Be16 FromRaw(uint16_t raw) {
   return std::bit_cast<Be16>(raw);
 }
 
+// Inlined, so that the sum stays in registers.
 template <typename Address>
-void AddPseudoHeader(const Address& source, const Address& destination, uint8_t protocol, size_t length,
-                     ChecksumAccumulator* sum) {
+[[gnu::always_inline]] inline void AddPseudoHeader(const Address& source, const Address& destination, uint8_t protocol,
+                                                   size_t length, ChecksumAccumulator* sum) {
   sum->Add(std::span(source.bytes));
   sum->Add(std::span(destination.bytes));
   // The length has 16 bits in IPv4's pseudo-header and 32 in IPv6's; the zeros around it and the protocol add nothing.
