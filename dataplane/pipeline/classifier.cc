@@ -265,13 +265,20 @@ Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   }
 }
 
+// The transport header of IPv6 lies across two lines.
+void PrefetchHeaders(const Frame& frame) {
+  constexpr size_t kLine = 64;
+  __builtin_prefetch(frame.data);
+  if (frame.length > kLine) __builtin_prefetch(frame.data + kLine);
+}
+
 }  // namespace
 
 void Classify(const Snapshot& snapshot, Batch* batch) {
   const size_t count = batch->count;
-  for (size_t i = 0; i < count && i < kPrefetchAhead; ++i) __builtin_prefetch(batch->frames[i].data);
+  for (size_t i = 0; i < count && i < kPrefetchAhead; ++i) PrefetchHeaders(batch->frames[i]);
   for (size_t i = 0; i < count; ++i) {
-    if (i + kPrefetchAhead < count) __builtin_prefetch(batch->frames[i + kPrefetchAhead].data);
+    if (i + kPrefetchAhead < count) PrefetchHeaders(batch->frames[i + kPrefetchAhead]);
     batch->parsed[i] = {};
     const Decision decision = ClassifyFrame(snapshot, i, batch);
     batch->lanes[i] = decision.lane();
