@@ -181,7 +181,7 @@ void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
                                    .host_port = host->id(),
                                    .queue = static_cast<uint16_t>(id),
                                    .max_frame = static_cast<uint16_t>(host->mtu() + kEthernetOverhead),
-                                   .partial = lan->partial_checksums(),
+                                   .checksum = lan->checksums(),
                                    .interrupts = lan->interrupts() && host->interrupts(),
                                    .control = id == 0 ? control.get() : nullptr,
                                    .events = events.get(),

@@ -8,18 +8,18 @@
 namespace qure {
 
 // `partial`: of a frame whose port says nothing of it.
-inline Frame FrameOf(rte_mbuf* mbuf, PartialChecksum partial = PartialChecksum::kNo) {
-  Frame frame;
-  frame.data = rte_pktmbuf_mtod(mbuf, uint8_t*);
-  frame.length = mbuf->data_len;
-  frame.headroom = rte_pktmbuf_headroom(mbuf);
-  frame.tailroom = rte_pktmbuf_tailroom(mbuf);
-  frame.ip_checksum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-  const uint64_t transport = mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
-  frame.l4_checksum_good = transport == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+inline Frame FrameOf(rte_mbuf* mbuf, SegmentChecksum otherwise = SegmentChecksum::kUnknown) {
+  const uint64_t flags = mbuf->ol_flags;
+  const uint64_t segment = flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+  if (segment == RTE_MBUF_F_RX_L4_CKSUM_GOOD) otherwise = SegmentChecksum::kGood;
   // "The checksum is not correct in the packet data, but the integrity of the header is verified."
-  frame.partial = transport == RTE_MBUF_F_RX_L4_CKSUM_NONE ? PartialChecksum::kCertain : partial;
-  return frame;
+  if (segment == RTE_MBUF_F_RX_L4_CKSUM_NONE) otherwise = SegmentChecksum::kPartial;
+  return {.data = rte_pktmbuf_mtod(mbuf, uint8_t*),
+          .length = mbuf->data_len,
+          .headroom = rte_pktmbuf_headroom(mbuf),
+          .tailroom = rte_pktmbuf_tailroom(mbuf),
+          .ip_checksum_good = (flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD,
+          .checksum = otherwise};
 }
 
 // The pipeline may have moved the start of the frame and changed its length.

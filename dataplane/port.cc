@@ -176,7 +176,7 @@ absl::StatusOr<std::unique_ptr<Port>> Port::OpenLan(const PortSpec& spec, uint16
   absl::StatusOr<std::unique_ptr<Port>> port = Open(setup);
   if (!port.ok()) return port;
   // Packet sockets know it (TP_STATUS_CSUMNOTREADY), but DPDK's drivers do not pass it on.
-  if (spec.kind != PortKind::kPci) (*port)->partial_ = PartialChecksum::kPossible;
+  if (spec.kind != PortKind::kPci) (*port)->checksums_ = SegmentChecksum::kMaybePartial;
   if (kernel) {
     (*port)->interface_ = spec.argument;
     (*port)->mtu_ = static_cast<uint16_t>(std::min(InterfaceControl(spec.argument).Mtu(), int{UINT16_MAX}));

@@ -54,7 +54,7 @@ class Port {
   bool interrupts() const { return interrupts_; }
   bool LinkUp() const;
   // Of received frames that do not say it themselves.
-  PartialChecksum partial_checksums() const { return partial_; }
+  SegmentChecksum checksums() const { return checksums_; }
   PortStatus Status() const;
 
  private:
@@ -70,7 +70,7 @@ class Port {
   std::string interface_;  // the kernel's, beneath the port; "" if there is none
   uint16_t mtu_ = 0;
   bool interrupts_ = false;
-  PartialChecksum partial_ = PartialChecksum::kNo;
+  SegmentChecksum checksums_ = SegmentChecksum::kUnknown;
 };
 
 }  // namespace qure

@@ -227,7 +227,7 @@ void Worker::Load(Side from, uint16_t count, Mbufs* mbufs, PortCounters* port) {
       rte_pktmbuf_free(mbuf);
       continue;
     }
-    batch_.frames[batch_.count] = FrameOf(mbuf, from == Side::kLan ? options_.partial : PartialChecksum::kNo);
+    batch_.frames[batch_.count] = FrameOf(mbuf, from == Side::kLan ? options_.checksum : SegmentChecksum::kUnknown);
     (*mbufs)[batch_.count++] = mbuf;
   }
   if (port == nullptr) return;

@@ -31,7 +31,7 @@ struct WorkerOptions {
   uint16_t queue = 0;         // the same number on both ports
   uint16_t max_frame = 1518;  // longer ones fit neither port: MTU, Ethernet header and VLAN tag
   // Of frames from the LAN of which the port says nothing.
-  PartialChecksum partial = PartialChecksum::kNo;
+  SegmentChecksum checksum = SegmentChecksum::kUnknown;
   bool interrupts = false;      // both ports can wake a sleeping worker
   rte_ring* control = nullptr;  // mbufs from the control thread; null for all workers but one
   rte_ring* events = nullptr;   // Event elements to the control thread

@@ -75,7 +75,7 @@ class ExampleFrame {
             .headroom = kHeadroom,
             .tailroom = static_cast<uint16_t>(buffer_.size() - end_),
             .ip_checksum_good = true,
-            .l4_checksum_good = true};
+            .checksum = SegmentChecksum::kGood};
   }
 
  private:

@@ -199,7 +199,7 @@ Decision ClassifyIp(const Snapshot& snapshot, size_t index, bool is_v6, const De
   // address.
   if (error && (error != Reason::ip4_source || to.service_mac)) return Done(*error);
 
-  if (frame.partial != PartialChecksum::kNo) CompleteChecksum(*parsed, view, &frame);
+  if (frame.checksum >= SegmentChecksum::kMaybePartial) CompleteChecksum(*parsed, view, &frame);
   if (is_v6 && IsNeighborDiscovery(frame.bytes(), view)) return Lane::kNeighbor;
   if (!is_v6 && IsClusterDatagram(snapshot, frame, *parsed, view)) return Lane::kCluster;
   if (!to.group) return ClassifyUnicast(snapshot, index, view, is_v6, to, batch);

@@ -122,7 +122,8 @@ Reason RespondDns(const Snapshot& snapshot, const WorkerMemory& memory, size_t i
   const ConstBytes query(frame.data + parsed.transport, udp->length.value());
   if (udp->checksum == Be16()) {
     if (!MayLackChecksum(*ip)) return Reason::udp_checksum;
-  } else if (!frame.l4_checksum_good && TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
+  } else if (frame.checksum != SegmentChecksum::kGood &&
+             TransportChecksum(ip->source, ip->destination, kProtocolUdp, query) != Be16()) {
     return Reason::udp_checksum;
   }
   const DnsClient client = {.address = ip->source, .time = UnixTime(snapshot, memory.now)};

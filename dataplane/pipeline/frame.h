@@ -15,23 +15,23 @@
 
 namespace qure {
 
-// Whether the checksum field of a TCP segment or UDP datagram holds the sum of the pseudo-header alone, because the
-// sender leaves the rest to a network card that the frame has not met: it comes from a host on the same machine, or a
-// bridge there has cut a merged frame in pieces.
-enum class PartialChecksum : uint8_t {
-  kNo,
-  kPossible,  // the port cannot tell
-  kCertain,   // the port says so
+// What is known of the checksum of a TCP segment or UDP datagram. It is partial if it is the sum of the pseudo-header
+// alone, because the sender leaves the rest to a network card that the frame has not met: it comes from a host on the
+// same machine, or a bridge there has cut a merged frame in pieces.
+enum class SegmentChecksum : uint8_t {
+  kUnknown,       // nobody has looked
+  kGood,          // the port has verified it
+  kMaybePartial,  // the port cannot tell
+  kPartial,       // the port says so
 };
 
 struct Frame {
   uint8_t* data = nullptr;
   uint16_t length = 0;
-  uint16_t headroom = 0;              // bytes before data that may be used
-  uint16_t tailroom = 0;              // bytes behind data + length that may be used
-  bool ip_checksum_good : 1 = false;  // the port has verified the IPv4 header checksum
-  bool l4_checksum_good : 1 = false;  // the port has verified the UDP or TCP checksum
-  PartialChecksum partial = PartialChecksum::kNo;
+  uint16_t headroom = 0;          // bytes before data that may be used
+  uint16_t tailroom = 0;          // bytes behind data + length that may be used
+  bool ip_checksum_good = false;  // the port has verified the IPv4 header checksum
+  SegmentChecksum checksum = SegmentChecksum::kUnknown;
 
   ConstBytes bytes() const { return {data, length}; }
   MutableBytes mutable_bytes() { return {data, length}; }

@@ -10,7 +10,7 @@ namespace {
 
 template <typename IpHeader>
 void Complete(const IpHeader& ip, uint8_t protocol, ConstBytes segment, Be16* checksum, Frame* frame) {
-  if (frame->partial == PartialChecksum::kPossible) {
+  if (frame->checksum == SegmentChecksum::kMaybePartial) {
     if (*checksum != PseudoHeaderSum(ip.source, ip.destination, protocol, segment.size())) return;
     if (TransportChecksum(ip.source, ip.destination, protocol, segment) == Be16()) return;
   }
@@ -18,7 +18,7 @@ void Complete(const IpHeader& ip, uint8_t protocol, ConstBytes segment, Be16* ch
   const Be16 computed = TransportChecksum(ip.source, ip.destination, protocol, segment);
   // A UDP checksum of zero would mean that there is none (RFC 768).
   *checksum = protocol == kProtocolUdp && computed == Be16() ? Be16(0xffff) : computed;
-  frame->l4_checksum_good = true;
+  frame->checksum = SegmentChecksum::kGood;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Completes TCP and UDP checksums that a sender has left to a network card (see PartialChecksum): the kernel of this
+// Completes TCP and UDP checksums that a sender has left to a network card (see SegmentChecksum): the kernel of this
 // node, and a peer that the packet is passed on to, verify them.
 #pragma once
 

@@ -74,7 +74,7 @@ TEST(FieldA12, PartialChecksumsAreCompleted) {
       SCOPED_TRACE(sent.name);
       const Outcome expected = Process(site, Direction::kFromLan, sent.whole);
       ASSERT_NE(VerdictOf(expected.reason), Verdict::kDrop);
-      for (const PartialChecksum partial : {PartialChecksum::kPossible, PartialChecksum::kCertain}) {
+      for (const SegmentChecksum partial : {SegmentChecksum::kMaybePartial, SegmentChecksum::kPartial}) {
         ExpectSame(ProcessPartial(site, partial, sent.WithField(sent.partial)), expected);
         ExpectSame(ProcessPartial(site, partial, sent.whole), expected);
       }
@@ -88,7 +88,7 @@ TEST(FieldA12, DamageIsNotMended) {
     SCOPED_TRACE(sent.name);
     for (const int value : {sent.partial + 1, sent.partial - 1, ~sent.partial}) {
       const Bytes damaged = sent.WithField(static_cast<uint16_t>(value));
-      ExpectSame(ProcessPartial(SiteSnapshot(), PartialChecksum::kPossible, damaged),
+      ExpectSame(ProcessPartial(SiteSnapshot(), SegmentChecksum::kMaybePartial, damaged),
                  Process(SiteSnapshot(), Direction::kFromLan, damaged));
     }
   }
@@ -99,7 +99,7 @@ TEST(FieldA12, ARealPortHasNoPartialChecksums) {
   for (const Sent& sent : AllSent()) {
     SCOPED_TRACE(sent.name);
     const Bytes partial = sent.WithField(sent.partial);
-    const Outcome outcome = ProcessPartial(SiteSnapshot(), PartialChecksum::kNo, partial);
+    const Outcome outcome = ProcessPartial(SiteSnapshot(), SegmentChecksum::kUnknown, partial);
     if (sent.name.starts_with("DNS")) {
       EXPECT_EQ(NameOf(outcome.reason), NameOf(Reason::udp_checksum));
     } else {
@@ -115,7 +115,7 @@ TEST(FieldA12, FragmentsStayAsTheyAre) {
       Ether{kServiceMac4, kGatewayMac, 0x0800},
       Build(Ip4Header{.source = kClient4, .destination = kService4, .protocol = 17, .fragment = 0x2000}, segment));
   PutBe16(&frame, kIp4Transport + kUdpChecksum, PseudoSum(kClient4, kService4, 17, segment.size()));
-  for (const PartialChecksum partial : {PartialChecksum::kPossible, PartialChecksum::kCertain}) {
+  for (const SegmentChecksum partial : {SegmentChecksum::kMaybePartial, SegmentChecksum::kPartial}) {
     EXPECT_EQ(ProcessPartial(SiteSnapshot(), partial, frame).frame, ToKernel(frame));
   }
 }
@@ -125,7 +125,7 @@ TEST(FieldA12, TruncatedAtEveryByte) {
   for (const Sent& sent : AllSent()) {
     for (size_t length = 0; length < sent.whole.size(); ++length) {
       const Bytes cut(sent.whole.begin(), sent.whole.begin() + static_cast<ptrdiff_t>(length));
-      ProcessPartial(SiteSnapshot(), PartialChecksum::kCertain, cut);
+      ProcessPartial(SiteSnapshot(), SegmentChecksum::kPartial, cut);
     }
   }
 }

@@ -128,13 +128,14 @@ Outcome Process(const Snapshot& snapshot, Direction direction, const Bytes& fram
 Outcome Process(const Snapshot& snapshot, const WorkerMemory& memory, Direction direction, const Bytes& frame,
                 bool checksums_good) {
   return ProcessFrame(snapshot, memory, direction, frame,
-                      {.ip_checksum_good = checksums_good, .l4_checksum_good = checksums_good});
+                      {.ip_checksum_good = checksums_good,
+                       .checksum = checksums_good ? SegmentChecksum::kGood : SegmentChecksum::kUnknown});
 }
 
-Outcome ProcessPartial(const Snapshot& snapshot, PartialChecksum partial, const Bytes& frame) {
+Outcome ProcessPartial(const Snapshot& snapshot, SegmentChecksum checksum, const Bytes& frame) {
   FlowTable table(kFlows, kFlowSeed);
   const WorkerMemory memory = {.flows = {.table = &table}, .now = {}};
-  return ProcessFrame(snapshot, memory, Direction::kFromLan, frame, {.partial = partial});
+  return ProcessFrame(snapshot, memory, Direction::kFromLan, frame, {.checksum = checksum});
 }
 
 }  // namespace qure::testing

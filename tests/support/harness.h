@@ -71,6 +71,6 @@ Outcome Process(const Snapshot& snapshot, const WorkerMemory& memory, Direction 
 Outcome Process(const Snapshot& snapshot, Direction direction, const Bytes& frame, bool checksums_good = false);
 
 // From the LAN, by a port that says this of the checksum.
-Outcome ProcessPartial(const Snapshot& snapshot, PartialChecksum partial, const Bytes& frame);
+Outcome ProcessPartial(const Snapshot& snapshot, SegmentChecksum checksum, const Bytes& frame);
 
 }  // namespace qure::testing

@@ -92,7 +92,7 @@ TEST_F(FieldA12, CompletesWhatThePortMarks) {
 // A port that cannot tell, as DPDK's driver of packet sockets.
 TEST_F(FieldA12, CompletesWhatThePortCannotTell) {
   WorkerOptions options = Options();
-  options.partial = PartialChecksum::kPossible;
+  options.checksum = SegmentChecksum::kMaybePartial;
   Worker worker(options, &publisher_, &gate_, &counters_, &progress_);
   Bytes partial = ToService();
   PutBe16(&partial, 14 + 20 + 16, PseudoSum(kClient4, kService4, 6, 20));
