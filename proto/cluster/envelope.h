@@ -20,10 +20,11 @@ inline constexpr size_t kEnvelopeTag = 16;
 inline constexpr size_t kMaxDatagram = 1400;  // of sealed UDP payload: fits the least MTU in use with its headers
 inline constexpr uint16_t kDefaultClusterPort = 7873;
 
-// Each channel of a sender has its own counter and, at each receiver, its own replay window.
+// Each sealed channel of a sender has its own counter and, at each receiver, its own replay window.
 enum class Channel : uint8_t {
   kControl = 1,    // protobuf, made and read by the control core
   kHeartbeat = 2,  // Heartbeat, made and read by a worker
+  kAdmission = 3,  // without an envelope: control/core/admission/messages.h
 };
 
 struct EnvelopeHeader {
@@ -53,7 +54,7 @@ void Seal(const SessionKey& key, const EnvelopeHeader& header, ConstBytes plain,
 void SealInto(const SessionKey& key, const EnvelopeHeader& header, ConstBytes plain, MutableBytes out);
 
 // The header of a datagram, unauthenticated: for choosing a key and nothing else. Null if it is too short, of another
-// magic, version or channel.
+// magic or version, or not of a sealed channel.
 const EnvelopeHeader* PeekEnvelope(ConstBytes datagram);
 
 // The plain text, in `out` (datagram.size() - kEnvelopeOverhead bytes); false if it does not authenticate.

@@ -453,8 +453,56 @@ def group_query_seeds() -> dict[str, bytes]:
     }
 
 
+def admission_message(kind: int, body: bytes, flags: int = 0, version: int = 1) -> bytes:
+    return struct.pack("!2sBBBBH", b"QR", version, 3, kind, flags, len(body)) + body
+
+
+def admission_record(kind: int, body: bytes) -> bytes:
+    """A block (control/core/admission/codec.h) with a record whose signature does not hold."""
+    record = bytes([1, kind]) + body + bytes(64)
+    return struct.pack("!H", len(record)) + record
+
+
+def admission_seeds() -> dict[str, bytes]:
+    datagram, proof, part, welcome = b"\0", b"\1", b"\2", b"\3"
+    key, mac, name = bytes(range(32)), NODE_MAC, b"\4home"
+    candidate = key + bytes(16 + 16 + 32 + 32 + 8) + mac + b"\1\1" + b"\0031.2" + name
+    offer = key + bytes(16) + key + key + bytes(16) + key + mac + struct.pack("!HBBI", 7873, 1, 3, 700) + key + name
+    genesis = admission_record(1, bytes(8 + 16) + key + key + bytes(16))
+    admit = admission_record(3, bytes(32 + 4) + key + key + bytes(16 + 1 + 8) + name)
+    session = admission_record(6, bytes(32) + key + struct.pack("!IQ", 5, 1) + key + key)
+    rest = bytes(32) + key + struct.pack("!QIH", 77, 4, 7873) + ip("239.192.1.2")
+    source = bytes(16) + mac + ip("192.0.2.1")
+    return {
+        "candidate": datagram + admission_message(1, candidate + bytes(64 + 16)),
+        "candidate-copy": datagram + admission_message(1, candidate + key + bytes(64) + bytes(64 + 16), 2),
+        "candidate-renew": datagram + admission_message(1, candidate + admit + bytes(64 + 16), 1),
+        "candidate-flags": datagram + admission_message(1, candidate + bytes(64 + 16), 4),
+        "cookie": datagram + admission_message(2, key + bytes(16)),
+        "offer": datagram + admission_message(3, offer + bytes(64)),
+        "proof": datagram + admission_message(4, key + struct.pack("!HH", 0, 1) + genesis),
+        "proof-beyond": datagram + admission_message(4, key + struct.pack("!HH", 64, 65) + genesis),
+        "accept": datagram + admission_message(5, key + bytes(64) + bytes(8) + bytes(64)),
+        "records": datagram + admission_message(6, bytes(8 + 4) + key),
+        "welcome": datagram + admission_message(7, bytes(8 + 4) + key),
+        "receipt": datagram + admission_message(8, bytes(8 + 4) + b"\1" + bytes(16)),
+        "refused": datagram + admission_message(9, key + b"\1\0\1" + key + b"\0\3abc" + bytes(64)),
+        "cluster": datagram + admission_message(10, bytes(16) + key + key + bytes(6) + b"\3" + name + bytes(64)),
+        "cluster-version": datagram + admission_message(10, bytes(16) + key + key, version=2),
+        "type-unknown": datagram + admission_message(11, key),
+        "list": proof + genesis + admit,
+        "list-cut": proof + genesis + admit[:-1],
+        "part": part + b"\0\1" + admit,
+        "part-cut": part + b"\0\1" + admit[:-1],
+        "content": welcome + admit + b"\1" + session + key + rest + b"\1" + source,
+        "content-listed": welcome + b"\0\0" + b"\0" + rest + b"\0",
+        "content-many": welcome + b"\0\0" + b"\3" + session + key,
+    }
+
+
 SEEDS = {
     "fuzz_address": address_seeds,
+    "fuzz_admission": admission_seeds,
     "fuzz_dns": dns_seeds,
     "fuzz_dns_name": dns_name_seeds,
     "fuzz_dns_upstream": dns_upstream_seeds,

@@ -13,7 +13,6 @@ namespace {
 constexpr std::string_view kDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 constexpr int kBitsOfDigit = 5;
 constexpr size_t kGroup = 4;
-constexpr size_t kCodeDigits = 12;
 constexpr size_t kFingerprintDigits = 52;
 constexpr size_t kRecoveryDigits = 26;
 constexpr size_t kCheckDigits = 2;
@@ -126,6 +125,10 @@ std::string ToText(const Fingerprint& fingerprint) {
 
 std::string CodeOf(const Fingerprint& fingerprint) {
   return InGroups(ToDigits(fingerprint).substr(0, kCodeDigits));
+}
+
+std::string DigitsOf(const Fingerprint& fingerprint) {
+  return ToDigits(fingerprint);
 }
 
 absl::StatusOr<std::string> ParseCode(std::string_view typed) {

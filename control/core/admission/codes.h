@@ -20,6 +20,9 @@ Fingerprint FingerprintOf(const PublicKey& identity);
 // that has them.
 std::string ToText(const Fingerprint& fingerprint);
 std::string CodeOf(const Fingerprint& fingerprint);
+inline constexpr size_t kCodeDigits = 12;
+// All 52 without dashes, as ParseCode returns them.
+std::string DigitsOf(const Fingerprint& fingerprint);
 
 // A code, a fingerprint, or as much of one as the operator typed, in digits without dashes. Less than a code is
 // refused.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "control/core/admission/codec.h"
 #include "proto/check.h"
 
 namespace qure::admission {
@@ -14,81 +15,19 @@ constexpr uint8_t kLegacy = 1;
 constexpr uint8_t kCopy = 2;
 constexpr std::string_view kRecordLabel = "qure record 1";
 
-// Appends to a record what a Reader takes from it.
-class Writer {
- public:
-  template <typename T>
-  void Integer(T value) {
-    for (int shift = 8 * (static_cast<int>(sizeof(T)) - 1); shift >= 0; shift -= 8) {
-      bytes_.push_back(static_cast<uint8_t>(value >> shift));
-    }
-  }
-  void Bytes(ConstBytes bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
-  void Text(std::string_view text) {
-    Integer(static_cast<uint8_t>(text.size()));
-    Bytes(AsBytes(text));
-  }
-  void Head(const RecordHead& head) {
-    Bytes(head.cluster);
-    Integer(head.time);
-    Integer(head.uptime_ms);
-  }
-  std::vector<uint8_t> Take() { return std::move(bytes_); }
-
- private:
-  std::vector<uint8_t> bytes_;
-};
-
-// Never reads beyond the end: what is missing reads as zero, and ok() says so.
-class Reader {
- public:
-  explicit Reader(ConstBytes bytes) : left_(bytes) {}
-
-  template <typename T>
-  void Integer(T* out) {
-    uint64_t value = 0;
-    for (const uint8_t byte : Next(sizeof(T))) value = value << 8 | byte;
-    *out = static_cast<T>(value);
-  }
-  template <size_t N>
-  void Bytes(std::array<uint8_t, N>* out) {
-    const ConstBytes bytes = Next(N);
-    std::copy(bytes.begin(), bytes.end(), out->begin());
-  }
-  void Text(size_t most, std::string* out) {
-    uint8_t size = 0;
-    Integer(&size);
-    if (size > most) ok_ = false;
-    if (ok_) *out = AsText(Next(size));
-  }
-  void Head(RecordHead* out) {
-    Bytes(&out->cluster);
-    Integer(&out->time);
-    Integer(&out->uptime_ms);
-  }
-  void One(Listed* out) {
-    Bytes(&out->identity);
-    Bytes(&out->node);
-  }
-  bool ok() const { return ok_; }
-  bool done() const { return ok_ && left_.empty(); }
-
- private:
-  ConstBytes Next(size_t size) {
-    if (size > left_.size()) ok_ = false;
-    if (!ok_) return {};
-    const ConstBytes next = left_.first(size);
-    left_ = left_.subspan(size);
-    return next;
-  }
-
-  ConstBytes left_;
-  bool ok_ = true;
-};
-
-// A name or a reason is shown on consoles: no control characters, and so no escape sequences.
-bool IsPrintable(std::string_view text) {
-  return std::ranges::none_of(text, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; });
+void Put(const RecordHead& head, Writer* out) {
+  out->Bytes(head.cluster);
+  out->Integer(head.time);
+  out->Integer(head.uptime_ms);
+}
+void Get(Reader* in, RecordHead* out) {
+  in->Bytes(&out->cluster);
+  in->Integer(&out->time);
+  in->Integer(&out->uptime_ms);
+}
+void Get(Reader* in, Listed* out) {
+  in->Bytes(&out->identity);
+  in->Bytes(&out->node);
 }
 
 // The rules of each kind that its layout does not enforce.
@@ -123,7 +62,7 @@ void Encode(const Genesis& genesis, Writer* out) {
   out->Bytes(genesis.founder.node);
 }
 void Encode(const Roster& roster, Writer* out) {
-  out->Head(roster.head);
+  Put(roster.head, out);
   out->Integer(roster.generation);
   out->Bytes(roster.made_by);
   out->Text(roster.why);
@@ -134,7 +73,7 @@ void Encode(const Roster& roster, Writer* out) {
   }
 }
 void Encode(const Admit& admit, Writer* out) {
-  out->Head(admit.head);
+  Put(admit.head, out);
   out->Integer(admit.generation);
   out->Bytes(admit.signer);
   out->Bytes(admit.subject.identity);
@@ -144,17 +83,17 @@ void Encode(const Admit& admit, Writer* out) {
   out->Text(admit.name);
 }
 void Encode(const Leave& leave, Writer* out) {
-  out->Head(leave.head);
+  Put(leave.head, out);
   out->Bytes(leave.subject);
 }
 void Encode(const Forget& forget, Writer* out) {
-  out->Head(forget.head);
+  Put(forget.head, out);
   out->Bytes(forget.signer);
   out->Bytes(forget.subject);
   out->Integer(forget.age);
 }
 void Encode(const Session& session, Writer* out) {
-  out->Head(session.head);
+  Put(session.head, out);
   out->Bytes(session.signer);
   out->Integer(session.key_id);
   out->Integer(session.number);
@@ -167,27 +106,27 @@ Genesis DecodeGenesis(Reader* in) {
   in->Integer(&genesis.time);
   in->Bytes(&genesis.cluster);
   in->Bytes(&genesis.recovery);
-  in->One(&genesis.founder);
+  Get(in, &genesis.founder);
   return genesis;
 }
 Roster DecodeRoster(Reader* in) {
   Roster roster;
-  in->Head(&roster.head);
+  Get(in, &roster.head);
   in->Integer(&roster.generation);
   in->Bytes(&roster.made_by);
   in->Text(kMaxWhy, &roster.why);
   uint8_t count = 0;
   in->Integer(&count);
-  for (; count > 0 && in->ok(); --count) in->One(&roster.members.emplace_back());
+  for (; count > 0 && in->ok(); --count) Get(in, &roster.members.emplace_back());
   return roster;
 }
 // No record at all if it has a flag that is unknown.
 std::optional<Statement> DecodeAdmit(Reader* in) {
   Admit admit;
-  in->Head(&admit.head);
+  Get(in, &admit.head);
   in->Integer(&admit.generation);
   in->Bytes(&admit.signer);
-  in->One(&admit.subject);
+  Get(in, &admit.subject);
   uint8_t flags = 0;
   in->Integer(&flags);
   in->Bytes(&admit.token);
@@ -199,13 +138,13 @@ std::optional<Statement> DecodeAdmit(Reader* in) {
 }
 Leave DecodeLeave(Reader* in) {
   Leave leave;
-  in->Head(&leave.head);
+  Get(in, &leave.head);
   in->Bytes(&leave.subject);
   return leave;
 }
 Forget DecodeForget(Reader* in) {
   Forget forget;
-  in->Head(&forget.head);
+  Get(in, &forget.head);
   in->Bytes(&forget.signer);
   in->Bytes(&forget.subject);
   in->Integer(&forget.age);
@@ -213,7 +152,7 @@ Forget DecodeForget(Reader* in) {
 }
 Session DecodeSession(Reader* in) {
   Session session;
-  in->Head(&session.head);
+  Get(in, &session.head);
   in->Bytes(&session.signer);
   in->Integer(&session.key_id);
   in->Integer(&session.number);

@@ -1,0 +1,74 @@
+// Whom this cluster takes, and why: whom an operator named, who holds a token, what is taken by itself, and members
+// that need the keys anew. Times are of this node's clock; the caller turns them from the cluster's uptime.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/core/admission/messages.h"
+#include "control/core/admission/signing.h"
+#include "control/core/admission/view.h"
+#include "proto/time.h"
+
+namespace qure::admission {
+
+inline constexpr size_t kMaxExpectations = 256;
+inline constexpr size_t kMaxTokens = 256;
+
+enum class AutoAdmit : uint8_t {
+  kOff,
+  kCopies,  // copies of a member's store that say so
+  kAll,
+};
+
+struct InvitedToken {
+  TokenId id{};
+  PublicKey key{};    // of TokenSeed
+  uint32_t uses = 0;  // that are left
+  MonoTime until;
+};
+
+struct Invitation {
+  AdmitReason reason = AdmitReason::kNamed;
+  std::string expected;  // the digits that named it
+  TokenId token{};
+};
+
+class Invitations {
+ public:
+  // `digits` as ParseCode returns them. Known ones get the new time. False: there are kMaxExpectations.
+  bool Expect(const std::string& digits, MonoTime until);
+  void Unexpect(std::string_view digits);
+  // Takes the place of one with this id. False: there are kMaxTokens.
+  bool SetToken(const InvitedToken& token);
+  void DropToken(const TokenId& id) { tokens_.erase(id); }
+  void SetAuto(AutoAdmit automatic) { auto_ = automatic; }
+
+  // Nothing: it is not invited. What it says of itself is not verified yet; a token is not shown before ACCEPT.
+  std::optional<Invitation> For(MonoTime now, const CandidateMessage& candidate, const View& view) const;
+  // Null: it is not open.
+  const PublicKey* TokenKey(MonoTime now, const TokenId& id) const;
+  // `identity` is admitted by it: from then the expectation is for no other, and the token has a use less.
+  void Use(const Invitation& invitation, const PublicKey& identity);
+  // Those that are over are dropped.
+  void Tick(MonoTime now);
+
+ private:
+  struct Expectation {
+    std::string digits;
+    MonoTime until;
+    std::optional<PublicKey> met_by;
+  };
+
+  // By the code that the digits begin with: of many expectations, one or two are compared.
+  std::map<std::string, std::vector<Expectation>, std::less<>> expectations_;
+  size_t expectation_count_ = 0;
+  std::map<TokenId, InvitedToken> tokens_;
+  AutoAdmit auto_ = AutoAdmit::kOff;
+};
+
+}  // namespace qure::admission
