@@ -37,6 +37,7 @@ enum class Mutation : uint8_t {
   kShareAnswers,         // all boots that have proven nothing share one allowance of answers
   kIgnoreRestore,        // a boot that was restored from a snapshot goes on
   kBelieveFrame,         // where a node is, is taken from the frame around its message
+  kPullNoRecords,        // a node that has other records of admission than another does not ask it for them
   kClaimWithoutGateway,
   kNoYieldShut,
   kClaimWhileListening,

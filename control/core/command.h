@@ -6,6 +6,7 @@
 #include <string>
 #include <variant>
 
+#include "control/core/admission/codes.h"
 #include "proto/cluster/envelope.h"
 #include "proto/cluster/node.h"
 #include "proto/flow.h"
@@ -52,10 +53,16 @@ struct QueryFlow {
   NodeSlot whom = kSelfSlot;  // the node that decides about it
   FlowKey key;
 };
+// Begins the records of who belongs to this cluster, and admits the members that are there: once in a cluster's life.
+struct FoundCluster {
+  admission::RecoveryCode code{};  // drawn by who asks, who shows it to the operator and keeps it nowhere
+};
+// Admits the members that are there and do not belong to the cluster yet.
+struct EnrolMembers {};
 // SIGTERM: hand over, send GOODBYE, then Finished.
 struct Stop {};
 
 using Command = std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, ForgetNode, AddKey, UseKey, RemoveKey,
-                             QueryFlow, Stop>;
+                             QueryFlow, FoundCluster, EnrolMembers, Stop>;
 
 }  // namespace qure

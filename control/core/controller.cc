@@ -41,6 +41,7 @@ Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenR
       clock_(now),
       transport_(facts.node_id, facts.boot_id, random),
       members_(facts.node_id),
+      roll_(facts.node_id, stored_.identity, std::exchange(stored_.records, {})),
       history_(facts.node_id, stored_.age, std::exchange(stored_.events, {}), std::exchange(stored_.summaries, {})),
       election_(facts.node_id, stored_.epochs, &members_),
       hello_timer_(random),
@@ -92,6 +93,7 @@ void Controller::Configure(MonoTime now, Actions* out) {
                         .group = network.group.value_or(GroupFor(cluster)),
                         .address = OwnAddress(facts_),
                         .mac = Mac(0)});
+  roll_.Configure(cluster, out);
   if (life_) return;
   life_.emplace(stored_.life, random_, now, !transport_.enabled());
   HelloBy(now);
@@ -286,6 +288,7 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, const wire::
 
   if (hello != nullptr) UnderstandHello(now, *member, *hello, out);
   if (balancing_.OnMessage(ViewForBalance(now), incoming, out)) return;
+  if (roll_.OnMessage(ViewForRoll(now), incoming, out)) return;
   switch (message.body_case()) {
     case wire::Message::kPing: {
       wire::Message pong;
@@ -324,6 +327,7 @@ void Controller::UnderstandHello(MonoTime now, const Member& member, const wire:
   config_watch_.OnHello(
       now, member.node,
       {.digest = member.hello.config_digest(), .revision = member.hello.revision(), .name = member.hello.name()}, out);
+  roll_.OnHello(ViewForRoll(now), member, out);
   history_.OnHello(ViewForHistory(now), member, hello, out);
   balancing_.OnHello(ViewForBalance(now), member, out);
 }
@@ -667,6 +671,14 @@ BalanceView Controller::ViewForBalance(MonoTime now) {
           .transport = &transport_};
 }
 
+admission::RollView Controller::ViewForRoll(MonoTime now) {
+  return {.now = now, .members = &members_, .transport = &transport_, .ledger = &ledger_};
+}
+
+admission::Occasion Controller::OccasionAt(MonoTime now) const {
+  return {.time = history().TimeAt(now), .uptime_ms = life_->UptimeMs(now)};
+}
+
 wire::Hello Controller::HelloNow(MonoTime now) const {
   return MakeHello({.now = now,
                     .facts = &facts_,
@@ -676,6 +688,7 @@ wire::Hello Controller::HelloNow(MonoTime now) const {
                     .election = &election_,
                     .members = &members_,
                     .balancing = &balancing_,
+                    .roll = &roll_,
                     .input = Input(),
                     .held = addresses_.Held(),
                     .uptime = clock_.Uptime(now),
@@ -726,6 +739,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   }
   for (const StoredKey& key : stored_.keyring.keys) status.key_ids.push_back(key.id);
   status.key_in_use = stored_.keyring.use;
+  status.roll = roll_.Status(members_);
   status.multicast_works = !members_.MissesMulticast(now);
   status.takeovers = election_.takeovers();
   status.last_takeover = election_.last_takeover();

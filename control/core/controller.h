@@ -4,6 +4,7 @@
 // The Controller only joins the parts, each of which has its own state and contract:
 //
 //   Transport, Membership   messages of active nodes, and which nodes there are      cluster/
+//   Roll                    who belongs to the cluster                               admission/
 //   Lifetime, HistoryKeeper era, uptime, what happened
 //   Election                who is master                                            (docs/protocol.md)
 //   HelloTimer, MakeHello   what this node reports of itself
@@ -30,6 +31,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/core/action.h"
+#include "control/core/admission/roll.h"
 #include "control/core/address/node_addresses.h"
 #include "control/core/address/service_addresses.h"
 #include "control/core/balance/balancing.h"
@@ -143,6 +145,8 @@ class Controller {
   absl::Status Do(MonoTime now, const UseKey& command, Actions* out);
   absl::Status Do(MonoTime now, const RemoveKey& command, Actions* out);
   absl::Status Do(MonoTime now, const QueryFlow& command, Actions* out);
+  absl::Status Do(MonoTime now, const FoundCluster& command, Actions* out);
+  absl::Status Do(MonoTime now, const EnrolMembers& command, Actions* out);
   absl::Status Do(MonoTime now, const Stop& command, Actions* out);
   absl::Status SendOrCarryOut(MonoTime now, const NodeId& node, const wire::RemoteCommand& command, Actions* out);
   absl::Status ChangeKeys(const absl::StatusOr<Keyring>& next, Actions* out);
@@ -167,6 +171,8 @@ class Controller {
   ElectionInput Input() const;
   HistoryView ViewForHistory(MonoTime now);
   BalanceView ViewForBalance(MonoTime now);
+  admission::RollView ViewForRoll(MonoTime now);
+  admission::Occasion OccasionAt(MonoTime now) const;
   wire::Hello HelloNow(MonoTime now) const;
   NodeRow OwnRow(MonoTime now) const;
   MacAddress Mac(int hop) const { return OwnMac(facts_, config_.service_mac, hop); }
@@ -179,6 +185,7 @@ class Controller {
 
   Transport transport_;
   Membership members_;
+  admission::Roll roll_;
   std::optional<Lifetime> life_;  // from the first configuration on
   HistoryKeeper history_;
   Election election_;

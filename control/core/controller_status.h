@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/core/action.h"
+#include "control/core/admission/roll.h"
 #include "control/core/address/claim.h"
 #include "control/core/address/node_addresses.h"
 #include "control/core/balance/balancing.h"
@@ -105,6 +106,7 @@ struct ControllerStatus {
   std::optional<NodeId> deputy;
   std::vector<IpPrefix> held;  // service addresses that the master holds, as it last reported
   std::vector<NodeRow> nodes;  // this node first
+  admission::RollStatus roll;
   std::vector<uint32_t> key_ids;
   uint32_t key_in_use = 0;
   bool multicast_works = true;

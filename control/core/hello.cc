@@ -125,6 +125,7 @@ wire::Hello MakeHello(const HelloView& view) {
   if (!facts.address6.is_zero()) hello.set_address6(WriteAddress(IpAddress(facts.address6)));
   hello.set_multicast_missing(view.members->MissesMulticast(view.now));
   view.balancing->FillHello(view.now, *view.config, &hello);
+  view.roll->FillHello(&hello);
   CompactIfLong(&hello);
   return hello;
 }

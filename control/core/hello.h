@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/random/bit_gen_ref.h"
+#include "control/core/admission/roll.h"
 #include "control/core/balance/balancing.h"
 #include "control/core/cluster/election.h"
 #include "control/core/cluster/lifetime.h"
@@ -29,6 +30,7 @@ struct HelloView {
   const Election* election = nullptr;
   const Membership* members = nullptr;
   const Balancing* balancing = nullptr;
+  const admission::Roll* roll = nullptr;
   ElectionInput input;
   std::vector<IpPrefix> held;  // service addresses that this node holds
   Duration uptime;             // of the node

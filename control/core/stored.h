@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "control/core/admission/signing.h"
 #include "proto/cluster/envelope.h"
 #include "proto/cluster/node.h"
 #include "proto/time.h"
@@ -90,6 +91,7 @@ struct StoredDrain {
 
 struct StoredState {
   NodeId node_id{};
+  std::optional<admission::Seed> identity;     // of this node's signing key; absent: it could not be made durable
   uint64_t age = 1;               // boot count, with this boot
   std::string revision;           // that ran before this boot; empty: first boot
   uint64_t age_at_revision = 1;   // first age of the revision now running
@@ -101,6 +103,7 @@ struct StoredState {
   bool maintenance = false;
   StoredDrain drain;
   std::map<std::string, uint32_t> weights;  // by service, as the operator set them; others as configured
+  std::vector<std::vector<uint8_t>> records;  // of admission (admission::Record::Bytes), in no order
   std::vector<HistoryEvent> events;
   std::vector<EraSummary> summaries;
 };
@@ -114,6 +117,7 @@ struct StoreChange {
   std::optional<bool> maintenance;
   std::optional<StoredDrain> drain;
   std::optional<std::map<std::string, uint32_t>> weights;
+  std::optional<std::vector<std::vector<uint8_t>>> records;  // all of them
   std::vector<HistoryEvent> events;   // added; those already there are ignored
   std::vector<EraSummary> summaries;  // added or replaced
   std::optional<uint32_t> drop_events_before_era;

@@ -162,6 +162,15 @@ inline constexpr Duration kLeastDrainDeadline = Seconds(1);
 inline constexpr Duration kMostDrainDeadline = Seconds(604'800);  // a week
 inline constexpr Duration kHeavyHitterQuiet = Seconds(60);        // few flows for so long: no heavy hitter any more
 
+// Records of admission. A signature costs some 100 µs: of records that are sent, so many are verified at once, and then
+// one per kRecordCost.
+inline constexpr Duration kRecordCost = Milliseconds(10);
+inline constexpr int kRecordBurst = 128;
+inline constexpr size_t kRecordPart = 1024;     // bytes
+inline constexpr size_t kMaxRecordParts = 32;   // per answer to a pull
+inline constexpr size_t kMaxPiecedRecords = 4;  // being put together
+inline constexpr size_t kIdsInPull = 64;
+
 // History.
 inline constexpr uint32_t kErasKept = 8;                      // events of older eras become a summary
 inline constexpr Duration kPullInterval = Milliseconds(200);  // at most, per peer whose digest differs

@@ -36,6 +36,9 @@ void CollectMembers(const ControllerStatus& core, Families* out) {
   out->Gauge("qure_config_differs", "Nodes present whose [cluster] configuration is another than this node's.",
              static_cast<double>(std::ranges::count_if(
                  core.nodes, [](const NodeRow& row) { return row.config_differs && IsPresent(row.state); })));
+  out->Gauge("qure_members_outside",
+             "Nodes present that do not belong to the cluster by its records; 0 where none are kept.",
+             static_cast<double>(core.roll.outside.size()));
   out->Gauge("qure_clustered", "1 if this node speaks to others: it has a key, or the cluster is open.",
              OneIf(core.clustered));
   out->Gauge("qure_maintenance", "1 if this node is not to lead.", OneIf(core.maintenance));

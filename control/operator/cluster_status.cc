@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "control/core/admission/codes.h"
 #include "control/operator/balance_status.h"
 
 namespace qure {
@@ -130,6 +131,31 @@ ordered_json TermAnswer(const ControllerStatus& status) {
           {"role", NameOf(status.role)},
           {"master", names.Both(status.master)},
           {"deputy", names.Both(status.deputy)}};
+}
+
+ordered_json RollJson(const ControllerStatus& status) {
+  const admission::RollStatus& roll = status.roll;
+  const auto text = [](const std::optional<admission::Fingerprint>& fingerprint) {
+    return fingerprint ? ordered_json(admission::ToText(*fingerprint)) : ordered_json(nullptr);
+  };
+  const Names names(status);
+  ordered_json nodes = ordered_json::array();
+  for (const admission::RollStatus::Row& row : roll.nodes) {
+    const auto known = std::ranges::find(status.nodes, row.node, &NodeRow::node);
+    const bool here = known != status.nodes.end();
+    nodes.push_back({{"node", ToHex(row.node)},
+                     {"name", row.name.empty() ? names.Name(row.node) : ordered_json(row.name)},
+                     {"fingerprint", admission::ToText(row.identity)},
+                     {"state", here ? ordered_json(NameOf(known->state)) : ordered_json(nullptr)}});
+  }
+  ordered_json outside = ordered_json::array();
+  for (const NodeId& node : roll.outside) outside.push_back(names.Both(node));
+  return {{"fingerprint", text(roll.own)},
+          {"cluster", text(roll.cluster)},
+          {"generation", roll.generation},
+          {"nodes", nodes},
+          {"outside", outside},
+          {"founded_otherwise", names.Both(roll.founded_otherwise)}};
 }
 
 ordered_json KeysJson(const ControllerStatus& status) {

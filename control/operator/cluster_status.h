@@ -17,6 +17,8 @@ nlohmann::ordered_json TermJson(const Term& term);  // {"era", "epoch", "holder"
 nlohmann::ordered_json NodesJson(const ControllerStatus& status);
 nlohmann::ordered_json TermAnswer(const ControllerStatus& status);
 nlohmann::ordered_json KeysJson(const ControllerStatus& status);
+// Who belongs to the cluster, by its records. "cluster" is null where none are kept.
+nlohmann::ordered_json RollJson(const ControllerStatus& status);
 
 inline constexpr size_t kDefaultHistory = 100;  // events of an answer
 inline constexpr size_t kMostHistory = 2000;

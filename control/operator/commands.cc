@@ -1,10 +1,12 @@
 #include "control/operator/commands.h"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "control/base/kernel_random.h"
 #include "control/base/request.h"
 #include "control/base/text.h"
 #include "control/config/cluster_key.h"
@@ -96,6 +98,18 @@ absl::StatusOr<Command> ReadKeyCommand(const json& request) {
   return AddKey{.id = number, .key = *key};
 }
 
+absl::StatusOr<Command> ReadClusterCommand(std::string_view action) {
+  if (action == "enrol") return EnrolMembers{};
+  if (action != "found") return absl::InvalidArgumentError("cluster: found, enrol or show");
+  FoundCluster command;
+  const KernelRandom random;
+  for (size_t i = 0; i < command.code.size(); i += sizeof(uint64_t)) {
+    const uint64_t drawn = random();
+    std::memcpy(&command.code[i], &drawn, sizeof(drawn));
+  }
+  return command;
+}
+
 }  // namespace
 
 absl::StatusOr<NodeId> FindNode(std::string_view name_or_prefix, const ControllerStatus& status, Meant meant) {
@@ -130,6 +144,9 @@ std::optional<absl::StatusOr<Command>> ReadCommand(RequestKind kind, const json&
       return ReadForget(request, status);
     case RequestKind::kWeight:
       return ReadWeight(request, status);
+    case RequestKind::kCluster:
+      if (TextIn(request, "action", "") == "show") return std::nullopt;
+      return ReadClusterCommand(TextIn(request, "action", ""));
     case RequestKind::kKey:
       if (TextIn(request, "action", "") == "list") return std::nullopt;
       return ReadKeyCommand(request);

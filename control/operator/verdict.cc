@@ -126,6 +126,17 @@ void JudgeStrangers(const ControllerStatus& core, Findings* out) {
   }
 }
 
+// Of a machine that has the key though it does not belong to the cluster: one that was away when that was written down,
+// or a thief.
+void JudgeRoll(const ControllerStatus& core, Findings* out) {
+  for (const NodeId& node : core.roll.outside) {
+    const NodeRow* const row = FindRow(core, node);
+    out->Add(VerdictState::kDegraded,
+             Concat(row == nullptr ? ToHex(node) : NameOf(*row), " does not belong to the cluster"));
+  }
+  if (core.roll.founded_otherwise) out->Add(VerdictState::kDegraded, "the cluster was founded twice");
+}
+
 void JudgeSelf(const NodeStatus& status, Findings* out) {
   const ControllerStatus& core = status.controller;
   if (core.ineligible) out->Add(VerdictState::kDegraded, "another machine has this node's identity");
@@ -161,6 +172,7 @@ ClusterVerdict VerdictOf(const NodeStatus& status) {
   JudgeNodes(status.controller, &findings);
   JudgeServices(status.controller, &findings);
   JudgeStrangers(status.controller, &findings);
+  JudgeRoll(status.controller, &findings);
   JudgeSelf(status, &findings);
   return findings.Take();
 }

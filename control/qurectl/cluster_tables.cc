@@ -119,6 +119,30 @@ std::string HistoryText(const ordered_json& history) {
   return text + "\n";
 }
 
+std::string RollText(const ordered_json& roll) {
+  const auto value = [&](const char* key, const char* otherwise) { return TextOr(roll.at(key), otherwise); };
+  std::string text = absl::StrCat("this node  ", value("fingerprint", "has no key: its store cannot be written"), "\n");
+  absl::StrAppend(&text, "cluster    ", value("cluster", "keeps no records: `qurectl cluster found` begins them"), "\n");
+  if (const ordered_json& other = roll.at("founded_otherwise"); !other.is_null()) {
+    absl::StrAppend(&text, "ALARM: founded otherwise at ", NodeText(other.at("node"), other.at("name")), "\n");
+  }
+  Table table({{"NODE"}, {"ID"}, {"STATE"}, {"FINGERPRINT"}});
+  for (const ordered_json& node : roll.at("nodes")) {
+    table.Add({NodeText(node.at("node"), node.at("name")), node.at("node").get<std::string>().substr(0, kShortId),
+               TextOr(node.at("state"), "not heard"), node.at("fingerprint").get<std::string>()});
+  }
+  for (const ordered_json& node : roll.at("outside")) {
+    table.Add({NodeText(node.at("node"), node.at("name")), node.at("node").get<std::string>().substr(0, kShortId),
+               "does not belong to it", "-"});
+  }
+  if (!table.empty()) absl::StrAppend(&text, "\n", table.Render());
+  if (const auto code = roll.find("recovery_code"); code != roll.end()) {
+    absl::StrAppend(&text, "\nrecovery code: ", code->get<std::string>(),
+                    "\nWrite it on paper. It is shown this once and kept nowhere; only with it a node can be expelled.\n");
+  }
+  return text;
+}
+
 std::string KeysText(const ordered_json& keys) {
   if (keys.at("open").get<bool>()) return "security = \"open\": no key is needed to join\n";
   Table table({{"KEY", Align::kRight}, {"IN USE"}});

@@ -44,6 +44,9 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   weight NODE SERVICE W|default
                      give NODE a share of SERVICE by weight W, 0 to 255; default: as configured
   forget NODE        show NODE, which is down or has left, no more; on all nodes
+  cluster            who belongs to the cluster, by its signed records: the fingerprint of each
+  cluster found      begin these records, with the nodes that are there; prints the recovery code, once
+  cluster enrol      admit the nodes that are there and do not belong to it yet
   key list           the ids of the cluster's keys; no key is ever shown
   key new            print a fresh key, for the configuration or a file; needs no running qured
   key add ID KEY     accept another key: 64 hexadecimal digits, or a file that contains them
@@ -91,6 +94,9 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"undrain [NODE]", RequestKind::kDrain, R"("on": false)", {{"node"}}},
       {"weight NODE SERVICE W|default", RequestKind::kWeight, "", {{"node"}, {"service"}, {"weight", Kind::kWeight}}},
       {"forget NODE", RequestKind::kForget, "", {{"node"}}},
+      {"cluster found", RequestKind::kCluster, R"("action": "found")"},
+      {"cluster enrol", RequestKind::kCluster, R"("action": "enrol")"},
+      {"cluster", RequestKind::kCluster, R"("action": "show")"},
       {"key list", RequestKind::kKey, R"("action": "list")"},
       {"key new", LocalAction::kNewKey},
       {"key add ID KEY", RequestKind::kKey, R"("action": "add")", {{"id", Kind::kNumber}, {"key", Kind::kKey}}},

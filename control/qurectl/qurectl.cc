@@ -171,6 +171,8 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
       return arguments.svg.empty() ? HistoryText(answer) : "";
     case RequestKind::kKey:
       return KeysText(answer);
+    case RequestKind::kCluster:
+      return RollText(answer);
     case RequestKind::kMaintenance:
       return answer.at("maintenance").get<bool>() ? "this node does not lead\n" : "this node may lead\n";
     case RequestKind::kServices:

@@ -92,6 +92,13 @@ struct DoneAnswer {
   ordered_json operator()(const SetWeight& weight) const { return DoneJson(status, weight.node, "has another weight"); }
   ordered_json operator()(const ForgetNode& forget) const { return DoneJson(status, forget.node, "is forgotten"); }
   ordered_json operator()(const HandOver&) const { return TermAnswer(status); }
+  ordered_json operator()(const EnrolMembers&) const { return RollJson(status); }
+  // The only time that the code is shown.
+  ordered_json operator()(const FoundCluster& founded) const {
+    ordered_json answer = RollJson(status);
+    answer["recovery_code"] = admission::ToText(founded.code);
+    return answer;
+  }
   template <typename KeyCommand>
   ordered_json operator()(const KeyCommand&) const {
     return KeysJson(status);
@@ -480,6 +487,7 @@ std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request&
       return ConfigJson(config_);
     case RequestKind::kConfirm:
       return Confirm();
+    case RequestKind::kCluster:
     case RequestKind::kDrain:
     case RequestKind::kForget:
     case RequestKind::kHandover:
@@ -531,7 +539,10 @@ ordered_json Runtime::AnswerHistory(const json& request) {
 
 ordered_json Runtime::Obey(RequestKind kind, const json& request) {
   const std::optional<absl::StatusOr<Command>> command = ReadCommand(kind, request, controller_.status(Now()));
-  if (!command) return KeysJson(controller_.status(Now()));  // `key list`, the only one without a command
+  if (!command) {  // `cluster` and `key list`
+    const ControllerStatus status = controller_.status(Now());
+    return kind == RequestKind::kCluster ? RollJson(status) : KeysJson(status);
+  }
   if (!command->ok()) return Refusal(command->status());
   Actions actions;
   const absl::Status done = controller_.OnCommand(Now(), **command, &actions);

@@ -19,9 +19,11 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   std::unique_ptr<Database> database(new Database(path, db));
   if (opened != SQLITE_OK) return database->Error();
   sqlite3_busy_timeout(db, kBusyTimeoutMs);
-  // The exclusive lock is taken with the first access and held until the file is closed.
+  // The exclusive lock is taken with the first access and held until the file is closed. Of a key that is deleted
+  // nothing stays on the disk.
   const absl::Status status =
-      database->Execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+      database->Execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+                        "PRAGMA secure_delete = ON");
   if (!status.ok()) return status;
   return database;
 }
@@ -118,6 +120,12 @@ bool Statement::Bytes(int column, std::span<uint8_t> out) const {
   if (bytes == nullptr || static_cast<size_t>(sqlite3_column_bytes(statement_, column)) != out.size()) return false;
   std::memcpy(out.data(), bytes, out.size());
   return true;
+}
+
+std::vector<uint8_t> Statement::Blob(int column) const {
+  const auto* bytes = static_cast<const uint8_t*>(sqlite3_column_blob(statement_, column));
+  if (bytes == nullptr) return {};
+  return {bytes, bytes + sqlite3_column_bytes(statement_, column)};
 }
 
 }  // namespace qure

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -72,6 +73,8 @@ class Statement {
   std::string Text(int column) const;
   // False, with `out` unchanged, if the column has another number of bytes.
   bool Bytes(int column, std::span<uint8_t> out) const;
+  // A blob of any length; empty if it is none.
+  std::vector<uint8_t> Blob(int column) const;
 
  private:
   Database* const database_;

@@ -47,18 +47,25 @@ bool Exists(const std::string& path) {
   return fs::exists(path, error);
 }
 
-absl::StatusOr<NodeId> DrawNodeId() {
-  NodeId id{};
-  if (getrandom(id.data(), id.size(), 0) == static_cast<ssize_t>(id.size())) return id;
+absl::StatusOr<admission::Seed> DrawSeed() {
+  admission::Seed seed{};
+  if (getrandom(seed.data(), seed.size(), 0) == static_cast<ssize_t>(seed.size())) return seed;
   return absl::ErrnoToStatus(errno, "no random numbers from the kernel");
 }
 
-absl::Status DrawIdentity(Database* db) {
-  const absl::StatusOr<NodeId> id = DrawNodeId();
-  if (!id.ok()) return id.status();
+// Of a node that has never run.
+absl::StatusOr<IdentityRow> DrawIdentity() {
+  const absl::StatusOr<admission::Seed> seed = DrawSeed();
+  if (!seed.ok()) return seed.status();
   IdentityRow row;
-  row.node_id = *id;
-  return WriteIdentity(db, row);
+  row.node_id = admission::NodeIdOf(admission::SigningKeyOf(*seed).public_key);
+  row.seed = *seed;
+  return row;
+}
+
+absl::Status WriteNewIdentity(Database* db) {
+  const absl::StatusOr<IdentityRow> row = DrawIdentity();
+  return row.ok() ? WriteIdentity(db, *row) : row.status();
 }
 
 // The file cannot be written: read-only, no space, or a failing disk.
@@ -103,6 +110,7 @@ absl::Status Store::Boot() {
     });
   }
   boot_saved_ = status.ok();
+  state_.identity = seed_;
   if (status.ok() && created) SyncDirectory(directory_);
   if (!status.ok()) {
     db_.reset();
@@ -117,7 +125,7 @@ absl::Status Store::Load(Database* db, bool created) {
   bool was_empty = false;
   absl::Status status = CheckIntegrity(db);
   if (status.ok()) status = UpgradeSchema(db, &was_empty);
-  if (status.ok() && was_empty) status = DrawIdentity(db);
+  if (status.ok() && was_empty) status = WriteNewIdentity(db);
   if (status.ok()) status = ReadIdentity(db, &row);
   if (status.ok()) status = ReadState(db, &state_);
   if (!status.ok()) return status;
@@ -129,11 +137,17 @@ absl::Status Store::Load(Database* db, bool created) {
   age_ = state_.age;
   age_at_revision_ = state_.age_at_revision;
   hardware_ = row.lan_mac;
+  seed_ = row.seed;
   return absl::OkStatus();
 }
 
 absl::Status Store::SaveBoot() {
-  return WriteIdentity(db_.get(), {state_.node_id, age_, hardware_, revision_, age_at_revision_});
+  if (!seed_) {
+    const absl::StatusOr<admission::Seed> seed = DrawSeed();
+    if (!seed.ok()) return seed.status();
+    seed_ = *seed;
+  }
+  return WriteIdentity(db_.get(), {state_.node_id, age_, hardware_, revision_, age_at_revision_, seed_});
 }
 
 absl::Status Store::MoveAside(const absl::Status& why) {
@@ -171,6 +185,7 @@ absl::Status Store::ServeFromMemory(const absl::Status& why) {
   if (!db.ok()) return why;
   const absl::Status loaded = (*db)->Transaction([this, &db] { return Load(db->get(), /*created=*/true); });
   if (!loaded.ok() || state_.age <= 1) return why;  // an identity that was never saved cannot be used
+  state_.identity = seed_;
   alarm_ = Concat(why.message(), "; serving from memory, changes are lost at the next start");
   return absl::OkStatus();
 }
@@ -214,13 +229,13 @@ absl::Status Store::Apply(std::span<const StoreChange> changes) {
 }
 
 absl::Status Store::TakeNewIdentity() {
-  const absl::StatusOr<NodeId> id = DrawNodeId();
-  if (!id.ok()) return id.status();
+  const absl::StatusOr<IdentityRow> fresh = DrawIdentity();
+  if (!fresh.ok()) return fresh.status();
   if (absl::Status saved = Apply({}); !saved.ok()) return saved;
-  return db_->Transaction([this, &id] {
+  return db_->Transaction([this, &fresh] {
     // The events of this boot are the original node's to record. The next boot is the first one of a new node.
     const absl::Status forgotten = ForgetBoot(db_.get(), state_.node_id, age_);
-    return forgotten.ok() ? WriteIdentity(db_.get(), {*id, 0, std::nullopt, "", 1}) : forgotten;
+    return forgotten.ok() ? WriteIdentity(db_.get(), *fresh) : forgotten;
   });
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "control/core/admission/signing.h"
 #include "control/core/stored.h"
 #include "control/store/sqlite.h"
 #include "proto/net/address.h"
@@ -19,7 +20,7 @@ namespace qure {
 // Not thread-safe: one thread at a time.
 class Store {
  public:
-  // Opens or creates DIRECTORY/qure.db (mode 0600, directory 0700), upgrades the schema, draws a node id if there is
+  // Opens or creates DIRECTORY/qure.db (mode 0600, directory 0700), upgrades the schema, draws an identity if there is
   // none, and adds one to the boot count (the age) for this boot of `revision`. Durable when it returns. No other
   // process can open the file while the store exists.
   //
@@ -41,7 +42,7 @@ class Store {
   // Applies all changes, in this order, in one transaction. Durable if it returns OK; nothing has changed otherwise. An
   // age in a change is never below the age of this boot.
   absl::Status Apply(std::span<const StoreChange> changes);
-  // Draws a new node id for later boots: this node is a copy of another active one.
+  // Draws a new identity for later boots: this node is a copy of another active one.
   absl::Status TakeNewIdentity();
 
  private:
@@ -60,6 +61,7 @@ class Store {
   StoredState state_;
   uint64_t age_ = 1;  // of this boot; StoreChange::age raises it above state_.age
   std::optional<MacAddress> hardware_;
+  std::optional<admission::Seed> seed_;
   uint64_t age_at_revision_ = 1;
   bool boot_saved_ = false;  // age, revision and hardware are in the file
   std::string alarm_;

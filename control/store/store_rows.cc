@@ -6,7 +6,7 @@
 namespace qure {
 namespace {
 
-constexpr uint64_t kSchemaVersion = 6;
+constexpr uint64_t kSchemaVersion = 7;
 
 // Version 1. One row: the identity of this node and its boot count (the age).
 constexpr char kSchema1[] =
@@ -83,6 +83,12 @@ constexpr char kSchema5[] =
 constexpr char kSchema6[] =
     "ALTER TABLE cluster ADD COLUMN alive_ms INTEGER NOT NULL DEFAULT 0;"  // 0: unknown
     "PRAGMA user_version = 6";
+
+// Version 7. Who this node is by its signature, and who belongs to its cluster (control/core/admission).
+constexpr char kSchema7[] =
+    "ALTER TABLE identity ADD COLUMN seed BLOB CHECK (length(seed) = 32);"  // null: none yet
+    "CREATE TABLE records (record BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 7";
 
 absl::Status Damaged(const Database& db, std::string_view what) {
   return absl::DataLossError(Concat(db.path(), ": damaged (", what, ")"));
@@ -220,6 +226,21 @@ absl::Status WriteWeights(Database* db, const std::map<std::string, uint32_t>& w
   return status;
 }
 
+absl::Status ReadRecords(Database* db, std::vector<std::vector<uint8_t>>* out) {
+  Statement query(db, "SELECT record FROM records");
+  while (query.Row()) out->push_back(query.Blob(0));
+  return EndOf(*db, query);
+}
+
+absl::Status WriteRecords(Database* db, const std::vector<std::vector<uint8_t>>& records) {
+  if (absl::Status deleted = db->Execute("DELETE FROM records"); !deleted.ok()) return deleted;
+  Statement insert(db, "INSERT OR IGNORE INTO records VALUES (?)");
+  for (const std::vector<uint8_t>& record : records) {
+    if (absl::Status added = insert.Bind(record).Run(); !added.ok()) return added;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadWeights(Database* db, std::map<std::string, uint32_t>* out) {
   Statement query(db, "SELECT service, weight FROM weights");
   while (query.Row()) (*out)[query.Text(0)] = Number32(query, 1);
@@ -257,11 +278,12 @@ absl::Status UpgradeSchema(Database* db, bool* was_empty) {
   if (status.ok() && version < 4) status = db->Execute(kSchema4);
   if (status.ok() && version < 5) status = db->Execute(kSchema5);
   if (status.ok() && version < 6) status = db->Execute(kSchema6);
+  if (status.ok() && version < 7) status = db->Execute(kSchema7);
   return status;
 }
 
 absl::Status ReadIdentity(Database* db, IdentityRow* out) {
-  Statement query(db, "SELECT node_id, age, lan_mac, revision, age_at_revision FROM identity");
+  Statement query(db, "SELECT node_id, age, lan_mac, revision, age_at_revision, seed FROM identity");
   if (!query.Row()) return query.failed() ? db->Error() : Damaged(*db, "no identity");
   MacAddress mac;
   if (!query.Bytes(0, out->node_id)) return Damaged(*db, "an identity of the wrong length");
@@ -269,15 +291,18 @@ absl::Status ReadIdentity(Database* db, IdentityRow* out) {
   if (query.Bytes(2, mac.bytes)) out->lan_mac = mac;
   out->revision = query.Text(3);
   out->age_at_revision = query.Number(4);
+  admission::Seed seed;
+  if (query.Bytes(5, seed)) out->seed = seed;
   return absl::OkStatus();
 }
 
 absl::Status WriteIdentity(Database* db, const IdentityRow& row) {
-  Statement write(db, "INSERT OR REPLACE INTO identity VALUES (1, ?, ?, ?, ?, ?)");
+  Statement write(db, "INSERT OR REPLACE INTO identity VALUES (1, ?, ?, ?, ?, ?, ?)");
   write.Bind(row.node_id).Bind(row.age);
   // An empty span becomes NULL (sqlite3_bind_blob).
   write.Bind(row.lan_mac ? std::span<const uint8_t>(row.lan_mac->bytes) : std::span<const uint8_t>());
-  return write.Bind(std::string_view(row.revision)).Bind(row.age_at_revision).Run();
+  write.Bind(std::string_view(row.revision)).Bind(row.age_at_revision);
+  return write.Bind(row.seed ? std::span<const uint8_t>(*row.seed) : std::span<const uint8_t>()).Run();
 }
 
 absl::Status ReadState(Database* db, StoredState* out) {
@@ -296,6 +321,7 @@ absl::Status ReadState(Database* db, StoredState* out) {
   }
   absl::Status status = ReadKeys(db, &out->keyring);
   if (status.ok()) status = ReadWeights(db, &out->weights);
+  if (status.ok()) status = ReadRecords(db, &out->records);
   if (status.ok()) status = ReadEvents(db, &out->events);
   if (status.ok()) status = ReadSummaries(db, &out->summaries);
   return status;
@@ -307,6 +333,7 @@ absl::Status WriteChange(Database* db, const StoreChange& change) {
   if (status.ok()) status = WriteClusterRow(db, change);
   if (status.ok() && change.keyring) status = WriteKeys(db, *change.keyring);
   if (status.ok() && change.weights) status = WriteWeights(db, *change.weights);
+  if (status.ok() && change.records) status = WriteRecords(db, *change.records);
   if (status.ok()) status = WriteEvents(db, change.events);
   if (status.ok() && change.drop_events_before_era) {
     // Times are unsigned, SQLite's integers are not.

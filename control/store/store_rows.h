@@ -5,6 +5,7 @@
 #include <span>
 
 #include "absl/status/status.h"
+#include "control/core/admission/signing.h"
 #include "control/core/stored.h"
 #include "control/store/sqlite.h"
 #include "proto/net/address.h"
@@ -18,6 +19,7 @@ struct IdentityRow {
   std::optional<MacAddress> lan_mac;
   std::string revision;
   uint64_t age_at_revision = 1;
+  std::optional<admission::Seed> seed;  // of its signing key; absent: written before there were any
 };
 
 // The caller runs each of these within a transaction.

@@ -14,6 +14,7 @@ void ApplyTo(const StoreChange& change, StoredState* state) {
   if (change.epochs) state->epochs = *change.epochs;
   if (change.keyring) state->keyring = *change.keyring;
   if (change.maintenance) state->maintenance = *change.maintenance;
+  if (change.records) state->records = *change.records;
   for (const HistoryEvent& event : change.events) {
     const bool known = std::ranges::any_of(state->events, [&](const auto& e) { return SameEvent(e, event); });
     if (!known) state->events.push_back(event);
@@ -57,8 +58,13 @@ bool Disk::Apply(const StoreChange& change) {
   return true;
 }
 
-void Disk::TakeNewIdentity(const NodeId& node) {
+void Disk::DrawIdentity(const NodeId& node) {
   image_.state.node_id = node;
+  std::ranges::copy(node, image_.state.identity.emplace().begin());
+}
+
+void Disk::TakeNewIdentity(const NodeId& node) {
+  DrawIdentity(node);
   image_.age = 0;
   image_.state.epochs = {};
   image_.hardware.reset();
@@ -66,7 +72,7 @@ void Disk::TakeNewIdentity(const NodeId& node) {
 
 void Disk::Lose(const NodeId& fresh) {
   image_ = {};
-  image_.state.node_id = fresh;
+  DrawIdentity(fresh);
   image_.state.lost = true;
   before_last_.reset();
 }

@@ -17,7 +17,7 @@ namespace qure::sim {
 
 class Disk {
  public:
-  explicit Disk(const NodeId& node) { image_.state.node_id = node; }
+  explicit Disk(const NodeId& node) { DrawIdentity(node); }
 
   // A process starts on it: counts the boot. `hardware`: the MAC of the LAN port.
   StoredState Boot(std::string_view revision, const MacAddress& hardware);
@@ -48,6 +48,9 @@ class Disk {
     uint64_t age_at_revision = 1;
     std::optional<MacAddress> hardware;
   };
+
+  // The signing key follows from the id: runs are the same for the same seed.
+  void DrawIdentity(const NodeId& node);
 
   Image image_;
   std::optional<Image> kept_;

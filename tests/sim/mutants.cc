@@ -31,6 +31,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kShareAnswers, "share_answers", "recorded_boots"},
     {Mutation::kFoundBesideUnproven, "found_beside_unproven", "mute_start"},
     {Mutation::kIgnoreRestore, "ignore_restore", "restored_node"},
+    {Mutation::kPullNoRecords, "pull_no_records", "records_founded"},
     {Mutation::kClaimWithoutGateway, "claim_without_gateway", "cut_and_healed"},
     {Mutation::kYieldToConflict, "yield_to_conflict", "foreign_takes"},
     {Mutation::kBelieveAnyGateway, "believe_any_gateway", "false_gateway"},

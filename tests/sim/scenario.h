@@ -28,6 +28,7 @@ std::span<const Scenario> PauseScenarios();
 std::span<const Scenario> NetworkScenarios();
 std::span<const Scenario> StoreScenarios();
 std::span<const Scenario> StrangerScenarios();
+std::span<const Scenario> AdmissionScenarios();
 std::span<const Scenario> RestoreScenarios();
 std::span<const Scenario> LifeScenarios();
 std::span<const Scenario> BalanceScenarios();

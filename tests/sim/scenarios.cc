@@ -41,7 +41,7 @@ std::span<const Scenario> Scenarios() {
   static const std::vector<Scenario> kAll = [] {
     std::vector<Scenario> all(std::begin(kGeneral), std::end(kGeneral));
     for (const auto& part : {PauseScenarios(), NetworkScenarios(), StoreScenarios(), StrangerScenarios(),
-                             LifeScenarios(), BalanceScenarios(), RestoreScenarios()}) {
+                             AdmissionScenarios(), LifeScenarios(), BalanceScenarios(), RestoreScenarios()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -256,7 +256,7 @@ bool World::Converge() {
     why = WhyNotSettled();
   }
   if (why.empty()) return true;
-  const bool history = why.starts_with("history");
+  const bool history = why.starts_with("history") || why.starts_with("records");
   monitor_.Violate(now_, history ? Invariant::kHistory : Invariant::kLiveness,
                    absl::StrCat("not within ", converge_within.ns / Milliseconds(1).ns, " ms of the healing: ", why));
   return false;
@@ -286,6 +286,13 @@ std::string World::WhyNotSettled() {
     const uint64_t own = node->controller()->history().digest();
     if (digest && own != *digest) return absl::StrCat("history of ", node->setup().name, " differs");
     digest = own;
+  }
+  const admission::RollStatus roll = nodes_.front()->Status(now_).roll;
+  for (const auto& node : nodes_) {
+    const admission::RollStatus own = node->Status(now_).roll;
+    if (own.cluster != roll.cluster || own.nodes != roll.nodes) {
+      return absl::StrCat("records of ", node->setup().name, " differ");
+    }
   }
   return "";
 }

@@ -41,7 +41,7 @@ bool IsSound(const Roster& roster) {
          std::ranges::adjacent_find(roster.members, not_ascending) == roster.members.end();
 }
 bool IsSound(const Admit& admit) {
-  if (admit.name.empty() || admit.name.size() > kMaxNodeName || !IsPrintable(admit.name)) return false;
+  if (!IsNodeName(admit.name)) return false;
   return admit.legacy ? admit.generation == 0 : admit.subject.node == NodeIdOf(admit.subject.identity);
 }
 bool IsSound(const Leave&) {
@@ -209,6 +209,10 @@ const PublicKey& SignerOf(const T& stated, const PublicKey&) {
 }
 
 }  // namespace
+
+bool IsNodeName(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxNodeName && IsPrintable(name);
+}
 
 std::variant<Record, RecordFault> Record::Read(ConstBytes bytes, const PublicKey& recovery) {
   if (bytes.size() < sizeof(Signature) || bytes.size() > kMaxRecord) return RecordFault::kUnsound;

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -35,6 +36,9 @@ inline constexpr size_t kMaxMembers = 64;    // of a roster; and with so many me
 inline constexpr size_t kMaxWhy = 64;        // bytes
 inline constexpr size_t kMaxNodeName = 63;   // bytes, as `node.name` in the configuration
 inline constexpr size_t kMaxRecord = 3'272;  // a roster of 64 with the longest reason
+
+// What ADMIT takes as a name: 1 to kMaxNodeName bytes, all of them printable.
+bool IsNodeName(std::string_view name);
 
 // The digest of all of it but the signature: one statement of one signer is one record, however often it was signed.
 using RecordId = Digest;

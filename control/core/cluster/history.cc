@@ -168,6 +168,10 @@ bool History::IsFar(uint64_t time) const {
   return time > LatestTime();
 }
 
+uint64_t History::TimeAt(MonoTime now) const {
+  return WallMs(now) << kCounterBits;
+}
+
 uint64_t History::WallMs(MonoTime now) const {
   if (!wall_ms_) return 0;
   const int64_t since = std::max<int64_t>((now - wall_at_).ns / Milliseconds(1).ns, 0);

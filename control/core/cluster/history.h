@@ -47,6 +47,7 @@ class History {
   // Wall-clock milliseconds at `now`, as the host believes. It may jump: hybrid logical time does not go back.
   void SetWallClock(MonoTime now, uint64_t wall_ms);
   uint64_t WallMs(MonoTime now) const;  // 0: not known yet
+  uint64_t TimeAt(MonoTime now) const;  // the same as a hybrid logical time
 
   // Adds an event of this node; seq, time and age are filled in. Returns it as it shall be stored and sent.
   const HistoryEvent& Add(MonoTime now, HistoryEvent event);

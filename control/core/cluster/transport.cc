@@ -57,13 +57,6 @@ void Transport::Patience::Answered(MonoTime now, int longest) {
   pause_ = std::min(pause_ * 2, longest);
 }
 
-bool Transport::Allowance::Take(MonoTime now, Duration cost, int burst) {
-  const MonoTime full_at = std::max(full_at_.value_or(now), now) + cost;
-  if (full_at - now > cost * burst) return false;
-  full_at_ = full_at;
-  return true;
-}
-
 Transport::Transport(const NodeId& node, const BootId& boot, absl::BitGenRef random)
     : node_(node), boot_(boot), random_(random) {}
 

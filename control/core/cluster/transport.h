@@ -13,6 +13,7 @@
 
 #include "absl/random/bit_gen_ref.h"
 #include "control/core/action.h"
+#include "control/core/cluster/allowance.h"
 #include "control/core/cluster/identity.h"
 #include "control/core/cluster/strangers.h"
 #include "control/core/stored.h"
@@ -130,15 +131,6 @@ class Transport {
     std::optional<MonoTime> next_;
     int pause_ = 1;  // in kChallengeInterval
   };
-  // Of answers: `burst` at once, one per `cost` in the long run.
-  class Allowance {
-   public:
-    bool Take(MonoTime now, Duration cost, int burst);
-
-   private:
-    std::optional<MonoTime> full_at_;  // when the whole burst is there again
-  };
-
   struct Session {  // one boot of one node
     bool proven = false;
     ReplayWindow window;              // in use while it is proven, and remembered afterwards …

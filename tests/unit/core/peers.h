@@ -24,17 +24,22 @@ namespace qure::test {
 
 // One of them, with what it has logged.
 struct Peer {
-  Peer(uint8_t number, std::string name, const ClusterConfig& config, MonoTime now, std::string revision = "r1")
+  using Records = std::vector<std::vector<uint8_t>>;
+
+  // `age`: of this boot; `kept`: the records of admission that its store has.
+  Peer(uint8_t number, std::string name, const ClusterConfig& config, MonoTime now, std::string revision = "r1",
+       uint8_t age = 1, Records kept = {})
       : group(DestinationMac(GroupFor(ClusterIdFromName(config.name)))),
         id{number},
-        random(number),
+        random(number + 256u * age),
+        records(std::move(kept)),
         controller({.node_id = id,
-                    .boot_id = {number},
+                    .boot_id = {number, age},
                     .name = std::move(name),
                     .revision = std::move(revision),
                     .lan_mac = {{2, 0, 0, 0, 1, number}},
                     .address = {{198, 51, 100, number}}},
-                   {.node_id = id, .age = 1}, random, now) {
+                   {.node_id = id, .identity = {{number}}, .age = age, .records = records}, random, now) {
     Do(now, controller.OnConfig(now, config));
   }
 
@@ -43,6 +48,7 @@ struct Peer {
       if (const auto* frame = std::get_if<SendFrame>(&action)) {
         sent.push_back(*frame);
       } else if (const auto* persist = std::get_if<Persist>(&action)) {
+        if (persist->change.records) records = *persist->change.records;
         Do(now, controller.OnPersisted(now, persist->ticket, true));
       } else if (const auto* log = std::get_if<Log>(&action)) {
         logs.push_back(log->text);
@@ -59,6 +65,7 @@ struct Peer {
   MacAddress group;  // of its cluster
   NodeId id;
   std::mt19937_64 random;
+  Records records;
   std::vector<SendFrame> sent;
   std::vector<std::string> logs;
   Controller controller;
@@ -72,6 +79,14 @@ class Peers {
     const auto number = static_cast<uint8_t>(peers_.size() + 1);
     peers_.push_back(std::make_unique<Peer>(number, std::move(name), config, now_, std::move(revision)));
     return *peers_.back();
+  }
+  // The same node, in its next boot.
+  Peer& Restart(size_t index, std::string name, const ClusterConfig& config) {
+    const auto number = static_cast<uint8_t>(index + 1);
+    const auto age = static_cast<uint8_t>(status(index).age + 1);
+    Peer::Records records = peers_.at(index)->records;
+    peers_.at(index) = std::make_unique<Peer>(number, std::move(name), config, now_, "r1", age, std::move(records));
+    return *peers_.at(index);
   }
   Peer& at(size_t index) { return *peers_.at(index); }
   size_t size() const { return peers_.size(); }

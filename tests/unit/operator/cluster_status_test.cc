@@ -47,6 +47,28 @@ TEST(TermAnswer, NobodyIsNull) {
   EXPECT_EQ(json(TermAnswer({})), json::parse(R"({"term": null, "role": "", "master": null, "deputy": null})"));
 }
 
+TEST(RollJson, ShowsWhoBelongsToTheCluster) {
+  NodeStatus node = SampleMaster();
+  EXPECT_EQ(json(RollJson(node.controller)), json::parse(R"({"fingerprint": null, "cluster": null, "generation": 0,
+    "nodes": [], "outside": [], "founded_otherwise": null})"));
+  admission::RollStatus& roll = node.controller.roll;
+  roll.own = {1};
+  roll.cluster = {2};
+  roll.generation = 3;
+  roll.nodes = {{.identity = {1}, .node = kSampleSelf, .name = ""},
+                {.identity = {4}, .node = SampleId(0x55, 0), .name = "n9"}};
+  roll.outside = {kSampleDeputy};
+  const json answer = RollJson(node.controller);
+  EXPECT_EQ(answer["fingerprint"], admission::ToText(admission::Fingerprint{1}));
+  EXPECT_EQ(answer["cluster"], admission::ToText(admission::Fingerprint{2}));
+  EXPECT_EQ(answer["generation"], 3);
+  EXPECT_EQ(answer["nodes"][0]["name"], "n1");
+  EXPECT_EQ(answer["nodes"][0]["state"], "self");
+  EXPECT_EQ(answer["nodes"][1]["name"], "n9");
+  EXPECT_EQ(answer["nodes"][1]["state"], nullptr);
+  EXPECT_EQ(answer["outside"][0]["name"], "n2");
+}
+
 TEST(KeysJson, ShowsIdsAlone) {
   EXPECT_EQ(json(KeysJson(SampleMaster().controller)), json::parse(R"({"open": false, "keys": [
     {"id": 1, "in_use": false}, {"id": 4, "in_use": true}]})"));

@@ -118,8 +118,17 @@ TEST_F(CommandsTest, InvalidKeysAreRefusedWithoutShowingThem) {
   EXPECT_THAT(Error({{"command", "key"}}), HasSubstr("add, use, remove or list"));
 }
 
+TEST_F(CommandsTest, FoundsAndEnrols) {
+  const json found{{"command", "cluster"}, {"action", "found"}};
+  EXPECT_NE(Read<FoundCluster>(found).code, Read<FoundCluster>(found).code) << "drawn each time";
+  Read<EnrolMembers>({{"command", "cluster"}, {"action", "enrol"}});
+  EXPECT_THAT(Error({{"command", "cluster"}}), HasSubstr("found, enrol or show"));
+  EXPECT_THAT(Error({{"command", "cluster"}, {"action", "lose"}}), HasSubstr("found, enrol or show"));
+}
+
 TEST_F(CommandsTest, QuestionsAreNoCommands) {
-  for (const json& request : {json{{"command", "status"}}, json{{"command", "key"}, {"action", "list"}}}) {
+  for (const json& request : {json{{"command", "status"}}, json{{"command", "key"}, {"action", "list"}},
+                              json{{"command", "cluster"}, {"action", "show"}}}) {
     EXPECT_FALSE(Receive(request).has_value()) << request;
   }
 }

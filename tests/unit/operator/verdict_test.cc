@@ -153,6 +153,15 @@ TEST(FieldD2, ANodeWithAnotherConfigurationDegrades) {
   ExpectServing(node);
 }
 
+TEST(ClusterVerdict, ANodeThatDoesNotBelongToTheClusterDegrades) {
+  NodeStatus node = Well();
+  node.controller.roll.outside = {kSampleDeputy};
+  ExpectDegraded(node, "n2 does not belong to the cluster");
+  node.controller.roll.outside.clear();
+  node.controller.roll.founded_otherwise = kSampleDeputy;
+  ExpectDegraded(node, HasSubstr("founded twice"));
+}
+
 TEST(ClusterVerdict, TheWorstIsSaidAlone) {
   NodeStatus node = Well();
   node.store_alarm = "disk full";

@@ -34,6 +34,25 @@ TEST(LeadText, NamesMasterAndDeputy) {
   EXPECT_EQ(LeadText(TermAnswer({})), "term -, master -, deputy -, this node: -\n");
 }
 
+TEST(RollText, ShowsWhoBelongsToTheClusterAndWhoDoesNot) {
+  NodeStatus node = SampleMaster();
+  admission::RollStatus& roll = node.controller.roll;
+  EXPECT_THAT(RollText(RollJson(node.controller)), HasSubstr("cluster found"));
+  roll.own = {1};
+  roll.cluster = {2};
+  roll.nodes = {{.identity = {1}, .node = kSampleSelf, .name = ""},
+                {.identity = {4}, .node = SampleId(0x55, 0), .name = "n9"}};
+  roll.outside = {kSampleDeputy};
+  roll.founded_otherwise = kSampleDeputy;
+  ordered_json answer = RollJson(node.controller);
+  const std::string text = RollText(answer);
+  EXPECT_THAT(text, AllOf(HasSubstr(admission::ToText(admission::Fingerprint{2})), HasSubstr("not heard"),
+                          HasSubstr("n2    ab120000  does not belong to it"),
+                          HasSubstr("ALARM: founded otherwise at n2"), Not(HasSubstr("recovery code"))));
+  answer["recovery_code"] = "AAAA-BBBB";
+  EXPECT_THAT(RollText(answer), HasSubstr("recovery code: AAAA-BBBB"));
+}
+
 TEST(KeysText, ShowsIds) {
   EXPECT_EQ(KeysText(KeysJson(SampleMaster().controller)),
             "KEY  IN USE\n"

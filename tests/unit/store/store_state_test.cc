@@ -98,6 +98,7 @@ TEST_F(StoreStateTest, KeepsEveryField) {
   change.maintenance = true;
   change.events = {Event(Node(1), 4, 1), Event(Node(1), 4, 2), Event(Node(2), 0xffffffffff, 0xffffffff)};
   change.summaries = {Summary(1, 2), Summary(0xffffffff, 3)};
+  change.records = {{1, 2, 3}, {0}};
   const StoredState state = After({change});
   EXPECT_EQ(state.life, *change.life);
   EXPECT_EQ(state.epochs, *change.epochs);
@@ -105,6 +106,24 @@ TEST_F(StoreStateTest, KeepsEveryField) {
   EXPECT_TRUE(state.maintenance);
   EXPECT_THAT(state.events, UnorderedElementsAreArray(change.events));
   EXPECT_THAT(state.summaries, UnorderedElementsAreArray(change.summaries));
+  EXPECT_THAT(state.records, UnorderedElementsAreArray(*change.records));
+}
+
+TEST_F(StoreStateTest, RecordsAreReplaced) {
+  StoreChange first;
+  first.records = {{1}, {2}};
+  StoreChange second;
+  second.records = {{2}, {3}};
+  EXPECT_THAT(After({first, second, StoreChange{}}).records,
+              UnorderedElementsAre(std::vector<uint8_t>{2}, std::vector<uint8_t>{3}));
+}
+
+// Nobody can choose the id of another node: it follows from the key that signs for it.
+TEST_F(StoreStateTest, ANewNodeIsNamedByItsKey) {
+  const StoredState first = Open()->state();
+  ASSERT_TRUE(first.identity);
+  EXPECT_EQ(first.node_id, admission::NodeIdOf(admission::SigningKeyOf(*first.identity).public_key));
+  EXPECT_EQ(Open()->state().identity, first.identity);
 }
 
 TEST_F(StoreStateTest, AbsentFieldsStay) {
@@ -242,9 +261,11 @@ TEST_F(StoreStateTest, OtherHardwareIsNoticedOnEveryBoot) {
 
 TEST_F(StoreStateTest, ACloneBecomesAnotherNode) {
   NodeId original{};
+  std::optional<admission::Seed> key;
   {
     const auto store = Open();
     original = store->state().node_id;
+    key = store->state().identity;
     store->SetHardware(kMac);
     StoreChange change;
     change.life = {7, 8, 9};
@@ -262,6 +283,9 @@ TEST_F(StoreStateTest, ACloneBecomesAnotherNode) {
   const auto store = Open();
   store->SetHardware(kOtherMac);
   EXPECT_NE(store->state().node_id, original);
+  EXPECT_NE(store->state().identity, key);
+  ASSERT_TRUE(store->state().identity);
+  EXPECT_EQ(store->state().node_id, admission::NodeIdOf(admission::SigningKeyOf(*store->state().identity).public_key));
   EXPECT_EQ(store->state().age, 1u);
   EXPECT_EQ(store->state().revision, "");
   EXPECT_FALSE(store->state().hardware_changed);
@@ -296,9 +320,12 @@ TEST_F(StoreStateTest, UpgradesVersion1) {
   sqlite3_close(db);
   StoreChange change;
   change.events = {Event(Node(1), 4, 1)};
+  std::optional<admission::Seed> key;
   {
     const auto store = Open();
     EXPECT_EQ(store->state().node_id, Node(7));
+    key = store->state().identity;
+    EXPECT_TRUE(key);
     EXPECT_EQ(store->state().age, 42u);
     EXPECT_EQ(store->state().age_at_revision, 42u);
     EXPECT_EQ(store->state().revision, "");
@@ -309,6 +336,7 @@ TEST_F(StoreStateTest, UpgradesVersion1) {
   }
   const StoredState state = Open()->state();
   EXPECT_EQ(state.node_id, Node(7));
+  EXPECT_EQ(state.identity, key);
   EXPECT_EQ(state.age, 43u);
   EXPECT_THAT(state.events, ElementsAre(Event(Node(1), 4, 1)));
 }
@@ -368,6 +396,28 @@ TEST_F(UnwritableStoreTest, ReadOnlyFileSystemServesFromMemory) {
     }
     EXPECT_EQ(Open()->state().age, 4u);  // the boot was counted later
     EXPECT_EQ(Open()->state().epochs, *change.epochs);
+  });
+}
+
+// A key that is gone with the process would make another node of it at each start.
+TEST_F(UnwritableStoreTest, AKeyThatCannotBeKeptIsNotUsed) {
+  InChild([this] {
+    ASSERT_NE(Open(), nullptr);
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open((directory_ + "/qure.db").c_str(), &db), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(db, "UPDATE identity SET seed = NULL", nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(db);
+    Remount(MS_RDONLY);
+    {
+      const auto store = Open();
+      ASSERT_NE(store, nullptr);
+      EXPECT_EQ(store->state().identity, std::nullopt);
+      Remount(0);
+      EXPECT_TRUE(store->Apply(std::vector{StoreChange{}}).ok());
+    }
+    const std::optional<admission::Seed> key = Open()->state().identity;
+    EXPECT_TRUE(key);
+    EXPECT_EQ(Open()->state().identity, key);
   });
 }
 

@@ -1,0 +1,113 @@
+// The member's part in admission: this node's own signing key, the records of its cluster, and their way from member to
+// member inside the sealed envelope. Each HELLO carries the digest of its sender's view; who has another one pulls, at
+// most once a peer in kPullInterval: it lists what its view rests on and is sent what it lacks. A node that has no
+// records yet takes the genesis of the first member that sends one, and of its cluster no other.
+//
+// By whom a record is sent does not matter: it counts by its signatures alone (view.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "control/core/action.h"
+#include "control/core/admission/codes.h"
+#include "control/core/admission/records.h"
+#include "control/core/admission/signing.h"
+#include "control/core/admission/view.h"
+#include "control/core/cluster/allowance.h"
+#include "control/core/cluster/identity.h"
+#include "control/core/cluster/membership.h"
+#include "control/core/cluster/transport.h"
+#include "control/core/persist_ledger.h"
+#include "proto/cluster/cluster.pb.h"
+#include "proto/time.h"
+
+namespace qure::admission {
+
+// What a step works with.
+struct RollView {
+  MonoTime now;
+  const Membership* members = nullptr;
+  Transport* transport = nullptr;
+  PersistLedger* ledger = nullptr;
+};
+
+// What a founder or admitter writes into its records, for display.
+struct Occasion {
+  uint64_t time = 0;       // hybrid logical
+  uint64_t uptime_ms = 0;  // of the cluster
+};
+
+// What operators are shown.
+struct RollStatus {
+  struct Row {
+    Fingerprint identity{};
+    NodeId node{};
+    std::string name;  // as it was admitted; empty: it founded the cluster, or is in its roster
+    friend bool operator==(const Row&, const Row&) = default;
+  };
+  std::optional<Fingerprint> own;      // of this node's identity
+  std::optional<Fingerprint> cluster;  // absent: no records are kept
+  uint32_t generation = 0;
+  std::vector<Row> nodes;       // that belong to the cluster
+  std::vector<NodeId> outside;  // members that are there, and do not
+  std::optional<NodeId> founded_otherwise;
+};
+
+class Roll {
+ public:
+  // `stored`: what was made durable (StoredState::records).
+  Roll(const NodeId& self, const std::optional<Seed>& identity, const std::vector<std::vector<uint8_t>>& stored);
+
+  // The cluster that this node belongs to by its configuration. Records of another one are kept and not used.
+  void Configure(const ClusterId& cluster, Actions* out);
+
+  RollStatus Status(const Membership& members) const;
+
+  // Begins the records of this cluster, with this node as the founder, and admits the members that are there.
+  absl::Status Found(const RollView& view, const RecoveryCode& code, const Occasion& occasion, Actions* out);
+  // Admits all members that are there, have a key and do not belong to the cluster yet.
+  absl::Status EnrolPresent(const RollView& view, const Occasion& occasion, Actions* out);
+
+  void FillHello(wire::Hello* hello) const;
+  void OnHello(const RollView& view, const Member& member, Actions* out);
+  // False: the message is none of admission.
+  bool OnMessage(const RollView& view, const Incoming& incoming, Actions* out);
+
+ private:
+  struct Pieces {
+    uint32_t total = 0;
+    std::map<uint32_t, std::string> parts;
+  };
+
+  RecordHead HeadFor(const Occasion& occasion) const;
+  bool Enrol(const Membership& members, const Occasion& occasion);
+  bool MayPull(MonoTime now, const NodeId& node);
+  void Pull(const RollView& view, const PeerAddress& to, Actions* out) const;
+  void OnPull(const RollView& view, const Incoming& incoming, Actions* out) const;
+  void OnPart(const RollView& view, const Incoming& incoming, Actions* out);
+  std::optional<std::vector<uint8_t>> Assemble(const wire::AdmissionPart& part);
+  void Take(const RollView& view, const NodeId& from, const std::vector<uint8_t>& bytes, Actions* out);
+  bool TakeGenesis(const NodeId& from, const Record& genesis, Actions* out);
+  void Changed(const RollView& view, Actions* out);
+
+  const NodeId self_;
+  std::optional<SigningKey> key_;  // absent: it could not be made durable
+  std::optional<ClusterId> cluster_;
+  std::optional<RecordSet> records_;
+  bool usable_ = false;  // they are of `cluster_`
+  size_t unreadable_ = 0;
+  View view_;
+  std::optional<NodeId> founded_otherwise_;  // has another genesis record: only an operator can mend that
+  std::map<NodeId, MonoTime> next_pull_;
+  std::map<std::string, Pieces> pieces_;  // by the id of the record
+  Allowance verified_;
+};
+
+}  // namespace qure::admission

@@ -1,0 +1,46 @@
+"""Who belongs to the cluster, by its signed records."""
+
+import json
+import shutil
+from typing import Any
+
+from cluster_support import ClusterTest
+from support import until
+
+
+class Roll(ClusterTest):
+    def roll(self, name: str) -> Any:
+        return json.loads(self.control(name, "--json", "cluster"))
+
+    def agree(self, belong: set[str]) -> None:
+        """Waits until all nodes say that just these belong to the cluster."""
+
+        def known(name: str) -> bool:
+            roll = self.roll(name)
+            return {node["name"] for node in roll["nodes"]} == belong and not roll["outside"]
+
+        until(lambda: all(known(name) for name in self.names), 10, f"{belong} belong to the cluster")
+
+    def test_founded_kept_and_enrolled(self) -> None:
+        self.assertIsNone(self.roll("n1")["cluster"])
+        founded = json.loads(self.control("n1", "--json", "cluster", "found"))
+        self.assertEqual(len(founded["recovery_code"].replace("-", "")), 28)
+        self.agree({"n1", "n2", "n3"})
+        rolls = [self.roll(name) for name in self.names]
+        self.assertEqual({roll["cluster"] for roll in rolls}, {founded["cluster"]})
+        self.assertEqual(len({roll["fingerprint"] for roll in rolls}), 3)
+        self.assertNotIn("recovery_code", rolls[0])
+        self.assertIn("founded already", self.control("n2", "cluster", "found", status=1))
+
+        # Another machine under an old name: its key to the cluster is right, and still it shows.
+        lost = self.lab.node("n3")
+        lost.kill()
+        shutil.rmtree(lost.directory / "data")
+        lost.start()
+        self.whole()
+        until(lambda: [node["name"] for node in self.roll("n2")["outside"]] == ["n3"], 10, "n3 is outside")
+        self.assertIn("n3 does not belong to the cluster", self.control("n2", "status"))
+        self.control("n1", "cluster", "enrol")
+        until(lambda: not any(self.roll(name)["outside"] for name in self.names), 10, "n3 belongs to the cluster")
+        self.assertEqual({self.roll(name)["cluster"] for name in self.names}, {founded["cluster"]})
+        self.assertEqual(len(self.roll("n3")["nodes"]), 4)  # the machine that is gone is not expelled
