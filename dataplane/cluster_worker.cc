@@ -70,7 +70,8 @@ bool ClusterWorker::Take(Reason reason, const Parsed& parsed, rte_mbuf* mbuf) {
 
 rte_ring* ClusterWorker::RingFor(Reason reason) const {
   if (reason == Reason::cluster_heartbeat) return options_.heartbeats;
-  return reason == Reason::cluster_message ? options_.messages : options_.strangers;
+  if (reason == Reason::cluster_adoption) return options_.control.adoptions;
+  return reason == Reason::cluster_message ? options_.control.messages : options_.control.strangers;
 }
 
 // The time is read here, after the frame was received: the heartbeater's safety rests on it.
@@ -171,10 +172,12 @@ void TakeSome(rte_ring* ring, unsigned left, std::vector<Datagram>* taken) {
 }  // namespace
 
 // What comes while we take is left for the next time: a flood does not hold the control thread.
-std::vector<Datagram> TakeMessages(rte_ring* messages, rte_ring* strangers) {
+std::vector<Datagram> TakeMessages(const ControlRings& rings) {
   std::vector<Datagram> taken;
-  TakeSome(messages, rte_ring_count(messages), &taken);
-  TakeSome(strangers, std::min(rte_ring_count(strangers), kStrangersAtOnce), &taken);
+  TakeSome(rings.messages, rte_ring_count(rings.messages), &taken);
+  for (rte_ring* const ring : {rings.strangers, rings.adoptions}) {
+    TakeSome(ring, std::min(rte_ring_count(ring), kStrangersAtOnce), &taken);
+  }
   return taken;
 }
 

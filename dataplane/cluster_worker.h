@@ -25,11 +25,17 @@ struct rte_ring;
 
 namespace qure {
 
-// The rings are made for several producers and one consumer.
+// Rings of mbufs to the control thread: what anybody can send leaves the room of the others alone. All rings here are
+// made for several producers and one consumer.
+struct ControlRings {
+  rte_ring* messages = nullptr;   // of known boots
+  rte_ring* strangers = nullptr;  // of unknown boots
+  rte_ring* adoptions = nullptr;  // of nodes without keys, and to them
+};
+
 struct ClusterOptions {
-  rte_mempool* pool = nullptr;              // for what the heartbeater sends
-  rte_ring* messages = nullptr;             // mbufs of known boots to the control thread
-  rte_ring* strangers = nullptr;            // mbufs of unknown ones, likewise
+  rte_mempool* pool = nullptr;  // for what the heartbeater sends
+  ControlRings control;
   rte_ring* heartbeats = nullptr;           // mbufs of the other workers to worker 0
   HeartbeatReport* heartbeater = nullptr;   // the heartbeater's own numbers; null in all workers but the first
   std::span<const WorkerProgress> workers;  // of all of them
@@ -75,8 +81,7 @@ class ClusterWorker {
   std::array<rte_mbuf*, kMaxSent> sent_;
 };
 
-// The control thread's end of ClusterOptions::messages and strangers: all that known boots have sent, and then some of
-// the others.
-std::vector<Datagram> TakeMessages(rte_ring* messages, rte_ring* strangers);
+// The control thread's end: all that known boots have sent, and then some of the others.
+std::vector<Datagram> TakeMessages(const ControlRings& rings);
 
 }  // namespace qure

@@ -33,7 +33,7 @@ namespace {
 
 constexpr unsigned kControlFrames = 256;
 constexpr unsigned kEvents = 1024;
-constexpr unsigned kMessages = 512;    // of the cluster, to the control thread
+constexpr unsigned kMessages = 512;    // of the cluster, to the control thread, in each of ControlRings
 constexpr unsigned kHeartbeats = 128;  // from the other workers to worker 0
 constexpr unsigned kMbufCache = 256;   // per lcore
 constexpr unsigned kFlowReports = 8192;
@@ -47,7 +47,7 @@ static_assert(std::is_trivially_copyable_v<Event> && sizeof(Event) % 4 == 0, "el
 static_assert(kMbufBytes == RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(rte_mbuf) + 64);
 
 constexpr unsigned MbufsNeeded(unsigned workers) {
-  return workers * (kMbufsPerQueue + kMbufCache) + kMbufCache + kControlFrames + kMessages + kHeartbeats;
+  return workers * (kMbufsPerQueue + kMbufCache) + kMbufCache + kControlFrames + 3 * kMessages + kHeartbeats;
 }
 
 absl::Status NoMemory(const char* what) {
@@ -98,6 +98,7 @@ struct Dataplane::Impl {
   absl::Status Open(const DataplaneOptions& options);
   absl::Status OpenRings(unsigned worker_count);
   void MakeWorkers(const DataplaneOptions& options);
+  ControlRings control_rings() const { return {messages.get(), strangers.get(), adoptions.get()}; }
   static void Empty(rte_ring* ring);
   static bool Ask(FlowLookup::State what, const FlowKey& key, FlowLookup* question);
 
@@ -106,6 +107,7 @@ struct Dataplane::Impl {
   std::unique_ptr<rte_ring, Free> events;
   std::unique_ptr<rte_ring, Free> messages;
   std::unique_ptr<rte_ring, Free> strangers;
+  std::unique_ptr<rte_ring, Free> adoptions;
   std::unique_ptr<rte_ring, Free> heartbeats;
   std::unique_ptr<rte_ring, Free> flow_reports;
   std::vector<std::unique_ptr<rte_ring, Free>> flow_lessons;  // one per worker
@@ -157,6 +159,8 @@ absl::Status Dataplane::Impl::OpenRings(unsigned worker_count) {
   if (messages == nullptr) return NoMemory("message ring");
   strangers.reset(rte_ring_create("qure_strangers", kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ));
   if (strangers == nullptr) return NoMemory("stranger ring");
+  adoptions.reset(rte_ring_create("qure_adoptions", kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ));
+  if (adoptions == nullptr) return NoMemory("adoption ring");
   heartbeats.reset(rte_ring_create("qure_heartbeats", kHeartbeats, SOCKET_ID_ANY, RING_F_SC_DEQ));
   if (heartbeats == nullptr) return NoMemory("heartbeat ring");
   flow_reports.reset(
@@ -187,8 +191,7 @@ void Dataplane::Impl::MakeWorkers(const DataplaneOptions& plan) {
                                    .events = events.get(),
                                    .event_fd = event_fd,
                                    .cluster = {.pool = pool.get(),
-                                               .messages = messages.get(),
-                                               .strangers = strangers.get(),
+                                               .control = control_rings(),
                                                .heartbeats = heartbeats.get(),
                                                .heartbeater = id == 0 ? &heartbeater : nullptr,
                                                .workers = {progress.get(), count}},
@@ -225,7 +228,9 @@ Dataplane::Impl::~Impl() {
   if (running) rte_eal_mp_wait_lcore();
   host.reset();
   lan.reset();
-  for (rte_ring* const ring : {control.get(), messages.get(), strangers.get(), heartbeats.get()}) Empty(ring);
+  for (rte_ring* const ring : {control.get(), messages.get(), strangers.get(), adoptions.get(), heartbeats.get()}) {
+    Empty(ring);
+  }
   if (event_fd >= 0) close(event_fd);
 }
 
@@ -332,7 +337,7 @@ std::vector<Event> Dataplane::TakeEvents() {
 }
 
 std::vector<Datagram> Dataplane::TakeMessages() {
-  return qure::TakeMessages(impl_->messages.get(), impl_->strangers.get());
+  return qure::TakeMessages(impl_->control_rings());
 }
 
 std::vector<PinnedFlow> Dataplane::TakeFlowReports() {

@@ -52,6 +52,7 @@ enum class Verdict : uint8_t {
   /* To the control thread or the heartbeater. */                                                                      \
   X(cluster_message, kControl, "datagram of a known boot of the cluster handed to the control thread")                 \
   X(cluster_stranger, kControl, "datagram of an unknown boot, within their limit, handed to the control thread")       \
+  X(cluster_adoption, kControl, "datagram of an adoption of a node without a key, handed to the control thread")       \
   X(cluster_heartbeat, kControl, "heartbeat or its acknowledgement handed to the heartbeater")                         \
   /* To the LAN. */                                                                                                    \
   X(lan_host, kLan, "frame from the kernel passed to the LAN")                                                         \

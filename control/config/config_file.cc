@@ -22,6 +22,7 @@
 #include "control/config/registration_config.h"
 #include "control/config/service_config.h"
 #include "control/config/zone_config.h"
+#include "control/core/admission/codes.h"
 #include "proto/net/address.h"
 #include "proto/net/endpoint.h"
 #include "proto/net/ip.h"
@@ -165,6 +166,17 @@ std::optional<ClusterKey> ReadKey(TableReader* cluster) {
   return key;
 }
 
+std::optional<JoinConfig> ReadJoin(TableReader* cluster) {
+  const auto text = cluster->OptionalString("join");
+  if (!text) return std::nullopt;
+  if (text->value == kJoinAny) return JoinConfig{};
+  const absl::StatusOr<admission::Fingerprint> fingerprint = admission::ParseFingerprint(text->value);
+  if (fingerprint.ok()) return JoinConfig{.cluster = *fingerprint};
+  cluster->Fail("join", Concat("\"", text->value, "\" is neither \"", kJoinAny,
+                               "\" nor a fingerprint; give the cluster's, as `qurectl cluster` shows it on its nodes"));
+  return std::nullopt;
+}
+
 std::optional<Ipv4Address> ReadGroup(TableReader* cluster) {
   const auto text = cluster->OptionalString("group");
   if (!text) return std::nullopt;
@@ -181,6 +193,10 @@ void ReadNetwork(TableReader* cluster, ClusterNetwork* network) {
   network->key = ReadKey(cluster);
   if (network->key && network->security == Security::kOpen) {
     cluster->Fail("key", "is never used with security = \"open\"; leave one of the two out");
+  }
+  network->join = ReadJoin(cluster);
+  if (network->join && (network->key || network->security == Security::kOpen)) {
+    cluster->Fail("join", "is for a node that gets its key from the cluster; leave out key and security = \"open\"");
   }
   network->port = static_cast<uint16_t>(cluster->Integer("port", network->port, 1, 65535));
   network->group = ReadGroup(cluster);

@@ -8,6 +8,7 @@
 #include "control/base/text.h"
 #include "control/config/config_reader.h"
 #include "control/config/config_words.h"
+#include "control/core/admission/codes.h"
 #include "control/core/cluster/identity.h"
 #include "control/core/naming.h"
 #include "proto/dns/name.h"
@@ -152,6 +153,11 @@ ordered_json BalanceJson(const ClusterConfig& cluster) {
            cluster.drain_deadline ? ordered_json(IntervalText(*cluster.drain_deadline)) : ordered_json(nullptr)}};
 }
 
+ordered_json JoinJson(const std::optional<JoinConfig>& join) {
+  if (!join) return nullptr;
+  return join->cluster ? admission::ToText(*join->cluster) : kJoinAny;
+}
+
 ordered_json ClusterJson(const ClusterConfig& cluster) {
   const ClusterNetwork& network = cluster.network;
   return {{"name", cluster.name},
@@ -162,6 +168,7 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
           {"probe_interval", IntervalText(cluster.probe_interval)},
           {"security", WordFor(kSecurities, network.security)},
           {"key", network.key ? ordered_json(kSecret) : ordered_json(nullptr)},
+          {"join", JoinJson(network.join)},
           {"port", network.port},
           {"group", ToString(network.group.value_or(GroupFor(ClusterIdFromName(cluster.name))))},
           {"preempt", network.preempt},
@@ -191,7 +198,7 @@ ordered_json ConfigJson(const Config& config) {
 
 uint64_t ClusterDigest(const ClusterConfig& cluster) {
   ordered_json json = ClusterJson(cluster);
-  json.erase("key");  // the first one, which may be in some files only
+  for (const char* const own : {"key", "join"}) json.erase(own);  // for a first start, so in some files only
   for (const char* const list : {"gateway", "address", "service", "zone"}) {
     std::vector<std::string> items;
     for (const ordered_json& item : json[list]) items.push_back(Dump(item));

@@ -33,6 +33,7 @@ constexpr ConfigKey kKeys[] = {
     {"cluster.gateway"},
     {"cluster.gateway_required"},
     {"cluster.group", SameNetwork<&ClusterNetwork::group>},
+    {"cluster.join", SameNetwork<&ClusterNetwork::join>},
     {"cluster.key", BothOrNeitherHasAKey},
     {"cluster.mdns.enabled"},
     {"cluster.name"},

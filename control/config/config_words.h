@@ -27,6 +27,7 @@ inline constexpr ConfigWord<ServiceMac> kServiceMacs[] = {{"derived", ServiceMac
 inline constexpr ConfigWord<DefaultPolicy> kDefaultPolicies[] = {{"local", DefaultPolicy::kLocal},
                                                                  {"drop", DefaultPolicy::kDrop}};
 inline constexpr ConfigWord<Security> kSecurities[] = {{"sealed", Security::kSealed}, {"open", Security::kOpen}};
+inline constexpr std::string_view kJoinAny = "any";
 inline constexpr ConfigWord<uint8_t> kProtocols[] = {{"tcp", kProtocolTcp}, {"udp", kProtocolUdp}};
 inline constexpr ConfigWord<Affinity> kAffinities[] = {{NameOf(Affinity::kSocket), Affinity::kSocket},
                                                        {NameOf(Affinity::kAddress), Affinity::kAddress},

@@ -50,7 +50,7 @@ struct Persist {
 // A clone of this node's identity is active, and this node is the copy: draw a new node id and start again with it.
 struct TakeNewIdentity {};
 
-// This process was restored from a snapshot (Transport::restored): end at once, and start again.
+// End at once, and start again: this process was restored from a snapshot (Transport::restored), or has got its key.
 struct BecomeNewBoot {};
 
 // All is handed over and sent: the process may end.

@@ -59,10 +59,14 @@ struct FoundCluster {
 };
 // Admits the members that are there and do not belong to the cluster yet.
 struct EnrolMembers {};
+// Takes in the node without a key whose code or fingerprint this is, now or when it is heard.
+struct AdmitNode {
+  std::string code;
+};
 // SIGTERM: hand over, send GOODBYE, then Finished.
 struct Stop {};
 
 using Command = std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, ForgetNode, AddKey, UseKey, RemoveKey,
-                             QueryFlow, FoundCluster, EnrolMembers, Stop>;
+                             QueryFlow, FoundCluster, EnrolMembers, AdmitNode, Stop>;
 
 }  // namespace qure

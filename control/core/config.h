@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "control/core/admission/signing.h"
 #include "proto/balance.h"
 #include "proto/dns/authority.h"
 #include "proto/dns/tsig.h"
@@ -188,10 +189,17 @@ enum class Security : uint8_t {
   kOpen,    // with a key that everyone knows: anybody on the LAN can join and lead
 };
 
+// By which cluster this node may be taken in while it has no key.
+struct JoinConfig {
+  std::optional<admission::Fingerprint> cluster;  // absent: any of this name whose operator names this node
+  friend bool operator==(const JoinConfig&, const JoinConfig&) = default;
+};
+
 // How nodes find and believe each other. A change of port or group needs a restart.
 struct ClusterNetwork {
   Security security = Security::kSealed;
   std::optional<std::array<uint8_t, 32>> key;  // the first one; later ones come by `qurectl key`
+  std::optional<JoinConfig> join;              // absent: a node without a key is in no cluster, and serves alone
   uint16_t port = 7873;
   std::optional<Ipv4Address> group;  // default: derived from the cluster's name, in 239.192.0.0/14 (RFC 2365 §6.2)
   bool gateway_required = false;     // only a node that reaches the gateway leads

@@ -16,23 +16,6 @@
 #include "proto/mutation.h"
 
 namespace qure {
-namespace {
-
-NodeRole RoleOf(Role role) {
-  switch (role) {
-    case Role::kIdle:
-      return NodeRole::kIdle;
-    case Role::kMember:
-      return NodeRole::kMember;
-    case Role::kCandidate:
-      return NodeRole::kCandidate;
-    case Role::kMaster:
-      return NodeRole::kMaster;
-  }
-  return NodeRole::kNone;
-}
-
-}  // namespace
 
 Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenRef random, MonoTime now)
     : facts_(facts),
@@ -42,6 +25,7 @@ Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenR
       transport_(facts.node_id, facts.boot_id, random),
       members_(facts.node_id),
       roll_(facts.node_id, stored_.identity, std::exchange(stored_.records, {})),
+      adoption_(&roll_, random),
       history_(facts.node_id, stored_.age, std::exchange(stored_.events, {}), std::exchange(stored_.summaries, {})),
       election_(facts.node_id, stored_.epochs, &members_),
       hello_timer_(random),
@@ -94,6 +78,7 @@ void Controller::Configure(MonoTime now, Actions* out) {
                         .address = OwnAddress(facts_),
                         .mac = Mac(0)});
   roll_.Configure(cluster, out);
+  FollowKeys(now, out);
   if (life_) return;
   life_.emplace(stored_.life, random_, now, !transport_.enabled());
   HelloBy(now);
@@ -106,6 +91,24 @@ void Controller::Configure(MonoTime now, Actions* out) {
   }
 }
 
+// A node that belongs to the cluster can give its key to others: that in use has a record.
+void Controller::FollowKeys(MonoTime now, Actions* out) {
+  adoption_.Configure(ViewForAdoption(now), out);
+  const std::optional<Keyring> recorded = adoption_.Recorded(ViewForAdoption(now));
+  if (!recorded) return;
+  UseKeys(*recorded, out);
+  adoption_.Configure(ViewForAdoption(now), out);
+}
+
+void Controller::UseKeys(const Keyring& keyring, Actions* out) {
+  stored_.keyring = keyring;
+  ledger_.Store({.keyring = keyring}, out);
+  TransportConfig config = transport_.config();
+  config.keyring = keyring;
+  transport_.Configure(config);
+  snapshots_.SetDns(facts_, config_, stored_.keyring);
+}
+
 Actions Controller::OnNames(MonoTime now, std::shared_ptr<const LiveNames> names) {
   snapshots_.SetNames(std::move(names));
   snapshots_.SetDns(facts_, config_, stored_.keyring);
@@ -116,6 +119,9 @@ Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
   Actions out;
   if (!active()) return out;
   const bool held = NoticeHeld(now, &out);
+  if (adoption_.OnDatagram(ViewForAdoption(now), datagram, &out)) {
+    return held || roll_.changed() ? Conclude(now, std::move(out)) : out;
+  }
   const uint64_t own = transport_.rejected()[static_cast<size_t>(Reject::kOwn)];
   std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out);
   if (transport_.rejected()[static_cast<size_t>(Reject::kOwn)] != own) addresses_.OnOwnReturned(now);
@@ -192,6 +198,7 @@ void Controller::OnHeartbeats(MonoTime now) {
 Actions Controller::OnPersisted(MonoTime now, uint64_t ticket, bool ok) {
   Actions out;
   if (const auto epochs = ledger_.OnPersisted(ticket, ok, &out)) election_.OnEpochsStored(*epochs, ok);
+  adoption_.OnPersisted(ViewForAdoption(now), ticket, ok, &out);
   election_.Tick(now, Input(), &out);
   return Conclude(now, std::move(out));
 }
@@ -250,6 +257,7 @@ Actions Controller::Tick(MonoTime now) {
   election_.Tick(now, Input(), &out);
   addresses_.TickReports(now, &out);
   node_addresses_.Tick(now, &out);
+  adoption_.Tick(ViewForAdoption(now), &out);
   history_.Tick(ViewForHistory(now), &out);
   TickDrain(now, &out);
   TickStop(now, &out);
@@ -259,8 +267,9 @@ Actions Controller::Tick(MonoTime now) {
 
 MonoTime Controller::NextDeadline() const {
   if (!active()) return kNever;
-  MonoTime next = std::min({hello_timer_.deadline(), history_.deadline(), life_->deadline(), election_.deadline(),
-                            addresses_.deadline(), node_addresses_.deadline(), stopping_.deadline()});
+  MonoTime next =
+      std::min({hello_timer_.deadline(), history_.deadline(), life_->deadline(), election_.deadline(),
+                addresses_.deadline(), node_addresses_.deadline(), adoption_.deadline(), stopping_.deadline()});
   if (!transport_.enabled()) return next;
   return std::min({next, members_.deadline(), balancing_.deadline(), flow_questions_.deadline()});
 }
@@ -471,6 +480,7 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
   if (!life_) return decided;
   Actions out;
   Actions later;
+  if (roll_.TakeChanged()) FollowKeys(now, &later);
   ApplyRole(now, &later);
   const std::vector<Outgoing> messages = election_.TakeOutgoing();
   if (const auto epochs = election_.TakeReservation()) ledger_.Store({.epochs = *epochs}, &out);
@@ -643,8 +653,8 @@ std::string Controller::WhoIsAt(const MacAddress& mac) const {
 
 ElectionInput Controller::Input() const {
   const bool reached = machine_.MayLead() || !transport_.enabled();
-  const bool eligible =
-      !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun() && reached;
+  const bool eligible = !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun() &&
+                        !adoption_.seeks() && reached;
   return {.rank = {.priority = facts_.priority, .weight = facts_.weight, .node = facts_.node_id},
           .era = life_->era(),
           .has_era = !life_->booting(),
@@ -675,8 +685,26 @@ admission::RollView Controller::ViewForRoll(MonoTime now) {
   return {.now = now, .members = &members_, .transport = &transport_, .ledger = &ledger_};
 }
 
+admission::AdoptionView Controller::ViewForAdoption(MonoTime now) {
+  const bool deputy = election_.deputy() == facts_.node_id;
+  return {.now = now,
+          .facts = &facts_,
+          .mac = Mac(0),
+          .address = OwnAddress(facts_),
+          .config = &config_,
+          .keyring = &stored_.keyring,
+          .group = transport_.config().group,
+          .occasion = OccasionAt(now),
+          .lineage = life_ ? life_->lineage() : 0,
+          .era = life_ ? life_->era() : 0,
+          .rank = leads()  ? 0
+                  : deputy ? 1
+                           : 2,
+          .roll = ViewForRoll(now)};
+}
+
 admission::Occasion Controller::OccasionAt(MonoTime now) const {
-  return {.time = history().TimeAt(now), .uptime_ms = life_->UptimeMs(now)};
+  return {.time = history().TimeAt(now), .uptime_ms = life_ ? life_->UptimeMs(now) : 0};
 }
 
 wire::Hello Controller::HelloNow(MonoTime now) const {
@@ -699,82 +727,6 @@ wire::Hello Controller::HelloNow(MonoTime now) const {
 std::optional<IpAddress> Controller::first_address() const {
   const std::vector<Claim>& claims = addresses_.claims();
   return claims.empty() ? std::nullopt : std::optional(claims.front().status().address.address);
-}
-
-ControllerStatus Controller::status(MonoTime now) const {
-  ControllerStatus status;
-  status.clustered = transport_.enabled();
-  status.node_id = facts_.node_id;
-  status.node_mac = Mac(0);
-  status.snapshot_revision = snapshots_.revision();
-  for (const Claim& claim : addresses_.claims()) status.claims.push_back(claim.status());
-  status.role = status.clustered ? OwnRow(now).role : addresses_.AnyHeld() ? NodeRole::kMaster : NodeRole::kStandby;
-  status.age = stored_.age;
-  if (!life_) return status;
-  if (leads() && status.clustered) status.phase = election_.phase();
-  status.open = config_.network.security == Security::kOpen;
-  status.maintenance = stored_.maintenance;
-  status.ineligible = clone_.heard();
-  status.link_up = machine_.link_up();
-  status.clock_fit = machine_.clock_fit();
-  status.clocks_differ = machine_.clocks_differ() && election_.role() == Role::kMember;
-  status.address_conflicts = node_addresses_.conflicts();
-  status.namesakes = namesakes_.Among(members_);
-  status.without_gateway = election_.without_gateway();
-  status.era = life_->era();
-  status.lineage = life_->lineage();
-  status.cluster_uptime_ms = life_->UptimeMs(now);
-  status.term = election_.term();
-  status.master = election_.master();
-  status.deputy = election_.deputy();
-  status.held = leads() ? addresses_.Held() : addresses_.held_by_master();
-  status.nodes.push_back(OwnRow(now));
-  for (const auto& [node, member] : members_.all()) {
-    status.nodes.push_back(RowOf(now, member, election_.deputy()));
-    status.nodes.back().slot = balancing_.balancer().KnownSlot(node);
-    status.nodes.back().config_differs = config_watch_.Differs(node);
-    if (!balancing_.Deaf(now, member)) continue;
-    status.nodes.back().state = NodeState::kDeaf;
-    status.nodes.back().role = NodeRole::kNone;  // what it says of itself is old
-  }
-  for (const StoredKey& key : stored_.keyring.keys) status.key_ids.push_back(key.id);
-  status.key_in_use = stored_.keyring.use;
-  status.roll = roll_.Status(members_);
-  status.multicast_works = !members_.MissesMulticast(now);
-  status.takeovers = election_.takeovers();
-  status.last_takeover = election_.last_takeover();
-  status.rejected = transport_.rejected();
-  status.strangers = transport_.strangers().Shown(now);
-  status.oversized = transport_.oversized();
-  status.persist_failures = ledger_.failures();
-  status.history_events = history().event_count();
-  const Epoch& epoch = balancing_.balancer().current();
-  status.balance_epoch = epoch.number;
-  status.balance_settled = balancing_.settled();
-  status.services = RowsOf(config_.services, facts_.node_id, balancing_, members_);
-  for (const RemoteAddress& remote : epoch.heavy_hitters) status.heavy_hitters.push_back(AddressOf(remote));
-  return status;
-}
-
-NodeRow Controller::OwnRow(MonoTime now) const {
-  const bool deputy = election_.role() == Role::kMember && election_.deputy() == facts_.node_id;
-  return {.node = facts_.node_id,
-          .name = facts_.name,
-          .role = deputy ? NodeRole::kDeputy : RoleOf(election_.role()),
-          .state = NodeState::kSelf,
-          .age = stored_.age,
-          .era = life_ ? life_->era() : 0,
-          .revision = facts_.revision,
-          .addresses = NamedAddresses(facts_.node_id, facts_.address, facts_.address6),
-          .priority = facts_.priority,
-          .weight = facts_.weight,
-          .maintenance = stored_.maintenance,
-          .draining = balancing_.drain().on(),
-          .config_differs = false,
-          .drain_left = balancing_.drain().Left(now),
-          .slot = kSelfSlot,
-          .heard_ago = {},
-          .uptime = clock_.Uptime(now)};
 }
 
 }  // namespace qure

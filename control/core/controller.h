@@ -4,7 +4,7 @@
 // The Controller only joins the parts, each of which has its own state and contract:
 //
 //   Transport, Membership   messages of active nodes, and which nodes there are      cluster/
-//   Roll                    who belongs to the cluster                               admission/
+//   Roll, Adoption          who belongs to the cluster, and how nodes join it        admission/
 //   Lifetime, HistoryKeeper era, uptime, what happened
 //   Election                who is master                                            (docs/protocol.md)
 //   HelloTimer, MakeHello   what this node reports of itself
@@ -31,9 +31,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/core/action.h"
-#include "control/core/admission/roll.h"
 #include "control/core/address/node_addresses.h"
 #include "control/core/address/service_addresses.h"
+#include "control/core/admission/adoption.h"
+#include "control/core/admission/roll.h"
 #include "control/core/balance/balancing.h"
 #include "control/core/balance/flow_questions.h"
 #include "control/core/cluster/clone_watch.h"
@@ -147,9 +148,13 @@ class Controller {
   absl::Status Do(MonoTime now, const QueryFlow& command, Actions* out);
   absl::Status Do(MonoTime now, const FoundCluster& command, Actions* out);
   absl::Status Do(MonoTime now, const EnrolMembers& command, Actions* out);
+  absl::Status Do(MonoTime now, const AdmitNode& command, Actions* out);
   absl::Status Do(MonoTime now, const Stop& command, Actions* out);
   absl::Status SendOrCarryOut(MonoTime now, const NodeId& node, const wire::RemoteCommand& command, Actions* out);
-  absl::Status ChangeKeys(const absl::StatusOr<Keyring>& next, Actions* out);
+  absl::Status ChangeKeys(MonoTime now, const absl::StatusOr<Keyring>& next, Actions* out);
+  void UseKeys(const Keyring& keyring, Actions* out);
+  // The keys, or the records of who belongs to the cluster, are other ones.
+  void FollowKeys(MonoTime now, Actions* out);
 
   // The end of each step: `decided` comes after what must come first.
   Actions Conclude(MonoTime now, Actions decided);
@@ -172,6 +177,7 @@ class Controller {
   HistoryView ViewForHistory(MonoTime now);
   BalanceView ViewForBalance(MonoTime now);
   admission::RollView ViewForRoll(MonoTime now);
+  admission::AdoptionView ViewForAdoption(MonoTime now);
   admission::Occasion OccasionAt(MonoTime now) const;
   wire::Hello HelloNow(MonoTime now) const;
   NodeRow OwnRow(MonoTime now) const;
@@ -186,6 +192,7 @@ class Controller {
   Transport transport_;
   Membership members_;
   admission::Roll roll_;
+  admission::Adoption adoption_;
   std::optional<Lifetime> life_;  // from the first configuration on
   HistoryKeeper history_;
   Election election_;

@@ -67,26 +67,22 @@ absl::Status Controller::SendOrCarryOut(MonoTime now, const NodeId& node, const 
   return absl::OkStatus();
 }
 
-absl::Status Controller::Do(MonoTime, const AddKey& command, Actions* out) {
-  return ChangeKeys(Changed(stored_.keyring, command), out);
+absl::Status Controller::Do(MonoTime now, const AddKey& command, Actions* out) {
+  return ChangeKeys(now, Changed(stored_.keyring, command), out);
 }
 
-absl::Status Controller::Do(MonoTime, const UseKey& command, Actions* out) {
-  return ChangeKeys(Changed(stored_.keyring, command), out);
+absl::Status Controller::Do(MonoTime now, const UseKey& command, Actions* out) {
+  return ChangeKeys(now, Changed(stored_.keyring, command), out);
 }
 
-absl::Status Controller::Do(MonoTime, const RemoveKey& command, Actions* out) {
-  return ChangeKeys(Changed(stored_.keyring, command), out);
+absl::Status Controller::Do(MonoTime now, const RemoveKey& command, Actions* out) {
+  return ChangeKeys(now, Changed(stored_.keyring, command), out);
 }
 
-absl::Status Controller::ChangeKeys(const absl::StatusOr<Keyring>& next, Actions* out) {
+absl::Status Controller::ChangeKeys(MonoTime now, const absl::StatusOr<Keyring>& next, Actions* out) {
   if (!next.ok()) return next.status();
-  stored_.keyring = *next;
-  ledger_.Store({.keyring = *next}, out);
-  TransportConfig config = transport_.config();
-  config.keyring = *next;
-  transport_.Configure(config);
-  snapshots_.SetDns(facts_, config_, stored_.keyring);
+  UseKeys(*next, out);
+  FollowKeys(now, out);
   return absl::OkStatus();
 }
 
@@ -106,6 +102,10 @@ absl::Status Controller::Do(MonoTime now, const EnrolMembers&, Actions* out) {
   const absl::Status enrolled = roll_.EnrolPresent(ViewForRoll(now), OccasionAt(now), out);
   if (enrolled.ok()) HelloBy(now);
   return enrolled;
+}
+
+absl::Status Controller::Do(MonoTime now, const AdmitNode& command, Actions* out) {
+  return adoption_.Admit(ViewForAdoption(now), command.code, out);
 }
 
 absl::Status Controller::Do(MonoTime now, const Stop&, Actions* out) {

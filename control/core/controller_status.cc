@@ -2,10 +2,25 @@
 
 #include <algorithm>
 
+#include "control/core/controller.h"
 #include "control/core/wire.h"
 
 namespace qure {
 namespace {
+
+NodeRole RoleOf(Role role) {
+  switch (role) {
+    case Role::kIdle:
+      return NodeRole::kIdle;
+    case Role::kMember:
+      return NodeRole::kMember;
+    case Role::kCandidate:
+      return NodeRole::kCandidate;
+    case Role::kMaster:
+      return NodeRole::kMaster;
+  }
+  return NodeRole::kNone;
+}
 
 NodeState StateOf(MemberState state) {
   switch (state) {
@@ -213,6 +228,83 @@ std::vector<ServiceRow> RowsOf(const std::vector<ServiceConfig>& services, const
     row.unfit_at.emplace(place, self, row.check);
   }
   return rows;
+}
+
+ControllerStatus Controller::status(MonoTime now) const {
+  ControllerStatus status;
+  status.clustered = transport_.enabled();
+  status.node_id = facts_.node_id;
+  status.node_mac = Mac(0);
+  status.snapshot_revision = snapshots_.revision();
+  for (const Claim& claim : addresses_.claims()) status.claims.push_back(claim.status());
+  status.role = status.clustered ? OwnRow(now).role : addresses_.AnyHeld() ? NodeRole::kMaster : NodeRole::kStandby;
+  status.age = stored_.age;
+  if (!life_) return status;
+  if (leads() && status.clustered) status.phase = election_.phase();
+  status.open = config_.network.security == Security::kOpen;
+  status.maintenance = stored_.maintenance;
+  status.ineligible = clone_.heard();
+  status.link_up = machine_.link_up();
+  status.clock_fit = machine_.clock_fit();
+  status.clocks_differ = machine_.clocks_differ() && election_.role() == Role::kMember;
+  status.address_conflicts = node_addresses_.conflicts();
+  status.namesakes = namesakes_.Among(members_);
+  status.without_gateway = election_.without_gateway();
+  status.era = life_->era();
+  status.lineage = life_->lineage();
+  status.cluster_uptime_ms = life_->UptimeMs(now);
+  status.term = election_.term();
+  status.master = election_.master();
+  status.deputy = election_.deputy();
+  status.held = leads() ? addresses_.Held() : addresses_.held_by_master();
+  status.nodes.push_back(OwnRow(now));
+  for (const auto& [node, member] : members_.all()) {
+    status.nodes.push_back(RowOf(now, member, election_.deputy()));
+    status.nodes.back().slot = balancing_.balancer().KnownSlot(node);
+    status.nodes.back().config_differs = config_watch_.Differs(node);
+    if (!balancing_.Deaf(now, member)) continue;
+    status.nodes.back().state = NodeState::kDeaf;
+    status.nodes.back().role = NodeRole::kNone;  // what it says of itself is old
+  }
+  for (const StoredKey& key : stored_.keyring.keys) status.key_ids.push_back(key.id);
+  status.key_in_use = stored_.keyring.use;
+  status.roll = roll_.Status(members_);
+  status.adoption = adoption_.Status();
+  status.multicast_works = !members_.MissesMulticast(now);
+  status.takeovers = election_.takeovers();
+  status.last_takeover = election_.last_takeover();
+  status.rejected = transport_.rejected();
+  status.strangers = transport_.strangers().Shown(now);
+  status.oversized = transport_.oversized();
+  status.persist_failures = ledger_.failures();
+  status.history_events = history().event_count();
+  const Epoch& epoch = balancing_.balancer().current();
+  status.balance_epoch = epoch.number;
+  status.balance_settled = balancing_.settled();
+  status.services = RowsOf(config_.services, facts_.node_id, balancing_, members_);
+  for (const RemoteAddress& remote : epoch.heavy_hitters) status.heavy_hitters.push_back(AddressOf(remote));
+  return status;
+}
+
+NodeRow Controller::OwnRow(MonoTime now) const {
+  const bool deputy = election_.role() == Role::kMember && election_.deputy() == facts_.node_id;
+  return {.node = facts_.node_id,
+          .name = facts_.name,
+          .role = deputy ? NodeRole::kDeputy : RoleOf(election_.role()),
+          .state = NodeState::kSelf,
+          .age = stored_.age,
+          .era = life_ ? life_->era() : 0,
+          .revision = facts_.revision,
+          .addresses = NamedAddresses(facts_.node_id, facts_.address, facts_.address6),
+          .priority = facts_.priority,
+          .weight = facts_.weight,
+          .maintenance = stored_.maintenance,
+          .draining = balancing_.drain().on(),
+          .config_differs = false,
+          .drain_left = balancing_.drain().Left(now),
+          .slot = kSelfSlot,
+          .heard_ago = {},
+          .uptime = clock_.Uptime(now)};
 }
 
 }  // namespace qure

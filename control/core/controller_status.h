@@ -11,9 +11,10 @@
 #include <vector>
 
 #include "control/core/action.h"
-#include "control/core/admission/roll.h"
 #include "control/core/address/claim.h"
 #include "control/core/address/node_addresses.h"
+#include "control/core/admission/adoption.h"
+#include "control/core/admission/roll.h"
 #include "control/core/balance/balancing.h"
 #include "control/core/cluster/election.h"
 #include "control/core/cluster/membership.h"
@@ -107,6 +108,7 @@ struct ControllerStatus {
   std::vector<IpPrefix> held;  // service addresses that the master holds, as it last reported
   std::vector<NodeRow> nodes;  // this node first
   admission::RollStatus roll;
+  admission::AdoptionStatus adoption;
   std::vector<uint32_t> key_ids;
   uint32_t key_in_use = 0;
   bool multicast_works = true;

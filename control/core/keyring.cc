@@ -23,9 +23,8 @@ absl::StatusOr<Keyring> Checked(Keyring keyring) {
 }  // namespace
 
 absl::StatusOr<Keyring> Changed(Keyring keyring, const AddKey& add) {
-  const StoredKey key{.id = add.id, .key = add.key};
-  std::erase(keyring.keys, key);
-  keyring.keys.push_back(key);
+  const auto is_it = [&](const StoredKey& key) { return key.id == add.id && key.key == add.key; };
+  if (std::ranges::none_of(keyring.keys, is_it)) keyring.keys.push_back({.id = add.id, .key = add.key, .record = {}});
   if (keyring.use == 0) keyring.use = add.id;
   return Checked(std::move(keyring));
 }

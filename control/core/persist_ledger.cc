@@ -6,9 +6,10 @@
 
 namespace qure {
 
-void PersistLedger::Store(StoreChange change, Actions* out) {
+uint64_t PersistLedger::Store(StoreChange change, Actions* out) {
   unanswered_.emplace(++last_ticket_, change.epochs);
   out->push_back(Persist{.ticket = last_ticket_, .change = std::move(change)});
+  return last_ticket_;
 }
 
 std::optional<StoredEpochs> PersistLedger::OnPersisted(uint64_t ticket, bool ok, Actions* out) {

@@ -12,8 +12,8 @@ namespace qure {
 
 class PersistLedger {
  public:
-  // Asks for `change` to be made durable, under the next ticket. Tickets begin with 1.
-  void Store(StoreChange change, Actions* out);
+  // Asks for `change` to be made durable, under the next ticket, which is returned. Tickets begin with 1.
+  uint64_t Store(StoreChange change, Actions* out);
   // The store has answered `ticket`, each once. Returns the term epochs that the change reserved, if any.
   std::optional<StoredEpochs> OnPersisted(uint64_t ticket, bool ok, Actions* out);
   // What could not be made durable is so now.

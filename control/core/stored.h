@@ -72,6 +72,7 @@ struct StoredEpochs {
 struct StoredKey {
   uint32_t id = 0;
   ClusterKey key{};
+  std::vector<uint8_t> record;  // its SESSION record (admission/session_keys.h); empty: it has none
   friend bool operator==(const StoredKey&, const StoredKey&) = default;
 };
 
@@ -91,18 +92,18 @@ struct StoredDrain {
 
 struct StoredState {
   NodeId node_id{};
-  std::optional<admission::Seed> identity;     // of this node's signing key; absent: it could not be made durable
-  uint64_t age = 1;               // boot count, with this boot
-  std::string revision;           // that ran before this boot; empty: first boot
-  uint64_t age_at_revision = 1;   // first age of the revision now running
-  bool hardware_changed = false;  // the LAN port's MAC is not the one stored: perhaps a cloned disk
-  bool lost = false;              // the store was damaged or empty while it should not be, and was made anew
+  std::optional<admission::Seed> identity;  // of this node's signing key; absent: it could not be made durable
+  uint64_t age = 1;                         // boot count, with this boot
+  std::string revision;                     // that ran before this boot; empty: first boot
+  uint64_t age_at_revision = 1;             // first age of the revision now running
+  bool hardware_changed = false;            // the LAN port's MAC is not the one stored: perhaps a cloned disk
+  bool lost = false;                        // the store was damaged or empty while it should not be, and was made anew
   StoredLife life;
   StoredEpochs epochs;
   Keyring keyring;
   bool maintenance = false;
   StoredDrain drain;
-  std::map<std::string, uint32_t> weights;  // by service, as the operator set them; others as configured
+  std::map<std::string, uint32_t> weights;    // by service, as the operator set them; others as configured
   std::vector<std::vector<uint8_t>> records;  // of admission (admission::Record::Bytes), in no order
   std::vector<HistoryEvent> events;
   std::vector<EraSummary> summaries;
@@ -118,8 +119,8 @@ struct StoreChange {
   std::optional<StoredDrain> drain;
   std::optional<std::map<std::string, uint32_t>> weights;
   std::optional<std::vector<std::vector<uint8_t>>> records;  // all of them
-  std::vector<HistoryEvent> events;   // added; those already there are ignored
-  std::vector<EraSummary> summaries;  // added or replaced
+  std::vector<HistoryEvent> events;                          // added; those already there are ignored
+  std::vector<EraSummary> summaries;                         // added or replaced
   std::optional<uint32_t> drop_events_before_era;
   uint64_t drop_events_before_time = 0;  // hybrid logical: of that era
 };

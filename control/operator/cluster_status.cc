@@ -133,6 +133,32 @@ ordered_json TermAnswer(const ControllerStatus& status) {
           {"deputy", names.Both(status.deputy)}};
 }
 
+ordered_json CandidatesJson(const ControllerStatus& status, MonoTime now) {
+  const admission::AdoptionStatus& adoption = status.adoption;
+  ordered_json candidates = ordered_json::array();
+  for (const admission::ListedCandidate& candidate : adoption.candidates) {
+    const admission::Fingerprint fingerprint = admission::FingerprintOf(candidate.identity);
+    candidates.push_back({{"code", admission::CodeOf(fingerprint)},
+                          {"fingerprint", admission::ToText(fingerprint)},
+                          {"name", candidate.name},
+                          {"node", ToHex(candidate.node)},
+                          {"mac", ToString(candidate.mac)},
+                          {"revision", candidate.revision},
+                          {"state", NameOf(candidate.state)},
+                          {"heard_ago_seconds", ToSeconds(now - candidate.heard)}});
+  }
+  ordered_json answer = {{"candidates", candidates}, {"joining", nullptr}};
+  if (!adoption.joining) return answer;
+  ordered_json clusters = ordered_json::array();
+  for (const auto& offering : adoption.ambiguous) {
+    clusters.push_back({{"fingerprint", admission::ToText(offering.cluster)}, {"name", offering.name}});
+  }
+  answer["joining"] = {{"state", NameOf(*adoption.joining)},
+                       {"code", status.roll.own ? admission::CodeOf(*status.roll.own) : ""},
+                       {"clusters", clusters}};
+  return answer;
+}
+
 ordered_json RollJson(const ControllerStatus& status) {
   const admission::RollStatus& roll = status.roll;
   const auto text = [](const std::optional<admission::Fingerprint>& fingerprint) {

@@ -17,6 +17,8 @@ nlohmann::ordered_json TermJson(const Term& term);  // {"era", "epoch", "holder"
 nlohmann::ordered_json NodesJson(const ControllerStatus& status);
 nlohmann::ordered_json TermAnswer(const ControllerStatus& status);
 nlohmann::ordered_json KeysJson(const ControllerStatus& status);
+// Nodes without a key that this node hears; and what it waits for itself, if it is one: null if not.
+nlohmann::ordered_json CandidatesJson(const ControllerStatus& status, MonoTime now);
 // Who belongs to the cluster, by its records. "cluster" is null where none are kept.
 nlohmann::ordered_json RollJson(const ControllerStatus& status);
 

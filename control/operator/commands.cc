@@ -98,6 +98,12 @@ absl::StatusOr<Command> ReadKeyCommand(const json& request) {
   return AddKey{.id = number, .key = *key};
 }
 
+absl::StatusOr<Command> ReadAdmit(const json& request) {
+  const std::string* const code = TextIn(request, "code");
+  if (code == nullptr) return absl::InvalidArgumentError("admit: the code or the fingerprint of a node");
+  return AdmitNode{.code = *code};
+}
+
 absl::StatusOr<Command> ReadClusterCommand(std::string_view action) {
   if (action == "enrol") return EnrolMembers{};
   if (action != "found") return absl::InvalidArgumentError("cluster: found, enrol or show");
@@ -134,6 +140,8 @@ absl::StatusOr<NodeId> FindNode(std::string_view name_or_prefix, const Controlle
 std::optional<absl::StatusOr<Command>> ReadCommand(RequestKind kind, const json& request,
                                                    const ControllerStatus& status) {
   switch (kind) {
+    case RequestKind::kAdmit:
+      return ReadAdmit(request);
     case RequestKind::kMaintenance:
       return ReadMaintenance(request);
     case RequestKind::kHandover:

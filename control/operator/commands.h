@@ -19,6 +19,7 @@ namespace qure {
 // {"command": "forget", "node": …}
 // {"command": "weight", "node": …, "service": NAME, "weight": 3}: without a weight: as configured
 // {"command": "key", "action": "add", "id": 2, "key": HEX} or {…, "action": "use" | "remove", "id": 2}
+// {"command": "admit", "code": CODE-OR-FINGERPRINT}
 // {"command": "cluster", "action": "found" | "enrol"}: the first draws a recovery code
 // Nothing if a request of this kind changes nothing; InvalidArgument or NotFound if it does, but is invalid.
 std::optional<absl::StatusOr<Command>> ReadCommand(RequestKind kind, const nlohmann::json& request,

@@ -11,6 +11,8 @@
 namespace qure {
 
 enum class RequestKind : uint8_t {
+  kAdmit,
+  kCandidates,
   kCluster,
   kConfig,
   kConfirm,
@@ -35,16 +37,28 @@ enum class RequestKind : uint8_t {
 
 // In the order of the kinds.
 inline constexpr std::pair<RequestKind, std::string_view> kRequestKinds[] = {
-    {RequestKind::kCluster, "cluster"},       {RequestKind::kConfig, "config"},
-    {RequestKind::kConfirm, "confirm"},       {RequestKind::kCounters, "counters"},
-    {RequestKind::kDns, "dns"},               {RequestKind::kDrain, "drain"},
-    {RequestKind::kExplain, "explain"},       {RequestKind::kFlows, "flows"},
-    {RequestKind::kForget, "forget"},         {RequestKind::kHandover, "handover"},
-    {RequestKind::kHistory, "history"},       {RequestKind::kKey, "key"},
-    {RequestKind::kMaintenance, "maintenance"},{RequestKind::kNodes, "nodes"},
-    {RequestKind::kPorts, "ports"},           {RequestKind::kReload, "reload"},
-    {RequestKind::kServices, "services"},     {RequestKind::kStatus, "status"},
-    {RequestKind::kTerm, "term"},             {RequestKind::kWeight, "weight"},
+    {RequestKind::kAdmit, "admit"},
+    {RequestKind::kCandidates, "candidates"},
+    {RequestKind::kCluster, "cluster"},
+    {RequestKind::kConfig, "config"},
+    {RequestKind::kConfirm, "confirm"},
+    {RequestKind::kCounters, "counters"},
+    {RequestKind::kDns, "dns"},
+    {RequestKind::kDrain, "drain"},
+    {RequestKind::kExplain, "explain"},
+    {RequestKind::kFlows, "flows"},
+    {RequestKind::kForget, "forget"},
+    {RequestKind::kHandover, "handover"},
+    {RequestKind::kHistory, "history"},
+    {RequestKind::kKey, "key"},
+    {RequestKind::kMaintenance, "maintenance"},
+    {RequestKind::kNodes, "nodes"},
+    {RequestKind::kPorts, "ports"},
+    {RequestKind::kReload, "reload"},
+    {RequestKind::kServices, "services"},
+    {RequestKind::kStatus, "status"},
+    {RequestKind::kTerm, "term"},
+    {RequestKind::kWeight, "weight"},
 };
 
 constexpr std::string_view NameOf(RequestKind kind) {

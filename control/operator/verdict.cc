@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "control/base/text.h"
+#include "control/core/admission/codes.h"
 #include "control/core/cluster/identity.h"
 
 namespace qure {
@@ -133,6 +134,10 @@ void JudgeRoll(const ControllerStatus& core, Findings* out) {
     const NodeRow* const row = FindRow(core, node);
     out->Add(VerdictState::kDegraded,
              Concat(row == nullptr ? ToHex(node) : NameOf(*row), " does not belong to the cluster"));
+  }
+  if (core.adoption.joining && core.roll.own) {
+    out->Add(VerdictState::kNotServing, Concat("this node has no key and waits: `qurectl admit ",
+                                               admission::CodeOf(*core.roll.own), "` on a node of the cluster"));
   }
   if (core.roll.founded_otherwise) out->Add(VerdictState::kDegraded, "the cluster was founded twice");
 }

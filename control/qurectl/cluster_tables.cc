@@ -119,10 +119,34 @@ std::string HistoryText(const ordered_json& history) {
   return text + "\n";
 }
 
+std::string CandidatesText(const ordered_json& candidates) {
+  std::string text;
+  if (const ordered_json& joining = candidates.at("joining"); !joining.is_null()) {
+    const auto code = joining.at("code").get<std::string>();
+    const auto state = joining.at("state").get<std::string>();
+    absl::StrAppend(&text, "this node waits to be taken in (", state, "): `qurectl admit ", code,
+                    "` on a node of the cluster\n");
+    for (const ordered_json& cluster : joining.at("clusters")) {
+      absl::StrAppend(&text, "  would be taken in by ", cluster.at("fingerprint").get<std::string>(), " (",
+                      cluster.at("name").get<std::string>(), ")\n");
+    }
+    return text;
+  }
+  Table table({{"CODE"}, {"NAME"}, {"ID"}, {"MAC"}, {"STATE"}, {"HEARD"}, {"REVISION"}});
+  for (const ordered_json& candidate : candidates.at("candidates")) {
+    table.Add({candidate.at("code").get<std::string>(), candidate.at("name").get<std::string>(),
+               candidate.at("node").get<std::string>().substr(0, kShortId), candidate.at("mac").get<std::string>(),
+               candidate.at("state").get<std::string>(),
+               UptimeText(candidate.at("heard_ago_seconds").get<double>()) + " ago",
+               TextOr(candidate.at("revision"), "-")});
+  }
+  return table.empty() ? "no node asks to be taken in\n" : table.Render();
+}
+
 std::string RollText(const ordered_json& roll) {
-  const auto value = [&](const char* key, const char* otherwise) { return TextOr(roll.at(key), otherwise); };
-  std::string text = absl::StrCat("this node  ", value("fingerprint", "has no key: its store cannot be written"), "\n");
-  absl::StrAppend(&text, "cluster    ", value("cluster", "keeps no records: `qurectl cluster found` begins them"), "\n");
+  const std::string own = TextOr(roll.at("fingerprint"), "has no key: its store cannot be written");
+  const std::string cluster = TextOr(roll.at("cluster"), "keeps no records: `qurectl cluster found` begins them");
+  std::string text = absl::StrCat("this node  ", own, "\ncluster    ", cluster, "\n");
   if (const ordered_json& other = roll.at("founded_otherwise"); !other.is_null()) {
     absl::StrAppend(&text, "ALARM: founded otherwise at ", NodeText(other.at("node"), other.at("name")), "\n");
   }
@@ -137,8 +161,10 @@ std::string RollText(const ordered_json& roll) {
   }
   if (!table.empty()) absl::StrAppend(&text, "\n", table.Render());
   if (const auto code = roll.find("recovery_code"); code != roll.end()) {
-    absl::StrAppend(&text, "\nrecovery code: ", code->get<std::string>(),
-                    "\nWrite it on paper. It is shown this once and kept nowhere; only with it a node can be expelled.\n");
+    absl::StrAppend(
+        &text, "\nrecovery code: ", code->get<std::string>(),
+        "\nWrite it on paper: it is shown this once, and kept nowhere. It alone signs who stays when a node "
+        "was stolen.\n");
   }
   return text;
 }

@@ -15,6 +15,7 @@ std::string NodeText(const nlohmann::ordered_json& id, const nlohmann::ordered_j
 std::string NodesText(const nlohmann::ordered_json& nodes);
 std::string LeadText(const nlohmann::ordered_json& term);
 std::string HistoryText(const nlohmann::ordered_json& history);
+std::string CandidatesText(const nlohmann::ordered_json& candidates);
 std::string RollText(const nlohmann::ordered_json& roll);
 std::string KeysText(const nlohmann::ordered_json& keys);
 

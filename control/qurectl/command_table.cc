@@ -44,6 +44,8 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   weight NODE SERVICE W|default
                      give NODE a share of SERVICE by weight W, 0 to 255; default: as configured
   forget NODE        show NODE, which is down or has left, no more; on all nodes
+  candidates         the nodes without a key that ask to be taken in, as this node hears them
+  admit CODE         take a node in: its code or fingerprint, as it shows it itself; also before it is heard
   cluster            who belongs to the cluster, by its signed records: the fingerprint of each
   cluster found      begin these records, with the nodes that are there; prints the recovery code, once
   cluster enrol      admit the nodes that are there and do not belong to it yet
@@ -94,6 +96,8 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"undrain [NODE]", RequestKind::kDrain, R"("on": false)", {{"node"}}},
       {"weight NODE SERVICE W|default", RequestKind::kWeight, "", {{"node"}, {"service"}, {"weight", Kind::kWeight}}},
       {"forget NODE", RequestKind::kForget, "", {{"node"}}},
+      {"candidates", RequestKind::kCandidates},
+      {"admit CODE", RequestKind::kAdmit, "", {{"code"}}},
       {"cluster found", RequestKind::kCluster, R"("action": "found")"},
       {"cluster enrol", RequestKind::kCluster, R"("action": "enrol")"},
       {"cluster", RequestKind::kCluster, R"("action": "show")"},

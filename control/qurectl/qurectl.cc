@@ -173,6 +173,8 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
       return KeysText(answer);
     case RequestKind::kCluster:
       return RollText(answer);
+    case RequestKind::kCandidates:
+      return CandidatesText(answer);
     case RequestKind::kMaintenance:
       return answer.at("maintenance").get<bool>() ? "this node does not lead\n" : "this node may lead\n";
     case RequestKind::kServices:
@@ -183,6 +185,7 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
       return ExplainText(answer);
     case RequestKind::kDns:
       return DnsText(answer);
+    case RequestKind::kAdmit:
     case RequestKind::kDrain:
     case RequestKind::kForget:
     case RequestKind::kWeight:

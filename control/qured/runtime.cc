@@ -93,6 +93,9 @@ struct DoneAnswer {
   ordered_json operator()(const ForgetNode& forget) const { return DoneJson(status, forget.node, "is forgotten"); }
   ordered_json operator()(const HandOver&) const { return TermAnswer(status); }
   ordered_json operator()(const EnrolMembers&) const { return RollJson(status); }
+  ordered_json operator()(const AdmitNode& admit) const {
+    return {{"done", absl::StrCat("the node ", admit.code, " is taken in as soon as it is heard")}};
+  }
   // The only time that the code is shown.
   ordered_json operator()(const FoundCluster& founded) const {
     ordered_json answer = RollJson(status);
@@ -487,6 +490,9 @@ std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request&
       return ConfigJson(config_);
     case RequestKind::kConfirm:
       return Confirm();
+    case RequestKind::kCandidates:
+      return CandidatesJson(controller_.status(Now()), Now());
+    case RequestKind::kAdmit:
     case RequestKind::kCluster:
     case RequestKind::kDrain:
     case RequestKind::kForget:

@@ -21,9 +21,9 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   sqlite3_busy_timeout(db, kBusyTimeoutMs);
   // The exclusive lock is taken with the first access and held until the file is closed. Of a key that is deleted
   // nothing stays on the disk.
-  const absl::Status status =
-      database->Execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-                        "PRAGMA secure_delete = ON");
+  const absl::Status status = database->Execute(
+      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+      "PRAGMA secure_delete = ON");
   if (!status.ok()) return status;
   return database;
 }

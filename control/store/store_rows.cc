@@ -88,6 +88,7 @@ constexpr char kSchema6[] =
 constexpr char kSchema7[] =
     "ALTER TABLE identity ADD COLUMN seed BLOB CHECK (length(seed) = 32);"  // null: none yet
     "CREATE TABLE records (record BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE keys ADD COLUMN record BLOB;"  // null: none
     "PRAGMA user_version = 7";
 
 absl::Status Damaged(const Database& db, std::string_view what) {
@@ -103,11 +104,12 @@ uint32_t Number32(const Statement& query, int column) {
 }
 
 absl::Status ReadKeys(Database* db, Keyring* out) {
-  Statement query(db, "SELECT id, key FROM keys ORDER BY id");
+  Statement query(db, "SELECT id, key, record FROM keys ORDER BY id");
   while (query.Row()) {
     StoredKey key;
     key.id = Number32(query, 0);
     if (!query.Bytes(1, key.key)) return Damaged(*db, "a key of the wrong length");
+    key.record = query.Blob(2);
     out->keys.push_back(key);
   }
   return EndOf(*db, query);
@@ -154,9 +156,9 @@ absl::Status ReadSummaries(Database* db, std::vector<EraSummary>* out) {
 
 absl::Status WriteKeys(Database* db, const Keyring& keyring) {
   if (absl::Status deleted = db->Execute("DELETE FROM keys"); !deleted.ok()) return deleted;
-  Statement insert(db, "INSERT OR REPLACE INTO keys VALUES (?, ?)");
+  Statement insert(db, "INSERT OR REPLACE INTO keys VALUES (?, ?, ?)");
   for (const StoredKey& key : keyring.keys) {
-    if (absl::Status added = insert.Bind(key.id).Bind(key.key).Run(); !added.ok()) return added;
+    if (absl::Status added = insert.Bind(key.id).Bind(key.key).Bind(key.record).Run(); !added.ok()) return added;
   }
   return Statement(db, "UPDATE cluster SET key_in_use = ?").Bind(keyring.use).Run();
 }

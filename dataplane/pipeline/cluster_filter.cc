@@ -75,6 +75,7 @@ Reason SortClusterDatagram(const Snapshot& snapshot, ClusterAdmission* admission
   // RFC 5082 §3: what has passed a router has lost a hop.
   if (HeaderAt<Ipv4Header>(frame.bytes(), parsed.network)->time_to_live != kUnroutedHops) return Reason::cluster_routed;
   const ConstBytes payload = ClusterPayload(frame.bytes(), parsed.transport);
+  if (IsAdmissionDatagram(payload) && payload.size() <= kMaxDatagram) return Reason::cluster_adoption;
   const EnvelopeHeader* const envelope = PeekEnvelope(payload);
   if (envelope == nullptr || payload.size() > kMaxDatagram) return Reason::cluster_malformed;
 

@@ -16,8 +16,8 @@ namespace qure {
 bool IsClusterDatagram(const Snapshot& snapshot, const Frame& frame, const Parsed& parsed, const IpView& view);
 
 // cluster_heartbeat of the lease's other side, cluster_message of a known boot, cluster_stranger of others within their
-// allowance, or why it is dropped. The UDP checksum is not looked at: the envelope's tag covers more. Without
-// `admission` there is no limit.
+// allowance, cluster_adoption of Channel::kAdmission, or why it is dropped. The UDP checksum is not looked at: the
+// envelope's tag covers more, and an adoption's signatures do. Without `admission` there is no limit.
 Reason SortClusterDatagram(const Snapshot& snapshot, ClusterAdmission* admission, const Frame& frame,
                            const Parsed& parsed);
 

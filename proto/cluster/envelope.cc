@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <string_view>
 
 namespace qure {
@@ -59,6 +60,18 @@ const EnvelopeHeader* PeekEnvelope(ConstBytes datagram) {
                              header->channel == static_cast<uint8_t>(Channel::kHeartbeat);
   const bool ours = header->magic.value() == kEnvelopeMagic && header->version == kEnvelopeVersion && known_channel;
   return ours ? header : nullptr;
+}
+
+bool IsAdmissionDatagram(ConstBytes datagram) {
+  struct Head {
+    Be16 magic;
+    uint8_t version;
+    uint8_t channel;
+  };
+  static_assert(sizeof(Head) == offsetof(EnvelopeHeader, key_id), "as an envelope begins");
+  const auto* const head = HeaderAt<Head>(datagram, 0);
+  return head != nullptr && head->magic.value() == kEnvelopeMagic && head->version == kEnvelopeVersion &&
+         head->channel == static_cast<uint8_t>(Channel::kAdmission);
 }
 
 bool Unseal(const SessionKey& key, ConstBytes datagram, MutableBytes out) {

@@ -57,6 +57,9 @@ void SealInto(const SessionKey& key, const EnvelopeHeader& header, ConstBytes pl
 // magic or version, or not of a sealed channel.
 const EnvelopeHeader* PeekEnvelope(ConstBytes datagram);
 
+// Whether a datagram says that it is of Channel::kAdmission: by the bytes that it has in common with an envelope.
+bool IsAdmissionDatagram(ConstBytes datagram);
+
 // The plain text, in `out` (datagram.size() - kEnvelopeOverhead bytes); false if it does not authenticate.
 bool Unseal(const SessionKey& key, ConstBytes datagram, MutableBytes out);
 

@@ -58,15 +58,9 @@ void CheckSides(ConstBytes datagram, const MacAddress& source) {
 
   const View view = ViewOf(Founded());
   const SessionKeys keys;
-  const Secret secret;
   Admitter admitter(DrawOf(&random));
-  const AdmitterFacts facts{.identity = KeyOf(1),
-                            .mac = kOwnMac,
-                            .records = Founded(),
-                            .view = view,
-                            .keys = keys,
-                            .cluster_name = "home",
-                            .cluster_secret = secret};
+  const AdmitterFacts facts{
+      .identity = KeyOf(1), .mac = kOwnMac, .records = Founded(), .view = view, .keys = keys, .cluster_name = "home"};
   admitter.invitations().SetAuto(AutoAdmit::kAll);
   admitter.OnDatagram(kNow, source, datagram, facts, &out);
   FUZZ_CHECK(admitter.handshakes() == 0 && out.empty());

@@ -1,7 +1,9 @@
 """Who belongs to the cluster, by its signed records."""
 
 import json
+import re
 import shutil
+import time
 from typing import Any
 
 from cluster_support import ClusterTest
@@ -44,3 +46,32 @@ class Roll(ClusterTest):
         until(lambda: not any(self.roll(name)["outside"] for name in self.names), 10, "n3 belongs to the cluster")
         self.assertEqual({self.roll(name)["cluster"] for name in self.names}, {founded["cluster"]})
         self.assertEqual(len(self.roll("n3")["nodes"]), 4)  # the machine that is gone is not expelled
+
+
+class Adoption(ClusterTest):
+    """n3 has no key, and gets it from the others."""
+
+    def test_admitted_by_its_code(self) -> None:
+        founded = json.loads(self.control("n1", "--json", "cluster", "found"))
+        new = self.lab.node("n3")
+        new.kill()
+        shutil.rmtree(new.directory / "data")
+        text = new.config_path.read_text()
+        new.config_path.write_text(re.sub(r"^key = .*$", f'join = "{founded["cluster"]}"', text, flags=re.MULTILINE))
+        self.addCleanup(new.config_path.write_text, text)
+        new.start()
+        code = json.loads(self.control("n3", "--json", "candidates"))["joining"]["code"]
+        self.assertIn(f"qurectl admit {code}", self.control("n3", "status"))
+
+        def heard() -> bool:
+            return code in [row["code"] for row in json.loads(self.control("n2", "--json", "candidates"))["candidates"]]
+
+        until(heard, 10, "n2 hears n3")
+        self.assertEqual(len(json.loads(self.control("n1", "--json", "nodes"))["nodes"]), 3)  # the old n3 is down
+        began = time.monotonic()
+        self.control("n2", "admit", code.lower().replace("-", ""))
+        self.whole(deadline=10)
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertNotIn("key =", new.config_path.read_text())
+        until(lambda: json.loads(self.control("n3", "--json", "cluster"))["outside"] == [], 10, "n3 belongs to it")
+        self.assertEqual(json.loads(self.control("n3", "--json", "cluster"))["cluster"], founded["cluster"])

@@ -15,7 +15,7 @@ for where in all qure0; do
   for key in arp_ignore arp_announce; do echo 0 >/proc/sys/net/ipv4/conf/$where/$key; done
 done
 """
-# Looks for duplicates at once, and not after a random delay of up to a second, in which qured may take the address away.
+# Looks for duplicates at once, and not after up to a second in which qured may take the address away.
 WITH_DAD = """
 for key in accept_dad dad_transmits; do echo 1 >/proc/sys/net/ipv6/conf/qure0/$key; done
 echo 0 >/proc/sys/net/ipv6/conf/qure0/router_solicitation_delay

@@ -67,6 +67,10 @@ Case Dropped(const char* name, const Bytes& frame, Reason reason) {
   return {.name = name, .in = frame, .reason = reason, .site = Acquainted};
 }
 
+Bytes Candidate() {
+  return {'Q', 'R', kEnvelopeVersion, static_cast<uint8_t>(Channel::kAdmission), 1, 0, 0, 0};
+}
+
 Bytes Longer(Bytes message) {
   message.resize(kMaxDatagram + 1);
   return message;
@@ -85,6 +89,11 @@ std::vector<Case> Datagrams() {
       Taken("message to all", Datagram(kBroadcastMac, kBroadcast4, message), Reason::cluster_message, Acquainted),
       Taken("message to this node", Datagram(kNodeMac, kNode4, message), Reason::cluster_message, Acquainted),
       Taken("heartbeat", Datagram(kNodeMac, kNode4, heartbeat), Reason::cluster_heartbeat, Acquainted),
+      Taken("candidate, to all", Datagram(kBroadcastMac, kBroadcast4, Candidate()), Reason::cluster_adoption),
+      Taken("offer, to this node", Datagram(kNodeMac, kBroadcast4, Candidate()), Reason::cluster_adoption),
+      Dropped("too long for an adoption", Datagram(kNodeMac, kNode4, Longer(Candidate())), Reason::cluster_malformed),
+      Dropped("adoption that passed a router", Datagram(kNodeMac, kNode4, Candidate(), kPort, kPeerMac, 254),
+              Reason::cluster_routed),
       Taken("message of an unknown node", Datagram(kGroupMac, kGroup, message), Reason::cluster_stranger),
       Taken("message of another boot", Datagram(kGroupMac, kGroup, rebooted), Reason::cluster_stranger, Acquainted),
       Taken("message of a known boot from elsewhere", elsewhere, Reason::cluster_stranger, Acquainted),

@@ -58,13 +58,15 @@ bool Disk::Apply(const StoreChange& change) {
   return true;
 }
 
-void Disk::DrawIdentity(const NodeId& node) {
-  image_.state.node_id = node;
-  std::ranges::copy(node, image_.state.identity.emplace().begin());
+void Disk::DrawIdentity(const NodeId& drawn) {
+  admission::Seed seed{};
+  std::ranges::copy(drawn, seed.begin());
+  image_.state.identity = seed;
+  image_.state.node_id = admission::NodeIdOf(admission::SigningKeyOf(seed).public_key);
 }
 
-void Disk::TakeNewIdentity(const NodeId& node) {
-  DrawIdentity(node);
+void Disk::TakeNewIdentity(const NodeId& drawn) {
+  DrawIdentity(drawn);
   image_.age = 0;
   image_.state.epochs = {};
   image_.hardware.reset();

@@ -17,14 +17,15 @@ namespace qure::sim {
 
 class Disk {
  public:
-  explicit Disk(const NodeId& node) { DrawIdentity(node); }
+  // `drawn`: what the signing key is made from, and with it the node's id.
+  explicit Disk(const NodeId& drawn) { DrawIdentity(drawn); }
 
   // A process starts on it: counts the boot. `hardware`: the MAC of the LAN port.
   StoredState Boot(std::string_view revision, const MacAddress& hardware);
 
   // Takes a change; true: durable. The process hears of it after `delay()`.
   bool Apply(const StoreChange& change);
-  void TakeNewIdentity(const NodeId& node);
+  void TakeNewIdentity(const NodeId& drawn);
   const NodeId& node_id() const { return image_.state.node_id; }
 
   Duration delay() const { return delay_; }
@@ -34,7 +35,7 @@ class Disk {
   void Remember(const std::vector<HistoryEvent>& events) { image_.state.events = events; }
 
   // Faults that the next boot finds.
-  void Lose(const NodeId& fresh);  // empty or damaged beyond repair: made anew under another id
+  void Lose(const NodeId& fresh);  // empty or damaged beyond repair: made anew with another key
   void Keep() { kept_ = image_; }  // a snapshot is taken …
   bool RollBack();                 // … and restored
   void TearLast();                 // the last change did not reach the platter though it was acknowledged
@@ -49,8 +50,7 @@ class Disk {
     std::optional<MacAddress> hardware;
   };
 
-  // The signing key follows from the id: runs are the same for the same seed.
-  void DrawIdentity(const NodeId& node);
+  void DrawIdentity(const NodeId& drawn);
 
   Image image_;
   std::optional<Image> kept_;

@@ -53,14 +53,14 @@ Node::Process::Process(Node* owner, const NodeFacts& facts, StoredState state, u
       dns(seed, &counters),
       controller(facts, std::move(state), random, now) {}
 
-Node::Node(const Parts& parts, size_t index, NodeSetup setup, const NodeId& id, uint64_t seed)
+Node::Node(const Parts& parts, size_t index, NodeSetup setup, const NodeId& drawn, uint64_t seed)
     : parts_(parts),
       index_(index),
       setup_(std::move(setup)),
-      id_(id),
       random_(seed),
       kernel_(random_.Fork()),
-      disk_(id) {}
+      disk_(drawn),
+      id_(disk_.node_id()) {}
 
 void Node::PlugIn() {
   port_ = parts_.lan->Plug(this, setup_.lan_mac);
@@ -351,6 +351,7 @@ void Node::Hear(MonoTime now) {
   const uint64_t backlogs = process_->gate.backlogs();
   HearDatagrams(now, &process_->datagrams);
   if (process_) HearDatagrams(now, &process_->strangers);
+  if (process_) HearDatagrams(now, &process_->adoptions);
   while (process_ && !process_->events.empty()) {
     const Event event = process_->events.front();
     process_->events.pop_front();

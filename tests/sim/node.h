@@ -57,7 +57,7 @@ class Node : public Device {
     Monitor* monitor = nullptr;
     Clients* clients = nullptr;
   };
-  Node(const Parts& parts, size_t index, NodeSetup setup, const NodeId& id, uint64_t seed);
+  Node(const Parts& parts, size_t index, NodeSetup setup, const NodeId& drawn, uint64_t seed);
   void PlugIn();
 
   void Boot(MonoTime now);
@@ -175,7 +175,8 @@ class Node : public Device {
     std::shared_ptr<const Snapshot> snapshot;
     std::deque<Event> events;        // to the control thread …
     std::deque<Datagram> datagrams;  // of known boots …
-    std::deque<Datagram> strangers;  // … and of others
+    std::deque<Datagram> strangers;  // … and of others …
+    std::deque<Datagram> adoptions;  // … and of nodes without keys
     std::deque<Stored> stored;
     std::deque<Request> requests;
     std::deque<Stored> storing;        // by the disk, in order
@@ -253,11 +254,11 @@ class Node : public Device {
   const Parts parts_;
   const size_t index_;
   NodeSetup setup_;
-  NodeId id_;
   size_t port_ = 0;
   Random random_;
   Random kernel_;  // its kernel's generator
   Disk disk_;
+  NodeId id_;
   MachineClocks clocks_;
   uint64_t boots_ = 0;
   MonoTime booted_;

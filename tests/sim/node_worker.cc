@@ -144,7 +144,9 @@ void Node::Dispatch(MonoTime now, size_t index) {
     process_->heartbeater.Receive(clocks_.Monotonic(now), ClusterPayload(frame, parsed.transport));
     return;
   }
-  auto& inbox = reason == Reason::cluster_message ? process_->datagrams : process_->strangers;
+  auto& inbox = reason == Reason::cluster_message    ? process_->datagrams
+                : reason == Reason::cluster_adoption ? process_->adoptions
+                                                     : process_->strangers;
   if (inbox.size() >= kInboxRoom) return;
   inbox.push_back(ClusterDatagram(frame, parsed.network, parsed.transport));
   WakeControl(now);

@@ -1,4 +1,7 @@
 // Who belongs to the cluster.
+#include <optional>
+
+#include "control/core/admission/codes.h"
 #include "control/core/command.h"
 #include "tests/sim/scenario.h"
 
@@ -50,8 +53,40 @@ void StoreLost(World& world) {
   world.settle = Seconds(3);
 }
 
+void AdmitAt(World& world, Duration when, size_t joins) {
+  world.At(when, [&world, joins] {
+    const std::optional<admission::Fingerprint> own = world.node(joins).Status(world.now()).roll.own;
+    for (size_t i = 0; own && i < world.size(); ++i) {
+      if (i != joins) world.node(i).Command(world.now(), AdmitNode{.code = admission::CodeOf(*own)});
+    }
+  });
+}
+
+// A node without a key is named on one member or on all, while any of them may fail; and again, since a member that
+// fails forgets whom it waits for.
+void Adopted(World& world) {
+  world.expect().served_within = Milliseconds(4000);
+  world.expect().overlap = Milliseconds(400);
+  const size_t joins = world.size() - 1;
+  ClusterConfig& config = world.setups[joins].config;
+  config = world.config;
+  config.network.key.reset();
+  config.network.join = JoinConfig{};
+  FoundAt(world, Seconds(3));
+  const Duration when = Seconds(4) + world.random().Between(Duration{}, Seconds(1));
+  AdmitAt(world, when, joins);
+  Duration step = when;
+  for (int64_t faults = world.random().Between(0, 3); faults > 0; --faults) {
+    step = AddRandomFault(world, step + world.random().Between(Milliseconds(1), Seconds(1)));
+  }
+  world.At(step + Seconds(1), [&world, joins] { world.node(joins).Boot(world.now()); });
+  AdmitAt(world, step + Seconds(2), joins);
+  world.settle = Seconds(5);
+}
+
 constexpr Scenario kTable[] = {
     {"records_founded", "the cluster's records are begun while nodes fail", Founded, 3},
+    {"adopted", "a node without a key is taken in while nodes fail", Adopted, 4},
     {"records_lost", "a node loses its store with the cluster's records", StoreLost, 3},
 };
 

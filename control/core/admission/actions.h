@@ -57,7 +57,6 @@ struct PersistMembership {
   PublicKey admitted_by{};
   RecordSet records;                 // with its own ADMIT, and what it knew before
   std::vector<SessionGrant> grants;  // clean in the view of `records`
-  Secret cluster_secret;
   uint64_t lineage = 0;
   uint32_t era = 0;
   uint16_t port = 0;

@@ -397,7 +397,6 @@ void Admitter::Give(MonoTime now, const AdmitterFacts& facts, Handshake* handsha
   if (facts.keys.clean().empty() || !facts.view.members.contains(identity)) return;
   Welcome welcome{.admit = std::nullopt,
                   .grants = facts.keys.clean(),
-                  .cluster_secret = facts.cluster_secret,
                   .rosters = facts.view.rosters,
                   .lineage = facts.lineage,
                   .era = facts.era,

@@ -71,7 +71,6 @@ struct AdmitterFacts {
   const SessionKeys& keys;
   RecordHead head;  // of what is signed now
   std::string_view cluster_name;
-  const Secret& cluster_secret;
   uint64_t lineage = 0;
   uint32_t era = 0;
   uint16_t port = 0;

@@ -174,6 +174,7 @@ void Candidate::OnMessage(MonoTime, const MacAddress&, const ReceiptMessage&, Ad
 
 bool Candidate::Wants(const OfferMessage& offer) const {
   if (config_.want && offer.cluster != *config_.want) return false;
+  if (config_.cluster_id && offer.cluster_id != *config_.cluster_id) return false;
   return !config_.token ||
          std::equal(config_.token->cluster.begin(), config_.token->cluster.end(), offer.cluster.begin());
 }
@@ -380,7 +381,6 @@ std::string Candidate::TakeWelcome(const Welcome& welcome, AdmissionActions* out
                                    .admitted_by = offer.identity,
                                    .records = std::move(records),
                                    .grants = keys.clean(),
-                                   .cluster_secret = welcome.cluster_secret,
                                    .lineage = welcome.lineage,
                                    .era = welcome.era,
                                    .port = welcome.port,

@@ -4,6 +4,18 @@
 
 namespace qure::admission {
 
+std::string_view NameOf(ListedState state) {
+  switch (state) {
+    case ListedState::kUnnamed:
+      return "unnamed";
+    case ListedState::kNamed:
+      return "named";
+    case ListedState::kExpelled:
+      return "expelled";
+  }
+  return "?";
+}
+
 void CandidateList::Note(MonoTime now, const CandidateMessage& candidate, ListedState state) {
   auto found = listed_.find(candidate.identity);
   const MonoTime first = found == listed_.end() ? now : found->second.first_heard;

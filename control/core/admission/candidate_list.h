@@ -25,6 +25,8 @@ enum class ListedState : uint8_t {
   kExpelled,  // a roster left it out: an operator is asked twice
 };
 
+std::string_view NameOf(ListedState state);
+
 struct ListedCandidate {
   PublicKey identity{};
   NodeId node{};

@@ -140,6 +140,16 @@ absl::StatusOr<std::string> ParseCode(std::string_view typed) {
   return digits;
 }
 
+absl::StatusOr<Fingerprint> ParseFingerprint(std::string_view typed) {
+  const absl::StatusOr<std::string> digits = DigitsOf(typed, kFingerprintDigits);
+  if (!digits.ok()) return digits.status();
+  Fingerprint fingerprint{};
+  if (digits->size() != kFingerprintDigits || !FromDigits(*digits, fingerprint)) {
+    return absl::InvalidArgumentError(absl::StrCat("a fingerprint has ", kFingerprintDigits, " digits"));
+  }
+  return fingerprint;
+}
+
 bool Matches(std::string_view digits, const Fingerprint& fingerprint) {
   return digits.size() >= kCodeDigits && ToDigits(fingerprint).starts_with(digits);
 }

@@ -30,6 +30,9 @@ absl::StatusOr<std::string> ParseCode(std::string_view typed);
 // Whether the fingerprint begins with what ParseCode returned.
 bool Matches(std::string_view digits, const Fingerprint& fingerprint);
 
+// All digits of a fingerprint.
+absl::StatusOr<Fingerprint> ParseFingerprint(std::string_view typed);
+
 // 128 random bits that are on the operator's paper alone: 26 digits, then two that find a slip.
 using RecoveryCode = std::array<uint8_t, 16>;
 std::string ToText(const RecoveryCode& code);

@@ -9,6 +9,20 @@
 #include "proto/check.h"
 
 namespace qure::admission {
+
+std::string_view NameOf(RefusedWhy why) {
+  switch (why) {
+    case RefusedWhy::kNotInRoster:
+      return "it was expelled";
+    case RefusedWhy::kLeft:
+      return "it has left";
+    case RefusedWhy::kFull:
+      return "the cluster is full";
+    case RefusedWhy::kProtocol:
+      return "it speaks another protocol";
+  }
+  return "?";
+}
 namespace {
 
 constexpr uint8_t kRenew = 1;

@@ -29,6 +29,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -187,6 +188,8 @@ enum class RefusedWhy : uint8_t {
   kFull = 3,
   kProtocol = 4,
 };
+std::string_view NameOf(RefusedWhy why);
+
 struct RefusedMessage {
   Digest h1{};
   RefusedWhy why = RefusedWhy::kFull;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/core/timers.h"
 #include "control/core/wire.h"
+#include "proto/check.h"
 #include "proto/mutation.h"
 
 namespace qure::admission {
@@ -101,6 +102,7 @@ void Roll::Configure(const ClusterId& cluster, Actions* out) {
   cluster_ = cluster;
   usable_ = records_ && records_->genesis().As<Genesis>()->cluster == cluster;
   view_ = usable_ ? ViewOf(*records_) : View{};
+  changed_ = true;
   if (records_ && !usable_) {
     out->push_back(MakeLog(LogLevel::kError, "the records of who belongs to the cluster are of a cluster with another ",
                            "name: they have no effect under this cluster.name"));
@@ -139,7 +141,7 @@ absl::Status Roll::Found(const RollView& view, const RecoveryCode& code, const O
 
 absl::Status Roll::EnrolPresent(const RollView& view, const Occasion& occasion, Actions* out) {
   if (!usable_) return absl::FailedPreconditionError("the cluster is not founded: `qurectl cluster found` does that");
-  if (!key_ || !view_.members.contains(key_->public_key)) {
+  if (!belongs()) {
     return absl::PermissionDeniedError("this node does not belong to the cluster itself; do it on one that does");
   }
   if (Enrol(*view.members, occasion)) Changed(view, out);
@@ -168,6 +170,12 @@ bool Roll::Enrol(const Membership& members, const Occasion& occasion) {
     admitted = true;
   }
   return admitted;
+}
+
+uint64_t Roll::Learn(const RollView& view, const Record& record, Actions* out) {
+  QURE_CHECK(usable_);
+  records_->Add(record);
+  return Changed(view, out);
 }
 
 RollStatus Roll::Status(const Membership& members) const {
@@ -326,7 +334,8 @@ bool Roll::TakeGenesis(const NodeId& from, const Record& genesis, Actions* out) 
   return false;
 }
 
-void Roll::Changed(const RollView& view, Actions* out) {
+uint64_t Roll::Changed(const RollView& view, Actions* out) {
+  changed_ = true;
   const std::map<PublicKey, MemberView> before = std::exchange(view_, ViewOf(*records_)).members;
   for (const auto& [identity, member] : view_.members) {
     if (before.contains(identity)) continue;
@@ -335,7 +344,7 @@ void Roll::Changed(const RollView& view, Actions* out) {
   }
   StoreChange change{.records = {{records_->genesis().Bytes()}}};
   for (const auto& [id, record] : AllOf(*records_)) change.records->push_back(record->Bytes());
-  view.ledger->Store(std::move(change), out);
+  return view.ledger->Store(std::move(change), out);
 }
 
 }  // namespace qure::admission

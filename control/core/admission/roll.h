@@ -68,12 +68,25 @@ class Roll {
   // The cluster that this node belongs to by its configuration. Records of another one are kept and not used.
   void Configure(const ClusterId& cluster, Actions* out);
 
+  const SigningKey* key() const { return key_ ? &*key_ : nullptr; }
+  // Null: no records are kept in this cluster.
+  const RecordSet* records() const { return usable_ ? &*records_ : nullptr; }
+  const View& view() const { return view_; }  // empty without records
+  // This node has a key, and belongs to the cluster.
+  bool belongs() const { return usable_ && key_ && view_.members.contains(key_->public_key); }
+  // The records have changed, or are other ones, since TakeChanged.
+  bool changed() const { return changed_; }
+  bool TakeChanged() { return std::exchange(changed_, false); }
   RollStatus Status(const Membership& members) const;
 
   // Begins the records of this cluster, with this node as the founder, and admits the members that are there.
   absl::Status Found(const RollView& view, const RecoveryCode& code, const Occasion& occasion, Actions* out);
   // Admits all members that are there, have a key and do not belong to the cluster yet.
   absl::Status EnrolPresent(const RollView& view, const Occasion& occasion, Actions* out);
+
+  // A record that this node has made or that was shown to it, of this cluster. Returns the ticket under which it
+  // becomes durable.
+  uint64_t Learn(const RollView& view, const Record& record, Actions* out);
 
   void FillHello(wire::Hello* hello) const;
   void OnHello(const RollView& view, const Member& member, Actions* out);
@@ -95,7 +108,7 @@ class Roll {
   std::optional<std::vector<uint8_t>> Assemble(const wire::AdmissionPart& part);
   void Take(const RollView& view, const NodeId& from, const std::vector<uint8_t>& bytes, Actions* out);
   bool TakeGenesis(const NodeId& from, const Record& genesis, Actions* out);
-  void Changed(const RollView& view, Actions* out);
+  uint64_t Changed(const RollView& view, Actions* out);
 
   const NodeId self_;
   std::optional<SigningKey> key_;  // absent: it could not be made durable
@@ -104,6 +117,7 @@ class Roll {
   bool usable_ = false;  // they are of `cluster_`
   size_t unreadable_ = 0;
   View view_;
+  bool changed_ = false;
   std::optional<NodeId> founded_otherwise_;  // has another genesis record: only an operator can mend that
   std::map<NodeId, MonoTime> next_pull_;
   std::map<std::string, Pieces> pieces_;  // by the id of the record

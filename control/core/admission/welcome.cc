@@ -91,7 +91,6 @@ std::vector<uint8_t> WriteWelcome(const Welcome& welcome) {
     out.Block(grant.record.Bytes());
     out.Bytes(grant.key);
   }
-  out.Bytes(welcome.cluster_secret.bytes());
   out.Bytes(welcome.rosters);
   out.Integer(welcome.lineage);
   out.Integer(welcome.era);
@@ -124,7 +123,6 @@ std::optional<Welcome> ReadWelcome(ConstBytes bytes, const PublicKey& recovery) 
     if (!record || record->As<Session>() == nullptr) return std::nullopt;
     welcome.grants.emplace_back(*std::move(record), key.bytes());
   }
-  in.Bytes(welcome.cluster_secret.mutable_bytes());
   in.Bytes(&welcome.rosters);
   in.Integer(&welcome.lineage);
   in.Integer(&welcome.era);

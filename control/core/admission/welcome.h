@@ -83,8 +83,7 @@ struct PullSource {
 struct Welcome {
   std::optional<Record> admit;       // the node's own; none: a roster or the genesis lists it
   std::vector<SessionGrant> grants;  // at most kSessionKeysKept, greatest first
-  Secret cluster_secret;
-  Digest rosters{};  // View::rosters of the sender: with other ones, the keys would not be clean
+  Digest rosters{};                  // View::rosters of the sender: with other ones, the keys would not be clean
   uint64_t lineage = 0;
   uint32_t era = 0;
   uint16_t port = 0;

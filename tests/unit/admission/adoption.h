@@ -256,7 +256,6 @@ class Member : public Station {
             .keys = keys,
             .head = head(),
             .cluster_name = "home",
-            .cluster_secret = secret,
             .lineage = 77,
             .era = 4,
             .port = 7873,
@@ -287,7 +286,6 @@ class Member : public Station {
   RecordSet records;
   View view;
   SessionKeys keys;
-  Secret secret{std::array<uint8_t, 32>{5}};
   std::vector<PullSource> sources;
   int rank = 0;
   bool store_is_slow = false;  // until Persist

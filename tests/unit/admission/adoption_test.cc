@@ -23,7 +23,6 @@ class AdoptionTest : public ::testing::Test {
     EXPECT_EQ(ViewOf(newcomer.membership->records), by.view);
     ASSERT_FALSE(newcomer.membership->grants.empty());
     EXPECT_EQ(newcomer.membership->grants.front().key, by.keys.seals()->key);
-    EXPECT_EQ(newcomer.membership->cluster_secret, by.secret);
     EXPECT_EQ(newcomer.membership->lineage, 77u);
   }
   bool RunUntilKeyed(const Newcomer& newcomer, Duration longest = kAdoptionTime) {

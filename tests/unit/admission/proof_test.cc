@@ -185,8 +185,10 @@ TEST(RecordTransfer, AReceiptOfWhatWasNotSentIsIgnored) {
 TEST(RecordTransfer, WhatDoesNotHoldIsNotTaken) {
   const RecordSet genesis = SetOf({});
   const auto part = [](uint16_t total, const Bytes& list) {
-    Bytes plain = {static_cast<uint8_t>(total >> 8), static_cast<uint8_t>(total)};
-    plain.insert(plain.end(), list.begin(), list.end());
+    Bytes plain(2 + list.size());
+    plain[0] = static_cast<uint8_t>(total >> 8);
+    plain[1] = static_cast<uint8_t>(total);
+    std::ranges::copy(list, plain.begin() + 2);
     return plain;
   };
   const Bytes good = ListOf({AdmitRecord(1, 2)});
@@ -217,7 +219,6 @@ TEST(Welcome, IsReadAsItWasWritten) {
   const Welcome welcome{
       .admit = AdmitRecord(1, 2),
       .grants = {*grant, *grant},
-      .cluster_secret = Secret(std::array<uint8_t, 32>{6}),
       .rosters = ViewOf(set).rosters,
       .lineage = 7,
       .era = 8,

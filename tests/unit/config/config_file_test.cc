@@ -289,6 +289,7 @@ TEST(CheckReloadTest, NamesEveryKeyThatCannotChange) {
   next.node.file_prefix = "other";
   next.cluster.network.security = Security::kOpen;
   next.cluster.network.key.emplace();
+  next.cluster.network.join.emplace();
   next.cluster.network.port = 4000;
   next.cluster.network.group = ParseIp("239.1.2.3")->v4();
   const absl::Status status = CheckReload(current, next);

@@ -24,7 +24,8 @@ using testing::Contains;
 using testing::IsSubsetOf;
 using testing::UnorderedElementsAreArray;
 
-// Together they have every key: those of a zone file and those of a zone without one exclude each other.
+// Together they have every key: those of a zone file and those of a zone without one exclude each other, as do key and
+// join.
 constexpr std::string_view kAllButAZoneFile = R"(
 [node]
 name = "n1"
@@ -136,6 +137,8 @@ constexpr std::string_view kZoneFile = R"(
 name = "n1"
 [node.lan]
 port = "af_packet:eth0"
+[cluster]
+join = "any"
 [[cluster.address]]
 address = "198.51.100.50/24"
 [[cluster.zone]]

@@ -25,8 +25,9 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 // The longest texts that this node's own code puts into a field.
-const std::map<std::string, size_t> kLongest = {{"name", 63},   {"revision", 64}, {"master", 16},
-                                                {"deputy", 16}, {"address6", 16}, {"services_compact", 0}};
+const std::map<std::string, size_t> kLongest = {{"name", 63},           {"revision", 64}, {"master", 16},
+                                                {"deputy", 16},         {"address6", 16}, {"identity", 32},
+                                                {"services_compact", 0}};
 
 // Sets every field of `message` that is neither repeated nor unlimited to a value of its greatest length.
 void Fill(google::protobuf::Message* message) {

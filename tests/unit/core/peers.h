@@ -24,22 +24,23 @@ namespace qure::test {
 
 // One of them, with what it has logged.
 struct Peer {
-  using Records = std::vector<std::vector<uint8_t>>;
-
-  // `age`: of this boot; `kept`: the records of admission that its store has.
-  Peer(uint8_t number, std::string name, const ClusterConfig& config, MonoTime now, std::string revision = "r1",
-       uint8_t age = 1, Records kept = {})
+  Peer(uint8_t number, std::string name, const ClusterConfig& config, MonoTime now, std::string revision = "r1")
+      : Peer(StoredState{.node_id = {number}, .identity = {{number}}}, number, std::move(name), config, now,
+             std::move(revision)) {}
+  // `kept`: what its store has.
+  Peer(StoredState kept, uint8_t number, std::string name, const ClusterConfig& config, MonoTime now,
+       std::string revision = "r1")
       : group(DestinationMac(GroupFor(ClusterIdFromName(config.name)))),
-        id{number},
-        random(number + 256u * age),
-        records(std::move(kept)),
+        id(kept.node_id),
+        random(number + 256u * kept.age),
+        stored(std::move(kept)),
         controller({.node_id = id,
-                    .boot_id = {number, age},
+                    .boot_id = {number, static_cast<uint8_t>(stored.age)},
                     .name = std::move(name),
                     .revision = std::move(revision),
                     .lan_mac = {{2, 0, 0, 0, 1, number}},
                     .address = {{198, 51, 100, number}}},
-                   {.node_id = id, .identity = {{number}}, .age = age, .records = records}, random, now) {
+                   stored, random, now) {
     Do(now, controller.OnConfig(now, config));
   }
 
@@ -48,8 +49,11 @@ struct Peer {
       if (const auto* frame = std::get_if<SendFrame>(&action)) {
         sent.push_back(*frame);
       } else if (const auto* persist = std::get_if<Persist>(&action)) {
-        if (persist->change.records) records = *persist->change.records;
+        if (persist->change.records) stored.records = *persist->change.records;
+        if (persist->change.keyring) stored.keyring = *persist->change.keyring;
         Do(now, controller.OnPersisted(now, persist->ticket, true));
+      } else if (std::holds_alternative<BecomeNewBoot>(action)) {
+        off = new_boot = true;
       } else if (const auto* log = std::get_if<Log>(&action)) {
         logs.push_back(log->text);
       }
@@ -65,12 +69,13 @@ struct Peer {
   MacAddress group;  // of its cluster
   NodeId id;
   std::mt19937_64 random;
-  Records records;
+  StoredState stored;  // records, keys and age of it
   std::vector<SendFrame> sent;
   std::vector<std::string> logs;
   Controller controller;
-  bool off = false;   // neither says nor hears anything
-  bool deaf = false;  // hears nothing, and is heard
+  bool off = false;       // neither says nor hears anything
+  bool deaf = false;      // hears nothing, and is heard
+  bool new_boot = false;  // it wants to start again
 };
 
 class Peers {
@@ -80,12 +85,20 @@ class Peers {
     peers_.push_back(std::make_unique<Peer>(number, std::move(name), config, now_, std::move(revision)));
     return *peers_.back();
   }
+  // One whose id follows from its signing key.
+  Peer& AddNew(std::string name, const ClusterConfig& config) {
+    const auto number = static_cast<uint8_t>(peers_.size() + 1);
+    const admission::Seed seed = {number};
+    StoredState kept{.node_id = admission::NodeIdOf(admission::SigningKeyOf(seed).public_key), .identity = seed};
+    peers_.push_back(std::make_unique<Peer>(std::move(kept), number, std::move(name), config, now_));
+    return *peers_.back();
+  }
   // The same node, in its next boot.
   Peer& Restart(size_t index, std::string name, const ClusterConfig& config) {
-    const auto number = static_cast<uint8_t>(index + 1);
-    const auto age = static_cast<uint8_t>(status(index).age + 1);
-    Peer::Records records = peers_.at(index)->records;
-    peers_.at(index) = std::make_unique<Peer>(number, std::move(name), config, now_, "r1", age, std::move(records));
+    StoredState kept = peers_.at(index)->stored;
+    ++kept.age;
+    peers_.at(index) =
+        std::make_unique<Peer>(std::move(kept), static_cast<uint8_t>(index + 1), std::move(name), config, now_);
     return *peers_.at(index);
   }
   Peer& at(size_t index) { return *peers_.at(index); }

@@ -65,7 +65,7 @@ class RollTest : public testing::Test {
 TEST_F(RollTest, NothingIsKeptBeforeItIsFounded) {
   EXPECT_EQ(Roll(0).cluster, std::nullopt);
   EXPECT_NE(Roll(0).own, Roll(1).own);
-  EXPECT_THAT(lan_.at(0).records, IsEmpty());
+  EXPECT_THAT(lan_.at(0).stored.records, IsEmpty());
   EXPECT_EQ(Enrol(0).code(), absl::StatusCode::kFailedPrecondition);
 }
 
@@ -75,7 +75,7 @@ TEST_F(RollTest, FoundedOnOneNodeItIsKnownToAll) {
   ASSERT_TRUE(lan_.RunUntil([&] { return AllAgree(3); }, Seconds(1)));
   for (size_t i = 0; i < lan_.size(); ++i) {
     EXPECT_THAT(Roll(i).outside, IsEmpty());
-    EXPECT_EQ(lan_.at(i).records.size(), 3u) << "the genesis and two admissions, in the store of node " << i;
+    EXPECT_EQ(lan_.at(i).stored.records.size(), 3u) << "the genesis and two admissions, in the store of node " << i;
   }
   EXPECT_EQ(Found(0).code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(Found(1).code(), absl::StatusCode::kAlreadyExists);
@@ -115,7 +115,7 @@ TEST_F(RollTest, ARestartKeepsTheRecords) {
 TEST_F(RollTest, ALostStoreIsFilledAgain) {
   ASSERT_TRUE(Found(0).ok());
   ASSERT_TRUE(lan_.RunUntil([&] { return AllAgree(3); }));
-  lan_.at(0).records.clear();
+  lan_.at(0).stored.records.clear();
   lan_.Restart(0, "n1", OpenCluster());
   EXPECT_THAT(Belong(0), IsEmpty());
   EXPECT_TRUE(lan_.RunUntil([&] { return AllAgree(3); }));
@@ -125,9 +125,10 @@ TEST_F(RollTest, WhatIsNoRecordInTheStoreIsLeftOutAndSaid) {
   ASSERT_TRUE(Found(0).ok());
   Off(1);
   Off(2);
-  std::ranges::sort(lan_.at(0).records, {}, [](const auto& record) { return record.at(1); });  // the genesis first
-  lan_.at(0).records.back().at(40) ^= 1;
-  lan_.at(0).records.push_back({1, 2, 3});
+  std::ranges::sort(lan_.at(0).stored.records, {},
+                    [](const auto& record) { return record.at(1); });  // the genesis first
+  lan_.at(0).stored.records.back().at(40) ^= 1;
+  lan_.at(0).stored.records.push_back({1, 2, 3});
   const Peer& again = lan_.Restart(0, "n1", OpenCluster());
   EXPECT_EQ(Belong(0).size(), 2u);
   EXPECT_EQ(std::ranges::count_if(again.logs, [](const std::string& log) { return log.starts_with("2 records"); }), 1);
@@ -135,12 +136,12 @@ TEST_F(RollTest, WhatIsNoRecordInTheStoreIsLeftOutAndSaid) {
 
 TEST_F(RollTest, RecordsOfAnotherClusterHaveNoEffect) {
   ASSERT_TRUE(Found(0).ok());
-  const Peer::Records before = lan_.at(0).records;
+  const auto before = lan_.at(0).stored.records;
   lan_.Restart(0, "n1", OpenCluster("other"));
   EXPECT_EQ(Roll(0).cluster, std::nullopt);
   EXPECT_EQ(Found(0).code(), absl::StatusCode::kAlreadyExists);
   lan_.Run(Seconds(1));
-  EXPECT_EQ(lan_.at(0).records, before);
+  EXPECT_EQ(lan_.at(0).stored.records, before);
 }
 
 TEST_F(RollTest, FoundedTwiceIsSaidOnBothSides) {

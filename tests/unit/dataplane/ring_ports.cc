@@ -69,8 +69,9 @@ RingWorld Make() {
   world.lan = MakePort("net_ring_lan", world.pool);
   world.host = MakePort("net_ring_host", world.pool);
   world.control = Ring("test_control", kPortRing);
-  world.messages = Ring("test_messages", kPortRing);
-  world.strangers = Ring("test_strangers", kPortRing);
+  world.cluster = {.messages = Ring("test_messages", kPortRing),
+                   .strangers = Ring("test_strangers", kPortRing),
+                   .adoptions = Ring("test_adoptions", kPortRing)};
   world.heartbeats = Ring("test_heartbeats", kPortRing);
   world.events = EventRing("test_events", 1024);
   world.few_events = EventRing("test_few_events", 4);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/cluster_worker.h"
 #include "proto/event.h"
 #include "tests/support/packets.h"
 
@@ -34,8 +35,7 @@ struct RingWorld {
   RingPort host;
   rte_ring* control = nullptr;
   rte_ring* events = nullptr;
-  rte_ring* messages = nullptr;  // of the cluster; holds 63, as the ports do
-  rte_ring* strangers = nullptr;
+  ControlRings cluster;            // each holds 63, as the ports do
   rte_ring* heartbeats = nullptr;  // from other workers
   rte_ring* few_events = nullptr;  // holds three
   rte_ring* flow_reports = nullptr;

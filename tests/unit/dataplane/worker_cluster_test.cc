@@ -82,7 +82,7 @@ class WorkerClusterTest : public WorkerTest {
   }
   static Bytes Known(const Bytes& text) { return Envelope(BootId{12}, text); }
   static Bytes Unknown(const Bytes& text) { return Envelope(BootId{13}, text); }
-  std::vector<Datagram> Take() const { return TakeMessages(world_.messages, world_.strangers); }
+  std::vector<Datagram> Take() const { return TakeMessages(world_.cluster); }
 
   Bytes FromPeer(const Ipv4Address& to, const Bytes& payload) const {
     Bytes frame(kUdpFrameHeaders + payload.size());
@@ -193,6 +193,25 @@ TEST_F(FieldE2Worker, StrangersFillTheirOwnRing) {
   const std::vector<Datagram> taken = Take();
   ASSERT_THAT(taken, SizeIs(1 + kPortRingCapacity));
   EXPECT_EQ(taken[0].payload, Known({7}));
+}
+
+// Nodes without keys, and who plays one, wait behind the cluster and behind each other.
+TEST_F(WorkerClusterTest, AdoptionsFillTheirOwnRing) {
+  const Bytes candidate = {'Q', 'R', kEnvelopeVersion, static_cast<uint8_t>(Channel::kAdmission), 1, 0, 0, 0};
+  for (unsigned round = 0; round < 3; ++round) {
+    for (size_t i = 0; i < kBurst; ++i) FromLan(FromPeer(kGroup, candidate));
+    worker_.RunOnce();
+  }
+  EXPECT_EQ(LanCount(Reason::cluster_adoption), kPortRingCapacity);
+  EXPECT_EQ(LanCount(Reason::cluster_full), 3 * kBurst - kPortRingCapacity);
+  FromLan(FromPeer(kGroup, Unknown({1})));
+  FromLan(FromPeer(kGroup, Known({7})));
+  worker_.RunOnce();
+  const std::vector<Datagram> taken = Take();
+  ASSERT_THAT(taken, SizeIs(2 + kPortRingCapacity));
+  EXPECT_EQ(taken[0].payload, Known({7}));
+  EXPECT_EQ(taken[1].payload, Unknown({1}));
+  EXPECT_EQ(taken[2].payload, candidate);
 }
 
 TEST_F(FieldE2Worker, OneStrangerHasASmallAllowance) {

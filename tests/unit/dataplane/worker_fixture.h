@@ -35,7 +35,7 @@ class WorkerTest : public ::testing::Test {
     world_.lan.Take();
     world_.host.Take();
     world_.TakeEvents();
-    TakeMessages(world_.messages, world_.strangers);
+    TakeMessages(world_.cluster);
     eventfd_t woken = 0;
     eventfd_read(world_.event_fd, &woken);
     EXPECT_EQ(world_.mbufs_in_use(), 0U);
@@ -48,8 +48,7 @@ class WorkerTest : public ::testing::Test {
             .events = world_.events,
             .event_fd = world_.event_fd,
             .cluster = {.pool = world_.pool,
-                        .messages = world_.messages,
-                        .strangers = world_.strangers,
+                        .control = world_.cluster,
                         .heartbeats = world_.heartbeats,
                         .heartbeater = &heartbeater_,
                         .workers = {&progress_, 1}},

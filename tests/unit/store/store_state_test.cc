@@ -94,7 +94,7 @@ TEST_F(StoreStateTest, KeepsEveryField) {
   StoreChange change;
   change.life = {7, 0xfedcba9876543210, 0xffffffffffff};
   change.epochs = {7, 0x8000000000000040};
-  change.keyring = {{{1, {1, 2, 3}}, {0xffffffff, {4, 5, 6}}}, 0xffffffff};
+  change.keyring = {{{1, {1, 2, 3}}, {0xffffffff, {4, 5, 6}, {7, 8}}}, 0xffffffff};
   change.maintenance = true;
   change.events = {Event(Node(1), 4, 1), Event(Node(1), 4, 2), Event(Node(2), 0xffffffffff, 0xffffffff)};
   change.summaries = {Summary(1, 2), Summary(0xffffffff, 3)};
@@ -457,7 +457,7 @@ TEST_F(UnwritableStoreTest, ANewerStoreOnAFullDiskIsNoReasonToServe) {
     Open();
     sqlite3* db = nullptr;
     ASSERT_EQ(sqlite3_open((directory_ + "/qure.db").c_str(), &db), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 7", nullptr, nullptr, nullptr), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 8", nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(db);
     Remount(MS_RDONLY);
     EXPECT_FALSE(Store::Open(directory_, kRevision).ok());

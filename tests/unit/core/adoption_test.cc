@@ -1,0 +1,148 @@
+// How a node without a key joins: named on a member, by the frames between them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "control/core/admission/codes.h"
+#include "tests/unit/core/peers.h"
+
+namespace qure::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class AdoptionTest : public testing::Test {
+ protected:
+  static ClusterConfig Keyed() {
+    ClusterConfig config = MakeConfig({{"198.51.100.50/24"}});
+    config.network.key = ClusterKey{7};
+    return config;
+  }
+  static ClusterConfig Joining() {
+    ClusterConfig config = MakeConfig({{"198.51.100.50/24"}});
+    config.network.join = JoinConfig{};
+    return config;
+  }
+
+  // n1 and n2 are a cluster with records, n3 has no key.
+  void SetUp() override {
+    lan_.Add("n1", Keyed());
+    lan_.Add("n2", Keyed());
+    ASSERT_TRUE(lan_.RunUntil([&] { return lan_.status(0).nodes.size() == 2 && lan_.status(1).nodes.size() == 2; }));
+    ASSERT_TRUE(lan_.at(0).Order(lan_.now(), FoundCluster{.code = {1}}).ok());
+    ASSERT_TRUE(lan_.RunUntil([&] { return lan_.status(1).roll.nodes.size() == 2; }));
+    lan_.AddNew("n3", Joining());
+  }
+
+  std::string CodeOfN3() { return admission::CodeOf(*lan_.status(2).roll.own); }
+  absl::Status Admit(size_t node, const std::string& code) {
+    return lan_.at(node).Order(lan_.now(), AdmitNode{.code = code});
+  }
+  bool Listed(size_t node) { return !lan_.status(node).adoption.candidates.empty(); }
+  bool IsMember() {
+    return lan_.status(2).clustered && lan_.status(2).nodes.size() == 3 && lan_.status(0).nodes.size() == 3;
+  }
+  // It has its key, and starts again.
+  bool TakenIn(Duration within = Seconds(3)) {
+    if (!lan_.RunUntil([&] { return lan_.at(2).new_boot; }, within)) return false;
+    lan_.Restart(2, "n3", Joining());
+    return lan_.RunUntil([&] { return IsMember(); }, Seconds(3));
+  }
+
+  Peers lan_;
+};
+
+TEST_F(AdoptionTest, ANodeThatWaitsIsListedAndServesNothing) {
+  ASSERT_TRUE(lan_.RunUntil([&] { return Listed(0) && Listed(1); }, Seconds(3)));
+  const admission::ListedCandidate listed = lan_.status(0).adoption.candidates.at(0);
+  EXPECT_EQ(listed.name, "n3");
+  EXPECT_EQ(admission::CodeOf(admission::FingerprintOf(listed.identity)), CodeOfN3());
+  lan_.Run(Seconds(5));
+  EXPECT_EQ(lan_.status(2).role, NodeRole::kStandby);
+  EXPECT_TRUE(lan_.status(2).adoption.joining);
+  EXPECT_FALSE(lan_.at(2).new_boot) << "nobody has named it";
+  EXPECT_TRUE(lan_.at(2).stored.keyring.keys.empty());
+}
+
+TEST_F(AdoptionTest, NamedByItsCodeItIsAMember) {
+  ASSERT_TRUE(lan_.RunUntil([&] { return Listed(0); }, Seconds(3)));
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  ASSERT_TRUE(TakenIn());
+  EXPECT_TRUE(
+      lan_.RunUntil([&] { return lan_.status(2).roll.nodes.size() == 3 && lan_.status(1).roll.nodes.size() == 3; }));
+  EXPECT_THAT(lan_.status(0).roll.outside, IsEmpty());
+  EXPECT_THAT(lan_.status(0).adoption.candidates, IsEmpty());
+  EXPECT_THAT(lan_.at(2).stored.keyring.keys, SizeIs(1));
+}
+
+TEST_F(AdoptionTest, NamedBeforeItIsHeard) {
+  lan_.at(2).off = true;
+  ASSERT_TRUE(Admit(1, CodeOfN3()).ok());
+  lan_.Run(Seconds(2));
+  lan_.at(2).off = false;
+  EXPECT_TRUE(TakenIn());
+}
+
+// It need not be the founder, nor lead.
+TEST_F(AdoptionTest, OnAnyMember) {
+  const size_t follower = lan_.status(0).role == NodeRole::kMaster ? 1 : 0;
+  ASSERT_TRUE(Admit(follower, CodeOfN3()).ok());
+  EXPECT_TRUE(TakenIn());
+}
+
+TEST_F(AdoptionTest, AnotherCodeTakesNobodyIn) {
+  EXPECT_EQ(Admit(0, "0000").code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_TRUE(Admit(0, "0000-0000-0000").ok());
+  lan_.Run(Seconds(5));
+  EXPECT_FALSE(lan_.at(2).new_boot);
+}
+
+TEST_F(AdoptionTest, ANodeThatWantsAnotherClusterDoesNotCome) {
+  ClusterConfig config = Joining();
+  config.network.join->cluster = admission::Fingerprint{9};
+  lan_.Restart(2, "n3", config);
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  lan_.Run(Seconds(5));
+  EXPECT_FALSE(lan_.at(2).new_boot);
+  config.network.join->cluster = lan_.status(0).roll.cluster;
+  lan_.Restart(2, "n3", config);
+  EXPECT_TRUE(TakenIn());
+}
+
+TEST_F(AdoptionTest, ANodeThatIsInAClusterOfAnotherNameDoesNotCome) {
+  ClusterConfig config = Joining();
+  config.name = "other";
+  lan_.Restart(2, "n3", config);
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  lan_.Run(Seconds(5));
+  EXPECT_FALSE(lan_.at(2).new_boot);
+}
+
+TEST_F(AdoptionTest, OnlyAClusterWithRecordsAdmits) {
+  Peers lan;
+  lan.Add("n1", Keyed());
+  lan.Run(Seconds(2));
+  Actions actions;
+  const absl::Status refused = lan.at(0).Order(lan.now(), AdmitNode{.code = "0000-0000-0000"});
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("cluster found"));
+}
+
+// The key that the others have is the one that is given, whatever was in use when the cluster was founded.
+TEST_F(AdoptionTest, ItGetsTheKeyInUse) {
+  for (size_t i = 0; i < 2; ++i) {
+    ASSERT_TRUE(lan_.at(i).Order(lan_.now(), AddKey{.id = 5, .key = {5}}).ok());
+  }
+  for (size_t i = 0; i < 2; ++i) ASSERT_TRUE(lan_.at(i).Order(lan_.now(), UseKey{.id = 5}).ok());
+  for (size_t i = 0; i < 2; ++i) ASSERT_TRUE(lan_.at(i).Order(lan_.now(), RemoveKey{.id = 1}).ok());
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  ASSERT_TRUE(TakenIn());
+  EXPECT_EQ(lan_.at(2).stored.keyring.use, 5u);
+}
+
+}  // namespace
+}  // namespace qure::test
