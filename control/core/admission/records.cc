@@ -29,6 +29,20 @@ void Get(Reader* in, Listed* out) {
   in->Bytes(&out->identity);
   in->Bytes(&out->node);
 }
+void Put(const ConfigVersion& version, Writer* out) {
+  out->Integer(version.term.era);
+  out->Integer(version.term.epoch);
+  out->Integer(version.term.holder);
+  out->Integer(version.n);
+  out->Integer(version.check);
+}
+void Get(Reader* in, ConfigVersion* out) {
+  in->Integer(&out->term.era);
+  in->Integer(&out->term.epoch);
+  in->Integer(&out->term.holder);
+  in->Integer(&out->n);
+  in->Integer(&out->check);
+}
 
 // The rules of each kind that its layout does not enforce.
 bool IsSound(const Genesis&) {
@@ -52,6 +66,14 @@ bool IsSound(const Forget&) {
 }
 bool IsSound(const Session& session) {
   return session.number > 0;
+}
+bool IsSound(const ConfigEntry& entry) {
+  const bool timed = entry.confirm == (entry.timeout_ms > 0) && entry.timeout_ms <= kMaxConfirmTimeoutMs;
+  return timed && entry.size > 0 && entry.size <= kMaxConfigBody && entry.version.n > 0 && entry.base < entry.version &&
+         entry.version.check == CheckOf(entry);
+}
+bool IsSound(const ConfigConfirm& confirm) {
+  return confirm.version.n > 0;
 }
 
 void Encode(const Genesis& genesis, Writer* out) {
@@ -99,6 +121,25 @@ void Encode(const Session& session, Writer* out) {
   out->Integer(session.number);
   out->Bytes(session.rosters);
   out->Bytes(session.key);
+}
+// What its version is checked against.
+void EncodeContent(const ConfigEntry& entry, Writer* out) {
+  Put(entry.base, out);
+  out->Bytes(entry.body);
+  out->Integer(entry.size);
+  out->Integer(static_cast<uint8_t>(entry.confirm ? 1 : 0));
+  out->Integer(entry.timeout_ms);
+}
+void Encode(const ConfigEntry& entry, Writer* out) {
+  Put(entry.head, out);
+  out->Bytes(entry.signer);
+  Put(entry.version, out);
+  EncodeContent(entry, out);
+}
+void Encode(const ConfigConfirm& confirm, Writer* out) {
+  Put(confirm.head, out);
+  out->Bytes(confirm.signer);
+  Put(confirm.version, out);
 }
 
 Genesis DecodeGenesis(Reader* in) {
@@ -161,6 +202,30 @@ Session DecodeSession(Reader* in) {
   return session;
 }
 
+// No record at all if it has a flag that is unknown.
+std::optional<Statement> DecodeConfigEntry(Reader* in) {
+  ConfigEntry entry;
+  Get(in, &entry.head);
+  in->Bytes(&entry.signer);
+  Get(in, &entry.version);
+  Get(in, &entry.base);
+  in->Bytes(&entry.body);
+  in->Integer(&entry.size);
+  uint8_t confirm = 0;
+  in->Integer(&confirm);
+  in->Integer(&entry.timeout_ms);
+  if (confirm > 1) return std::nullopt;
+  entry.confirm = confirm == 1;
+  return entry;
+}
+ConfigConfirm DecodeConfigConfirm(Reader* in) {
+  ConfigConfirm confirm;
+  Get(in, &confirm.head);
+  in->Bytes(&confirm.signer);
+  Get(in, &confirm.version);
+  return confirm;
+}
+
 std::optional<Statement> Decode(RecordKind kind, Reader* in) {
   switch (kind) {
     case RecordKind::kGenesis:
@@ -175,6 +240,10 @@ std::optional<Statement> Decode(RecordKind kind, Reader* in) {
       return DecodeForget(in);
     case RecordKind::kSession:
       return DecodeSession(in);
+    case RecordKind::kConfig:
+      return DecodeConfigEntry(in);
+    case RecordKind::kConfirm:
+      return DecodeConfigConfirm(in);
   }
   return std::nullopt;
 }
@@ -182,8 +251,8 @@ std::optional<Statement> Decode(RecordKind kind, Reader* in) {
 RecordKind KindOf(const Statement& statement) {
   return static_cast<RecordKind>(statement.index() + 1);
 }
-static_assert(
-    std::is_same_v<std::variant_alternative_t<static_cast<size_t>(RecordKind::kSession) - 1, Statement>, Session>);
+static_assert(std::is_same_v<std::variant_alternative_t<static_cast<size_t>(RecordKind::kConfirm) - 1, Statement>,
+                             ConfigConfirm>);
 
 // All but the signature.
 std::vector<uint8_t> BodyOf(const Statement& statement) {
@@ -212,6 +281,28 @@ const PublicKey& SignerOf(const T& stated, const PublicKey&) {
 
 bool IsNodeName(std::string_view name) {
   return !name.empty() && name.size() <= kMaxNodeName && IsPrintable(name);
+}
+
+uint64_t CheckOf(const ConfigEntry& entry) {
+  Writer content;
+  EncodeContent(entry, &content);
+  const Digest digest = Hash("qure config 1", {content.Take()});
+  uint64_t check = 0;
+  Reader(digest).Integer(&check);
+  return check;
+}
+
+std::vector<uint8_t> ToBytes(const ConfigVersion& version) {
+  Writer out;
+  Put(version, &out);
+  return out.Take();
+}
+
+std::optional<ConfigVersion> ReadConfigVersion(ConstBytes bytes) {
+  ConfigVersion version;
+  Reader in(bytes);
+  Get(&in, &version);
+  return in.done() ? std::optional(version) : std::nullopt;
 }
 
 std::variant<Record, RecordFault> Record::Read(ConstBytes bytes, const PublicKey& recovery) {

@@ -1,7 +1,7 @@
-// The signed records that admission rests on: who founded the cluster, who stays, who was admitted, who left, who is
-// dead, and which session key was made. Each is signed by the identity that made it, a roster by the recovery key. A
-// Record that exists is sound and its signature holds: only Read and Sign make one. What it is worth is said by
-// view.h and session_keys.h.
+// The signed records that the cluster rests on: who founded the cluster, who stays, who was admitted, who left, who is
+// dead, which session key was made, which change of the configuration was numbered, and who confirmed it. Each is
+// signed by the identity that made it, a roster by the recovery key. A Record that exists is sound and its signature
+// holds: only Read and Sign make one. What it is worth is said by view.h, session_keys.h and config/holder.h.
 //
 // Layout, version 1, integers big-endian, sizes in bytes; a text is its length (1) and so many bytes:
 //
@@ -12,12 +12,16 @@
 //   LEAVE    head, subject 32
 //   FORGET   head, signer 32, subject 32, its age 8
 //   SESSION  head, signer 32, key id 4, number 8, digest of the rosters 32, digest of the key 32
+//   CONFIG   head, signer 32, version 36, base: version 36, digest of the body 32, its size 4, confirm 1, timeout ms 4
+//   CONFIRM  head, signer 32, version 36
+//   version: era 4, term epoch 8, holder 8, n 8, check 8
 //   and then its signature 64
 #pragma once
 
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -32,10 +36,12 @@
 
 namespace qure::admission {
 
-inline constexpr size_t kMaxMembers = 64;    // of a roster; and with so many members, none is admitted any more
-inline constexpr size_t kMaxWhy = 64;        // bytes
-inline constexpr size_t kMaxNodeName = 63;   // bytes, as `node.name` in the configuration
-inline constexpr size_t kMaxRecord = 3'272;  // a roster of 64 with the longest reason
+inline constexpr size_t kMaxMembers = 64;          // of a roster; and with so many members, none is admitted any more
+inline constexpr size_t kMaxWhy = 64;              // bytes
+inline constexpr size_t kMaxNodeName = 63;         // bytes, as `node.name` in the configuration
+inline constexpr size_t kMaxRecord = 3'272;        // a roster of 64 with the longest reason
+inline constexpr size_t kMaxConfigBody = 262'144;  // bytes of a configuration as the operator wrote it
+inline constexpr uint32_t kMaxConfirmTimeoutMs = 86'400'000;  // a day
 
 // What ADMIT takes as a name: 1 to kMaxNodeName bytes, all of them printable.
 bool IsNodeName(std::string_view name);
@@ -45,7 +51,16 @@ using RecordId = Digest;
 // How the fingerprint of the cluster's genesis begins. It binds each record to its cluster.
 using ClusterMark = std::array<uint8_t, 16>;
 
-enum class RecordKind : uint8_t { kGenesis = 1, kRoster = 2, kAdmit = 3, kLeave = 4, kForget = 5, kSession = 6 };
+enum class RecordKind : uint8_t {
+  kGenesis = 1,
+  kRoster = 2,
+  kAdmit = 3,
+  kLeave = 4,
+  kForget = 5,
+  kSession = 6,
+  kConfig = 7,
+  kConfirm = 8,
+};
 
 // For display alone: neither time gives a record any authority.
 struct RecordHead {
@@ -119,7 +134,42 @@ struct Session {
   friend bool operator==(const Session&, const Session&) = default;
 };
 
-using Statement = std::variant<Genesis, Roster, Admit, Leave, Forget, Session>;
+// The number of a change of the configuration: the greater one wins, whichever partition made it.
+struct ConfigVersion {
+  Term term;           // of the master that numbered it
+  uint64_t n = 0;      // within the term: 1, 2, …
+  uint64_t check = 0;  // how the hash of what it stands for begins: a number that is used twice is two versions
+  friend auto operator<=>(const ConfigVersion&, const ConfigVersion&) = default;
+};
+
+// One change of the configuration, numbered by a master. Its body is kept apart, by its digest.
+struct ConfigEntry {
+  RecordHead head;
+  PublicKey signer{};
+  ConfigVersion version;  // `check` is CheckOf the entry
+  ConfigVersion base;     // what it was made from; zero: nothing
+  Digest body{};
+  uint32_t size = 0;        // of the body, 1 to kMaxConfigBody
+  bool confirm = false;     // it is rolled back unless it is confirmed in time
+  uint32_t timeout_ms = 0;  // for that; 0 if it needs none, at most kMaxConfirmTimeoutMs
+  friend bool operator==(const ConfigEntry&, const ConfigEntry&) = default;
+};
+uint64_t CheckOf(const ConfigEntry& entry);
+
+// The operator confirmed a change, at the node that signs.
+struct ConfigConfirm {
+  RecordHead head;
+  PublicKey signer{};
+  ConfigVersion version;
+  friend bool operator==(const ConfigConfirm&, const ConfigConfirm&) = default;
+};
+
+using Statement = std::variant<Genesis, Roster, Admit, Leave, Forget, Session, ConfigEntry, ConfigConfirm>;
+
+// The layout of a version, also where it is sent alone.
+inline constexpr size_t kConfigVersionSize = 36;
+std::vector<uint8_t> ToBytes(const ConfigVersion& version);
+std::optional<ConfigVersion> ReadConfigVersion(ConstBytes bytes);
 
 enum class RecordFault : uint8_t {
   kVersion,    // another one

@@ -166,10 +166,9 @@ size_t RecordSet::Merge(const RecordSet& other) {
 View ViewOf(const RecordSet& records) {
   View view;
   const Reached reached(records, &view);
-  std::set<PublicKey> left;
   for (const auto& [id, record] : records.others()) {
     if (const auto* leave = record.As<Leave>(); leave != nullptr && reached.Contains(leave->subject)) {
-      left.insert(leave->subject);
+      view.left.emplace(leave->subject, view.members.at(leave->subject));
       view.in_effect.push_back(id);
     }
     const auto* forget = record.As<Forget>();
@@ -178,7 +177,7 @@ View ViewOf(const RecordSet& records) {
     forgotten = std::max(forgotten.value_or(0), forget->age);
     view.in_effect.push_back(id);
   }
-  std::erase_if(view.members, [&](const auto& each) { return left.contains(each.first); });
+  std::erase_if(view.members, [&](const auto& each) { return view.left.contains(each.first); });
   VoidDoubtful(&view.members);
   std::ranges::sort(view.in_effect);
   view.digest = DigestOf("qure view 1", records.genesis(), view.in_effect);

@@ -35,6 +35,7 @@ struct View {
   uint32_t generation = 0;
   Digest rosters{};                         // over genesis and all of that generation; session keys are made for them
   std::map<PublicKey, MemberView> members;  // by identity; more than kMaxMembers only after a merge
+  std::map<PublicKey, MemberView> left;     // were members, and left by their own word: what they configured stays
   // Records that made it what it is, the rosters of the generation included: they are sent to others. Equal digests
   // mean equal views.
   std::vector<RecordId> in_effect;  // ascending

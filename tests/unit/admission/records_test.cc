@@ -20,6 +20,23 @@ Record SessionRecord() {
                       KeyOf(2));
 }
 
+constexpr size_t kVersion = 36;
+ConfigEntry Change() {
+  ConfigEntry entry{.head = Head(),
+                    .signer = Identity(2),
+                    .version = {.term = {.era = 1, .epoch = 2, .holder = 3}, .n = 4},
+                    .base = {.term = {.era = 1, .epoch = 1, .holder = 3}, .n = 9, .check = 5},
+                    .body = Hash("body", {}),
+                    .size = 77,
+                    .confirm = true,
+                    .timeout_ms = 30'000};
+  entry.version.check = CheckOf(entry);
+  return entry;
+}
+Record ConfirmRecord() {
+  return Record::Sign(ConfigConfirm{.head = Head(), .signer = Identity(2), .version = Change().version}, KeyOf(2));
+}
+
 struct Case {
   const char* name;
   Record record;
@@ -32,7 +49,9 @@ std::vector<Case> OneOfEach() {
           {"admit", AdmitRecord(1, 2), 1, 2 + 32 + 4 + 32 + 32 + 16 + 1 + 8 + 1 + 2 + 64},
           {"leave", LeaveRecord(4), 4, 130},
           {"forget", ForgetRecord(1, 2, 9), 1, 170},
-          {"session", SessionRecord(), 2, 206}};
+          {"session", SessionRecord(), 2, 206},
+          {"config", Record::Sign(Change(), KeyOf(2)), 2, 2 + 32 + 32 + 2 * kVersion + 32 + 4 + 1 + 4 + 64},
+          {"confirm", ConfirmRecord(), 2, 2 + 32 + 32 + kVersion + 64}};
 }
 
 // Any bytes, with a signature that holds.
@@ -223,6 +242,53 @@ TEST(Records, AnAdmissionHasANameKnownFlagsAndTheNodeIdOfItsIdentity) {
   longest[longest.size() - kMaxNodeName - 1] = kMaxNodeName + 1;
   longest.push_back('n');
   EXPECT_EQ(FaultOf(SignedBytes(longest, KeyOf(1))), RecordFault::kUnsound);
+}
+
+TEST(Records, AChangeOfTheConfigurationIsBoundedAndIsWhatItsVersionSays) {
+  const auto fault_of = [](const ConfigEntry& entry, bool checked = true) {
+    Bytes body = BodyOf(Record::Sign(Change(), KeyOf(2)));
+    ConfigEntry changed = entry;
+    if (checked) changed.version.check = CheckOf(changed);
+    // As Sign would lay it out, if it signed what is unsound.
+    const auto put = [&](size_t at, uint64_t value, size_t size) {
+      for (size_t i = 0; i < size; ++i) body[at + i] = static_cast<uint8_t>(value >> 8 * (size - 1 - i));
+    };
+    constexpr size_t kVersionAt = 2 + 32 + 32;
+    put(kVersionAt + 20, changed.version.n, 8);
+    put(kVersionAt + 28, changed.version.check, 8);
+    put(kVersionAt + kVersion + 4, changed.base.term.epoch, 8);
+    put(body.size() - 9, changed.size, 4);
+    put(body.size() - 5, changed.confirm ? 1 : 0, 1);
+    put(body.size() - 4, changed.timeout_ms, 4);
+    return FaultOf(SignedBytes(body, KeyOf(2)));
+  };
+  const auto with = [&](auto change) {
+    ConfigEntry entry = Change();
+    change(&entry);
+    return entry;
+  };
+  EXPECT_EQ(fault_of(Change()), std::nullopt);
+  EXPECT_EQ(fault_of(with([](ConfigEntry* each) { each->size = kMaxConfigBody; })), std::nullopt);
+  EXPECT_EQ(fault_of(with([](ConfigEntry* each) { each->timeout_ms = kMaxConfirmTimeoutMs; })), std::nullopt);
+  EXPECT_TRUE(fault_of(with([](ConfigEntry* each) { each->size = kMaxConfigBody + 1; })));
+  EXPECT_TRUE(fault_of(with([](ConfigEntry* each) { each->size = 0; })));
+  EXPECT_TRUE(fault_of(with([](ConfigEntry* each) { each->timeout_ms = kMaxConfirmTimeoutMs + 1; })));
+  EXPECT_TRUE(fault_of(with([](ConfigEntry* each) { each->timeout_ms = 0; }))) << "to be confirmed at once";
+  EXPECT_TRUE(fault_of(with([](ConfigEntry* each) { each->confirm = false; }))) << "a time for nothing";
+  EXPECT_TRUE(fault_of(with([](ConfigEntry* each) { each->version.n = 0; })));
+  EXPECT_TRUE(fault_of(with([](ConfigEntry* each) { each->base.term.epoch = 3; }))) << "made from a later one";
+  EXPECT_TRUE(fault_of(with([](ConfigEntry* each) { ++each->size; }), false)) << "another entry of this version";
+}
+
+TEST(Records, AVersionIsReadAsItIsWritten) {
+  const ConfigVersion version = Change().version;
+  const Bytes bytes = ToBytes(version);
+  ASSERT_EQ(bytes.size(), kConfigVersionSize);
+  EXPECT_EQ(ReadConfigVersion(bytes), version);
+  EXPECT_EQ(ReadConfigVersion(ConstBytes(bytes).first(kConfigVersionSize - 1)), std::nullopt);
+  Bytes longer = bytes;
+  longer.push_back(0);
+  EXPECT_EQ(ReadConfigVersion(longer), std::nullopt);
 }
 
 TEST(Records, OneStatementIsOneRecordAndAnotherIsAnother) {
