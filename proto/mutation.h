@@ -54,6 +54,15 @@ enum class Mutation : uint8_t {
   kTellMasterOnly,       // delivery by multicast: pinned flows are reported to master and deputy alone
   kHandOverUninformed,   // the mastership goes to a node that does not know of all pinned flows yet
   kReportNoPinnedFlows,  // owners keep to themselves what they serve though the table names another
+
+  // Configuration.
+  kConfigExpiredWins,       // a change that one node rolled back stays so, though another confirmed it in time
+  kConfigRestartKeepsOpen,  // a node that was restarted goes on with what was not confirmed
+  kConfigTrialSent,         // what is on trial at the canary is sent to others as open
+  kConfigSecondWhileOpen,   // a change begins while another waits to be confirmed
+  kConfigConfirmLate,       // a change is confirmed after its deadline
+  kConfigPartOfMap,         // only what is in effect is sent to others
+  kConfigApplyEarly,        // a change is applied before it is durable
 };
 
 #ifdef QURE_MUTATIONS

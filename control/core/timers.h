@@ -188,4 +188,16 @@ inline constexpr uint64_t kUptimeLimitMs = 1ULL << 52;     // nor has anything b
 inline constexpr Duration kLifeSave = Seconds(20);         // uptime and the time are made durable so often
 inline constexpr Duration kClockAhead = Seconds(600);      // events later than this from now: by a clock that was wrong
 
+// The configuration of the cluster. A change that got no verdict is given up by every node by itself.
+inline constexpr Duration kConfigPrepared = Seconds(60);          // prepared, and neither opened nor given up
+inline constexpr Duration kConfigTrial = Seconds(5);              // on the canary, at most; also if its master is lost
+inline constexpr Duration kConfigTrialLeast = Milliseconds(100);  // what is heard sooner is of before; a hello interval
+inline constexpr Duration kConfigTrialPatience = Seconds(2);      // for the gateway and the members to be heard again
+inline constexpr Duration kConfigVotes = Seconds(3);              // for the vote of a member that is reachable
+inline constexpr Duration kConfigAgain = Milliseconds(200);       // what was not answered is sent again
+inline constexpr Duration kConfigPull = Milliseconds(50);         // parts that have not come are asked for again
+inline constexpr Duration kConfigRetry = Seconds(30);             // what could not be applied or stored is tried again
+inline constexpr Duration kConfigForward = Seconds(3);            // for the body of a change that another node forwards
+inline constexpr Duration kConfigRenumber = Seconds(3'600);       // of the cluster's uptime, after a change expired
+
 }  // namespace qure

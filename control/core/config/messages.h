@@ -1,0 +1,196 @@
+// What nodes send each other about the configuration, and what the host of this code is asked to do. Plain values;
+// wire.h has their form in the sealed envelope.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "control/core/action.h"
+#include "control/core/config/entry.h"
+#include "control/core/config/stage_map.h"
+#include "proto/cluster/node.h"
+
+namespace qure::clusterconfig {
+
+inline constexpr size_t kMaxFindingText = 120;  // bytes of each part of a finding; longer ones are cut
+inline constexpr size_t kMapEntries = 16;       // of one MapMessage
+inline constexpr size_t kMaxBy = 64;            // bytes
+
+// Why a node cannot take a configuration, and what would be right.
+struct Finding {
+  std::string where;  // FILE:LINE: KEY, if it is about the text
+  std::string reason;
+  std::string remedy;
+  friend bool operator==(const Finding&, const Finding&) = default;
+};
+
+// To the master: an operator at this node wants a change. The master pulls the body from here, and answers.
+struct ForwardMessage {
+  uint64_t id = 0;  // the sender's
+  Digest body{};
+  uint32_t size = 0;
+  uint32_t timeout_ms = 0;  // to confirm it; 0: it needs no confirmation
+  bool canary = true;
+  bool dry_run = false;
+  std::string by;
+  friend bool operator==(const ForwardMessage&, const ForwardMessage&) = default;
+};
+struct AnswerMessage {
+  uint64_t id = 0;
+  Version version;
+  std::optional<NodeId> node;  // that refused
+  std::optional<Finding> refusal;
+  friend bool operator==(const AnswerMessage&, const AnswerMessage&) = default;
+};
+
+// From the master: can you apply this? `dry_run`: nothing is kept.
+struct PrepareMessage {
+  std::vector<uint8_t> entry;  // a CONFIG record
+  bool dry_run = false;
+  friend bool operator==(const PrepareMessage&, const PrepareMessage&) = default;
+};
+// Its answer, once `prepared` is durable.
+struct VoteMessage {
+  Version version;
+  std::optional<Finding> objection;
+  friend bool operator==(const VoteMessage&, const VoteMessage&) = default;
+};
+// From the master, to the canary: apply it for a moment, and say what came of it.
+struct TrialMessage {
+  Version version;
+  friend bool operator==(const TrialMessage&, const TrialMessage&) = default;
+};
+struct CheckedMessage {
+  Version version;
+  std::optional<Finding> objection;
+  friend bool operator==(const CheckedMessage&, const CheckedMessage&) = default;
+};
+// From the master: apply it, and roll it back in so long unless it is confirmed.
+struct OpenMessage {
+  Version version;
+  uint32_t left_ms = 0;
+  friend bool operator==(const OpenMessage&, const OpenMessage&) = default;
+};
+// From who confirmed it.
+struct ConfirmedMessage {
+  std::vector<uint8_t> confirm;  // a CONFIRM record
+  friend bool operator==(const ConfirmedMessage&, const ConfirmedMessage&) = default;
+};
+struct AbortMessage {
+  Version version;
+  friend bool operator==(const AbortMessage&, const AbortMessage&) = default;
+};
+
+// What a node knows. The greatest versions and the greatest confirmed one are in one message, so that the receiver
+// takes them at once: in parts it would have a version open that the rest of the map has closed. `rest`: digest of all
+// versions beside these; absent in answers to PullRestMessage.
+struct MapMessage {
+  struct Entry {
+    Version version;
+    Stage stage = Stage::kNone;
+    uint32_t left_ms = 0;  // of what is open
+    friend bool operator==(const Entry&, const Entry&) = default;
+  };
+  std::vector<Entry> entries;
+  std::optional<uint64_t> rest;
+  friend bool operator==(const MapMessage&, const MapMessage&) = default;
+};
+
+// "Send me": the versions beside the greatest; the records of one version, followed by the map; parts of a body.
+struct PullRestMessage {
+  friend bool operator==(const PullRestMessage&, const PullRestMessage&) = default;
+};
+struct PullEntryMessage {
+  Version version;
+  friend bool operator==(const PullEntryMessage&, const PullEntryMessage&) = default;
+};
+struct PullBodyMessage {
+  Digest body{};
+  uint32_t first = 0;  // part; kPartsAtOnce from there
+  friend bool operator==(const PullBodyMessage&, const PullBodyMessage&) = default;
+};
+struct EntryMessage {
+  std::vector<uint8_t> entry;    // a CONFIG record
+  std::vector<uint8_t> confirm;  // its CONFIRM record, if it is confirmed
+  friend bool operator==(const EntryMessage&, const EntryMessage&) = default;
+};
+struct PartMessage {
+  Digest body{};
+  uint32_t index = 0;
+  std::string part;  // kBodyPart bytes; the last one fewer
+  friend bool operator==(const PartMessage&, const PartMessage&) = default;
+};
+
+using Message = std::variant<ForwardMessage, AnswerMessage, PrepareMessage, VoteMessage, TrialMessage, CheckedMessage,
+                             OpenMessage, ConfirmedMessage, AbortMessage, MapMessage, PullRestMessage, PullEntryMessage,
+                             PullBodyMessage, EntryMessage, PartMessage>;
+
+// What the host does: all effects of this code.
+
+struct SendTo {
+  NodeId to{};
+  Message message;
+};
+// To all members that are reachable.
+struct SendToAll {
+  Message message;
+};
+
+// One version as it is stored. Its key is its version.
+struct StoredVersion {
+  std::vector<uint8_t> entry;
+  std::vector<uint8_t> confirm;  // empty unless it is confirmed
+  Stage stage = Stage::kNone;
+  bool was_in_effect = false;  // at this node
+  bool acknowledged = false;
+  friend bool operator==(const StoredVersion&, const StoredVersion&) = default;
+};
+using Body = std::shared_ptr<const std::string>;
+// Make all of it durable in one transaction, then call OnSaved with `ticket`. One is under way at a time.
+struct Save {
+  uint64_t ticket = 0;
+  std::vector<std::pair<Version, StoredVersion>> put;
+  std::vector<Version> drop;
+  std::vector<std::pair<Digest, Body>> put_bodies;
+  std::vector<Digest> drop_bodies;
+};
+// What a store has to give at a start.
+struct StoredConfig {
+  std::vector<StoredVersion> versions;
+  std::vector<std::string> bodies;
+};
+
+// Would this node take this body? Then call OnValidated.
+struct Validate {
+  Version version;
+  Body body;
+};
+// Run this body in place of the one before, then call OnApplied. Null: the node has no configuration of the cluster.
+struct Apply {
+  Version version;
+  Body body;
+  bool trial = false;  // for a moment, and seen by no other node
+};
+// What a Propose has come to. Without `dry_run`, `version` is open or confirmed durably at this node.
+struct Answered {
+  uint64_t id = 0;
+  Version version;
+  std::optional<NodeId> node;      // that refused
+  std::optional<Finding> refusal;  // absent: it was taken
+};
+// A version has reached this stage, durably: for the history, and for who waits for it.
+struct StageReached {
+  Version version;
+  Stage stage = Stage::kNone;
+};
+
+using Action = std::variant<SendTo, SendToAll, Save, Validate, Apply, Answered, StageReached, Log>;
+using Actions = std::vector<Action>;
+
+}  // namespace qure::clusterconfig
