@@ -122,6 +122,7 @@ Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
   if (adoption_.OnDatagram(ViewForAdoption(now), datagram, &out)) {
     return held || roll_.changed() ? Conclude(now, std::move(out)) : out;
   }
+  if (adoption_.seeks()) return out;  // whatever else comes is for those that have a key
   const uint64_t own = transport_.rejected()[static_cast<size_t>(Reject::kOwn)];
   std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out);
   if (transport_.rejected()[static_cast<size_t>(Reject::kOwn)] != own) addresses_.OnOwnReturned(now);
@@ -258,7 +259,7 @@ Actions Controller::Tick(MonoTime now) {
   addresses_.TickReports(now, &out);
   node_addresses_.Tick(now, &out);
   adoption_.Tick(ViewForAdoption(now), &out);
-  history_.Tick(ViewForHistory(now), &out);
+  if (!adoption_.seeks()) history_.Tick(ViewForHistory(now), &out);  // what it lives through alone does not count
   TickDrain(now, &out);
   TickStop(now, &out);
   if (hello_timer_.Due(now)) SendHello(now, &out);

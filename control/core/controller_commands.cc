@@ -93,13 +93,13 @@ absl::Status Controller::Do(MonoTime now, const QueryFlow& command, Actions* out
 
 absl::Status Controller::Do(MonoTime now, const FoundCluster& command, Actions* out) {
   if (!transport_.enabled()) return absl::FailedPreconditionError("this node has no key, so it is in no cluster");
-  const absl::Status founded = roll_.Found(ViewForRoll(now), command.code, OccasionAt(now), out);
+  absl::Status founded = roll_.Found(ViewForRoll(now), command.code, OccasionAt(now), out);
   if (founded.ok()) HelloBy(now);
   return founded;
 }
 
 absl::Status Controller::Do(MonoTime now, const EnrolMembers&, Actions* out) {
-  const absl::Status enrolled = roll_.EnrolPresent(ViewForRoll(now), OccasionAt(now), out);
+  absl::Status enrolled = roll_.EnrolPresent(ViewForRoll(now), OccasionAt(now), out);
   if (enrolled.ok()) HelloBy(now);
   return enrolled;
 }

@@ -68,10 +68,12 @@ class Adoption(ClusterTest):
 
         until(heard, 10, "n2 hears n3")
         self.assertEqual(len(json.loads(self.control("n1", "--json", "nodes"))["nodes"]), 3)  # the old n3 is down
+        term = self.lab.node("n1").status()["term"]
         began = time.monotonic()
         self.control("n2", "admit", code.lower().replace("-", ""))
         self.whole(deadline=10)
         self.assertLess(time.monotonic() - began, 10)
-        self.assertNotIn("key =", new.config_path.read_text())
+        self.assertNotRegex(new.config_path.read_text(), "(?m)^key =")
+        self.assertEqual(self.lab.node("n1").status()["term"], term, "the newcomer disturbs nobody")
         until(lambda: json.loads(self.control("n3", "--json", "cluster"))["outside"] == [], 10, "n3 belongs to it")
         self.assertEqual(json.loads(self.control("n3", "--json", "cluster"))["cluster"], founded["cluster"])

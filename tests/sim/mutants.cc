@@ -10,7 +10,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kDoNotGate, "do_not_gate", "paused_master"},
     {Mutation::kLeaseFromAckTime, "lease_from_ack_time", "late_frames"},
     {Mutation::kDeputyIgnoresOwnStall, "deputy_ignores_own_stall", "deaf_pause"},
-    {Mutation::kDeputyDoesNotDrain, "deputy_does_not_drain", "flooded_deputy"},
+    {Mutation::kDeputyDoesNotDrain, "deputy_does_not_drain", "flooded_deputy", 400},
     {Mutation::kExpiryMovesBack, "expiry_moves_back", "lease_shrinks"},
     {Mutation::kAnswerBacklog, "answer_backlog", "unseen_pause"},
     {Mutation::kIgnoreClockRatio, "ignore_clock_ratio", "clock_rates"},

@@ -7,6 +7,7 @@
 #include "absl/random/distributions.h"
 #include "absl/strings/str_cat.h"
 #include "control/core/admission/codes.h"
+#include "control/core/timers.h"
 #include "proto/cluster/envelope.h"
 #include "proto/net/udp_frame.h"
 
@@ -229,6 +230,9 @@ void Adoption::Do(const AdoptionView&, const Adopted& action, Actions* out) {
 
 void Adoption::Do(const AdoptionView& view, const PersistMembership& action, Actions* out) {
   StoreChange change;
+  // What this node has lived through alone is no part of the cluster's life: it comes as one that never ran.
+  change.life = StoredLife{};
+  change.drop_events_before_era = kEraLimit;
   change.keyring = KeyringOf(action.grants);
   change.records = BytesOf(action.records);
   tickets_[view.roll.ledger->Store(std::move(change), out)] = action.ticket;

@@ -339,8 +339,8 @@ uint64_t Roll::Changed(const RollView& view, Actions* out) {
   const std::map<PublicKey, MemberView> before = std::exchange(view_, ViewOf(*records_)).members;
   for (const auto& [identity, member] : view_.members) {
     if (before.contains(identity)) continue;
-    out->push_back(MakeLog(LogLevel::kInfo, "node ", ToHex(member.node), " (", member.name.empty() ? "" : member.name,
-                           ") belongs to the cluster"));
+    const std::string name = member.name.empty() ? "" : absl::StrCat(" (", member.name, ")");
+    out->push_back(MakeLog(LogLevel::kInfo, "node ", ToHex(member.node), name, " belongs to the cluster"));
   }
   StoreChange change{.records = {{records_->genesis().Bytes()}}};
   for (const auto& [id, record] : AllOf(*records_)) change.records->push_back(record->Bytes());

@@ -73,7 +73,7 @@ admission::Record Number(const Draft& draft, const Term& term, uint64_t n, const
                                .timeout_ms = 0};
   if (draft.confirm) entry.timeout_ms = static_cast<uint32_t>(draft.confirm->ns / Milliseconds(1).ns);
   entry.version.check = admission::CheckOf(entry);
-  return admission::Record::Sign(std::move(entry), key);
+  return admission::Record::Sign(entry, key);
 }
 
 admission::Record ConfirmationOf(const Version& version, const admission::RecordHead& head,

@@ -97,7 +97,8 @@ void Proposer::Begin(MonoTime now, Request request, std::optional<NodeId> forwar
                     .body = DigestOf(*request.body),
                     .size = static_cast<uint32_t>(request.body->size()),
                     .confirm = request.confirm};
-  change_ = Change{.id = request.id,
+  const uint64_t id = request.id;
+  change_ = Change{.id = id,
                    .forwarder = forwarder,
                    .entry = NumberNext(draft, head),
                    .request = std::move(request),

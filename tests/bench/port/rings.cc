@@ -87,7 +87,7 @@ class Appliance {
         .events = rte_ring_create_elem("bench_events", sizeof(Event), kMessages, SOCKET_ID_ANY, RING_F_SC_DEQ),
         .event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
         .cluster = {.pool = pool,
-                    .messages = ring("bench_messages"),
+                    .control = {.messages = ring("bench_messages")},
                     .heartbeats = ring("bench_heartbeats"),
                     .heartbeater = &heartbeater_,
                     .workers = {&progress_, 1}},

@@ -86,7 +86,7 @@ TEST_F(AttackTest, ReplaysDuringAnAdoptionDoNotEndIt) {
   Member founder(&wire_, 1, SetOf({}));
   founder.Expect(7);
   std::vector<Sent> recorded;
-  for (int i = 0; i < 3; ++i) {  // three minutes that somebody recorded
+  for (size_t i = 0; i < 2 * kMaxHandshakesOfOne; ++i) {  // minutes that somebody recorded
     const auto newcomer = std::make_unique<Newcomer>(&wire_, 7);
     wire_.RunFor(Milliseconds(50));
     newcomer->down = true;
@@ -128,6 +128,35 @@ TEST_F(AttackTest, AnAcceptanceOfAnotherCandidatesOfferAdmitsNobody) {
   wire_.Inject({.from = eight.mac, .to = founder.mac, .payload = WriteMessage(of_seven)});  // true, from elsewhere
   wire_.RunFor(Milliseconds(100));
   EXPECT_TRUE(founder.admitted.empty());
+}
+
+TEST_F(AttackTest, AnOfferThatItsSenderDidNotSignIsIgnored) {
+  Member founder(&wire_, 1, SetOf({}));
+  founder.Expect(7);
+  wire_.lose = [&](const Sent& sent) {
+    if (sent.type() != MessageType::kOffer) return false;
+    OfferMessage forged = *sent.As<OfferMessage>();
+    forged.ephemeral = {9};
+    wire_.Inject({.from = sent.from, .to = sent.to, .payload = WriteMessage(forged)});
+    for (const ProofMessage& part :
+         PartsOf(*ProofFor(founder.records, founder.view, Identity(1)), TranscriptOf(forged))) {
+      wire_.Inject({.from = sent.from, .to = sent.to, .payload = WriteMessage(part)});
+    }
+    return true;
+  };
+  Newcomer newcomer(&wire_, 7);
+  wire_.RunFor(Seconds(5));
+  EXPECT_GT(newcomer.candidate->checks(), 0u);
+  EXPECT_EQ(wire_.Count(MessageType::kAccept, newcomer.mac), 0u);
+}
+
+TEST_F(AttackTest, ACandidateThatItsIdentityDidNotSignIsOfferedNothing) {
+  Member founder(&wire_, 1, SetOf({}));
+  founder.Expect(7);
+  founder.Hear(wire_.now, HostMac(5), From(WriteMessage(SignedCandidate(7, MacOf(7))), HostMac(5)));
+  EXPECT_EQ(founder.admitter.checks(), 1u);
+  EXPECT_TRUE(wire_.sent.empty());
+  EXPECT_TRUE(founder.admitter.listed().all().empty());
 }
 
 TEST_F(AttackTest, WhatIsSealedWithAnotherKeyIsIgnored) {

@@ -126,7 +126,7 @@ TEST(BodyFetch, AsksTheNextNodeWhenOneIsSilent) {
   std::vector<NodeId> asked;
   for (int64_t i = 1; i <= 3; ++i) asked.push_back(fetch.Next(At(10) + kConfigPull * i, peers)->from);
   std::ranges::sort(asked);
-  EXPECT_EQ(asked.size(), static_cast<size_t>(std::ranges::unique(asked).begin() - asked.begin())) << "each once";
+  EXPECT_EQ(asked.size(), static_cast<size_t>(std::unique(asked.begin(), asked.end()) - asked.begin())) << "each once";
 }
 
 }  // namespace

@@ -170,6 +170,7 @@ void World::Elect() {
     }
     std::ranges::stable_sort(members, [&](int a, int) { return Node(Of(a).number) == best->node; });
     std::vector<NodeId> ranked;
+    ranked.reserve(members.size());
     for (const int each : members) ranked.push_back(Node(Of(each).number));
     for (const int each : members) {
       Of(each).epoch_seen = std::max(epoch, best->term.epoch);
@@ -252,7 +253,7 @@ std::optional<Version> World::InEffect(int node) const {
   return Of(node).config->holder().InEffect();
 }
 
-void World::Violate(std::string what) {
+void World::Violate(const std::string& what) {
   result_.violations.push_back(absl::StrCat(absl::StrCat(ToSeconds(now_ - MonoTime{})), " s: ", what));
 }
 

@@ -110,7 +110,7 @@ class World {
   void Harm();
   void Operate();
 
-  void Violate(std::string what);
+  void Violate(const std::string& what);
   void Judge(int node);
   void JudgeOpen(int node);
   void JudgeRunning(int node);

@@ -132,6 +132,22 @@ TEST_F(AdoptionTest, OnlyAClusterWithRecordsAdmits) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr("cluster found"));
 }
 
+// Whatever it has lived through alone: the cluster's life goes on, and its master leads on.
+TEST_F(AdoptionTest, ItDisturbsNobody) {
+  lan_.at(2).stored.life = {.era = 9, .lineage = 77, .uptime_ms = 1'000'000'000};
+  lan_.Restart(2, "n3", Joining());
+  lan_.Run(Seconds(5));
+  const Term term = lan_.status(0).term;
+  const uint64_t lineage = lan_.status(0).lineage;
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  ASSERT_TRUE(TakenIn());
+  lan_.Run(Seconds(2));
+  for (size_t i = 0; i < lan_.size(); ++i) {
+    EXPECT_EQ(lan_.status(i).term, term) << i;
+    EXPECT_EQ(lan_.status(i).lineage, lineage) << i;
+  }
+}
+
 // The key that the others have is the one that is given, whatever was in use when the cluster was founded.
 TEST_F(AdoptionTest, ItGetsTheKeyInUse) {
   for (size_t i = 0; i < 2; ++i) {

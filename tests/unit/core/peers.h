@@ -51,6 +51,7 @@ struct Peer {
       } else if (const auto* persist = std::get_if<Persist>(&action)) {
         if (persist->change.records) stored.records = *persist->change.records;
         if (persist->change.keyring) stored.keyring = *persist->change.keyring;
+        if (persist->change.life) stored.life = *persist->change.life;
         Do(now, controller.OnPersisted(now, persist->ticket, true));
       } else if (std::holds_alternative<BecomeNewBoot>(action)) {
         off = new_boot = true;

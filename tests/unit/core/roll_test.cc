@@ -11,7 +11,6 @@
 namespace qure::test {
 namespace {
 
-using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
