@@ -45,7 +45,8 @@ class Roll(ClusterTest):
         self.control("n1", "cluster", "enrol")
         until(lambda: not any(self.roll(name)["outside"] for name in self.names), 10, "n3 belongs to the cluster")
         self.assertEqual({self.roll(name)["cluster"] for name in self.names}, {founded["cluster"]})
-        self.assertEqual(len(self.roll("n3")["nodes"]), 4)  # the machine that is gone is not expelled
+        # The machine that is gone is not expelled.
+        until(lambda: len(self.roll("n3")["nodes"]) == 4, 10, "n3 has learnt of its own admission")
 
 
 class Adoption(ClusterTest):
