@@ -51,10 +51,6 @@ DrawSecret Adoption::Draw() const {
   };
 }
 
-bool Adoption::Admits(const AdoptionView& view) const {
-  return roll_->belongs() && !view.keyring->keys.empty();
-}
-
 void Adoption::TakeKeys(const AdoptionView& view) {
   keys_ = SessionKeys();
   if (!roll_->belongs()) return;
@@ -65,6 +61,7 @@ void Adoption::TakeKeys(const AdoptionView& view) {
 }
 
 void Adoption::Configure(const AdoptionView& view, Actions* out) {
+  admits_ = roll_->belongs() && !view.keyring->keys.empty();
   TakeKeys(view);
   const std::optional<JoinConfig> before =
       std::exchange(seeks_, view.keyring->keys.empty() ? view.config->network.join : std::nullopt);
@@ -87,7 +84,7 @@ void Adoption::Configure(const AdoptionView& view, Actions* out) {
 }
 
 std::optional<Keyring> Adoption::Recorded(const AdoptionView& view) const {
-  if (!Admits(view)) return std::nullopt;
+  if (!admits_) return std::nullopt;
   Keyring keyring = *view.keyring;
   const auto used = std::ranges::find(keyring.keys, keyring.use, &StoredKey::id);
   if (used == keyring.keys.end()) return std::nullopt;
@@ -122,7 +119,7 @@ bool Adoption::OnDatagram(const AdoptionView& view, const Datagram& datagram, Ac
   AdmissionActions actions;
   if (candidate_) {
     candidate_->OnDatagram(view.now, datagram.mac, datagram.payload, &actions);
-  } else if (Admits(view)) {
+  } else if (admits_) {
     admitter_.OnDatagram(view.now, datagram.mac, datagram.payload, Facts(view), &actions);
   }
   Execute(view, actions, out);
@@ -134,12 +131,18 @@ void Adoption::OnPersisted(const AdoptionView& view, uint64_t ticket, bool ok, A
   if (waiting == tickets_.end()) return;
   const uint64_t own = waiting->second;
   tickets_.erase(waiting);
-  if (!ok) return;  // nothing is said then: the other side gives up, and begins anew
+  if (!ok) {  // nothing is said then: the cluster's side gives up, and this node begins anew
+    if (seeks_) {
+      seeks_.reset();
+      Configure(view, out);
+    }
+    return;
+  }
   AdmissionActions actions;
   if (candidate_) {
     candidate_->OnPersisted(view.now, own, &actions);
     new_boot_ = view.now + kJoinedWait;
-  } else if (Admits(view)) {
+  } else if (admits_) {
     admitter_.OnPersisted(view.now, own, Facts(view), &actions);
   }
   Execute(view, actions, out);
@@ -149,7 +152,7 @@ void Adoption::Tick(const AdoptionView& view, Actions* out) {
   AdmissionActions actions;
   if (candidate_) {
     candidate_->Tick(view.now, &actions);
-  } else if (Admits(view)) {
+  } else if (admits_) {
     keys_.Tick(view.now);
     admitter_.Tick(view.now, Facts(view), &actions);
   }
@@ -162,13 +165,14 @@ void Adoption::Tick(const AdoptionView& view, Actions* out) {
 
 MonoTime Adoption::deadline() const {
   if (candidate_) return std::min(candidate_->NextDeadline(), new_boot_);
-  return roll_->belongs() ? admitter_.NextDeadline() : kNever;
+  return admits_ ? admitter_.NextDeadline() : kNever;
 }
 
 absl::Status Adoption::Admit(const AdoptionView& view, const std::string& typed, Actions* out) {
-  if (!Admits(view)) {
+  if (!admits_) {
     return absl::FailedPreconditionError(
-        "this node does not belong to a cluster with records: `qurectl cluster found` begins them");
+        "this node has no key to give, or does not belong to a cluster with records: `qurectl cluster found` begins "
+        "them");
   }
   const absl::StatusOr<std::string> digits = ParseCode(typed);
   if (!digits.ok()) return digits.status();

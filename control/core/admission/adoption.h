@@ -62,7 +62,7 @@ class Adoption {
   // `roll` and `random` outlive this; `random` is one that nobody can predict.
   Adoption(Roll* roll, absl::BitGenRef random) : roll_(roll), random_(random), admitter_(Draw()) {}
 
-  // Keys, records or configuration are other ones.
+  // Keys, records or configuration are other ones. Before all else.
   void Configure(const AdoptionView& view, Actions* out);
   // This node waits for a cluster to take it in: it does not serve alone meanwhile.
   bool seeks() const { return seeks_.has_value(); }
@@ -83,7 +83,6 @@ class Adoption {
 
  private:
   DrawSecret Draw() const;
-  bool Admits(const AdoptionView& view) const;
   AdmitterFacts Facts(const AdoptionView& view) const;
   void TakeKeys(const AdoptionView& view);
   void Execute(const AdoptionView& view, const AdmissionActions& actions, Actions* out);
@@ -98,7 +97,8 @@ class Adoption {
 
   Roll* roll_;
   absl::BitGenRef random_;
-  SessionKeys keys_;  // of the keyring, those that have a record
+  bool admits_ = false;  // this node belongs to the cluster, and has a key to give
+  SessionKeys keys_;     // of the keyring, those that have a record
   Admitter admitter_;
   std::optional<JoinConfig> seeks_;
   std::optional<Candidate> candidate_;  // of a node that seeks, if it can

@@ -132,6 +132,22 @@ TEST_F(AdoptionTest, OnlyAClusterWithRecordsAdmits) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr("cluster found"));
 }
 
+// What it was given is used only once it is durable.
+TEST_F(AdoptionTest, AFullDiskDelaysIt) {
+  lan_.at(2).disk_full = true;
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  lan_.Run(Seconds(8));
+  EXPECT_FALSE(lan_.at(2).new_boot);
+  EXPECT_TRUE(lan_.at(2).stored.keyring.keys.empty());
+  lan_.at(2).disk_full = false;
+  EXPECT_TRUE(TakenIn(Seconds(10)));
+}
+
+TEST_F(AdoptionTest, NothingIsDueForEver) {
+  lan_.Run(Seconds(2));
+  for (size_t i = 0; i < lan_.size(); ++i) EXPECT_GT(lan_.at(i).controller.NextDeadline(), lan_.now()) << i;
+}
+
 // Whatever it has lived through alone: the cluster's life goes on, and its master leads on.
 TEST_F(AdoptionTest, ItDisturbsNobody) {
   lan_.at(2).stored.life = {.era = 9, .lineage = 77, .uptime_ms = 1'000'000'000};

@@ -49,16 +49,19 @@ struct Peer {
       if (const auto* frame = std::get_if<SendFrame>(&action)) {
         sent.push_back(*frame);
       } else if (const auto* persist = std::get_if<Persist>(&action)) {
-        if (persist->change.records) stored.records = *persist->change.records;
-        if (persist->change.keyring) stored.keyring = *persist->change.keyring;
-        if (persist->change.life) stored.life = *persist->change.life;
-        Do(now, controller.OnPersisted(now, persist->ticket, true));
+        if (!disk_full) Keep(persist->change);
+        Do(now, controller.OnPersisted(now, persist->ticket, !disk_full));
       } else if (std::holds_alternative<BecomeNewBoot>(action)) {
         off = new_boot = true;
       } else if (const auto* log = std::get_if<Log>(&action)) {
         logs.push_back(log->text);
       }
     }
+  }
+  void Keep(const StoreChange& change) {
+    if (change.records) stored.records = *change.records;
+    if (change.keyring) stored.keyring = *change.keyring;
+    if (change.life) stored.life = *change.life;
   }
   absl::Status Order(MonoTime now, const Command& command) {
     Actions actions;
@@ -77,6 +80,7 @@ struct Peer {
   bool off = false;       // neither says nor hears anything
   bool deaf = false;      // hears nothing, and is heard
   bool new_boot = false;  // it wants to start again
+  bool disk_full = false;
 };
 
 class Peers {
@@ -88,9 +92,12 @@ class Peers {
   }
   // One whose id follows from its signing key.
   Peer& AddNew(std::string name, const ClusterConfig& config) {
+    const admission::Seed seed = {static_cast<uint8_t>(peers_.size() + 1)};
+    const NodeId id = admission::NodeIdOf(admission::SigningKeyOf(seed).public_key);
+    return AddKept({.node_id = id, .identity = seed}, std::move(name), config);
+  }
+  Peer& AddKept(StoredState kept, std::string name, const ClusterConfig& config) {
     const auto number = static_cast<uint8_t>(peers_.size() + 1);
-    const admission::Seed seed = {number};
-    StoredState kept{.node_id = admission::NodeIdOf(admission::SigningKeyOf(seed).public_key), .identity = seed};
     peers_.push_back(std::make_unique<Peer>(std::move(kept), number, std::move(name), config, now_));
     return *peers_.back();
   }

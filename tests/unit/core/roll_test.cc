@@ -143,6 +143,21 @@ TEST_F(RollTest, RecordsOfAnotherClusterHaveNoEffect) {
   EXPECT_EQ(lan_.at(0).stored.records, before);
 }
 
+TEST_F(RollTest, NothingIsDueForEver) {
+  ASSERT_TRUE(Found(0).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return AllAgree(3); }));
+  lan_.Run(Seconds(2));
+  for (size_t i = 0; i < lan_.size(); ++i) EXPECT_GT(lan_.at(i).controller.NextDeadline(), lan_.now()) << i;
+}
+
+// Any holder of the key can say that it is a node that belongs to the cluster.
+TEST_F(RollTest, WhoSaysThatItIsAnotherIsOutside) {
+  ASSERT_TRUE(Found(0).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return AllAgree(3); }));
+  lan_.AddKept({.node_id = {99}, .identity = {{2}}}, "n2", OpenCluster());
+  EXPECT_TRUE(lan_.RunUntil([&] { return Roll(0).outside == std::vector{Id(3)}; }));
+}
+
 TEST_F(RollTest, FoundedTwiceIsSaidOnBothSides) {
   Off(1);
   Off(2);
