@@ -55,6 +55,7 @@ void StoreLost(World& world) {
 
 void AdmitAt(World& world, Duration when, size_t joins) {
   world.At(when, [&world, joins] {
+    if (!world.node(joins).running()) return;
     const std::optional<admission::Fingerprint> own = world.node(joins).Status(world.now()).roll.own;
     for (size_t i = 0; own && i < world.size(); ++i) {
       if (i != joins) world.node(i).Command(world.now(), AdmitNode{.code = admission::CodeOf(*own)});
