@@ -33,6 +33,7 @@ enum class Mutation : uint8_t {
   kAcceptReplay,         // a message of a proven boot counts as often as it comes
   kAdmitAll,             // all that comes to the cluster's port is taken for a message of a known boot
   kFoundBesideUnproven,  // a node that boots takes boots that have proven nothing for silence
+  kFoundBesideProof,     // … and one whose word is still to come after its proof
   kEchoForOthers,        // a challenge is answered by the machine that it comes to, whichever boot it names
   kShareAnswers,         // all boots that have proven nothing share one allowance of answers
   kIgnoreRestore,        // a boot that was restored from a snapshot goes on

@@ -30,6 +30,7 @@ constexpr Mutant kMutants[] = {
     {Mutation::kEchoForOthers, "echo_for_others", "recorded_start"},
     {Mutation::kShareAnswers, "share_answers", "recorded_boots"},
     {Mutation::kFoundBesideUnproven, "found_beside_unproven", "mute_start"},
+    {Mutation::kFoundBesideProof, "found_beside_proof", "mute_start", 400},
     {Mutation::kIgnoreRestore, "ignore_restore", "restored_node"},
     {Mutation::kPullNoRecords, "pull_no_records", "records_founded"},
     {Mutation::kClaimWithoutGateway, "claim_without_gateway", "cut_and_healed"},

@@ -153,6 +153,7 @@ std::optional<Incoming> Transport::Receive(MonoTime now, const Datagram& datagra
     Echo(incoming.from, incoming.message.challenge().nonce(), out);
   }
   if (incoming.message.has_challenge() || incoming.message.has_challenge_echo()) return std::nullopt;
+  session->believed = true;
   return incoming;
 }
 
@@ -377,6 +378,13 @@ size_t Transport::Unproven(MonoTime now) const {
   }));
 }
 
+bool Transport::HearsUnproven(MonoTime now) const {
+  return std::ranges::any_of(sessions_, [now](const auto& entry) {
+    const bool waits = !entry.second.proven || (!entry.second.believed && !Mutated(Mutation::kFoundBesideProof));
+    return waits && now - entry.second.heard < kChallengeLife;
+  });
+}
+
 // Whether this echo proves that the boot is active. What it sent before may have been recorded and is void.
 bool Transport::Proves(MonoTime now, const SessionId& id, uint64_t counter, const std::string& nonce) {
   const auto found = sessions_.find(id);
@@ -386,6 +394,7 @@ bool Transport::Proves(MonoTime now, const SessionId& id, uint64_t counter, cons
     return false;
   }
   session.proven = true;
+  session.believed = false;
   session.heard = now;
   session.nonce_drawn.reset();
   session.window.StartAfter(counter);

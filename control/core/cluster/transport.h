@@ -110,8 +110,9 @@ class Transport {
   bool peers_changed() const { return peers_changed_; }
   ClusterPeers TakePeers();
 
-  // A boot speaks that has not proven that it is active: a recording, or one whose challenge is still open.
-  bool HearsUnproven(MonoTime now) const { return Unproven(now) > 0; }
+  // A boot speaks whose word has not counted yet: a recording, one whose challenge is still open, or one that has just
+  // proven that it is active and has said nothing since.
+  bool HearsUnproven(MonoTime now) const;
 
   const std::array<uint64_t, kRejectCount>& rejected() const { return rejected_; }
   const Strangers& strangers() const { return strangers_; }
@@ -133,6 +134,7 @@ class Transport {
   };
   struct Session {  // one boot of one node
     bool proven = false;
+    bool believed = false;            // it has said something since it was proven
     ReplayWindow window;              // in use while it is proven, and remembered afterwards …
     MacAddress mac;                   // … as is this: where it is by its newest word
     std::optional<HeartbeatKey> key;  // the one it last sealed with

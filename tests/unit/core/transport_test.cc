@@ -41,7 +41,9 @@ TEST(Transport, UnknownBootIsNotBelievedUntilItProvesThatItIsActive) {
   ASSERT_EQ(answers.size(), 3u);  // echo, what it last sent to all, and a challenge of its own
   EXPECT_TRUE(b.Hear(kStart, answers[0]).empty());
   EXPECT_TRUE(b.heard.empty());  // the echo itself is not for others
+  EXPECT_TRUE(b.transport.HearsUnproven(kStart)) << "its word is still to come";
   b.Hear(kStart, answers[1]);
+  EXPECT_FALSE(b.transport.HearsUnproven(kStart));
   ASSERT_EQ(b.heard.size(), 1u);
   EXPECT_EQ(b.heard[0].message.hello().name(), "first");
   EXPECT_EQ(b.heard[0].delivery, Delivery::kUnicast);
