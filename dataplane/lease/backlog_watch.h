@@ -12,11 +12,13 @@ namespace qure {
 class BacklogWatch {
  public:
   static constexpr Duration kMoment = Milliseconds(1);
-  static constexpr Duration kWindow = Seconds(1);  // what a moment brought is forgotten after one to two of them
-  static constexpr uint32_t kQuiet = 4;            // so many frames in a moment are never a backlog
+  // What a moment brought is forgotten after one to two of these. Not longer: what waited through one pause would hide
+  // the next one.
+  static constexpr Duration kWindow = Milliseconds(100);
+  static constexpr uint32_t kQuiet = 4;  // so many frames in a moment are never a backlog
 
   // A round received `count` frames. True if the moment has brought more than half as much again as any of late. Then
-  // that is the new measure, so under a growing load this is true some twenty times a second, not for each frame.
+  // that is the new measure, so under a growing load this is true some tens of times a second, not for each frame.
   bool Received(MonoTime now, uint32_t count);
 
  private:

@@ -64,6 +64,16 @@ TEST(FieldA13BacklogWatch, ALoadIsNoBacklogOnceItIsKnown) {
   EXPECT_TRUE(watch.Received(now, kBurstFull)) << "the load is long past";
 }
 
+// What waited through a pause comes at once. It is not what is usual for long, or the next pause would be hidden.
+TEST(FieldA13BacklogWatch, ABacklogDoesNotHideTheNextOne) {
+  BacklogWatch watch;
+  MonoTime now = kStart;
+  for (int pause = 0; pause < 5; ++pause, now = now + Milliseconds(300)) {
+    EXPECT_TRUE(watch.Received(now, kBurstFull));
+    for (int i = 0; i < 3; ++i) watch.Received(now = now + Microseconds(20), kBurstFull);
+  }
+}
+
 TEST_F(FieldA13Backlog, WaitsForTheAcknowledgementOfALaterHeartbeat) {
   Bind();
   while (master.sent.empty()) {  // one is on its way when the machine is stopped
