@@ -50,7 +50,7 @@ bool NoteArp(const Snapshot& snapshot, const EthernetHeader& ethernet, const Arp
                  .to = ethernet.destination,
                  .answer = answer,
                  .ip = arp.sender_ip});
-  } else if (arp.sender_mac != snapshot.gateway_mac_v4) {
+  } else if (arp.sender_mac != snapshot.gateway_mac_v4 && !batch->Has(EventKind::kGatewayHint)) {
     batch->Emit({.kind = EventKind::kGatewayHint, .mac = arp.sender_mac, .ip = arp.sender_ip});
   }
   return false;

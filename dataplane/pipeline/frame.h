@@ -134,6 +134,11 @@ struct Batch {
     }
   }
 
+  // One of this kind has been emitted: for kinds of which one in a burst is enough.
+  bool Has(EventKind kind) const {
+    return std::any_of(events.begin(), events.begin() + event_count, [kind](const Event& e) { return e.kind == kind; });
+  }
+
  private:
   static bool IsSame(const Event& a, const Event& b) {
     return a.kind == b.kind && a.ip == b.ip && a.answer == b.answer && a.to == b.to;

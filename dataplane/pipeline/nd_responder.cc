@@ -87,7 +87,7 @@ Reason RespondNeighbor(const Snapshot& snapshot, size_t index, Batch* batch) {
                    .to = ethernet->destination,
                    .answer = answer,
                    .ip = view.message->target});
-    } else if (speaker != snapshot.gateway_mac_v6) {
+    } else if (speaker != snapshot.gateway_mac_v6 && !batch->Has(EventKind::kGatewayHint)) {
       batch->Emit({.kind = EventKind::kGatewayHint, .mac = speaker, .ip = view.message->target});
     }
     return to_service_mac ? Reason::nd_noted : DeliverByMac(snapshot, index, batch);
