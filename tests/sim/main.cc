@@ -6,6 +6,7 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,7 +23,7 @@ constexpr char kHelp[] =
     "Runs the production control core, heartbeater, gate and packet path of N nodes in a simulated LAN and checks the\n"
     "invariants at every frame. One seed is one run and replays to the byte.\n"
     "  --seed S       the first seed (1)\n"
-    "  --seeds COUNT  so many from there on (1); with --scenario all each stands for one scenario in turn\n"
+    "  --seeds COUNT  so many from there on (1), each in every scenario unless one is named\n"
     "  --nodes N      instead of the scenario's own number\n"
     "  --hours H      each run goes on for so many simulated hours, with faults by chance\n"
     "  --jobs J       threads (2); the results do not depend on it\n"
@@ -37,7 +38,7 @@ struct Options {
   size_t nodes = 0;
   double hours = 0;
   unsigned jobs = 2;
-  const Scenario* scenario = nullptr;
+  std::span<const Scenario> scenarios = Scenarios();
   const Mutant* mutant = nullptr;
   bool json = false;
   bool trace = false;
@@ -67,8 +68,10 @@ void List() {
 }
 
 void ChooseScenario(const std::string& name, Options* options) {
-  options->scenario = FindScenario(name);
-  if (options->scenario == nullptr && name != "all") Fail("no scenario " + name);
+  if (name == "all") return;
+  const Scenario* const scenario = FindScenario(name);
+  if (scenario == nullptr) Fail("no scenario " + name);
+  options->scenarios = {scenario, 1};
 }
 
 void ChooseMutant(const std::string& name, Options* options) {
@@ -126,7 +129,8 @@ Options Parse(int argc, char** argv) {
 }
 
 void Print(const RunResult& run, const Options& options) {
-  if (!options.each && !options.trace && run.violations.empty() && options.seeds > 1) return;
+  const bool single = options.seeds * options.scenarios.size() == 1;
+  if (!options.each && !options.trace && !single && run.violations.empty()) return;
   const std::string scenario(run.scenario);
   if (options.json) {
     std::printf(
@@ -161,34 +165,37 @@ void Print(const RunResult& run, const Options& options) {
 struct Sum {
   uint64_t runs = 0;
   uint64_t failed = 0;
-  uint64_t first_failed = 0;
+  std::string first_failed;  // as it is asked for
   double node_seconds = 0;
   uint64_t frames = 0;
 };
 
-// Runs are handed out one by one and printed in the order of their seeds.
+// Runs are handed out one by one and printed in their order: all scenarios of a seed, then those of the next.
 Sum RunAll(const Options& options) {
-  std::vector<std::optional<RunResult>> waiting(options.seeds);
+  const uint64_t runs = options.seeds * options.scenarios.size();
+  std::vector<std::optional<RunResult>> waiting(runs);
   std::atomic<uint64_t> next = 0;
   std::mutex mutex;
   uint64_t printed = 0;
   Sum sum;
   const auto work = [&] {
-    for (uint64_t i = next++; i < options.seeds; i = next++) {
-      RunResult result = Run({.seed = options.seed + i,
-                              .scenario = options.scenario,
+    for (uint64_t i = next++; i < runs; i = next++) {
+      RunResult result = Run({.seed = options.seed + i / options.scenarios.size(),
+                              .scenario = &options.scenarios[i % options.scenarios.size()],
                               .nodes = options.nodes,
                               .hours = options.hours,
                               .trace = options.trace});
       const std::lock_guard lock(mutex);
       waiting[i] = std::move(result);
-      for (; printed < options.seeds && waiting[printed]; ++printed) {
+      for (; printed < runs && waiting[printed]; ++printed) {
         const RunResult& run = *waiting[printed];
         Print(run, options);
         ++sum.runs;
         sum.node_seconds += run.node_seconds;
         sum.frames += run.frames;
-        if (!run.violations.empty() && sum.failed++ == 0) sum.first_failed = run.seed;
+        if (!run.violations.empty() && sum.failed++ == 0) {
+          sum.first_failed = "--scenario " + std::string(run.scenario) + " --seed " + std::to_string(run.seed);
+        }
         waiting[printed].reset();
       }
     }
@@ -208,13 +215,12 @@ int Main(int argc, char** argv) {
   const double rate = seconds > 0 ? hours / seconds * 60 : 0;
   if (options.json) {
     std::printf(
-        "{\"runs\":%llu,\"violating\":%llu,\"first\":%llu,\"node_hours\":%.3f,\"seconds\":%.3f,"
+        "{\"runs\":%llu,\"violating\":%llu,\"first\":\"%s\",\"node_hours\":%.3f,\"seconds\":%.3f,"
         "\"node_hours_per_minute\":%.1f,\"frames\":%llu}\n",
         static_cast<unsigned long long>(sum.runs), static_cast<unsigned long long>(sum.failed),
-        static_cast<unsigned long long>(sum.first_failed), hours, seconds, rate,
-        static_cast<unsigned long long>(sum.frames));
+        sum.first_failed.c_str(), hours, seconds, rate, static_cast<unsigned long long>(sum.frames));
   } else {
-    const std::string first = sum.failed == 0 ? "" : ", the first is seed " + std::to_string(sum.first_failed);
+    const std::string first = sum.failed == 0 ? "" : ", the first is " + sum.first_failed;
     std::printf("%llu runs, %llu with violations%s; %.2f node-hours in %.1f s (%.0f a minute), %llu frames\n",
                 static_cast<unsigned long long>(sum.runs), static_cast<unsigned long long>(sum.failed), first.c_str(),
                 hours, seconds, rate, static_cast<unsigned long long>(sum.frames));

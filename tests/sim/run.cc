@@ -46,16 +46,12 @@ void Go(World& world, const Scenario& scenario, double hours) {
 
 }  // namespace
 
-const Scenario& ScenarioOf(uint64_t seed) {
-  return Scenarios()[seed % Scenarios().size()];
-}
-
 RunResult Run(const RunOptions& options) {
   [[maybe_unused]] static const bool kInstalled = [] {
     SetCheckHandler(ThrowCheck);
     return true;
   }();
-  const Scenario& scenario = options.scenario != nullptr ? *options.scenario : ScenarioOf(options.seed);
+  const Scenario& scenario = *options.scenario;
   World world(options.seed, options.nodes != 0 ? options.nodes : scenario.nodes, options.trace);
   try {
     Go(world, scenario, options.hours);

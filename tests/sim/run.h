@@ -13,9 +13,9 @@ namespace qure::sim {
 
 struct RunOptions {
   uint64_t seed = 1;
-  const Scenario* scenario = nullptr;
-  size_t nodes = 0;  // 0: the scenario's own number
-  double hours = 0;  // goes on with faults by chance until so much time has passed
+  const Scenario* scenario = nullptr;  // not null
+  size_t nodes = 0;                    // 0: the scenario's own number
+  double hours = 0;                    // goes on with faults by chance until so much time has passed
   bool trace = false;
 };
 
@@ -35,7 +35,5 @@ struct RunResult {
 
 // A check that fails (proto/check.h) ends the run as a violation.
 RunResult Run(const RunOptions& options);
-// The scenario that a seed stands for when none is named.
-const Scenario& ScenarioOf(uint64_t seed);
 
 }  // namespace qure::sim

@@ -8,6 +8,8 @@ namespace qure::sim {
 namespace {
 
 constexpr Duration kCalm = Seconds(4);
+constexpr Duration kLongestJitter = Milliseconds(8);
+constexpr Duration kReordered = Milliseconds(10);
 
 Duration Soon(World& world) {
   return kCalm + world.random().Between(Duration{}, Seconds(1));
@@ -148,12 +150,14 @@ void Loss(World& world) {
 // WiFi: late, in bursts, out of order, some twice.
 void Jitter(World& world) {
   world.expect().served_within = Milliseconds(1500);
+  // Each of the two links between two nodes may add so much, and so much later do their claims cross.
+  world.expect().overlap = kCrossing + (kLongestJitter + kReordered) * 2;
   world.At(Soon(world), [&world] {
     for (size_t port = 0; port < world.lan().port_count(); ++port) {
       for (LinkFaults* link : {&world.lan().up(port), &world.lan().down(port)}) {
-        link->jitter = world.random().Between(Milliseconds(1), Milliseconds(8));
+        link->jitter = world.random().Between(Milliseconds(1), kLongestJitter);
         link->reorder = 0.1;
-        link->reorder_by = Milliseconds(10);
+        link->reorder_by = kReordered;
         link->duplicate = 0.05;
       }
     }

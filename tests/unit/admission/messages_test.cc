@@ -195,7 +195,8 @@ std::vector<Bad> BadContents() {
   constexpr size_t kOfferReason = kOfferMac + 6 + 2;
   constexpr size_t kRefused = kBody + 32;
   const auto set = [](size_t offset, const Bytes& values) {
-    return [offset, values](Bytes* bytes) { std::ranges::copy(values, bytes->begin() + static_cast<ptrdiff_t>(offset)); };
+    return
+        [offset, values](Bytes* bytes) { std::ranges::copy(values, bytes->begin() + static_cast<ptrdiff_t>(offset)); };
   };
   const auto proof_of = [](uint16_t index, uint16_t total, size_t size) {
     return [=](Bytes* bytes) {

@@ -16,7 +16,11 @@ SUITES: dict[str, tuple[str, Callable[[Options], Iterator[Outcome]]]] = {
     "scripts": ("the scripts' own tests: every check refuses what it must", python.scripts),
     "unit": ("unit and packet tests, as released", native.unit),
     "check": ("scripts/check: form, layers, words, docs, commits", form.check),
-    "sim": ("the cluster under the simulator, over 200 seeds (2000 with --full); broken rules are noticed", sim.sim),
+    "sim": (
+        f"the cluster under the simulator, {sim.SEEDS} seeds of each scenario ({sim.FULL_SEEDS} with --full); "
+        "broken rules are noticed",
+        sim.sim,
+    ),
     "lab": ("real nodes in network namespaces, real clients", lab_tests.lab),
     "asan": ("tests of what reads bytes from outside, under AddressSanitizer and UBSan; all with --full", native.asan),
     "tsan": ("the dataplane's tests under ThreadSanitizer; all that has threads with --full", native.tsan),

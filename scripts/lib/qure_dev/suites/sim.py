@@ -11,8 +11,8 @@ from qure_dev.paths import ROOT
 from qure_dev.suites import native
 from qure_dev.suites.outcome import FAILED, PASSED, Options, Outcome
 
-SEEDS = 200
-FULL_SEEDS = 2000
+SEEDS = 25  # in each scenario
+FULL_SEEDS = 250
 _TARGETS = {name: f"tests/sim/{name}" for name in ("qure-sim", "qure-sim-mutants")}
 _MUTANT = re.compile(r"^mutant (\S+) +caught in (\S+), (\d+) seeds$", re.MULTILINE)
 _SHOWN = 5  # seeds of a scenario that failed, with what they violate
@@ -55,7 +55,8 @@ def _judged(scenario: str, runs: Sequence[dict[str, Any]], seconds: float) -> Ou
     lines = [f"{len(failed)} of {len(runs)} seeds violate an invariant"]
     for run in failed[:_SHOWN]:
         first = run["violations"][0]
-        lines.append(f"qure-sim --seed {run['seed']}: {first['at']:.6f} s  {first['invariant']}: {first['text']}")
+        replay = f"qure-sim --scenario {scenario} --seed {run['seed']}"
+        lines.append(f"{replay}: {first['at']:.6f} s  {first['invariant']}: {first['text']}")
     return Outcome(scenario, FAILED if failed else PASSED, seconds, "\n".join(lines) if failed else "")
 
 
