@@ -9,6 +9,7 @@
 namespace qure {
 
 FlowSign SignOf(uint8_t tcp_flags) {
+  if ((tcp_flags & (kTcpRst | kTcpSyn | kTcpFin | kTcpAck)) == kTcpAck) return FlowSign::kGoesOn;  // nearly always
   if ((tcp_flags & kTcpRst) != 0) return FlowSign::kResets;
   const bool acknowledges = (tcp_flags & kTcpAck) != 0;
   if ((tcp_flags & kTcpSyn) != 0 && !acknowledges) {
@@ -34,7 +35,7 @@ ParseError ReadTransport(ConstBytes segment, bool first_fragment, FlowFacts* fac
     facts->key.remote_port = tcp->source_port;
     facts->key.local_port = tcp->destination_port;
     facts->sign = SignOf(tcp->flags);
-    if (first_fragment) return std::nullopt;
+    if (first_fragment || facts->sign == FlowSign::kGoesOn) return std::nullopt;
     const uint32_t sequence = tcp->sequence.value();
     if (facts->sign == FlowSign::kFinishes) {
       const auto data = static_cast<uint32_t>(segment.size() - tcp->header_length());
