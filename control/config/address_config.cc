@@ -150,16 +150,17 @@ void AddressReader::CheckGateway(const IpAddress& gateway, const Place& place) c
 }
 
 void AddressReader::CheckLinks() const {
-  for (const auto& [narrow, place] : links_) {
+  for (const Placed<IpPrefix>& link : links_) {
+    const IpPrefix& narrow = link.value;
     const auto wider = [&](const Placed<IpPrefix>& other) {
       return other.value.length < narrow.length && Contains(other.value, narrow.address);
     };
     const auto found = std::ranges::find_if(links_, wider);
     if (found == links_.end()) continue;
-    errors_->Add(place, Concat("\"", ToString(narrow), "\" is within ", ToString(NetworkOf(found->value)),
-                               ", the link of ", ToString(found->value.address), " (line ", found->place.line,
-                               "), but says /", narrow.length, "; write ", ToString(narrow.address), "/",
-                               found->value.length, " for the same link, or correct the other length"));
+    errors_->Add(link.place, Concat("\"", ToString(narrow), "\" is within ", ToString(NetworkOf(found->value)),
+                                    ", the link of ", ToString(found->value.address), " (line ", found->place.line,
+                                    "), but says /", narrow.length, "; write ", ToString(narrow.address), "/",
+                                    found->value.length, " for the same link, or correct the other length"));
   }
 }
 
