@@ -31,9 +31,10 @@ def cxx_files(root: Path = ROOT) -> list[str]:
 
 
 def by_last_change(paths: Iterable[str]) -> list[str]:
-    """The paths, those that were changed last first."""
+    """The paths, those that were changed last first: a branch counts by what its merge has changed."""
     order: dict[str, int] = {}
-    for path in [line[3:] for line in git("status", "--porcelain")] + git("log", "--format=", "--name-only"):
+    uncommitted = [line[3:] for line in git("status", "--porcelain")]
+    for path in uncommitted + git("log", "--first-parent", "--format=", "--name-only"):
         order.setdefault(path, len(order))
     return sorted(paths, key=lambda path: order.get(path, len(order)))
 
