@@ -64,6 +64,9 @@ enum class Mutation : uint8_t {
   kConfigConfirmLate,       // a change is confirmed after its deadline
   kConfigPartOfMap,         // only what is in effect is sent to others
   kConfigApplyEarly,        // a change is applied before it is durable
+  kConfigIgnoreDigest,      // a node that hears that another knows other versions does not send what it knows
+  kConfigNoTick,            // nothing of a node's configuration happens by time
+  kConfigUnableLeads,       // a node that cannot run what is in effect leads and serves all the same
 };
 
 #ifdef QURE_MUTATIONS

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/core/config.h"
+#include "control/core/config/effects.h"
 #include "control/core/stored.h"
 #include "proto/cluster/node.h"
 #include "proto/flow.h"
@@ -94,7 +95,8 @@ Log MakeLog(LogLevel level, const Parts&... parts) {
 }
 
 using Action = std::variant<SendFrame, PublishSnapshot, OpenGate, ShutGate, SetHostAddresses, Persist, TakeNewIdentity,
-                            BecomeNewBoot, Finished, LearnFlows, LookUpFlow, FlowAnswered, Log>;
+                            BecomeNewBoot, Finished, LearnFlows, LookUpFlow, FlowAnswered, clusterconfig::Validate,
+                            clusterconfig::Apply, clusterconfig::Answered, Log>;
 using Actions = std::vector<Action>;
 
 }  // namespace qure

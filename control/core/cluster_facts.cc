@@ -32,7 +32,8 @@ ClusterFacts::Service FactOf(const ServiceConfig& service, const ServiceRow* row
                              .healthy = {}};
   for (const NodeRow* node : present) {
     const bool unfit = row != nullptr && !IsHealthy(row->CheckAt(node->node));
-    if (!unfit && !node->draining && node->state != NodeState::kDeaf) fact.healthy.push_back(node->node);
+    if (!unfit && !node->draining && !node->config_unable && node->state != NodeState::kDeaf)
+      fact.healthy.push_back(node->node);
   }
   return fact;
 }

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "control/core/admission/codes.h"
+#include "control/core/config/effects.h"
 #include "proto/cluster/envelope.h"
 #include "proto/cluster/node.h"
 #include "proto/flow.h"
@@ -63,10 +64,28 @@ struct EnrolMembers {};
 struct AdmitNode {
   std::string code;
 };
+// A change of the cluster's configuration, made at any node. Ends with clusterconfig::Answered.
+struct ProposeConfig {
+  uint64_t id = 0;  // any: the answer has it, too
+  clusterconfig::Body body;
+  std::optional<Duration> confirm;  // rolled back unless it is confirmed within this
+  bool canary = true;               // one node tries it first
+  bool dry_run = false;             // all nodes are asked, and nothing is changed
+  std::string by;                   // who asks, for logs
+};
+// Keeps the change that waits for it. Ends with clusterconfig::Answered.
+struct ConfirmConfig {
+  uint64_t id = 0;  // as above
+};
+// Gives up the change that is being prepared, or rolls back the one that waits to be confirmed.
+struct AbortConfig {};
+// The operator has seen which changes were lost.
+struct AcknowledgeConfig {};
 // SIGTERM: hand over, send GOODBYE, then Finished.
 struct Stop {};
 
 using Command = std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, ForgetNode, AddKey, UseKey, RemoveKey,
-                             QueryFlow, FoundCluster, EnrolMembers, AdmitNode, Stop>;
+                             QueryFlow, FoundCluster, EnrolMembers, AdmitNode, ProposeConfig, ConfirmConfig,
+                             AbortConfig, AcknowledgeConfig, Stop>;
 
 }  // namespace qure

@@ -26,6 +26,7 @@ Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenR
       members_(facts.node_id),
       roll_(facts.node_id, stored_.identity, std::exchange(stored_.records, {})),
       adoption_(&roll_, random),
+      shared_config_(facts.node_id, std::exchange(stored_.config, {})),
       history_(facts.node_id, stored_.age, std::exchange(stored_.events, {}), std::exchange(stored_.summaries, {})),
       election_(facts.node_id, stored_.epochs, &members_),
       hello_timer_(random),
@@ -200,6 +201,7 @@ Actions Controller::OnPersisted(MonoTime now, uint64_t ticket, bool ok) {
   Actions out;
   if (const auto epochs = ledger_.OnPersisted(ticket, ok, &out)) election_.OnEpochsStored(*epochs, ok);
   adoption_.OnPersisted(ViewForAdoption(now), ticket, ok, &out);
+  shared_config_.OnPersisted(ViewForConfig(now), ticket, ok, &out);
   election_.Tick(now, Input(), &out);
   return Conclude(now, std::move(out));
 }
@@ -209,6 +211,7 @@ Actions Controller::OnStoreRecovered(MonoTime now) {
   if (!active()) return out;
   ledger_.OnRecovered();
   election_.OnStoreRecovered();
+  shared_config_.OnEvent(ViewForConfig(now), &out);
   election_.Tick(now, Input(), &out);
   return Conclude(now, std::move(out));
 }
@@ -259,6 +262,7 @@ Actions Controller::Tick(MonoTime now) {
   addresses_.TickReports(now, &out);
   node_addresses_.Tick(now, &out);
   adoption_.Tick(ViewForAdoption(now), &out);
+  shared_config_.Tick(ViewForConfig(now), &out);
   if (!adoption_.seeks()) history_.Tick(ViewForHistory(now), &out);  // what it lives through alone does not count
   TickDrain(now, &out);
   TickStop(now, &out);
@@ -268,9 +272,9 @@ Actions Controller::Tick(MonoTime now) {
 
 MonoTime Controller::NextDeadline() const {
   if (!active()) return kNever;
-  MonoTime next =
-      std::min({hello_timer_.deadline(), history_.deadline(), life_->deadline(), election_.deadline(),
-                addresses_.deadline(), node_addresses_.deadline(), adoption_.deadline(), stopping_.deadline()});
+  MonoTime next = std::min({hello_timer_.deadline(), history_.deadline(), life_->deadline(), election_.deadline(),
+                            addresses_.deadline(), node_addresses_.deadline(), adoption_.deadline(),
+                            shared_config_.deadline(), stopping_.deadline()});
   if (!transport_.enabled()) return next;
   return std::min({next, members_.deadline(), balancing_.deadline(), flow_questions_.deadline()});
 }
@@ -299,6 +303,7 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, const wire::
   if (hello != nullptr) UnderstandHello(now, *member, *hello, out);
   if (balancing_.OnMessage(ViewForBalance(now), incoming, out)) return;
   if (roll_.OnMessage(ViewForRoll(now), incoming, out)) return;
+  if (shared_config_.OnMessage(ViewForConfig(now), incoming, out)) return;
   switch (message.body_case()) {
     case wire::Message::kPing: {
       wire::Message pong;
@@ -338,6 +343,7 @@ void Controller::UnderstandHello(MonoTime now, const Member& member, const wire:
       now, member.node,
       {.digest = member.hello.config_digest(), .revision = member.hello.revision(), .name = member.hello.name()}, out);
   roll_.OnHello(ViewForRoll(now), member, out);
+  if (shared_config_.takes_part()) shared_config_.OnHello(ViewForConfig(now), member, out);
   history_.OnHello(ViewForHistory(now), member, hello, out);
   balancing_.OnHello(ViewForBalance(now), member, out);
 }
@@ -481,7 +487,11 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
   if (!life_) return decided;
   Actions out;
   Actions later;
-  if (roll_.TakeChanged()) FollowKeys(now, &later);
+  if (roll_.TakeChanged()) {
+    FollowKeys(now, &later);
+    shared_config_.FollowRoll(ViewForConfig(now), &later);
+  }
+  StepConfig(now, &later);
   ApplyRole(now, &later);
   const std::vector<Outgoing> messages = election_.TakeOutgoing();
   if (const auto epochs = election_.TakeReservation()) ledger_.Store({.epochs = *epochs}, &out);
@@ -655,7 +665,7 @@ std::string Controller::WhoIsAt(const MacAddress& mac) const {
 ElectionInput Controller::Input() const {
   const bool reached = machine_.MayLead() || !transport_.enabled();
   const bool eligible = !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun() &&
-                        !adoption_.seeks() && reached;
+                        !adoption_.seeks() && shared_config_.able() && reached;
   return {.rank = {.priority = facts_.priority, .weight = facts_.weight, .node = facts_.node_id},
           .era = life_->era(),
           .has_era = !life_->booting(),
@@ -675,6 +685,7 @@ BalanceView Controller::ViewForBalance(MonoTime now) {
   return {.now = now,
           .leads = leads(),
           .serves = election_.gate_open(),
+          .able = shared_config_.able(),
           .master = election_.master(),
           .deputy = election_.deputy(),
           .config = &config_,
@@ -718,6 +729,7 @@ wire::Hello Controller::HelloNow(MonoTime now) const {
                     .members = &members_,
                     .balancing = &balancing_,
                     .roll = &roll_,
+                    .shared_config = &shared_config_,
                     .input = Input(),
                     .held = addresses_.Held(),
                     .uptime = clock_.Uptime(now),

@@ -5,6 +5,7 @@
 //
 //   Transport, Membership   messages of active nodes, and which nodes there are      cluster/
 //   Roll, Adoption          who belongs to the cluster, and how nodes join it        admission/
+//   SharedConfig            the configuration that all nodes have                    config/
 //   Lifetime, HistoryKeeper era, uptime, what happened
 //   Election                who is master                                            (docs/protocol.md)
 //   HelloTimer, MakeHello   what this node reports of itself
@@ -49,6 +50,7 @@
 #include "control/core/cluster/transport.h"
 #include "control/core/command.h"
 #include "control/core/config.h"
+#include "control/core/config/shared_config.h"
 #include "control/core/controller_status.h"
 #include "control/core/gate_output.h"
 #include "control/core/hello.h"
@@ -84,6 +86,13 @@ class Controller {
   void OnHeartbeats(MonoTime now);
   // The store's answer to the Persist action with this ticket.
   Actions OnPersisted(MonoTime now, uint64_t ticket, bool ok);
+  // The host's answers to Validate and Apply; a finding: it would not, or does not, run it.
+  Actions OnConfigValidated(MonoTime now, const clusterconfig::Version& version,
+                            std::optional<clusterconfig::Finding> finding);
+  Actions OnConfigApplied(MonoTime now, const clusterconfig::Version& version,
+                          std::optional<clusterconfig::Finding> finding);
+  // Something has changed that an Apply may have failed for.
+  Actions OnConfigRetry(MonoTime now);
   // The store has taken all changes that it had failed to take.
   Actions OnStoreRecovered(MonoTime now);
   // The hypervisor says that this machine was restored from a snapshot.
@@ -115,6 +124,7 @@ class Controller {
   bool drained() const { return balancing_.drain().over(); }
   const History& history() const { return history_.history(); }
   const ClusterConfig& config() const { return config_; }
+  const clusterconfig::SharedConfig& shared_config() const { return shared_config_; }
 
  private:
   bool active() const { return life_ && !stopping_.finished(); }
@@ -149,6 +159,10 @@ class Controller {
   absl::Status Do(MonoTime now, const FoundCluster& command, Actions* out);
   absl::Status Do(MonoTime now, const EnrolMembers& command, Actions* out);
   absl::Status Do(MonoTime now, const AdmitNode& command, Actions* out);
+  absl::Status Do(MonoTime now, const ProposeConfig& command, Actions* out);
+  absl::Status Do(MonoTime now, const ConfirmConfig& command, Actions* out);
+  absl::Status Do(MonoTime now, const AbortConfig& command, Actions* out);
+  absl::Status Do(MonoTime now, const AcknowledgeConfig& command, Actions* out);
   absl::Status Do(MonoTime now, const Stop& command, Actions* out);
   absl::Status SendOrCarryOut(MonoTime now, const NodeId& node, const wire::RemoteCommand& command, Actions* out);
   absl::Status ChangeKeys(MonoTime now, const absl::StatusOr<Keyring>& next, Actions* out);
@@ -158,6 +172,7 @@ class Controller {
 
   // The end of each step: `decided` comes after what must come first.
   Actions Conclude(MonoTime now, Actions decided);
+  void StepConfig(MonoTime now, Actions* out);
   void ApplyRole(MonoTime now, Actions* out);
   GateWish WishForGate() const;
   void Publish(MonoTime now, Actions* out);
@@ -178,6 +193,8 @@ class Controller {
   BalanceView ViewForBalance(MonoTime now);
   admission::RollView ViewForRoll(MonoTime now);
   admission::AdoptionView ViewForAdoption(MonoTime now);
+  clusterconfig::ConfigView ViewForConfig(MonoTime now);
+  clusterconfig::Health HealthSeen() const;
   admission::Occasion OccasionAt(MonoTime now) const;
   wire::Hello HelloNow(MonoTime now) const;
   NodeRow OwnRow(MonoTime now) const;
@@ -193,6 +210,7 @@ class Controller {
   Membership members_;
   admission::Roll roll_;
   admission::Adoption adoption_;
+  clusterconfig::SharedConfig shared_config_;
   std::optional<Lifetime> life_;  // from the first configuration on
   HistoryKeeper history_;
   Election election_;

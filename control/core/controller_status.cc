@@ -193,6 +193,8 @@ NodeRow RowOf(MonoTime now, const Member& member, const std::optional<NodeId>& d
               .weight = hello.weight(),
               .maintenance = hello.maintenance(),
               .draining = hello.draining(),
+              .config_running = hello.config_running(),
+              .config_unable = hello.config_unable(),
               .config_differs = false,
               .drain_left = {},
               .slot = {},
@@ -270,6 +272,7 @@ ControllerStatus Controller::status(MonoTime now) const {
   status.key_in_use = stored_.keyring.use;
   status.roll = roll_.Status(members_);
   status.adoption = adoption_.Status();
+  status.config = shared_config_.Status(now);
   status.multicast_works = !members_.MissesMulticast(now);
   status.takeovers = election_.takeovers();
   status.last_takeover = election_.last_takeover();
@@ -300,6 +303,8 @@ NodeRow Controller::OwnRow(MonoTime now) const {
           .weight = facts_.weight,
           .maintenance = stored_.maintenance,
           .draining = balancing_.drain().on(),
+          .config_running = shared_config_.said().value_or(clusterconfig::Version{}).check,
+          .config_unable = !shared_config_.able(),
           .config_differs = false,
           .drain_left = balancing_.drain().Left(now),
           .slot = kSelfSlot,

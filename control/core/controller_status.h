@@ -21,6 +21,7 @@
 #include "control/core/cluster/namesakes.h"
 #include "control/core/cluster/transport.h"
 #include "control/core/config.h"
+#include "control/core/config/shared_config.h"
 #include "control/core/node_role.h"
 #include "proto/cluster/node.h"
 #include "proto/flow.h"
@@ -43,6 +44,8 @@ struct NodeRow {
   uint32_t weight = 1;
   bool maintenance = false;
   bool draining = false;
+  uint64_t config_running = 0;  // `check` of the version of the cluster's configuration that it runs; 0: none
+  bool config_unable = false;   // it cannot run what is in effect
   bool config_differs = false;  // its [cluster] configuration is another than this node's, and has been for a while
   std::optional<Duration> drain_left;  // until its flows are given up; zero: they are; absent: never
   std::optional<NodeSlot> slot;        // its number in the flow tables of this process
@@ -109,6 +112,7 @@ struct ControllerStatus {
   std::vector<NodeRow> nodes;  // this node first
   admission::RollStatus roll;
   admission::AdoptionStatus adoption;
+  clusterconfig::ConfigStatus config;
   std::vector<uint32_t> key_ids;
   uint32_t key_in_use = 0;
   bool multicast_works = true;

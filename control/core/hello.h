@@ -12,6 +12,7 @@
 #include "control/core/cluster/membership.h"
 #include "control/core/cluster/transport.h"
 #include "control/core/config.h"
+#include "control/core/config/shared_config.h"
 #include "control/core/node_facts.h"
 #include "control/core/stored.h"
 #include "proto/cluster/cluster.pb.h"
@@ -31,6 +32,7 @@ struct HelloView {
   const Membership* members = nullptr;
   const Balancing* balancing = nullptr;
   const admission::Roll* roll = nullptr;
+  const clusterconfig::SharedConfig* shared_config = nullptr;
   ElectionInput input;
   std::vector<IpPrefix> held;  // service addresses that this node holds
   Duration uptime;             // of the node

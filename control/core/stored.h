@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/core/admission/signing.h"
+#include "control/core/config/effects.h"
 #include "proto/cluster/envelope.h"
 #include "proto/cluster/node.h"
 #include "proto/time.h"
@@ -24,6 +25,7 @@ enum class HistoryKind : uint8_t {
   kHandover = 7,  // this node handed the mastership to `subject`
   kStalled = 8,   // this node was held while master; text: for how long
   kRevision = 9,  // this boot runs another revision than the one before; text: the revision
+  kConfig = 10,   // a version of the cluster's configuration is open, confirmed or rolled back; text: which, and what
 };
 
 struct HistoryEvent {
@@ -105,6 +107,7 @@ struct StoredState {
   StoredDrain drain;
   std::map<std::string, uint32_t> weights;    // by service, as the operator set them; others as configured
   std::vector<std::vector<uint8_t>> records;  // of admission (admission::Record::Bytes), in no order
+  clusterconfig::StoredConfig config;         // of the cluster
   std::vector<HistoryEvent> events;
   std::vector<EraSummary> summaries;
 };
@@ -119,6 +122,7 @@ struct StoreChange {
   std::optional<StoredDrain> drain;
   std::optional<std::map<std::string, uint32_t>> weights;
   std::optional<std::vector<std::vector<uint8_t>>> records;  // all of them
+  std::optional<clusterconfig::Save> config;                 // its ticket does not matter here
   std::vector<HistoryEvent> events;                          // added; those already there are ignored
   std::vector<EraSummary> summaries;                         // added or replaced
   std::optional<uint32_t> drop_events_before_era;

@@ -130,6 +130,10 @@ class Runtime {
   void Do(const LookUpFlow& action);
   void Do(const FlowAnswered& action);
   void Do(const Finished& action);
+  // No operator can make a change of the cluster's configuration yet.
+  void Do(const clusterconfig::Validate&) {}
+  void Do(const clusterconfig::Apply&) {}
+  void Do(const clusterconfig::Answered&) {}
   void Do(const Log& action);
   void UpdateStatus(MonoTime now);
   // Adds the parts that any thread can read at any time.

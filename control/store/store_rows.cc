@@ -2,11 +2,12 @@
 
 #include "absl/strings/str_replace.h"
 #include "control/base/text.h"
+#include "proto/bytes.h"
 
 namespace qure {
 namespace {
 
-constexpr uint64_t kSchemaVersion = 7;
+constexpr uint64_t kSchemaVersion = 8;
 
 // Version 1. One row: the identity of this node and its boot count (the age).
 constexpr char kSchema1[] =
@@ -90,6 +91,20 @@ constexpr char kSchema7[] =
     "CREATE TABLE records (record BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
     "ALTER TABLE keys ADD COLUMN record BLOB;"  // null: none
     "PRAGMA user_version = 7";
+
+// Version 8. The cluster's configuration (control/core/config): what this node knows of each version, and the bodies.
+constexpr char kSchema8[] =
+    "CREATE TABLE config_versions ("
+    "  version BLOB PRIMARY KEY CHECK (length(version) = 36),"
+    "  entry BLOB NOT NULL,"
+    "  confirm BLOB,"  // null: it is not confirmed
+    "  stage INTEGER NOT NULL,"
+    "  was_in_effect INTEGER NOT NULL,"
+    "  acknowledged INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE config_bodies ("
+    "  digest BLOB PRIMARY KEY CHECK (length(digest) = 32),"
+    "  body BLOB NOT NULL) STRICT;"
+    "PRAGMA user_version = 8";
 
 absl::Status Damaged(const Database& db, std::string_view what) {
   return absl::DataLossError(Concat(db.path(), ": damaged (", what, ")"));
@@ -243,6 +258,51 @@ absl::Status WriteRecords(Database* db, const std::vector<std::vector<uint8_t>>&
   return absl::OkStatus();
 }
 
+absl::Status ReadConfig(Database* db, clusterconfig::StoredConfig* out) {
+  {
+    Statement query(db, "SELECT entry, confirm, stage, was_in_effect, acknowledged FROM config_versions");
+    while (query.Row()) {
+      const uint64_t stage = query.Number(2);
+      if (stage > clusterconfig::kLastStage) continue;
+      out->versions.push_back({.entry = query.Blob(0),
+                               .confirm = query.Blob(1),
+                               .stage = static_cast<clusterconfig::Stage>(stage),
+                               .was_in_effect = query.Number(3) != 0,
+                               .acknowledged = query.Number(4) != 0});
+    }
+    if (query.failed()) return db->Error();
+  }
+  Statement query(db, "SELECT body FROM config_bodies");
+  while (query.Row()) {
+    const std::vector<uint8_t> body = query.Blob(0);
+    out->bodies.emplace_back(body.begin(), body.end());
+  }
+  return EndOf(*db, query);
+}
+
+absl::Status WriteConfig(Database* db, const clusterconfig::Save& save) {
+  Statement put(db, "INSERT OR REPLACE INTO config_versions VALUES (?, ?, ?, ?, ?, ?)");
+  for (const auto& [version, stored] : save.put) {
+    const std::vector<uint8_t> key = admission::ToBytes(version);
+    put.Bind(key).Bind(stored.entry).Bind(stored.confirm).Bind(static_cast<uint64_t>(stored.stage));
+    put.Bind(uint64_t{stored.was_in_effect}).Bind(uint64_t{stored.acknowledged});
+    if (absl::Status done = put.Run(); !done.ok()) return done;
+  }
+  Statement drop(db, "DELETE FROM config_versions WHERE version = ?");
+  for (const clusterconfig::Version& version : save.drop) {
+    if (absl::Status done = drop.Bind(admission::ToBytes(version)).Run(); !done.ok()) return done;
+  }
+  Statement put_body(db, "INSERT OR REPLACE INTO config_bodies VALUES (?, ?)");
+  for (const auto& [digest, body] : save.put_bodies) {
+    if (absl::Status done = put_body.Bind(digest).Bind(AsBytes(*body)).Run(); !done.ok()) return done;
+  }
+  Statement drop_body(db, "DELETE FROM config_bodies WHERE digest = ?");
+  for (const clusterconfig::Digest& digest : save.drop_bodies) {
+    if (absl::Status done = drop_body.Bind(digest).Run(); !done.ok()) return done;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadWeights(Database* db, std::map<std::string, uint32_t>* out) {
   Statement query(db, "SELECT service, weight FROM weights");
   while (query.Row()) (*out)[query.Text(0)] = Number32(query, 1);
@@ -281,6 +341,7 @@ absl::Status UpgradeSchema(Database* db, bool* was_empty) {
   if (status.ok() && version < 5) status = db->Execute(kSchema5);
   if (status.ok() && version < 6) status = db->Execute(kSchema6);
   if (status.ok() && version < 7) status = db->Execute(kSchema7);
+  if (status.ok() && version < 8) status = db->Execute(kSchema8);
   return status;
 }
 
@@ -324,6 +385,7 @@ absl::Status ReadState(Database* db, StoredState* out) {
   absl::Status status = ReadKeys(db, &out->keyring);
   if (status.ok()) status = ReadWeights(db, &out->weights);
   if (status.ok()) status = ReadRecords(db, &out->records);
+  if (status.ok()) status = ReadConfig(db, &out->config);
   if (status.ok()) status = ReadEvents(db, &out->events);
   if (status.ok()) status = ReadSummaries(db, &out->summaries);
   return status;
@@ -336,6 +398,7 @@ absl::Status WriteChange(Database* db, const StoreChange& change) {
   if (status.ok() && change.keyring) status = WriteKeys(db, *change.keyring);
   if (status.ok() && change.weights) status = WriteWeights(db, *change.weights);
   if (status.ok() && change.records) status = WriteRecords(db, *change.records);
+  if (status.ok() && change.config) status = WriteConfig(db, *change.config);
   if (status.ok()) status = WriteEvents(db, change.events);
   if (status.ok() && change.drop_events_before_era) {
     // Times are unsigned, SQLite's integers are not.

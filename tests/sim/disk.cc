@@ -38,6 +38,7 @@ StoredState Disk::Boot(std::string_view revision, const MacAddress& hardware) {
   Image now = image_;
   ++now.age;
   StoredState state = now.state;
+  state.config = now.config.Read();
   state.age = now.age;
   state.revision = now.revision;
   if (now.revision != revision) now.age_at_revision = now.age;
@@ -55,6 +56,7 @@ bool Disk::Apply(const StoreChange& change) {
   before_last_ = image_;
   if (change.age) image_.age = *change.age;
   ApplyTo(change, &image_.state);
+  if (change.config) image_.config.Write(*change.config);
   return true;
 }
 

@@ -12,6 +12,7 @@
 #include "proto/net/address.h"
 #include "proto/time.h"
 #include "tests/sim/random.h"
+#include "tests/support/config_disk.h"
 
 namespace qure::sim {
 
@@ -44,6 +45,7 @@ class Disk {
  private:
   struct Image {
     StoredState state;
+    ConfigDisk config;
     uint64_t age = 0;
     std::string revision;
     uint64_t age_at_revision = 1;

@@ -16,7 +16,8 @@ constexpr Duration kListen = Milliseconds(49);       // I3: 50 ms by a clock tha
 constexpr Duration kStartsIn = Milliseconds(1800);   // a booted node may take so long until it could serve
 constexpr Duration kLeastLease = Milliseconds(9);    // I5: 10 ms, less what is on its way
 constexpr Duration kHungControl = Seconds(1);
-constexpr Duration kGatewayAway = Milliseconds(300);  // a node that claims may have seen it so long ago
+constexpr Duration kGoesBackWithin = Milliseconds(300);  // I15: a node that a thread of was held
+constexpr Duration kGatewayAway = Milliseconds(300);     // a node that claims may have seen it so long ago
 
 std::string Text(const Term& term) {
   return absl::StrCat(term.era, ".", term.epoch, "/", absl::Hex(term.holder >> 48, absl::kZeroPad4));
@@ -29,8 +30,8 @@ double Ms(Duration d) {
 }  // namespace
 
 std::string_view NameOf(Invariant invariant) {
-  constexpr std::array<std::string_view, 13> kNames = {"I1", "I2", "I3",  "I4",  "I5",    "I6",      "I7",
-                                                       "I8", "I9", "I10", "I11", "check", "liveness"};
+  constexpr std::array<std::string_view, 15> kNames = {"I1", "I2",  "I3",  "I4",  "I5",  "I6",    "I7",      "I8",
+                                                       "I9", "I10", "I11", "I14", "I15", "check", "liveness"};
   return kNames[static_cast<size_t>(invariant)];
 }
 
@@ -81,6 +82,7 @@ void Monitor::OnBoot(MonoTime now, const Node& node, const NodeFacts& facts) {
 }
 
 void Monitor::OnEnd(MonoTime now, const Node& node) {
+  for (const auto& [version, until] : views_[node.index()].open_until) open_before_[node.index()].insert(version);
   views_[node.index()] = {};
   Trace(now, absl::StrCat(Name(node.index()), ": ends"));
 }
@@ -270,6 +272,7 @@ void Monitor::DemandHolder(MonoTime now) {
 
 void Monitor::Check(MonoTime now, bool gateway_up) {
   CheckServed(now, gateway_up);
+  for (size_t i = 0; i < views_.size(); ++i) CheckConfig(now, i);
   if (now.ns / Milliseconds(500).ns != (now.ns - Milliseconds(10).ns) / Milliseconds(500).ns) {
     for (size_t i = 0; i < views_.size(); ++i) CheckUptime(now, i);
   }
@@ -291,6 +294,30 @@ void Monitor::CheckServed(MonoTime now, bool gateway_up) {
   outage_told_ = true;
   Violate(now, Invariant::kServed,
           absl::StrFormat("no answer for %.1f ms, though a healthy node reaches the gateway", Ms(now - since)));
+}
+
+// What nobody has confirmed runs neither after its deadline nor in another boot. On trial it is not meant.
+void Monitor::CheckConfig(MonoTime now, size_t index) {
+  const Node& node = *(*nodes_)[index];
+  if (!node.Healthy(now) || now - node.control_ran() > kHungControl) return;
+  const clusterconfig::Holder* const holder = node.controller()->shared_config().holder();
+  if (holder == nullptr || holder->on_trial()) return;
+  const clusterconfig::Version& running = holder->running();
+  const clusterconfig::Stage stage = holder->stages().Of(running);
+  if (running == clusterconfig::Version{} || stage == clusterconfig::Stage::kConfirmed) return;
+  const MonoTime local = node.clocks().Monotonic(now);
+  const admission::ConfigEntry* const entry = holder->ledger().Entry(running);
+  if (entry == nullptr) return;
+  const auto [until, first] =
+      views_[index].open_until.try_emplace(running, local + clusterconfig::TimeoutOf(*entry) + kGoesBackWithin);
+  if (first) Trace(now, absl::StrCat(Name(index), ": runs ", clusterconfig::ToText(running), " to be confirmed"));
+  if (open_before_[index].contains(running)) {
+    Violate(now, Invariant::kInTime,
+            absl::StrCat(Name(index), " runs ", clusterconfig::ToText(running), " unconfirmed after a restart"));
+  } else if (local > until->second) {
+    Violate(now, Invariant::kInTime,
+            absl::StrCat(Name(index), " runs ", clusterconfig::ToText(running), " unconfirmed after its deadline"));
+  }
 }
 
 void Monitor::CheckUptime(MonoTime now, size_t index) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ enum class Invariant : uint8_t {
   kRate,        // I9
   kForeign,     // I10
   kNoReset,     // I11
+  kSameConfig,  // I14
+  kInTime,      // I15
   kCheck,       // a QURE_CHECK has failed: the run ends there
   kLiveness,    // all faults healed: one master, followed by all, served, histories equal
 };
@@ -146,6 +149,8 @@ class Monitor {
     uint64_t lineage = 0;
     uint64_t uptime_ms = 0;
     uint64_t balance_epoch = 0;
+    // I15, by the node's own clock
+    std::map<clusterconfig::Version, MonoTime> open_until;
   };
   struct Apart {
     bool now = false;
@@ -161,6 +166,7 @@ class Monitor {
   std::optional<Ipv4Address> ClaimedAddress(ConstBytes frame) const;
   void CheckServed(MonoTime now, bool gateway_up);
   void CheckUptime(MonoTime now, size_t node);
+  void CheckConfig(MonoTime now, size_t node);
   void UpdateApart(MonoTime now);
   size_t NodeAt(size_t port) const { return port < node_of_port_.size() ? node_of_port_[port] : SIZE_MAX; }
   std::string Name(size_t node) const;
@@ -179,8 +185,9 @@ class Monitor {
   std::vector<MonoTime> gateway_away_;                 // by node: since when it does not reach the gateway
   std::map<Term, std::pair<size_t, uint64_t>> terms_;  // used: by which node in which boot
   std::map<NodeId, Term> last_term_;
-  std::array<uint64_t, 10> control_frames_{};  // I9: to groups, by second
-  uint64_t busiest_control_ = 0;               // the most in so many seconds, with all at rest
+  std::map<size_t, std::set<clusterconfig::Version>> open_before_;  // I15: by node, in boots before
+  std::array<uint64_t, 10> control_frames_{};                       // I9: to groups, by second
+  uint64_t busiest_control_ = 0;                                    // the most in so many seconds, with all at rest
   int64_t control_second_ = 0;
 
   MonoTime disturbed_;

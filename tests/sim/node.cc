@@ -5,6 +5,8 @@
 #include <bit>
 #include <utility>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "proto/fresh.h"
 #include "proto/mutation.h"
 #include "tests/sim/clients.h"
@@ -27,7 +29,23 @@ constexpr size_t kFlows = 256;
 constexpr uint64_t kRestart = 1;                     // OnTimer
 constexpr Duration kShortestFlap = Milliseconds(2);  // a control thread that runs has noticed by then
 
+// A node's own part, and the rest as the body has it.
+ClusterConfig With(ClusterConfig own, std::string_view body) {
+  uint32_t number = 0;
+  if (absl::SimpleAtoi(std::string(body.substr(0, body.find(' '))), &number)) own.heavy_hitter = number;
+  return own;
+}
+
+bool Says(std::string_view body, std::string_view what, std::string_view name) {
+  return body.ends_with(absl::StrCat(" ", std::string(what), " ", std::string(name)));
+}
+
 }  // namespace
+
+std::string BodyOf(uint32_t number, std::string_view what, std::string_view name) {
+  const std::string digits = absl::StrCat(number);
+  return what.empty() ? digits : absl::StrCat(digits, " ", std::string(what), " ", std::string(name));
+}
 
 Node::Process::Process(Node* owner, const NodeFacts& facts, StoredState state, uint64_t seed, MonoTime now)
     : node(owner),
@@ -92,12 +110,14 @@ void Node::Boot(MonoTime now) {
                         .weight = setup_.weight};
   parts_.monitor->OnBoot(now, *this, facts);
   const MonoTime local = clocks_.Monotonic(now);
+  const auto in_effect = clusterconfig::InEffectAtStart(stored, setup_.config.name);
   process_ = std::make_unique<Process>(this, facts, std::move(stored), random_.Fork(), local);
+  if (in_effect) process_->shared = in_effect->version;
   process_->next_wall = local + kWallInterval;
   process_->controller.SetWallClock(local, clocks_.WallMs(now));
   process_->gate.NoteControlAlive(local);
   process_->next_heartbeat = local + kLivenessInterval;
-  Execute(now, process_->controller.OnConfig(local, setup_.config));
+  Execute(now, process_->controller.OnConfig(local, in_effect ? With(setup_.config, *in_effect->body) : setup_.config));
   if (!process_) return;
   WakeWorker(now + Microseconds(50));
   WakeControl(now);
@@ -377,20 +397,46 @@ void Node::HearFlows(MonoTime now) {
 }
 
 void Node::Answer(MonoTime now, const Request& request) {
-  const MonoTime local = clocks_.Monotonic(now);
-  Controller& controller = process_->controller;
-  if (const auto* config = std::get_if<ClusterConfig>(&request))
-    return Execute(now, controller.OnConfig(local, *config));
-  if (const auto* question = std::get_if<LookUpFlow>(&request)) {
-    FlowTable* const table = process_->flows.memory().table;
-    const FlowEntry* const entry = table->Find(question->key, table->HashOf(question->key), FlowTimeOf(local));
-    const auto found = entry == nullptr ? std::nullopt : std::optional(*entry);
-    return Execute(now, controller.OnFlowFound(local, *question, found));
-  }
+  Execute(now, std::visit([&](const auto& each) { return Take(now, each); }, request));
+}
+
+Actions Node::Take(MonoTime now, const qure::Command& command) {
   Actions actions;
-  const absl::Status status = controller.OnCommand(local, std::get<qure::Command>(request), &actions);
+  const absl::Status status = process_->controller.OnCommand(clocks_.Monotonic(now), command, &actions);
   if (!status.ok()) parts_.monitor->OnRefused(now, *this, std::string(status.message()));
-  Execute(now, actions);
+  return actions;
+}
+
+Actions Node::Take(MonoTime now, const ClusterConfig& config) {
+  return process_->controller.OnConfig(clocks_.Monotonic(now), config);
+}
+
+Actions Node::Take(MonoTime now, const LookUpFlow& question) {
+  const MonoTime local = clocks_.Monotonic(now);
+  FlowTable* const table = process_->flows.memory().table;
+  const FlowEntry* const entry = table->Find(question.key, table->HashOf(question.key), FlowTimeOf(local));
+  const auto found = entry == nullptr ? std::nullopt : std::optional(*entry);
+  return process_->controller.OnFlowFound(local, question, found);
+}
+
+Actions Node::Take(MonoTime now, const clusterconfig::Validate& question) {
+  std::optional<clusterconfig::Finding> finding;
+  if (Says(*question.body, "refused", setup_.name)) finding = clusterconfig::Finding{.reason = "not here"};
+  return process_->controller.OnConfigValidated(clocks_.Monotonic(now), question.version, finding);
+}
+
+Actions Node::Take(MonoTime now, const clusterconfig::Apply& order) {
+  const MonoTime local = clocks_.Monotonic(now);
+  std::optional<clusterconfig::Finding> finding;
+  if (order.body && Says(*order.body, "unfit", setup_.name)) {
+    finding = clusterconfig::Finding{.reason = "not here"};
+  } else if (order.version != process_->shared) {
+    const ClusterConfig config = order.body ? With(setup_.config, *order.body) : setup_.config;
+    process_->shared = order.version;
+    Execute(now, process_->controller.OnConfig(local, config));
+    if (!process_) return {};
+  }
+  return process_->controller.OnConfigApplied(local, order.version, finding);
 }
 
 void Node::Report(MonoTime now, const Event& event) {
@@ -471,6 +517,21 @@ void Node::Do(MonoTime now, const LookUpFlow& action) {
 }
 
 void Node::Do(MonoTime, const FlowAnswered&) {}
+
+void Node::Do(MonoTime now, const clusterconfig::Validate& action) {
+  process_->requests.emplace_back(action);
+  WakeControl(now);
+}
+
+void Node::Do(MonoTime now, const clusterconfig::Apply& action) {
+  process_->requests.emplace_back(action);
+  WakeControl(now);
+}
+
+void Node::Do(MonoTime now, const clusterconfig::Answered& action) {
+  if (action.refusal) return parts_.monitor->OnRefused(now, *this, action.refusal->reason);
+  parts_.monitor->Trace(now, absl::StrCat(setup_.name, ": ", clusterconfig::ToText(action.version), " is taken"));
+}
 
 void Node::Do(MonoTime now, const Finished&) {
   parts_.monitor->OnEnd(now, *this);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -30,6 +31,10 @@ namespace qure::sim {
 
 class Clients;
 class Monitor;
+
+// A body of the cluster's configuration as nodes here read it: a number, which is ClusterConfig::heavy_hitter; then
+// perhaps "refused NAME" (the node of that name votes no), or "unfit NAME" (it votes yes, and cannot apply it).
+std::string BodyOf(uint32_t number, std::string_view what = "", std::string_view name = "");
 
 struct NodeSetup {
   std::string name;
@@ -139,7 +144,7 @@ class Node : public Device {
   const std::array<uint64_t, kReasonCount>& reasons() const { return reasons_; }
 
  private:
-  using Request = std::variant<qure::Command, ClusterConfig, LookUpFlow>;
+  using Request = std::variant<qure::Command, ClusterConfig, LookUpFlow, clusterconfig::Validate, clusterconfig::Apply>;
   struct Stored {
     uint64_t ticket = 0;
     bool ok = false;
@@ -185,7 +190,8 @@ class Node : public Device {
     MonoTime next_heartbeat;
     MonoTime next_wall;
     EventBudget event_budget;
-    bool link_up = true;  // as its control thread knows
+    bool link_up = true;            // as its control thread knows
+    clusterconfig::Version shared;  // of the cluster's configuration, that it runs; zero: its own alone
   };
   struct Trap {
     Where where;
@@ -236,6 +242,11 @@ class Node : public Device {
   void HearDatagrams(MonoTime now, std::deque<Datagram>* datagrams);
   void HearFlows(MonoTime now);
   void Answer(MonoTime now, const Request& request);
+  Actions Take(MonoTime now, const qure::Command& command);
+  Actions Take(MonoTime now, const ClusterConfig& config);
+  Actions Take(MonoTime now, const LookUpFlow& question);
+  Actions Take(MonoTime now, const clusterconfig::Validate& question);
+  Actions Take(MonoTime now, const clusterconfig::Apply& order);
   void Execute(MonoTime now, const Actions& actions);
   void Do(MonoTime now, const SendFrame& action);
   void Do(MonoTime now, const PublishSnapshot& action);
@@ -248,6 +259,9 @@ class Node : public Device {
   void Do(MonoTime now, const LearnFlows& action);
   void Do(MonoTime now, const LookUpFlow& action);
   void Do(MonoTime now, const FlowAnswered& action);
+  void Do(MonoTime now, const clusterconfig::Validate& action);
+  void Do(MonoTime now, const clusterconfig::Apply& action);
+  void Do(MonoTime now, const clusterconfig::Answered& action);
   void Do(MonoTime now, const Finished& action);
   void Do(MonoTime now, const Log& action);
 

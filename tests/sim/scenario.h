@@ -23,12 +23,16 @@ const Scenario* FindScenario(std::string_view name);
 // last step of it is.
 Duration AddRandomFault(World& world, Duration when);
 
+// Begins the records of who belongs to the cluster, at the master.
+void FoundAt(World& world, Duration when);
+
 // The tables of each file.
 std::span<const Scenario> PauseScenarios();
 std::span<const Scenario> NetworkScenarios();
 std::span<const Scenario> StoreScenarios();
 std::span<const Scenario> StrangerScenarios();
 std::span<const Scenario> AdmissionScenarios();
+std::span<const Scenario> ConfigScenarios();
 std::span<const Scenario> RestoreScenarios();
 std::span<const Scenario> LifeScenarios();
 std::span<const Scenario> BalanceScenarios();

@@ -40,8 +40,9 @@ constexpr Scenario kGeneral[] = {
 std::span<const Scenario> Scenarios() {
   static const std::vector<Scenario> kAll = [] {
     std::vector<Scenario> all(std::begin(kGeneral), std::end(kGeneral));
-    for (const auto& part : {PauseScenarios(), NetworkScenarios(), StoreScenarios(), StrangerScenarios(),
-                             AdmissionScenarios(), LifeScenarios(), BalanceScenarios(), RestoreScenarios()}) {
+    for (const auto& part :
+         {PauseScenarios(), NetworkScenarios(), StoreScenarios(), StrangerScenarios(), AdmissionScenarios(),
+          LifeScenarios(), BalanceScenarios(), RestoreScenarios(), ConfigScenarios()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -11,9 +11,6 @@ namespace {
 // The same paper whenever a run founds its cluster.
 constexpr admission::RecoveryCode kCode = {4, 2};
 
-void FoundAt(World& world, Duration when) {
-  world.At(when, [&world] { world.node(world.Master()).Command(world.now(), FoundCluster{.code = kCode}); });
-}
 void EnrolAt(World& world, Duration when) {
   world.At(when, [&world] {
     for (size_t i = 0; i < world.size(); ++i) world.node(i).Command(world.now(), EnrolMembers{});
@@ -92,6 +89,10 @@ constexpr Scenario kTable[] = {
 };
 
 }  // namespace
+
+void FoundAt(World& world, Duration when) {
+  world.At(when, [&world] { world.node(world.Master()).Command(world.now(), FoundCluster{.code = kCode}); });
+}
 
 std::span<const Scenario> AdmissionScenarios() {
   return kTable;

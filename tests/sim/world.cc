@@ -256,8 +256,10 @@ bool World::Converge() {
     why = WhyNotSettled();
   }
   if (why.empty()) return true;
-  const bool history = why.starts_with("history") || why.starts_with("records");
-  monitor_.Violate(now_, history ? Invariant::kHistory : Invariant::kLiveness,
+  Invariant invariant = Invariant::kLiveness;
+  if (why.starts_with("history") || why.starts_with("records")) invariant = Invariant::kHistory;
+  if (why.starts_with("configuration")) invariant = Invariant::kSameConfig;
+  monitor_.Violate(now_, invariant,
                    absl::StrCat("not within ", converge_within.ns / Milliseconds(1).ns, " ms of the healing: ", why));
   return false;
 }
@@ -287,12 +289,33 @@ std::string World::WhyNotSettled() {
     if (digest && own != *digest) return absl::StrCat("history of ", node->setup().name, " differs");
     digest = own;
   }
+  if (std::string why = WhyNotConfigured(); !why.empty()) return why;
   const admission::RollStatus roll = nodes_.front()->Status(now_).roll;
   for (const auto& node : nodes_) {
     const admission::RollStatus own = node->Status(now_).roll;
     if (own.cluster != roll.cluster || own.nodes != roll.nodes) {
       return absl::StrCat("records of ", node->setup().name, " differ");
     }
+  }
+  return "";
+}
+
+// All that belong to the cluster know the same versions, and run the same one. Who cannot does not lead.
+std::string World::WhyNotConfigured() {
+  const clusterconfig::Holder* first = nullptr;
+  for (const auto& node : nodes_) {
+    const clusterconfig::SharedConfig& shared = node->controller()->shared_config();
+    const clusterconfig::Holder* const holder = shared.holder();
+    if (holder == nullptr) continue;
+    if (first == nullptr) first = holder;
+    const std::string whose = absl::StrCat("configuration of ", node->setup().name);
+    if (holder->stages() != first->stages()) return absl::StrCat(whose, " differs");
+    const clusterconfig::Version in_effect = holder->InEffect().value_or(clusterconfig::Version{});
+    const bool unable = holder->unable().has_value();
+    if (holder->on_trial() || (!unable && holder->running() != in_effect)) {
+      return absl::StrCat(whose, ": it does not run what is in effect");
+    }
+    if (unable && node->Status(now_).role == NodeRole::kMaster) return absl::StrCat(whose, ": it leads, and is unable");
   }
   return "";
 }

@@ -80,6 +80,7 @@ class World {
  private:
   void Handle(const Appointment& appointment);
   std::string WhyNotSettled();
+  std::string WhyNotConfigured();
 
   const uint64_t seed_;
   EventQueue queue_;

@@ -189,13 +189,16 @@ RollStatus Roll::Status(const Membership& members) const {
     status.nodes.push_back({.identity = FingerprintOf(identity), .node = member.node, .name = member.name});
   }
   for (const auto& [node, member] : members.all()) {
-    // Who has the key can say that it is another: but not under another node id.
-    const std::optional<PublicKey> identity = IdentityOf(member.hello);
-    const auto known = identity ? view_.members.find(*identity) : view_.members.end();
-    const bool belongs = known != view_.members.end() && known->second.node == node;
-    if (member.present() && !belongs) status.outside.push_back(node);
+    if (member.present() && !Knows(member)) status.outside.push_back(node);
   }
   return status;
+}
+
+// Who has the key can say that it is another: but not under another node id.
+bool Roll::Knows(const Member& member) const {
+  const std::optional<PublicKey> identity = IdentityOf(member.hello);
+  const auto known = identity ? view_.members.find(*identity) : view_.members.end();
+  return known != view_.members.end() && known->second.node == member.node;
 }
 
 void Roll::FillHello(wire::Hello* hello) const {

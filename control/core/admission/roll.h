@@ -74,6 +74,8 @@ class Roll {
   const View& view() const { return view_; }  // empty without records
   // This node has a key, and belongs to the cluster.
   bool belongs() const { return usable_ && key_ && view_.members.contains(key_->public_key); }
+  // The member belongs to the cluster, under its node id.
+  bool Knows(const Member& member) const;
   // The records have changed, or are other ones, since TakeChanged.
   bool changed() const { return changed_; }
   bool TakeChanged() { return std::exchange(changed_, false); }

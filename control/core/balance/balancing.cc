@@ -248,6 +248,7 @@ Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& pres
                 .heavy_hitters = heavy_hitters_.At(view.now),
                 .in_force = AllAt(view, 1),
                 .settled = AllAt(view, stages())};
+  demand.present.front().draining = demand.present.front().draining || !view.able;
   for (const NodeId& node : present) {
     const Member& member = *view.members->Find(node);
     const wire::Hello& hello = member.hello;
@@ -255,8 +256,11 @@ Demand Balancing::DemandOf(const BalanceView& view, const std::set<NodeId>& pres
     // its first was perhaps away while others decided: what it is ready for may be long past.
     const bool current = balancer_.HasShare(node) || hello.balance_digest() == balancer_.digest();
     if ((!hello.balance_ready() || !current) && !Mutated(Mutation::kShareUnready)) continue;
-    Capacity capacity{
-        .node = node, .draining = hello.draining(), .weight = hello.weight(), .services = {}, .unhealthy = {}};
+    Capacity capacity{.node = node,
+                      .draining = hello.draining() || hello.config_unable(),
+                      .weight = hello.weight(),
+                      .services = {},
+                      .unhealthy = {}};
     for (const wire::ServiceStatus& status : hello.services()) {
       capacity.services[status.service()] = status.weight();
       capacity.unhealthy[status.service()] = status.unhealthy();

@@ -30,6 +30,7 @@ struct BalanceView {
   MonoTime now;
   bool leads = false;
   bool serves = false;  // leads, and its gate is open
+  bool able = true;     // runs what the cluster is to run
   std::optional<NodeId> master;
   std::optional<NodeId> deputy;
   const ClusterConfig* config = nullptr;

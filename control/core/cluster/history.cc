@@ -106,6 +106,8 @@ std::string_view NameOf(HistoryKind kind) {
       return "stalled";
     case HistoryKind::kRevision:
       return "revision";
+    case HistoryKind::kConfig:
+      return "config";
   }
   return "unknown";  // of a later version: kept and passed on all the same
 }

@@ -165,7 +165,7 @@ void Configuration::Acknowledge(MonoTime now, Actions* out) {
 }
 
 bool Configuration::Abort(MonoTime now, const admission::RecordHead& head, Actions* out) {
-  const bool given_up = proposer_.Abort(out);
+  const bool given_up = proposer_.Abort(out) || holder_.RollBack(now, out);
   Deliver(now, head, out);
   return given_up;
 }
@@ -184,9 +184,9 @@ void Configuration::Tick(MonoTime now, const admission::RecordHead& head, Action
     const Finding finding{.reason = "the master has not answered", .remedy = "see what is in effect, and try again"};
     out->push_back(Answered{.id = forwarded_->message.id, .refusal = finding});
     forwarded_.reset();
-  } else if (forwarded_->again_at <= now && master_) {
+  } else if (forwarded_->again_at <= now) {
     forwarded_->again_at = now + kConfigAgain;
-    out->push_back(SendTo{.to = master_->node, .message = forwarded_->message});
+    if (master_) out->push_back(SendTo{.to = master_->node, .message = forwarded_->message});
   }
 }
 

@@ -47,6 +47,8 @@ class Configuration {
   void Propose(MonoTime now, Request request, std::string_view by, const admission::RecordHead& head, Actions* out);
   std::optional<Finding> Confirm(MonoTime now, const Version& version, const admission::RecordHead& head, Actions* out);
   void Acknowledge(MonoTime now, Actions* out);
+  // The change that this node is preparing as master, or one that is open, is given up everywhere. False: there is
+  // none.
   bool Abort(MonoTime now, const admission::RecordHead& head, Actions* out);
   bool Renumber(MonoTime now, const admission::RecordHead& head, Actions* out);
 
@@ -54,6 +56,8 @@ class Configuration {
   MonoTime NextDeadline() const;
 
   const Holder& holder() const { return holder_; }
+  // A change of this node's operator is under way at another master.
+  bool forwards() const { return forwarded_.has_value(); }
   // Of the map, for our HELLOs.
   uint64_t digest() const { return holder_.stages().Digest(); }
 

@@ -238,6 +238,14 @@ std::optional<Finding> Holder::Confirm(MonoTime now, const Version& version, con
   return std::nullopt;
 }
 
+bool Holder::RollBack(MonoTime now, Actions* out) {
+  const std::optional<Version> pending = stages().Pending();
+  if (!pending || stages().Of(*pending) != Stage::kOpen) return false;
+  Expire(*pending, "the operator gave it up", out);
+  Settle(now, out);
+  return true;
+}
+
 void Holder::Take(MonoTime now, const admission::Record& entry, const admission::RecordHead& head, Actions* out) {
   const Version& version = EntryOf(entry).version;
   const Body body = BodyOf(EntryOf(entry).body);
@@ -387,7 +395,10 @@ void Holder::Fetch(MonoTime now, Actions* out) {
     return;
   }
   if (source == NodeId{} && !peers_.empty()) source = peers_.front();  // after a restart
-  if (source == NodeId{}) return;
+  if (source == NodeId{}) {
+    fetch_.reset();
+    return;
+  }
   if (!fetch_ || fetch_->digest() != missing->body) fetch_.emplace(missing->body, missing->size, source);
   if (const std::optional<BodyFetch::Ask> ask = fetch_->Next(now, peers_)) {
     out->push_back(SendTo{.to = ask->from, .message = PullBodyMessage{.body = fetch_->digest(), .first = ask->first}});

@@ -82,6 +82,8 @@ class Holder {
   // By the operator, at this node. Refused unless this node runs it and its deadline is not over. StageReached says
   // when it is durable: only then it may be reported as confirmed.
   std::optional<Finding> Confirm(MonoTime now, const Version& version, const admission::RecordHead& head, Actions* out);
+  // By the operator, at any node: what is open is rolled back before its deadline. False: nothing is open.
+  bool RollBack(MonoTime now, Actions* out);
   // Of this node's own numbering: `entry` with the body of what runs is confirmed at once.
   void Take(MonoTime now, const admission::Record& entry, const admission::RecordHead& head, Actions* out);
   // The operator has seen what was lost.
@@ -96,7 +98,9 @@ class Holder {
   // What the host applied last, without an objection; zero: nothing. While a change is on trial, that one.
   const Version& running() const { return running_; }
   bool on_trial() const { return trial_.has_value(); }
+  std::optional<Version> trying() const { return trial_ ? std::optional(trial_->version()) : std::nullopt; }
   const std::optional<Unable>& unable() const { return unable_; }
+  const Signers& signers() const { return signers_; }
   // Why no change but `except` can begin; nothing: one can.
   std::optional<Finding> Busy(MonoTime now, const std::optional<Version>& except = std::nullopt) const;
   // Also of a change that is being prepared. Null: not here.

@@ -4,14 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
 #include "control/core/action.h"
+#include "control/core/config/effects.h"
 #include "control/core/config/entry.h"
 #include "control/core/config/stage_map.h"
 #include "proto/cluster/node.h"
@@ -21,14 +20,6 @@ namespace qure::clusterconfig {
 inline constexpr size_t kMaxFindingText = 120;  // bytes of each part of a finding; longer ones are cut
 inline constexpr size_t kMapEntries = 16;       // of one MapMessage
 inline constexpr size_t kMaxBy = 64;            // bytes
-
-// Why a node cannot take a configuration, and what would be right.
-struct Finding {
-  std::string where;  // FILE:LINE: KEY, if it is about the text
-  std::string reason;
-  std::string remedy;
-  friend bool operator==(const Finding&, const Finding&) = default;
-};
 
 // To the master: an operator at this node wants a change. The master pulls the body from here, and answers.
 struct ForwardMessage {
@@ -142,48 +133,6 @@ struct SendToAll {
   Message message;
 };
 
-// One version as it is stored. Its key is its version.
-struct StoredVersion {
-  std::vector<uint8_t> entry;
-  std::vector<uint8_t> confirm;  // empty unless it is confirmed
-  Stage stage = Stage::kNone;
-  bool was_in_effect = false;  // at this node
-  bool acknowledged = false;
-  friend bool operator==(const StoredVersion&, const StoredVersion&) = default;
-};
-using Body = std::shared_ptr<const std::string>;
-// Make all of it durable in one transaction, then call OnSaved with `ticket`. One is under way at a time.
-struct Save {
-  uint64_t ticket = 0;
-  std::vector<std::pair<Version, StoredVersion>> put;
-  std::vector<Version> drop;
-  std::vector<std::pair<Digest, Body>> put_bodies;
-  std::vector<Digest> drop_bodies;
-};
-// What a store has to give at a start.
-struct StoredConfig {
-  std::vector<StoredVersion> versions;
-  std::vector<std::string> bodies;
-};
-
-// Would this node take this body? Then call OnValidated.
-struct Validate {
-  Version version;
-  Body body;
-};
-// Run this body in place of the one before, then call OnApplied. Null: the node has no configuration of the cluster.
-struct Apply {
-  Version version;
-  Body body;
-  bool trial = false;  // for a moment, and seen by no other node
-};
-// What a Propose has come to. Without `dry_run`, `version` is open or confirmed durably at this node.
-struct Answered {
-  uint64_t id = 0;
-  Version version;
-  std::optional<NodeId> node;      // that refused
-  std::optional<Finding> refusal;  // absent: it was taken
-};
 // A version has reached this stage, durably: for the history, and for who waits for it.
 struct StageReached {
   Version version;

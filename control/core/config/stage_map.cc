@@ -28,6 +28,22 @@ std::optional<Version> Greatest(const std::map<Version, Stage>& stages, Wanted w
 
 }  // namespace
 
+std::string_view NameOf(Stage stage) {
+  switch (stage) {
+    case Stage::kNone:
+      return "unknown";
+    case Stage::kPrepared:
+      return "prepared";
+    case Stage::kOpen:
+      return "open";
+    case Stage::kExpired:
+      return "rolled back";
+    case Stage::kConfirmed:
+      return "confirmed";
+  }
+  return "";
+}
+
 Stage StageMap::Of(const Version& version) const {
   const auto found = stages_.find(version);
   return found == stages_.end() ? Stage::kNone : found->second;

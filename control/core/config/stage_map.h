@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -27,6 +28,7 @@ enum class Stage : uint8_t {
   kConfirmed = 4,  // in effect for good
 };
 inline constexpr uint8_t kLastStage = 4;
+std::string_view NameOf(Stage stage);
 
 inline constexpr size_t kVersionsKept = 64;  // the greatest; and the greatest that is confirmed, wherever it is
 

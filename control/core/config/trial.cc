@@ -32,9 +32,10 @@ std::optional<Finding> Trial::Worse(const Health& now) const {
     return Finding{.reason = absl::StrCat("with it, ", now.members, " of ", before_.members, " members are heard"),
                    .remedy = "check port, group and security of the cluster"};
   }
-  if (now.services < before_.services) {
-    return Finding{.reason = absl::StrCat("with it, ", now.services, " of ", before_.services, " services work"),
-                   .remedy = "check the services and their health checks"};
+  if (now.failing > before_.failing) {
+    return Finding{
+        .reason = absl::StrCat("with it, ", now.failing, " services fail their check, ", before_.failing, " without"),
+        .remedy = "check the services and their health checks"};
   }
   return std::nullopt;
 }

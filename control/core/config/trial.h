@@ -15,7 +15,7 @@ namespace qure::clusterconfig {
 struct Health {
   bool gateway = false;  // answers, and to the service MAC if this node is master
   size_t members = 0;    // heard
-  size_t services = 0;   // of this node that work
+  size_t failing = 0;    // services of this node whose check fails
   friend bool operator==(const Health&, const Health&) = default;
 };
 

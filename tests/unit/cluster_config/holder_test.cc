@@ -9,7 +9,7 @@
 namespace qure::clusterconfig::test {
 namespace {
 
-const Health kWell{.gateway = true, .members = 3, .services = 2};
+const Health kWell{.gateway = true, .members = 3, .failing = 1};
 
 // A node that runs a confirmed version, and has a change prepared on top of it.
 struct Ready : OneNode {
@@ -116,9 +116,9 @@ TEST(Holder, ATrialSucceedsWhenNothingIsWorseAHelloIntervalLater) {
 }
 
 TEST(Holder, ATrialFailsByWhatIsWorse) {
-  const Health worse[] = {{.gateway = false, .members = 3, .services = 2},
-                          {.gateway = true, .members = 2, .services = 2},
-                          {.gateway = true, .members = 3, .services = 1}};
+  const Health worse[] = {{.gateway = false, .members = 3, .failing = 1},
+                          {.gateway = true, .members = 2, .failing = 1},
+                          {.gateway = true, .members = 3, .failing = 2}};
   for (const Health& health : worse) {
     Ready node;
     node.Hear(1, TrialMessage{.version = node.second.version()});

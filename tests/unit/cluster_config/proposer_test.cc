@@ -11,7 +11,7 @@ namespace {
 
 // Node 1 is master of 1, 2 and 3, ranked so.
 struct Master : OneNode {
-  explicit Master(uint8_t members = 3) : OneNode(1, members) { See({.gateway = true, .members = 3, .services = 2}); }
+  explicit Master(uint8_t members = 3) : OneNode(1, members) { See({.gateway = true, .members = 3, .failing = 0}); }
 
   void Propose(Request request, std::string_view body = "text") {
     request.id = ++id;
@@ -70,13 +70,13 @@ TEST(Proposer, AloneItIsItsOwnCanary) {
   master.Propose({.confirm = Seconds(10)});
   EXPECT_TRUE(master.config->holder().on_trial());
   master.now = master.now + kConfigTrialLeast;
-  master.See({.gateway = true, .members = 3, .services = 2});
+  master.See({.gateway = true, .members = 3, .failing = 0});
   EXPECT_EQ(master.stage(), Stage::kOpen);
 
   Master worse(1);
   worse.Propose({.confirm = Seconds(10)});
   worse.Pass(kConfigTrialLeast);
-  worse.See({.gateway = false, .members = 3, .services = 2});
+  worse.See({.gateway = false, .members = 3, .failing = 0});
   worse.Pass(kConfigTrialPatience);
   EXPECT_EQ(worse.stage(), Stage::kExpired);
   ASSERT_EQ(worse.answered.size(), 1u);

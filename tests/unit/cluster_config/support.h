@@ -1,7 +1,6 @@
 // Members, records and one node with a host that answers at once, for the tests of the configuration.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "control/core/config/configuration.h"
+#include "tests/support/config_disk.h"
 #include "tests/unit/admission/support.h"
 
 namespace qure::clusterconfig::test {
@@ -54,31 +54,7 @@ inline Made Make(uint64_t n, std::optional<Duration> confirm = Seconds(10), cons
   return {.body = body, .entry = Number(draft, TermOf(master, epoch), n, Head(), KeyOf(master))};
 }
 
-// What a store holds.
-class Disk {
- public:
-  void Write(const Save& save) {
-    for (const Version& version : save.drop) versions_.erase(version);
-    for (const Digest& digest : save.drop_bodies) bodies_.erase(digest);
-    for (const auto& [version, stored] : save.put) versions_[version] = stored;
-    for (const auto& [digest, body] : save.put_bodies) bodies_[digest] = *body;
-  }
-  StoredConfig Read() const {
-    StoredConfig stored;
-    for (const auto& [version, each] : versions_) stored.versions.push_back(each);
-    for (const auto& [digest, body] : bodies_) stored.bodies.push_back(body);
-    return stored;
-  }
-  Stage Of(const Version& version) const {
-    const auto found = versions_.find(version);
-    return found == versions_.end() ? Stage::kNone : found->second.stage;
-  }
-  bool Has(const Digest& body) const { return bodies_.contains(body); }
-
- private:
-  std::map<Version, StoredVersion> versions_;
-  std::map<Digest, std::string> bodies_;
-};
+using Disk = ConfigDisk;
 
 // One node. Its host stores, validates and applies at once, unless it is held back.
 class OneNode {

@@ -18,6 +18,7 @@
 #include "proto/net/ethernet.h"
 #include "proto/net/udp_frame.h"
 #include "proto/time.h"
+#include "tests/support/config_disk.h"
 #include "tests/unit/core/support.h"
 
 namespace qure::test {
@@ -29,7 +30,7 @@ struct Peer {
              std::move(revision)) {}
   // `kept`: what its store has.
   Peer(StoredState kept, uint8_t number, std::string name, const ClusterConfig& config, MonoTime now,
-       std::string revision = "r1")
+       std::string revision = "r1", ConfigDisk disk = {})
       : group(DestinationMac(GroupFor(ClusterIdFromName(config.name)))),
         id(kept.node_id),
         random(number + 256u * kept.age),
@@ -40,7 +41,8 @@ struct Peer {
                     .revision = std::move(revision),
                     .lan_mac = {{2, 0, 0, 0, 1, number}},
                     .address = {{198, 51, 100, number}}},
-                   stored, random, now) {
+                   stored, random, now),
+        config_disk(std::move(disk)) {
     Do(now, controller.OnConfig(now, config));
   }
 
@@ -53,6 +55,17 @@ struct Peer {
         Do(now, controller.OnPersisted(now, persist->ticket, !disk_full));
       } else if (std::holds_alternative<BecomeNewBoot>(action)) {
         off = new_boot = true;
+      } else if (const auto* validate = std::get_if<clusterconfig::Validate>(&action)) {
+        std::optional<clusterconfig::Finding> finding;
+        if (*validate->body == bad_body) finding = clusterconfig::Finding{.where = "config:1: key", .reason = "bad"};
+        Do(now, controller.OnConfigValidated(now, validate->version, finding));
+      } else if (const auto* apply = std::get_if<clusterconfig::Apply>(&action)) {
+        std::optional<clusterconfig::Finding> finding;
+        if (apply->body && *apply->body == unfit_body) finding = clusterconfig::Finding{.reason = "unfit"};
+        if (!finding) applied = apply->body ? *apply->body : "";
+        Do(now, controller.OnConfigApplied(now, apply->version, finding));
+      } else if (const auto* answered = std::get_if<clusterconfig::Answered>(&action)) {
+        answers.push_back(*answered);
       } else if (const auto* log = std::get_if<Log>(&action)) {
         logs.push_back(log->text);
       }
@@ -62,6 +75,7 @@ struct Peer {
     if (change.records) stored.records = *change.records;
     if (change.keyring) stored.keyring = *change.keyring;
     if (change.life) stored.life = *change.life;
+    if (change.config) config_disk.Write(*change.config);
   }
   absl::Status Order(MonoTime now, const Command& command) {
     Actions actions;
@@ -81,6 +95,13 @@ struct Peer {
   bool deaf = false;      // hears nothing, and is heard
   bool new_boot = false;  // it wants to start again
   bool disk_full = false;
+
+  // Of the cluster's configuration.
+  ConfigDisk config_disk;
+  std::string applied;     // body that it runs; empty: none
+  std::string bad_body;    // is refused in validation
+  std::string unfit_body;  // passes it, and cannot be applied
+  std::vector<clusterconfig::Answered> answers;
 };
 
 class Peers {
@@ -104,9 +125,11 @@ class Peers {
   // The same node, in its next boot.
   Peer& Restart(size_t index, std::string name, const ClusterConfig& config) {
     StoredState kept = peers_.at(index)->stored;
+    ConfigDisk disk = peers_.at(index)->config_disk;
+    kept.config = disk.Read();
     ++kept.age;
-    peers_.at(index) =
-        std::make_unique<Peer>(std::move(kept), static_cast<uint8_t>(index + 1), std::move(name), config, now_);
+    peers_.at(index) = std::make_unique<Peer>(std::move(kept), static_cast<uint8_t>(index + 1), std::move(name), config,
+                                              now_, "r1", std::move(disk));
     return *peers_.at(index);
   }
   Peer& at(size_t index) { return *peers_.at(index); }

@@ -77,6 +77,13 @@ struct Describer {
   std::string operator()(const LearnFlows& a) const { return absl::StrCat("learn ", a.flows.size(), " flows"); }
   std::string operator()(const LookUpFlow& a) const { return absl::StrCat("look up flow for question ", a.number); }
   std::string operator()(const FlowAnswered& a) const { return absl::StrCat("answer to question ", a.id); }
+  std::string operator()(const clusterconfig::Validate& a) const {
+    return absl::StrCat("validate ", clusterconfig::ToText(a.version));
+  }
+  std::string operator()(const clusterconfig::Apply& a) const {
+    return absl::StrCat("apply ", clusterconfig::ToText(a.version));
+  }
+  std::string operator()(const clusterconfig::Answered& a) const { return absl::StrCat("answer to change ", a.id); }
   std::string operator()(const Log& a) const { return absl::StrCat("log: ", a.text); }
 };
 

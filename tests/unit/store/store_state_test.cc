@@ -109,6 +109,42 @@ TEST_F(StoreStateTest, KeepsEveryField) {
   EXPECT_THAT(state.records, UnorderedElementsAreArray(*change.records));
 }
 
+clusterconfig::Version VersionOf(uint64_t n) {
+  return {.term = {3, 0x8000000000000001, 0xffffffffffffffff}, .n = n, .check = 7};
+}
+
+TEST_F(StoreStateTest, KeepsVersionsOfTheConfiguration) {
+  const clusterconfig::StoredVersion confirmed{
+      .entry = {1, 2}, .confirm = {3}, .stage = clusterconfig::Stage::kConfirmed, .was_in_effect = true};
+  const clusterconfig::StoredVersion expired{
+      .entry = {4}, .stage = clusterconfig::Stage::kExpired, .acknowledged = true};
+  const auto body = std::make_shared<const std::string>("a\0b\n", 4);
+  StoreChange change;
+  change.config = clusterconfig::Save{.ticket = 5,
+                                      .put = {{VersionOf(1), confirmed}, {VersionOf(2), expired}},
+                                      .put_bodies = {{clusterconfig::Digest{1}, body}}};
+  const clusterconfig::StoredConfig stored = After({change}).config;
+  EXPECT_THAT(stored.versions, UnorderedElementsAre(confirmed, expired));
+  EXPECT_THAT(stored.bodies, ElementsAre(*body));
+}
+
+TEST_F(StoreStateTest, VersionsOfTheConfigurationAreReplacedAndDropped) {
+  const clusterconfig::StoredVersion open{.entry = {1}, .stage = clusterconfig::Stage::kOpen};
+  clusterconfig::StoredVersion later = open;
+  later.stage = clusterconfig::Stage::kExpired;
+  const auto body = std::make_shared<const std::string>("text");
+  StoreChange first;
+  first.config =
+      clusterconfig::Save{.put = {{VersionOf(1), open}, {VersionOf(2), open}},
+                          .put_bodies = {{clusterconfig::Digest{1}, body}, {clusterconfig::Digest{2}, body}}};
+  StoreChange second;
+  second.config = clusterconfig::Save{
+      .put = {{VersionOf(1), later}}, .drop = {VersionOf(2)}, .drop_bodies = {clusterconfig::Digest{2}}};
+  const clusterconfig::StoredConfig stored = After({first, second, StoreChange{}}).config;
+  EXPECT_THAT(stored.versions, ElementsAre(later));
+  EXPECT_EQ(stored.bodies.size(), 1u);
+}
+
 TEST_F(StoreStateTest, RecordsAreReplaced) {
   StoreChange first;
   first.records = {{1}, {2}};
@@ -457,7 +493,7 @@ TEST_F(UnwritableStoreTest, ANewerStoreOnAFullDiskIsNoReasonToServe) {
     Open();
     sqlite3* db = nullptr;
     ASSERT_EQ(sqlite3_open((directory_ + "/qure.db").c_str(), &db), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 8", nullptr, nullptr, nullptr), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 9", nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(db);
     Remount(MS_RDONLY);
     EXPECT_FALSE(Store::Open(directory_, kRevision).ok());
