@@ -113,7 +113,7 @@ std::optional<AddressConfig> AddressReader::ServiceAddress(TableReader* entry) {
   return config;
 }
 
-std::vector<AddressConfig> AddressReader::ServiceAddresses(TableReader* cluster) {
+std::vector<AddressConfig> AddressReader::ServiceAddresses(TableReader* cluster, bool required) {
   std::vector<AddressConfig> result;
   size_t of_family[2] = {0, 0};
   std::vector<TableReader> entries = cluster->Tables("address");
@@ -127,7 +127,9 @@ std::vector<AddressConfig> AddressReader::ServiceAddresses(TableReader* cluster)
     }
     result.push_back(*std::move(config));
   }
-  if (entries.empty()) cluster->Fail("address", "missing; add a section [[cluster.address]] with the service address");
+  if (required && entries.empty()) {
+    cluster->Fail("address", "missing; add a section [[cluster.address]] with the service address");
+  }
   return result;
 }
 

@@ -17,10 +17,13 @@ class AddressReader {
  public:
   explicit AddressReader(ConfigErrors* errors) : errors_(errors) {}
 
+  // What is read from now on stands in another file.
+  void ReportTo(ConfigErrors* errors) { errors_ = errors; }
+
   // `addresses` of [node].
   std::vector<IpPrefix> NodeAddresses(TableReader* node);
-  // [[cluster.address]]; at least one, at most kMaxServiceAddresses of a family.
-  std::vector<AddressConfig> ServiceAddresses(TableReader* cluster);
+  // [[cluster.address]]; at least one if it is `required`, at most kMaxServiceAddresses of a family.
+  std::vector<AddressConfig> ServiceAddresses(TableReader* cluster, bool required = true);
   // `gateway` of [cluster]: at most one of a family, on the link of an address read before. Then how the addresses
   // stand to each other. Call last.
   std::vector<IpAddress> Gateways(TableReader* cluster);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_join.h"
@@ -21,6 +22,7 @@
 #include "control/config/mdns_config.h"
 #include "control/config/registration_config.h"
 #include "control/config/service_config.h"
+#include "control/config/shared_part.h"
 #include "control/config/zone_config.h"
 #include "control/core/admission/codes.h"
 #include "proto/net/address.h"
@@ -188,7 +190,10 @@ std::optional<Ipv4Address> ReadGroup(TableReader* cluster) {
   return std::nullopt;
 }
 
-void ReadNetwork(TableReader* cluster, ClusterNetwork* network) {
+// What is a node's own: by this it finds and believes the others.
+void ReadOwn(TableReader* cluster, ClusterConfig* config) {
+  ClusterNetwork* const network = &config->network;
+  config->name = PlainName(cluster, "name", config->name);
   network->security = cluster->Choice("security", network->security, kSecurities);
   network->key = ReadKey(cluster);
   if (network->key && network->security == Security::kOpen) {
@@ -200,12 +205,18 @@ void ReadNetwork(TableReader* cluster, ClusterNetwork* network) {
   }
   network->port = static_cast<uint16_t>(cluster->Integer("port", network->port, 1, 65535));
   network->group = ReadGroup(cluster);
-  network->gateway_required = cluster->Boolean("gateway_required", network->gateway_required);
-  network->preempt = cluster->Boolean("preempt", network->preempt);
 }
 
-void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addresses, ClusterConfig* config) {
-  config->name = PlainName(&cluster, "name", config->name);
+// A node that gets from its cluster what it serves, once it has been taken in, need not say any of it.
+bool SaysWhatItServes(const TableReader& cluster, const ClusterNetwork& network) {
+  const bool joins = network.join || network.key;
+  return !joins || std::ranges::any_of(cluster.Keys(),
+                                       [](const std::string& key) { return !IsNodesOwn(Concat("cluster.", key)); });
+}
+
+// What is the cluster's. `serves`: there is an address.
+void ReadShared(TableReader cluster, const LanFacts& lan, bool serves, AddressReader* addresses,
+                ClusterConfig* config) {
   config->service_mac = cluster.Choice("service_mac", config->service_mac, kServiceMacs);
   if (lan.mode == LanMode::kShared && config->service_mac == ServiceMac::kInterface) {
     cluster.Fail("service_mac",
@@ -215,8 +226,9 @@ void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addres
   config->default_policy = cluster.Choice("default", config->default_policy, kDefaultPolicies);
   // RFC 5227 §1.1: PROBE_MAX is 2 s.
   config->probe_interval = cluster.Interval("probe_interval", config->probe_interval, Milliseconds(10), Seconds(2));
-  ReadNetwork(&cluster, &config->network);
-  config->addresses = addresses->ServiceAddresses(&cluster);
+  config->network.gateway_required = cluster.Boolean("gateway_required", config->network.gateway_required);
+  config->network.preempt = cluster.Boolean("preempt", config->network.preempt);
+  config->addresses = addresses->ServiceAddresses(&cluster, serves);
   config->gateways = addresses->Gateways(&cluster);
   config->services = ReadServices(*config, lan.mode, &cluster);
   if (cluster.Has("balance")) ReadBalance(cluster.Table("balance"), config);
@@ -227,18 +239,6 @@ void ReadCluster(TableReader cluster, const LanFacts& lan, AddressReader* addres
   config->mdns = ReadMdns(cluster.Table("mdns"));
   RefuseNamePort(*config, &cluster);
   cluster.RejectUnknownKeys();
-}
-
-absl::StatusOr<toml::table> ParseToml(std::string_view text, std::string_view name) {
-  try {
-    return toml::parse(text, name);
-  } catch (const toml::parse_error& error) {
-    ConfigErrors errors(name);
-    errors.Add({std::max<uint32_t>(error.source().begin.line, 1), "syntax"},
-               Concat(WithoutKeys(error.description()),
-                      "; write TOML (https://toml.io): key = value, one a line, strings in quotes"));
-    return errors.status();
-  }
 }
 
 bool IsReadableByOthers(const std::string& path) {
@@ -257,14 +257,41 @@ absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name)
   TableReader file(*root, Place{}, &errors);
   Config config;
   const LanFacts lan = ReadNode(file.Table("node"), &addresses, &config.node);
-  ReadCluster(file.Table("cluster"), lan, &addresses, &config.cluster);
+  TableReader cluster = file.Table("cluster");
+  ReadOwn(&cluster, &config.cluster);
+  const bool serves = SaysWhatItServes(cluster, config.cluster.network);
+  ReadShared(std::move(cluster), lan, serves, &addresses, &config.cluster);
   file.RejectUnknownKeys();
   if (absl::Status status = errors.status(); !status.ok()) return status;
   config.cluster.digest = ClusterDigest(config.cluster);
   return config;
 }
 
-absl::StatusOr<Config> LoadConfig(const std::string& path) {
+absl::StatusOr<Config> ParseConfig(std::string_view own, std::string_view name, std::string_view shared) {
+  const absl::StatusOr<toml::table> own_root = ParseToml(own, name);
+  if (!own_root.ok()) return own_root.status();
+  const absl::StatusOr<toml::table> shared_root = ParseToml(shared, kSharedName);
+  if (!shared_root.ok()) return shared_root.status();
+  ConfigErrors own_errors(name);
+  ConfigErrors shared_errors(kSharedName);
+  AddressReader addresses(&own_errors);
+  TableReader own_file(*own_root, Place{}, &own_errors);
+  TableReader shared_file(*shared_root, Place{}, &shared_errors);
+  Config config;
+  const LanFacts lan = ReadNode(own_file.Table("node"), &addresses, &config.node);
+  TableReader own_cluster = own_file.Table("cluster");
+  ReadOwn(&own_cluster, &config.cluster);
+  own_file.RejectUnknownKeys();
+  if (absl::Status status = own_errors.status(); !status.ok()) return status;
+  addresses.ReportTo(&shared_errors);
+  ReadShared(shared_file.Table("cluster"), lan, /*serves=*/true, &addresses, &config.cluster);
+  shared_file.RejectUnknownKeys();
+  if (absl::Status status = shared_errors.status(); !status.ok()) return status;
+  config.cluster.digest = ClusterDigest(config.cluster);
+  return config;
+}
+
+absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
   ssize_t length = file.valid() ? 1 : -1;
@@ -273,9 +300,14 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
     length = read(file.get(), chunk, sizeof(chunk));
     if (length > 0) text.append(chunk, static_cast<size_t>(length));
   }
-  if (length == 0) return ParseConfig(text, path);
+  if (length == 0) return text;
   return absl::ErrnoToStatus(
       errno, Concat(path, ": cannot be read; write the node's configuration there, as docs/example.toml shows"));
+}
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadConfigFile(path);
+  return text.ok() ? ParseConfig(*text, path) : text.status();
 }
 
 std::vector<std::string> ConfigWarnings(const std::string& path, const Config& config) {

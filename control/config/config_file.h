@@ -15,8 +15,14 @@ namespace qure {
 //   FILE:LINE: KEY: what is wrong; what would be right
 // Unknown keys are errors too: a misspelt key must not be ignored in silence.
 absl::StatusOr<Config> LoadConfig(const std::string& path);
-// The same for text; `name` stands for the file in errors.
+// The same for text; `name` stands for the file in errors. A node that has a key, or may be taken in, need not say what
+// the cluster serves: it gets that from the others.
 absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name);
+absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
+
+// What a node runs in a cluster that has one configuration: of `own`, its file, only what is a node's own (IsNodesOwn),
+// and `shared` (shared_part.h) for all else. Errors in that are said of kSharedName.
+absl::StatusOr<Config> ParseConfig(std::string_view own, std::string_view name, std::string_view shared);
 
 // What is valid but unsafe, for a file read from `path`: FILE: KEY: what; what would be better. Neither errors nor
 // warnings ever contain a key of the cluster.

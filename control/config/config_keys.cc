@@ -116,6 +116,9 @@ constexpr ConfigKey kKeys[] = {
 };
 static_assert(std::ranges::is_sorted(kKeys, {}, &ConfigKey::path));
 
+constexpr std::string_view kOwnOfCluster[] = {"cluster.group", "cluster.join", "cluster.key",
+                                              "cluster.name",  "cluster.port", "cluster.security"};
+
 // Whether `path` is `key`, or a section that it is in.
 bool Leads(std::string_view path, std::string_view key) {
   return key.starts_with(path) && (key.size() == path.size() || key[path.size()] == '.');
@@ -127,6 +130,10 @@ bool HasAnyName(std::string_view key, std::string_view path) {
 }
 
 }  // namespace
+
+bool IsNodesOwn(std::string_view path) {
+  return Leads("node", path) || std::ranges::find(kOwnOfCluster, path) != std::end(kOwnOfCluster);
+}
 
 std::span<const ConfigKey> ConfigKeys() {
   return kKeys;

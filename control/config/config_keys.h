@@ -16,6 +16,10 @@ struct ConfigKey {
   bool (*same)(const Config& a, const Config& b) = nullptr;
 };
 
+// Each node's file has it, and no other counts: [node], and by what a node finds and believes the others. All else is
+// the cluster's, and the same at all nodes.
+bool IsNodesOwn(std::string_view path);
+
 // By path.
 std::span<const ConfigKey> ConfigKeys();
 

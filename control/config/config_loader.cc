@@ -6,7 +6,8 @@
 
 namespace qure {
 
-ConfigLoader::ConfigLoader(std::string path) : path_(std::move(path)), thread_([this] { Run(); }) {}
+ConfigLoader::ConfigLoader(std::string path, std::string text)
+    : path_(std::move(path)), text_(std::move(text)), thread_([this] { Run(); }) {}
 
 ConfigLoader::~ConfigLoader() {
   requests_.Close();
@@ -15,11 +16,34 @@ ConfigLoader::~ConfigLoader() {
 
 void ConfigLoader::Run() {
   while (true) {
-    std::vector<uint64_t> tickets = requests_.Await();
+    std::vector<Request> requests = requests_.Await();
     if (requests_.closed()) return;
-    absl::StatusOr<Config> config = LoadConfig(path_);
-    results_.Put({.tickets = std::move(tickets), .config = std::move(config)});
+    std::vector<uint64_t> tickets;
+    for (Request& request : requests) {
+      if (const auto* const load = std::get_if<LoadRequest>(&request)) {
+        tickets.push_back(load->ticket);
+      } else if (auto* const use = std::get_if<UseRequest>(&request)) {
+        if (use->shared) shared_ = *std::move(use->shared);
+        if (use->text) text_ = *std::move(use->text);
+      } else if (const auto* const check = std::get_if<CheckRequest>(&request)) {
+        results_.Put({.tickets = {}, .version = check->version, .config = Parse(text_, check->body), .text = ""});
+      }
+    }
+    if (!tickets.empty()) LoadFile(std::move(tickets));
   }
+}
+
+void ConfigLoader::LoadFile(std::vector<uint64_t> tickets) {
+  absl::StatusOr<std::string> text = ReadConfigFile(path_);
+  absl::StatusOr<Config> config = text.ok() ? Parse(*text, shared_) : text.status();
+  results_.Put({.tickets = std::move(tickets),
+                .version = std::nullopt,
+                .config = std::move(config),
+                .text = text.ok() ? *std::move(text) : ""});
+}
+
+absl::StatusOr<Config> ConfigLoader::Parse(const std::string& text, const clusterconfig::Body& shared) const {
+  return shared == nullptr ? ParseConfig(text, path_) : ParseConfig(text, path_, *shared);
 }
 
 }  // namespace qure

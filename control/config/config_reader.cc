@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "control/base/text.h"
+#include "control/config/cluster_key.h"
 #include "control/config/config_keys.h"
 #include "proto/check.h"
 
@@ -63,6 +64,18 @@ std::optional<Duration> ParseInterval(std::string_view text) {
 }
 
 }  // namespace
+
+absl::StatusOr<toml::table> ParseToml(std::string_view text, std::string_view name) {
+  try {
+    return toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    ConfigErrors errors(name);
+    errors.Add({std::max<uint32_t>(error.source().begin.line, 1), "syntax"},
+               Concat(WithoutKeys(error.description()),
+                      "; write TOML (https://toml.io): key = value, one a line, strings in quotes"));
+    return errors.status();
+  }
+}
 
 std::string IntervalText(Duration interval) {
   const Duration second = Seconds(1);

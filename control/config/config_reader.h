@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "control/config/config_words.h"
 #include "proto/time.h"
 #include "toml++/toml.h"
@@ -27,6 +28,9 @@ struct Placed {
   T value;
   Place place;
 };
+
+// InvalidArgument, with the line, if it is no TOML. `name` stands for the file.
+absl::StatusOr<toml::table> ParseToml(std::string_view text, std::string_view name);
 
 class ConfigErrors {
  public:

@@ -1,0 +1,156 @@
+// What of a configuration file is the cluster's.
+#include "control/config/shared_part.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "control/config/config_file.h"
+#include "control/config/config_keys.h"
+
+namespace qure {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kFile[] = R"([node]
+name = "n1"
+addresses = [
+  "198.51.100.7/24",
+]
+[node.lan]
+port = "af_packet:eth0"
+
+# What we serve.
+[cluster]
+name = "home"
+key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+gateway = ["198.51.100.1"]  # the router
+port = 7900
+
+[[cluster.address]]
+address = "198.51.100.50/24"
+
+[[cluster.service]]
+name = "web"
+protocol = "tcp"
+ports = "80"
+)";
+
+std::string Shared(const std::string& toml) {
+  const absl::StatusOr<std::string> shared = SharedPart(toml, "n1.toml");
+  EXPECT_TRUE(shared.ok()) << shared.status();
+  return shared.value_or("");
+}
+
+size_t LineOf(const std::string& text, const std::string& what) {
+  return static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<long>(text.find(what)), '\n')) + 1;
+}
+
+TEST(SharedPartTest, IsTheFileWithoutWhatIsTheNodes) {
+  const std::string shared = Shared(kFile);
+  for (const char* const kept : {"# What we serve.", "gateway = [\"198.51.100.1\"]  # the router",
+                                 "[[cluster.address]]", "name = \"web\"", "ports = \"80\""}) {
+    EXPECT_THAT(shared, HasSubstr(kept));
+    EXPECT_EQ(LineOf(shared, kept), LineOf(kFile, kept)) << kept;
+  }
+  for (const char* const own : {"[node", "n1", "198.51.100.7", "home", "key", "0011", "7900"}) {
+    EXPECT_THAT(shared, Not(HasSubstr(own)));
+  }
+  EXPECT_EQ(Shared(shared), shared);
+}
+
+TEST(SharedPartTest, KeysThatAreCommentedOutAreNotShared) {
+  const std::string shared = Shared(
+      "[node]\n# of n1\nname = \"n1\"\n\n# all:\n[cluster]\n"
+      "# key = \"00112233445566778899aabbccddeeff\"\ndefault = \"drop\"\n");
+  EXPECT_THAT(shared, Not(HasSubstr("0011")));
+  EXPECT_THAT(shared, Not(HasSubstr("of n1")));
+  EXPECT_THAT(shared, HasSubstr("\n# all:\n[cluster]\n# key"));
+}
+
+TEST(SharedPartTest, DottedKeysAreTakenApartToo) {
+  const std::string shared = Shared("node.name = \"n1\"\ncluster.key = \"x\"\ncluster.default = \"drop\"\n");
+  EXPECT_EQ(shared, "\n\ncluster.default = \"drop\"\n");
+}
+
+TEST(SharedPartTest, WhatCannotBeTakenApartIsRefused) {
+  for (const char* const toml :
+       {"cluster = { key = \"x\", default = \"drop\" }\n", "[cluster]\ndefault = \"\"\"\n[node]\n\"\"\"\n"}) {
+    const absl::StatusOr<std::string> shared = SharedPart(toml, "n1.toml");
+    EXPECT_FALSE(shared.ok()) << toml;
+    EXPECT_THAT(std::string(shared.status().message()), HasSubstr("n1.toml:1: cluster: "));
+  }
+  EXPECT_THAT(std::string(SharedPart("[cluster\n", "n1.toml").status().message()), HasSubstr("n1.toml:1: syntax"));
+}
+
+TEST(SharedPartTest, ListsTheKeysThatAreTheClusters) {
+  EXPECT_THAT(SharedKeysIn(kFile), ElementsAre("cluster.address", "cluster.gateway", "cluster.service"));
+  EXPECT_THAT(SharedKeysIn("[cluster]\nname = \"home\"\n"), IsEmpty());
+}
+
+TEST(SharedPartTest, EveryKeyOfANodeIsItsOwn) {
+  for (const ConfigKey& key : ConfigKeys()) {
+    // What only a restart changes cannot be changed on all nodes at once.
+    const bool fixed = key.same != nullptr;
+    EXPECT_TRUE(IsNodesOwn(key.path) || (!fixed && !key.path.starts_with("node."))) << key.path;
+  }
+  EXPECT_FALSE(IsNodesOwn("cluster.service.name"));
+}
+
+TEST(SharedPartTest, ANodeRunsItsOwnPartAndTheClusters) {
+  const std::string own =
+      "[node]\nname = \"n2\"\n[node.lan]\nport = \"af_packet:eth0\"\n[cluster]\nname = \"home\"\n"
+      "join = \"any\"\ndefault = \"drop\"\n";
+  const absl::StatusOr<Config> config = ParseConfig(own, "n2.toml", Shared(kFile));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->node.name, "n2");
+  EXPECT_EQ(config->cluster.name, "home");
+  EXPECT_TRUE(config->cluster.network.join);
+  EXPECT_EQ(config->cluster.default_policy, DefaultPolicy::kLocal) << "what the file says of it is ignored";
+  ASSERT_EQ(config->cluster.services.size(), 1u);
+  const absl::StatusOr<Config> whole = ParseConfig(kFile, "n1.toml");
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_EQ(config->cluster.services, whole->cluster.services);
+  EXPECT_EQ(config->cluster.gateways, whole->cluster.gateways);
+}
+
+TEST(SharedPartTest, ErrorsNameTheLineOfTheSharedText) {
+  std::string shared = Shared(kFile);
+  shared.replace(shared.find("\"80\""), 4, "\"eighty\"");
+  const absl::Status error = ParseConfig(kFile, "n1.toml", shared).status();
+  const clusterconfig::Finding finding = FindingOf(error);
+  EXPECT_EQ(finding.where, absl::StrCat("config:", LineOf(kFile, "ports = "), ": cluster.service.ports"));
+  EXPECT_THAT(finding.reason, HasSubstr("eighty"));
+  EXPECT_THAT(finding.remedy, HasSubstr("80"));
+}
+
+TEST(SharedPartTest, WhatIsANodesOwnIsRefusedInTheSharedText) {
+  EXPECT_FALSE(ParseConfig(kFile, "n1.toml", Shared(kFile) + "[node]\nname = \"n9\"\n").ok());
+  EXPECT_FALSE(ParseConfig(kFile, "n1.toml", "[cluster]\nname = \"other\"\n").ok());
+}
+
+TEST(SharedPartTest, AFileNeedNotSayWhatIsServedIfTheNodeGetsThatFromOthers) {
+  const std::string node = "[node.lan]\nport = \"af_packet:eth0\"\n[cluster]\nname = \"home\"\n";
+  EXPECT_TRUE(ParseConfig(node + "join = \"any\"\n", "n").ok());
+  EXPECT_FALSE(ParseConfig(node, "n").ok());
+  EXPECT_FALSE(ParseConfig(node + "join = \"any\"\ndefault = \"drop\"\n", "n").ok()) << "it says some of it";
+}
+
+TEST(SharedPartTest, AnyErrorIsAFinding) {
+  const clusterconfig::Finding finding =
+      FindingOf(absl::FailedPreconditionError("node.weight: cannot change; restart"));
+  EXPECT_EQ(finding.where, "");
+  EXPECT_EQ(finding.reason, "node.weight: cannot change");
+  EXPECT_EQ(finding.remedy, "restart");
+  EXPECT_EQ(FindingOf(absl::InternalError("a\nb")).reason, "a");
+}
+
+}  // namespace
+}  // namespace qure
