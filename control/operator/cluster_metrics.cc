@@ -36,6 +36,13 @@ void CollectMembers(const ControllerStatus& core, Families* out) {
   out->Gauge("qure_config_differs", "Nodes present whose [cluster] configuration is another than this node's.",
              static_cast<double>(std::ranges::count_if(
                  core.nodes, [](const NodeRow& row) { return row.config_differs && IsPresent(row.state); })));
+  out->Gauge("qure_config_unable", "Nodes present that cannot run the cluster's configuration.",
+             static_cast<double>(std::ranges::count_if(
+                 core.nodes, [](const NodeRow& row) { return row.config_unable && IsPresent(row.state); })));
+  const auto& pending = core.config.pending;
+  out->Gauge("qure_config_confirm_seconds",
+             "Until the change of the cluster's configuration that waits to be confirmed is rolled back; 0: none does.",
+             pending && pending->left ? ToSeconds(*pending->left) : 0.0);
   out->Gauge("qure_members_outside",
              "Nodes present that do not belong to the cluster by its records; 0 where none are kept.",
              static_cast<double>(core.roll.outside.size()));

@@ -25,11 +25,6 @@ uint64_t ToMilliseconds(uint64_t logical) {
   return logical >> kCounterBits;
 }
 
-std::string WallText(uint64_t logical) {
-  const absl::Time time = absl::FromUnixMillis(static_cast<int64_t>(ToMilliseconds(logical)));
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
-}
-
 // Ids to the names that nodes give themselves.
 class Names {
  public:
@@ -113,6 +108,11 @@ ordered_json EraJson(const EraSummary& era, const Names& names) {
 }
 
 }  // namespace
+
+std::string WallText(uint64_t logical) {
+  const absl::Time time = absl::FromUnixMillis(static_cast<int64_t>(ToMilliseconds(logical)));
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
 
 ordered_json TermJson(const Term& term) {
   if (term == Term{}) return nullptr;

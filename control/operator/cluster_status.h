@@ -12,6 +12,9 @@
 
 namespace qure {
 
+// A hybrid logical time as RFC 3339 has it, in UTC.
+std::string WallText(uint64_t logical);
+
 // The answers of the control socket. What is unknown is null; ids and lineages are hexadecimal.
 nlohmann::ordered_json TermJson(const Term& term);  // {"era", "epoch", "holder"}; null: none
 nlohmann::ordered_json NodesJson(const ControllerStatus& status);

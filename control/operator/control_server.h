@@ -22,8 +22,8 @@ namespace qure {
 // bounded.
 class ControlServer {
  public:
-  static constexpr size_t kMaxRequest = 64 * 1024;  // bytes of a line
-  static constexpr size_t kMaxClients = 16;         // one more closes the one that was silent longest
+  static constexpr size_t kMaxRequest = 1024 * 1024;  // bytes of a line: a configuration of the cluster, as JSON
+  static constexpr size_t kMaxClients = 16;           // one more closes the one that was silent longest
 
   struct Request {
     std::string_view command;  // the member of that name

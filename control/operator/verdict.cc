@@ -6,6 +6,7 @@
 #include "control/base/text.h"
 #include "control/core/admission/codes.h"
 #include "control/core/cluster/identity.h"
+#include "control/operator/shared_config.h"
 
 namespace qure {
 namespace {
@@ -142,6 +143,21 @@ void JudgeRoll(const ControllerStatus& core, Findings* out) {
   if (core.roll.founded_otherwise) out->Add(VerdictState::kDegraded, "the cluster was founded twice");
 }
 
+void JudgeConfig(const ControllerStatus& core, Findings* out) {
+  if (const std::string unable = UnableNodes(core); !unable.empty()) {
+    out->Add(VerdictState::kDegraded,
+             Concat(unable, " cannot run the cluster's configuration: `qurectl config` there"));
+  }
+  const auto& pending = core.config.pending;
+  if (pending && pending->left) {
+    out->Add(VerdictState::kDegraded, Concat("a change of the configuration is rolled back in ",
+                                             pending->left->ns / Seconds(1).ns, " s unless it is confirmed"));
+  }
+  if (!core.config.lost.empty()) {
+    out->Add(VerdictState::kDegraded, "a change of the configuration was lost: `qurectl config`");
+  }
+}
+
 void JudgeSelf(const NodeStatus& status, Findings* out) {
   const ControllerStatus& core = status.controller;
   if (core.ineligible) out->Add(VerdictState::kDegraded, "another machine has this node's identity");
@@ -178,6 +194,7 @@ ClusterVerdict VerdictOf(const NodeStatus& status) {
   JudgeServices(status.controller, &findings);
   JudgeStrangers(status.controller, &findings);
   JudgeRoll(status.controller, &findings);
+  JudgeConfig(status.controller, &findings);
   JudgeSelf(status, &findings);
   return findings.Take();
 }

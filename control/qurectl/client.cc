@@ -14,11 +14,12 @@
 namespace qure {
 namespace {
 
-constexpr timeval kPatience = {.tv_sec = 10, .tv_usec = 0};
+// A change of the cluster's configuration has to be voted on and tried.
+constexpr timeval kPatience = {.tv_sec = 20, .tv_usec = 0};
 
 absl::Status NotReachable(const std::string& path, int error) {
   const char* hint = error == EACCES ? "; only root has access" : "; is qured running?";
-  const char* what = error == EAGAIN ? "no answer within 10 s" : std::strerror(error);
+  const char* what = error == EAGAIN ? "no answer within 20 s" : std::strerror(error);
   return absl::UnavailableError(absl::StrCat("cannot reach qured at ", path, ": ", what, hint));
 }
 

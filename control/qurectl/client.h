@@ -8,7 +8,7 @@
 
 namespace qure {
 
-// The answer to `request`, {"command": …, …}. Unavailable without an answer at `socket_path` within 10 s.
+// The answer to `request`, {"command": …, …}. Unavailable without an answer at `socket_path` within 20 s.
 absl::StatusOr<nlohmann::ordered_json> Ask(const std::string& socket_path, const nlohmann::json& request);
 
 }  // namespace qure

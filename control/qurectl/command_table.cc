@@ -56,7 +56,17 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   key remove ID      accept it no more, once all nodes use another
   ports              the LAN port and the host port, with their traffic
   counters [--all]   what happened to the frames; --all: also reasons that never occurred
-  config show        the configuration in force, defaults included
+  config             the configuration that all nodes have: its version, who runs it, what waits to be confirmed
+  config text        its text, as the operator wrote it
+  config adopt [--confirm TIME] [--no-canary] [--dry-run]
+                     on the master: what its file says of the cluster becomes the first one
+  config set FILE [--confirm TIME] [--no-canary] [--dry-run]
+                     what FILE says of the cluster becomes the next one: all nodes check it, one tries it, then all run
+                     it; rolled back unless it is confirmed within TIME (10m; 90s, 1h; 0: it needs none)
+  config confirm     keep the change that waits for it
+  config abort       give up the change that is being prepared, or roll back the one that waits to be confirmed
+  config acknowledge changes that were lost are shown no more
+  config show        the configuration in force on this node, defaults included
   config check FILE  whether FILE is valid; needs no running qured
   confirm            keep what a qured started with --try has changed on this machine
   reload             make qured read its configuration again
@@ -108,8 +118,18 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"key remove ID", RequestKind::kKey, R"("action": "remove")", {{"id", Kind::kNumber}}},
       {"ports", RequestKind::kPorts},
       {"counters [--all]", RequestKind::kCounters},
+      {"config text", RequestKind::kSharedConfig, R"("action": "text")"},
+      {"config adopt [--confirm TIME] [--no-canary] [--dry-run]", RequestKind::kSharedConfig, R"("action": "adopt")"},
+      {"config set FILE [--confirm TIME] [--no-canary] [--dry-run]",
+       RequestKind::kSharedConfig,
+       R"("action": "set")",
+       {{"text", Kind::kShared}}},
+      {"config confirm", RequestKind::kSharedConfig, R"("action": "confirm")"},
+      {"config abort", RequestKind::kSharedConfig, R"("action": "abort")"},
+      {"config acknowledge", RequestKind::kSharedConfig, R"("action": "acknowledge")"},
       {"config show", RequestKind::kConfig},
       {"config check FILE", LocalAction::kCheckConfig, "", {{"file"}}},
+      {"config", RequestKind::kSharedConfig, R"("action": "show")"},
       {"confirm", RequestKind::kConfirm},
       {"reload", RequestKind::kReload},
       {"help", LocalAction::kHelp},

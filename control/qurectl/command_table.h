@@ -20,6 +20,7 @@ struct CommandArgument {
     kSwitch,  // on, off: true, false
     kWeight,  // a number; "default": without the member
     kKey,     // the digits of a key, or a file that holds them
+    kShared,  // a file: what of it is the cluster's, and its name as "file"
   };
   std::string_view member;
   Kind kind = Kind::kText;

@@ -26,6 +26,7 @@
 #include "control/qurectl/client.h"
 #include "control/qurectl/cluster_tables.h"
 #include "control/qurectl/command_table.h"
+#include "control/qurectl/config_tables.h"
 #include "control/qurectl/dns_tables.h"
 #include "control/qurectl/plot.h"
 #include "control/qurectl/request.h"
@@ -53,6 +54,9 @@ struct Arguments {
   std::string svg;
   std::optional<uint32_t> limit;
   std::optional<nlohmann::json> deadline;  // seconds; null: none
+  std::optional<uint32_t> confirm;         // seconds; 0: none
+  bool canary = true;
+  bool dry_run = false;
   std::vector<std::string_view> words;
 
   std::vector<std::string_view> options;  // of single commands
@@ -69,6 +73,21 @@ std::optional<nlohmann::json> ParseDeadline(std::string_view text) {
   if (text == "none") return nlohmann::json(nullptr);
   const std::optional<uint32_t> seconds = ParseUnsigned(text);
   return seconds ? std::optional<nlohmann::json>(*seconds) : std::nullopt;
+}
+
+constexpr uint32_t kConfirmWithin = 600;  // seconds, unless the operator says otherwise
+
+// "90s", "10m", "1h" or "0" in seconds.
+std::optional<uint32_t> ParseTime(std::string_view text) {
+  constexpr std::pair<char, uint32_t> kUnits[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+  if (text == "0") return 0;
+  for (const auto& [unit, seconds] : kUnits) {
+    if (!text.ends_with(unit)) continue;
+    const std::optional<uint32_t> count = ParseUnsigned(text.substr(0, text.size() - 1));
+    if (!count || *count == 0 || *count > UINT32_MAX / seconds) return std::nullopt;
+    return *count * seconds;
+  }
+  return std::nullopt;
 }
 
 // False: wrong usage.
@@ -95,6 +114,17 @@ bool TakeOption(int option, Arguments* out) {
       out->options.push_back("--deadline");
       out->deadline = ParseDeadline(optarg);
       return out->deadline.has_value();
+    case 'c':
+      out->options.push_back("--confirm");
+      out->confirm = ParseTime(optarg);
+      return out->confirm.has_value();
+    case 'n':
+      out->options.push_back("--no-canary");
+      out->canary = false;
+      return true;
+    case 'r':
+      out->options.push_back("--dry-run");
+      return out->dry_run = true;
     case 't':
       out->options.push_back("--top");
       return out->top = true;
@@ -108,7 +138,7 @@ bool TakeOption(int option, Arguments* out) {
 }
 
 bool ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 11> kOptions = {{{"socket", required_argument, nullptr, 's'},
+  static constexpr std::array<option, 14> kOptions = {{{"socket", required_argument, nullptr, 's'},
                                                        {"json", no_argument, nullptr, 'j'},
                                                        {"all", no_argument, nullptr, 'a'},
                                                        {"plot", no_argument, nullptr, 'p'},
@@ -116,6 +146,9 @@ bool ParseArguments(int argc, char** argv, Arguments* out) {
                                                        {"limit", required_argument, nullptr, 'l'},
                                                        {"top", no_argument, nullptr, 't'},
                                                        {"deadline", required_argument, nullptr, 'd'},
+                                                       {"confirm", required_argument, nullptr, 'c'},
+                                                       {"no-canary", no_argument, nullptr, 'n'},
+                                                       {"dry-run", no_argument, nullptr, 'r'},
                                                        {"help", no_argument, nullptr, 'h'},
                                                        {"version", no_argument, nullptr, 'V'},
                                                        {nullptr, 0, nullptr, 0}}};
@@ -198,6 +231,8 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
       return "reloaded " + answer.at("reloaded").get<std::string>() + "\n";
     case RequestKind::kConfirm:
       return "confirmed: qured goes on\n";
+    case RequestKind::kSharedConfig:
+      return SharedConfigText(answer);
     case RequestKind::kConfig:
       break;
   }
@@ -274,6 +309,15 @@ int DoLocally(LocalAction action, const nlohmann::json& members) {
   return EXIT_SUCCESS;
 }
 
+// How a change of the cluster's configuration is to be made.
+void AddProposal(const Arguments& arguments, const OperatorCommand& command, nlohmann::json* request) {
+  const std::vector<std::string_view> options = SyntaxOf(command.usage).options;
+  if (std::ranges::find(options, "--confirm") == options.end()) return;
+  (*request)["confirm"] = arguments.confirm.value_or(kConfirmWithin);
+  (*request)["canary"] = arguments.canary;
+  (*request)["dry_run"] = arguments.dry_run;
+}
+
 int Main(int argc, char** argv) {
   Arguments arguments;
   if (!ParseArguments(argc, argv, &arguments) || !TakeTop(&arguments)) return UsageError();
@@ -290,6 +334,7 @@ int Main(int argc, char** argv) {
   if (arguments.limit) (**request)["limit"] = *arguments.limit;
   if (arguments.deadline) (**request)["deadline"] = *arguments.deadline;
   if (arguments.top) (**request)["top"] = arguments.top_count;
+  AddProposal(arguments, *command, &**request);
   try {
     return AskAndShow(arguments, std::get<RequestKind>(command->action), **request);
   } catch (const nlohmann::json::exception& error) {

@@ -9,6 +9,8 @@
 #include "absl/strings/ascii.h"
 #include "control/base/text.h"
 #include "control/config/cluster_key.h"
+#include "control/config/config_file.h"
+#include "control/config/shared_part.h"
 
 namespace qure {
 namespace {
@@ -46,6 +48,13 @@ std::optional<absl::StatusOr<json>> ValueOf(const CommandArgument& argument, std
       if (!number) return std::nullopt;
       return json(*number);
     }
+    case Kind::kShared: {
+      const std::string path(word);
+      const absl::StatusOr<std::string> text = ReadConfigFile(path);
+      absl::StatusOr<std::string> shared = text.ok() ? SharedPart(*text, path) : text.status();
+      if (!shared.ok()) return shared.status();
+      return json(*std::move(shared));
+    }
     case Kind::kKey: {
       absl::StatusOr<std::string> key = KeyFrom(word);
       if (!key.ok()) return key.status();
@@ -72,6 +81,7 @@ std::optional<absl::StatusOr<json>> RequestFor(const OperatorCommand& command,
     if (left_out && argument.otherwise.empty()) continue;
     std::optional<absl::StatusOr<json>> value = ValueOf(argument, left_out ? argument.otherwise : given[i]);
     if (!value || !value->ok()) return value;
+    if (argument.kind == CommandArgument::Kind::kShared) request["file"] = given[i];
     if (!(*value)->is_null()) request[argument.member] = **std::move(value);
   }
   return request;

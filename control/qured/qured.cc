@@ -32,6 +32,7 @@
 #include "control/qured/privileges.h"
 #include "control/qured/runtime.h"
 #include "control/qured/start_again.h"
+#include "control/qured/start_config.h"
 #include "control/qured/syscall_filter.h"
 #include "control/qured/trial.h"
 #include "control/store/store.h"
@@ -109,16 +110,16 @@ void GiveUpPrivileges(PortKind lan) {
 using Ending = Runtime::Ending;
 
 // `trial` is none any more when it was confirmed.
-absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config, const NodeFacts& facts, PortKind lan,
-                           const Runtime::Parts& parts, std::optional<Duration>* trial) {
-  Runtime runtime(config_path, config, facts, parts);
+absl::StatusOr<Ending> Run(const StartConfig& start, const NodeFacts& facts, PortKind lan, const Runtime::Parts& parts,
+                           std::optional<Duration>* trial) {
+  Runtime runtime(start, facts, parts);
   std::optional<MetricsKeeper> metrics;
-  if (!config.node.metrics.empty()) {
+  if (!start.config.node.metrics.empty()) {
     const MetricsSource source = {.node = [&runtime] { return runtime.status(); },
                                   .mbufs_in_use = [&parts] { return parts.dataplane->mbufs_in_use(); },
                                   .workers = runtime.workers(),
                                   .names = [&runtime] { return runtime.names(); }};
-    metrics.emplace(config.node.metrics, source);
+    metrics.emplace(start.config.node.metrics, source);
   }
   GiveUpPrivileges(lan);
   absl::StatusOr<Ending> ending = runtime.Run();
@@ -127,18 +128,21 @@ absl::StatusOr<Ending> Run(const std::string& config_path, const Config& config,
 }
 
 // Builds all parts in the order in which they need each other. They end in the reverse order.
-absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& config, std::optional<Duration>* trial) {
-  const absl::StatusOr<PortSpec> lan = ParsePortSpec(config.node.lan_port);
+absl::StatusOr<Ending> Serve(const StartConfig& own, std::optional<Duration>* trial) {
+  const NodeConfig& node = own.config.node;
+  const absl::StatusOr<PortSpec> lan = ParsePortSpec(node.lan_port);
   if (!lan.ok()) return lan.status();
   if (absl::Status rights = CheckRights(); !rights.ok()) return rights;
-  const absl::StatusOr<std::unique_ptr<ControlServer>> server = ControlServer::Listen(config.node.control_socket);
+  const absl::StatusOr<std::unique_ptr<ControlServer>> server = ControlServer::Listen(node.control_socket);
   if (!server.ok()) return server.status();
-  const absl::StatusOr<Fd> data_directory = OwnDirectory(config.node.data_directory);
+  const absl::StatusOr<Fd> data_directory = OwnDirectory(node.data_directory);
   if (!data_directory.ok()) return data_directory.status();
   const absl::StatusOr<Fd> network = OwnNetworkNamespace();
   if (!network.ok()) return network.status();
-  const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(config.node.data_directory, Revision());
+  const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(node.data_directory, Revision());
   if (!store.ok()) return store.status();
+  const StartConfig start = WithStored(own, (*store)->state());
+  const Config& config = start.config;
   // Undoes, at last, what the parts below it have changed in the kernel.
   const std::unique_ptr<KernelJournal> journal = OpenJournal(config.node.data_directory);
   const absl::StatusOr<TakenOver> taken = TakeOver(config, *lan);
@@ -164,7 +168,7 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
   const std::string lan_interface = shared ? lan->interface() : config.node.host_interface;
   const Runtime::Parts parts = {store->get(),  dataplane->get(), host->get(), kernel->get(),
                                 server->get(), lan_interface,    *trial};
-  absl::StatusOr<Ending> ending = Run(config_path, config, facts, lan->kind, parts, trial);
+  absl::StatusOr<Ending> ending = Run(start, facts, lan->kind, parts, trial);
   if (ending.ok() && *ending == Ending::kNewIdentity) {
     if (absl::Status renewed = (*store)->TakeNewIdentity(); !renewed.ok()) return renewed;
   }
@@ -172,15 +176,15 @@ absl::StatusOr<Ending> Serve(const std::string& config_path, const Config& confi
 }
 
 // All that is logged is written, if somebody reads it, when this returns.
-absl::StatusOr<Ending> ServeAndLog(const std::string& config_path, const Config& config,
-                                   const std::vector<std::string>& warnings, std::optional<Duration>* trial) {
+absl::StatusOr<Ending> ServeAndLog(const StartConfig& own, const std::vector<std::string>& warnings,
+                                   std::optional<Duration>* trial) {
   BlockSignals();  // before the writer and the environment start their threads
   const LogWriter writer;
   SetCheckHandler(LogFailedCheck);
-  SetLogLevel(config.node.log_level);
+  SetLogLevel(own.config.node.log_level);
   AllowManyFiles();
   for (const std::string& warning : warnings) LogLine(LogLevel::kWarning, warning);
-  absl::StatusOr<Ending> ending = Serve(config_path, config, trial);
+  absl::StatusOr<Ending> ending = Serve(own, trial);
   if (!ending.ok()) LogLine(LogLevel::kError, std::string(ending.status().message()));
   return ending;
 }
@@ -270,7 +274,8 @@ int Restore(const Config& config) {
 int Main(int argc, char** argv) {
   Arguments arguments;
   if (const std::optional<int> done = ParseArguments(argc, argv, &arguments)) return *done;
-  const absl::StatusOr<Config> config = LoadConfig(arguments.config);
+  const absl::StatusOr<std::string> text = ReadConfigFile(arguments.config);
+  const absl::StatusOr<Config> config = text.ok() ? ParseConfig(*text, arguments.config) : text.status();
   if (!config.ok()) {
     std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
     return kBadConfig;
@@ -287,7 +292,8 @@ int Main(int argc, char** argv) {
       return kFailed;
     }
   }
-  const absl::StatusOr<Ending> ending = ServeAndLog(arguments.config, *config, warnings, &arguments.trial);
+  const StartConfig own = {.path = arguments.config, .text = *text, .config = *config, .shared = std::nullopt};
+  const absl::StatusOr<Ending> ending = ServeAndLog(own, warnings, &arguments.trial);
   if (!ending.ok() || *ending == Ending::kUnconfirmed || *ending == Ending::kHostLost) return kFailed;
   return *ending == Ending::kStopped ? EXIT_SUCCESS : StartAgain(argv[0], arguments);
 }

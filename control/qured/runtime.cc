@@ -116,9 +116,10 @@ void BlockSignals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-Runtime::Runtime(std::string config_path, Config config, const NodeFacts& facts, const Parts& parts)
-    : config_path_(std::move(config_path)),
-      config_(std::move(config)),
+Runtime::Runtime(StartConfig start, const NodeFacts& facts, const Parts& parts)
+    : config_path_(std::move(start.path)),
+      config_(std::move(start.config)),
+      own_text_(std::move(start.text)),
       facts_(facts),
       parts_(parts),
       controller_(facts_, parts_.store->state(), random_, Now()),
@@ -128,9 +129,13 @@ Runtime::Runtime(std::string config_path, Config config, const NodeFacts& facts,
           OwnMac(facts_, config_.cluster.service_mac, 0),
           [this](ConstBytes frame) { parts_.dataplane->Send(frame, Reason::way_in_question); },
           [this] { return random_(); }),
-      loader_(config_path_),
+      loader_(config_path_, own_text_),
       names_(random_(), parts_.lan_interface),
       started_(Now()) {
+  if (start.shared) {
+    shared_ = start.shared->version;
+    loader_.UseShared(start.shared->body);
+  }
   status_.latest().name = config_.node.name;
   status_.latest().started = absl::Now();
   status_.latest().last_reload.time = status_.latest().started;
@@ -206,6 +211,7 @@ void Runtime::Wait(MonoTime until) {
     parts_.kernel->Take();
     CheckLink();
     look_at_host_ = std::min(look_at_host_, looked_at_host_ + host_pause_);
+    RetryUnable();
   }
   if (watched_[kFrames].revents != 0) TakeEvents();
   if (watched_[kStored].revents != 0) OnStored();
@@ -408,22 +414,6 @@ void Runtime::Resign(MonoTime now) {
   if (!stopping.ok()) ending_ = Ending::kStopped;
 }
 
-void Runtime::OnLoaded() {
-  for (ConfigLoader::Result& loaded : loader_.TakeResults()) {
-    const absl::Status result = Replace(std::move(loaded.config));
-    status_.latest().last_reload = {absl::Now(), std::string(result.message())};
-    if (result.ok()) {
-      LogLine(LogLevel::kInfo, "configuration reloaded from ", config_path_);
-    } else {
-      LogLine(LogLevel::kError, "configuration not reloaded, the old one stays in use:\n", result.message());
-    }
-    const ordered_json answer = result.ok() ? ordered_json{{"reloaded", config_path_}} : Refusal(result);
-    for (const uint64_t ticket : loaded.tickets) {
-      if (ticket != kNoTicket) parts_.server->Answer(ticket, answer);
-    }
-  }
-}
-
 void Runtime::OnNames() {
   NameService::News news = names_.Take();
   if (news.names != nullptr) Execute(controller_.OnNames(Now(), std::move(news.names)));
@@ -436,25 +426,6 @@ void Runtime::NotifyNames() {
   if (facts_of_names_ == facts) return;
   names_.OnFacts(facts);
   facts_of_names_ = std::move(facts);
-}
-
-absl::Status Runtime::Replace(absl::StatusOr<Config> next) {
-  if (!next.ok()) return next.status();
-  if (absl::Status possible = CheckReload(config_, *next); !possible.ok()) return possible;
-  if (next->cluster.gateways != config_.cluster.gateways) {
-    if (absl::Status set = parts_.host->SetGateways(next->cluster.gateways); !set.ok()) return set;
-  }
-  SetLogLevel(next->node.log_level);
-  for (const std::string& warning : ConfigWarnings(config_path_, *next)) LogLine(LogLevel::kWarning, warning);
-  if (next->cluster.network.key != config_.cluster.network.key) {
-    LogLine(LogLevel::kInfo, "cluster.key has changed: it is only for a first start, this node keeps its keys");
-  }
-  config_ = *std::move(next);
-  health_.Configure(config_.cluster.services, Now());
-  names_.Configure(config_.cluster);
-  Execute(controller_.OnConfig(Now(), config_.cluster));
-  look_at_weights_ = Now() + kNodesKnown;
-  return absl::OkStatus();
 }
 
 std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request& request) {
@@ -488,6 +459,8 @@ std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request&
       return CountersJson(workers(), parts_.dataplane->mbufs_in_use());
     case RequestKind::kConfig:
       return ConfigJson(config_);
+    case RequestKind::kSharedConfig:
+      return AnswerShared(request);
     case RequestKind::kConfirm:
       return Confirm();
     case RequestKind::kCandidates:
@@ -586,10 +559,13 @@ void Runtime::Execute(const Actions& actions) {
   for (const Action& action : actions) {
     std::visit([this](const auto& a) { Do(a); }, action);
   }
-  // After all actions, never between two of them: a lookup leads to more actions.
+  // After all actions, never between two of them: what is done here leads to more actions.
   for (const LookUpFlow& question : std::exchange(lookups_, {})) {
     const std::optional<FlowEntry> found = parts_.dataplane->FindFlow(question.key);
     Execute(controller_.OnFlowFound(Now(), question, found));
+  }
+  for (const ConfigTask& task : std::exchange(config_orders_, {})) {
+    std::visit([this](const auto& each) { Carry(each); }, task);
   }
   // A takeover is counted now, because the next one may come before the next round of liveness.
   if (std::exchange(opened_, false)) UpdateStatus(Now());

@@ -7,6 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include <poll.h>
 
@@ -25,11 +28,13 @@
 #include "control/operator/control_server.h"
 #include "control/operator/explain.h"
 #include "control/operator/request_kind.h"
+#include "control/operator/shared_config.h"
 #include "control/operator/status.h"
 #include "control/qured/health_prober.h"
 #include "control/qured/restore_watch.h"
 #include "control/qured/stall_ledger.h"
 #include "control/qured/stall_report.h"
+#include "control/qured/start_config.h"
 #include "control/qured/status_board.h"
 #include "control/store/store.h"
 #include "control/store/store_writer.h"
@@ -61,8 +66,8 @@ class Runtime {
     kHostLost,     // what it needs of the kernel is gone, and only a new start can bring it back
   };
 
-  // `config` was read from `config_path`; a reload reads that file again.
-  Runtime(std::string config_path, Config config, const NodeFacts& facts, const Parts& parts);
+  // A reload reads the file of `start` again.
+  Runtime(StartConfig start, const NodeFacts& facts, const Parts& parts);
 
   // Serves until SIGTERM or SIGINT, and then until the node has handed over; a second signal ends it at once. Handles
   // ticks, events, datagrams, SIGHUP (reload) and the control socket. Returns an error only if it could not start.
@@ -103,10 +108,22 @@ class Runtime {
   // Takes this node's DNS names back while it still holds the addresses; Resign comes after that.
   void Stop(MonoTime now);
   void Resign(MonoTime now);
-  // The file was read again.
+  // runtime_config.cc: the file was read again, or a body of the cluster's configuration.
   void OnLoaded();
+  void OnReloaded(ConfigLoader::Result loaded);
   // After an error nothing has changed, and the old configuration stays in use.
   absl::Status Replace(absl::StatusOr<Config> next);
+  void Carry(const clusterconfig::Validate& question);
+  void Carry(const clusterconfig::Apply& order);
+  void OnChecked(const clusterconfig::Version& version, absl::StatusOr<Config> config);
+  void Apply(const clusterconfig::Apply& order, absl::StatusOr<Config> config);
+  void RetryUnable();
+  // Nothing if the answer comes later.
+  std::optional<nlohmann::ordered_json> AnswerShared(const ControlServer::Request& request);
+  nlohmann::ordered_json AnswerText();
+  std::optional<nlohmann::ordered_json> Adopt(const ControlServer::Request& request);
+  std::optional<nlohmann::ordered_json> ProposeText(const ControlServer::Request& request, std::string text);
+  std::optional<nlohmann::ordered_json> Order(uint64_t ticket, const Command& command, const ConfigOrder& order);
   void OnNames();
   void NotifyNames();
   std::optional<nlohmann::ordered_json> AnswerRequest(const ControlServer::Request& request);
@@ -130,10 +147,9 @@ class Runtime {
   void Do(const LookUpFlow& action);
   void Do(const FlowAnswered& action);
   void Do(const Finished& action);
-  // No operator can make a change of the cluster's configuration yet.
-  void Do(const clusterconfig::Validate&) {}
-  void Do(const clusterconfig::Apply&) {}
-  void Do(const clusterconfig::Answered&) {}
+  void Do(const clusterconfig::Validate& action);
+  void Do(const clusterconfig::Apply& action);
+  void Do(const clusterconfig::Answered& action);
   void Do(const Log& action);
   void UpdateStatus(MonoTime now);
   // Adds the parts that any thread can read at any time.
@@ -141,6 +157,7 @@ class Runtime {
 
   const std::string config_path_;
   Config config_;
+  std::string own_text_;  // of the file, as it was last read and is in use
   const NodeFacts facts_;
   const Parts parts_;
   KernelRandom random_;
@@ -153,6 +170,13 @@ class Runtime {
   HealthBoard health_;
   HealthProber prober_;
   ConfigLoader loader_;
+  using ConfigTask = std::variant<clusterconfig::Validate, clusterconfig::Apply>;
+  std::vector<ConfigTask> config_orders_;                               // from the actions just executed
+  std::optional<clusterconfig::Version> shared_;                        // of the cluster, that config_ is made from
+  std::optional<clusterconfig::Apply> applying_;                        // is being read
+  std::optional<std::pair<clusterconfig::Version, Config>> validated_;  // the last one that this node would take
+  std::map<uint64_t, ConfigOrder> orders_;                              // of operators, by the ticket of the request
+  MonoTime next_retry_ = kLongAgo;                                      // of what this node cannot run
   NameService names_;
   bool clock_fit_ = true;
   bool link_up_ = true;                         // the LAN port's, as the gate and the controller were last notified

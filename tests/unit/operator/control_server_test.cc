@@ -206,7 +206,7 @@ TEST_F(ControlServerTest, RequestWithoutEndIsCutOff) {
     client.Receive();
     return client.closed();
   }));
-  EXPECT_THAT(client.received(), HasSubstr("65536"));
+  EXPECT_THAT(client.received(), HasSubstr(std::to_string(ControlServer::kMaxRequest)));
   EXPECT_EQ(handled_, 0);
 }
 

@@ -181,5 +181,17 @@ TEST(ClusterVerdict, IsTheFirstLineOfStatus) {
   EXPECT_THAT(StatusText(StatusJson(node)), StartsWith("NOT SERVING: the gate"));
 }
 
+TEST(ClusterVerdict, AChangeThatWaitsToBeConfirmed) {
+  NodeStatus node = Well();
+  node.controller.config.pending = {.version = {}, .stage = clusterconfig::Stage::kOpen, .left = Seconds(300)};
+  ExpectDegraded(node, HasSubstr("300 s unless it is confirmed"));
+}
+
+TEST(ClusterVerdict, ANodeThatCannotRunTheConfiguration) {
+  NodeStatus node = Well();
+  node.controller.nodes[1].config_unable = true;
+  ExpectDegraded(node, HasSubstr("n2 cannot run"));
+}
+
 }  // namespace
 }  // namespace qure

@@ -55,6 +55,11 @@ TEST(RequestFor, PutsWordsIntoRequests) {
       {{"key", "list"}, R"({"command": "key", "action": "list"})"},
       {{"key", "use", "2"}, R"({"command": "key", "action": "use", "id": 2})"},
       {{"key", "remove", "1"}, R"({"command": "key", "action": "remove", "id": 1})"},
+      {{"config"}, R"({"command": "shared_config", "action": "show"})"},
+      {{"config", "text"}, R"({"command": "shared_config", "action": "text"})"},
+      {{"config", "adopt"}, R"({"command": "shared_config", "action": "adopt"})"},
+      {{"config", "confirm"}, R"({"command": "shared_config", "action": "confirm"})"},
+      {{"config", "abort"}, R"({"command": "shared_config", "action": "abort"})"},
       {{"config", "check", "a.toml"}, R"({"file": "a.toml"})"},
       {{"help"}, "{}"},
   };
@@ -65,7 +70,7 @@ TEST(RequestFor, RefusesWhatIsNoCommand) {
   for (const Words& words : std::vector<Words>{{},
                                                {"stauts"},
                                                {"status", "now"},
-                                               {"config"},
+                                               {"configure"},
                                                {"config", "hide"},
                                                {"maintenance"},
                                                {"maintenance", "maybe"},
@@ -106,6 +111,21 @@ TEST(RequestFor, DoesNotShowAKeyThatIsAlmostRight) {
   const auto wrong = RequestOf({"key", "add", "2", std::string_view(kDigits).substr(1)});
   ASSERT_TRUE(wrong.has_value());
   EXPECT_THAT(std::string(wrong->status().message()), Not(HasSubstr("0102")));
+}
+
+TEST(RequestFor, SendsWhatOfAFileIsTheClusters) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "new.toml";
+  std::ofstream(path) << "[node]\nname = \"n1\"\n[cluster]\nkey = \"" << kDigits << "\"\ndefault = \"drop\"\n";
+  EXPECT_EQ(Request({"config", "set", path}), json({{"command", "shared_config"},
+                                                    {"action", "set"},
+                                                    {"file", path},
+                                                    {"text", "\n\n[cluster]\n\ndefault = \"drop\"\n"}}));
+  std::ofstream(path) << "[cluster\n";
+  const auto broken = RequestOf({"config", "set", path});
+  ASSERT_TRUE(broken);
+  EXPECT_THAT(std::string(broken->status().message()), HasSubstr("new.toml:1: "));
+  EXPECT_FALSE(RequestOf({"config", "set", directory / "none"})->ok());
 }
 
 }  // namespace

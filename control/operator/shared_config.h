@@ -1,0 +1,37 @@
+// The configuration that all nodes have, over the control socket: requests read, answers made.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "control/core/command.h"
+#include "control/core/controller_status.h"
+#include "nlohmann/json.hpp"
+
+namespace qure {
+
+// What an operator at this node has asked for, while it is under way.
+struct ConfigOrder {
+  std::string file = "config";      // how he calls the text
+  std::optional<Duration> confirm;  // to confirm it within; absent: it needs none, or he confirms now
+  bool dry_run = false;
+};
+
+// {"command": "shared_config", "action": "set", "text": …, "file": …, "confirm": SECONDS, "canary": false,
+// "dry_run": true}; "confirm" 0: it needs none. Those left out are as in ProposeConfig. InvalidArgument if it is
+// unsound.
+absl::StatusOr<ProposeConfig> ReadProposal(const nlohmann::json& request, std::string text);
+ConfigOrder OrderOf(const nlohmann::json& request, const ProposeConfig& proposal);
+
+// What is in effect here and at the others, and what waits.
+nlohmann::ordered_json SharedConfigJson(const ControllerStatus& status);
+// What has come of it; a refusal has "error": WHERE: what is wrong; what would be right (which node said so).
+nlohmann::ordered_json AnsweredJson(const clusterconfig::Answered& answered, const ConfigOrder& order,
+                                    const ControllerStatus& status);
+
+// For the verdict of this node: nodes that are here and cannot run what is in effect, by name or id.
+std::string UnableNodes(const ControllerStatus& status);
+
+}  // namespace qure
