@@ -82,9 +82,7 @@ absl::StatusOr<ProposeConfig> ReadProposal(const json& request, std::string text
 }
 
 ConfigOrder OrderOf(const json& request, const ProposeConfig& proposal) {
-  return {.file = TextIn(request, "file", kSharedName),
-          .confirm = proposal.confirm,
-          .dry_run = proposal.dry_run};
+  return {.file = TextIn(request, "file", kSharedName), .confirm = proposal.confirm, .dry_run = proposal.dry_run};
 }
 
 ordered_json SharedConfigJson(const ControllerStatus& status) {
