@@ -11,6 +11,7 @@
 #include "proto/cluster/heartbeat_plan.h"
 #include "proto/dns/authority.h"
 #include "proto/net/address.h"
+#include "proto/net/mac_filter.h"
 #include "proto/services.h"
 
 namespace qure {
@@ -76,6 +77,23 @@ struct Snapshot {
   DnsRateLimit dns_limit;      // of its answers by UDP, but to hosts of the LAN
   uint32_t dns_log_every = 0;  // log every Nth query; 0: none
 
+  // The MACs above that are this node's or a service's. The maker of a snapshot calls IndexMacs last.
+  MacFilter macs;
+  void IndexMacs() {
+    macs = {};
+    ForEachMac([this](const MacAddress& mac) { macs.Add(mac); });
+  }
+  template <typename Visit>
+  void ForEachMac(Visit visit) const {
+    for (const MacAddress& mac : {lan_mac, node_mac, node_mac_hop1}) visit(mac);
+    for (const auto* addresses : {&addresses_v4, &addresses_v6}) {
+      for (const ServiceAddress& service : *addresses) {
+        visit(service.mac);
+        visit(service.link_mac());
+      }
+    }
+  }
+
   const ServiceAddress* Find(const Ipv4Address& address) const {
     for (const ServiceAddress& s : addresses_v4) {
       if (s.address.v4() == address) return &s;
@@ -89,7 +107,10 @@ struct Snapshot {
     return nullptr;
   }
   // Whether frames to this MAC are for a service address.
-  bool IsServiceMac(const MacAddress& mac) const {
+  bool IsServiceMac(const MacAddress& mac) const { return macs.MayHold(mac) && HasServiceMac(mac); }
+
+ private:
+  bool HasServiceMac(const MacAddress& mac) const {
     const auto at = [&mac](const ServiceAddress& s) { return s.mac == mac || (s.to_all && s.link_mac() == mac); };
     return std::ranges::any_of(addresses_v4, at) || std::ranges::any_of(addresses_v6, at);
   }

@@ -120,6 +120,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::Make(const SnapshotView& view) 
   snapshot->dns = dns_;
   snapshot->dns_limit = config.dns.limit;
   snapshot->dns_log_every = config.dns.log_every;
+  snapshot->IndexMacs();
   return snapshot;
 }
 

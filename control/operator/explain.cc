@@ -319,6 +319,7 @@ ordered_json Explain(const ExplainQuestion& question, const Snapshot& snapshot, 
   Batch batch;
   batch.count = 1;
   batch.frames[0] = example.frame();
+  decider.IndexMacs();
   ProcessLan(decider, {.flows = {.table = &table}, .now = {}}, &batch);
   const ReasonInfo& info = InfoOf(batch.reasons[0]);
   out["reason"] = info.name;

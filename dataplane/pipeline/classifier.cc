@@ -57,8 +57,7 @@ const ServiceAddress* FindByMac(const Snapshot& snapshot, const MacAddress& mac)
   return service != nullptr ? service : FindByMac(snapshot.addresses_v6, mac);
 }
 
-// Asked for every frame: the comparisons are inlined by force.
-[[gnu::flatten]] bool IsNodeMac(const Snapshot& snapshot, const MacAddress& mac) {
+bool IsNodeMac(const Snapshot& snapshot, const MacAddress& mac) {
   return mac == snapshot.node_mac || mac == snapshot.node_mac_hop1 || mac == snapshot.lan_mac;
 }
 
@@ -218,6 +217,25 @@ Decision ClassifyKernelFrame(uint16_t ether_type, size_t index, const Batch& bat
   return reply ? Decision(Lane::kArp) : Done(Reason::kernel_owned);
 }
 
+// A frame from a MAC of ours. From the LAN, a service MAC always means that someone acts as its holder. Nothing: it is
+// another node's, as service MACs are while this node does not hold them.
+std::optional<Decision> ClassifyOwnSource(const Snapshot& snapshot, size_t index, const EthernetView& ethernet,
+                                          Batch* batch) {
+  const MacAddress& source = ethernet.header->source;
+  const bool node_source = IsNodeMac(snapshot, source);
+  const ServiceAddress* const service_source = node_source ? nullptr : FindByMac(snapshot, source);
+  if (service_source != nullptr) {
+    batch->Emit({.kind = EventKind::kServiceMacSeen, .mac = source, .ip = service_source->address});
+  }
+  if (!node_source && (service_source == nullptr || !IsHeld(snapshot, *service_source))) return std::nullopt;
+  // A machine with a copy of this node's identity has its MAC, and its messages must be received: the boot ids differ.
+  const MacAddress& destination = ethernet.header->destination;
+  const Destination to{.mac = destination, .group = true};
+  const bool cluster = destination.is_multicast() && ethernet.ether_type == kEtherTypeIpv4 &&
+                       ClassifyIp(snapshot, index, false, to, batch).lane() == Lane::kCluster;
+  return cluster ? Lane::kCluster : Done(Reason::own_frame);
+}
+
 Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   const Frame& frame = batch->frames[index];
   Parsed* parsed = &batch->parsed[index];
@@ -226,22 +244,11 @@ Decision ClassifyFrame(const Snapshot& snapshot, size_t index, Batch* batch) {
   parsed->network = ethernet.length;
   parsed->tagged = ethernet.tagged;
   if (ethernet.vlan != snapshot.vlan || ethernet.ether_type == kEtherTypeVlan) return Done(Reason::vlan_foreign);
+  if (snapshot.macs.MayHold(ethernet.header->source)) {
+    if (const auto own = ClassifyOwnSource(snapshot, index, ethernet, batch)) return *own;
+  }
   const MacAddress& destination = ethernet.header->destination;
   Destination to{.mac = destination, .group = destination.is_multicast()};
-  const MacAddress& source = ethernet.header->source;
-  const bool node_source = IsNodeMac(snapshot, source);
-  const ServiceAddress* const service_source = node_source ? nullptr : FindByMac(snapshot, source);
-  // From the LAN, a service MAC always means that someone acts as its holder.
-  if (service_source != nullptr) {
-    batch->Emit({.kind = EventKind::kServiceMacSeen, .mac = source, .ip = service_source->address});
-  }
-  if (node_source || (service_source != nullptr && IsHeld(snapshot, *service_source))) {
-    // A machine with a copy of this node's identity has its MAC, and its messages must be received: the boot ids
-    // differ.
-    const bool ip4 = to.group && ethernet.ether_type == kEtherTypeIpv4;
-    const bool cluster = ip4 && ClassifyIp(snapshot, index, false, to, batch).lane() == Lane::kCluster;
-    return cluster ? Lane::kCluster : Done(Reason::own_frame);
-  }
   to.service_mac = snapshot.IsServiceMac(destination);
   if (to.service_mac) to.group = false;  // one copy for each node
   const bool node_mac = destination == snapshot.node_mac || destination == snapshot.node_mac_hop1;
@@ -274,8 +281,9 @@ void PrefetchHeaders(const Frame& frame) {
 
 }  // namespace
 
-void Classify(const Snapshot& snapshot, Batch* batch) {
+LaneSet Classify(const Snapshot& snapshot, Batch* batch) {
   const size_t count = batch->count;
+  LaneSet lanes;
   for (size_t i = 0; i < count && i < kPrefetchAhead; ++i) PrefetchHeaders(batch->frames[i]);
   for (size_t i = 0; i < count; ++i) {
     if (i + kPrefetchAhead < count) PrefetchHeaders(batch->frames[i + kPrefetchAhead]);
@@ -283,7 +291,9 @@ void Classify(const Snapshot& snapshot, Batch* batch) {
     const Decision decision = ClassifyFrame(snapshot, i, batch);
     batch->lanes[i] = decision.lane();
     batch->reasons[i] = decision.reason();
+    lanes.Add(decision.lane());
   }
+  return lanes;
 }
 
 }  // namespace qure

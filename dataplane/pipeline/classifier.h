@@ -7,7 +7,8 @@
 
 namespace qure {
 
-// Fills parsed and lanes of the whole batch, and the reasons of frames in the lane kDone.
-void Classify(const Snapshot& snapshot, Batch* batch);
+// Fills parsed and lanes of the whole batch, and the reasons of frames in the lane kDone. Returns the lanes in use:
+// kFlow only of a snapshot with a balance, those of DNS only of one with an authority.
+LaneSet Classify(const Snapshot& snapshot, Batch* batch);
 
 }  // namespace qure

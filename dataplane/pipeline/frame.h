@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include "proto/bytes.h"
 #include "proto/dns/lookahead.h"
@@ -103,6 +104,21 @@ enum class Lane : uint8_t {
   kReturn,       // a peer's reply on its way to the gateway
   kHostService,  // to a service address that this node's kernel serves
   kHostByMac,    // of no service: to the kernel, if its destination MAC says so
+};
+
+// The lanes that the frames of a burst are in.
+class LaneSet {
+ public:
+  constexpr LaneSet() = default;
+  constexpr LaneSet(std::initializer_list<Lane> lanes) {
+    for (const Lane lane : lanes) Add(lane);
+  }
+  constexpr void Add(Lane lane) { bits_ |= 1u << static_cast<unsigned>(lane); }
+  constexpr bool Any(LaneSet of) const { return (bits_ & of.bits_) != 0; }
+  constexpr bool Within(LaneSet of) const { return (bits_ & ~of.bits_) == 0; }
+
+ private:
+  uint32_t bits_ = 0;
 };
 
 inline constexpr size_t kBurst = 32;

@@ -64,9 +64,10 @@ Reason RunStage(const Snapshot& snapshot, const WorkerMemory& memory, Lane lane,
 
 void ProcessLan(const Snapshot& snapshot, const WorkerMemory& memory, Batch* batch) {
   batch->event_count = 0;
-  Classify(snapshot, batch);
-  if (snapshot.balance != nullptr) ForwardFlows(snapshot, memory, batch);
-  if (snapshot.dns != nullptr) LookAheadDns(snapshot, memory, batch);
+  const LaneSet lanes = Classify(snapshot, batch);
+  if (lanes.Any({Lane::kFlow})) ForwardFlows(snapshot, memory, batch);
+  if (lanes.Any({Lane::kDns4, Lane::kDns6})) LookAheadDns(snapshot, memory, batch);
+  if (lanes.Within({Lane::kDone, Lane::kFlow})) return;
   for (size_t i = 0; i < batch->count; ++i) batch->reasons[i] = RunStage(snapshot, memory, batch->lanes[i], i, batch);
 }
 

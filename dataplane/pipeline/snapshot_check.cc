@@ -39,6 +39,7 @@ void CheckTables(const EpochTables& tables, const Balance& balance, size_t servi
 void CheckSnapshot(const Snapshot& snapshot, const Snapshot* before) {
   CheckAddresses(snapshot.addresses_v4, /*v6=*/false);
   CheckAddresses(snapshot.addresses_v6, /*v6=*/true);
+  snapshot.ForEachMac([&snapshot](const MacAddress& mac) { QURE_CHECK(snapshot.macs.MayHold(mac), mac); });
   if (snapshot.balance == nullptr) return;
   const Balance& balance = *snapshot.balance;
   if (before != nullptr && before->balance == snapshot.balance && before->services == snapshot.services) return;

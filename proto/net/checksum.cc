@@ -93,7 +93,8 @@ void ChecksumAccumulator::Add(ConstBytes bytes) {
   sum_ += (sum & 0xffffffff) + (sum >> 32);  // 33 bits, so that sum_ never overflows
 }
 
-Be16 InternetChecksum(ConstBytes bytes) {
+// Not inlined: its sum is in memory, and the function that inlines it has to guard the stack.
+[[gnu::noinline]] Be16 InternetChecksum(ConstBytes bytes) {
   ChecksumAccumulator sum;
   sum.Add(bytes);
   return sum.Finish();

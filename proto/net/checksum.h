@@ -19,13 +19,16 @@ class ChecksumAccumulator {
   template <size_t kSize>
   void Add(std::span<const uint8_t, kSize> bytes) {
     static_assert(kSize != std::dynamic_extent && kSize % sizeof(uint32_t) == 0);
+#pragma GCC unroll 16
     for (size_t i = 0; i < kSize; i += sizeof(uint32_t)) {
       uint32_t word;
       std::memcpy(&word, &bytes[i], sizeof(word));
       sum_ += word;
     }
   }
-  void Add(Be16 word) { sum_ += word.raw(); }
+  void Add(Be16 word) {
+    sum_ += word.raw();
+  }
   // The checksum field that makes the whole sum to all ones.
   Be16 Finish() const {
     // The upper half of a word and the same word turned around is the sum of both halves, with the carry of the lower

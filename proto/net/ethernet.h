@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "proto/bytes.h"
 #include "proto/endian.h"
@@ -40,6 +41,22 @@ struct EthernetView {
 };
 
 // Errors: ethernet_truncated, ethernet_source.
-ParseError ParseEthernet(ConstBytes frame, EthernetView* out);
+inline ParseError ParseEthernet(ConstBytes frame, EthernetView* out) {
+  const auto* header = HeaderAt<EthernetHeader>(frame, 0);
+  if (header == nullptr) return Reason::ethernet_truncated;
+  const bool tagged = header->ether_type == Be16(kEtherTypeVlan);
+  const VlanTag* const tag = tagged ? HeaderAt<VlanTag>(frame, sizeof(EthernetHeader)) : nullptr;
+  if (tagged && tag == nullptr) return Reason::ethernet_truncated;
+  // IEEE 802.3 §3.2.3 (b): the first bit of a source address is reserved and zero.
+  if (header->source.is_multicast() || header->source.is_zero()) return Reason::ethernet_source;
+  *out = {.header = header, .ether_type = header->ether_type.value(), .length = sizeof(EthernetHeader)};
+  if (tagged) {
+    out->ether_type = tag->ether_type.value();
+    out->vlan = tag->id();
+    out->tagged = true;
+    out->length += sizeof(VlanTag);
+  }
+  return std::nullopt;
+}
 
 }  // namespace qure

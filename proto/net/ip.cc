@@ -14,6 +14,15 @@ constexpr uint8_t kFragment = 44;        // RFC 8200 §4.5
 constexpr uint8_t kAuthentication = 51;  // RFC 4302 §2
 constexpr uint8_t kDestination = 60;     // RFC 8200 §4.6
 
+constexpr uint8_t kPlainIpv4 = 0x45;  // version 4, and a header of five words: without options
+
+// RFC 1122 §3.2.1.3: (c), (g) and class D are never a source; (a) only while a host learns its address.
+bool IsSource(const Ipv4Address& address) {
+  const uint8_t first = address.bytes[0];
+  if ((first >= 1 && first <= 126) || (first >= 128 && first <= 223)) return true;  // nearly all
+  return !address.is_zero() && !address.is_multicast() && address != kLimitedBroadcast && !address.is_loopback();
+}
+
 // How every extension header begins.
 struct ExtensionHeader {
   uint8_t next_header;
@@ -63,25 +72,27 @@ ParseError StepOver(ConstBytes packet, IpView* view) {
 ParseError ParseIpv4(ConstBytes packet, bool checksum_verified, IpView* out) {
   const auto* ip = HeaderAt<Ipv4Header>(packet, 0);
   if (ip == nullptr) return Reason::ip4_truncated;
-  if (ip->version_ihl >> 4 != 4) return Reason::ip4_version;
-  const uint16_t header_length = ip->header_length();
   const uint16_t total_length = ip->total_length.value();
-  if (header_length < sizeof(Ipv4Header) || header_length > packet.size()) return Reason::ip4_header_length;
+  uint16_t header_length = sizeof(Ipv4Header);
+  if (ip->version_ihl != kPlainIpv4) {
+    if (ip->version_ihl >> 4 != 4) return Reason::ip4_version;
+    header_length = ip->header_length();
+    if (header_length < sizeof(Ipv4Header) || header_length > packet.size()) return Reason::ip4_header_length;
+  }
   if (total_length < header_length || total_length > packet.size()) return Reason::ip4_total_length;
   if (!checksum_verified && Ipv4HeaderChecksum(packet.first(header_length)) != Be16(0)) return Reason::ip4_checksum;
-  // RFC 1122 §3.2.1.3: (c), (g) and class D are never a source; (a) only while a host learns its address.
-  if (ip->source.is_zero() || ip->source.is_multicast() || ip->source == kLimitedBroadcast ||
-      ip->source.is_loopback()) {
-    return Reason::ip4_source;
-  }
+  if (!IsSource(ip->source)) return Reason::ip4_source;
 
-  const bool later_fragment = ip->fragment_offset() != 0;
   // Field by field: the view is read at once, and a copy of narrow stores would wait for them.
-  out->transport = later_fragment ? uint16_t{0} : header_length;
+  out->transport = header_length;
   out->end = total_length;
   out->protocol = ip->protocol;
-  out->fragment = ip->is_fragment();
-  out->first_fragment = out->fragment && !later_fragment;
+  out->fragment = out->first_fragment = false;
+  if (ip->is_fragment()) {
+    out->fragment = true;
+    out->first_fragment = ip->fragment_offset() == 0;
+    if (!out->first_fragment) out->transport = 0;
+  }
   out->atomic = false;  // IPv4 has no header that says it
   out->options = header_length > sizeof(Ipv4Header);
   out->fragment_id = ip->identification.value();

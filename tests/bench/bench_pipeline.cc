@@ -128,6 +128,7 @@ class Bench {
   static Snapshot SiteOf(const Case& c) {
     Snapshot snapshot = SiteSnapshot();
     if (c.site) c.site(&snapshot);
+    snapshot.IndexMacs();
     return snapshot;
   }
   Reason ProcessOne() { return Process(snapshot_, Memory(), Direction::kFromLan, case_.in).reason; }
@@ -176,7 +177,9 @@ nlohmann::json Measure(rte_mempool* pool, const BenchCase& bench_case, uint32_t 
 int Main(int argc, char** argv) {
   bool json = false;
   size_t rounds = 50;
+  std::string only;  // a case
   const option options[] = {{"json", no_argument, nullptr, 'j'},
+                            {"case", required_argument, nullptr, 'c'},
                             {"rounds", required_argument, nullptr, 'r'},
                             {"help", no_argument, nullptr, 'h'},
                             {}};
@@ -185,10 +188,12 @@ int Main(int argc, char** argv) {
       json = true;
     } else if (c == 'r') {
       rounds = std::max<size_t>(1, std::strtoul(optarg, nullptr, 10));
+    } else if (c == 'c') {
+      only = optarg;
     } else {
       std::printf(
-          "usage: bench_pipeline [--json] [--rounds N]\nns and cycles a packet through the pipeline, beside a plain "
-          "pass.\n");
+          "usage: bench_pipeline [--json] [--rounds N] [--case NAME]\nns and cycles a packet through the pipeline, "
+          "beside a plain pass.\n");
       return c == 'h' ? 0 : 2;
     }
   }
@@ -197,6 +202,7 @@ int Main(int argc, char** argv) {
   nlohmann::json rows = nlohmann::json::array();
   if (!json) std::printf("%-14s %9s %8s %8s %9s %6s\n", "case", "sources", "ns", "cycles", "plain ns", "ratio");
   for (const BenchCase& bench_case : kCases) {
+    if (!only.empty() && only != bench_case.name) continue;
     for (uint32_t sources : kSources) {
       const nlohmann::json row = Measure(pool, bench_case, sources, rounds);
       rows.push_back(row);

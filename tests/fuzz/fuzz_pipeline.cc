@@ -41,6 +41,7 @@ struct Site {
       if (snapshot.dedicated) {  // and frames may come to all nodes
         services->services[0].multicast = true;
         snapshot.addresses_v4[0].to_all = snapshot.addresses_v6[0].to_all = true;
+        snapshot.IndexMacs();
       }
       snapshot.services = services;
       static const auto first = testing::OneOwner(testing::kPeer1, kSelfSlot);

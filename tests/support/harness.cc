@@ -57,8 +57,8 @@ std::shared_ptr<const DnsAuthority> SiteZone() {
                    .cookie_secrets = {kCookieSecret}});
 }
 
-// `port` has what a port says of the frame.
-Outcome ProcessFrame(const Snapshot& snapshot, const WorkerMemory& memory, Direction direction, const Bytes& frame,
+// `site` may have been changed by hand; `port` has what a port says of the frame.
+Outcome ProcessFrame(const Snapshot& site, const WorkerMemory& memory, Direction direction, const Bytes& frame,
                      Frame port) {
   std::vector<uint8_t> buffer(kHeadroom + kRoom);
   std::copy(frame.begin(), frame.end(), buffer.begin() + kHeadroom);
@@ -69,6 +69,8 @@ Outcome ProcessFrame(const Snapshot& snapshot, const WorkerMemory& memory, Direc
   Batch batch;
   batch.count = 1;
   batch.frames[0] = port;
+  Snapshot snapshot = site;
+  snapshot.IndexMacs();
   if (direction == Direction::kFromLan) {
     ProcessLan(snapshot, memory, &batch);
   } else {
@@ -98,6 +100,7 @@ Snapshot SiteSnapshot() {
   services->Add({.name = "web", .first_port = 80, .last_port = 80});
   snapshot.services = services;
   snapshot.dns = SiteZone();
+  snapshot.IndexMacs();
   return snapshot;
 }
 

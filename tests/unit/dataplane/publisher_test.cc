@@ -10,6 +10,7 @@ namespace {
 std::shared_ptr<Snapshot> Numbered(uint64_t revision) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->revision = revision;
+  snapshot->IndexMacs();
   return snapshot;
 }
 
