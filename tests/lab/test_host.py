@@ -18,6 +18,9 @@ class PartialChecksums(LabTest):
     def setUp(self) -> None:
         for where, port in (("gw", "gw0"), ("sw", "sw-gw"), ("sw", "sw-n1")):
             netns.run(*netns.inside(topology.namespace(where), "ethtool", "-K", port, "tx", "on"))
+        # The kernel takes TCP at an IPv6 address once it has found that nobody else has it (RFC 4862 §5.4).
+        tentative = ("ip", "-6", "addr", "show", "dev", "qure0", "tentative")
+        until(lambda: not self.on_node(*tentative).stdout, 10, "qure0 has its IPv6 addresses")
 
     def checksum_errors(self) -> int:
         """Segments and datagrams that the node's kernel has refused for their checksums."""
