@@ -125,7 +125,7 @@ void SwapMacs(uint16_t port, const std::atomic<bool>& stop) {
     while (sent < count && (took = rte_eth_tx_burst(port, 0, &mbufs[sent], static_cast<uint16_t>(count - sent))) > 0) {
       sent = static_cast<uint16_t>(sent + took);
     }
-    rte_pktmbuf_free_bulk(&mbufs[sent], count - sent);
+    rte_pktmbuf_free_bulk(mbufs.data() + sent, count - sent);
   }
 }
 

@@ -174,7 +174,7 @@ void Generator::Empty() {
 
 // Beside those that are held.
 void Generator::Receive() {
-  rte_mbuf** const come = &held_[held_count_];
+  rte_mbuf** const come = held_.data() + held_count_;
   const uint16_t count = rte_eth_rx_burst(port_, 0, come, static_cast<uint16_t>(kBurst - held_count_));
   for (uint16_t i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(come[i], void*));
   for (uint16_t i = 0; i < count; ++i) {
