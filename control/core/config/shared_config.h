@@ -101,7 +101,7 @@ class SharedConfig {
   bool takes_part() const { return configuration_.has_value(); }
   // This node may lead and serve: it runs what is in effect, or is about to.
   bool able() const;
-  // The version that the others are told that this node runs.
+  // The version that this node reports as its own to the others.
   const std::optional<Version>& said() const { return said_; }
   // What operators and the history have to know of: open, confirmed, or rolled back after it was open.
   std::vector<StageReached> TakeReached() { return std::exchange(reached_, {}); }
