@@ -107,9 +107,16 @@ class LabTest(unittest.TestCase):
         )
 
     def flood(self, count: int, *arguments: str) -> None:
-        """ping -f: every one of `count` must be answered."""
+        """ping -f until `count` were answered: all others, which are few, the node has withheld and counted, since the
+        machine held it for longer than it keeps an answer back (HeldAnswers)."""
+        before = self.counters()
         output = self.gw("ping", "-f", "-q", "-c", str(count), "-w", "90", *arguments, timeout=120)
-        self.assertIn(f"{count} packets transmitted, {count} received, 0% packet loss", output)
+        self.assertIn(f"{count} received", output)
+        lost = self.lost(output)
+        if lost > 0:
+            after = self.counters()
+            changed = {reason: n - before[reason] for reason, n in after.items() if n != before[reason]}
+            self.assertLessEqual(lost, min(changed.get("gate_shut", 0), count // 1000), f"{output}{changed}")
 
     def lost(self, output: str) -> int:
         """Packets that a ping's summary says were lost."""
