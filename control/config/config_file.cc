@@ -25,6 +25,7 @@
 #include "control/config/shared_part.h"
 #include "control/config/zone_config.h"
 #include "control/core/admission/codes.h"
+#include "control/core/cluster/identity.h"
 #include "proto/net/address.h"
 #include "proto/net/endpoint.h"
 #include "proto/net/ip.h"
@@ -171,7 +172,7 @@ std::optional<ClusterKey> ReadKey(TableReader* cluster) {
 std::optional<JoinConfig> ReadJoin(TableReader* cluster) {
   const auto text = cluster->OptionalString("join");
   if (!text) return std::nullopt;
-  if (text->value == kJoinAny) return JoinConfig{};
+  if (text->value == kJoinAny) return JoinConfig{.cluster = std::nullopt, .any_name = !cluster->Has("name")};
   const absl::StatusOr<admission::Fingerprint> fingerprint = admission::ParseFingerprint(text->value);
   if (fingerprint.ok()) return JoinConfig{.cluster = *fingerprint};
   cluster->Fail("join", Concat("\"", text->value, "\" is neither \"", kJoinAny,
@@ -191,8 +192,12 @@ std::optional<Ipv4Address> ReadGroup(TableReader* cluster) {
 }
 
 // What is a node's own: by this it finds and believes the others.
-void ReadOwn(TableReader* cluster, ClusterConfig* config) {
+void ReadOwn(TableReader* cluster, const std::optional<JoinedCluster>& joined, ClusterConfig* config) {
   ClusterNetwork* const network = &config->network;
+  if (joined) {
+    config->name = joined->name;
+    network->port = joined->port;
+  }
   config->name = PlainName(cluster, "name", config->name);
   network->security = cluster->Choice("security", network->security, kSecurities);
   network->key = ReadKey(cluster);
@@ -205,6 +210,8 @@ void ReadOwn(TableReader* cluster, ClusterConfig* config) {
   }
   network->port = static_cast<uint16_t>(cluster->Integer("port", network->port, 1, 65535));
   network->group = ReadGroup(cluster);
+  const bool derived = joined && joined->group == GroupFor(ClusterIdFromName(config->name));
+  if (joined && !derived && !cluster->Has("group")) network->group = joined->group;
 }
 
 // A node that gets from its cluster what it serves, once it has been taken in, need not say any of it.
@@ -241,15 +248,8 @@ void ReadShared(TableReader cluster, const LanFacts& lan, bool serves, AddressRe
   cluster.RejectUnknownKeys();
 }
 
-bool IsReadableByOthers(const std::string& path) {
-  struct stat file = {};
-  if (stat(path.c_str(), &file) != 0) return false;
-  return (file.st_mode & S_IROTH) != 0 || ((file.st_mode & S_IRGRP) != 0 && file.st_gid != 0);
-}
-
-}  // namespace
-
-absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name) {
+absl::StatusOr<Config> ParseWhole(std::string_view toml, std::string_view name,
+                                  const std::optional<JoinedCluster>& joined) {
   const absl::StatusOr<toml::table> root = ParseToml(toml, name);
   if (!root.ok()) return root.status();
   ConfigErrors errors(name);
@@ -258,7 +258,7 @@ absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name)
   Config config;
   const LanFacts lan = ReadNode(file.Table("node"), &addresses, &config.node);
   TableReader cluster = file.Table("cluster");
-  ReadOwn(&cluster, &config.cluster);
+  ReadOwn(&cluster, joined, &config.cluster);
   const bool serves = SaysWhatItServes(cluster, config.cluster.network);
   ReadShared(std::move(cluster), lan, serves, &addresses, &config.cluster);
   file.RejectUnknownKeys();
@@ -267,7 +267,8 @@ absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name)
   return config;
 }
 
-absl::StatusOr<Config> ParseConfig(std::string_view own, std::string_view name, std::string_view shared) {
+absl::StatusOr<Config> ParseParts(std::string_view own, std::string_view name,
+                                  const std::optional<JoinedCluster>& joined, std::string_view shared) {
   const absl::StatusOr<toml::table> own_root = ParseToml(own, name);
   if (!own_root.ok()) return own_root.status();
   const absl::StatusOr<toml::table> shared_root = ParseToml(shared, kSharedName);
@@ -280,7 +281,7 @@ absl::StatusOr<Config> ParseConfig(std::string_view own, std::string_view name, 
   Config config;
   const LanFacts lan = ReadNode(own_file.Table("node"), &addresses, &config.node);
   TableReader own_cluster = own_file.Table("cluster");
-  ReadOwn(&own_cluster, &config.cluster);
+  ReadOwn(&own_cluster, joined, &config.cluster);
   own_file.RejectUnknownKeys();
   if (absl::Status status = own_errors.status(); !status.ok()) return status;
   addresses.ReportTo(&shared_errors);
@@ -289,6 +290,24 @@ absl::StatusOr<Config> ParseConfig(std::string_view own, std::string_view name, 
   if (absl::Status status = shared_errors.status(); !status.ok()) return status;
   config.cluster.digest = ClusterDigest(config.cluster);
   return config;
+}
+
+bool IsReadableByOthers(const std::string& path) {
+  struct stat file = {};
+  if (stat(path.c_str(), &file) != 0) return false;
+  return (file.st_mode & S_IROTH) != 0 || ((file.st_mode & S_IRGRP) != 0 && file.st_gid != 0);
+}
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name) {
+  return ParseConfig(toml, name, Learnt{});
+}
+
+absl::StatusOr<Config> ParseConfig(std::string_view own, std::string_view name, const Learnt& learnt) {
+  if (learnt.shared != nullptr) return ParseParts(own, name, learnt.joined, *learnt.shared);
+  const bool began = learnt.joined && !learnt.joined->first.empty();
+  return began ? ParseParts(own, name, learnt.joined, learnt.joined->first) : ParseWhole(own, name, learnt.joined);
 }
 
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {

@@ -1,6 +1,7 @@
 // The TOML file of a node (docs/configuration.md lists every key) to a checked Config.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/core/config.h"
+#include "control/core/config/effects.h"
+#include "control/core/stored.h"
 
 namespace qure {
 
@@ -20,9 +23,15 @@ absl::StatusOr<Config> LoadConfig(const std::string& path);
 absl::StatusOr<Config> ParseConfig(std::string_view toml, std::string_view name);
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
 
-// What a node runs in a cluster that has one configuration: of `own`, its file, only what is a node's own (IsNodesOwn),
-// and `shared` (shared_part.h) for all else. Errors in that are said of kSharedName.
-absl::StatusOr<Config> ParseConfig(std::string_view own, std::string_view name, std::string_view shared);
+// What a node has learnt beside its file.
+struct Learnt {
+  std::optional<JoinedCluster> joined;  // for what the file leaves open of name, port and group
+  clusterconfig::Body shared;           // the cluster's configuration; null: it has none, or it is not known
+};
+// What a node runs: of `own`, its file, only what is a node's own (IsNodesOwn), and the cluster's configuration for all
+// else (shared_part.h). Errors in that are said of kSharedName. Without one, what the cluster was begun with, or else
+// the whole file.
+absl::StatusOr<Config> ParseConfig(std::string_view own, std::string_view name, const Learnt& learnt);
 
 // What is valid but unsafe, for a file read from `path`: FILE: KEY: what; what would be better. Neither errors nor
 // warnings ever contain a key of the cluster.

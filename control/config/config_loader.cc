@@ -6,8 +6,8 @@
 
 namespace qure {
 
-ConfigLoader::ConfigLoader(std::string path, std::string text)
-    : path_(std::move(path)), text_(std::move(text)), thread_([this] { Run(); }) {}
+ConfigLoader::ConfigLoader(std::string path, std::string text, std::optional<JoinedCluster> joined)
+    : path_(std::move(path)), joined_(std::move(joined)), text_(std::move(text)), thread_([this] { Run(); }) {}
 
 ConfigLoader::~ConfigLoader() {
   requests_.Close();
@@ -43,7 +43,7 @@ void ConfigLoader::LoadFile(std::vector<uint64_t> tickets) {
 }
 
 absl::StatusOr<Config> ConfigLoader::Parse(const std::string& text, const clusterconfig::Body& shared) const {
-  return shared == nullptr ? ParseConfig(text, path_) : ParseConfig(text, path_, *shared);
+  return ParseConfig(text, path_, {.joined = joined_, .shared = shared});
 }
 
 }  // namespace qure

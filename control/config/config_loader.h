@@ -12,6 +12,7 @@
 #include "control/base/mailbox.h"
 #include "control/core/config.h"
 #include "control/core/config/effects.h"
+#include "control/core/stored.h"
 
 namespace qure {
 
@@ -24,8 +25,8 @@ class ConfigLoader {
     std::string text;  // Load: of the file
   };
 
-  // `text`: the file as this process has read it.
-  explicit ConfigLoader(std::string path, std::string text = "");
+  // `text`: the file as this process has read it. `joined`: Learnt.
+  explicit ConfigLoader(std::string path, std::string text = "", std::optional<JoinedCluster> joined = std::nullopt);
   ~ConfigLoader();  // waits for a file that is being read
   ConfigLoader(const ConfigLoader&) = delete;
   ConfigLoader& operator=(const ConfigLoader&) = delete;
@@ -63,6 +64,7 @@ class ConfigLoader {
   absl::StatusOr<Config> Parse(const std::string& text, const clusterconfig::Body& shared) const;
 
   const std::string path_;
+  const std::optional<JoinedCluster> joined_;
   std::string text_;            // of the thread …
   clusterconfig::Body shared_;  // … as is this
   Mailbox<Request> requests_;

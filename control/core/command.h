@@ -54,6 +54,11 @@ struct QueryFlow {
   NodeSlot whom = kSelfSlot;  // the node that decides about it
   FlowKey key;
 };
+// Begins a cluster at a node without a key that would be taken in by one.
+struct BeginCluster {
+  std::string name;
+  std::string first;  // JoinedCluster::first
+};
 // Begins the records of who belongs to this cluster, and admits the members that are there: once in a cluster's life.
 struct FoundCluster {
   admission::RecoveryCode code{};  // drawn by who asks, who shows it to the operator and keeps it nowhere
@@ -85,7 +90,7 @@ struct AcknowledgeConfig {};
 struct Stop {};
 
 using Command = std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, ForgetNode, AddKey, UseKey, RemoveKey,
-                             QueryFlow, FoundCluster, EnrolMembers, AdmitNode, ProposeConfig, ConfirmConfig,
-                             AbortConfig, AcknowledgeConfig, Stop>;
+                             QueryFlow, BeginCluster, FoundCluster, EnrolMembers, AdmitNode, ProposeConfig,
+                             ConfirmConfig, AbortConfig, AcknowledgeConfig, Stop>;
 
 }  // namespace qure

@@ -191,7 +191,8 @@ enum class Security : uint8_t {
 
 // By which cluster this node may be taken in while it has no key.
 struct JoinConfig {
-  std::optional<admission::Fingerprint> cluster;  // absent: any of this name whose operator names this node
+  std::optional<admission::Fingerprint> cluster;  // absent: any whose operator names this node …
+  bool any_name = false;                          // … of this name, unless this
   friend bool operator==(const JoinConfig&, const JoinConfig&) = default;
 };
 

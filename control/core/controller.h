@@ -156,6 +156,7 @@ class Controller {
   absl::Status Do(MonoTime now, const UseKey& command, Actions* out);
   absl::Status Do(MonoTime now, const RemoveKey& command, Actions* out);
   absl::Status Do(MonoTime now, const QueryFlow& command, Actions* out);
+  absl::Status Do(MonoTime now, const BeginCluster& command, Actions* out);
   absl::Status Do(MonoTime now, const FoundCluster& command, Actions* out);
   absl::Status Do(MonoTime now, const EnrolMembers& command, Actions* out);
   absl::Status Do(MonoTime now, const AdmitNode& command, Actions* out);

@@ -91,6 +91,10 @@ absl::Status Controller::Do(MonoTime now, const QueryFlow& command, Actions* out
   return absl::OkStatus();
 }
 
+absl::Status Controller::Do(MonoTime now, const BeginCluster& command, Actions* out) {
+  return adoption_.Begin(ViewForAdoption(now), command.name, command.first, out);
+}
+
 absl::Status Controller::Do(MonoTime now, const FoundCluster& command, Actions* out) {
   if (!transport_.enabled()) return absl::FailedPreconditionError("this node has no key, so it is in no cluster");
   absl::Status founded = roll_.Found(ViewForRoll(now), command.code, OccasionAt(now), out);

@@ -11,6 +11,7 @@
 #include "control/core/config/effects.h"
 #include "proto/cluster/envelope.h"
 #include "proto/cluster/node.h"
+#include "proto/net/address.h"
 #include "proto/time.h"
 
 namespace qure {
@@ -92,6 +93,15 @@ struct StoredDrain {
   friend bool operator==(const StoredDrain&, const StoredDrain&) = default;
 };
 
+// The cluster that has taken this node in, or that it began: what its file leaves open is so.
+struct JoinedCluster {
+  std::string name;
+  uint16_t port = 0;
+  Ipv4Address group;
+  std::string first;  // began it: what the cluster serves until it has a configuration; otherwise empty
+  friend bool operator==(const JoinedCluster&, const JoinedCluster&) = default;
+};
+
 struct StoredState {
   NodeId node_id{};
   std::optional<admission::Seed> identity;  // of this node's signing key; absent: it could not be made durable
@@ -103,6 +113,7 @@ struct StoredState {
   StoredLife life;
   StoredEpochs epochs;
   Keyring keyring;
+  std::optional<JoinedCluster> joined;
   bool maintenance = false;
   StoredDrain drain;
   std::map<std::string, uint32_t> weights;    // by service, as the operator set them; others as configured
@@ -118,6 +129,7 @@ struct StoreChange {
   std::optional<StoredLife> life;
   std::optional<StoredEpochs> epochs;
   std::optional<Keyring> keyring;
+  std::optional<JoinedCluster> joined;
   std::optional<bool> maintenance;
   std::optional<StoredDrain> drain;
   std::optional<std::map<std::string, uint32_t>> weights;

@@ -5,10 +5,12 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
 
+#include "absl/strings/str_join.h"
 #include "control/base/fd.h"
 #include "control/base/log.h"
 #include "control/base/text.h"
@@ -32,20 +34,24 @@ std::string FileOf(const std::string& interface, std::string_view name) {
   return Concat(kInterfaces, interface, "/", name);
 }
 
-// What `ip -br link` shows of the machine and could be a LAN's: Ethernet, and no bridge.
 std::string Others(const std::string& interface) {
-  std::string names;
+  const std::vector<std::string> names = LanInterfaces(interface);
+  return names.empty() ? "this machine has none" : Concat("this machine has ", absl::StrJoin(names, ", "));
+}
+
+}  // namespace
+
+std::vector<std::string> LanInterfaces(const std::string& except) {
+  std::vector<std::string> names;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(std::string(kInterfaces), error)) {
     const std::string name = entry.path().filename().string();
     const bool bridge = std::filesystem::exists(FileOf(name, "bridge"), error);
-    if (name == interface || bridge || HardwareType(name) != ARPHRD_ETHER) continue;
-    names += (names.empty() ? "" : ", ") + name;
+    if (name != except && !bridge && HardwareType(name) == ARPHRD_ETHER) names.push_back(name);
   }
-  return names.empty() ? "this machine has none" : Concat("this machine has ", names);
+  std::ranges::sort(names);
+  return names;
 }
-
-}  // namespace
 
 LanCheck CheckLanInterface(const std::string& interface) {
   const std::optional<int> type = HardwareType(interface);

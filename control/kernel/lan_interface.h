@@ -17,6 +17,9 @@ struct LanCheck {
 };
 LanCheck CheckLanInterface(const std::string& interface);
 
+// The machine's interfaces that could be to a LAN, but for that one: Ethernet, and no bridge. By name.
+std::vector<std::string> LanInterfaces(const std::string& except);
+
 // Brings the interface up and makes it promiscuous: service MACs and groups are not its own addresses. Switches off
 // what merges received frames (GRO, LRO), since merged frames are longer than any buffer. `queues`: it receives by so
 // many and no more, because what a queue without a socket receives would bypass an af_xdp port. Nothing if the

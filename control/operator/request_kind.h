@@ -12,6 +12,7 @@ namespace qure {
 
 enum class RequestKind : uint8_t {
   kAdmit,
+  kBegin,
   kCandidates,
   kCluster,
   kConfig,
@@ -39,6 +40,7 @@ enum class RequestKind : uint8_t {
 // In the order of the kinds.
 inline constexpr std::pair<RequestKind, std::string_view> kRequestKinds[] = {
     {RequestKind::kAdmit, "admit"},
+    {RequestKind::kBegin, "begin"},
     {RequestKind::kCandidates, "candidates"},
     {RequestKind::kCluster, "cluster"},
     {RequestKind::kConfig, "config"},

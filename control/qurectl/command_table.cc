@@ -44,6 +44,9 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   weight NODE SERVICE W|default
                      give NODE a share of SERVICE by weight W, 0 to 255; default: as configured
   forget NODE        show NODE, which is down or has left, no more; on all nodes
+  init [--name NAME] [--address ADDRESS] [--gateway ADDRESS]
+                     begin a cluster on this machine, whose qured has no file: prints the recovery code, once; asks for
+                     what is not given
   candidates         the nodes without a key that ask to be taken in, as this node hears them
   admit CODE         take a node in: its code or fingerprint, as it shows it itself; also before it is heard
   cluster            who belongs to the cluster, by its signed records: the fingerprint of each
@@ -106,6 +109,7 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"undrain [NODE]", RequestKind::kDrain, R"("on": false)", {{"node"}}},
       {"weight NODE SERVICE W|default", RequestKind::kWeight, "", {{"node"}, {"service"}, {"weight", Kind::kWeight}}},
       {"forget NODE", RequestKind::kForget, "", {{"node"}}},
+      {"init [--name NAME] [--address ADDRESS] [--gateway ADDRESS]", LocalAction::kInit},
       {"candidates", RequestKind::kCandidates},
       {"admit CODE", RequestKind::kAdmit, "", {{"code"}}},
       {"cluster found", RequestKind::kCluster, R"("action": "found")"},

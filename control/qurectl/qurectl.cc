@@ -28,6 +28,7 @@
 #include "control/qurectl/command_table.h"
 #include "control/qurectl/config_tables.h"
 #include "control/qurectl/dns_tables.h"
+#include "control/qurectl/init.h"
 #include "control/qurectl/plot.h"
 #include "control/qurectl/request.h"
 #include "control/qurectl/tables.h"
@@ -57,6 +58,7 @@ struct Arguments {
   std::optional<uint32_t> confirm;         // seconds; 0: none
   bool canary = true;
   bool dry_run = false;
+  FirstCluster first;
   std::vector<std::string_view> words;
 
   std::vector<std::string_view> options;  // of single commands
@@ -125,6 +127,18 @@ bool TakeOption(int option, Arguments* out) {
     case 'r':
       out->options.push_back("--dry-run");
       return out->dry_run = true;
+    case 'N':
+      out->options.push_back("--name");
+      out->first.name = optarg;
+      return true;
+    case 'A':
+      out->options.push_back("--address");
+      out->first.addresses.emplace_back(optarg);
+      return true;
+    case 'G':
+      out->options.push_back("--gateway");
+      out->first.gateways.emplace_back(optarg);
+      return true;
     case 't':
       out->options.push_back("--top");
       return out->top = true;
@@ -138,7 +152,7 @@ bool TakeOption(int option, Arguments* out) {
 }
 
 bool ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 14> kOptions = {{{"socket", required_argument, nullptr, 's'},
+  static constexpr std::array<option, 17> kOptions = {{{"socket", required_argument, nullptr, 's'},
                                                        {"json", no_argument, nullptr, 'j'},
                                                        {"all", no_argument, nullptr, 'a'},
                                                        {"plot", no_argument, nullptr, 'p'},
@@ -149,6 +163,9 @@ bool ParseArguments(int argc, char** argv, Arguments* out) {
                                                        {"confirm", required_argument, nullptr, 'c'},
                                                        {"no-canary", no_argument, nullptr, 'n'},
                                                        {"dry-run", no_argument, nullptr, 'r'},
+                                                       {"name", required_argument, nullptr, 'N'},
+                                                       {"address", required_argument, nullptr, 'A'},
+                                                       {"gateway", required_argument, nullptr, 'G'},
                                                        {"help", no_argument, nullptr, 'h'},
                                                        {"version", no_argument, nullptr, 'V'},
                                                        {nullptr, 0, nullptr, 0}}};
@@ -227,6 +244,8 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
       return PortsText(answer);
     case RequestKind::kCounters:
       return CountersText(answer, arguments.all);
+    case RequestKind::kBegin:
+      return answer.at("begun").get<std::string>() + "\n";
     case RequestKind::kReload:
       return "reloaded " + answer.at("reloaded").get<std::string>() + "\n";
     case RequestKind::kConfirm:
@@ -295,8 +314,23 @@ int AskAndShow(const Arguments& arguments, RequestKind kind, const nlohmann::jso
   return kind == RequestKind::kStatus ? StatusExit(answer) : EXIT_SUCCESS;
 }
 
-int DoLocally(LocalAction action, const nlohmann::json& members) {
+int BeginCluster(const Arguments& arguments) {
+  FirstCluster first = arguments.first;
+  const absl::Status complete = Complete(&first);
+  const absl::StatusOr<nlohmann::ordered_json> done =
+      complete.ok() ? Init(arguments.socket, first) : absl::StatusOr<nlohmann::ordered_json>(complete);
+  if (!done.ok()) {
+    std::cerr << "qurectl: " << done.status().message() << "\n";
+    return complete.ok() && done.status().code() == absl::StatusCode::kUnavailable ? kNotReachable : kRefused;
+  }
+  std::cout << (arguments.json ? done->dump(2) + "\n" : InitText(*done));
+  return done->at("problem").is_null() ? EXIT_SUCCESS : kRefused;
+}
+
+int DoLocally(const Arguments& arguments, LocalAction action, const nlohmann::json& members) {
   switch (action) {
+    case LocalAction::kInit:
+      return BeginCluster(arguments);
     case LocalAction::kHelp:
       std::cout << kUsage;
       break;
@@ -321,7 +355,7 @@ void AddProposal(const Arguments& arguments, const OperatorCommand& command, nlo
 int Main(int argc, char** argv) {
   Arguments arguments;
   if (!ParseArguments(argc, argv, &arguments) || !TakeTop(&arguments)) return UsageError();
-  if (arguments.help) return DoLocally(LocalAction::kHelp, {});
+  if (arguments.help) return DoLocally(arguments, LocalAction::kHelp, {});
   const OperatorCommand* const command = FindCommand(arguments.words);
   if (command == nullptr || !TakesItsOptions(*command, arguments)) return UsageError();
   std::optional<absl::StatusOr<nlohmann::json>> request = RequestFor(*command, arguments.words);
@@ -330,12 +364,14 @@ int Main(int argc, char** argv) {
     std::cerr << "qurectl: " << request->status().message() << "\n";
     return kRefused;
   }
-  if (const auto* const local = std::get_if<LocalAction>(&command->action)) return DoLocally(*local, **request);
   if (arguments.limit) (**request)["limit"] = *arguments.limit;
   if (arguments.deadline) (**request)["deadline"] = *arguments.deadline;
   if (arguments.top) (**request)["top"] = arguments.top_count;
   AddProposal(arguments, *command, &**request);
   try {
+    if (const auto* const local = std::get_if<LocalAction>(&command->action)) {
+      return DoLocally(arguments, *local, **request);
+    }
     return AskAndShow(arguments, std::get<RequestKind>(command->action), **request);
   } catch (const nlohmann::json::exception& error) {
     std::cerr << "qurectl: cannot read the answer of qured; do the versions match? " << error.what() << "\n";

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@
 #include "control/kernel/kernel_watch.h"
 #include "control/operator/control_server.h"
 #include "control/operator/metrics.h"
+#include "control/qured/bare.h"
 #include "control/qured/machine.h"
 #include "control/qured/node_facts.h"
 #include "control/qured/privileges.h"
@@ -47,12 +49,16 @@ constexpr int kFailed = 1;
 constexpr int kBadConfig = 2;  // bad usage too
 constexpr rlim_t kMostFiles = 4096;
 
-constexpr char kUsage[] = R"(usage: qured --config FILE [--check | --restore | --try DURATION]
+constexpr char kUsage[] = R"(usage: qured [--config FILE | --interface NAME] [--check | --restore | --try DURATION]
        qured --help | --version
 
-Holds the service addresses that FILE names and answers for them.
+Holds the service addresses that FILE names and answers for them. Without --config, FILE is /etc/qure/qure.toml. Without
+that file it waits to be taken in by a cluster (`qurectl admit` there) or to begin one (`qurectl init` here), and takes
+nothing of the machine meanwhile.
 
   -c, --config FILE   the node's configuration (TOML; docs/configuration.md lists every key)
+      --interface NAME
+                      without a file: the interface to the LAN, if the machine has more than one
       --check         check FILE, print what qured would change on this machine, and exit
       --restore       give back what a qured that was killed has left changed in the kernel, and exit
       --try DURATION  stop after DURATION (60s, 5m) and give everything back, unless `qurectl confirm` comes before,
@@ -190,7 +196,8 @@ absl::StatusOr<Ending> ServeAndLog(const StartConfig& own, const std::vector<std
 }
 
 struct Arguments {
-  std::string config;
+  std::string config;     // empty: none was named
+  std::string interface;  // the same
   bool check = false;
   bool restore = false;
   std::optional<Duration> trial;
@@ -198,18 +205,25 @@ struct Arguments {
 
 // Starts this program again in this process, on what is left of its arguments. Returns only if that fails.
 int StartAgain(char* program, const Arguments& arguments) {
-  std::string words[] = {"--config", arguments.config, "--try"};
-  std::string trial = arguments.trial ? Concat(arguments.trial->ns / Seconds(1).ns, "s") : "";
-  char* const tries = arguments.trial ? words[2].data() : nullptr;
-  char* argv[] = {program, words[0].data(), words[1].data(), tries, trial.data(), nullptr};
-  ExecuteItself(argv);
+  std::vector<std::string> words = {program};
+  const auto add = [&words](const char* option, const std::string& value) {
+    if (!value.empty()) words.insert(words.end(), {option, value});
+  };
+  add("--config", arguments.config);
+  add("--interface", arguments.interface);
+  add("--try", arguments.trial ? Concat(arguments.trial->ns / Seconds(1).ns, "s") : "");
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ExecuteItself(argv.data());
   LogLine(LogLevel::kError, std::string("cannot start again: ") + std::strerror(errno));
   return kFailed;
 }
 
 // The exit status if the arguments leave nothing to run.
 std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 7> kOptions = {{{"config", required_argument, nullptr, 'c'},
+  static constexpr std::array<option, 8> kOptions = {{{"config", required_argument, nullptr, 'c'},
+                                                      {"interface", required_argument, nullptr, 'i'},
                                                       {"check", no_argument, nullptr, 'k'},
                                                       {"restore", no_argument, nullptr, 'r'},
                                                       {"try", required_argument, nullptr, 't'},
@@ -221,6 +235,9 @@ std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
     switch (option) {
       case 'c':
         out->config = optarg;
+        break;
+      case 'i':
+        out->interface = optarg;
         break;
       case 'k':
         out->check = true;
@@ -244,7 +261,8 @@ std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
         return kBadConfig;
     }
   }
-  if (!out->config.empty() && optind == argc) return std::nullopt;
+  const bool both = !out->config.empty() && !out->interface.empty();
+  if (!both && optind == argc) return std::nullopt;
   std::fputs(kUsage, stderr);
   return kBadConfig;
 }
@@ -271,20 +289,46 @@ int Restore(const Config& config) {
   return EXIT_SUCCESS;
 }
 
+struct OwnText {
+  std::string path;
+  std::string text;
+  bool bare = false;  // there is no file
+};
+absl::StatusOr<OwnText> ReadOwnText(const Arguments& arguments) {
+  OwnText own = {.path = arguments.config.empty() ? kDefaultConfigFile : arguments.config, .text = "", .bare = false};
+  std::error_code error;
+  own.bare = arguments.config.empty() && !std::filesystem::exists(own.path, error);
+  if (!own.bare && !arguments.interface.empty()) {
+    return absl::InvalidArgumentError(
+        Concat(own.path, " says which interface leads to the LAN: leave --interface out"));
+  }
+  if (!own.bare) {
+    absl::StatusOr<std::string> text = ReadConfigFile(own.path);
+    if (!text.ok()) return text.status();
+    own.text = *std::move(text);
+    return own;
+  }
+  const absl::StatusOr<std::string> interface =
+      arguments.interface.empty() ? FindLanInterface() : absl::StatusOr<std::string>(arguments.interface);
+  if (!interface.ok()) return interface.status();
+  own.text = BareConfig(*interface);
+  return own;
+}
+
 int Main(int argc, char** argv) {
   Arguments arguments;
   if (const std::optional<int> done = ParseArguments(argc, argv, &arguments)) return *done;
-  const absl::StatusOr<std::string> text = ReadConfigFile(arguments.config);
-  const absl::StatusOr<Config> config = text.ok() ? ParseConfig(*text, arguments.config) : text.status();
+  const absl::StatusOr<OwnText> text = ReadOwnText(arguments);
+  const absl::StatusOr<Config> config = text.ok() ? ParseConfig(text->text, text->path) : text.status();
   if (!config.ok()) {
     std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
     return kBadConfig;
   }
   if (arguments.restore) return Restore(*config);
-  const std::vector<std::string> warnings = ConfigWarnings(arguments.config, *config);
+  const std::vector<std::string> warnings = ConfigWarnings(text->path, *config);
   if (arguments.check) {
     for (const std::string& warning : warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
-    return Check(arguments.config, *config);
+    return Check(text->bare ? "without a file" : text->path, *config);
   }
   if (arguments.trial) {
     if (absl::Status watched = WatchTrial(*config); !watched.ok()) {
@@ -292,7 +336,8 @@ int Main(int argc, char** argv) {
       return kFailed;
     }
   }
-  const StartConfig own = {.path = arguments.config, .text = *text, .config = *config, .shared = std::nullopt};
+  const StartConfig own = {
+      .path = text->path, .text = text->text, .config = *config, .joined = std::nullopt, .shared = std::nullopt};
   const absl::StatusOr<Ending> ending = ServeAndLog(own, warnings, &arguments.trial);
   if (!ending.ok() || *ending == Ending::kUnconfirmed || *ending == Ending::kHostLost) return kFailed;
   return *ending == Ending::kStopped ? EXIT_SUCCESS : StartAgain(argv[0], arguments);

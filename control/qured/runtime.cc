@@ -120,6 +120,7 @@ Runtime::Runtime(StartConfig start, const NodeFacts& facts, const Parts& parts)
     : config_path_(std::move(start.path)),
       config_(std::move(start.config)),
       own_text_(std::move(start.text)),
+      joined_(std::move(start.joined)),
       facts_(facts),
       parts_(parts),
       controller_(facts_, parts_.store->state(), random_, Now()),
@@ -129,7 +130,7 @@ Runtime::Runtime(StartConfig start, const NodeFacts& facts, const Parts& parts)
           OwnMac(facts_, config_.cluster.service_mac, 0),
           [this](ConstBytes frame) { parts_.dataplane->Send(frame, Reason::way_in_question); },
           [this] { return random_(); }),
-      loader_(config_path_, own_text_),
+      loader_(config_path_, own_text_, joined_),
       names_(random_(), parts_.lan_interface),
       started_(Now()) {
   if (start.shared) {
@@ -463,6 +464,8 @@ std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request&
       return AnswerShared(request);
     case RequestKind::kConfirm:
       return Confirm();
+    case RequestKind::kBegin:
+      return BeginACluster(request.body);
     case RequestKind::kCandidates:
       return CandidatesJson(controller_.status(Now()), Now());
     case RequestKind::kAdmit:

@@ -121,6 +121,7 @@ class Runtime {
   // Nothing if the answer comes later.
   std::optional<nlohmann::ordered_json> AnswerShared(const ControlServer::Request& request);
   nlohmann::ordered_json AnswerText();
+  nlohmann::ordered_json BeginACluster(const nlohmann::json& request);
   std::optional<nlohmann::ordered_json> Adopt(const ControlServer::Request& request);
   std::optional<nlohmann::ordered_json> ProposeText(const ControlServer::Request& request, std::string text);
   std::optional<nlohmann::ordered_json> Order(uint64_t ticket, const Command& command, const ConfigOrder& order);
@@ -158,6 +159,7 @@ class Runtime {
   const std::string config_path_;
   Config config_;
   std::string own_text_;  // of the file, as it was last read and is in use
+  const std::optional<JoinedCluster> joined_;
   const NodeFacts facts_;
   const Parts parts_;
   KernelRandom random_;

@@ -153,6 +153,19 @@ ordered_json Runtime::AnswerText() {
   return {{"text", *text}};
 }
 
+// What the new cluster serves is checked before anything changes.
+ordered_json Runtime::BeginACluster(const json& request) {
+  JoinedCluster begun = {.name = TextIn(request, "name", config_.cluster.name),
+                         .port = config_.cluster.network.port,
+                         .group = GroupFor(ClusterIdFromName(TextIn(request, "name", config_.cluster.name))),
+                         .first = TextIn(request, "text", "")};
+  const absl::StatusOr<Config> config = ParseConfig(own_text_, config_path_, {.joined = begun, .shared = nullptr});
+  if (!config.ok()) return Refusal(config.status());
+  ordered_json answer = Order(kNoTicket, BeginCluster{.name = begun.name, .first = begun.first}, {}).value();
+  if (!answer.contains("error")) answer = {{"begun", begun.name}};
+  return answer;
+}
+
 // What this node's file says of the cluster becomes its first configuration.
 std::optional<ordered_json> Runtime::Adopt(const ControlServer::Request& request) {
   const ControllerStatus status = controller_.status(Now());
@@ -162,7 +175,8 @@ std::optional<ordered_json> Runtime::Adopt(const ControlServer::Request& request
   if (status.config.possible && status.role != NodeRole::kMaster) {
     return ordered_json{{"error", "this node does not lead; do it on the master, whose file counts then"}};
   }
-  absl::StatusOr<std::string> shared = SharedPart(own_text_, config_path_);
+  const bool began = joined_ && !joined_->first.empty();
+  absl::StatusOr<std::string> shared = began ? joined_->first : SharedPart(own_text_, config_path_);
   if (!shared.ok()) return Refusal(shared.status());
   return ProposeText(request, *std::move(shared));
 }

@@ -19,9 +19,19 @@ void WarnOfIgnored(std::string_view path, std::string_view text) {
 }
 
 StartConfig WithStored(StartConfig own, const StoredState& stored) {
+  own.joined = stored.joined;
+  if (own.joined) {
+    absl::StatusOr<Config> config = ParseConfig(own.text, own.path, {.joined = own.joined, .shared = nullptr});
+    if (config.ok()) {
+      own.config = *std::move(config);
+    } else {
+      LogLine(LogLevel::kError, "what this node's cluster was begun with cannot be run any more:\n",
+              config.status().message());
+    }
+  }
   std::optional<clusterconfig::StoredEffect> effect = clusterconfig::InEffectAtStart(stored, own.config.cluster.name);
   if (!effect) return own;
-  absl::StatusOr<Config> config = ParseConfig(own.text, own.path, *effect->body);
+  absl::StatusOr<Config> config = ParseConfig(own.text, own.path, {.joined = own.joined, .shared = effect->body});
   if (!config.ok()) {
     LogLine(LogLevel::kError, "the cluster's configuration ", clusterconfig::ToText(effect->version),
             " cannot be run by this node:\n", config.status().message());

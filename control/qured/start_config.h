@@ -16,6 +16,7 @@ struct StartConfig {
   std::string path;                                   // of its own file
   std::string text;                                   // as it was read
   Config config;                                      // what it runs
+  std::optional<JoinedCluster> joined;                // that `config` is made from, too
   std::optional<clusterconfig::StoredEffect> shared;  // that `config` is made from
 };
 

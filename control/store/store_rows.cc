@@ -7,7 +7,7 @@
 namespace qure {
 namespace {
 
-constexpr uint64_t kSchemaVersion = 8;
+constexpr uint64_t kSchemaVersion = 9;
 
 // Version 1. One row: the identity of this node and its boot count (the age).
 constexpr char kSchema1[] =
@@ -105,6 +105,16 @@ constexpr char kSchema8[] =
     "  digest BLOB PRIMARY KEY CHECK (length(digest) = 32),"
     "  body BLOB NOT NULL) STRICT;"
     "PRAGMA user_version = 8";
+
+// Version 9. The cluster that this node was taken in by, or that it began.
+constexpr char kSchema9[] =
+    "CREATE TABLE joined ("
+    "  id INTEGER PRIMARY KEY CHECK (id = 1),"
+    "  name TEXT NOT NULL,"
+    "  port INTEGER NOT NULL,"
+    "  multicast BLOB NOT NULL CHECK (length(multicast) = 4),"
+    "  first TEXT NOT NULL) STRICT;"
+    "PRAGMA user_version = 9";
 
 absl::Status Damaged(const Database& db, std::string_view what) {
   return absl::DataLossError(Concat(db.path(), ": damaged (", what, ")"));
@@ -258,6 +268,21 @@ absl::Status WriteRecords(Database* db, const std::vector<std::vector<uint8_t>>&
   return absl::OkStatus();
 }
 
+absl::Status ReadJoined(Database* db, std::optional<JoinedCluster>* out) {
+  Statement query(db, "SELECT name, port, multicast, first FROM joined");
+  if (!query.Row()) return EndOf(*db, query);
+  JoinedCluster joined{
+      .name = query.Text(0), .port = static_cast<uint16_t>(query.Number(1)), .group = {}, .first = query.Text(3)};
+  if (!query.Bytes(2, joined.group.bytes)) return Damaged(*db, "a group of the wrong length");
+  *out = std::move(joined);
+  return absl::OkStatus();
+}
+
+absl::Status WriteJoined(Database* db, const JoinedCluster& joined) {
+  Statement write(db, "INSERT OR REPLACE INTO joined VALUES (1, ?, ?, ?, ?)");
+  return write.Bind(joined.name).Bind(joined.port).Bind(joined.group.bytes).Bind(joined.first).Run();
+}
+
 absl::Status ReadConfig(Database* db, clusterconfig::StoredConfig* out) {
   {
     Statement query(db, "SELECT entry, confirm, stage, was_in_effect, acknowledged FROM config_versions");
@@ -342,6 +367,7 @@ absl::Status UpgradeSchema(Database* db, bool* was_empty) {
   if (status.ok() && version < 6) status = db->Execute(kSchema6);
   if (status.ok() && version < 7) status = db->Execute(kSchema7);
   if (status.ok() && version < 8) status = db->Execute(kSchema8);
+  if (status.ok() && version < 9) status = db->Execute(kSchema9);
   return status;
 }
 
@@ -385,6 +411,7 @@ absl::Status ReadState(Database* db, StoredState* out) {
   absl::Status status = ReadKeys(db, &out->keyring);
   if (status.ok()) status = ReadWeights(db, &out->weights);
   if (status.ok()) status = ReadRecords(db, &out->records);
+  if (status.ok()) status = ReadJoined(db, &out->joined);
   if (status.ok()) status = ReadConfig(db, &out->config);
   if (status.ok()) status = ReadEvents(db, &out->events);
   if (status.ok()) status = ReadSummaries(db, &out->summaries);
@@ -398,6 +425,7 @@ absl::Status WriteChange(Database* db, const StoreChange& change) {
   if (status.ok() && change.keyring) status = WriteKeys(db, *change.keyring);
   if (status.ok() && change.weights) status = WriteWeights(db, *change.weights);
   if (status.ok() && change.records) status = WriteRecords(db, *change.records);
+  if (status.ok() && change.joined) status = WriteJoined(db, *change.joined);
   if (status.ok() && change.config) status = WriteConfig(db, *change.config);
   if (status.ok()) status = WriteEvents(db, change.events);
   if (status.ok() && change.drop_events_before_era) {

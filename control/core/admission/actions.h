@@ -59,6 +59,7 @@ struct PersistMembership {
   std::vector<SessionGrant> grants;  // clean in the view of `records`
   uint64_t lineage = 0;
   uint32_t era = 0;
+  std::string name;  // of the cluster
   uint16_t port = 0;
   Ipv4Address group;
   std::vector<PullSource> sources;

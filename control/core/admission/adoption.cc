@@ -14,6 +14,9 @@
 namespace qure::admission {
 namespace {
 
+constexpr uint64_t kBegun = 0;     // a ticket that is none of Admitter's or Candidate's, which begin at 1
+constexpr uint32_t kFirstKey = 1;  // id of the key that a cluster begins with
+
 // The key in use with its record, if that is sound and of this cluster.
 std::optional<SessionGrant> GrantOf(const StoredKey& key, const RecordSet& records) {
   if (key.record.empty()) return std::nullopt;
@@ -72,15 +75,17 @@ void Adoption::Configure(const AdoptionView& view, Actions* out) {
                            "there were such keys; with a new, empty data_directory it has both"));
     return candidate_.reset();
   }
-  candidate_.emplace(CandidateConfig{.identity = *roll_->key(),
-                                     .node = view.facts->node_id,
-                                     .boot = view.facts->boot_id,
-                                     .mac = view.mac,
-                                     .revision = view.facts->revision.substr(0, kMaxRevision),
-                                     .name = view.facts->name,
-                                     .cluster_id = ClusterIdFromName(view.config->name),
-                                     .want = seeks_->cluster},
-                     Draw(), random_, view.now);
+  candidate_.emplace(
+      CandidateConfig{
+          .identity = *roll_->key(),
+          .node = view.facts->node_id,
+          .boot = view.facts->boot_id,
+          .mac = view.mac,
+          .revision = view.facts->revision.substr(0, kMaxRevision),
+          .name = view.facts->name,
+          .cluster_id = seeks_->any_name ? std::nullopt : std::optional(ClusterIdFromName(view.config->name)),
+          .want = seeks_->cluster},
+      Draw(), random_, view.now);
 }
 
 std::optional<Keyring> Adoption::Recorded(const AdoptionView& view) const {
@@ -139,7 +144,9 @@ void Adoption::OnPersisted(const AdoptionView& view, uint64_t ticket, bool ok, A
     return;
   }
   AdmissionActions actions;
-  if (candidate_) {
+  if (own == kBegun) {
+    new_boot_ = view.now;
+  } else if (candidate_) {
     candidate_->OnPersisted(view.now, own, &actions);
     new_boot_ = view.now + kJoinedWait;
   } else if (admits_) {
@@ -159,13 +166,13 @@ void Adoption::Tick(const AdoptionView& view, Actions* out) {
   Execute(view, actions, out);
   if (view.now < new_boot_) return;
   new_boot_ = kNever;
-  out->push_back(MakeLog(LogLevel::kInfo, "this node was taken in: it starts again, as a member"));
+  out->push_back(MakeLog(LogLevel::kInfo, "this node is in a cluster now: it starts again, as a member"));
   out->push_back(BecomeNewBoot{});
 }
 
 MonoTime Adoption::deadline() const {
   if (candidate_) return std::min(candidate_->NextDeadline(), new_boot_);
-  return admits_ ? admitter_.NextDeadline() : kNever;
+  return admits_ ? admitter_.NextDeadline() : new_boot_;
 }
 
 absl::Status Adoption::Admit(const AdoptionView& view, const std::string& typed, Actions* out) {
@@ -187,6 +194,28 @@ absl::Status Adoption::Admit(const AdoptionView& view, const std::string& typed,
   out->push_back(MakeLog(LogLevel::kInfo, "the node with the code ", typed, " will be taken in",
                          fit.empty() ? ", once it is heard" : "", ", by command"));
   Tick(view, out);
+  return absl::OkStatus();
+}
+
+absl::Status Adoption::Begin(const AdoptionView& view, const std::string& name, const std::string& first,
+                             Actions* out) {
+  if (!candidate_) {
+    return absl::FailedPreconditionError(
+        "this node has a key, or may not be taken in by a cluster: it is in a cluster, or its file says how it finds "
+        "one");
+  }
+  StoredKey key{.id = kFirstKey, .key = {}, .record = {}};
+  Draw()(key.key);
+  StoreChange change;
+  change.life = StoredLife{};
+  change.drop_events_before_era = kEraLimit;
+  change.keyring = Keyring{.keys = {key}, .use = key.id};
+  change.joined = {.name = name,
+                   .port = view.config->network.port,
+                   .group = view.config->network.group.value_or(GroupFor(ClusterIdFromName(name))),
+                   .first = first};
+  candidate_.reset();  // a cluster that would take this node in now comes too late
+  tickets_[view.roll.ledger->Store(std::move(change), out)] = kBegun;
   return absl::OkStatus();
 }
 
@@ -238,6 +267,7 @@ void Adoption::Do(const AdoptionView& view, const PersistMembership& action, Act
   change.life = StoredLife{};
   change.drop_events_before_era = kEraLimit;
   change.keyring = KeyringOf(action.grants);
+  change.joined = {.name = action.name, .port = action.port, .group = action.group, .first = ""};
   change.records = BytesOf(action.records);
   tickets_[view.roll.ledger->Store(std::move(change), out)] = action.ticket;
 }

@@ -76,6 +76,10 @@ class Adoption {
   // Takes in the node whose code or fingerprint an operator has typed, now or within kExpected.
   absl::Status Admit(const AdoptionView& view, const std::string& typed, Actions* out);
 
+  // Begins a cluster of this name at a node that seeks one: it draws a key, and starts again as a member, alone at
+  // first. `first`: what it serves until the cluster has a configuration.
+  absl::Status Begin(const AdoptionView& view, const std::string& name, const std::string& first, Actions* out);
+
   // The same keys, that in use with a SESSION record of this node if it has none that counts. Nothing to do: none.
   std::optional<Keyring> Recorded(const AdoptionView& view) const;
 

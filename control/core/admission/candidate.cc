@@ -383,6 +383,7 @@ std::string Candidate::TakeWelcome(const Welcome& welcome, AdmissionActions* out
                                    .grants = keys.clean(),
                                    .lineage = welcome.lineage,
                                    .era = welcome.era,
+                                   .name = offer.name,
                                    .port = welcome.port,
                                    .group = welcome.group,
                                    .sources = welcome.sources});

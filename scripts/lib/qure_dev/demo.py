@@ -5,18 +5,18 @@ import contextlib
 import json
 import re
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TextIO
+from collections.abc import Callable
+from dataclasses import asdict
 
 from qure_dev import programs
+from qure_dev.demo_bare import BareDemo
 from qure_dev.failover.probe import Probe
 from qure_dev.lab import cluster, config, topology
-from qure_dev.lab.lab import Lab, Request
+from qure_dev.lab.lab import Request
 from qure_dev.lab.lock import own
 from qure_dev.lab.topology import SERVICE_V4, SERVICE_V6
+from qure_dev.proofs import Show, run, table
 from qure_dev.waiting import until
 
 NODES = 3
@@ -24,20 +24,7 @@ RATE = 1000  # packets a second of the client that notices every one that is los
 CONNECTIONS = 24
 
 
-@dataclass(frozen=True)
-class Proof:
-    check: str
-    passed: bool
-    detail: str
-
-
-class Demo:
-    """Each step returns what it saw, in a few words, and raises if that is not what was to be proven."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._lab = Lab()
-        self._out = out
-
+class Demo(Show):
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
         return [
             ("one cluster, one master", self.one_cluster),
@@ -67,41 +54,13 @@ class Demo:
         self._lab.up(Request(nodes=NODES), say=self._say)
         self._meet()
 
-    def _say(self, text: str) -> None:
-        print(text, file=self._out, flush=True)
-
     def _meet(self) -> None:
         """Waits until the cluster is whole; `_node` is its master from here on."""
         self._views = self._lab.wait_whole([node for node in self._lab.nodes() if node.index <= NODES])
         self._node = self._lab.node(cluster.master(self._views))
 
-    def close(self) -> None:
-        self._lab.down()
-
-    def _gw(self, *argv: str) -> str:
-        self._say(f"  gw$ {' '.join(argv)}")
-        done = self._lab.execute("gw", *argv, timeout=120)
-        if done.returncode != 0:
-            raise RuntimeError(
-                f"{argv[0]}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-200:]}"
-            )
-        return done.stdout
-
-    @staticmethod
-    def _find(pattern: str, text: str) -> str:
-        found = re.search(pattern, text, re.IGNORECASE)
-        if not found:
-            raise RuntimeError(f"expected /{pattern}/ in: {text.strip()[-200:]}")
-        return found.group()
-
     def _shown(self, *arguments: str) -> str:
-        """What qurectl on the master's machine prints, also shown here."""
-        done = self._node.control(*arguments)
-        if done.returncode != 0:
-            raise RuntimeError(f"qurectl {' '.join(arguments)}: {done.stderr.strip()[-200:]}")
-        self._say(f"  {self._node.name}$ qurectl {' '.join(arguments)}")
-        self._say("\n".join(f"    {line}" for line in done.stdout.splitlines()))
-        return done.stdout
+        return self._shown_on(self._node, *arguments)
 
     def one_cluster(self) -> str:
         term = cluster.term_text(self._views[self._node.name]["term"])
@@ -255,27 +214,6 @@ class Demo:
         return f"{second.name} says {SERVICE_V4} is taken by {self._node.address(SERVICE_V4)['mac']}"
 
 
-def table(proofs: Sequence[Proof]) -> str:
-    width = max(len(proof.check) for proof in proofs)
-    lines = [f"{'check':<{width}}  result  detail", f"{'-' * width}  ------  {'-' * 40}"]
-    return "\n".join(
-        lines
-        + [f"{proof.check:<{width}}  {'passed' if proof.passed else 'FAILED'}  {proof.detail}" for proof in proofs]
-    )
-
-
-def run(demo: Demo, out: TextIO) -> list[Proof]:
-    proofs: list[Proof] = []
-    for check, step in demo.steps():
-        print(f"{len(proofs) + 1}. {check}", file=out, flush=True)
-        try:
-            proofs.append(Proof(check, True, step()))
-        except (RuntimeError, TimeoutError, subprocess.SubprocessError, KeyError, TypeError, StopIteration) as error:
-            proofs.append(Proof(check, False, " ".join(str(error).split())))
-        print(f"  -> {proofs[-1].detail}", file=out, flush=True)
-    return proofs
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="demo",
@@ -285,12 +223,17 @@ def main() -> int:
     parser.add_argument(
         "--json", action="store_true", help="the proofs as JSON on standard output, all else on standard error"
     )
+    parser.add_argument(
+        "--bare",
+        action="store_true",
+        help="three machines without a configuration file instead: one begins a cluster, the others are taken in",
+    )
     arguments = parser.parse_args()
     out = sys.stderr if arguments.json else sys.stdout
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the lab is taken down on the way out
     try:
         programs.build(programs.QURED, programs.QURECTL, programs.PROBE)
-        with own(), contextlib.closing(Demo(out)) as demo:
+        with own(), contextlib.closing(BareDemo(out) if arguments.bare else Demo(out)) as demo:
             demo.up()
             proofs = run(demo, out)
     except (RuntimeError, TimeoutError) as error:

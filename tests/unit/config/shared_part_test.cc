@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "control/config/config_file.h"
 #include "control/config/config_keys.h"
+#include "control/core/cluster/identity.h"
 
 namespace qure {
 namespace {
@@ -95,6 +97,11 @@ TEST(SharedPartTest, ListsTheKeysThatAreTheClusters) {
   EXPECT_THAT(SharedKeysIn("[cluster]\nname = \"home\"\n"), IsEmpty());
 }
 
+// Of a node that runs `text` for all that is the cluster's.
+absl::StatusOr<Config> WithShared(const std::string& own, const std::string& text) {
+  return ParseConfig(own, "own.toml", {.joined = std::nullopt, .shared = std::make_shared<const std::string>(text)});
+}
+
 TEST(SharedPartTest, EveryKeyOfANodeIsItsOwn) {
   for (const ConfigKey& key : ConfigKeys()) {
     // What only a restart changes cannot be changed on all nodes at once.
@@ -108,7 +115,7 @@ TEST(SharedPartTest, ANodeRunsItsOwnPartAndTheClusters) {
   const std::string own =
       "[node]\nname = \"n2\"\n[node.lan]\nport = \"af_packet:eth0\"\n[cluster]\nname = \"home\"\n"
       "join = \"any\"\ndefault = \"drop\"\n";
-  const absl::StatusOr<Config> config = ParseConfig(own, "n2.toml", Shared(kFile));
+  const absl::StatusOr<Config> config = WithShared(own, Shared(kFile));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->node.name, "n2");
   EXPECT_EQ(config->cluster.name, "home");
@@ -124,7 +131,7 @@ TEST(SharedPartTest, ANodeRunsItsOwnPartAndTheClusters) {
 TEST(SharedPartTest, ErrorsNameTheLineOfTheSharedText) {
   std::string shared = Shared(kFile);
   shared.replace(shared.find("\"80\""), 4, "\"eighty\"");
-  const absl::Status error = ParseConfig(kFile, "n1.toml", shared).status();
+  const absl::Status error = WithShared(kFile, shared).status();
   const clusterconfig::Finding finding = FindingOf(error);
   EXPECT_EQ(finding.where, absl::StrCat("config:", LineOf(kFile, "ports = "), ": cluster.service.ports"));
   EXPECT_THAT(finding.reason, HasSubstr("eighty"));
@@ -132,8 +139,8 @@ TEST(SharedPartTest, ErrorsNameTheLineOfTheSharedText) {
 }
 
 TEST(SharedPartTest, WhatIsANodesOwnIsRefusedInTheSharedText) {
-  EXPECT_FALSE(ParseConfig(kFile, "n1.toml", Shared(kFile) + "[node]\nname = \"n9\"\n").ok());
-  EXPECT_FALSE(ParseConfig(kFile, "n1.toml", "[cluster]\nname = \"other\"\n").ok());
+  EXPECT_FALSE(WithShared(kFile, Shared(kFile) + "[node]\nname = \"n9\"\n").ok());
+  EXPECT_FALSE(WithShared(kFile, "[cluster]\nname = \"other\"\n").ok());
 }
 
 TEST(SharedPartTest, AFileNeedNotSayWhatIsServedIfTheNodeGetsThatFromOthers) {
@@ -141,6 +148,57 @@ TEST(SharedPartTest, AFileNeedNotSayWhatIsServedIfTheNodeGetsThatFromOthers) {
   EXPECT_TRUE(ParseConfig(node + "join = \"any\"\n", "n").ok());
   EXPECT_FALSE(ParseConfig(node, "n").ok());
   EXPECT_FALSE(ParseConfig(node + "join = \"any\"\ndefault = \"drop\"\n", "n").ok()) << "it says some of it";
+}
+
+constexpr char kBare[] = "[node.lan]\nport = \"af_packet:eth0\"\nmode = \"shared\"\n[cluster]\njoin = \"any\"\n";
+const JoinedCluster kHome = {.name = "home", .port = 7000, .group = {{239, 1, 2, 3}}, .first = ""};
+
+TEST(SharedPartTest, WhatAFileLeavesOpenIsTheClustersThatTookTheNodeIn) {
+  const absl::StatusOr<Config> bare = ParseConfig(kBare, "bare");
+  ASSERT_TRUE(bare.ok()) << bare.status();
+  EXPECT_TRUE(bare->cluster.network.join->any_name);
+
+  const absl::StatusOr<Config> joined = ParseConfig(kBare, "bare", {.joined = kHome, .shared = nullptr});
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_EQ(joined->cluster.name, "home");
+  EXPECT_EQ(joined->cluster.network.port, 7000);
+  EXPECT_EQ(joined->cluster.network.group, kHome.group);
+
+  const std::string own = std::string(kBare) + "name = \"mine\"\nport = 7001\ngroup = \"239.3.3.3\"\n";
+  const absl::StatusOr<Config> named = ParseConfig(own, "own", {.joined = kHome, .shared = nullptr});
+  ASSERT_TRUE(named.ok()) << named.status();
+  EXPECT_FALSE(named->cluster.network.join->any_name);
+  EXPECT_EQ(named->cluster.name, "mine");
+  EXPECT_EQ(named->cluster.network.port, 7001);
+  EXPECT_EQ(named->cluster.network.group, (Ipv4Address{{239, 3, 3, 3}}));
+}
+
+// Otherwise nodes with and without a file would seem to differ.
+TEST(SharedPartTest, AGroupThatFollowsFromTheNameIsNotStated) {
+  JoinedCluster usual = kHome;
+  usual.group = GroupFor(ClusterIdFromName("home"));
+  const absl::StatusOr<Config> joined = ParseConfig(kBare, "bare", {.joined = usual, .shared = nullptr});
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_EQ(joined->cluster.network.group, std::nullopt);
+}
+
+TEST(SharedPartTest, WhatAClusterWasBegunWithCountsUntilItHasAConfiguration) {
+  JoinedCluster begun = kHome;
+  begun.first = "[cluster]\n[[cluster.address]]\naddress = \"198.51.100.50/24\"\n";
+  const absl::StatusOr<Config> first = ParseConfig(kBare, "bare", {.joined = begun, .shared = nullptr});
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_EQ(first->cluster.addresses.size(), 1u);
+  EXPECT_EQ(first->cluster.default_policy, DefaultPolicy::kLocal);
+
+  const auto changed = std::make_shared<const std::string>(
+      "[cluster]\ndefault = \"drop\"\n[[cluster.address]]\naddress = \"198.51.100.50/24\"\n");
+  const absl::StatusOr<Config> next = ParseConfig(kBare, "bare", {.joined = begun, .shared = changed});
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(next->cluster.default_policy, DefaultPolicy::kDrop);
+
+  begun.first = "[cluster]\n[[cluster.address]]\naddress = \"198.51.100.50\"\n";
+  const absl::Status error = ParseConfig(kBare, "bare", {.joined = begun, .shared = nullptr}).status();
+  EXPECT_THAT(std::string(error.message()), HasSubstr("config:3: cluster.address.address"));
 }
 
 TEST(SharedPartTest, AnyErrorIsAFinding) {

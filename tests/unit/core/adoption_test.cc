@@ -122,6 +122,57 @@ TEST_F(AdoptionTest, ANodeThatIsInAClusterOfAnotherNameDoesNotCome) {
   EXPECT_FALSE(lan_.at(2).new_boot);
 }
 
+TEST_F(AdoptionTest, ANodeWhoseFileNamesNoClusterComesToAnyThatNamesIt) {
+  ClusterConfig config = Joining();
+  config.name = "unnamed";
+  config.network.join->any_name = true;
+  lan_.Restart(2, "n3", config);
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.at(2).new_boot; }, Seconds(5)));
+  ASSERT_TRUE(lan_.at(2).stored.joined);
+  const ClusterConfig cluster = Keyed();
+  EXPECT_EQ(lan_.at(2).stored.joined->name, cluster.name);
+  EXPECT_EQ(lan_.at(2).stored.joined->port, cluster.network.port);
+  EXPECT_EQ(lan_.at(2).stored.joined->group, GroupFor(ClusterIdFromName(cluster.name)));
+  EXPECT_EQ(lan_.at(2).stored.joined->first, "");
+  lan_.Restart(2, "n3", Joining());
+  EXPECT_TRUE(lan_.RunUntil([&] { return IsMember(); }, Seconds(3)));
+}
+
+TEST_F(AdoptionTest, ANodeThatWaitsCanBeginAClusterOfItsOwn) {
+  const BeginCluster begin = {.name = "own", .first = "[cluster]"};
+  ASSERT_TRUE(lan_.at(2).Order(lan_.now(), begin).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.at(2).new_boot; }, Seconds(1)));
+  const StoredState& stored = lan_.at(2).stored;
+  ASSERT_THAT(stored.keyring.keys, SizeIs(1));
+  EXPECT_NE(stored.keyring.keys[0].key, ClusterKey{});
+  EXPECT_EQ(stored.keyring.use, stored.keyring.keys[0].id);
+  EXPECT_EQ(stored.joined, (JoinedCluster{.name = "own",
+                                          .port = ClusterNetwork{}.port,
+                                          .group = GroupFor(ClusterIdFromName("own")),
+                                          .first = "[cluster]"}));
+  ClusterConfig own = Joining();
+  own.name = "own";
+  lan_.Restart(2, "n3", own);
+  EXPECT_TRUE(lan_.RunUntil([&] { return lan_.status(2).role == NodeRole::kMaster; }, Seconds(10)));
+  EXPECT_FALSE(lan_.at(2).Order(lan_.now(), begin).ok()) << "it has a cluster";
+}
+
+TEST_F(AdoptionTest, WhoIsInAClusterBeginsNone) {
+  EXPECT_EQ(lan_.at(0).Order(lan_.now(), BeginCluster{.name = "own", .first = ""}).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(AdoptionTest, AClusterThatIsNotDurableHasNotBegun) {
+  lan_.at(2).disk_full = true;
+  ASSERT_TRUE(lan_.at(2).Order(lan_.now(), BeginCluster{.name = "own", .first = ""}).ok());
+  lan_.Run(Seconds(2));
+  EXPECT_FALSE(lan_.at(2).new_boot);
+  lan_.at(2).disk_full = false;
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  EXPECT_TRUE(TakenIn(Seconds(10))) << "it waits as before";
+}
+
 TEST_F(AdoptionTest, OnlyAClusterWithRecordsAdmits) {
   Peers lan;
   lan.Add("n1", Keyed());

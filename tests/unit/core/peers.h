@@ -74,6 +74,7 @@ struct Peer {
   void Keep(const StoreChange& change) {
     if (change.records) stored.records = *change.records;
     if (change.keyring) stored.keyring = *change.keyring;
+    if (change.joined) stored.joined = *change.joined;
     if (change.life) stored.life = *change.life;
     if (change.config) config_disk.Write(*change.config);
   }

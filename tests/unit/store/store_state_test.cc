@@ -86,6 +86,7 @@ TEST_F(StoreStateTest, NothingIsKnownAtFirst) {
   EXPECT_EQ(state.epochs, StoredEpochs{});
   EXPECT_EQ(state.keyring, Keyring{});
   EXPECT_FALSE(state.maintenance);
+  EXPECT_EQ(state.joined, std::nullopt);
   EXPECT_THAT(state.events, IsEmpty());
   EXPECT_THAT(state.summaries, IsEmpty());
 }
@@ -99,6 +100,7 @@ TEST_F(StoreStateTest, KeepsEveryField) {
   change.events = {Event(Node(1), 4, 1), Event(Node(1), 4, 2), Event(Node(2), 0xffffffffff, 0xffffffff)};
   change.summaries = {Summary(1, 2), Summary(0xffffffff, 3)};
   change.records = {{1, 2, 3}, {0}};
+  change.joined = {.name = "home", .port = 0xfffe, .group = {{239, 1, 2, 3}}, .first = "[cluster]\n# it's\n"};
   const StoredState state = After({change});
   EXPECT_EQ(state.life, *change.life);
   EXPECT_EQ(state.epochs, *change.epochs);
@@ -107,6 +109,7 @@ TEST_F(StoreStateTest, KeepsEveryField) {
   EXPECT_THAT(state.events, UnorderedElementsAreArray(change.events));
   EXPECT_THAT(state.summaries, UnorderedElementsAreArray(change.summaries));
   EXPECT_THAT(state.records, UnorderedElementsAreArray(*change.records));
+  EXPECT_EQ(state.joined, change.joined);
 }
 
 clusterconfig::Version VersionOf(uint64_t n) {
@@ -493,7 +496,7 @@ TEST_F(UnwritableStoreTest, ANewerStoreOnAFullDiskIsNoReasonToServe) {
     Open();
     sqlite3* db = nullptr;
     ASSERT_EQ(sqlite3_open((directory_ + "/qure.db").c_str(), &db), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 9", nullptr, nullptr, nullptr), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 10", nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(db);
     Remount(MS_RDONLY);
     EXPECT_FALSE(Store::Open(directory_, kRevision).ok());

@@ -178,10 +178,10 @@ class CodeKeys:
 
 
 def code_keys(root: Path = ROOT) -> CodeKeys:
-    """The keys that the configuration readers ask for: the sources in control/ that have to do with configuration."""
+    """The keys that the configuration readers ask for. Elsewhere requests of operators are read, which look alike."""
     found = CodeKeys()
     for path in files(".cc", ".h", root=root):
-        if path.startswith("control/") and "config" in path and "config_reader." not in path:
+        if path.startswith("control/config/") and "config_reader." not in path:
             text = (root / path).read_text()
             found.names |= set(_READER.findall(text)) | set(_HELPER.findall(text))
             found.dotted |= set(_DOTTED.findall(text))

@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--port", choices=topology.PORT_KINDS, default="af_packet", help="kind of the nodes' LAN ports")
     up.add_argument("--mode", choices=topology.MODES, default="dedicated")
+    up.add_argument("--bare", action="store_true", help="nodes without a configuration file, which wait")
     up.add_argument(
         "--staggered", action="store_true", help="start each node when the one before answers, not all at once"
     )
@@ -96,7 +97,9 @@ def build_if_missing(lab: Lab) -> None:
 
 def bring_up(lab: Lab, arguments: argparse.Namespace) -> None:
     build_if_missing(lab)
-    request = Request(arguments.nodes, arguments.port, arguments.mode, os.path.abspath(arguments.config))
+    request = Request(
+        arguments.nodes, arguments.port, arguments.mode, os.path.abspath(arguments.config), bare=arguments.bare
+    )
     with held():
         lab.up(request, say=print, staggered=arguments.staggered)
     print_status(lab.status())

@@ -49,10 +49,11 @@ class Request:
     workers: int = 1
     log_level: str = "info"
     clustered: bool | None = None
+    bare: bool = False  # the nodes have no configuration file, and wait
 
     @property
     def with_key(self) -> bool:
-        return self.nodes > 1 if self.clustered is None else self.clustered
+        return (self.nodes > 1 and not self.bare) if self.clustered is None else self.clustered
 
     def check(self) -> None:
         if not 1 <= self.nodes <= topology.MAX_NODES:
@@ -89,7 +90,7 @@ class Lab:
             self.down()
             make_state()
             text = self._cluster_text(request)
-            say(topology.draw(request, config.service_addresses(text)))
+            say(topology.draw(request, [] if request.bare else config.service_addresses(text)))
             self.build_network()
             for index in range(1, request.nodes + 1):
                 self.add_node(index, request, text)

@@ -18,6 +18,14 @@ from qure_dev.waiting import until
 if TYPE_CHECKING:
     from qure_dev.lab.lab import Request
 
+# Of a machine of its own: its name, and the folders that a qured without a file uses. "$@": name, folder, qured.
+MACHINE = """
+hostname "$1"
+for place in var/lib run; do mount --bind "$2/$place" /$place; done
+[ ! -d /etc/qure ] || mount --bind "$2/etc" /etc/qure
+shift 2
+exec "$@"
+"""
 WEB = ("env", f"PYTHONPATH={LIBRARY}", "/usr/bin/python3", "-m", "qure_dev.lab.web")
 
 
@@ -30,19 +38,35 @@ class Node:
         self.namespace = topology.namespace(name)
         self.directory = directory
         self.config_path = directory / "qure.toml"
-        self.socket = directory / "qured.sock"
         self.log = directory / "log"
         self.build = build
+
+    @property
+    def bare(self) -> bool:
+        """It has no configuration file."""
+        return not self.config_path.exists()
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / ("run/qure/qured.sock" if self.bare else "qured.sock")
+
+    @property
+    def data(self) -> Path:
+        """Its disk."""
+        return self.directory / ("var/lib/qure" if self.bare else "data")
 
     def create(self, request: Request, cluster: str) -> None:
         """Namespace, wire to the switch, configuration, servers. qured is not started."""
         self.directory.mkdir(parents=True)
-        self.config_path.touch(0o600)  # it has the cluster's key
-        self.config_path.write_text(config.node_text(self.name, self.index, self.directory, request, cluster))
+        for place in ("var/lib", "run", "etc") if request.bare else ():
+            (self.directory / place).mkdir(parents=True)
+        if not request.bare:
+            self.config_path.touch(0o600)  # it has the cluster's key
+            self.config_path.write_text(config.node_text(self.name, self.index, self.directory, request, cluster))
         netns.add(self.namespace)
         netns.add_veth(topology.switch(), topology.switch_port(self.name), self.namespace, "lan0")
         netns.no_ip(topology.switch(), topology.switch_port(self.name))
-        if request.mode == "shared":
+        if request.mode == "shared" or request.bare:
             self._address_lan()
         else:
             netns.no_ip(self.namespace, "lan0")
@@ -94,7 +118,9 @@ class Node:
     def program(self) -> list[str]:
         """How qured is started: DPDK's files of this node are in its directory."""
         qured = str(self.build / programs.QURED)
-        return ["env", f"RUNTIME_DIRECTORY={self.directory}", qured, "--config", str(self.config_path)]
+        if not self.bare:
+            return ["env", f"RUNTIME_DIRECTORY={self.directory}", qured, "--config", str(self.config_path)]
+        return ["unshare", "--uts", "--mount", "sh", "-e", "-c", MACHINE, "sh", self.name, str(self.directory), qured]
 
     def launch(self, deadline: float = 20) -> None:
         """Starts qured and does not wait for it, beyond what its wire needs."""

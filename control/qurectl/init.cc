@@ -1,0 +1,157 @@
+#include "control/qurectl/init.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <functional>
+#include <iostream>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_join.h"
+#include "control/base/default_route.h"
+#include "control/base/text.h"
+#include "control/qurectl/client.h"
+#include "proto/net/address.h"
+
+namespace qure {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr int kAskMs = 50;
+constexpr int kPatienceMs = 30'000;  // until qured has started again, and leads
+
+absl::StatusOr<ordered_json> AskOne(const std::string& socket, const json& request) {
+  absl::StatusOr<ordered_json> answer = Ask(socket, request);
+  if (!answer.ok()) return answer.status();
+  const auto error = answer->find("error");
+  if (error != answer->end()) return absl::FailedPreconditionError(error->get<std::string>());
+  return answer;
+}
+
+// Asks again until the answer is as wanted. qured is away for a moment when it starts again.
+absl::Status Await(const std::string& socket, const json& request,
+                   const std::function<bool(const ordered_json&)>& wanted, std::string_view what) {
+  absl::Status last = absl::OkStatus();
+  for (int waited = 0; waited < kPatienceMs; waited += kAskMs) {
+    const absl::StatusOr<ordered_json> answer = AskOne(socket, request);
+    if (answer.ok() && wanted(*answer)) return absl::OkStatus();
+    last = answer.status();
+    poll(nullptr, 0, kAskMs);
+  }
+  return absl::UnavailableError(Concat(what, " within ", kPatienceMs / 1000, " s", last.ok() ? "" : ": ",
+                                       last.message(),
+                                       "; the log of qured has the reason, and `qurectl init` goes on from here"));
+}
+
+std::optional<std::string> Prompt(std::string_view question, const std::string& otherwise) {
+  std::cout << question << (otherwise.empty() ? "" : " [") << otherwise << (otherwise.empty() ? ": " : "]: ")
+            << std::flush;
+  std::string line;
+  if (!std::getline(std::cin, line)) return std::nullopt;
+  const absl::string_view stripped = absl::StripAsciiWhitespace(line);
+  return stripped.empty() ? otherwise : std::string(stripped);
+}
+
+// Empty: there is no default route.
+std::string GatewayOfThisMachine() {
+  const std::optional<DefaultRoute> route = FindDefaultRoute();
+  return !route || route->gateway.is_zero() ? "" : ToString(IpAddress(route->gateway));
+}
+
+// TOML: a list of strings. A quotation mark in one is no address, and is said to be none.
+std::string ListOf(const std::vector<std::string>& values) {
+  return Concat("[\"", absl::StrJoin(values, "\", \""), "\"]");
+}
+
+}  // namespace
+
+absl::Status Complete(FirstCluster* first) {
+  if (!first->addresses.empty()) {
+    if (const std::string gateway = GatewayOfThisMachine(); first->gateways.empty() && !gateway.empty()) {
+      first->gateways = {gateway};
+    }
+    return absl::OkStatus();
+  }
+  if (isatty(STDIN_FILENO) == 0) {
+    return absl::InvalidArgumentError(
+        "init: give the address that the gateway forwards to, with its prefix length, like --address 192.168.1.50/24, "
+        "and --gateway where the machine has no default route");
+  }
+  const auto name = Prompt("Name of the cluster", first->name);
+  const auto address = Prompt("The address that the gateway forwards to, like 192.168.1.50/24", "");
+  const auto gateway =
+      Prompt("The gateway", first->gateways.empty() ? GatewayOfThisMachine() : first->gateways.front());
+  if (!name || !address || address->empty() || !gateway) return absl::CancelledError("init: nothing was changed");
+  first->name = *name;
+  first->addresses = {*address};
+  first->gateways.clear();
+  if (!gateway->empty()) first->gateways = {*gateway};
+  return absl::OkStatus();
+}
+
+std::string TextOf(const FirstCluster& first) {
+  std::string text = "[cluster]\n";
+  if (!first.gateways.empty()) text += Concat("gateway = ", ListOf(first.gateways), "\n");
+  for (const std::string& address : first.addresses) {
+    text += Concat("\n[[cluster.address]]\naddress = \"", address, "\"\n");
+  }
+  return text;
+}
+
+absl::StatusOr<ordered_json> Init(const std::string& socket, const FirstCluster& first) {
+  const auto candidates = AskOne(socket, {{"command", "candidates"}});
+  if (!candidates.ok()) return candidates.status();
+  if (!candidates->at("joining").is_null()) {
+    const auto begun = AskOne(socket, {{"command", "begin"}, {"name", first.name}, {"text", TextOf(first)}});
+    if (!begun.ok()) return begun.status();
+  }
+  const auto leads = [](const ordered_json& status) { return status.at("role") == "master"; };
+  if (absl::Status led = Await(socket, {{"command", "status"}}, leads, "this node does not lead"); !led.ok())
+    return led;
+
+  auto roll = AskOne(socket, {{"command", "cluster"}, {"action", "show"}});
+  if (!roll.ok()) return roll.status();
+  ordered_json code = nullptr;
+  if (roll->at("cluster").is_null()) {
+    roll = AskOne(socket, {{"command", "cluster"}, {"action", "found"}});
+    if (!roll.ok()) return roll.status();
+    code = roll->at("recovery_code");
+  }
+  // The code is shown this once: from here on it is in each answer.
+  ordered_json done = {{"fingerprint", roll->at("cluster")}, {"recovery_code", code}};
+  const auto kept = [](const ordered_json& shared) { return shared.at("possible") == true; };
+  const json show = {{"command", "shared_config"}, {"action", "show"}};
+  absl::Status status = Await(socket, show, kept, "the cluster keeps no configuration");
+  const auto shared = status.ok() ? AskOne(socket, show) : absl::StatusOr<ordered_json>(status);
+  if (shared.ok() && shared->at("in_effect").is_null()) {
+    const auto adopted = AskOne(
+        socket,
+        {{"command", "shared_config"}, {"action", "adopt"}, {"confirm", 0}, {"canary", true}, {"dry_run", false}});
+    status = adopted.status();
+  }
+  if (status.ok())
+    status = Await(
+        socket, show, [](const ordered_json& now) { return !now.at("in_effect").is_null(); },
+        "the configuration is not in effect");
+  done["problem"] = status.ok() ? ordered_json(nullptr) : ordered_json(std::string(status.message()));
+  return done;
+}
+
+std::string InitText(const ordered_json& done) {
+  std::string text = Concat("the cluster ", done.at("fingerprint").get<std::string>(), " has begun\n");
+  if (!done.at("recovery_code").is_null()) {
+    text += Concat("recovery code, shown this once: ", done.at("recovery_code").get<std::string>(),
+                   "\nKeep it on paper, away from the machines: it alone signs who stays when a node was stolen.\n");
+  }
+  if (!done.at("problem").is_null()) return text + "not done yet: " + done.at("problem").get<std::string>() + "\n";
+  return text +
+         "next: switch on the other machines, and take each in with `qurectl admit CODE`; `qurectl candidates` "
+         "lists them\n";
+}
+
+}  // namespace qure
