@@ -66,6 +66,9 @@ enum class Mutation : uint8_t {
   kConfigApplyEarly,        // a change is applied before it is durable
   kConfigIgnoreDigest,      // a node that hears that another knows other versions does not send what it knows
   kConfigNoTick,            // nothing of a node's configuration happens by time
+  kSwitchKeyAtOnce,         // a new session key is used before the others have it
+  kRenewNever,              // a member that hears a key that it does not have does not ask for it
+  kExpelledStays,           // a node that a roster leaves out goes on
   kConfigUnableLeads,       // a node that cannot run what is in effect leads and serves all the same
 };
 

@@ -172,11 +172,25 @@ std::optional<ClusterKey> ReadKey(TableReader* cluster) {
 std::optional<JoinConfig> ReadJoin(TableReader* cluster) {
   const auto text = cluster->OptionalString("join");
   if (!text) return std::nullopt;
-  if (text->value == kJoinAny) return JoinConfig{.cluster = std::nullopt, .any_name = !cluster->Has("name")};
+  JoinConfig join = {.cluster = std::nullopt, .any_name = !cluster->Has("name"), .token = std::nullopt};
+  if (text->value == kJoinAny) return join;
+  if (admission::LooksLikeToken(text->value)) {
+    const absl::StatusOr<admission::Token> token = admission::ParseToken(text->value);
+    if (!token.ok()) {  // its text is in no message: it may be nearly right
+      cluster->Fail("join", Concat("is no token: ", token.status().message()));
+      return std::nullopt;
+    }
+    join.token = *token;
+    return join;
+  }
   const absl::StatusOr<admission::Fingerprint> fingerprint = admission::ParseFingerprint(text->value);
-  if (fingerprint.ok()) return JoinConfig{.cluster = *fingerprint};
+  if (fingerprint.ok()) {
+    join.cluster = *fingerprint;
+    return join;
+  }
   cluster->Fail("join", Concat("\"", text->value, "\" is neither \"", kJoinAny,
-                               "\" nor a fingerprint; give the cluster's, as `qurectl cluster` shows it on its nodes"));
+                               "\", nor a token of `qurectl invite`, nor "
+                               "a fingerprint; give the cluster's, as `qurectl cluster` shows it on its nodes"));
   return std::nullopt;
 }
 

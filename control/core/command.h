@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 
@@ -69,6 +70,24 @@ struct EnrolMembers {};
 struct AdmitNode {
   std::string code;
 };
+// Opens a token: a node that carries it is taken in without a command.
+struct OpenToken {
+  admission::TokenId id{};  // drawn by who asks, who shows the token to the operator and keeps it nowhere
+  admission::TokenSecret secret{};
+  uint32_t uses = 1;  // nodes
+  Duration lifetime;  // in the cluster's uptime
+};
+struct CloseToken {
+  admission::TokenId id{};
+};
+// A new session key for the cluster, which all members that are present come for.
+struct RotateKey {};
+// These belong to the cluster no more: a roster without them, and a key that they do not get.
+struct RevokeNodes {
+  std::set<admission::Fingerprint> nodes;
+  admission::RecoveryCode code{};
+  std::string why;  // at most kMaxWhy bytes
+};
 // A change of the cluster's configuration, made at any node. Ends with clusterconfig::Answered.
 struct ProposeConfig {
   uint64_t id = 0;  // any: the answer has it, too
@@ -89,8 +108,9 @@ struct AcknowledgeConfig {};
 // SIGTERM: hand over, send GOODBYE, then Finished.
 struct Stop {};
 
-using Command = std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, ForgetNode, AddKey, UseKey, RemoveKey,
-                             QueryFlow, BeginCluster, FoundCluster, EnrolMembers, AdmitNode, ProposeConfig,
-                             ConfirmConfig, AbortConfig, AcknowledgeConfig, Stop>;
+using Command =
+    std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, ForgetNode, AddKey, UseKey, RemoveKey, QueryFlow,
+                 BeginCluster, FoundCluster, EnrolMembers, AdmitNode, OpenToken, CloseToken, RotateKey, RevokeNodes,
+                 ProposeConfig, ConfirmConfig, AbortConfig, AcknowledgeConfig, Stop>;
 
 }  // namespace qure

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "control/core/admission/signing.h"
+#include "control/core/admission/codes.h"
 #include "proto/balance.h"
 #include "proto/dns/authority.h"
 #include "proto/dns/tsig.h"
@@ -193,6 +193,7 @@ enum class Security : uint8_t {
 struct JoinConfig {
   std::optional<admission::Fingerprint> cluster;  // absent: any whose operator names this node …
   bool any_name = false;                          // … of this name, unless this
+  std::optional<admission::Token> token;          // the cluster that opened it takes this node in without a command
   friend bool operator==(const JoinConfig&, const JoinConfig&) = default;
 };
 

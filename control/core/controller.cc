@@ -66,11 +66,12 @@ Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
 // Keys and addresses of the cluster's own traffic; at the first time also the beginning of this node's life.
 void Controller::Configure(MonoTime now, Actions* out) {
   const ClusterNetwork& network = config_.network;
-  if (stored_.keyring.keys.empty() && network.key) {
+  const ClusterId cluster = ClusterIdFromName(config_.name);
+  roll_.Configure(cluster, out);
+  if (stored_.keyring.keys.empty() && network.key && !roll_.expelled()) {
     stored_.keyring = {.keys = {{.id = 1, .key = *network.key}}, .use = 1};
     ledger_.Store({.keyring = stored_.keyring}, out);
   }
-  const ClusterId cluster = ClusterIdFromName(config_.name);
   transport_.Configure({.cluster = cluster,
                         .open = network.security == Security::kOpen,
                         .keyring = stored_.keyring,
@@ -78,7 +79,6 @@ void Controller::Configure(MonoTime now, Actions* out) {
                         .group = network.group.value_or(GroupFor(cluster)),
                         .address = OwnAddress(facts_),
                         .mac = Mac(0)});
-  roll_.Configure(cluster, out);
   FollowKeys(now, out);
   if (life_) return;
   life_.emplace(stored_.life, random_, now, !transport_.enabled());
@@ -92,13 +92,13 @@ void Controller::Configure(MonoTime now, Actions* out) {
   }
 }
 
-// A node that belongs to the cluster can give its key to others: that in use has a record.
 void Controller::FollowKeys(MonoTime now, Actions* out) {
   adoption_.Configure(ViewForAdoption(now), out);
-  const std::optional<Keyring> recorded = adoption_.Recorded(ViewForAdoption(now));
-  if (!recorded) return;
-  UseKeys(*recorded, out);
-  adoption_.Configure(ViewForAdoption(now), out);
+  while (const std::optional<Keyring> ring = adoption_.TakeKeyring()) {
+    UseKeys(*ring, out);
+    adoption_.Configure(ViewForAdoption(now), out);
+    HelloBy(now);  // others wait for who has which
+  }
 }
 
 void Controller::UseKeys(const Keyring& keyring, Actions* out) {
@@ -125,8 +125,12 @@ Actions Controller::OnDatagram(MonoTime now, const Datagram& datagram) {
   }
   if (adoption_.seeks()) return out;  // whatever else comes is for those that have a key
   const uint64_t own = transport_.rejected()[static_cast<size_t>(Reject::kOwn)];
+  const uint64_t unknown = transport_.rejected()[static_cast<size_t>(Reject::kUnknownKey)];
   std::optional<Incoming> incoming = transport_.Receive(now, datagram, &out);
   if (transport_.rejected()[static_cast<size_t>(Reject::kOwn)] != own) addresses_.OnOwnReturned(now);
+  if (transport_.rejected()[static_cast<size_t>(Reject::kUnknownKey)] != unknown) {
+    adoption_.OnUnknownKey(ViewForAdoption(now), PeekEnvelope(datagram.payload)->sender);
+  }
   // What is not believed changes nothing: junk is not worth the rest of a step.
   if (!incoming && !held && !transport_.peers_changed() && !transport_.restored()) return out;
   if (incoming) {
@@ -303,6 +307,7 @@ void Controller::Understand(MonoTime now, const Incoming& incoming, const wire::
   if (hello != nullptr) UnderstandHello(now, *member, *hello, out);
   if (balancing_.OnMessage(ViewForBalance(now), incoming, out)) return;
   if (roll_.OnMessage(ViewForRoll(now), incoming, out)) return;
+  if (adoption_.OnMessage(ViewForAdoption(now), incoming)) return;
   if (shared_config_.OnMessage(ViewForConfig(now), incoming, out)) return;
   switch (message.body_case()) {
     case wire::Message::kPing: {
@@ -491,6 +496,8 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
     FollowKeys(now, &later);
     shared_config_.FollowRoll(ViewForConfig(now), &later);
   }
+  adoption_.StepKeys(ViewForAdoption(now), &later);
+  if (adoption_.changes_keyring()) FollowKeys(now, &later);
   StepConfig(now, &later);
   ApplyRole(now, &later);
   const std::vector<Outgoing> messages = election_.TakeOutgoing();
@@ -664,8 +671,9 @@ std::string Controller::WhoIsAt(const MacAddress& mac) const {
 
 ElectionInput Controller::Input() const {
   const bool reached = machine_.MayLead() || !transport_.enabled();
+  const bool belongs = !adoption_.seeks() && !(life_->booting() && adoption_.asks_first());
   const bool eligible = !config_.addresses.empty() && !stored_.maintenance && !clone_.heard() && !stopping_.begun() &&
-                        !adoption_.seeks() && shared_config_.able() && reached;
+                        belongs && shared_config_.able() && reached;
   return {.rank = {.priority = facts_.priority, .weight = facts_.weight, .node = facts_.node_id},
           .era = life_->era(),
           .has_era = !life_->booting(),
@@ -733,6 +741,7 @@ wire::Hello Controller::HelloNow(MonoTime now) const {
                     .input = Input(),
                     .held = addresses_.Held(),
                     .uptime = clock_.Uptime(now),
+                    .newest_key = adoption_.newest_key(),
                     .history_digest = history().digest(),
                     .highest_era = life_->booting() ? history().highest_era() : 0});
 }

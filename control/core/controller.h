@@ -157,6 +157,10 @@ class Controller {
   absl::Status Do(MonoTime now, const RemoveKey& command, Actions* out);
   absl::Status Do(MonoTime now, const QueryFlow& command, Actions* out);
   absl::Status Do(MonoTime now, const BeginCluster& command, Actions* out);
+  absl::Status Do(MonoTime now, const OpenToken& command, Actions* out);
+  absl::Status Do(MonoTime now, const RotateKey& command, Actions* out);
+  absl::Status Do(MonoTime now, const RevokeNodes& command, Actions* out);
+  absl::Status Do(MonoTime now, const CloseToken& command, Actions* out);
   absl::Status Do(MonoTime now, const FoundCluster& command, Actions* out);
   absl::Status Do(MonoTime now, const EnrolMembers& command, Actions* out);
   absl::Status Do(MonoTime now, const AdmitNode& command, Actions* out);

@@ -80,6 +80,9 @@ absl::Status Controller::Do(MonoTime now, const RemoveKey& command, Actions* out
 }
 
 absl::Status Controller::ChangeKeys(MonoTime now, const absl::StatusOr<Keyring>& next, Actions* out) {
+  if (roll_.records() != nullptr) {
+    return absl::FailedPreconditionError("this cluster keeps records, and makes its keys itself: `qurectl key rotate`");
+  }
   if (!next.ok()) return next.status();
   UseKeys(*next, out);
   FollowKeys(now, out);
@@ -110,6 +113,28 @@ absl::Status Controller::Do(MonoTime now, const EnrolMembers&, Actions* out) {
 
 absl::Status Controller::Do(MonoTime now, const AdmitNode& command, Actions* out) {
   return adoption_.Admit(ViewForAdoption(now), command.code, out);
+}
+
+absl::Status Controller::Do(MonoTime now, const OpenToken& command, Actions* out) {
+  return adoption_.Open(ViewForAdoption(now), command, out);
+}
+
+absl::Status Controller::Do(MonoTime now, const CloseToken& command, Actions* out) {
+  return adoption_.Close(ViewForAdoption(now), command.id, out);
+}
+
+absl::Status Controller::Do(MonoTime now, const RotateKey&, Actions* out) {
+  return adoption_.Rotate(ViewForAdoption(now), out);
+}
+
+// What one that goes has numbered of the configuration would fall with it: first it is numbered anew.
+absl::Status Controller::Do(MonoTime now, const RevokeNodes& command, Actions* out) {
+  if (!leads()) return absl::FailedPreconditionError("nodes are revoked at the master; `qurectl term` names it");
+  if (!roll_.IsRecoveryCode(command.code)) {
+    return absl::PermissionDeniedError("this is not the recovery code of this cluster; nothing was changed");
+  }
+  if (absl::Status renumbered = shared_config_.Renumber(ViewForConfig(now), out); !renumbered.ok()) return renumbered;
+  return adoption_.Revoke(ViewForAdoption(now), command.code, command.nodes, command.why, out);
 }
 
 absl::Status Controller::Do(MonoTime now, const Stop&, Actions* out) {

@@ -126,6 +126,7 @@ wire::Hello MakeHello(const HelloView& view) {
   hello.set_multicast_missing(view.members->MissesMulticast(view.now));
   view.balancing->FillHello(view.now, *view.config, &hello);
   view.roll->FillHello(&hello);
+  hello.set_newest_key(view.newest_key);
   view.shared_config->FillHello(&hello);
   CompactIfLong(&hello);
   return hello;

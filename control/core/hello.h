@@ -36,6 +36,7 @@ struct HelloView {
   ElectionInput input;
   std::vector<IpPrefix> held;  // service addresses that this node holds
   Duration uptime;             // of the node
+  uint32_t newest_key = 0;     // Adoption::newest_key
   uint64_t history_digest = 0;
   uint32_t highest_era = 0;  // that the history knows; used while booting only
 };

@@ -179,9 +179,22 @@ ordered_json RollJson(const ControllerStatus& status) {
   return {{"fingerprint", text(roll.own)},
           {"cluster", text(roll.cluster)},
           {"generation", roll.generation},
+          {"expelled", roll.expelled},
           {"nodes", nodes},
           {"outside", outside},
           {"founded_otherwise", names.Both(roll.founded_otherwise)}};
+}
+
+ordered_json TokensJson(const ControllerStatus& status) {
+  ordered_json tokens = ordered_json::array();
+  for (const admission::RollStatus::OpenToken& token : status.roll.tokens) {
+    if (token.until_uptime <= status.cluster_uptime_ms) continue;
+    tokens.push_back({{"id", admission::ToText(token.id)},
+                      {"uses_left", token.uses},
+                      {"used_by", token.used_by},
+                      {"expires_in_seconds", (token.until_uptime - status.cluster_uptime_ms) / 1000}});
+  }
+  return {{"tokens", tokens}};
 }
 
 ordered_json KeysJson(const ControllerStatus& status) {

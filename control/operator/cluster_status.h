@@ -19,6 +19,7 @@ std::string WallText(uint64_t logical);
 nlohmann::ordered_json TermJson(const Term& term);  // {"era", "epoch", "holder"}; null: none
 nlohmann::ordered_json NodesJson(const ControllerStatus& status);
 nlohmann::ordered_json TermAnswer(const ControllerStatus& status);
+nlohmann::ordered_json TokensJson(const ControllerStatus& status);
 nlohmann::ordered_json KeysJson(const ControllerStatus& status);
 // Nodes without a key that this node hears; and what it waits for itself, if it is one: null if not.
 nlohmann::ordered_json CandidatesJson(const ControllerStatus& status, MonoTime now);

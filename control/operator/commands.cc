@@ -1,6 +1,7 @@
 #include "control/operator/commands.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -10,12 +11,15 @@
 #include "control/base/request.h"
 #include "control/base/text.h"
 #include "control/config/cluster_key.h"
+#include "control/core/admission/adoption.h"
 #include "control/core/timers.h"
 
 namespace qure {
 namespace {
 
 using nlohmann::json;
+
+constexpr size_t kLeastIdDigits = 4;  // of a node's id, that name it
 
 absl::StatusOr<Command> ReadMaintenance(const json& request) {
   const auto on = request.find("on");
@@ -82,6 +86,7 @@ absl::StatusOr<Command> ReadWeight(const json& request, const ControllerStatus& 
 }
 
 absl::StatusOr<Command> ReadKeyCommand(const json& request) {
+  if (TextIn(request, "action", "") == "rotate") return RotateKey{};
   const std::string* const action = TextIn(request, "action");
   const auto id = request.find("id");
   if (action == nullptr) return absl::InvalidArgumentError("key: add, use, remove or list");
@@ -104,15 +109,75 @@ absl::StatusOr<Command> ReadAdmit(const json& request) {
   return AdmitNode{.code = *code};
 }
 
+// Of the cluster's records: a node that is revoked need not be there.
+absl::StatusOr<admission::Fingerprint> FindMember(const std::string& wanted, const ControllerStatus& status) {
+  const absl::StatusOr<std::string> digits = admission::ParseCode(wanted);
+  std::vector<admission::Fingerprint> found;
+  for (const admission::RollStatus::Row& row : status.roll.nodes) {
+    const auto known = std::ranges::find(status.nodes, row.node, &NodeRow::node);
+    const std::string& name = row.name.empty() && known != status.nodes.end() ? known->name : row.name;
+    const bool by_id = wanted.size() >= kLeastIdDigits && ToHex(row.node).starts_with(wanted);
+    const bool by_code = digits.ok() && admission::Matches(*digits, row.identity);
+    if (name == wanted || by_id || by_code) found.push_back(row.identity);
+  }
+  if (found.size() == 1) return found.front();
+  if (found.empty()) {
+    return absl::NotFoundError(Concat("no node \"", wanted, "\" belongs to the cluster; `qurectl cluster` lists them"));
+  }
+  return absl::InvalidArgumentError(
+      Concat("\"", wanted, "\" is more than one node; name it by its fingerprint, as `qurectl cluster` shows it"));
+}
+
+absl::StatusOr<Command> ReadRevoke(const json& request, const ControllerStatus& status) {
+  const absl::StatusOr<admission::Fingerprint> node = FindMember(TextIn(request, "node", ""), status);
+  if (!node.ok()) return node.status();
+  const absl::StatusOr<admission::RecoveryCode> code = admission::ParseRecoveryCode(TextIn(request, "code", ""));
+  if (!code.ok()) return code.status();
+  return RevokeNodes{.nodes = {*node}, .code = *code, .why = "by command"};
+}
+
+// Bytes that nobody can predict.
+template <size_t kSize>
+void Draw(std::array<uint8_t, kSize>* out) {
+  static_assert(kSize % sizeof(uint64_t) == 0);
+  const KernelRandom random;
+  for (size_t i = 0; i < kSize; i += sizeof(uint64_t)) {
+    const uint64_t drawn = random();
+    std::memcpy(out->data() + i, &drawn, sizeof(drawn));
+  }
+}
+
+absl::StatusOr<Command> ReadInvite(const json& request) {
+  if (TextIn(request, "action", "") == "close") {
+    const std::optional<admission::TokenId> id = admission::ParseTokenId(TextIn(request, "token", ""));
+    if (!id) return absl::InvalidArgumentError("invite close: the id of a token, as `qurectl invite list` shows it");
+    return CloseToken{.id = *id};
+  }
+  const auto uses = request.find("uses");
+  const auto seconds = request.find("lifetime");
+  OpenToken open{.lifetime = admission::kTokenLife};
+  if (uses != request.end()) {
+    if (!uses->is_number_unsigned() || *uses == 0 || *uses > admission::kMaxTokenUses) {
+      return absl::InvalidArgumentError(Concat("a token is for 1 to ", admission::kMaxTokenUses, " nodes"));
+    }
+    open.uses = uses->get<uint32_t>();
+  }
+  if (seconds != request.end()) {
+    if (!seconds->is_number_unsigned() || *seconds == 0 || *seconds > admission::kLongestToken.ns / Seconds(1).ns) {
+      return absl::InvalidArgumentError("a token is open for 1 s to 30 days");
+    }
+    open.lifetime = Seconds(seconds->get<int64_t>());
+  }
+  Draw(&open.id);
+  Draw(&open.secret);
+  return open;
+}
+
 absl::StatusOr<Command> ReadClusterCommand(std::string_view action) {
   if (action == "enrol") return EnrolMembers{};
   if (action != "found") return absl::InvalidArgumentError("cluster: found, enrol or show");
   FoundCluster command;
-  const KernelRandom random;
-  for (size_t i = 0; i < command.code.size(); i += sizeof(uint64_t)) {
-    const uint64_t drawn = random();
-    std::memcpy(&command.code[i], &drawn, sizeof(drawn));
-  }
+  Draw(&command.code);
   return command;
 }
 
@@ -150,11 +215,16 @@ std::optional<absl::StatusOr<Command>> ReadCommand(RequestKind kind, const json&
       return ReadDraining(request, status);
     case RequestKind::kForget:
       return ReadForget(request, status);
+    case RequestKind::kRevoke:
+      return ReadRevoke(request, status);
     case RequestKind::kWeight:
       return ReadWeight(request, status);
     case RequestKind::kCluster:
       if (TextIn(request, "action", "") == "show") return std::nullopt;
       return ReadClusterCommand(TextIn(request, "action", ""));
+    case RequestKind::kInvite:
+      if (TextIn(request, "action", "") == "list") return std::nullopt;
+      return ReadInvite(request);
     case RequestKind::kKey:
       if (TextIn(request, "action", "") == "list") return std::nullopt;
       return ReadKeyCommand(request);

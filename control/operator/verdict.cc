@@ -136,8 +136,11 @@ void JudgeRoll(const ControllerStatus& core, Findings* out) {
     out->Add(VerdictState::kDegraded,
              Concat(row == nullptr ? ToHex(node) : NameOf(*row), " does not belong to the cluster"));
   }
-  if (core.adoption.joining && core.roll.own) {
-    out->Add(VerdictState::kNotServing, Concat("this node has no key and waits: `qurectl admit ",
+  if (core.roll.expelled && !core.adoption.joining) {
+    out->Add(VerdictState::kNotServing, "this node was revoked; with a new, empty data_directory it can be admitted");
+  } else if (core.adoption.joining && core.roll.own) {
+    const char* const state = core.roll.expelled ? "was revoked" : "has no key";
+    out->Add(VerdictState::kNotServing, Concat("this node ", state, " and waits: `qurectl admit ",
                                                admission::CodeOf(*core.roll.own), "` on a node of the cluster"));
   }
   if (core.roll.founded_otherwise) out->Add(VerdictState::kDegraded, "the cluster was founded twice");

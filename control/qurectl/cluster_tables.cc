@@ -1,6 +1,7 @@
 #include "control/qurectl/cluster_tables.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "control/qurectl/tables.h"
 
 namespace qure {
@@ -167,6 +168,19 @@ std::string RollText(const ordered_json& roll) {
         "was stolen.\n");
   }
   return text;
+}
+
+std::string TokensText(const ordered_json& tokens) {
+  // A new one stands alone, so that scripts can take it.
+  if (const auto token = tokens.find("token"); token != tokens.end()) return token->get<std::string>() + "\n";
+  Table table({{"TOKEN"}, {"NODES LEFT", Align::kRight}, {"ENDS IN"}, {"TAKEN IN"}});
+  for (const ordered_json& token : tokens.at("tokens")) {
+    const auto used_by = token.at("used_by").get<std::vector<std::string>>();
+    table.Add({token.at("id").get<std::string>(), Number(token.at("uses_left")),
+               UptimeText(token.at("expires_in_seconds").get<double>()),
+               used_by.empty() ? "-" : absl::StrJoin(used_by, ", ")});
+  }
+  return table.empty() ? "no token is open\n" : table.Render();
 }
 
 std::string KeysText(const ordered_json& keys) {

@@ -49,9 +49,18 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
                      what is not given
   candidates         the nodes without a key that ask to be taken in, as this node hears them
   admit CODE         take a node in: its code or fingerprint, as it shows it itself; also before it is heard
+  invite [--uses N] [--for TIME]
+                     print a token, once: a node that carries it (qured --join) is taken in without a command; for one
+                     node, and for 24h, unless you say otherwise
+  invite list        the tokens that are open, and who was taken in by them
+  invite close ID    take in nobody any more by this token
   cluster            who belongs to the cluster, by its signed records: the fingerprint of each
   cluster found      begin these records, with the nodes that are there; prints the recovery code, once
   cluster enrol      admit the nodes that are there and do not belong to it yet
+  revoke NODE        on the master: NODE belongs to the cluster no more, and gets no key any more; asks for the recovery
+                     code, at the terminal or as a line of standard input
+  key rotate         a new key for the cluster, which makes it itself where it has records: all that are there come for
+                     it, and those that are away when they return
   key list           the ids of the cluster's keys; no key is ever shown
   key new            print a fresh key, for the configuration or a file; needs no running qured
   key add ID KEY     accept another key: 64 hexadecimal digits, or a file that contains them
@@ -112,9 +121,14 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"init [--name NAME] [--address ADDRESS] [--gateway ADDRESS]", LocalAction::kInit},
       {"candidates", RequestKind::kCandidates},
       {"admit CODE", RequestKind::kAdmit, "", {{"code"}}},
+      {"invite close ID", RequestKind::kInvite, R"("action": "close")", {{"token"}}},
+      {"invite list", RequestKind::kInvite, R"("action": "list")"},
+      {"invite [--uses N] [--for TIME]", RequestKind::kInvite, R"("action": "open")"},
       {"cluster found", RequestKind::kCluster, R"("action": "found")"},
       {"cluster enrol", RequestKind::kCluster, R"("action": "enrol")"},
       {"cluster", RequestKind::kCluster, R"("action": "show")"},
+      {"revoke NODE", RequestKind::kRevoke, "", {{"node"}}},
+      {"key rotate", RequestKind::kKey, R"("action": "rotate")"},
       {"key list", RequestKind::kKey, R"("action": "list")"},
       {"key new", LocalAction::kNewKey},
       {"key add ID KEY", RequestKind::kKey, R"("action": "add")", {{"id", Kind::kNumber}, {"key", Kind::kKey}}},

@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -59,6 +60,8 @@ struct Arguments {
   bool canary = true;
   bool dry_run = false;
   FirstCluster first;
+  std::optional<uint32_t> uses;      // of a token
+  std::optional<uint32_t> lifetime;  // of a token, seconds
   std::vector<std::string_view> words;
 
   std::vector<std::string_view> options;  // of single commands
@@ -139,6 +142,14 @@ bool TakeOption(int option, Arguments* out) {
       out->options.push_back("--gateway");
       out->first.gateways.emplace_back(optarg);
       return true;
+    case 'u':
+      out->options.push_back("--uses");
+      out->uses = ParseUnsigned(optarg);
+      return out->uses.has_value();
+    case 'f':
+      out->options.push_back("--for");
+      out->lifetime = ParseTime(optarg);
+      return out->lifetime.has_value();
     case 't':
       out->options.push_back("--top");
       return out->top = true;
@@ -152,7 +163,7 @@ bool TakeOption(int option, Arguments* out) {
 }
 
 bool ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 17> kOptions = {{{"socket", required_argument, nullptr, 's'},
+  static constexpr std::array<option, 19> kOptions = {{{"socket", required_argument, nullptr, 's'},
                                                        {"json", no_argument, nullptr, 'j'},
                                                        {"all", no_argument, nullptr, 'a'},
                                                        {"plot", no_argument, nullptr, 'p'},
@@ -166,6 +177,8 @@ bool ParseArguments(int argc, char** argv, Arguments* out) {
                                                        {"name", required_argument, nullptr, 'N'},
                                                        {"address", required_argument, nullptr, 'A'},
                                                        {"gateway", required_argument, nullptr, 'G'},
+                                                       {"uses", required_argument, nullptr, 'u'},
+                                                       {"for", required_argument, nullptr, 'f'},
                                                        {"help", no_argument, nullptr, 'h'},
                                                        {"version", no_argument, nullptr, 'V'},
                                                        {nullptr, 0, nullptr, 0}}};
@@ -222,7 +235,10 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
     case RequestKind::kKey:
       return KeysText(answer);
     case RequestKind::kCluster:
+    case RequestKind::kRevoke:
       return RollText(answer);
+    case RequestKind::kInvite:
+      return TokensText(answer);
     case RequestKind::kCandidates:
       return CandidatesText(answer);
     case RequestKind::kMaintenance:
@@ -299,6 +315,25 @@ std::optional<int> AwaitHandover(const Arguments& arguments, const nlohmann::ord
   return kRefused;
 }
 
+nlohmann::ordered_json KeyInUse(const nlohmann::ordered_json& keys) {
+  for (const nlohmann::ordered_json& key : keys.at("keys")) {
+    if (key.at("in_use").get<bool>()) return key.at("id");
+  }
+  return nullptr;
+}
+
+// The others come for a new key in some milliseconds: waits until it is in use. `answer`: the keys as they were.
+std::optional<int> AwaitKey(const Arguments& arguments, nlohmann::ordered_json* answer) {
+  const nlohmann::ordered_json before = KeyInUse(*answer);
+  for (int waited = 0; waited < kHandoverPatienceMs; waited += kHandoverAskMs) {
+    if (const auto done = AskOrReport(arguments, RequestKind::kKey, {{"action", "list"}}, answer)) return done;
+    if (KeyInUse(*answer) != before) return std::nullopt;
+    poll(nullptr, 0, kHandoverAskMs);
+  }
+  std::cerr << "qurectl: key rotate: the new key is not in use yet; `qurectl key list` shows it\n";
+  return kRefused;
+}
+
 int AskAndShow(const Arguments& arguments, RequestKind kind, const nlohmann::json& request) {
   nlohmann::ordered_json before;
   nlohmann::ordered_json answer;
@@ -308,6 +343,9 @@ int AskAndShow(const Arguments& arguments, RequestKind kind, const nlohmann::jso
   if (const auto done = AskOrReport(arguments, kind, request, &answer)) return *done;
   if (kind == RequestKind::kHandover) {
     if (const auto done = AwaitHandover(arguments, before.at("master"), &answer)) return *done;
+  }
+  if (kind == RequestKind::kKey && request.at("action") == "rotate") {
+    if (const auto done = AwaitKey(arguments, &answer)) return *done;
   }
   if (!arguments.svg.empty() && !WriteSvg(arguments.svg, answer)) return kRefused;
   std::cout << (arguments.json ? answer.dump(2) + "\n" : TextOf(arguments, kind, answer));
@@ -343,6 +381,14 @@ int DoLocally(const Arguments& arguments, LocalAction action, const nlohmann::js
   return EXIT_SUCCESS;
 }
 
+// The operator's paper alone has it.
+void AddRecoveryCode(nlohmann::json* request) {
+  if (isatty(STDIN_FILENO) != 0) std::cerr << "recovery code: " << std::flush;
+  std::string code;
+  std::getline(std::cin, code);
+  (*request)["code"] = code;
+}
+
 // How a change of the cluster's configuration is to be made.
 void AddProposal(const Arguments& arguments, const OperatorCommand& command, nlohmann::json* request) {
   const std::vector<std::string_view> options = SyntaxOf(command.usage).options;
@@ -364,6 +410,8 @@ int Main(int argc, char** argv) {
     std::cerr << "qurectl: " << request->status().message() << "\n";
     return kRefused;
   }
+  if (arguments.uses) (**request)["uses"] = *arguments.uses;
+  if (arguments.lifetime) (**request)["lifetime"] = *arguments.lifetime;
   if (arguments.limit) (**request)["limit"] = *arguments.limit;
   if (arguments.deadline) (**request)["deadline"] = *arguments.deadline;
   if (arguments.top) (**request)["top"] = arguments.top_count;
@@ -372,6 +420,7 @@ int Main(int argc, char** argv) {
     if (const auto* const local = std::get_if<LocalAction>(&command->action)) {
       return DoLocally(arguments, *local, **request);
     }
+    if (std::get<RequestKind>(command->action) == RequestKind::kRevoke) AddRecoveryCode(&**request);
     return AskAndShow(arguments, std::get<RequestKind>(command->action), **request);
   } catch (const nlohmann::json::exception& error) {
     std::cerr << "qurectl: cannot read the answer of qured; do the versions match? " << error.what() << "\n";

@@ -30,8 +30,9 @@ absl::StatusOr<std::string> FindLanInterface() {
                                     kDefaultConfigFile));
 }
 
-std::string BareConfig(const std::string& interface) {
-  return Concat("[node.lan]\nport = \"af_packet:", interface, "\"\nmode = \"shared\"\n[cluster]\njoin = \"any\"\n");
+std::string BareConfig(const std::string& interface, const std::string& join) {
+  return Concat("[node.lan]\nport = \"af_packet:", interface, "\"\nmode = \"shared\"\n[cluster]\njoin = \"",
+                join.empty() ? "any" : join, "\"\n");
 }
 
 }  // namespace qure

@@ -15,7 +15,7 @@ inline constexpr char kDefaultConfigFile[] = "/etc/qure/qure.toml";
 // Ethernet interface. NotFound, with the names of those that could be meant, if that does not say which.
 absl::StatusOr<std::string> FindLanInterface();
 
-// What the file of such a node would say.
-std::string BareConfig(const std::string& interface);
+// What the file of such a node would say. `join`: a token, a fingerprint, or empty: whichever cluster admits it.
+std::string BareConfig(const std::string& interface, const std::string& join);
 
 }  // namespace qure

@@ -49,7 +49,8 @@ constexpr int kFailed = 1;
 constexpr int kBadConfig = 2;  // bad usage too
 constexpr rlim_t kMostFiles = 4096;
 
-constexpr char kUsage[] = R"(usage: qured [--config FILE | --interface NAME] [--check | --restore | --try DURATION]
+constexpr char kUsage[] =
+    R"(usage: qured [--config FILE | --interface NAME --join TOKEN] [--check | --restore | --try DURATION]
        qured --help | --version
 
 Holds the service addresses that FILE names and answers for them. Without --config, FILE is /etc/qure/qure.toml. Without
@@ -59,6 +60,8 @@ nothing of the machine meanwhile.
   -c, --config FILE   the node's configuration (TOML; docs/configuration.md lists every key)
       --interface NAME
                       without a file: the interface to the LAN, if the machine has more than one
+      --join TOKEN    without a file: be taken in, without a command, by the cluster that has printed TOKEN (`qurectl
+                      invite`), and by no other; or TOKEN is a cluster's fingerprint, for that cluster to admit it
       --check         check FILE, print what qured would change on this machine, and exit
       --restore       give back what a qured that was killed has left changed in the kernel, and exit
       --try DURATION  stop after DURATION (60s, 5m) and give everything back, unless `qurectl confirm` comes before,
@@ -198,6 +201,7 @@ absl::StatusOr<Ending> ServeAndLog(const StartConfig& own, const std::vector<std
 struct Arguments {
   std::string config;     // empty: none was named
   std::string interface;  // the same
+  std::string join;       // the same
   bool check = false;
   bool restore = false;
   std::optional<Duration> trial;
@@ -211,6 +215,7 @@ int StartAgain(char* program, const Arguments& arguments) {
   };
   add("--config", arguments.config);
   add("--interface", arguments.interface);
+  add("--join", arguments.join);
   add("--try", arguments.trial ? Concat(arguments.trial->ns / Seconds(1).ns, "s") : "");
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -222,8 +227,9 @@ int StartAgain(char* program, const Arguments& arguments) {
 
 // The exit status if the arguments leave nothing to run.
 std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 8> kOptions = {{{"config", required_argument, nullptr, 'c'},
+  static constexpr std::array<option, 9> kOptions = {{{"config", required_argument, nullptr, 'c'},
                                                       {"interface", required_argument, nullptr, 'i'},
+                                                      {"join", required_argument, nullptr, 'j'},
                                                       {"check", no_argument, nullptr, 'k'},
                                                       {"restore", no_argument, nullptr, 'r'},
                                                       {"try", required_argument, nullptr, 't'},
@@ -238,6 +244,9 @@ std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
         break;
       case 'i':
         out->interface = optarg;
+        break;
+      case 'j':
+        out->join = optarg;
         break;
       case 'k':
         out->check = true;
@@ -261,7 +270,7 @@ std::optional<int> ParseArguments(int argc, char** argv, Arguments* out) {
         return kBadConfig;
     }
   }
-  const bool both = !out->config.empty() && !out->interface.empty();
+  const bool both = !out->config.empty() && (!out->interface.empty() || !out->join.empty());
   if (!both && optind == argc) return std::nullopt;
   std::fputs(kUsage, stderr);
   return kBadConfig;
@@ -298,9 +307,9 @@ absl::StatusOr<OwnText> ReadOwnText(const Arguments& arguments) {
   OwnText own = {.path = arguments.config.empty() ? kDefaultConfigFile : arguments.config, .text = "", .bare = false};
   std::error_code error;
   own.bare = arguments.config.empty() && !std::filesystem::exists(own.path, error);
-  if (!own.bare && !arguments.interface.empty()) {
+  if (!own.bare && (!arguments.interface.empty() || !arguments.join.empty())) {
     return absl::InvalidArgumentError(
-        Concat(own.path, " says which interface leads to the LAN: leave --interface out"));
+        Concat(own.path, " says which interface leads to the LAN, and whom to join: leave --interface and --join out"));
   }
   if (!own.bare) {
     absl::StatusOr<std::string> text = ReadConfigFile(own.path);
@@ -311,7 +320,7 @@ absl::StatusOr<OwnText> ReadOwnText(const Arguments& arguments) {
   const absl::StatusOr<std::string> interface =
       arguments.interface.empty() ? FindLanInterface() : absl::StatusOr<std::string>(arguments.interface);
   if (!interface.ok()) return interface.status();
-  own.text = BareConfig(*interface);
+  own.text = BareConfig(*interface, arguments.join);
   return own;
 }
 

@@ -93,9 +93,18 @@ struct DoneAnswer {
   ordered_json operator()(const ForgetNode& forget) const { return DoneJson(status, forget.node, "is forgotten"); }
   ordered_json operator()(const HandOver&) const { return TermAnswer(status); }
   ordered_json operator()(const EnrolMembers&) const { return RollJson(status); }
+  ordered_json operator()(const RevokeNodes&) const { return RollJson(status); }
   ordered_json operator()(const AdmitNode& admit) const {
     return {{"done", absl::StrCat("the node ", admit.code, " is taken in as soon as it is heard")}};
   }
+  // The only time that the token is shown.
+  ordered_json operator()(const OpenToken& open) const {
+    return {{"token", admission::ToText(admission::MakeToken(*status.roll.cluster, open.id, open.secret))},
+            {"id", admission::ToText(open.id)},
+            {"uses", open.uses},
+            {"expires_in_seconds", open.lifetime.ns / Seconds(1).ns}};
+  }
+  ordered_json operator()(const CloseToken&) const { return TokensJson(status); }
   // The only time that the code is shown.
   ordered_json operator()(const FoundCluster& founded) const {
     ordered_json answer = RollJson(status);
@@ -473,8 +482,10 @@ std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request&
     case RequestKind::kDrain:
     case RequestKind::kForget:
     case RequestKind::kHandover:
+    case RequestKind::kInvite:
     case RequestKind::kKey:
     case RequestKind::kMaintenance:
+    case RequestKind::kRevoke:
     case RequestKind::kWeight:
       break;
   }
@@ -521,8 +532,9 @@ ordered_json Runtime::AnswerHistory(const json& request) {
 
 ordered_json Runtime::Obey(RequestKind kind, const json& request) {
   const std::optional<absl::StatusOr<Command>> command = ReadCommand(kind, request, controller_.status(Now()));
-  if (!command) {  // `cluster` and `key list`
+  if (!command) {  // `cluster`, `invite list` and `key list`
     const ControllerStatus status = controller_.status(Now());
+    if (kind == RequestKind::kInvite) return TokensJson(status);
     return kind == RequestKind::kCluster ? RollJson(status) : KeysJson(status);
   }
   if (!command->ok()) return Refusal(command->status());

@@ -54,3 +54,13 @@ class Bare(LabTest):
         self.assertIsNone(self.ask("n1", "cluster")["cluster"])
         self.admit("n1", "n2")
         until(lambda: self.lab.node("n1").query("config", "text") == text, 10, "n1 has it again")
+
+        # The same, with a token and without a command. It is for one node.
+        token = self.control("n1", "invite").strip()
+        self.lab.node("n2").kill()
+        shutil.rmtree(self.lab.node("n2").data)
+        self.lab.node("n2").start(options=("--join", token))
+        self.lab.wait_whole()
+        until(lambda: self.lab.node("n2").query("config", "text") == text, 10, "n2 has it again")
+        [used] = self.ask("n1", "invite", "list")["tokens"]
+        self.assertEqual((used["uses_left"], used["used_by"]), (0, ["n2"]))

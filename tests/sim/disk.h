@@ -28,6 +28,7 @@ class Disk {
   bool Apply(const StoreChange& change);
   void TakeNewIdentity(const NodeId& drawn);
   const NodeId& node_id() const { return image_.state.node_id; }
+  const admission::Seed& identity() const { return *image_.state.identity; }
 
   Duration delay() const { return delay_; }
   void SetDelay(Duration delay) { delay_ = delay; }

@@ -94,6 +94,7 @@ class Node : public Device {
   // The link of its port, both ways.
   void SetLink(MonoTime now, bool up);
   void KeepRing(bool keep) { keep_ring_ = keep; }  // what arrives while the worker is held waits for it, or is lost
+  void SetJoin(const JoinConfig& join) { setup_.config.network.join = join; }
   void SetRevision(std::string revision) { setup_.revision = std::move(revision); }
 
   // Threads that do not run until then. Frames queue in the receive ring, as far as it has room.

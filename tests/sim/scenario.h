@@ -22,6 +22,8 @@ const Scenario* FindScenario(std::string_view name);
 // One fault by chance at `when` of the run, which ends by itself or is mended within a few seconds. Returns when the
 // last step of it is.
 Duration AddRandomFault(World& world, Duration when);
+// None to `most` of them, one after another.
+Duration SomeFaults(World& world, Duration from, int64_t most);
 
 // Begins the records of who belongs to the cluster, at the master.
 void FoundAt(World& world, Duration when);

@@ -154,4 +154,12 @@ Duration AddRandomFault(World& world, Duration when) {
   return kFaults[world.random().Below(std::size(kFaults))](world, when);
 }
 
+Duration SomeFaults(World& world, Duration from, int64_t most) {
+  Duration step = from;
+  for (int64_t faults = world.random().Between(0, most); faults > 0; --faults) {
+    step = AddRandomFault(world, step + world.random().Between(Milliseconds(1), Seconds(1)));
+  }
+  return step;
+}
+
 }  // namespace qure::sim

@@ -10,6 +10,9 @@ namespace {
 
 // The same paper whenever a run founds its cluster.
 constexpr admission::RecoveryCode kCode = {4, 2};
+// And the same token.
+constexpr admission::TokenId kId = {3};
+constexpr admission::TokenSecret kSecret = {4};
 
 void EnrolAt(World& world, Duration when) {
   world.At(when, [&world] {
@@ -60,9 +63,8 @@ void AdmitAt(World& world, Duration when, size_t joins) {
   });
 }
 
-// A node without a key is named on one member or on all, while any of them may fail; and again, since a member that
-// fails forgets whom it waits for.
-void Adopted(World& world) {
+// The last node has no key. Returns it.
+size_t OneWithoutAKey(World& world) {
   world.expect().served_within = Milliseconds(4000);
   world.expect().overlap = Milliseconds(400);
   const size_t joins = world.size() - 1;
@@ -70,6 +72,13 @@ void Adopted(World& world) {
   config = world.config;
   config.network.key.reset();
   config.network.join = JoinConfig{};
+  return joins;
+}
+
+// A node without a key is named on one member or on all, while any of them may fail; and again, since a member that
+// fails forgets whom it waits for.
+void Adopted(World& world) {
+  const size_t joins = OneWithoutAKey(world);
   FoundAt(world, Seconds(3));
   const Duration when = Seconds(4) + world.random().Between(Duration{}, Seconds(1));
   AdmitAt(world, when, joins);
@@ -82,9 +91,104 @@ void Adopted(World& world) {
   world.settle = Seconds(5);
 }
 
+// It carries a token that one member has opened, while any of them may fail. Nothing is said twice: a token is a record
+// like all others.
+void Invited(World& world) {
+  const size_t joins = OneWithoutAKey(world);
+  FoundAt(world, Seconds(3));
+  const Duration when = Seconds(4) + world.random().Between(Duration{}, Seconds(1));
+  world.At(when, [&world, joins] {
+    Node& master = world.node(world.Master());
+    const std::optional<admission::Fingerprint> cluster = master.Status(world.now()).roll.cluster;
+    if (!cluster) return;
+    master.Command(world.now(), OpenToken{.id = kId, .secret = kSecret, .uses = 1, .lifetime = Seconds(60)});
+    world.node(joins).SetJoin({.cluster = std::nullopt, .token = admission::MakeToken(*cluster, kId, kSecret)});
+  });
+  // Those that are present have the record by then.
+  Duration step = when + Milliseconds(500);
+  world.At(step, [&world, joins] { world.node(joins).Kill(world.now()); });
+  world.At(step + Milliseconds(50), [&world, joins] { world.node(joins).Boot(world.now()); });
+  for (int64_t faults = world.random().Between(0, 3); faults > 0; --faults) {
+    step = AddRandomFault(world, step + world.random().Between(Milliseconds(1), Seconds(1)));
+  }
+  world.At(step + Seconds(1), [&world, joins] { world.node(joins).Boot(world.now()); });
+  world.settle = Seconds(6);
+}
+
+void RotateAt(World& world, Duration when) {
+  world.At(when, [&world] { world.node(world.Anyone()).Command(world.now(), RotateKey{}); });
+}
+
+// The cluster gets new keys, by any node. Nothing fails in half of the runs: then nobody notices.
+void Rotated(World& world) {
+  FoundAt(world, Seconds(3));
+  const bool calm = world.random().Chance(0.5);
+  world.expect().served_within = calm ? Milliseconds(20) : Milliseconds(4000);
+  if (!calm) world.expect().overlap = Milliseconds(400);
+  const Duration when = Seconds(5) + world.random().Between(Duration{}, Seconds(1));
+  RotateAt(world, when);
+  const Duration step = calm ? when : SomeFaults(world, when, 3);
+  RotateAt(world, step + world.random().Between(Duration{}, Seconds(2)));
+  world.settle = Seconds(4);
+}
+
+// One is away, and comes back under a key that nobody uses any more.
+void RotatedAway(World& world) {
+  world.expect().served_within = Milliseconds(4000);
+  world.expect().overlap = Milliseconds(400);
+  FoundAt(world, Seconds(3));
+  const Duration when = Seconds(5);
+  const size_t away = world.random().Below(world.size());
+  world.At(when, [&world, away] { world.node(away).Kill(world.now()); });
+  RotateAt(world, when + Seconds(2));
+  RotateAt(world, when + Seconds(4));
+  const Duration step = SomeFaults(world, when + Seconds(4), 1);
+  world.At(step + Seconds(1), [&world, away] { world.node(away).Boot(world.now()); });
+  world.settle = Seconds(5);
+}
+
+// At the master, which is another one then.
+void RevokeAt(World& world, Duration when, size_t gone) {
+  world.At(when - Milliseconds(500), [&world, gone] {
+    if (world.node(gone).running()) world.node(gone).Command(world.now(), HandOver{});
+  });
+  world.At(when, [&world, gone] {
+    const admission::Fingerprint identity =
+        admission::FingerprintOf(admission::SigningKeyOf(world.node(gone).disk().identity()).public_key);
+    for (size_t i = 0; i < world.size(); ++i) {
+      if (i == gone || !world.node(i).running()) continue;
+      world.node(i).Command(world.now(), RevokeNodes{.nodes = {identity}, .code = kCode, .why = "stolen"});
+    }
+  });
+}
+
+// A node is expelled while nodes fail, perhaps the master, perhaps while it is away itself. It has the old key in its
+// configuration.
+void Revoked(World& world) {
+  world.expect().served_within = Milliseconds(4000);
+  // One that was held or away meanwhile cannot open what comes under the new key: it is as cut off until it has it.
+  world.expect().overlap = Seconds(2);
+  world.expect().check_silent = false;
+  FoundAt(world, Seconds(3));
+  const size_t gone = world.random().Below(world.size());
+  world.revoked = gone;
+  const Duration when = Seconds(6);
+  const bool away = world.random().Chance(0.5);
+  if (away) world.At(when - Seconds(1), [&world, gone] { world.node(gone).Kill(world.now()); });
+  RevokeAt(world, when, gone);
+  const Duration step = SomeFaults(world, when, 2);
+  RevokeAt(world, step + Seconds(2), gone);
+  world.At(step + Seconds(3), [&world, gone] { world.node(gone).Boot(world.now()); });
+  world.settle = Seconds(6);
+}
+
 constexpr Scenario kTable[] = {
     {"records_founded", "the cluster's records are begun while nodes fail", Founded, 3},
     {"adopted", "a node without a key is taken in while nodes fail", Adopted, 4},
+    {"invited", "a node without a key carries a token while nodes fail", Invited, 4},
+    {"rotated", "the cluster gets new keys while nodes fail", Rotated, 3},
+    {"rotated_away", "a node was away while the key changed twice", RotatedAway, 3},
+    {"revoked", "a node is expelled while nodes fail", Revoked, 4},
     {"records_lost", "a node loses its store with the cluster's records", StoreLost, 3},
 };
 

@@ -39,14 +39,6 @@ void Begin(World& world) {
   ProposeAt(world, kFirst, world.random().Below(world.size()), {.body = BodyOf(300), .confirm = false});
 }
 
-Duration SomeFaults(World& world, Duration from, int64_t most) {
-  Duration step = from;
-  for (int64_t faults = world.random().Between(0, most); faults > 0; --faults) {
-    step = AddRandomFault(world, step + world.random().Between(Milliseconds(1), Seconds(1)));
-  }
-  return step;
-}
-
 // A change is made at any node while nodes fail, and confirmed at any node, in time or not.
 void Set(World& world) {
   Begin(world);

@@ -269,7 +269,6 @@ std::string World::WhyNotSettled() {
   size_t masters = 0;
   Term term;
   std::optional<NodeId> master;
-  std::optional<uint64_t> digest;
   for (const auto& node : nodes_) {
     if (!node->running()) return absl::StrCat(node->setup().name, " does not run");
     const ControllerStatus status = node->Status(now_);
@@ -279,25 +278,43 @@ std::string World::WhyNotSettled() {
     master = status.node_id;
   }
   if (masters != 1) return absl::StrCat(masters, " masters");
-  for (const auto& node : nodes_) {
+  for (const Node* node : Belonging()) {
     const ControllerStatus status = node->Status(now_);
     if (status.master != master || status.term != term) return absl::StrCat(node->setup().name, " follows another");
   }
   if (now_ - gateway_.last_answer() > kAnsweredLately) return "clients are not answered";
-  for (const auto& node : nodes_) {
-    const uint64_t own = node->controller()->history().digest();
-    if (digest && own != *digest) return absl::StrCat("history of ", node->setup().name, " differs");
-    digest = own;
+  if (std::string why = WhyNotAgreed(); !why.empty()) return why;
+  return WhyNotConfigured();
+}
+
+std::vector<const Node*> World::Belonging() const {
+  std::vector<const Node*> belonging;
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (i != revoked) belonging.push_back(nodes_[i].get());
   }
-  if (std::string why = WhyNotConfigured(); !why.empty()) return why;
-  const admission::RollStatus roll = nodes_.front()->Status(now_).roll;
-  for (const auto& node : nodes_) {
-    const admission::RollStatus own = node->Status(now_).roll;
-    if (own.cluster != roll.cluster || own.nodes != roll.nodes) {
-      return absl::StrCat("records of ", node->setup().name, " differ");
+  return belonging;
+}
+
+// Of the history, the records and the key in use.
+std::string World::WhyNotAgreed() {
+  const std::vector<const Node*> belonging = Belonging();
+  const ControllerStatus first = belonging.front()->Status(now_);
+  const uint64_t digest = belonging.front()->controller()->history().digest();
+  for (const Node* node : belonging) {
+    const std::string& name = node->setup().name;
+    const ControllerStatus own = node->Status(now_);
+    if (node->controller()->history().digest() != digest) return absl::StrCat("history of ", name, " differs");
+    if (own.roll.cluster != first.roll.cluster || own.roll.nodes != first.roll.nodes) {
+      return absl::StrCat("records of ", name, " differ");
     }
+    if (first.roll.cluster && own.key_in_use != first.key_in_use)
+      return absl::StrCat("records: ", name, " uses another key");
   }
-  return "";
+  if (!revoked) return "";
+  const ControllerStatus out = nodes_[*revoked]->Status(now_);
+  return out.roll.expelled && out.adoption.joining && out.role != NodeRole::kMaster
+             ? ""
+             : "records: the revoked one goes on";
 }
 
 // All that belong to the cluster know the same versions, and run the same one. Who cannot does not lead.

@@ -35,6 +35,7 @@ class World {
   ClusterConfig config;  // what all nodes start with, unless changed in `setups`
   std::vector<NodeSetup> setups;
   bool boots_itself = true;               // all nodes boot within the first 100 ms; else the script boots them
+  std::optional<size_t> revoked;          // a roster leaves it out by the end: it waits, and serves nothing
   Duration settle = Seconds(2);           // from the last step of the script to the healing
   Duration converge_within = Seconds(8);  // from the healing to the state that liveness asks for
 
@@ -80,6 +81,8 @@ class World {
  private:
   void Handle(const Appointment& appointment);
   std::string WhyNotSettled();
+  std::string WhyNotAgreed();
+  std::vector<const Node*> Belonging() const;
   std::string WhyNotConfigured();
 
   const uint64_t seed_;

@@ -14,29 +14,7 @@
 namespace qure::admission {
 namespace {
 
-constexpr uint64_t kBegun = 0;     // a ticket that is none of Admitter's or Candidate's, which begin at 1
 constexpr uint32_t kFirstKey = 1;  // id of the key that a cluster begins with
-
-// The key in use with its record, if that is sound and of this cluster.
-std::optional<SessionGrant> GrantOf(const StoredKey& key, const RecordSet& records) {
-  if (key.record.empty()) return std::nullopt;
-  const auto read = Record::Read(key.record, records.genesis().As<Genesis>()->recovery);
-  const Record* const record = std::get_if<Record>(&read);
-  if (record == nullptr || record->As<Session>() == nullptr) return std::nullopt;
-  return SessionGrant(*record, key.key);
-}
-
-// The grants as a node keeps them; the greatest is the one that it seals with.
-Keyring KeyringOf(const std::vector<SessionGrant>& grants) {
-  Keyring keyring;
-  uint64_t greatest = 0;
-  for (const SessionGrant& grant : grants) {
-    const Session& session = grant.session();
-    keyring.keys.push_back({.id = session.key_id, .key = grant.key, .record = grant.record.Bytes()});
-    if (std::exchange(greatest, std::max(greatest, session.number)) < session.number) keyring.use = session.key_id;
-  }
-  return keyring;
-}
 
 std::vector<std::vector<uint8_t>> BytesOf(const RecordSet& records) {
   std::vector<std::vector<uint8_t>> bytes = {records.genesis().Bytes()};
@@ -48,26 +26,38 @@ std::vector<std::vector<uint8_t>> BytesOf(const RecordSet& records) {
 
 }  // namespace
 
+absl::Status NothingToGive() {
+  return absl::FailedPreconditionError(
+      "this node has no key to give, or does not belong to a cluster with records: `qurectl cluster found` begins "
+      "them");
+}
+
 DrawSecret Adoption::Draw() const {
   return [random = random_](MutableBytes bytes) mutable {
     for (uint8_t& byte : bytes) byte = absl::Uniform<uint8_t>(random);
   };
 }
 
-void Adoption::TakeKeys(const AdoptionView& view) {
-  keys_ = SessionKeys();
-  if (!roll_->belongs()) return;
-  keys_.Follow(roll_->view(), roll_->key()->public_key, view.now);
-  for (const StoredKey& key : view.keyring->keys) {
-    if (const std::optional<SessionGrant> grant = GrantOf(key, *roll_->records())) keys_.Take(*grant);
+void Adoption::TakeInvitations(const AdoptionView& view) {
+  if (std::exchange(generation_, roll_->view().generation) < roll_->view().generation) {
+    admitter_.invitations().ForgetExpected();
   }
+  std::vector<InvitedToken> open;
+  for (const auto& [id, token] : roll_->view().tokens) {
+    if (token.until_uptime <= view.occasion.uptime_ms) continue;
+    const auto left = static_cast<int64_t>(token.until_uptime - view.occasion.uptime_ms);
+    open.push_back({.id = id, .key = token.key, .uses = token.uses, .until = view.now + Milliseconds(left)});
+  }
+  admitter_.invitations().SetTokens(open);
 }
 
 void Adoption::Configure(const AdoptionView& view, Actions* out) {
   admits_ = roll_->belongs() && !view.keyring->keys.empty();
   TakeKeys(view);
-  const std::optional<JoinConfig> before =
-      std::exchange(seeks_, view.keyring->keys.empty() ? view.config->network.join : std::nullopt);
+  RecordKey(view);
+  TakeInvitations(view);
+  LeaveIfExpelled(view, out);
+  const std::optional<JoinConfig> before = std::exchange(seeks_, Seeks(view));
   if (!seeks_) return candidate_.reset();
   if (seeks_ == before) return;
   if (roll_->key() == nullptr || view.facts->node_id != NodeIdOf(roll_->key()->public_key)) {
@@ -84,34 +74,32 @@ void Adoption::Configure(const AdoptionView& view, Actions* out) {
           .revision = view.facts->revision.substr(0, kMaxRevision),
           .name = view.facts->name,
           .cluster_id = seeks_->any_name ? std::nullopt : std::optional(ClusterIdFromName(view.config->name)),
-          .want = seeks_->cluster},
+          .want = seeks_->cluster,
+          .token = seeks_->token},
       Draw(), random_, view.now);
 }
 
-std::optional<Keyring> Adoption::Recorded(const AdoptionView& view) const {
-  if (!admits_) return std::nullopt;
-  Keyring keyring = *view.keyring;
-  const auto used = std::ranges::find(keyring.keys, keyring.use, &StoredKey::id);
-  if (used == keyring.keys.end()) return std::nullopt;
-  const RecordHead head = {
+RecordHead Adoption::HeadOf(const AdoptionView& view) const {
+  return {
       .cluster = MarkOf(roll_->records()->cluster()), .time = view.occasion.time, .uptime_ms = view.occasion.uptime_ms};
-  const std::optional<SessionGrant> made = keys_.Make(*roll_->key(), head, used->key, used->id);
-  if (!made) return std::nullopt;
-  used->record = made->record.Bytes();
-  return keyring;
+}
+
+std::optional<JoinConfig> Adoption::Seeks(const AdoptionView& view) const {
+  if (!view.keyring->keys.empty()) return std::nullopt;
+  if (!roll_->expelled()) return view.config->network.join;
+  return JoinConfig{.cluster = roll_->records()->cluster(), .any_name = false, .token = std::nullopt};
 }
 
 AdmitterFacts Adoption::Facts(const AdoptionView& view) const {
   return {.identity = *roll_->key(),
           .node = view.facts->node_id,
           .mac = view.mac,
-          .rank = view.rank,
+          // Others come for a key that this node has made: it answers at once.
+          .rank = change_.coming() != 0 ? 0 : view.rank,
           .records = *roll_->records(),
           .view = roll_->view(),
           .keys = keys_,
-          .head = {.cluster = MarkOf(roll_->records()->cluster()),
-                   .time = view.occasion.time,
-                   .uptime_ms = view.occasion.uptime_ms},
+          .head = HeadOf(view),
           .cluster_name = view.config->name,
           .lineage = view.lineage,
           .era = view.era,
@@ -125,6 +113,7 @@ bool Adoption::OnDatagram(const AdoptionView& view, const Datagram& datagram, Ac
   if (candidate_) {
     candidate_->OnDatagram(view.now, datagram.mac, datagram.payload, &actions);
   } else if (admits_) {
+    if (renewal_) renewal_->OnDatagram(view.now, datagram.mac, datagram.payload, &actions);
     admitter_.OnDatagram(view.now, datagram.mac, datagram.payload, Facts(view), &actions);
   }
   Execute(view, actions, out);
@@ -134,25 +123,36 @@ bool Adoption::OnDatagram(const AdoptionView& view, const Datagram& datagram, Ac
 void Adoption::OnPersisted(const AdoptionView& view, uint64_t ticket, bool ok, Actions* out) {
   const auto waiting = tickets_.find(ticket);
   if (waiting == tickets_.end()) return;
-  const uint64_t own = waiting->second;
+  const auto [waits, own] = waiting->second;
   tickets_.erase(waiting);
-  if (!ok) {  // nothing is said then: the cluster's side gives up, and this node begins anew
-    if (seeks_) {
-      seeks_.reset();
-      Configure(view, out);
-    }
-    return;
-  }
+  if (!ok) return OnNotPersisted(view, waits, out);
   AdmissionActions actions;
-  if (own == kBegun) {
-    new_boot_ = view.now;
-  } else if (candidate_) {
-    candidate_->OnPersisted(view.now, own, &actions);
-    new_boot_ = view.now + kJoinedWait;
-  } else if (admits_) {
-    admitter_.OnPersisted(view.now, own, Facts(view), &actions);
+  switch (waits) {
+    case Waits::kBegun:
+    case Waits::kExpelled:
+      new_boot_ = view.now;
+      break;
+    case Waits::kCandidate:
+      if (candidate_) candidate_->OnPersisted(view.now, own, &actions);
+      new_boot_ = view.now + kJoinedWait;
+      break;
+    case Waits::kRenewal:
+      if (renewal_) renewal_->OnPersisted(view.now, own, &actions);
+      break;
+    case Waits::kAdmitter:
+      if (admits_) admitter_.OnPersisted(view.now, own, Facts(view), &actions);
+      break;
   }
   Execute(view, actions, out);
+}
+
+// Nothing is said then: the cluster's side gives up, and this node begins anew.
+void Adoption::OnNotPersisted(const AdoptionView& view, Waits waits, Actions* out) {
+  if (waits == Waits::kExpelled) expelled_ = false;
+  if (waits == Waits::kRenewal) renewal_.reset();
+  if (!seeks_) return;
+  seeks_.reset();
+  Configure(view, out);
 }
 
 void Adoption::Tick(const AdoptionView& view, Actions* out) {
@@ -160,27 +160,27 @@ void Adoption::Tick(const AdoptionView& view, Actions* out) {
   if (candidate_) {
     candidate_->Tick(view.now, &actions);
   } else if (admits_) {
-    keys_.Tick(view.now);
+    TickKeys(view, out);
+    if (renewal_) renewal_->Tick(view.now, &actions);
     admitter_.Tick(view.now, Facts(view), &actions);
   }
   Execute(view, actions, out);
   if (view.now < new_boot_) return;
   new_boot_ = kNever;
-  out->push_back(MakeLog(LogLevel::kInfo, "this node is in a cluster now: it starts again, as a member"));
+  out->push_back(MakeLog(LogLevel::kInfo, seeks_ ? "this node is in a cluster now: it starts again, as a member"
+                                                 : "this node starts again, outside the cluster"));
   out->push_back(BecomeNewBoot{});
 }
 
 MonoTime Adoption::deadline() const {
   if (candidate_) return std::min(candidate_->NextDeadline(), new_boot_);
-  return admits_ ? admitter_.NextDeadline() : new_boot_;
+  if (!admits_) return new_boot_;
+  const MonoTime renewal = renewal_ ? std::min(renewal_->NextDeadline(), renewal_ends_) : kNever;
+  return std::min({new_boot_, renewal, renew_at_, make_key_at_, ask_at_, change_.deadline(), admitter_.NextDeadline()});
 }
 
 absl::Status Adoption::Admit(const AdoptionView& view, const std::string& typed, Actions* out) {
-  if (!admits_) {
-    return absl::FailedPreconditionError(
-        "this node has no key to give, or does not belong to a cluster with records: `qurectl cluster found` begins "
-        "them");
-  }
+  if (!admits_) return NothingToGive();
   const absl::StatusOr<std::string> digits = ParseCode(typed);
   if (!digits.ok()) return digits.status();
   const std::vector<ListedCandidate> fit = admitter_.Expect(view.now, *digits, view.now + kExpected);
@@ -195,6 +195,51 @@ absl::Status Adoption::Admit(const AdoptionView& view, const std::string& typed,
                          fit.empty() ? ", once it is heard" : "", ", by command"));
   Tick(view, out);
   return absl::OkStatus();
+}
+
+absl::Status Adoption::Open(const AdoptionView& view, const OpenToken& open, Actions* out) {
+  if (!admits_) return NothingToGive();
+  const Fingerprint& cluster = roll_->records()->cluster();
+  const SigningKey key = SigningKeyOf(TokenSeed(MakeToken(cluster, open.id, open.secret), cluster));
+  const Invite invite = {
+      .head = HeadOf(view),
+      .generation = roll_->view().generation,
+      .signer = roll_->key()->public_key,
+      .token = open.id,
+      .key = key.public_key,
+      .uses = open.uses,
+      .until_uptime = view.occasion.uptime_ms + static_cast<uint64_t>(open.lifetime.ns / Milliseconds(1).ns)};
+  absl::Status opened = Sign(view, invite, out);
+  if (opened.ok()) {
+    out->push_back(MakeLog(LogLevel::kInfo, "the token ", ToText(open.id), " takes in ", open.uses, " nodes, for ",
+                           open.lifetime.ns / Seconds(1).ns, " s, by command"));
+  }
+  return opened;
+}
+
+absl::Status Adoption::Close(const AdoptionView& view, const TokenId& token, Actions* out) {
+  if (!admits_) return NothingToGive();
+  const auto found = roll_->view().tokens.find(token);
+  if (found == roll_->view().tokens.end()) {
+    return absl::NotFoundError("no such token is open; `qurectl invite list` shows those that are");
+  }
+  return Sign(view,
+              {.head = HeadOf(view),
+               .generation = roll_->view().generation,
+               .signer = roll_->key()->public_key,
+               .token = token,
+               .key = found->second.key,
+               .uses = 0,
+               .until_uptime = found->second.until_uptime},
+              out);
+}
+
+absl::Status Adoption::Sign(const AdoptionView& view, const Invite& invite, Actions* out) {
+  const Record record = Record::Sign(invite, *roll_->key());
+  roll_->Learn(view.roll, record, out);
+  if (roll_->records()->others().contains(record.id())) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("this node has signed as many records as the cluster keeps of one, ",
+                                                   kMaxRecordsOfSigner, "; do it on another node"));
 }
 
 absl::Status Adoption::Begin(const AdoptionView& view, const std::string& name, const std::string& first,
@@ -215,7 +260,7 @@ absl::Status Adoption::Begin(const AdoptionView& view, const std::string& name, 
                    .group = view.config->network.group.value_or(GroupFor(ClusterIdFromName(name))),
                    .first = first};
   candidate_.reset();  // a cluster that would take this node in now comes too late
-  tickets_[view.roll.ledger->Store(std::move(change), out)] = kBegun;
+  tickets_[view.roll.ledger->Store(std::move(change), out)] = {Waits::kBegun, 0};
   return absl::OkStatus();
 }
 
@@ -249,7 +294,7 @@ void Adoption::Do(const AdoptionView& view, const SendPayload& action, Actions* 
 }
 
 void Adoption::Do(const AdoptionView& view, const PersistAdmission& action, Actions* out) {
-  tickets_[roll_->Learn(view.roll, action.record, out)] = action.ticket;
+  tickets_[roll_->Learn(view.roll, action.record, out)] = {Waits::kAdmitter, action.ticket};
 }
 
 void Adoption::Do(const AdoptionView& view, const LearnAdmission& action, Actions* out) {
@@ -262,6 +307,11 @@ void Adoption::Do(const AdoptionView&, const Adopted& action, Actions* out) {
 }
 
 void Adoption::Do(const AdoptionView& view, const PersistMembership& action, Actions* out) {
+  if (!candidate_) {  // a member has come for a key
+    tickets_[roll_->Merge(view.roll, action.records, out)] = {Waits::kRenewal, action.ticket};
+    TakeGrants(view, action.grants);
+    return;
+  }
   StoreChange change;
   // What this node has lived through alone is no part of the cluster's life: it comes as one that never ran.
   change.life = StoredLife{};
@@ -269,7 +319,7 @@ void Adoption::Do(const AdoptionView& view, const PersistMembership& action, Act
   change.keyring = KeyringOf(action.grants);
   change.joined = {.name = action.name, .port = action.port, .group = action.group, .first = ""};
   change.records = BytesOf(action.records);
-  tickets_[view.roll.ledger->Store(std::move(change), out)] = action.ticket;
+  tickets_[view.roll.ledger->Store(std::move(change), out)] = {Waits::kCandidate, action.ticket};
 }
 
 void Adoption::Do(const AdoptionView&, const ShowAmbiguous& action, Actions* out) {
@@ -280,7 +330,9 @@ void Adoption::Do(const AdoptionView&, const ShowAmbiguous& action, Actions* out
                          "; give the right one as cluster.join"));
 }
 
-void Adoption::Do(const AdoptionView&, const ShowRefused& action, Actions* out) {
+void Adoption::Do(const AdoptionView& view, const ShowRefused& action, Actions* out) {
+  // A roster without this node, or its own word that it left.
+  if (action.record && roll_->records() != nullptr) roll_->Learn(view.roll, *action.record, out);
   out->push_back(MakeLog(LogLevel::kWarning, "the node ", CodeOf(FingerprintOf(action.by)),
                          " does not take this one in: ", std::string(NameOf(action.why))));
 }

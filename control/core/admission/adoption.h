@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/random/bit_gen_ref.h"
@@ -19,8 +21,11 @@
 #include "control/core/admission/admitter.h"
 #include "control/core/admission/candidate.h"
 #include "control/core/admission/candidate_list.h"
+#include "control/core/admission/key_change.h"
 #include "control/core/admission/roll.h"
 #include "control/core/admission/session_keys.h"
+#include "control/core/cluster/transport.h"
+#include "control/core/command.h"
 #include "control/core/config.h"
 #include "control/core/node_facts.h"
 #include "control/core/persist_ledger.h"
@@ -31,7 +36,13 @@
 
 namespace qure::admission {
 
-inline constexpr Duration kExpected = Seconds(3600);        // a node that an operator has named is waited for
+inline constexpr Duration kExpected = Seconds(3600);                // a node that an operator has named is waited for
+inline constexpr Duration kTokenLife = Seconds(24 * 3600);          // unless the operator says otherwise, …
+inline constexpr Duration kLongestToken = Seconds(30 * 24 * 3600);  // … at most
+inline constexpr Duration kRenewAfter = Milliseconds(150);          // no key counts: the maker of one may ask first
+inline constexpr Duration kRenewalPatience = Seconds(5);
+inline constexpr Duration kRenewalPause = Seconds(1);  // between two
+inline constexpr Duration kAskRenewAgain = Milliseconds(150);
 inline constexpr Duration kJoinedWait = Milliseconds(300);  // before the new boot: the cluster hears of it
 
 // What a step works with.
@@ -49,6 +60,13 @@ struct AdoptionView {
   int rank = 0;  // AdmitterFacts::rank
   RollView roll;
 };
+
+// The grants as a new member keeps them; the greatest is the one that it seals with.
+Keyring KeyringOf(const std::vector<SessionGrant>& grants);
+// The ring with these as well. It goes on using the key that it used.
+Keyring With(Keyring ring, const std::vector<SessionGrant>& grants);
+// Why a node that is none of a cluster with records does not do something.
+absl::Status NothingToGive();
 
 // What operators are shown.
 struct AdoptionStatus {
@@ -76,19 +94,61 @@ class Adoption {
   // Takes in the node whose code or fingerprint an operator has typed, now or within kExpected.
   absl::Status Admit(const AdoptionView& view, const std::string& typed, Actions* out);
 
+  // Opens a token for so many nodes, for so long in the cluster's uptime. A node that carries it is taken in without a
+  // command.
+  absl::Status Open(const AdoptionView& view, const OpenToken& open, Actions* out);
+  // Closes one that is open; who was taken in by it stays.
+  absl::Status Close(const AdoptionView& view, const TokenId& token, Actions* out);
+
+  // A new session key for all: they are asked to come for it.
+  absl::Status Rotate(const AdoptionView& view, Actions* out);
+  // `gone` belong to the cluster no more, and a session key is made that they do not get. Only the recovery code does
+  // that.
+  absl::Status Revoke(const AdoptionView& view, const RecoveryCode& code, const std::set<Fingerprint>& gone,
+                      const std::string& why, Actions* out);
+  // A member says that it has a key which this node lacks. False: it is another message.
+  bool OnMessage(const AdoptionView& view, const Incoming& incoming);
+  // An envelope of this node was not opened, since its key is not known here.
+  void OnUnknownKey(const AdoptionView& view, const NodeId& sender);
+  // At the end of a step: asks others to come, and uses a key that all have.
+  void StepKeys(const AdoptionView& view, Actions* out);
+  bool changes_keyring() const { return ring_.has_value(); }
+  // It hears members under a key that it does not have, and asks for it for the first time in this boot: perhaps it
+  // belongs to the cluster no more, so what it does not hear of them says nothing yet. Ends within kRenewalPatience.
+  bool asks_first() const { return first_renewal_ && renewal_ && renewal_->state() != CandidateState::kKeyed; }
+  // The keyring, if it is to be another one from now on.
+  std::optional<Keyring> TakeKeyring() { return std::exchange(ring_, std::nullopt); }
+  // Of the greatest key; 0: it has none with a record.
+  uint32_t newest_key() const { return keys_.seals() == nullptr ? 0 : keys_.seals()->session().key_id; }
+
   // Begins a cluster of this name at a node that seeks one: it draws a key, and starts again as a member, alone at
   // first. `first`: what it serves until the cluster has a configuration.
   absl::Status Begin(const AdoptionView& view, const std::string& name, const std::string& first, Actions* out);
 
-  // The same keys, that in use with a SESSION record of this node if it has none that counts. Nothing to do: none.
-  std::optional<Keyring> Recorded(const AdoptionView& view) const;
-
   AdoptionStatus Status() const;
 
  private:
+  // For what is being made durable.
+  enum class Waits : uint8_t { kBegun, kExpelled, kCandidate, kRenewal, kAdmitter };
+
   DrawSecret Draw() const;
+  const Keyring& RingOf(const AdoptionView& view) const { return ring_ ? *ring_ : *view.keyring; }
+  std::optional<JoinConfig> Seeks(const AdoptionView& view) const;
+  void OnNotPersisted(const AdoptionView& view, Waits waits, Actions* out);
+  RecordHead HeadOf(const AdoptionView& view) const;  // of what is signed now
   AdmitterFacts Facts(const AdoptionView& view) const;
+  SessionKeys CleanOf(const Keyring& ring, MonoTime now) const;
+  void TakeGrants(const AdoptionView& view, const std::vector<SessionGrant>& grants);
   void TakeKeys(const AdoptionView& view);
+  void TakeInvitations(const AdoptionView& view);
+  void RecordKey(const AdoptionView& view);
+  absl::Status MakeKey(const AdoptionView& view);
+  void LeaveIfExpelled(const AdoptionView& view, Actions* out);
+  void Renew(const AdoptionView& view, const std::optional<MacAddress>& whom);
+  void TickKeys(const AdoptionView& view, Actions* out);
+  void AskOthers(const AdoptionView& view, Actions* out);
+  bool AllHave(const AdoptionView& view, uint32_t key) const;
+  absl::Status Sign(const AdoptionView& view, const Invite& invite, Actions* out);
   void Execute(const AdoptionView& view, const AdmissionActions& actions, Actions* out);
   static void Do(const AdoptionView& view, const SendPayload& action, Actions* out);
   void Do(const AdoptionView& view, const PersistAdmission& action, Actions* out);
@@ -96,19 +156,31 @@ class Adoption {
   static void Do(const AdoptionView& view, const Adopted& action, Actions* out);
   void Do(const AdoptionView& view, const PersistMembership& action, Actions* out);
   void Do(const AdoptionView& view, const ShowAmbiguous& action, Actions* out);
-  static void Do(const AdoptionView& view, const ShowRefused& action, Actions* out);
+  void Do(const AdoptionView& view, const ShowRefused& action, Actions* out);
   static void Do(const AdoptionView& view, const Log& action, Actions* out);
 
   Roll* roll_;
   absl::BitGenRef random_;
   bool admits_ = false;  // this node belongs to the cluster, and has a key to give
   SessionKeys keys_;     // of the keyring, those that have a record
+  KeyChange change_;
+  uint32_t generation_ = 0;                // of the rosters that the expectations are of
+  std::optional<Keyring> ring_;            // TakeKeyring
+  MonoTime make_key_at_ = kNever;          // no key counts, and none has come by then
+  MonoTime ask_at_ = kNever;               // the others, to come for the key that this node has made
+  std::optional<Candidate> renewal_;       // this node, a member, comes for a key …
+  std::optional<MacAddress> renews_from_;  // … to the node that said it has one; absent: to any
+  MonoTime renew_at_ = kNever;             // it begins to
+  MonoTime renewal_ends_ = kNever;         // if it gets none
+  bool first_renewal_ = true;
+  MonoTime next_renewal_ = kLongAgo;  // not before
+  bool expelled_ = false;             // and it is being made durable
   Admitter admitter_;
   std::optional<JoinConfig> seeks_;
   std::optional<Candidate> candidate_;  // of a node that seeks, if it can
   std::vector<ShowAmbiguous::Offering> ambiguous_;
-  std::map<uint64_t, uint64_t> tickets_;  // of the ledger to those of Admitter or Candidate
-  MonoTime new_boot_ = kNever;            // what was given is durable: when to start again
+  std::map<uint64_t, std::pair<Waits, uint64_t>> tickets_;  // of the ledger: who waits, and its own ticket
+  MonoTime new_boot_ = kNever;                              // what was given is durable: when to start again
 };
 
 }  // namespace qure::admission

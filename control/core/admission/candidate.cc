@@ -85,7 +85,7 @@ void Candidate::SendCandidate(MonoTime now, AdmissionActions* out) {
     last_cookie_ = next->first;
     message.cookie = next->second;
   }
-  out->push_back(SendPayload{.to = kBroadcastMac, .payload = WriteMessage(message)});
+  out->push_back(SendPayload{.to = config_.ask.value_or(kBroadcastMac), .payload = WriteMessage(message)});
   sent_ = now;
   next_candidate_ = now + (now < fast_until_ ? kCandidateFast : Interval());
 }

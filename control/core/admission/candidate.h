@@ -73,6 +73,7 @@ struct CandidateConfig {
   std::optional<CopyOf> copy;
   // A member that asks for keys anew: what it knows, `want` being that cluster's fingerprint.
   std::optional<RecordSet> known;
+  std::optional<MacAddress> ask;  // it asks this node alone; otherwise all that hear it
 };
 
 enum class CandidateState : uint8_t { kBare, kChoose, kAmbiguous, kAccepted, kKeyed };

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace qure::admission {
@@ -16,7 +17,7 @@ constexpr size_t kGroup = 4;
 constexpr size_t kFingerprintDigits = 52;
 constexpr size_t kRecoveryDigits = 26;
 constexpr size_t kCheckDigits = 2;
-constexpr std::string_view kTokenPrefix = "Q1-";
+constexpr std::string_view kTokenBegins = "Q1-";
 constexpr size_t kTokenCheck = 4;
 
 using Check = std::array<uint8_t, kTokenCheck>;
@@ -178,15 +179,34 @@ std::string ToText(const Token& token) {
   std::vector<uint8_t> bytes = BytesOf(token);
   const Check check = CheckOf(token);
   bytes.insert(bytes.end(), check.begin(), check.end());
-  return std::string(kTokenPrefix) + ToDigits(bytes);
+  return std::string(kTokenBegins) + ToDigits(bytes);
+}
+
+Token MakeToken(const Fingerprint& cluster, const TokenId& id, const TokenSecret& secret) {
+  Token token{.id = id, .secret = secret};
+  std::copy_n(cluster.begin(), token.cluster.size(), token.cluster.begin());
+  return token;
+}
+
+std::string ToText(const TokenId& id) {
+  return absl::BytesToHexString({reinterpret_cast<const char*>(id.data()), id.size()});
+}
+
+std::optional<TokenId> ParseTokenId(std::string_view typed) {
+  TokenId id{};
+  if (typed.size() != 2 * id.size() || !std::ranges::all_of(typed, absl::ascii_isxdigit)) return std::nullopt;
+  std::ranges::copy(absl::HexStringToBytes({typed.data(), typed.size()}), id.begin());
+  return id;
+}
+
+bool LooksLikeToken(std::string_view typed) {
+  return !typed.empty() && absl::ascii_toupper(static_cast<unsigned char>(typed[0])) == kTokenBegins[0] &&
+         typed.substr(1, 2) == kTokenBegins.substr(1);
 }
 
 absl::StatusOr<Token> ParseToken(std::string_view typed) {
-  if (typed.empty() || absl::ascii_toupper(static_cast<unsigned char>(typed[0])) != kTokenPrefix[0] ||
-      typed.substr(1, 2) != kTokenPrefix.substr(1)) {
-    return absl::InvalidArgumentError("no token; one begins with Q1-");
-  }
-  const absl::StatusOr<std::string> digits = JustDigitsOf(typed.substr(kTokenPrefix.size()), kTokenDigits);
+  if (!LooksLikeToken(typed)) return absl::InvalidArgumentError("no token; one begins with Q1-");
+  const absl::StatusOr<std::string> digits = JustDigitsOf(typed.substr(kTokenBegins.size()), kTokenDigits);
   if (!digits.ok()) return digits.status();
   std::array<uint8_t, sizeof(Token) + kTokenCheck> bytes;
   const bool whole = FromDigits(*digits, bytes);

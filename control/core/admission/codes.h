@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,16 +41,24 @@ absl::StatusOr<RecoveryCode> ParseRecoveryCode(std::string_view typed);
 // Of the key that signs the rosters of this cluster.
 Seed RecoverySeed(const RecoveryCode& code, const ClusterId& cluster);
 
+using TokenId = std::array<uint8_t, 8>;  // zero: none
+using TokenSecret = std::array<uint8_t, 16>;
+
 // Lets a bare node that carries it choose this cluster, and be admitted. The cluster keeps only the public key.
 struct Token {
   std::array<uint8_t, 20> cluster{};  // how the cluster's fingerprint begins
-  std::array<uint8_t, 8> id{};
-  std::array<uint8_t, 16> secret{};
+  TokenId id{};
+  TokenSecret secret{};
   friend bool operator==(const Token&, const Token&) = default;
 };
+Token MakeToken(const Fingerprint& cluster, const TokenId& id, const TokenSecret& secret);
 inline constexpr size_t kTokenDigits = 77;  // after "Q1-"; the last 32 bits are a check
 std::string ToText(const Token& token);
 absl::StatusOr<Token> ParseToken(std::string_view typed);
+bool LooksLikeToken(std::string_view typed);
+// Of its public part, by which it is closed: 16 hexadecimal digits.
+std::string ToText(const TokenId& id);
+std::optional<TokenId> ParseTokenId(std::string_view typed);
 // Of the key by which a candidate shows that it holds the token; `cluster` is the whole fingerprint.
 Seed TokenSeed(const Token& token, const Fingerprint& cluster);
 

@@ -35,10 +35,14 @@ void Invitations::Unexpect(std::string_view digits) {
   if (found->second.empty()) expectations_.erase(found);
 }
 
-bool Invitations::SetToken(const InvitedToken& token) {
-  if (tokens_.size() >= kMaxTokens && !tokens_.contains(token.id)) return false;
-  tokens_[token.id] = token;
-  return true;
+void Invitations::ForgetExpected() {
+  expectations_.clear();
+  expectation_count_ = 0;
+}
+
+void Invitations::SetTokens(const std::vector<InvitedToken>& tokens) {
+  tokens_.clear();
+  for (const InvitedToken& token : tokens) tokens_[token.id] = token;
 }
 
 std::optional<Invitation> Invitations::For(MonoTime now, const CandidateMessage& candidate, const View& view) const {

@@ -17,7 +17,6 @@
 namespace qure::admission {
 
 inline constexpr size_t kMaxExpectations = 256;
-inline constexpr size_t kMaxTokens = 256;
 
 enum class AutoAdmit : uint8_t {
   kOff,
@@ -43,9 +42,10 @@ class Invitations {
   // `digits` as ParseCode returns them. Known ones get the new time. False: there are kMaxExpectations.
   bool Expect(const std::string& digits, MonoTime until);
   void Unexpect(std::string_view digits);
-  // Takes the place of one with this id. False: there are kMaxTokens.
-  bool SetToken(const InvitedToken& token);
-  void DropToken(const TokenId& id) { tokens_.erase(id); }
+  // A roster was made: who was named before is named anew, if at all.
+  void ForgetExpected();
+  // Those of the view, in place of all before.
+  void SetTokens(const std::vector<InvitedToken>& tokens);
   void SetAuto(AutoAdmit automatic) { auto_ = automatic; }
 
   // Nothing: it is not invited. What it says of itself is not verified yet; a token is not shown before ACCEPT.

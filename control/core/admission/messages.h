@@ -56,7 +56,6 @@ inline constexpr size_t kMaxProof = kMaxProofParts * kProofPart;
 static_assert(kMaxRecord <= kMaxRefusedParts * kProofPart);
 
 using X25519Key = std::array<uint8_t, 32>;
-using TokenId = std::array<uint8_t, 8>;  // zero: none
 using Cookie = std::array<uint8_t, 16>;  // zero: none
 using HandshakeMark = std::array<uint8_t, 8>;
 using Code = std::array<uint8_t, 16>;

@@ -75,6 +75,9 @@ bool IsSound(const ConfigEntry& entry) {
 bool IsSound(const ConfigConfirm& confirm) {
   return confirm.version.n > 0;
 }
+bool IsSound(const Invite& invite) {
+  return invite.token != TokenId{} && invite.uses <= kMaxTokenUses;
+}
 
 void Encode(const Genesis& genesis, Writer* out) {
   out->Integer(genesis.time);
@@ -140,6 +143,15 @@ void Encode(const ConfigConfirm& confirm, Writer* out) {
   Put(confirm.head, out);
   out->Bytes(confirm.signer);
   Put(confirm.version, out);
+}
+void Encode(const Invite& invite, Writer* out) {
+  Put(invite.head, out);
+  out->Integer(invite.generation);
+  out->Bytes(invite.signer);
+  out->Bytes(invite.token);
+  out->Bytes(invite.key);
+  out->Integer(invite.uses);
+  out->Integer(invite.until_uptime);
 }
 
 Genesis DecodeGenesis(Reader* in) {
@@ -226,6 +238,18 @@ ConfigConfirm DecodeConfigConfirm(Reader* in) {
   return confirm;
 }
 
+Invite DecodeInvite(Reader* in) {
+  Invite invite;
+  Get(in, &invite.head);
+  in->Integer(&invite.generation);
+  in->Bytes(&invite.signer);
+  in->Bytes(&invite.token);
+  in->Bytes(&invite.key);
+  in->Integer(&invite.uses);
+  in->Integer(&invite.until_uptime);
+  return invite;
+}
+
 std::optional<Statement> Decode(RecordKind kind, Reader* in) {
   switch (kind) {
     case RecordKind::kGenesis:
@@ -244,6 +268,8 @@ std::optional<Statement> Decode(RecordKind kind, Reader* in) {
       return DecodeConfigEntry(in);
     case RecordKind::kConfirm:
       return DecodeConfigConfirm(in);
+    case RecordKind::kInvite:
+      return DecodeInvite(in);
   }
   return std::nullopt;
 }
@@ -251,8 +277,8 @@ std::optional<Statement> Decode(RecordKind kind, Reader* in) {
 RecordKind KindOf(const Statement& statement) {
   return static_cast<RecordKind>(statement.index() + 1);
 }
-static_assert(std::is_same_v<std::variant_alternative_t<static_cast<size_t>(RecordKind::kConfirm) - 1, Statement>,
-                             ConfigConfirm>);
+static_assert(
+    std::is_same_v<std::variant_alternative_t<static_cast<size_t>(RecordKind::kInvite) - 1, Statement>, Invite>);
 
 // All but the signature.
 std::vector<uint8_t> BodyOf(const Statement& statement) {

@@ -1,5 +1,6 @@
 // The signed records that the cluster rests on: who founded the cluster, who stays, who was admitted, who left, who is
-// dead, which session key was made, which change of the configuration was numbered, and who confirmed it. Each is
+// dead, which session key was made, which change of the configuration was numbered, and who confirmed it, and which
+// tokens are open. Each is
 // signed by the identity that made it, a roster by the recovery key. A Record that exists is sound and its signature
 // holds: only Read and Sign make one. What it is worth is said by view.h, session_keys.h and config/holder.h.
 //
@@ -14,6 +15,7 @@
 //   SESSION  head, signer 32, key id 4, number 8, digest of the rosters 32, digest of the key 32
 //   CONFIG   head, signer 32, version 36, base: version 36, digest of the body 32, its size 4, confirm 1, timeout ms 4
 //   CONFIRM  head, signer 32, version 36
+//   INVITE   head, generation 4, signer 32, token id 8, key 32, uses 4, until 8
 //   version: era 4, term epoch 8, holder 8, n 8, check 8
 //   and then its signature 64
 #pragma once
@@ -29,6 +31,7 @@
 #include <variant>
 #include <vector>
 
+#include "control/core/admission/codes.h"
 #include "control/core/admission/signing.h"
 #include "control/core/cluster/identity.h"
 #include "proto/bytes.h"
@@ -42,6 +45,7 @@ inline constexpr size_t kMaxNodeName = 63;         // bytes, as `node.name` in t
 inline constexpr size_t kMaxRecord = 3'272;        // a roster of 64 with the longest reason
 inline constexpr size_t kMaxConfigBody = 262'144;  // bytes of a configuration as the operator wrote it
 inline constexpr uint32_t kMaxConfirmTimeoutMs = 86'400'000;  // a day
+inline constexpr uint32_t kMaxTokenUses = 1'000;
 
 // What ADMIT takes as a name: 1 to kMaxNodeName bytes, all of them printable.
 bool IsNodeName(std::string_view name);
@@ -60,6 +64,7 @@ enum class RecordKind : uint8_t {
   kSession = 6,
   kConfig = 7,
   kConfirm = 8,
+  kInvite = 9,
 };
 
 // For display alone: neither time gives a record any authority.
@@ -100,9 +105,9 @@ struct Admit {
   uint32_t generation = 0;  // of the rosters that the signer knew
   PublicKey signer{};
   Listed subject;
-  bool legacy = false;             // keeps the node id of before there were identities; in generation 0 only
-  bool copy = false;               // its store was a copy of another node's
-  std::array<uint8_t, 8> token{};  // by which it was admitted; zero: none
+  bool legacy = false;  // keeps the node id of before there were identities; in generation 0 only
+  bool copy = false;    // its store was a copy of another node's
+  TokenId token{};      // by which it was admitted
   std::string name;
   friend bool operator==(const Admit&, const Admit&) = default;
 };
@@ -164,7 +169,20 @@ struct ConfigConfirm {
   friend bool operator==(const ConfigConfirm&, const ConfigConfirm&) = default;
 };
 
-using Statement = std::variant<Genesis, Roster, Admit, Leave, Forget, Session, ConfigEntry, ConfigConfirm>;
+// Opens a token for so many nodes, until then; with no uses, closes it. Of several records of one token the least of
+// each counts.
+struct Invite {
+  RecordHead head;
+  uint32_t generation = 0;  // of the rosters that the signer knew: a later one closes the token
+  PublicKey signer{};
+  TokenId token{};
+  PublicKey key{};            // of TokenSeed (codes.h)
+  uint32_t uses = 0;          // at most kMaxTokenUses
+  uint64_t until_uptime = 0;  // of the cluster, in ms
+  friend bool operator==(const Invite&, const Invite&) = default;
+};
+
+using Statement = std::variant<Genesis, Roster, Admit, Leave, Forget, Session, ConfigEntry, ConfigConfirm, Invite>;
 
 // The layout of a version, also where it is sent alone.
 inline constexpr size_t kConfigVersionSize = 36;

@@ -178,15 +178,68 @@ uint64_t Roll::Learn(const RollView& view, const Record& record, Actions* out) {
   return Changed(view, out);
 }
 
+uint64_t Roll::Merge(const RollView& view, const RecordSet& records, Actions* out) {
+  QURE_CHECK(usable_);
+  records_->Merge(records);
+  return Changed(view, out);
+}
+
+bool Roll::IsRecoveryCode(const RecoveryCode& code) const {
+  if (!usable_) return false;
+  Seed seed = RecoverySeed(code, *cluster_);
+  const bool right = SigningKeyOf(seed).public_key == records_->genesis().As<Genesis>()->recovery;
+  sodium_memzero(seed.data(), seed.size());
+  return right;
+}
+
+absl::Status Roll::Revoke(const RollView& view, const RecoveryCode& code, const std::set<Fingerprint>& gone,
+                          const std::string& why, const Occasion& occasion, Actions* out) {
+  QURE_CHECK(belongs());
+  if (!IsRecoveryCode(code)) return absl::PermissionDeniedError("this is not the recovery code of this cluster");
+  if (gone.contains(FingerprintOf(key_->public_key))) {
+    return absl::InvalidArgumentError(
+        "a node does not revoke itself: `qurectl handover`, and do it on the next master");
+  }
+  Roster roster{.head = HeadFor(occasion),
+                .generation = view_.generation + 1,
+                .made_by = key_->public_key,
+                .why = why,
+                .members = {}};
+  for (const auto& [identity, member] : view_.members) {
+    if (!gone.contains(FingerprintOf(identity))) roster.members.push_back({.identity = identity, .node = member.node});
+  }
+  if (roster.members.size() > kMaxMembers) {
+    return absl::ResourceExhaustedError(absl::StrCat("a roster holds ", kMaxMembers, " nodes; revoke more of them"));
+  }
+  Seed seed = RecoverySeed(code, *cluster_);
+  SigningKey recovery = SigningKeyOf(seed);
+  const Record record = Record::Sign(std::move(roster), recovery);
+  sodium_memzero(seed.data(), seed.size());
+  sodium_memzero(recovery.secret.data(), recovery.secret.size());
+  // Also to those that are left out: an honest one stops serving before the others stop hearing it.
+  for (const wire::Message& message : PartsOf(record)) view.transport->SendToAll(message, out);
+  Learn(view, record, out);
+  return absl::OkStatus();
+}
+
 RollStatus Roll::Status(const Membership& members) const {
   RollStatus status;
   if (key_) status.own = FingerprintOf(key_->public_key);
   if (!usable_) return status;
   status.cluster = records_->cluster();
+  status.expelled = expelled();
   status.generation = view_.generation;
   status.founded_otherwise = founded_otherwise_;
   for (const auto& [identity, member] : view_.members) {
     status.nodes.push_back({.identity = FingerprintOf(identity), .node = member.node, .name = member.name});
+  }
+  for (const auto& [id, token] : view_.tokens) {
+    RollStatus::OpenToken row{.id = id, .uses = token.uses, .used_by = {}, .until_uptime = token.until_uptime};
+    for (const PublicKey& identity : token.used_by) {
+      const auto member = view_.members.find(identity);
+      row.used_by.push_back(member == view_.members.end() ? CodeOf(FingerprintOf(identity)) : member->second.name);
+    }
+    status.tokens.push_back(std::move(row));
   }
   for (const auto& [node, member] : members.all()) {
     if (member.present() && !Knows(member)) status.outside.push_back(node);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,10 +53,19 @@ struct RollStatus {
     std::string name;  // as it was admitted; empty: it founded the cluster, or is in its roster
     friend bool operator==(const Row&, const Row&) = default;
   };
+  struct OpenToken {
+    TokenId id{};
+    uint32_t uses = 0;                 // that are left
+    std::vector<std::string> used_by;  // names
+    uint64_t until_uptime = 0;         // TokenView
+    friend bool operator==(const OpenToken&, const OpenToken&) = default;
+  };
   std::optional<Fingerprint> own;      // of this node's identity
   std::optional<Fingerprint> cluster;  // absent: no records are kept
+  bool expelled = false;               // a roster leaves this node out
   uint32_t generation = 0;
-  std::vector<Row> nodes;       // that belong to the cluster
+  std::vector<Row> nodes;  // that belong to the cluster
+  std::vector<OpenToken> tokens;
   std::vector<NodeId> outside;  // members that are there, and do not
   std::optional<NodeId> founded_otherwise;
 };
@@ -73,6 +83,8 @@ class Roll {
   const RecordSet* records() const { return usable_ ? &*records_ : nullptr; }
   const View& view() const { return view_; }  // empty without records
   // This node has a key, and belongs to the cluster.
+  // A roster leaves it out.
+  bool expelled() const { return usable_ && key_ && view_.generation > 0 && !view_.members.contains(key_->public_key); }
   bool belongs() const { return usable_ && key_ && view_.members.contains(key_->public_key); }
   // The member belongs to the cluster, under its node id.
   bool Knows(const Member& member) const;
@@ -89,6 +101,13 @@ class Roll {
   // A record that this node has made or that was shown to it, of this cluster. Returns the ticket under which it
   // becomes durable.
   uint64_t Learn(const RollView& view, const Record& record, Actions* out);
+  // Likewise, of several.
+  uint64_t Merge(const RollView& view, const RecordSet& records, Actions* out);
+
+  bool IsRecoveryCode(const RecoveryCode& code) const;
+  // A roster without those, signed by the recovery code, which is sent to all that are present.
+  absl::Status Revoke(const RollView& view, const RecoveryCode& code, const std::set<Fingerprint>& gone,
+                      const std::string& why, const Occasion& occasion, Actions* out);
 
   void FillHello(wire::Hello* hello) const;
   void OnHello(const RollView& view, const Member& member, Actions* out);

@@ -27,16 +27,7 @@ SessionGrant::~SessionGrant() {
 
 void SessionKeys::Follow(const View& view, const PublicKey& self, MonoTime now) {
   view_ = view;
-  std::vector<SessionGrant> still;
-  for (const SessionGrant& grant : clean_) {
-    if (IsClean(grant)) {
-      still.push_back(grant);
-    } else {
-      unclean_.insert(unclean_.begin(), Unclean{.grant = grant, .until = now + kUncleanHeartbeats});
-    }
-  }
-  clean_ = std::move(still);
-  while (unclean_.size() > kSessionKeysKept) unclean_.pop_back();
+  std::erase_if(clean_, [this](const SessionGrant& grant) { return !IsClean(grant); });
   PlanToMake(self, now);
 }
 
@@ -49,7 +40,7 @@ void SessionKeys::PlanToMake(const PublicKey& self, MonoTime now) {
   }
   const auto rank = std::distance(view_.members.begin(), we);
   const auto last = std::max<int64_t>(static_cast<int64_t>(view_.members.size()) - 1, 1);
-  make_at_ = std::min(make_at_, now + kMakeKeySpread * rank / last);
+  make_at_ = std::min(make_at_, now + kMakeKeyAfter + kMakeKeySpread * rank / last);
 }
 
 bool SessionKeys::IsClean(const SessionGrant& grant) const {
@@ -73,26 +64,11 @@ bool SessionKeys::Take(const SessionGrant& grant) {
   return true;
 }
 
-void SessionKeys::Tick(MonoTime now) {
-  std::erase_if(unclean_, [&](const Unclean& each) { return each.until <= now; });
-}
-
-const ClusterKey* SessionKeys::Opens(uint32_t key_id, Channel channel, MonoTime now) const {
-  for (const SessionGrant& grant : clean_) {
-    if (grant.session().key_id == key_id) return &grant.key;
-  }
-  if (channel != Channel::kHeartbeat) return nullptr;
-  for (const Unclean& each : unclean_) {
-    if (each.grant.session().key_id == key_id && now < each.until) return &each.grant.key;
-  }
-  return nullptr;
-}
-
 std::optional<SessionGrant> SessionKeys::Make(const SigningKey& self, const RecordHead& head, const ClusterKey& key,
                                               uint32_t key_id) const {
   QURE_CHECK(view_.members.contains(self.public_key));
   const auto has_id = [&](const SessionGrant& grant) { return grant.session().key_id == key_id; };
-  if (std::ranges::any_of(clean_, has_id) || std::ranges::any_of(unclean_, has_id, &Unclean::grant)) return {};
+  if (std::ranges::any_of(clean_, has_id)) return {};
   const uint64_t number = clean_.empty() ? 1 : clean_.front().session().number + 1;
   if (number >= kSessionNumberLimit) return {};
   const Session session{.head = head,

@@ -1,8 +1,7 @@
-// Which session keys this node takes, uses and hands on. A key is clean if it was made for the rosters that this node
-// knows, by a member of its view. Of clean keys the greatest (number, id) seals, and all open. What is not clean is not
-// taken, not used and not handed on, so that a revoked node never learns a key that was made without it, not even from
-// a node that did not know. After the view changed, heartbeats under a key that was clean are accepted for a moment
-// more: the lease does not end because of a revocation.
+// Which session keys this node takes and hands on. A key is clean if it was made for the rosters that this node knows,
+// by a member of its view. Of clean keys the greatest (number, id) is to seal, when key_change.h says so. What is not
+// clean is not taken and not handed on, so that a revoked node never learns a key that was made without it, not even
+// from a node that did not know.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +18,8 @@
 
 namespace qure::admission {
 
-inline constexpr Duration kUncleanHeartbeats = Seconds(1);
-inline constexpr Duration kMakeKeySpread = Milliseconds(100);  // the first by rank at once, the last after this
+inline constexpr Duration kMakeKeyAfter = Milliseconds(500);   // so long others are asked for one; then …
+inline constexpr Duration kMakeKeySpread = Milliseconds(100);  // … the first by rank at once, the last after this
 inline constexpr size_t kSessionKeysKept = 2;
 inline constexpr uint64_t kSessionNumberLimit = 1ULL << 48;  // no cluster rotates so often: refused
 
@@ -47,15 +46,11 @@ class SessionKeys {
   // False if it is not clean, of another key than its record says, or older than those that are kept. True also if it
   // is here already. A new one is durable before it is taken.
   bool Take(const SessionGrant& grant);
-  // Wipes what is accepted no longer.
-  void Tick(MonoTime now);
 
-  // Null: none; nothing is sealed then.
+  // Null: none.
   const SessionGrant* seals() const { return clean_.empty() ? nullptr : &clean_.front(); }
   // To be stored, and to be handed on to members: after the records, so that the other judges as we do. Greatest first.
   const std::vector<SessionGrant>& clean() const { return clean_; }
-  // The key of an envelope, null if nothing is accepted under this id.
-  const ClusterKey* Opens(uint32_t key_id, Channel channel, MonoTime now) const;
 
   // When this node makes a key, if none was taken by then; kNever: one is clean, or we are no member.
   MonoTime make_at() const { return make_at_; }
@@ -65,17 +60,11 @@ class SessionKeys {
                                    uint32_t key_id) const;
 
  private:
-  struct Unclean {
-    SessionGrant grant;
-    MonoTime until;
-  };
-
   bool IsClean(const SessionGrant& grant) const;
   void PlanToMake(const PublicKey& self, MonoTime now);
 
   View view_;
   std::vector<SessionGrant> clean_;  // greatest (number, id) first; at most kSessionKeysKept
-  std::vector<Unclean> unclean_;     // that were clean, the last first; at most kSessionKeysKept
   MonoTime make_at_ = kNever;
 };
 

@@ -15,6 +15,7 @@ const RecordHead* HeadOf(const Record& record) {
   if (const auto* admit = record.As<Admit>()) return &admit->head;
   if (const auto* leave = record.As<Leave>()) return &leave->head;
   if (const auto* forget = record.As<Forget>()) return &forget->head;
+  if (const auto* invite = record.As<Invite>()) return &invite->head;
   return nullptr;
 }
 
@@ -101,6 +102,44 @@ class Reached {
   std::vector<PublicKey> queue_;  // whose admissions are followed: first the base
 };
 
+// The least of what the invitations to a token say, less the admissions by it.
+std::map<TokenId, TokenView> TokensOf(const RecordSet& records, const Reached& reached, View* view) {
+  std::vector<const Record*> invites;
+  uint64_t latest = 0;
+  for (const auto& [id, record] : records.others()) {
+    const auto* invite = record.As<Invite>();
+    if (invite == nullptr || invite->generation != view->generation || !reached.Contains(invite->signer)) continue;
+    invites.push_back(&record);
+    latest = std::max(latest, invite->head.uptime_ms);
+  }
+  std::map<TokenId, TokenView> tokens;
+  for (const Record* record : invites) {
+    const Invite& invite = *record->As<Invite>();
+    if (invite.until_uptime <= latest) continue;
+    view->in_effect.push_back(record->id());
+    TokenView first{.key = invite.key, .uses = invite.uses, .until_uptime = invite.until_uptime, .used_by = {}};
+    const auto [found, added] = tokens.try_emplace(invite.token, first);
+    TokenView& token = found->second;
+    token.uses = token.key == invite.key ? std::min(token.uses, invite.uses) : 0;
+    token.until_uptime = std::min(token.until_uptime, invite.until_uptime);
+  }
+  for (const RecordId& id : view->in_effect) {
+    const auto record = records.others().find(id);
+    const auto* admit = record == records.others().end() ? nullptr : record->second.As<Admit>();
+    const auto token = admit == nullptr ? tokens.end() : tokens.find(admit->token);
+    if (token == tokens.end()) continue;
+    std::vector<PublicKey>& used_by = token->second.used_by;
+    if (std::ranges::find(used_by, admit->subject.identity) == used_by.end()) {
+      used_by.push_back(admit->subject.identity);
+    }
+  }
+  for (auto& [id, token] : tokens) {
+    std::ranges::sort(token.used_by);
+    token.uses -= std::min<uint32_t>(token.uses, static_cast<uint32_t>(token.used_by.size()));
+  }
+  return tokens;
+}
+
 // Two identities claim one node id: it belongs to neither, unless it follows from one of them.
 void VoidDoubtful(std::map<PublicKey, MemberView>* members) {
   std::map<NodeId, size_t> claims;
@@ -177,6 +216,7 @@ View ViewOf(const RecordSet& records) {
     forgotten = std::max(forgotten.value_or(0), forget->age);
     view.in_effect.push_back(id);
   }
+  view.tokens = TokensOf(records, reached, &view);
   std::erase_if(view.members, [&](const auto& each) { return view.left.contains(each.first); });
   VoidDoubtful(&view.members);
   std::ranges::sort(view.in_effect);

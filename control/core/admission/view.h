@@ -3,6 +3,9 @@
 // The greatest generation of rosters counts. Its base is who is in all rosters of that generation (there are several if
 // the recovery code was used in two partitions). Members are the base, and whom members admitted in that generation,
 // less those that left. So who was left out by a roster is out for all who know that roster, whatever it signs.
+//
+// A token counts if a member opened it in that generation, until a later invitation was made after its end: so the
+// invitations that are over do not pile up, and no clock is asked.
 #pragma once
 
 #include <cstddef>
@@ -31,11 +34,21 @@ struct MemberView {
   friend bool operator==(const MemberView&, const MemberView&) = default;
 };
 
+// Open for `uses` more nodes.
+struct TokenView {
+  PublicKey key{};
+  uint32_t uses = 0;
+  uint64_t until_uptime = 0;       // of the cluster, in ms
+  std::vector<PublicKey> used_by;  // admitted by it, of the view's generation
+  friend bool operator==(const TokenView&, const TokenView&) = default;
+};
+
 struct View {
   uint32_t generation = 0;
   Digest rosters{};                         // over genesis and all of that generation; session keys are made for them
   std::map<PublicKey, MemberView> members;  // by identity; more than kMaxMembers only after a merge
   std::map<PublicKey, MemberView> left;     // were members, and left by their own word: what they configured stays
+  std::map<TokenId, TokenView> tokens;
   // Records that made it what it is, the rosters of the generation included: they are sent to others. Equal digests
   // mean equal views.
   std::vector<RecordId> in_effect;  // ascending
@@ -68,7 +81,7 @@ class RecordSet {
   const Fingerprint& cluster() const { return cluster_; }
   const Record& genesis() const { return genesis_; }
   const std::map<RecordId, Record>& rosters() const { return rosters_; }
-  const std::map<RecordId, Record>& others() const { return others_; }  // ADMIT, LEAVE, FORGET
+  const std::map<RecordId, Record>& others() const { return others_; }  // ADMIT, LEAVE, FORGET, INVITE
 
  private:
   Added AddRoster(const Record& record);

@@ -271,6 +271,17 @@ absl::Status SharedConfig::Abort(const ConfigView& view, qure::Actions* out) {
   return absl::OkStatus();
 }
 
+absl::Status SharedConfig::Renumber(const ConfigView& view, qure::Actions* out) {
+  if (!configuration_ || !configuration_->holder().InEffect()) return absl::OkStatus();
+  Actions actions;
+  if (!configuration_->Renumber(view.now, Head(view), &actions)) {
+    return absl::FailedPreconditionError(
+        "a change of the configuration is under way: `qurectl config confirm` or `config abort` first");
+  }
+  Execute(view, std::move(actions), out);
+  return absl::OkStatus();
+}
+
 absl::Status SharedConfig::Acknowledge(const ConfigView& view, qure::Actions* out) {
   if (absl::Status possible = Possible(); !possible.ok()) return possible;
   Actions actions;

@@ -31,6 +31,8 @@ class BareDemo(Show):
             ("n1 comes back with an empty disk", self.erase),
             ("n1 is taken in again", lambda: self.admit("n1")),
             ("n1 has everything back", self.one_configuration),
+            ("n3 carries a token, on an empty disk", self.invite),
+            ("n3 has everything back, without a command", self.one_configuration),
         ]
 
     def up(self) -> None:
@@ -72,9 +74,14 @@ class BareDemo(Show):
         until(heard, PATIENCE, lambda: f"{member.name} hears {name}")
         began = time.monotonic()
         self._shown_on(member, "admit", code)
-        belong = [other for other in self._lab.nodes() if other.running() and self._in(other) or other.name == name]
-        until(lambda: self._whole(belong), PATIENCE, lambda: f"{name} serves; {node.last_words()}", every=0.05)
+        self._until_member(node)
         return f"{name} is a member, and takes flows, after {time.monotonic() - began:.1f} s"
+
+    def _until_member(self, node: Node) -> None:
+        belong = [
+            other for other in self._lab.nodes() if other.running() and self._in(other) or other.name == node.name
+        ]
+        until(lambda: self._whole(belong), PATIENCE, lambda: f"{node.name} serves; {node.last_words()}", every=0.05)
 
     def _in(self, node: Node) -> bool:
         return bool(self._ask(node, "cluster")["cluster"])
@@ -99,6 +106,16 @@ class BareDemo(Show):
         self._lab.node("n1").kill()
         rest = [node for node in self._lab.nodes() if node.name != "n1"]
         return f"{cluster.master(self._lab.wait_whole(rest))} leads"
+
+    def invite(self) -> str:
+        token = self._shown_on(self._lab.node("n1"), "invite").strip()
+        node = self._lab.node("n3")
+        node.kill()
+        shutil.rmtree(node.data)
+        began = time.monotonic()
+        node.start(options=("--join", token))
+        self._until_member(node)
+        return f"it is a member, and takes flows, {time.monotonic() - began:.1f} s after it was started"
 
     def erase(self) -> str:
         node = self._lab.node("n1")

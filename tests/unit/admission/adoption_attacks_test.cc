@@ -362,8 +362,8 @@ TEST_F(FloodTest, AFullListDoesNotRefuseTheNamed) {
 
 TEST_F(FloodTest, HoldersOfATokenIdDisplaceNoNamedCandidate) {
   Member founder(&wire_, 1, SetOf({}));
-  founder.admitter.invitations().SetToken(
-      {.id = {3}, .key = Identity(200), .uses = 1, .until = wire_.now + Seconds(3600)});
+  founder.admitter.invitations().SetTokens(
+      {{.id = {3}, .key = Identity(200), .uses = 1, .until = wire_.now + Seconds(3600)}});
   for (uint8_t i = 10; i < 10 + kMaxHandshakes + 10; ++i) {
     CandidateMessage candidate = SignedCandidate(i, HostMac(i));
     candidate.token = {3};

@@ -83,8 +83,8 @@ class TokenTest : public AdoptionTest {
   }
   void Invite(Member* member, const Token& token, uint32_t uses) {
     const SigningKey key = SigningKeyOf(TokenSeed(token, member->records.cluster()));
-    member->admitter.invitations().SetToken(
-        {.id = token.id, .key = key.public_key, .uses = uses, .until = wire_.now + Seconds(3600)});
+    member->admitter.invitations().SetTokens(
+        {{.id = token.id, .key = key.public_key, .uses = uses, .until = wire_.now + Seconds(3600)}});
   }
 };
 

@@ -156,7 +156,7 @@ TEST_F(InvitationsTest, ATokenHasUsesAndATime) {
   CandidateMessage candidate = Heard(7);
   candidate.token = {4};
   EXPECT_EQ(ReasonFor(candidate), std::nullopt);
-  ASSERT_TRUE(invitations_.SetToken({.id = {4}, .key = {5}, .uses = 2, .until = kStart + Seconds(1)}));
+  invitations_.SetTokens({{.id = {4}, .key = {5}, .uses = 2, .until = kStart + Seconds(1)}});
   EXPECT_EQ(ReasonFor(candidate), AdmitReason::kToken);
   EXPECT_EQ(ReasonFor(Heard(7)), std::nullopt);
   EXPECT_EQ(ReasonFor(candidate, kStart + Seconds(1)), std::nullopt);

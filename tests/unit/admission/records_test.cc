@@ -51,7 +51,8 @@ std::vector<Case> OneOfEach() {
           {"forget", ForgetRecord(1, 2, 9), 1, 170},
           {"session", SessionRecord(), 2, 206},
           {"config", Record::Sign(Change(), KeyOf(2)), 2, 2 + 32 + 32 + 2 * kVersion + 32 + 4 + 1 + 4 + 64},
-          {"confirm", ConfirmRecord(), 2, 2 + 32 + 32 + kVersion + 64}};
+          {"confirm", ConfirmRecord(), 2, 2 + 32 + 32 + kVersion + 64},
+          {"invite", InviteRecord(1, 2), 1, 2 + 32 + 4 + 32 + 8 + 32 + 4 + 8 + 64}};
 }
 
 // Any bytes, with a signature that holds.

@@ -48,19 +48,13 @@ class SessionKeysTest : public ::testing::Test {
   SessionKeys keys_;
 };
 
-TEST_F(SessionKeysTest, TheGreatestCleanKeySealsAndAllOpen) {
+TEST_F(SessionKeysTest, TheGreatestOfTwoIsToSeal) {
   EXPECT_EQ(keys_.seals(), nullptr);
   EXPECT_TRUE(keys_.Take(Grant(2, view_, 4, 70)));
   EXPECT_TRUE(keys_.Take(Grant(3, view_, 5, 20)));
   EXPECT_EQ(keys_.seals()->session().key_id, 20u);
   EXPECT_TRUE(keys_.Take(Grant(1, view_, 5, 21)));
   EXPECT_EQ(CleanIds(keys_), (Ids{21, 20})) << "of one number, the greater id";
-  for (const Channel channel : {Channel::kControl, Channel::kHeartbeat}) {
-    ASSERT_NE(keys_.Opens(20, channel, kNow), nullptr);
-    EXPECT_EQ(*keys_.Opens(20, channel, kNow), SecretOf(20));
-    EXPECT_NE(keys_.Opens(21, channel, kNow), nullptr);
-    EXPECT_EQ(keys_.Opens(70, channel, kNow), nullptr) << "a third, the least";
-  }
   EXPECT_FALSE(keys_.Take(Grant(2, view_, 4, 71))) << "older than those that are kept";
   EXPECT_TRUE(keys_.Take(Grant(1, view_, 5, 21))) << "it is here";
   EXPECT_EQ(CleanIds(keys_), (Ids{21, 20}));
@@ -101,21 +95,6 @@ TEST_F(SessionKeysTest, AKeyWhoseSignerIsOutIsUnclean) {
   EXPECT_EQ(keys_.make_at(), kNever);
 }
 
-TEST_F(SessionKeysTest, HeartbeatsAloneAreAcceptedForASecondMore) {
-  keys_.Take(Grant(2, view_, 4, 70));
-  records_.Add(RosterRecord(1, {1, 2}));
-  Follow(kNow);
-  const MonoTime last = kNow + kUncleanHeartbeats - Duration{1};
-  EXPECT_NE(keys_.Opens(70, Channel::kHeartbeat, last), nullptr);
-  EXPECT_EQ(keys_.Opens(70, Channel::kControl, kNow), nullptr);
-  Follow(last);
-  keys_.Tick(last);
-  EXPECT_NE(keys_.Opens(70, Channel::kHeartbeat, last), nullptr);
-  EXPECT_EQ(keys_.Opens(70, Channel::kHeartbeat, kNow + kUncleanHeartbeats), nullptr) << "not longer for being judged";
-  keys_.Tick(kNow + kUncleanHeartbeats);
-  EXPECT_EQ(keys_.Opens(70, Channel::kHeartbeat, kNow), nullptr) << "wiped";
-}
-
 TEST_F(SessionKeysTest, WithoutACleanKeyOneIsMadeByRank) {
   std::vector<int64_t> delays;
   for (const auto& [identity, member] : view_.members) {
@@ -123,13 +102,14 @@ TEST_F(SessionKeysTest, WithoutACleanKeyOneIsMadeByRank) {
     keys.Follow(view_, identity, kNow);
     delays.push_back((keys.make_at() - kNow).ns);
   }
-  EXPECT_EQ(delays, (std::vector<int64_t>{0, kMakeKeySpread.ns / 2, kMakeKeySpread.ns}));
+  const int64_t first = kMakeKeyAfter.ns;
+  EXPECT_EQ(delays, (std::vector<int64_t>{first, first + kMakeKeySpread.ns / 2, first + kMakeKeySpread.ns}));
   SessionKeys stranger;
   stranger.Follow(view_, Identity(9), kNow);
   EXPECT_EQ(stranger.make_at(), kNever);
   RecordSet alone = SetOf({});
   stranger.Follow(ViewOf(alone), Identity(1), kNow);
-  EXPECT_EQ(stranger.make_at(), kNow);
+  EXPECT_EQ(stranger.make_at(), kNow + kMakeKeyAfter);
 }
 
 TEST_F(SessionKeysTest, AKeyIsMadeAfterTwoRostersMet) {
@@ -139,8 +119,8 @@ TEST_F(SessionKeysTest, AKeyIsMadeAfterTwoRostersMet) {
   EXPECT_EQ(keys_.make_at(), kNever);
   records_.Add(RosterRecord(1, {1, 2, 3}, 8));
   Follow(kNow + Seconds(5));
-  ASSERT_GE(keys_.make_at(), kNow + Seconds(5));
-  ASSERT_LE(keys_.make_at(), kNow + Seconds(5) + kMakeKeySpread);
+  ASSERT_GE(keys_.make_at(), kNow + Seconds(5) + kMakeKeyAfter);
+  ASSERT_LE(keys_.make_at(), kNow + Seconds(5) + kMakeKeyAfter + kMakeKeySpread);
   const MonoTime planned = keys_.make_at();
   records_.Add(AdmitRecord(1, 4, 1));
   Follow(planned + Seconds(1));
@@ -167,7 +147,6 @@ TEST_F(SessionKeysTest, ARotationIsTheNextNumberUnderAFreeId) {
   EXPECT_EQ(keys_.Make(KeyOf(1), Head(), SecretOf(6), 6), std::nullopt);
   records_.Add(RosterRecord(1, {1, 3}));
   Follow(kNow);
-  EXPECT_EQ(keys_.Make(KeyOf(1), Head(), SecretOf(71), 71), std::nullopt) << "the id still opens heartbeats";
   ASSERT_TRUE(keys_.Make(KeyOf(1), Head(), SecretOf(6), 6));
   EXPECT_EQ(keys_.Make(KeyOf(1), Head(), SecretOf(6), 6)->session().number, 1u);
 }

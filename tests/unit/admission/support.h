@@ -65,6 +65,23 @@ inline Record ForgetRecord(uint8_t signer, uint8_t subject, uint64_t age) {
                       KeyOf(signer));
 }
 
+inline Record InviteRecord(uint8_t signer, uint32_t uses, uint64_t until_uptime = 100, uint32_t generation = 0,
+                           uint64_t uptime = 3) {
+  return Record::Sign(Invite{.head = {.cluster = Head().cluster, .time = 0, .uptime_ms = uptime},
+                             .generation = generation,
+                             .signer = Identity(signer),
+                             .token = {7},
+                             .key = Identity(200),
+                             .uses = uses,
+                             .until_uptime = until_uptime},
+                      KeyOf(signer));
+}
+inline Record AdmitByTokenRecord(uint8_t signer, uint8_t subject) {
+  Admit admit = Admission(signer, subject);
+  admit.token = {7};
+  return Record::Sign(std::move(admit), KeyOf(signer));
+}
+
 inline RecordSet SetOf(const std::vector<Record>& records) {
   RecordSet set(GenesisRecord());
   for (const Record& record : records) set.Add(record);

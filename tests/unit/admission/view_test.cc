@@ -85,6 +85,51 @@ TEST(View, ForgetMarksAndDoesNotExpel) {
   EXPECT_EQ(MembersOf(set), (Numbers{1, 2}));
 }
 
+// Uses that are left, absent: it is not open at all.
+std::optional<uint32_t> UsesLeft(const std::vector<Record>& records) {
+  const std::map<TokenId, TokenView> tokens = ViewOf(SetOf(records)).tokens;
+  const auto token = tokens.find({7});
+  return token == tokens.end() ? std::nullopt : std::optional(token->second.uses);
+}
+
+TEST(View, ATokenIsOpenForAsManyAsItSaysLessThoseThatCameByIt) {
+  EXPECT_EQ(UsesLeft({}), std::nullopt);
+  EXPECT_EQ(UsesLeft({InviteRecord(1, 2)}), 2u);
+  EXPECT_EQ(UsesLeft({InviteRecord(1, 2), AdmitByTokenRecord(1, 2), AdmitRecord(1, 3)}), 1u);
+  EXPECT_EQ(UsesLeft({InviteRecord(1, 2), AdmitByTokenRecord(1, 2), AdmitByTokenRecord(2, 3)}), 0u);
+}
+
+TEST(View, ATokenThatTwoPartitionsUsedShowsBoth) {
+  const View view = ViewOf(SetOf({InviteRecord(1, 1), AdmitByTokenRecord(1, 2), AdmitByTokenRecord(1, 3)}));
+  EXPECT_EQ(view.tokens.at({7}).uses, 0u);
+  EXPECT_EQ(view.tokens.at({7}).used_by.size(), 2u);
+  EXPECT_EQ(view.members.size(), 3u);
+}
+
+TEST(View, OneAdmittedTwiceByATokenIsOneUse) {
+  EXPECT_EQ(UsesLeft({InviteRecord(1, 3), AdmitRecord(1, 4), AdmitByTokenRecord(1, 2), AdmitByTokenRecord(4, 2)}), 2u);
+}
+
+TEST(View, OnlyAMemberOpensATokenAndARosterClosesIt) {
+  EXPECT_EQ(UsesLeft({InviteRecord(9, 2)}), std::nullopt);
+  EXPECT_EQ(UsesLeft({InviteRecord(1, 2), RosterRecord(1, {1})}), std::nullopt);
+  EXPECT_EQ(UsesLeft({InviteRecord(1, 2, 100, 1), RosterRecord(1, {1})}), 2u);
+}
+
+TEST(View, OfSeveralInvitationsTheLeastCounts) {
+  EXPECT_EQ(UsesLeft({InviteRecord(1, 2), InviteRecord(1, 0)}), 0u) << "it was closed";
+  EXPECT_EQ(ViewOf(SetOf({InviteRecord(1, 2, 100), InviteRecord(1, 2, 50)})).tokens.at({7}).until_uptime, 50u);
+}
+
+TEST(View, ATokenThatWasOverWhenAnotherWasOpenedIsNotKept) {
+  Invite next = *InviteRecord(1, 1, 500, 0, 100).As<Invite>();
+  next.token = {8};
+  const View view = ViewOf(SetOf({InviteRecord(1, 2, 100), Record::Sign(next, KeyOf(1))}));
+  EXPECT_EQ(view.tokens.size(), 1u);
+  EXPECT_TRUE(view.tokens.contains({8}));
+  EXPECT_EQ(view.in_effect.size(), 1u);
+}
+
 Record LegacyRecord(uint8_t signer, uint8_t subject, const NodeId& node) {
   Admit admit = Admission(signer, subject);
   admit.legacy = true;

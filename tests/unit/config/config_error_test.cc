@@ -216,6 +216,7 @@ std::vector<ErrorCase> NetworkCases() {
       {"JoinIsNoFingerprint",
        NODE LAN "[cluster]\njoin = \"J0NX-34KR\" #!\n" ADDRESS,
        {"cluster.join: \"J0NX-34KR\" … \"any\" … fingerprint"}},
+      {"JoinIsNoToken", NODE LAN "[cluster]\njoin = \"Q1-J0NX34KR\" #!\n" ADDRESS, {"cluster.join: no token"}},
       {"JoinBesideAKey",
        NODE LAN "[cluster]\nkey = \"" KEY15 KEY15 "0011\"\njoin = \"any\" #!\n" ADDRESS,
        {"cluster.join: leave out key"}},

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/config/config_file.h"
 #include "control/config/config_keys.h"
+#include "control/core/admission/codes.h"
 #include "control/core/cluster/identity.h"
 
 namespace qure {
@@ -171,6 +172,15 @@ TEST(SharedPartTest, WhatAFileLeavesOpenIsTheClustersThatTookTheNodeIn) {
   EXPECT_EQ(named->cluster.name, "mine");
   EXPECT_EQ(named->cluster.network.port, 7001);
   EXPECT_EQ(named->cluster.network.group, (Ipv4Address{{239, 3, 3, 3}}));
+}
+
+TEST(SharedPartTest, ATokenSaysWhichClusterItIs) {
+  const admission::Token token = admission::MakeToken({1, 2}, {3}, {4});
+  const std::string own = "[node.lan]\nport = \"af_packet:eth0\"\n[cluster]\njoin = \"" + ToText(token) + "\"\n";
+  const absl::StatusOr<Config> config = ParseConfig(own, "own");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->cluster.network.join->token, token);
+  EXPECT_TRUE(config->cluster.network.join->any_name);
 }
 
 // Otherwise nodes with and without a file would seem to differ.

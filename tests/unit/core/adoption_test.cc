@@ -158,6 +158,88 @@ TEST_F(AdoptionTest, ANodeThatWaitsCanBeginAClusterOfItsOwn) {
   EXPECT_FALSE(lan_.at(2).Order(lan_.now(), begin).ok()) << "it has a cluster";
 }
 
+class TokenTest : public AdoptionTest {
+ protected:
+  static constexpr admission::TokenId kId = {3};
+  static constexpr admission::TokenSecret kSecret = {4};
+
+  ClusterConfig WithToken() {
+    ClusterConfig config = Joining();
+    config.network.join->token = admission::MakeToken(*lan_.status(0).roll.cluster, kId, kSecret);
+    return config;
+  }
+  absl::Status Open(size_t node, uint32_t uses = 1, Duration lifetime = Seconds(60)) {
+    return lan_.at(node).Order(lan_.now(), OpenToken{.id = kId, .secret = kSecret, .uses = uses, .lifetime = lifetime});
+  }
+  bool KnowsToken(size_t node) { return !lan_.status(node).roll.tokens.empty(); }
+};
+
+TEST_F(TokenTest, WhoCarriesItIsTakenInWithoutACommand) {
+  ASSERT_TRUE(Open(0).ok());
+  lan_.Restart(2, "n3", WithToken());
+  ASSERT_TRUE(TakenIn());
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.status(1).roll.nodes.size() == 3; }));
+  const auto token = lan_.status(1).roll.tokens.at(0);
+  EXPECT_EQ(token.uses, 0u);
+  EXPECT_EQ(token.used_by, std::vector<std::string>{"n3"});
+}
+
+TEST_F(TokenTest, ItIsForSoManyNodes) {
+  ASSERT_TRUE(Open(0).ok());
+  lan_.Restart(2, "n3", WithToken());
+  ASSERT_TRUE(TakenIn());
+  lan_.AddNew("n4", WithToken());
+  lan_.Run(Seconds(5));
+  EXPECT_FALSE(lan_.at(3).new_boot);
+}
+
+// It is a record like all others.
+TEST_F(TokenTest, ItOutlivesTheNodeThatOpenedIt) {
+  ASSERT_TRUE(Open(0).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return KnowsToken(1); }));
+  lan_.at(0).off = true;
+  lan_.Restart(2, "n3", WithToken());
+  EXPECT_TRUE(lan_.RunUntil([&] { return lan_.at(2).new_boot; }, Seconds(5)));
+}
+
+TEST_F(TokenTest, ItEnds) {
+  ASSERT_TRUE(Open(0, 1, Seconds(2)).ok());
+  lan_.Run(Seconds(3));
+  lan_.Restart(2, "n3", WithToken());
+  lan_.Run(Seconds(5));
+  EXPECT_FALSE(lan_.at(2).new_boot);
+}
+
+TEST_F(TokenTest, ItIsClosedOnAnyNode) {
+  ASSERT_TRUE(Open(0).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return KnowsToken(1); }));
+  EXPECT_FALSE(lan_.at(1).Order(lan_.now(), CloseToken{.id = {9}}).ok());
+  ASSERT_TRUE(lan_.at(1).Order(lan_.now(), CloseToken{.id = kId}).ok());
+  lan_.Run(Seconds(1));
+  lan_.Restart(2, "n3", WithToken());
+  lan_.Run(Seconds(5));
+  EXPECT_FALSE(lan_.at(2).new_boot);
+}
+
+TEST_F(TokenTest, TheIdAloneIsNotEnough) {
+  ASSERT_TRUE(Open(0).ok());
+  ClusterConfig config = WithToken();
+  config.network.join->token->secret = {5};
+  lan_.Restart(2, "n3", config);
+  lan_.Run(Seconds(5));
+  EXPECT_FALSE(lan_.at(2).new_boot);
+}
+
+TEST_F(TokenTest, OfAnotherClusterItLeadsNowhere) {
+  ASSERT_TRUE(Open(0).ok());
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  ClusterConfig config = WithToken();
+  config.network.join->token->cluster[0] ^= 1;
+  lan_.Restart(2, "n3", config);
+  lan_.Run(Seconds(5));
+  EXPECT_FALSE(lan_.at(2).new_boot) << "its operator has named it, but it wants another cluster";
+}
+
 TEST_F(AdoptionTest, WhoIsInAClusterBeginsNone) {
   EXPECT_EQ(lan_.at(0).Order(lan_.now(), BeginCluster{.name = "own", .first = ""}).code(),
             absl::StatusCode::kFailedPrecondition);
@@ -217,14 +299,12 @@ TEST_F(AdoptionTest, ItDisturbsNobody) {
 
 // The key that the others have is the one that is given, whatever was in use when the cluster was founded.
 TEST_F(AdoptionTest, ItGetsTheKeyInUse) {
-  for (size_t i = 0; i < 2; ++i) {
-    ASSERT_TRUE(lan_.at(i).Order(lan_.now(), AddKey{.id = 5, .key = {5}}).ok());
-  }
-  for (size_t i = 0; i < 2; ++i) ASSERT_TRUE(lan_.at(i).Order(lan_.now(), UseKey{.id = 5}).ok());
-  for (size_t i = 0; i < 2; ++i) ASSERT_TRUE(lan_.at(i).Order(lan_.now(), RemoveKey{.id = 1}).ok());
+  const uint32_t old = lan_.status(0).key_in_use;
+  ASSERT_TRUE(lan_.at(0).Order(lan_.now(), RotateKey{}).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.status(0).key_in_use != old && lan_.status(1).key_in_use != old; }));
   ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
   ASSERT_TRUE(TakenIn());
-  EXPECT_EQ(lan_.at(2).stored.keyring.use, 5u);
+  EXPECT_EQ(lan_.at(2).stored.keyring.use, lan_.status(0).key_in_use);
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST(TermAnswer, NobodyIsNull) {
 TEST(RollJson, ShowsWhoBelongsToTheCluster) {
   NodeStatus node = SampleMaster();
   EXPECT_EQ(json(RollJson(node.controller)), json::parse(R"({"fingerprint": null, "cluster": null, "generation": 0,
-    "nodes": [], "outside": [], "founded_otherwise": null})"));
+    "expelled": false, "nodes": [], "outside": [], "founded_otherwise": null})"));
   admission::RollStatus& roll = node.controller.roll;
   roll.own = {1};
   roll.cluster = {2};
@@ -67,6 +67,15 @@ TEST(RollJson, ShowsWhoBelongsToTheCluster) {
   EXPECT_EQ(answer["nodes"][1]["name"], "n9");
   EXPECT_EQ(answer["nodes"][1]["state"], nullptr);
   EXPECT_EQ(answer["outside"][0]["name"], "n2");
+}
+
+TEST(TokensJson, ShowsThoseThatAreOpen) {
+  ControllerStatus status = SampleMaster().controller;
+  EXPECT_EQ(json(TokensJson(status)), json::parse(R"({"tokens": []})"));
+  status.roll.tokens = {{.id = {3}, .uses = 2, .used_by = {"n3"}, .until_uptime = status.cluster_uptime_ms + 5000},
+                        {.id = {4}, .uses = 1, .used_by = {}, .until_uptime = status.cluster_uptime_ms}};
+  EXPECT_EQ(json(TokensJson(status)), json::parse(R"({"tokens": [
+    {"id": "0300000000000000", "uses_left": 2, "used_by": ["n3"], "expires_in_seconds": 5}]})"));
 }
 
 TEST(KeysJson, ShowsIdsAlone) {

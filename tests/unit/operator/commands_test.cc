@@ -53,6 +53,24 @@ TEST_F(CommandsTest, Maintenance) {
   EXPECT_THAT(Error({{"command", "maintenance"}, {"on", 1}}), HasSubstr("on or off"));
 }
 
+TEST_F(CommandsTest, Invite) {
+  const auto usual = Read<OpenToken>({{"command", "invite"}, {"action", "open"}});
+  EXPECT_EQ(usual.uses, 1u);
+  EXPECT_EQ(usual.lifetime, Seconds(24 * 3600));
+  EXPECT_NE(usual.id, Read<OpenToken>({{"command", "invite"}, {"action", "open"}}).id);
+  const auto stated = Read<OpenToken>({{"command", "invite"}, {"action", "open"}, {"uses", 3}, {"lifetime", 60}});
+  EXPECT_EQ(stated.uses, 3u);
+  EXPECT_EQ(stated.lifetime, Seconds(60));
+  EXPECT_THAT(Error({{"command", "invite"}, {"action", "open"}, {"uses", 0}}), HasSubstr("1 to 1000 nodes"));
+  EXPECT_THAT(Error({{"command", "invite"}, {"action", "open"}, {"lifetime", 2'592'001}}), HasSubstr("30 days"));
+  EXPECT_EQ(Read<CloseToken>({{"command", "invite"}, {"action", "close"}, {"token", "03000000000000ff"}}).id,
+            (admission::TokenId{3, 0, 0, 0, 0, 0, 0, 255}));
+  for (const char* bad : {"", "03", "03000000000000fg", "03000000000000ff00"}) {
+    EXPECT_THAT(Error({{"command", "invite"}, {"action", "close"}, {"token", bad}}), HasSubstr("invite list"));
+  }
+  EXPECT_FALSE(Receive({{"command", "invite"}, {"action", "list"}}));
+}
+
 TEST_F(CommandsTest, Handover) {
   EXPECT_EQ(Read<HandOver>({{"command", "handover"}}).successor, std::nullopt);
   EXPECT_EQ(Read<HandOver>({{"command", "handover"}, {"node", "n2"}}).successor, kSampleDeputy);

@@ -34,6 +34,14 @@ TEST(LeadText, NamesMasterAndDeputy) {
   EXPECT_EQ(LeadText(TermAnswer({})), "term -, master -, deputy -, this node: -\n");
 }
 
+TEST(TokensText, ANewOneStandsAlone) {
+  EXPECT_EQ(TokensText({{"token", "Q1-ABC"}, {"id", "03"}}), "Q1-ABC\n");
+  EXPECT_THAT(TokensText({{"tokens", ordered_json::array()}}), HasSubstr("no token"));
+  ControllerStatus status;
+  status.roll.tokens = {{.id = {3}, .uses = 2, .used_by = {"n3", "n4"}, .until_uptime = 90'000}};
+  EXPECT_THAT(TokensText(TokensJson(status)), HasSubstr("n3, n4"));
+}
+
 TEST(RollText, ShowsWhoBelongsToTheClusterAndWhoDoesNot) {
   NodeStatus node = SampleMaster();
   admission::RollStatus& roll = node.controller.roll;

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,10 +110,10 @@ class Node:
         process = self.process()
         return process is not None and process.alive()
 
-    def start(self, deadline: float = 20) -> None:
-        """Starts qured unless it runs, and waits until it answers on its control socket."""
+    def start(self, deadline: float = 20, options: Sequence[str] = ()) -> None:
+        """Starts qured unless it runs, and waits until it answers on its control socket. `options`: more of them."""
         if not self.running():
-            self.launch(deadline)
+            self.launch(deadline, options)
             self.answers(deadline)
 
     def program(self) -> list[str]:
@@ -122,11 +123,11 @@ class Node:
             return ["env", f"RUNTIME_DIRECTORY={self.directory}", qured, "--config", str(self.config_path)]
         return ["unshare", "--uts", "--mount", "sh", "-e", "-c", MACHINE, "sh", self.name, str(self.directory), qured]
 
-    def launch(self, deadline: float = 20) -> None:
+    def launch(self, deadline: float = 20, options: Sequence[str] = ()) -> None:
         """Starts qured and does not wait for it, beyond what its wire needs."""
         # ip remounts /sys, so the BPF file system that AF_XDP's loader wants is mounted anew.
         mounted = 'mount -t bpf bpf /sys/fs/bpf 2>/dev/null; exec "$@"'
-        argv = netns.inside(self.namespace, "sh", "-c", mounted, "sh", *self.program())
+        argv = netns.inside(self.namespace, "sh", "-c", mounted, "sh", *self.program(), *options)
         process = spawn(argv, self.log)
         process.save(self.directory / "qured.pid")
         if netns.exists(self.namespace, "lanbr"):
@@ -197,10 +198,10 @@ class Node:
     def plug(self) -> None:
         netns.ip(topology.switch(), "link", "set", topology.switch_port(self.name), "up")
 
-    def control(self, *arguments: str, timeout: float = 5) -> subprocess.CompletedProcess[str]:
-        """Runs qurectl for this node; returns the finished process with its output as text."""
+    def control(self, *arguments: str, timeout: float = 5, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs qurectl for this node, with `text` as its input; returns the finished process, its output as text."""
         argv = [str(self.build / programs.QURECTL), "--socket", str(self.socket), *arguments]
-        return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+        return subprocess.run(argv, input=text, capture_output=True, text=True, timeout=timeout)
 
     def query(self, *what: str) -> Any:
         """The JSON of `qurectl --json WHAT`, or None if qured does not answer or refuses. The exit status of `status`
