@@ -218,6 +218,7 @@ int StartAgain(char* program, const Arguments& arguments) {
   add("--join", arguments.join);
   add("--try", arguments.trial ? Concat(arguments.trial->ns / Seconds(1).ns, "s") : "");
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   ExecuteItself(argv.data());
