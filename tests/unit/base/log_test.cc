@@ -212,6 +212,7 @@ TEST_F(FieldD11, LinesOfAllThreadsAreWrittenWhole) {
   {
     const LogWriter writer;
     std::vector<std::future<void>> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
       threads.push_back(std::async(std::launch::async, [] {
         for (int line = 0; line < kEach; ++line) LogLine(LogLevel::kInfo, "line ", line, " of one thread");
