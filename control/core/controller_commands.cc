@@ -130,11 +130,11 @@ absl::Status Controller::Do(MonoTime now, const RotateKey&, Actions* out) {
 // What one that goes has numbered of the configuration would fall with it: first it is numbered anew.
 absl::Status Controller::Do(MonoTime now, const RevokeNodes& command, Actions* out) {
   if (!leads()) return absl::FailedPreconditionError("nodes are revoked at the master; `qurectl term` names it");
-  if (!roll_.IsRecoveryCode(command.code)) {
-    return absl::PermissionDeniedError("this is not the recovery code of this cluster; nothing was changed");
-  }
+  const absl::StatusOr<admission::Record> roster =
+      roll_.MakeRoster(command.code, command.nodes, command.why, OccasionAt(now));
+  if (!roster.ok()) return roster.status();
   if (absl::Status renumbered = shared_config_.Renumber(ViewForConfig(now), out); !renumbered.ok()) return renumbered;
-  return adoption_.Revoke(ViewForAdoption(now), command.code, command.nodes, command.why, out);
+  return adoption_.Revoke(ViewForAdoption(now), *roster, out);
 }
 
 absl::Status Controller::Do(MonoTime now, const Stop&, Actions* out) {

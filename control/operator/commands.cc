@@ -111,6 +111,8 @@ absl::StatusOr<Command> ReadAdmit(const json& request) {
 
 // Of the cluster's records: a node that is revoked need not be there.
 absl::StatusOr<admission::Fingerprint> FindMember(const std::string& wanted, const ControllerStatus& status) {
+  // A member that is not known has no name.
+  if (wanted.empty()) return absl::InvalidArgumentError("the node is a name, the beginning of an id or a fingerprint");
   const absl::StatusOr<std::string> digits = admission::ParseCode(wanted);
   std::vector<admission::Fingerprint> found;
   for (const admission::RollStatus::Row& row : status.roll.nodes) {

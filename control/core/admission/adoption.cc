@@ -79,11 +79,6 @@ void Adoption::Configure(const AdoptionView& view, Actions* out) {
       Draw(), random_, view.now);
 }
 
-RecordHead Adoption::HeadOf(const AdoptionView& view) const {
-  return {
-      .cluster = MarkOf(roll_->records()->cluster()), .time = view.occasion.time, .uptime_ms = view.occasion.uptime_ms};
-}
-
 std::optional<JoinConfig> Adoption::Seeks(const AdoptionView& view) const {
   if (!view.keyring->keys.empty()) return std::nullopt;
   if (!roll_->expelled()) return view.config->network.join;
@@ -99,7 +94,7 @@ AdmitterFacts Adoption::Facts(const AdoptionView& view) const {
           .records = *roll_->records(),
           .view = roll_->view(),
           .keys = keys_,
-          .head = HeadOf(view),
+          .head = roll_->HeadFor(view.occasion),
           .cluster_name = view.config->name,
           .lineage = view.lineage,
           .era = view.era,
@@ -202,7 +197,7 @@ absl::Status Adoption::Open(const AdoptionView& view, const OpenToken& open, Act
   const Fingerprint& cluster = roll_->records()->cluster();
   const SigningKey key = SigningKeyOf(TokenSeed(MakeToken(cluster, open.id, open.secret), cluster));
   const Invite invite = {
-      .head = HeadOf(view),
+      .head = roll_->HeadFor(view.occasion),
       .generation = roll_->view().generation,
       .signer = roll_->key()->public_key,
       .token = open.id,
@@ -224,7 +219,7 @@ absl::Status Adoption::Close(const AdoptionView& view, const TokenId& token, Act
     return absl::NotFoundError("no such token is open; `qurectl invite list` shows those that are");
   }
   return Sign(view,
-              {.head = HeadOf(view),
+              {.head = roll_->HeadFor(view.occasion),
                .generation = roll_->view().generation,
                .signer = roll_->key()->public_key,
                .token = token,
@@ -316,7 +311,7 @@ void Adoption::Do(const AdoptionView& view, const PersistMembership& action, Act
   // What this node has lived through alone is no part of the cluster's life: it comes as one that never ran.
   change.life = StoredLife{};
   change.drop_events_before_era = kEraLimit;
-  change.keyring = KeyringOf(action.grants);
+  change.keyring = With({}, action.grants);
   change.joined = {.name = action.name, .port = action.port, .group = action.group, .first = ""};
   change.records = BytesOf(action.records);
   tickets_[view.roll.ledger->Store(std::move(change), out)] = {Waits::kCandidate, action.ticket};

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,9 +60,7 @@ struct AdoptionView {
   RollView roll;
 };
 
-// The grants as a new member keeps them; the greatest is the one that it seals with.
-Keyring KeyringOf(const std::vector<SessionGrant>& grants);
-// The ring with these as well. It goes on using the key that it used.
+// The ring with these as well. It goes on using the key that it used, or if it has none, the greatest of these.
 Keyring With(Keyring ring, const std::vector<SessionGrant>& grants);
 // Why a node that is none of a cluster with records does not do something.
 absl::Status NothingToGive();
@@ -102,10 +99,8 @@ class Adoption {
 
   // A new session key for all: they are asked to come for it.
   absl::Status Rotate(const AdoptionView& view, Actions* out);
-  // `gone` belong to the cluster no more, and a session key is made that they do not get. Only the recovery code does
-  // that.
-  absl::Status Revoke(const AdoptionView& view, const RecoveryCode& code, const std::set<Fingerprint>& gone,
-                      const std::string& why, Actions* out);
+  // Whom the roster leaves out belongs to the cluster no more, and a session key is made that it does not get.
+  absl::Status Revoke(const AdoptionView& view, const Record& roster, Actions* out);
   // A member says that it has a key which this node lacks. False: it is another message.
   bool OnMessage(const AdoptionView& view, const Incoming& incoming);
   // An envelope of this node was not opened, since its key is not known here.
@@ -135,7 +130,6 @@ class Adoption {
   const Keyring& RingOf(const AdoptionView& view) const { return ring_ ? *ring_ : *view.keyring; }
   std::optional<JoinConfig> Seeks(const AdoptionView& view) const;
   void OnNotPersisted(const AdoptionView& view, Waits waits, Actions* out);
-  RecordHead HeadOf(const AdoptionView& view) const;  // of what is signed now
   AdmitterFacts Facts(const AdoptionView& view) const;
   SessionKeys CleanOf(const Keyring& ring, MonoTime now) const;
   void TakeGrants(const AdoptionView& view, const std::vector<SessionGrant>& grants);

@@ -32,13 +32,6 @@ bool HasId(const Keyring& ring, uint32_t id) {
 
 }  // namespace
 
-Keyring KeyringOf(const std::vector<SessionGrant>& grants) {
-  Keyring keyring;
-  for (const SessionGrant& grant : grants) keyring.keys.push_back(StoredOf(grant));
-  if (!grants.empty()) keyring.use = grants.front().session().key_id;
-  return keyring;
-}
-
 Keyring With(Keyring ring, const std::vector<SessionGrant>& grants) {
   for (const SessionGrant& grant : grants) {
     const auto known = std::ranges::find(ring.keys, grant.session().key_id, &StoredKey::id);
@@ -93,7 +86,8 @@ void Adoption::RecordKey(const AdoptionView& view) {
   Keyring ring = *view.keyring;
   const auto used = std::ranges::find(ring.keys, ring.use, &StoredKey::id);
   if (used == ring.keys.end() || !used->record.empty()) return;
-  const std::optional<SessionGrant> made = keys_.Make(*roll_->key(), HeadOf(view), used->key, used->id);
+  const std::optional<SessionGrant> made =
+      keys_.Make(*roll_->key(), roll_->HeadFor(view.occasion), used->key, used->id);
   if (!made) return;
   used->record = made->record.Bytes();
   ring_ = std::move(ring);
@@ -105,7 +99,7 @@ absl::Status Adoption::MakeKey(const AdoptionView& view) {
     key.id = absl::Uniform<uint32_t>(random_);
   } while (key.id == 0 || HasId(RingOf(view), key.id));
   Draw()(key.key);
-  const std::optional<SessionGrant> made = keys_.Make(*roll_->key(), HeadOf(view), key.key, key.id);
+  const std::optional<SessionGrant> made = keys_.Make(*roll_->key(), roll_->HeadFor(view.occasion), key.key, key.id);
   sodium_memzero(key.key.data(), key.key.size());
   if (!made) return absl::UnavailableError("no key could be made; try again");
   ring_ = With(RingOf(view), {*made});
@@ -131,11 +125,9 @@ absl::Status Adoption::Rotate(const AdoptionView& view, Actions* out) {
   return made;
 }
 
-absl::Status Adoption::Revoke(const AdoptionView& view, const RecoveryCode& code, const std::set<Fingerprint>& gone,
-                              const std::string& why, Actions* out) {
+absl::Status Adoption::Revoke(const AdoptionView& view, const Record& roster, Actions* out) {
   if (!admits_) return NothingToGive();
-  absl::Status revoked = roll_->Revoke(view.roll, code, gone, why, {HeadOf(view).time, HeadOf(view).uptime_ms}, out);
-  if (!revoked.ok()) return revoked;
+  roll_->Proclaim(view.roll, roster, out);
   TakeKeys(view);
   return MakeKey(view);
 }

@@ -1,8 +1,8 @@
 // The signed records that the cluster rests on: who founded the cluster, who stays, who was admitted, who left, who is
-// dead, which session key was made, which change of the configuration was numbered, and who confirmed it, and which
-// tokens are open. Each is
-// signed by the identity that made it, a roster by the recovery key. A Record that exists is sound and its signature
-// holds: only Read and Sign make one. What it is worth is said by view.h, session_keys.h and config/holder.h.
+// dead, which session key was made, which change of the configuration was numbered, who confirmed it, and which tokens
+// are open. Each is signed by the identity that made it, a roster by the recovery key. A Record that exists is sound
+// and its signature holds: only Read and Sign make one. What it is worth is said by view.h, session_keys.h and
+// config/holder.h.
 //
 // Layout, version 1, integers big-endian, sizes in bytes; a text is its length (1) and so many bytes:
 //

@@ -184,18 +184,9 @@ uint64_t Roll::Merge(const RollView& view, const RecordSet& records, Actions* ou
   return Changed(view, out);
 }
 
-bool Roll::IsRecoveryCode(const RecoveryCode& code) const {
-  if (!usable_) return false;
-  Seed seed = RecoverySeed(code, *cluster_);
-  const bool right = SigningKeyOf(seed).public_key == records_->genesis().As<Genesis>()->recovery;
-  sodium_memzero(seed.data(), seed.size());
-  return right;
-}
-
-absl::Status Roll::Revoke(const RollView& view, const RecoveryCode& code, const std::set<Fingerprint>& gone,
-                          const std::string& why, const Occasion& occasion, Actions* out) {
-  QURE_CHECK(belongs());
-  if (!IsRecoveryCode(code)) return absl::PermissionDeniedError("this is not the recovery code of this cluster");
+absl::StatusOr<Record> Roll::MakeRoster(const RecoveryCode& code, const std::set<Fingerprint>& gone,
+                                        const std::string& why, const Occasion& occasion) const {
+  if (!belongs()) return absl::PermissionDeniedError("this node does not belong to a cluster with records");
   if (gone.contains(FingerprintOf(key_->public_key))) {
     return absl::InvalidArgumentError(
         "a node does not revoke itself: `qurectl handover`, and do it on the next master");
@@ -213,13 +204,18 @@ absl::Status Roll::Revoke(const RollView& view, const RecoveryCode& code, const 
   }
   Seed seed = RecoverySeed(code, *cluster_);
   SigningKey recovery = SigningKeyOf(seed);
-  const Record record = Record::Sign(std::move(roster), recovery);
+  absl::StatusOr<Record> record =
+      absl::PermissionDeniedError("this is not the recovery code of this cluster; nothing was changed");
+  if (recovery.public_key == records_->genesis().signer()) record = Record::Sign(std::move(roster), recovery);
   sodium_memzero(seed.data(), seed.size());
   sodium_memzero(recovery.secret.data(), recovery.secret.size());
-  // Also to those that are left out: an honest one stops serving before the others stop hearing it.
-  for (const wire::Message& message : PartsOf(record)) view.transport->SendToAll(message, out);
-  Learn(view, record, out);
-  return absl::OkStatus();
+  return record;
+}
+
+// Also to those that are left out: an honest one stops serving before the others stop hearing it.
+void Roll::Proclaim(const RollView& view, const Record& roster, Actions* out) {
+  for (const wire::Message& message : PartsOf(roster)) view.transport->SendToAll(message, out);
+  Learn(view, roster, out);
 }
 
 RollStatus Roll::Status(const Membership& members) const {

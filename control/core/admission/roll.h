@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "control/core/action.h"
 #include "control/core/admission/codes.h"
 #include "control/core/admission/records.h"
@@ -93,6 +94,9 @@ class Roll {
   bool TakeChanged() { return std::exchange(changed_, false); }
   RollStatus Status(const Membership& members) const;
 
+  // Of what this node signs now.
+  RecordHead HeadFor(const Occasion& occasion) const;
+
   // Begins the records of this cluster, with this node as the founder, and admits the members that are there.
   absl::Status Found(const RollView& view, const RecoveryCode& code, const Occasion& occasion, Actions* out);
   // Admits all members that are there, have a key and do not belong to the cluster yet.
@@ -104,10 +108,11 @@ class Roll {
   // Likewise, of several.
   uint64_t Merge(const RollView& view, const RecordSet& records, Actions* out);
 
-  bool IsRecoveryCode(const RecoveryCode& code) const;
-  // A roster without those, signed by the recovery code, which is sent to all that are present.
-  absl::Status Revoke(const RollView& view, const RecoveryCode& code, const std::set<Fingerprint>& gone,
-                      const std::string& why, const Occasion& occasion, Actions* out);
+  // A roster without `gone`, signed with the recovery code. Nothing changes by it yet.
+  absl::StatusOr<Record> MakeRoster(const RecoveryCode& code, const std::set<Fingerprint>& gone, const std::string& why,
+                                    const Occasion& occasion) const;
+  // It counts from now on, and is sent to all that are present.
+  void Proclaim(const RollView& view, const Record& roster, Actions* out);
 
   void FillHello(wire::Hello* hello) const;
   void OnHello(const RollView& view, const Member& member, Actions* out);
@@ -120,7 +125,6 @@ class Roll {
     std::map<uint32_t, std::string> parts;
   };
 
-  RecordHead HeadFor(const Occasion& occasion) const;
   bool Enrol(const Membership& members, const Occasion& occasion);
   bool MayPull(MonoTime now, const NodeId& node);
   void Pull(const RollView& view, const PeerAddress& to, Actions* out) const;

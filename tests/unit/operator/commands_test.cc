@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "control/config/cluster_key.h"
 #include "tests/support/sample_node.h"
 
@@ -69,6 +71,26 @@ TEST_F(CommandsTest, Invite) {
     EXPECT_THAT(Error({{"command", "invite"}, {"action", "close"}, {"token", bad}}), HasSubstr("invite list"));
   }
   EXPECT_FALSE(Receive({{"command", "invite"}, {"action", "list"}}));
+}
+
+TEST_F(CommandsTest, Revoke) {
+  const admission::RecoveryCode code = {7};
+  status_.roll.nodes = {{.identity = {1}, .node = kSampleSelf, .name = ""},
+                        {.identity = {2}, .node = kSampleDeputy, .name = "n2"},
+                        {.identity = {3}, .node = {0x55, 0x66}, .name = ""},
+                        {.identity = {4}, .node = {0x55, 0x77}, .name = "n2"}};
+  const auto revoke = [&](const std::string& node) {
+    return json{{"command", "revoke"}, {"node", node}, {"code", admission::ToText(code)}};
+  };
+  const auto revoked = [&](const std::string& node) { return Read<RevokeNodes>(revoke(node)).nodes; };
+  EXPECT_EQ(Read<RevokeNodes>(revoke("n1")).code, code);
+  EXPECT_EQ(revoked("n1"), (std::set<admission::Fingerprint>{{1}})) << "the founder, by the name that it says";
+  EXPECT_EQ(revoked("5566"), (std::set<admission::Fingerprint>{{3}})) << "by its id, though it is not there";
+  EXPECT_EQ(revoked(admission::CodeOf({4})), (std::set<admission::Fingerprint>{{4}}));
+  EXPECT_THAT(Error(revoke("n2")), HasSubstr("more than one"));
+  EXPECT_THAT(Error(revoke("55")), HasSubstr("no node"));
+  EXPECT_THAT(Error(revoke("")), HasSubstr("fingerprint")) << "not the one whose name is not known";
+  EXPECT_THAT(Error({{"command", "revoke"}, {"node", "n1"}, {"code", "0000"}}), HasSubstr("4 digits"));
 }
 
 TEST_F(CommandsTest, Handover) {
