@@ -69,6 +69,7 @@ enum class Mutation : uint8_t {
   kSwitchKeyAtOnce,         // a new session key is used before the others have it
   kRenewNever,              // a member that hears a key that it does not have does not ask for it
   kExpelledStays,           // a node that a roster leaves out goes on
+  kRejoinsAsItWas,          // one that was away while another was expelled keeps what it was told meanwhile
   kConfigUnableLeads,       // a node that cannot run what is in effect leads and serves all the same
 };
 

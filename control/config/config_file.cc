@@ -224,7 +224,9 @@ void ReadOwn(TableReader* cluster, const std::optional<JoinedCluster>& joined, C
   }
   network->port = static_cast<uint16_t>(cluster->Integer("port", network->port, 1, 65535));
   network->group = ReadGroup(cluster);
-  const bool derived = joined && joined->group == GroupFor(ClusterIdFromName(config->name));
+  // Under another name it is another cluster.
+  if (joined && joined->name == config->name) config->drawn_id = joined->id;
+  const bool derived = joined && joined->group == GroupFor(config->id());
   if (joined && !derived && !cluster->Has("group")) network->group = joined->group;
 }
 
@@ -249,6 +251,7 @@ void ReadShared(TableReader cluster, const LanFacts& lan, bool serves, AddressRe
   config->probe_interval = cluster.Interval("probe_interval", config->probe_interval, Milliseconds(10), Seconds(2));
   config->network.gateway_required = cluster.Boolean("gateway_required", config->network.gateway_required);
   config->network.preempt = cluster.Boolean("preempt", config->network.preempt);
+  config->auto_admit = cluster.Boolean("auto_admit", config->auto_admit);
   config->addresses = addresses->ServiceAddresses(&cluster, serves);
   config->gateways = addresses->Gateways(&cluster);
   config->services = ReadServices(*config, lan.mode, &cluster);
@@ -348,6 +351,12 @@ std::vector<std::string> ConfigWarnings(const std::string& path, const Config& c
   if (config.cluster.network.key && IsReadableByOthers(path)) {
     warnings.push_back(
         Concat(path, ": cluster.key: others than root can read it; chmod 600 the file, and rotate the key"));
+  }
+  if (config.cluster.auto_admit) {
+    warnings.push_back(
+        Concat(path,
+               ": cluster.auto_admit: every machine of the LAN that asks gets the cluster's keys and its "
+               "configuration; leave it out where not each of them is yours"));
   }
   if (config.cluster.registration && IsReadableByOthers(config.cluster.registration->key_file)) {
     warnings.push_back(Concat(path, ": cluster.registration.key_file: others than root can read ",

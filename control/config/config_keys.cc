@@ -22,6 +22,7 @@ bool BothOrNeitherHasAKey(const Config& a, const Config& b) {
 constexpr ConfigKey kKeys[] = {
     {"cluster.address.address"},
     {"cluster.address.alternatives"},
+    {"cluster.auto_admit"},
     {"cluster.balance.drain_deadline"},
     {"cluster.balance.heavy_hitter"},
     {"cluster.balance.table_size"},

@@ -51,6 +51,9 @@ struct Persist {
 // A clone of this node's identity is active, and this node is the copy: draw a new node id and start again with it.
 struct TakeNewIdentity {};
 
+// This node has left its cluster: the same, and all that it has of the cluster is forgotten.
+struct BeginAnew {};
+
 // End at once, and start again: this process was restored from a snapshot (Transport::restored), or has got its key.
 struct BecomeNewBoot {};
 
@@ -95,8 +98,8 @@ Log MakeLog(LogLevel level, const Parts&... parts) {
 }
 
 using Action = std::variant<SendFrame, PublishSnapshot, OpenGate, ShutGate, SetHostAddresses, Persist, TakeNewIdentity,
-                            BecomeNewBoot, Finished, LearnFlows, LookUpFlow, FlowAnswered, clusterconfig::Validate,
-                            clusterconfig::Apply, clusterconfig::Answered, Log>;
+                            BeginAnew, BecomeNewBoot, Finished, LearnFlows, LookUpFlow, FlowAnswered,
+                            clusterconfig::Validate, clusterconfig::Apply, clusterconfig::Answered, Log>;
 using Actions = std::vector<Action>;
 
 }  // namespace qure

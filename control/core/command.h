@@ -70,6 +70,10 @@ struct EnrolMembers {};
 struct AdmitNode {
   std::string code;
 };
+// Takes in every node without a key that asks, for so long; zero: from now on none.
+struct AdmitAll {
+  Duration lifetime;
+};
 // Opens a token: a node that carries it is taken in without a command.
 struct OpenToken {
   admission::TokenId id{};  // drawn by who asks, who shows the token to the operator and keeps it nowhere
@@ -87,6 +91,10 @@ struct RevokeNodes {
   std::set<admission::Fingerprint> nodes;
   admission::RecoveryCode code{};
   std::string why;  // at most kMaxWhy bytes
+};
+// This node belongs to the cluster no more, by its own word: it hands over, says so, and begins anew without a key.
+struct LeaveCluster {
+  bool last = false;  // also if no other node of the cluster is there
 };
 // A change of the cluster's configuration, made at any node. Ends with clusterconfig::Answered.
 struct ProposeConfig {
@@ -110,7 +118,7 @@ struct Stop {};
 
 using Command =
     std::variant<SetMaintenance, HandOver, SetDraining, SetWeight, ForgetNode, AddKey, UseKey, RemoveKey, QueryFlow,
-                 BeginCluster, FoundCluster, EnrolMembers, AdmitNode, OpenToken, CloseToken, RotateKey, RevokeNodes,
-                 ProposeConfig, ConfirmConfig, AbortConfig, AcknowledgeConfig, Stop>;
+                 BeginCluster, FoundCluster, EnrolMembers, AdmitNode, AdmitAll, OpenToken, CloseToken, RotateKey,
+                 RevokeNodes, LeaveCluster, ProposeConfig, ConfirmConfig, AbortConfig, AcknowledgeConfig, Stop>;
 
 }  // namespace qure

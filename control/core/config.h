@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/core/admission/codes.h"
+#include "control/core/cluster/identity.h"
 #include "proto/balance.h"
 #include "proto/dns/authority.h"
 #include "proto/dns/tsig.h"
@@ -238,6 +239,8 @@ struct MdnsConfig {
 // What all nodes of the cluster have in common. Reloadable as a whole.
 struct ClusterConfig {
   std::string name = "qure";
+  std::optional<ClusterId> drawn_id;  // by who began the cluster with `init`; absent: the id follows from the name
+  ClusterId id() const { return drawn_id ? *drawn_id : ClusterIdFromName(name); }
   std::vector<IpAddress> gateways;  // at most one per family
   ServiceMac service_mac = ServiceMac::kDerived;
   std::vector<AddressConfig> addresses;
@@ -252,7 +255,8 @@ struct ClusterConfig {
   std::optional<RegistrationConfig> registration;
   MdnsConfig mdns;
   ClusterNetwork network;
-  uint64_t digest = 0;  // of what a file says about the cluster, but for secrets; 0: it is not from a file
+  bool auto_admit = false;  // every node without a key that asks is taken in
+  uint64_t digest = 0;      // of what a file says about the cluster, but for secrets; 0: it is not from a file
   Duration probe_interval = Milliseconds(150);  // between RFC 5227 probes; the RFC's own value is 1 to 2 s
 };
 

@@ -66,7 +66,7 @@ Actions Controller::OnConfig(MonoTime now, const ClusterConfig& config) {
 // Keys and addresses of the cluster's own traffic; at the first time also the beginning of this node's life.
 void Controller::Configure(MonoTime now, Actions* out) {
   const ClusterNetwork& network = config_.network;
-  const ClusterId cluster = ClusterIdFromName(config_.name);
+  const ClusterId cluster = config_.id();
   roll_.Configure(cluster, out);
   if (stored_.keyring.keys.empty() && network.key && !roll_.expelled()) {
     stored_.keyring = {.keys = {{.id = 1, .key = *network.key}}, .use = 1};
@@ -474,6 +474,14 @@ void Controller::TickDrain(MonoTime now, Actions* out) {
 // Asked to stop: the mastership is with another, or time is up.
 void Controller::TickStop(MonoTime now, Actions* out) {
   if (!stopping_.Due(now, leads() || election_.handing_over())) return;
+  if (stopping_.leaves() && !roll_.left()) {
+    if (!roll_.belongs()) return stopping_.Finish();  // it was expelled meanwhile
+    if (leads()) election_.Resign(out);
+    roll_.Leave(ViewForRoll(now), OccasionAt(now), out);
+    HelloBy(now);
+    return stopping_.SaidLeave(now);
+  }
+  if (stopping_.leaves() && now < stopping_.deadline() && !roll_.Behind(members_).empty()) return;
   const std::optional<NodeId> successor = election_.master();
   election_.Resign(out);
   wire::Message message;
@@ -520,7 +528,11 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
   for (const Outgoing& message : messages) {
     if (message.what != Outgoing::What::kClaim) Send(now, message, &out);
   }
-  if (stopping_.finished()) out.push_back(Finished{});
+  if (roll_.left() && (!stopping_.leaves() || stopping_.finished())) {
+    out.push_back(BeginAnew{});
+  } else if (stopping_.finished()) {
+    out.push_back(Finished{});
+  }
   if (transport_.restored()) out.push_back(BecomeNewBoot{});
   return out;
 }

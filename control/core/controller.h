@@ -164,6 +164,8 @@ class Controller {
   absl::Status Do(MonoTime now, const FoundCluster& command, Actions* out);
   absl::Status Do(MonoTime now, const EnrolMembers& command, Actions* out);
   absl::Status Do(MonoTime now, const AdmitNode& command, Actions* out);
+  absl::Status Do(MonoTime now, const AdmitAll& command, Actions* out);
+  absl::Status Do(MonoTime now, const LeaveCluster& command, Actions* out);
   absl::Status Do(MonoTime now, const ProposeConfig& command, Actions* out);
   absl::Status Do(MonoTime now, const ConfirmConfig& command, Actions* out);
   absl::Status Do(MonoTime now, const AbortConfig& command, Actions* out);

@@ -115,6 +115,10 @@ absl::Status Controller::Do(MonoTime now, const AdmitNode& command, Actions* out
   return adoption_.Admit(ViewForAdoption(now), command.code, out);
 }
 
+absl::Status Controller::Do(MonoTime now, const AdmitAll& command, Actions* out) {
+  return adoption_.AdmitAll(ViewForAdoption(now), command.lifetime, out);
+}
+
 absl::Status Controller::Do(MonoTime now, const OpenToken& command, Actions* out) {
   return adoption_.Open(ViewForAdoption(now), command, out);
 }
@@ -135,6 +139,26 @@ absl::Status Controller::Do(MonoTime now, const RevokeNodes& command, Actions* o
   if (!roster.ok()) return roster.status();
   if (absl::Status renumbered = shared_config_.Renumber(ViewForConfig(now), out); !renumbered.ok()) return renumbered;
   return adoption_.Revoke(ViewForAdoption(now), *roster, out);
+}
+
+absl::Status Controller::Do(MonoTime now, const LeaveCluster& command, Actions* out) {
+  if (!roll_.belongs()) {
+    return absl::FailedPreconditionError("this node does not belong to a cluster with records: there is none to leave");
+  }
+  if (config_.network.key) {
+    return absl::FailedPreconditionError(
+        "the file of this node has the key of a cluster, by which it would be in it again: remove cluster.key first");
+  }
+  const bool alone = std::ranges::none_of(
+      members_.all(), [this](const auto& each) { return each.second.present() && roll_.Knows(each.second); });
+  if (alone && !command.last) {
+    return absl::FailedPreconditionError(
+        "no other node of the cluster is there: its records and its configuration would go with this one; `qurectl "
+        "leave --last` leaves nevertheless");
+  }
+  stopping_.Leave();
+  out->push_back(MakeLog(LogLevel::kWarning, "this node leaves its cluster, by command"));
+  return Do(now, Stop{}, out);
 }
 
 absl::Status Controller::Do(MonoTime now, const Stop&, Actions* out) {

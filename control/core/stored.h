@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/core/admission/signing.h"
+#include "control/core/cluster/identity.h"
 #include "control/core/config/effects.h"
 #include "proto/cluster/envelope.h"
 #include "proto/cluster/node.h"
@@ -96,6 +97,7 @@ struct StoredDrain {
 // The cluster that has taken this node in, or that it began: what its file leaves open is so.
 struct JoinedCluster {
   std::string name;
+  std::optional<ClusterId> id;  // absent: it follows from the name
   uint16_t port = 0;
   Ipv4Address group;
   std::string first;  // began it: what the cluster serves until it has a configuration; otherwise empty

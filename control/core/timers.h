@@ -136,6 +136,7 @@ inline constexpr Duration kRivalInterval = Milliseconds(10);     // HELLOs sent 
 inline constexpr Duration kAnnounceAgain = Milliseconds(100);    // at most so often because a node newly follows
 inline constexpr Duration kHearsay = Milliseconds(700);          // a master that others name, but who is not heard here
 inline constexpr Duration kStopTimeout = Seconds(2);
+inline constexpr Duration kLeaveWait = Seconds(1);       // for all to take a node's word that it leaves
 inline constexpr int kWantedCount = 2;                   // so many unanswered requests for a service address
 inline constexpr Duration kWantedWithin = Seconds(3);    // within this make any node ask the master
 inline constexpr uint64_t kTermEpochLimit = 1ULL << 48;  // no era has seen so many masters: refused

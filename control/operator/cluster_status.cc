@@ -147,7 +147,8 @@ ordered_json CandidatesJson(const ControllerStatus& status, MonoTime now) {
                           {"state", NameOf(candidate.state)},
                           {"heard_ago_seconds", ToSeconds(now - candidate.heard)}});
   }
-  ordered_json answer = {{"candidates", candidates}, {"joining", nullptr}};
+  ordered_json answer = {{"candidates", candidates}, {"all_for_seconds", nullptr}, {"joining", nullptr}};
+  if (adoption.all_until > now) answer["all_for_seconds"] = ToSeconds(adoption.all_until - now);
   if (!adoption.joining) return answer;
   ordered_json clusters = ordered_json::array();
   for (const auto& offering : adoption.ambiguous) {
@@ -176,13 +177,39 @@ ordered_json RollJson(const ControllerStatus& status) {
   }
   ordered_json outside = ordered_json::array();
   for (const NodeId& node : roll.outside) outside.push_back(names.Both(node));
+  ordered_json behind = ordered_json::array();
+  for (const NodeId& node : roll.behind) behind.push_back(names.Both(node));
   return {{"fingerprint", text(roll.own)},
           {"cluster", text(roll.cluster)},
           {"generation", roll.generation},
           {"expelled", roll.expelled},
           {"nodes", nodes},
           {"outside", outside},
+          {"behind", behind},
           {"founded_otherwise", names.Both(roll.founded_otherwise)}};
+}
+
+ordered_json ClustersJson(const ControllerStatus& status, const std::string& name, MonoTime now) {
+  ordered_json clusters = ordered_json::array();
+  const std::optional<admission::Fingerprint>& own = status.roll.cluster;
+  if (own) {
+    clusters.push_back({{"name", name},
+                        {"fingerprint", admission::ToText(*own)},
+                        {"nodes", status.roll.nodes.size()},
+                        {"own", true},
+                        {"mac", nullptr},
+                        {"heard_ago_seconds", nullptr}});
+  }
+  for (const auto& [fingerprint, heard] : status.adoption.clusters) {
+    if (fingerprint == own) continue;
+    clusters.push_back({{"name", heard.name},
+                        {"fingerprint", admission::ToText(fingerprint)},
+                        {"nodes", heard.nodes},
+                        {"own", false},
+                        {"mac", ToString(heard.mac)},
+                        {"heard_ago_seconds", ToSeconds(now - heard.heard)}});
+  }
+  return {{"clusters", clusters}};
 }
 
 ordered_json TokensJson(const ControllerStatus& status) {

@@ -19,6 +19,8 @@ std::string WallText(uint64_t logical);
 nlohmann::ordered_json TermJson(const Term& term);  // {"era", "epoch", "holder"}; null: none
 nlohmann::ordered_json NodesJson(const ControllerStatus& status);
 nlohmann::ordered_json TermAnswer(const ControllerStatus& status);
+// The clusters of this LAN, as they announce themselves, and this node's own, which has this name.
+nlohmann::ordered_json ClustersJson(const ControllerStatus& status, const std::string& name, MonoTime now);
 nlohmann::ordered_json TokensJson(const ControllerStatus& status);
 nlohmann::ordered_json KeysJson(const ControllerStatus& status);
 // Nodes without a key that this node hears; and what it waits for itself, if it is one: null if not.

@@ -103,10 +103,35 @@ absl::StatusOr<Command> ReadKeyCommand(const json& request) {
   return AddKey{.id = number, .key = *key};
 }
 
+// {"lifetime": …}: a number of seconds; `otherwise` if it is left out. `bounds`: in words.
+absl::StatusOr<Duration> ReadLifetime(const json& request, Duration otherwise, Duration longest,
+                                      std::string_view bounds) {
+  const auto seconds = request.find("lifetime");
+  if (seconds == request.end()) return otherwise;
+  const auto most = static_cast<uint64_t>(longest.ns / Seconds(1).ns);
+  if (!seconds->is_number_unsigned() || *seconds > most) return absl::InvalidArgumentError(std::string(bounds));
+  return Seconds(seconds->get<int64_t>());
+}
+
+bool IsSet(const json& request, const char* member) {
+  const auto found = request.find(member);
+  return found != request.end() && found->is_boolean() && found->get<bool>();
+}
+
 absl::StatusOr<Command> ReadAdmit(const json& request) {
   const std::string* const code = TextIn(request, "code");
-  if (code == nullptr) return absl::InvalidArgumentError("admit: the code or the fingerprint of a node");
-  return AdmitNode{.code = *code};
+  const bool all = IsSet(request, "all");
+  if (all == (code != nullptr)) {
+    return absl::InvalidArgumentError("admit: the code or the fingerprint of a node, or --all without one");
+  }
+  if (!all && request.contains("lifetime")) {
+    return absl::InvalidArgumentError("admit: --for belongs to --all; a node that is named is waited for 1 h");
+  }
+  if (!all) return AdmitNode{.code = *code};
+  const absl::StatusOr<Duration> lifetime = ReadLifetime(request, admission::kAdmitAll, admission::kLongestAdmitAll,
+                                                         "all that ask are taken in for at most 24 h; 0 ends it");
+  if (!lifetime.ok()) return lifetime.status();
+  return AdmitAll{.lifetime = *lifetime};
 }
 
 // Of the cluster's records: a node that is revoked need not be there.
@@ -156,19 +181,17 @@ absl::StatusOr<Command> ReadInvite(const json& request) {
     return CloseToken{.id = *id};
   }
   const auto uses = request.find("uses");
-  const auto seconds = request.find("lifetime");
-  OpenToken open{.lifetime = admission::kTokenLife};
+  constexpr std::string_view kBounds = "a token is open for 1 s to 30 days";
+  const absl::StatusOr<Duration> lifetime =
+      ReadLifetime(request, admission::kTokenLife, admission::kLongestToken, kBounds);
+  if (!lifetime.ok()) return lifetime.status();
+  if (*lifetime == Duration{}) return absl::InvalidArgumentError(std::string(kBounds));
+  OpenToken open{.lifetime = *lifetime};
   if (uses != request.end()) {
     if (!uses->is_number_unsigned() || *uses == 0 || *uses > admission::kMaxTokenUses) {
       return absl::InvalidArgumentError(Concat("a token is for 1 to ", admission::kMaxTokenUses, " nodes"));
     }
     open.uses = uses->get<uint32_t>();
-  }
-  if (seconds != request.end()) {
-    if (!seconds->is_number_unsigned() || *seconds == 0 || *seconds > admission::kLongestToken.ns / Seconds(1).ns) {
-      return absl::InvalidArgumentError("a token is open for 1 s to 30 days");
-    }
-    open.lifetime = Seconds(seconds->get<int64_t>());
   }
   Draw(&open.id);
   Draw(&open.secret);
@@ -217,6 +240,8 @@ std::optional<absl::StatusOr<Command>> ReadCommand(RequestKind kind, const json&
       return ReadDraining(request, status);
     case RequestKind::kForget:
       return ReadForget(request, status);
+    case RequestKind::kLeave:
+      return LeaveCluster{.last = IsSet(request, "last")};
     case RequestKind::kRevoke:
       return ReadRevoke(request, status);
     case RequestKind::kWeight:

@@ -133,6 +133,9 @@ std::string CandidatesText(const ordered_json& candidates) {
     }
     return text;
   }
+  if (const ordered_json& seconds = candidates.at("all_for_seconds"); !seconds.is_null()) {
+    absl::StrAppend(&text, "all that ask are taken in for ", UptimeText(seconds.get<double>()), "\n");
+  }
   Table table({{"CODE"}, {"NAME"}, {"ID"}, {"MAC"}, {"STATE"}, {"HEARD"}, {"REVISION"}});
   for (const ordered_json& candidate : candidates.at("candidates")) {
     table.Add({candidate.at("code").get<std::string>(), candidate.at("name").get<std::string>(),
@@ -141,7 +144,18 @@ std::string CandidatesText(const ordered_json& candidates) {
                UptimeText(candidate.at("heard_ago_seconds").get<double>()) + " ago",
                TextOr(candidate.at("revision"), "-")});
   }
-  return table.empty() ? "no node asks to be taken in\n" : table.Render();
+  return text + (table.empty() ? "no node asks to be taken in\n" : table.Render());
+}
+
+std::string ClustersText(const ordered_json& clusters) {
+  Table table({{"NAME"}, {"NODES", Align::kRight}, {"HEARD"}, {"FINGERPRINT"}});
+  for (const ordered_json& cluster : clusters.at("clusters")) {
+    const ordered_json& ago = cluster.at("heard_ago_seconds");
+    table.Add({cluster.at("name").get<std::string>(), Number(cluster.at("nodes")),
+               cluster.at("own").get<bool>() ? "this node's" : UptimeText(ago.get<double>()) + " ago",
+               cluster.at("fingerprint").get<std::string>()});
+  }
+  return table.empty() ? "no cluster with records is heard\n" : table.Render();
 }
 
 std::string RollText(const ordered_json& roll) {

@@ -17,6 +17,7 @@ std::string LeadText(const nlohmann::ordered_json& term);
 std::string HistoryText(const nlohmann::ordered_json& history);
 std::string CandidatesText(const nlohmann::ordered_json& candidates);
 std::string RollText(const nlohmann::ordered_json& roll);
+std::string ClustersText(const nlohmann::ordered_json& clusters);
 std::string TokensText(const nlohmann::ordered_json& tokens);
 std::string KeysText(const nlohmann::ordered_json& keys);
 

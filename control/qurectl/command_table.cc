@@ -48,17 +48,22 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
                      begin a cluster on this machine, whose qured has no file: prints the recovery code, once; asks for
                      what is not given
   candidates         the nodes without a key that ask to be taken in, as this node hears them
-  admit CODE         take a node in: its code or fingerprint, as it shows it itself; also before it is heard
+  admit [CODE] [--all] [--for TIME]
+                     take a node in: its code or fingerprint, as it shows it itself; also before it is heard. --all,
+                     without a code: every node that asks, for 10m unless you say otherwise; --for 0 ends that
   invite [--uses N] [--for TIME]
                      print a token, once: a node that carries it (qured --join) is taken in without a command; for one
                      node, and for 24h, unless you say otherwise
   invite list        the tokens that are open, and who was taken in by them
   invite close ID    take in nobody any more by this token
   cluster            who belongs to the cluster, by its signed records: the fingerprint of each
+  clusters           the clusters of this LAN, as they announce themselves: names, fingerprints, nodes
   cluster found      begin these records, with the nodes that are there; prints the recovery code, once
   cluster enrol      admit the nodes that are there and do not belong to it yet
   revoke NODE        on the master: NODE belongs to the cluster no more, and gets no key any more; asks for the recovery
                      code, at the terminal or as a line of standard input
+  leave [--last]     this node hands over, leaves its cluster, and begins anew without a key; --last: also if it is the
+                     only one that is there, with which the cluster ends
   key rotate         a new key for the cluster, which makes it itself where it has records: all that are there come for
                      it, and those that are away when they return
   key list           the ids of the cluster's keys; no key is ever shown
@@ -120,14 +125,16 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"forget NODE", RequestKind::kForget, "", {{"node"}}},
       {"init [--name NAME] [--address ADDRESS] [--gateway ADDRESS]", LocalAction::kInit},
       {"candidates", RequestKind::kCandidates},
-      {"admit CODE", RequestKind::kAdmit, "", {{"code"}}},
+      {"admit [CODE] [--all] [--for TIME]", RequestKind::kAdmit, "", {{"code"}}},
       {"invite close ID", RequestKind::kInvite, R"("action": "close")", {{"token"}}},
       {"invite list", RequestKind::kInvite, R"("action": "list")"},
       {"invite [--uses N] [--for TIME]", RequestKind::kInvite, R"("action": "open")"},
       {"cluster found", RequestKind::kCluster, R"("action": "found")"},
       {"cluster enrol", RequestKind::kCluster, R"("action": "enrol")"},
       {"cluster", RequestKind::kCluster, R"("action": "show")"},
+      {"clusters", RequestKind::kClusters},
       {"revoke NODE", RequestKind::kRevoke, "", {{"node"}}},
+      {"leave [--last]", RequestKind::kLeave},
       {"key rotate", RequestKind::kKey, R"("action": "rotate")"},
       {"key list", RequestKind::kKey, R"("action": "list")"},
       {"key new", LocalAction::kNewKey},

@@ -103,18 +103,55 @@ std::string TextOf(const FirstCluster& first) {
   return text;
 }
 
-absl::StatusOr<ordered_json> Init(const std::string& socket, const FirstCluster& first) {
+namespace {
+
+const json kShowRoll = {{"command", "cluster"}, {"action", "show"}};
+const json kShowShared = {{"command", "shared_config"}, {"action", "show"}};
+
+// This node leads a cluster: one that it begins, or one that it is in.
+absl::Status Lead(const std::string& socket, FirstCluster first) {
   const auto candidates = AskOne(socket, {{"command", "candidates"}});
   if (!candidates.ok()) return candidates.status();
+  const auto term = AskOne(socket, {{"command", "term"}});
+  if (!term.ok()) return term.status();
   if (!candidates->at("joining").is_null()) {
+    if (absl::Status complete = Complete(&first); !complete.ok()) return complete;
     const auto begun = AskOne(socket, {{"command", "begin"}, {"name", first.name}, {"text", TextOf(first)}});
     if (!begun.ok()) return begun.status();
+  } else if (const ordered_json& master = term->at("master"); !master.is_null() && term->at("role") != "master") {
+    return absl::FailedPreconditionError(Concat(
+        "init: this node is in a cluster, and does not lead it; give it on the master, ",
+        master.at("name").is_null() ? master.at("node").get<std::string>() : master.at("name").get<std::string>()));
   }
   const auto leads = [](const ordered_json& status) { return status.at("role") == "master"; };
-  if (absl::Status led = Await(socket, {{"command", "status"}}, leads, "this node does not lead"); !led.ok())
-    return led;
+  return Await(socket, {{"command", "status"}}, leads, "this node does not lead");
+}
 
-  auto roll = AskOne(socket, {{"command", "cluster"}, {"action", "show"}});
+// What this node's file says of the cluster is the configuration of all nodes, from now on.
+absl::Status AdoptOwn(const std::string& socket) {
+  const auto agreed = [](const ordered_json& roll) { return roll.at("behind").empty(); };
+  if (absl::Status all = Await(socket, kShowRoll, agreed, "not all nodes have the records"); !all.ok()) return all;
+  const auto kept = [](const ordered_json& shared) { return shared.at("possible") == true; };
+  if (absl::Status status = Await(socket, kShowShared, kept, "the cluster keeps no configuration"); !status.ok()) {
+    return status;
+  }
+  const auto shared = AskOne(socket, kShowShared);
+  if (!shared.ok()) return shared.status();
+  if (shared->at("in_effect").is_null()) {
+    const auto adopted = AskOne(
+        socket,
+        {{"command", "shared_config"}, {"action", "adopt"}, {"confirm", 0}, {"canary", true}, {"dry_run", false}});
+    if (!adopted.ok()) return adopted.status();
+  }
+  const auto runs = [](const ordered_json& now) { return !now.at("in_effect").is_null(); };
+  return Await(socket, kShowShared, runs, "the configuration is not in effect");
+}
+
+}  // namespace
+
+absl::StatusOr<ordered_json> Init(const std::string& socket, FirstCluster first) {
+  if (absl::Status led = Lead(socket, std::move(first)); !led.ok()) return led;
+  auto roll = AskOne(socket, kShowRoll);
   if (!roll.ok()) return roll.status();
   ordered_json code = nullptr;
   if (roll->at("cluster").is_null()) {
@@ -123,21 +160,8 @@ absl::StatusOr<ordered_json> Init(const std::string& socket, const FirstCluster&
     code = roll->at("recovery_code");
   }
   // The code is shown this once: from here on it is in each answer.
-  ordered_json done = {{"fingerprint", roll->at("cluster")}, {"recovery_code", code}};
-  const auto kept = [](const ordered_json& shared) { return shared.at("possible") == true; };
-  const json show = {{"command", "shared_config"}, {"action", "show"}};
-  absl::Status status = Await(socket, show, kept, "the cluster keeps no configuration");
-  const auto shared = status.ok() ? AskOne(socket, show) : absl::StatusOr<ordered_json>(status);
-  if (shared.ok() && shared->at("in_effect").is_null()) {
-    const auto adopted = AskOne(
-        socket,
-        {{"command", "shared_config"}, {"action", "adopt"}, {"confirm", 0}, {"canary", true}, {"dry_run", false}});
-    status = adopted.status();
-  }
-  if (status.ok())
-    status = Await(
-        socket, show, [](const ordered_json& now) { return !now.at("in_effect").is_null(); },
-        "the configuration is not in effect");
+  ordered_json done = {{"fingerprint", roll->at("cluster")}, {"recovery_code", code}, {"outside", roll->at("outside")}};
+  const absl::Status status = AdoptOwn(socket);
   done["problem"] = status.ok() ? ordered_json(nullptr) : ordered_json(std::string(status.message()));
   return done;
 }
@@ -147,6 +171,9 @@ std::string InitText(const ordered_json& done) {
   if (!done.at("recovery_code").is_null()) {
     text += Concat("recovery code, shown this once: ", done.at("recovery_code").get<std::string>(),
                    "\nKeep it on paper, away from the machines: it alone signs who stays when a node was stolen.\n");
+  }
+  for (const ordered_json& node : done.at("outside")) {
+    text += Concat("does not belong to it: ", node.at("node").get<std::string>(), "; `qurectl cluster enrol`\n");
   }
   if (!done.at("problem").is_null()) return text + "not done yet: " + done.at("problem").get<std::string>() + "\n";
   return text +

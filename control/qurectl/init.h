@@ -1,5 +1,7 @@
-// `qurectl init`: the first cluster, on a machine whose qured has no configuration file. Each step is one that qured
-// makes durable before it answers, so init can be given again after any of them, and goes on where it stopped.
+// `qurectl init`: the first cluster, on a machine whose qured has no configuration file; or, on the master of a cluster
+// that runs by a key in its files, the records of who belongs to it and one configuration for all. Each step is one
+// that qured makes durable before it answers, so init can be given again after any of them, and goes on where it
+// stopped.
 #pragma once
 
 #include <string>
@@ -24,9 +26,9 @@ absl::Status Complete(FirstCluster* first);
 // The configuration that the cluster begins with.
 std::string TextOf(const FirstCluster& first);
 
-// {"fingerprint", "recovery_code", "problem"}: the code is null if it was shown before, the problem if all is done.
-// Unavailable: qured is not reachable, or was not again in time.
-absl::StatusOr<nlohmann::ordered_json> Init(const std::string& socket, const FirstCluster& first);
+// {"fingerprint", "recovery_code", "outside", "problem"}: the code is null if it was shown before, the problem if all
+// is done. Unavailable: qured is not reachable, or was not again in time.
+absl::StatusOr<nlohmann::ordered_json> Init(const std::string& socket, FirstCluster first);
 std::string InitText(const nlohmann::ordered_json& done);
 
 }  // namespace qure

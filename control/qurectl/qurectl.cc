@@ -61,7 +61,8 @@ struct Arguments {
   bool dry_run = false;
   FirstCluster first;
   std::optional<uint32_t> uses;      // of a token
-  std::optional<uint32_t> lifetime;  // of a token, seconds
+  std::optional<uint32_t> lifetime;  // of a token, or of `admit --all`, seconds
+  bool last = false;                 // leave
   std::vector<std::string_view> words;
 
   std::vector<std::string_view> options;  // of single commands
@@ -150,6 +151,9 @@ bool TakeOption(int option, Arguments* out) {
       out->options.push_back("--for");
       out->lifetime = ParseTime(optarg);
       return out->lifetime.has_value();
+    case 'L':
+      out->options.push_back("--last");
+      return out->last = true;
     case 't':
       out->options.push_back("--top");
       return out->top = true;
@@ -163,25 +167,17 @@ bool TakeOption(int option, Arguments* out) {
 }
 
 bool ParseArguments(int argc, char** argv, Arguments* out) {
-  static constexpr std::array<option, 19> kOptions = {{{"socket", required_argument, nullptr, 's'},
-                                                       {"json", no_argument, nullptr, 'j'},
-                                                       {"all", no_argument, nullptr, 'a'},
-                                                       {"plot", no_argument, nullptr, 'p'},
-                                                       {"svg", required_argument, nullptr, 'g'},
-                                                       {"limit", required_argument, nullptr, 'l'},
-                                                       {"top", no_argument, nullptr, 't'},
-                                                       {"deadline", required_argument, nullptr, 'd'},
-                                                       {"confirm", required_argument, nullptr, 'c'},
-                                                       {"no-canary", no_argument, nullptr, 'n'},
-                                                       {"dry-run", no_argument, nullptr, 'r'},
-                                                       {"name", required_argument, nullptr, 'N'},
-                                                       {"address", required_argument, nullptr, 'A'},
-                                                       {"gateway", required_argument, nullptr, 'G'},
-                                                       {"uses", required_argument, nullptr, 'u'},
-                                                       {"for", required_argument, nullptr, 'f'},
-                                                       {"help", no_argument, nullptr, 'h'},
-                                                       {"version", no_argument, nullptr, 'V'},
-                                                       {nullptr, 0, nullptr, 0}}};
+  static constexpr std::array<option, 20> kOptions = {
+      {{"socket", required_argument, nullptr, 's'},  {"json", no_argument, nullptr, 'j'},
+       {"all", no_argument, nullptr, 'a'},           {"plot", no_argument, nullptr, 'p'},
+       {"svg", required_argument, nullptr, 'g'},     {"limit", required_argument, nullptr, 'l'},
+       {"top", no_argument, nullptr, 't'},           {"deadline", required_argument, nullptr, 'd'},
+       {"confirm", required_argument, nullptr, 'c'}, {"no-canary", no_argument, nullptr, 'n'},
+       {"dry-run", no_argument, nullptr, 'r'},       {"name", required_argument, nullptr, 'N'},
+       {"address", required_argument, nullptr, 'A'}, {"gateway", required_argument, nullptr, 'G'},
+       {"uses", required_argument, nullptr, 'u'},    {"for", required_argument, nullptr, 'f'},
+       {"last", no_argument, nullptr, 'L'},          {"help", no_argument, nullptr, 'h'},
+       {"version", no_argument, nullptr, 'V'},       {nullptr, 0, nullptr, 0}}};
   if (const char* socket = std::getenv("QURE_SOCKET"); socket != nullptr && *socket != '\0') out->socket = socket;
   int option = 0;
   while ((option = getopt_long(argc, argv, "s:jahV", kOptions.data(), nullptr)) != -1) {
@@ -241,6 +237,8 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
       return TokensText(answer);
     case RequestKind::kCandidates:
       return CandidatesText(answer);
+    case RequestKind::kClusters:
+      return ClustersText(answer);
     case RequestKind::kMaintenance:
       return answer.at("maintenance").get<bool>() ? "this node does not lead\n" : "this node may lead\n";
     case RequestKind::kServices:
@@ -254,6 +252,7 @@ std::string TextOf(const Arguments& arguments, RequestKind kind, const nlohmann:
     case RequestKind::kAdmit:
     case RequestKind::kDrain:
     case RequestKind::kForget:
+    case RequestKind::kLeave:
     case RequestKind::kWeight:
       return answer.at("done").get<std::string>() + "\n";
     case RequestKind::kPorts:
@@ -353,13 +352,10 @@ int AskAndShow(const Arguments& arguments, RequestKind kind, const nlohmann::jso
 }
 
 int BeginCluster(const Arguments& arguments) {
-  FirstCluster first = arguments.first;
-  const absl::Status complete = Complete(&first);
-  const absl::StatusOr<nlohmann::ordered_json> done =
-      complete.ok() ? Init(arguments.socket, first) : absl::StatusOr<nlohmann::ordered_json>(complete);
+  const absl::StatusOr<nlohmann::ordered_json> done = Init(arguments.socket, arguments.first);
   if (!done.ok()) {
     std::cerr << "qurectl: " << done.status().message() << "\n";
-    return complete.ok() && done.status().code() == absl::StatusCode::kUnavailable ? kNotReachable : kRefused;
+    return done.status().code() == absl::StatusCode::kUnavailable ? kNotReachable : kRefused;
   }
   std::cout << (arguments.json ? done->dump(2) + "\n" : InitText(*done));
   return done->at("problem").is_null() ? EXIT_SUCCESS : kRefused;
@@ -410,6 +406,9 @@ int Main(int argc, char** argv) {
     std::cerr << "qurectl: " << request->status().message() << "\n";
     return kRefused;
   }
+  const auto* const kind = std::get_if<RequestKind>(&command->action);
+  if (kind != nullptr && *kind == RequestKind::kAdmit && arguments.all) (**request)["all"] = true;
+  if (arguments.last) (**request)["last"] = true;
   if (arguments.uses) (**request)["uses"] = *arguments.uses;
   if (arguments.lifetime) (**request)["lifetime"] = *arguments.lifetime;
   if (arguments.limit) (**request)["limit"] = *arguments.limit;
@@ -420,8 +419,8 @@ int Main(int argc, char** argv) {
     if (const auto* const local = std::get_if<LocalAction>(&command->action)) {
       return DoLocally(arguments, *local, **request);
     }
-    if (std::get<RequestKind>(command->action) == RequestKind::kRevoke) AddRecoveryCode(&**request);
-    return AskAndShow(arguments, std::get<RequestKind>(command->action), **request);
+    if (*kind == RequestKind::kRevoke) AddRecoveryCode(&**request);
+    return AskAndShow(arguments, *kind, **request);
   } catch (const nlohmann::json::exception& error) {
     std::cerr << "qurectl: cannot read the answer of qured; do the versions match? " << error.what() << "\n";
     return kRefused;

@@ -178,9 +178,10 @@ absl::StatusOr<Ending> Serve(const StartConfig& own, std::optional<Duration>* tr
   const Runtime::Parts parts = {store->get(),  dataplane->get(), host->get(), kernel->get(),
                                 server->get(), lan_interface,    *trial};
   absl::StatusOr<Ending> ending = Run(start, facts, lan->kind, parts, trial);
-  if (ending.ok() && *ending == Ending::kNewIdentity) {
-    if (absl::Status renewed = (*store)->TakeNewIdentity(); !renewed.ok()) return renewed;
-  }
+  absl::Status renewed;
+  if (ending.ok() && *ending == Ending::kNewIdentity) renewed = (*store)->TakeNewIdentity();
+  if (ending.ok() && *ending == Ending::kLeft) renewed = (*store)->BeginAnew();
+  if (!renewed.ok()) return renewed;
   return ending;
 }
 

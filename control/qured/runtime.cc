@@ -97,6 +97,13 @@ struct DoneAnswer {
   ordered_json operator()(const AdmitNode& admit) const {
     return {{"done", absl::StrCat("the node ", admit.code, " is taken in as soon as it is heard")}};
   }
+  ordered_json operator()(const AdmitAll& all) const {
+    return {{"done", absl::StrCat("every node without a key that asks is taken in for ",
+                                  all.lifetime.ns / Seconds(1).ns, " s, by this node")}};
+  }
+  ordered_json operator()(const LeaveCluster&) const {
+    return {{"done", "this node hands over, leaves the cluster and begins anew, without a key"}};
+  }
   // The only time that the token is shown.
   ordered_json operator()(const OpenToken& open) const {
     return {{"token", admission::ToText(admission::MakeToken(*status.roll.cluster, open.id, open.secret))},
@@ -477,6 +484,8 @@ std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request&
       return BeginACluster(request.body);
     case RequestKind::kCandidates:
       return CandidatesJson(controller_.status(Now()), Now());
+    case RequestKind::kClusters:
+      return ClustersJson(controller_.status(Now()), config_.cluster.name, Now());
     case RequestKind::kAdmit:
     case RequestKind::kCluster:
     case RequestKind::kDrain:
@@ -484,6 +493,7 @@ std::optional<ordered_json> Runtime::AnswerRequest(const ControlServer::Request&
     case RequestKind::kHandover:
     case RequestKind::kInvite:
     case RequestKind::kKey:
+    case RequestKind::kLeave:
     case RequestKind::kMaintenance:
     case RequestKind::kRevoke:
     case RequestKind::kWeight:
@@ -634,6 +644,12 @@ void Runtime::Do(const Persist& action) {
 void Runtime::Do(const TakeNewIdentity&) {
   LogLine(LogLevel::kError, "this node is a copy of another one: it continues with a new identity");
   ending_ = Ending::kNewIdentity;
+}
+
+void Runtime::Do(const BeginAnew&) {
+  if (ending_) return;
+  LogLine(LogLevel::kWarning, "this node has left its cluster: it begins anew, as another one, without a key");
+  ending_ = give_up_ == kNever ? Ending::kLeft : Ending::kStopped;  // asked to stop: the next start goes on from here
 }
 
 void Runtime::Do(const BecomeNewBoot&) {

@@ -62,6 +62,7 @@ class Runtime {
     kStopped,      // after a signal
     kNewBoot,      // this process was restored from a snapshot: it has to start again
     kNewIdentity,  // this node is a clone: it has to start again as another node
+    kLeft,         // likewise, since it has left its cluster, of which it keeps nothing
     kUnconfirmed,  // its trial has ended
     kHostLost,     // what it needs of the kernel is gone, and only a new start can bring it back
   };
@@ -143,6 +144,7 @@ class Runtime {
   void Do(const SetHostAddresses& action);
   void Do(const Persist& action);
   void Do(const TakeNewIdentity& action);
+  void Do(const BeginAnew& action);
   void Do(const BecomeNewBoot& action);
   void Do(const LearnFlows& action);
   void Do(const LookUpFlow& action);

@@ -29,7 +29,7 @@ StartConfig WithStored(StartConfig own, const StoredState& stored) {
               config.status().message());
     }
   }
-  std::optional<clusterconfig::StoredEffect> effect = clusterconfig::InEffectAtStart(stored, own.config.cluster.name);
+  std::optional<clusterconfig::StoredEffect> effect = clusterconfig::InEffectAtStart(stored, own.config.cluster.id());
   if (!effect) return own;
   absl::StatusOr<Config> config = ParseConfig(own.text, own.path, {.joined = own.joined, .shared = effect->body});
   if (!config.ok()) {

@@ -229,12 +229,22 @@ absl::Status Store::Apply(std::span<const StoreChange> changes) {
 }
 
 absl::Status Store::TakeNewIdentity() {
+  // The events of this boot are the original node's to record.
+  return BecomeAnother([this] { return ForgetBoot(db_.get(), state_.node_id, age_); });
+}
+
+absl::Status Store::BeginAnew() {
+  return BecomeAnother([this] { return ForgetCluster(db_.get()); });
+}
+
+// The next boot is the first one of a new node.
+template <typename Forget>
+absl::Status Store::BecomeAnother(Forget forget) {
   const absl::StatusOr<IdentityRow> fresh = DrawIdentity();
   if (!fresh.ok()) return fresh.status();
   if (absl::Status saved = Apply({}); !saved.ok()) return saved;
-  return db_->Transaction([this, &fresh] {
-    // The events of this boot are the original node's to record. The next boot is the first one of a new node.
-    const absl::Status forgotten = ForgetBoot(db_.get(), state_.node_id, age_);
+  return db_->Transaction([this, &fresh, &forget] {
+    const absl::Status forgotten = forget();
     return forgotten.ok() ? WriteIdentity(db_.get(), *fresh) : forgotten;
   });
 }

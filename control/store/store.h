@@ -44,8 +44,12 @@ class Store {
   absl::Status Apply(std::span<const StoreChange> changes);
   // Draws a new identity for later boots: this node is a copy of another active one.
   absl::Status TakeNewIdentity();
+  // Likewise, of a node that has left its cluster: nothing of it is kept.
+  absl::Status BeginAnew();
 
  private:
+  template <typename Forget>
+  absl::Status BecomeAnother(Forget forget);
   Store(const std::string& directory, std::string_view revision)
       : directory_(directory), path_(directory + "/qure.db"), revision_(revision) {}
   absl::Status Boot();

@@ -7,7 +7,7 @@
 namespace qure {
 namespace {
 
-constexpr uint64_t kSchemaVersion = 9;
+constexpr uint64_t kSchemaVersion = 10;
 
 // Version 1. One row: the identity of this node and its boot count (the age).
 constexpr char kSchema1[] =
@@ -115,6 +115,11 @@ constexpr char kSchema9[] =
     "  multicast BLOB NOT NULL CHECK (length(multicast) = 4),"
     "  first TEXT NOT NULL) STRICT;"
     "PRAGMA user_version = 9";
+
+// Version 10. Its id, drawn by who began it.
+constexpr char kSchema10[] =
+    "ALTER TABLE joined ADD COLUMN cluster BLOB CHECK (length(cluster) = 16);"  // null: it follows from the name
+    "PRAGMA user_version = 10";
 
 absl::Status Damaged(const Database& db, std::string_view what) {
   return absl::DataLossError(Concat(db.path(), ": damaged (", what, ")"));
@@ -269,18 +274,26 @@ absl::Status WriteRecords(Database* db, const std::vector<std::vector<uint8_t>>&
 }
 
 absl::Status ReadJoined(Database* db, std::optional<JoinedCluster>* out) {
-  Statement query(db, "SELECT name, port, multicast, first FROM joined");
+  Statement query(db, "SELECT name, port, multicast, first, cluster FROM joined");
   if (!query.Row()) return EndOf(*db, query);
-  JoinedCluster joined{
-      .name = query.Text(0), .port = static_cast<uint16_t>(query.Number(1)), .group = {}, .first = query.Text(3)};
+  JoinedCluster joined{.name = query.Text(0),
+                       .id = std::nullopt,
+                       .port = static_cast<uint16_t>(query.Number(1)),
+                       .group = {},
+                       .first = query.Text(3)};
   if (!query.Bytes(2, joined.group.bytes)) return Damaged(*db, "a group of the wrong length");
+  if (ClusterId id{}; query.Bytes(4, id)) joined.id = id;
   *out = std::move(joined);
   return absl::OkStatus();
 }
 
 absl::Status WriteJoined(Database* db, const JoinedCluster& joined) {
-  Statement write(db, "INSERT OR REPLACE INTO joined VALUES (1, ?, ?, ?, ?)");
-  return write.Bind(joined.name).Bind(joined.port).Bind(joined.group.bytes).Bind(joined.first).Run();
+  Statement write(db,
+                  "INSERT OR REPLACE INTO joined (id, name, port, multicast, first, cluster) "
+                  "VALUES (1, ?, ?, ?, ?, ?)");
+  write.Bind(joined.name).Bind(joined.port).Bind(joined.group.bytes).Bind(joined.first);
+  if (joined.id) write.Bind(*joined.id);  // else null
+  return write.Run();
 }
 
 absl::Status ReadConfig(Database* db, clusterconfig::StoredConfig* out) {
@@ -368,6 +381,7 @@ absl::Status UpgradeSchema(Database* db, bool* was_empty) {
   if (status.ok() && version < 7) status = db->Execute(kSchema7);
   if (status.ok() && version < 8) status = db->Execute(kSchema8);
   if (status.ok() && version < 9) status = db->Execute(kSchema9);
+  if (status.ok() && version < 10) status = db->Execute(kSchema10);
   return status;
 }
 
@@ -437,6 +451,14 @@ absl::Status WriteChange(Database* db, const StoreChange& change) {
   }
   if (status.ok()) status = WriteSummaries(db, change.summaries);
   return status;
+}
+
+absl::Status ForgetCluster(Database* db) {
+  return db->Execute(
+      "DELETE FROM keys; DELETE FROM records; DELETE FROM joined; DELETE FROM config_versions;"
+      "DELETE FROM config_bodies; DELETE FROM events; DELETE FROM summaries; DELETE FROM weights;"
+      "UPDATE cluster SET era = 0, lineage = 0, uptime_ms = 0, alive_ms = 0, epoch_era = 0, epoch = 0,"
+      " key_in_use = 0, maintenance = 0, draining = 0, drain_deadline_ms = -1");
 }
 
 absl::Status ForgetBoot(Database* db, const NodeId& node, uint64_t age) {

@@ -36,6 +36,8 @@ absl::Status WriteIdentity(Database* db, const IdentityRow& row);
 // Reads all but the identity.
 absl::Status ReadState(Database* db, StoredState* out);
 absl::Status WriteChange(Database* db, const StoreChange& change);
+// Deletes all that this node has and knows of its cluster: keys, records, configuration, history, settings.
+absl::Status ForgetCluster(Database* db);
 // Deletes the events of a boot that was in fact another node's, or that has another age now.
 absl::Status ForgetBoot(Database* db, const NodeId& node, uint64_t age);
 

@@ -50,6 +50,7 @@ class Block:
     path: str
     line: int
     text: str
+    machine: str = ""  # of a site without files: see test_site.py
 
     @property
     def place(self) -> str:
@@ -73,7 +74,11 @@ class Block:
 def blocks(path: str, root: Path = ROOT) -> list[Block]:
     """The blocks of a document that are marked as sh. Those marked otherwise are no commands."""
     found = Markdown.of((root / path).read_text()).blocks
-    return [Block(path, line, f"{textwrap.dedent(text)}\n") for line, language, text in found if language == "sh"]
+    return [
+        Block(path, each.line, f"{textwrap.dedent(each.text)}\n", each.machine)
+        for each in found
+        if each.language == "sh"
+    ]
 
 
 def make_checkout(directory: Path, build: Path) -> None:

@@ -24,7 +24,7 @@ qurectl [--json] COMMAND
 
 1. As root:
 
-   ```sh
+   ```sh first
    qurectl status
    qurectl nodes
    ```
@@ -38,6 +38,7 @@ class DocCommands(PlantedTest):
         self.assertEqual(
             (tree.place, tree.text, tree.is_of_the_tree), ("docs/operations.md:4", "scripts/lab up\n", True)
         )
+        self.assertEqual((tree.machine, node.machine), ("", "first"))
         self.assertEqual((node.text.splitlines(), node.is_of_the_tree), (["qurectl status", "qurectl nodes"], False))
 
     def test_every_script_has_a_stand_in(self) -> None:

@@ -74,11 +74,15 @@ void Disk::TakeNewIdentity(const NodeId& drawn) {
   image_.hardware.reset();
 }
 
-void Disk::Lose(const NodeId& fresh) {
+void Disk::BeginAnew(const NodeId& drawn) {
   image_ = {};
-  DrawIdentity(fresh);
-  image_.state.lost = true;
+  DrawIdentity(drawn);
   before_last_.reset();
+}
+
+void Disk::Lose(const NodeId& fresh) {
+  BeginAnew(fresh);
+  image_.state.lost = true;
 }
 
 bool Disk::RollBack() {

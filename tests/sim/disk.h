@@ -27,6 +27,7 @@ class Disk {
   // Takes a change; true: durable. The process hears of it after `delay()`.
   bool Apply(const StoreChange& change);
   void TakeNewIdentity(const NodeId& drawn);
+  void BeginAnew(const NodeId& drawn);
   const NodeId& node_id() const { return image_.state.node_id; }
   const admission::Seed& identity() const { return *image_.state.identity; }
 

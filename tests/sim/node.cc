@@ -110,7 +110,7 @@ void Node::Boot(MonoTime now) {
                         .weight = setup_.weight};
   parts_.monitor->OnBoot(now, *this, facts);
   const MonoTime local = clocks_.Monotonic(now);
-  const auto in_effect = clusterconfig::InEffectAtStart(stored, setup_.config.name);
+  const auto in_effect = clusterconfig::InEffectAtStart(stored, setup_.config.id());
   process_ = std::make_unique<Process>(this, facts, std::move(stored), random_.Fork(), local);
   if (in_effect) process_->shared = in_effect->version;
   process_->next_wall = local + kWallInterval;
@@ -492,6 +492,15 @@ void Node::OnPersistDue(MonoTime now, uint64_t boot) {
 
 void Node::Do(MonoTime now, const TakeNewIdentity&) {
   disk_.TakeNewIdentity(random_.Id());
+  StartAsAnother(now);
+}
+
+void Node::Do(MonoTime now, const BeginAnew&) {
+  disk_.BeginAnew(random_.Id());
+  StartAsAnother(now);
+}
+
+void Node::StartAsAnother(MonoTime now) {
   parts_.monitor->OnNewIdentity(now, *this);
   parts_.monitor->OnEnd(now, *this);
   End(now);

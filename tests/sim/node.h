@@ -256,6 +256,8 @@ class Node : public Device {
   void Do(MonoTime now, const SetHostAddresses& action);
   void Do(MonoTime now, const Persist& action);
   void Do(MonoTime now, const TakeNewIdentity& action);
+  void Do(MonoTime now, const BeginAnew& action);
+  void StartAsAnother(MonoTime now);
   void Do(MonoTime now, const BecomeNewBoot& action);
   void Do(MonoTime now, const LearnFlows& action);
   void Do(MonoTime now, const LookUpFlow& action);

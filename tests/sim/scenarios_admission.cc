@@ -147,6 +147,26 @@ void RotatedAway(World& world) {
   world.settle = Seconds(5);
 }
 
+// A node leaves, perhaps the master, while nodes fail, and is taken in again: as another one, by then.
+void Left(World& world) {
+  const size_t leaves = OneWithoutAKey(world);
+  // It may lead, and others that wait for the key of afterwards cannot open what comes under it.
+  world.expect().overlap = Seconds(2);
+  if (world.random().Chance(0.5)) world.setups[leaves].priority = 1;
+  world.config.network.preempt = true;
+  world.setups[leaves].config.network.preempt = true;
+  FoundAt(world, Seconds(3));
+  AdmitAt(world, Seconds(4), leaves);
+  const Duration when = Seconds(9) + world.random().Between(Duration{}, Seconds(1));
+  world.At(when, [&world, leaves] { world.node(leaves).Command(world.now(), LeaveCluster{}); });
+  const Duration step = SomeFaults(world, when, 2);
+  world.At(step + Seconds(1), [&world, leaves] { world.node(leaves).Boot(world.now()); });
+  // One that was killed before the others heard its word is as it was.
+  world.At(step + Seconds(2), [&world, leaves] { world.node(leaves).Command(world.now(), LeaveCluster{}); });
+  AdmitAt(world, step + Seconds(6), leaves);
+  world.settle = Seconds(7);
+}
+
 // At the master, which is another one then.
 void RevokeAt(World& world, Duration when, size_t gone) {
   world.At(when - Milliseconds(500), [&world, gone] {
@@ -189,6 +209,7 @@ constexpr Scenario kTable[] = {
     {"rotated", "the cluster gets new keys while nodes fail", Rotated, 3},
     {"rotated_away", "a node was away while the key changed twice", RotatedAway, 3},
     {"revoked", "a node is expelled while nodes fail", Revoked, 4},
+    {"left", "a node leaves the cluster while nodes fail, and comes again", Left, 4},
     {"records_lost", "a node loses its store with the cluster's records", StoreLost, 3},
 };
 

@@ -20,7 +20,7 @@ ClaimContext ContextFor(const NodeFacts& facts, const ClusterConfig& config, con
   ClaimContext context{.node_mac = OwnMac(facts, config.service_mac, 0),
                        .sender = SenderOf(facts, config.service_mac),
                        .lan_mac = facts.lan_mac,
-                       .cluster = ClusterIdFromName(config.name),
+                       .cluster = config.id(),
                        .service_mac = config.service_mac,
                        .to_all = ReachesAll(config, address),
                        .gateway = {},

@@ -69,6 +69,11 @@ std::vector<ListedCandidate> Admitter::Expect(MonoTime now, const std::string& d
   return fitting;
 }
 
+void Admitter::ExpectAll(MonoTime now, MonoTime until) {
+  invitations_.AdmitAll(until);
+  announce_at_ = now;
+}
+
 void Admitter::OnDatagram(MonoTime now, const MacAddress& source, ConstBytes payload, const AdmitterFacts& facts,
                           AdmissionActions* out) {
   const auto read = ReadMessage(payload);
@@ -106,6 +111,15 @@ void Admitter::OnCandidate(MonoTime now, const MacAddress& source, const Candida
   }
 }
 
+// Who was left out by a roster is taken by name or token, and not among all.
+std::optional<Invitation> Admitter::InvitationOf(MonoTime now, const CandidateMessage& candidate,
+                                                 const AdmitterFacts& facts) const {
+  std::optional<Invitation> invitation = invitations_.For(now, candidate, facts.view);
+  const bool by_itself = invitation && invitation->reason == AdmitReason::kAuto;
+  if (by_itself && RosterWithout(facts.records, facts.view, candidate.identity) != nullptr) return std::nullopt;
+  return invitation;
+}
+
 bool Admitter::MayVerify(MonoTime now, Budget* signatures) {
   if (!signatures->Take(now)) return false;
   ++checks_;
@@ -136,7 +150,7 @@ void Admitter::VerifyCandidate(MonoTime now, const CandidateMessage& candidate, 
 void Admitter::OnVerified(MonoTime now, const CandidateMessage& candidate, const Digest& h1, const AdmitterFacts& facts,
                           AdmissionActions* out) {
   const bool wants_other = candidate.want != Fingerprint{} && candidate.want != facts.records.cluster();
-  const std::optional<Invitation> invitation = invitations_.For(now, candidate, facts.view);
+  const std::optional<Invitation> invitation = InvitationOf(now, candidate, facts);
   if (!invitation) {
     OnUninvited(now, candidate, h1, facts, out);
     return;
@@ -297,7 +311,7 @@ void Admitter::OnAccept(MonoTime now, const MacAddress& source, const AcceptMess
     return;
   }
   // As it is now: an expectation may be over, a token used up, and the node a member by now.
-  const std::optional<Invitation> invitation = invitations_.For(now, candidate, facts.view);
+  const std::optional<Invitation> invitation = InvitationOf(now, candidate, facts);
   if (!invitation) return;
   handshake.invitation = *invitation;
   if (invitation->reason == AdmitReason::kToken) {

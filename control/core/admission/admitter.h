@@ -96,7 +96,11 @@ class Admitter {
   // fits are returned; if there are several, nothing is expected: more digits are needed. Candidates are prompted.
   std::vector<ListedCandidate> Expect(MonoTime now, const std::string& digits, MonoTime until);
 
+  // An operator takes all that ask, until a time. Candidates are prompted.
+  void ExpectAll(MonoTime now, MonoTime until);
+
   Invitations& invitations() { return invitations_; }
+  const Invitations& invitations() const { return invitations_; }
   const CandidateList& listed() const { return list_; }
   size_t handshakes() const { return handshakes_.size(); }
   // Signatures that were checked for others.
@@ -131,6 +135,8 @@ class Admitter {
                 AdmissionActions* out);
   void OnReceipt(MonoTime now, const ReceiptMessage& receipt, const AdmitterFacts& facts, AdmissionActions* out);
 
+  std::optional<Invitation> InvitationOf(MonoTime now, const CandidateMessage& candidate,
+                                         const AdmitterFacts& facts) const;
   bool MayVerify(MonoTime now, Budget* signatures);
   void VerifyCandidate(MonoTime now, const CandidateMessage& candidate, const Digest& h1, const AdmitterFacts& facts,
                        AdmissionActions* out);

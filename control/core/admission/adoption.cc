@@ -24,6 +24,17 @@ std::vector<std::vector<uint8_t>> BytesOf(const RecordSet& records) {
   return bytes;
 }
 
+// What a node has lived through alone, or with one that was expelled, is no part of the cluster's life: it comes as one
+// that never ran.
+StoreChange NewLife(Keyring keyring, const RecordSet& records) {
+  StoreChange change;
+  change.life = StoredLife{};
+  change.drop_events_before_era = kEraLimit;
+  change.keyring = std::move(keyring);
+  change.records = BytesOf(records);
+  return change;
+}
+
 }  // namespace
 
 absl::Status NothingToGive() {
@@ -49,6 +60,7 @@ void Adoption::TakeInvitations(const AdoptionView& view) {
     open.push_back({.id = id, .key = token.key, .uses = token.uses, .until = view.now + Milliseconds(left)});
   }
   admitter_.invitations().SetTokens(open);
+  admitter_.invitations().SetAuto(view.config->auto_admit ? AutoAdmit::kAll : AutoAdmit::kOff);
 }
 
 void Adoption::Configure(const AdoptionView& view, Actions* out) {
@@ -65,18 +77,16 @@ void Adoption::Configure(const AdoptionView& view, Actions* out) {
                            "there were such keys; with a new, empty data_directory it has both"));
     return candidate_.reset();
   }
-  candidate_.emplace(
-      CandidateConfig{
-          .identity = *roll_->key(),
-          .node = view.facts->node_id,
-          .boot = view.facts->boot_id,
-          .mac = view.mac,
-          .revision = view.facts->revision.substr(0, kMaxRevision),
-          .name = view.facts->name,
-          .cluster_id = seeks_->any_name ? std::nullopt : std::optional(ClusterIdFromName(view.config->name)),
-          .want = seeks_->cluster,
-          .token = seeks_->token},
-      Draw(), random_, view.now);
+  candidate_.emplace(CandidateConfig{.identity = *roll_->key(),
+                                     .node = view.facts->node_id,
+                                     .boot = view.facts->boot_id,
+                                     .mac = view.mac,
+                                     .revision = view.facts->revision.substr(0, kMaxRevision),
+                                     .name = view.facts->name,
+                                     .cluster_name = seeks_->any_name ? std::nullopt : std::optional(view.config->name),
+                                     .want = seeks_->cluster,
+                                     .token = seeks_->token},
+                     Draw(), random_, view.now);
 }
 
 std::optional<JoinConfig> Adoption::Seeks(const AdoptionView& view) const {
@@ -104,6 +114,10 @@ AdmitterFacts Adoption::Facts(const AdoptionView& view) const {
 
 bool Adoption::OnDatagram(const AdoptionView& view, const Datagram& datagram, Actions* out) {
   if (!IsAdmissionDatagram(datagram.payload)) return false;
+  const auto read = ReadMessage(datagram.payload);
+  const auto* const message = std::get_if<AdmissionMessage>(&read);
+  if (message == nullptr) return true;
+  if (const auto* cluster = std::get_if<ClusterMessage>(message)) clusters_.Note(view.now, datagram.mac, *cluster);
   AdmissionActions actions;
   if (candidate_) {
     candidate_->OnDatagram(view.now, datagram.mac, datagram.payload, &actions);
@@ -124,13 +138,21 @@ void Adoption::OnPersisted(const AdoptionView& view, uint64_t ticket, bool ok, A
   AdmissionActions actions;
   switch (waits) {
     case Waits::kBegun:
+      out->push_back(MakeLog(LogLevel::kInfo, "this node has begun a cluster: it starts again, as its first member"));
+      new_boot_ = view.now;
+      break;
     case Waits::kExpelled:
+      out->push_back(MakeLog(LogLevel::kInfo, "this node starts again, outside the cluster"));
       new_boot_ = view.now;
       break;
     case Waits::kCandidate:
+      out->push_back(MakeLog(LogLevel::kInfo, "this node is in a cluster now: it starts again, as a member"));
       if (candidate_) candidate_->OnPersisted(view.now, own, &actions);
       new_boot_ = view.now + kJoinedWait;
       break;
+    case Waits::kRejoin:
+      new_boot_ = view.now + kJoinedWait;
+      [[fallthrough]];
     case Waits::kRenewal:
       if (renewal_) renewal_->OnPersisted(view.now, own, &actions);
       break;
@@ -144,7 +166,7 @@ void Adoption::OnPersisted(const AdoptionView& view, uint64_t ticket, bool ok, A
 // Nothing is said then: the cluster's side gives up, and this node begins anew.
 void Adoption::OnNotPersisted(const AdoptionView& view, Waits waits, Actions* out) {
   if (waits == Waits::kExpelled) expelled_ = false;
-  if (waits == Waits::kRenewal) renewal_.reset();
+  if (waits == Waits::kRenewal || waits == Waits::kRejoin) renewal_.reset();
   if (!seeks_) return;
   seeks_.reset();
   Configure(view, out);
@@ -152,6 +174,7 @@ void Adoption::OnNotPersisted(const AdoptionView& view, Waits waits, Actions* ou
 
 void Adoption::Tick(const AdoptionView& view, Actions* out) {
   AdmissionActions actions;
+  clusters_.Tick(view.now);
   if (candidate_) {
     candidate_->Tick(view.now, &actions);
   } else if (admits_) {
@@ -162,8 +185,6 @@ void Adoption::Tick(const AdoptionView& view, Actions* out) {
   Execute(view, actions, out);
   if (view.now < new_boot_) return;
   new_boot_ = kNever;
-  out->push_back(MakeLog(LogLevel::kInfo, seeks_ ? "this node is in a cluster now: it starts again, as a member"
-                                                 : "this node starts again, outside the cluster"));
   out->push_back(BecomeNewBoot{});
 }
 
@@ -188,6 +209,15 @@ absl::Status Adoption::Admit(const AdoptionView& view, const std::string& typed,
   }
   out->push_back(MakeLog(LogLevel::kInfo, "the node with the code ", typed, " will be taken in",
                          fit.empty() ? ", once it is heard" : "", ", by command"));
+  Tick(view, out);
+  return absl::OkStatus();
+}
+
+absl::Status Adoption::AdmitAll(const AdoptionView& view, Duration lifetime, Actions* out) {
+  if (!admits_) return NothingToGive();
+  admitter_.ExpectAll(view.now, view.now + lifetime);
+  out->push_back(MakeLog(LogLevel::kWarning, "every node without a key that asks is taken in for ",
+                         lifetime.ns / Seconds(1).ns, " s, by command"));
   Tick(view, out);
   return absl::OkStatus();
 }
@@ -246,13 +276,16 @@ absl::Status Adoption::Begin(const AdoptionView& view, const std::string& name, 
   }
   StoredKey key{.id = kFirstKey, .key = {}, .record = {}};
   Draw()(key.key);
+  ClusterId id{};
+  Draw()(id);
   StoreChange change;
   change.life = StoredLife{};
   change.drop_events_before_era = kEraLimit;
   change.keyring = Keyring{.keys = {key}, .use = key.id};
   change.joined = {.name = name,
+                   .id = id,
                    .port = view.config->network.port,
-                   .group = view.config->network.group.value_or(GroupFor(ClusterIdFromName(name))),
+                   .group = view.config->network.group.value_or(GroupFor(id)),
                    .first = first};
   candidate_.reset();  // a cluster that would take this node in now comes too late
   tickets_[view.roll.ledger->Store(std::move(change), out)] = {Waits::kBegun, 0};
@@ -262,6 +295,8 @@ absl::Status Adoption::Begin(const AdoptionView& view, const std::string& name, 
 AdoptionStatus Adoption::Status() const {
   AdoptionStatus status;
   for (const auto& [identity, candidate] : admitter_.listed().all()) status.candidates.push_back(candidate);
+  status.clusters = clusters_.all();
+  status.all_until = admitter_.invitations().all_until();
   if (candidate_) {
     status.joining = candidate_->state();
     if (candidate_->state() == CandidateState::kAmbiguous) status.ambiguous = ambiguous_;
@@ -303,17 +338,21 @@ void Adoption::Do(const AdoptionView&, const Adopted& action, Actions* out) {
 
 void Adoption::Do(const AdoptionView& view, const PersistMembership& action, Actions* out) {
   if (!candidate_) {  // a member has come for a key
+    if (WasAway(view, action.records)) {
+      out->push_back(MakeLog(LogLevel::kWarning,
+                             "this node was away while a node was expelled from the cluster: what it has heard since "
+                             "does not count, and it starts again as a new member"));
+      StoreChange change = NewLife(With({}, action.grants), action.records);
+      tickets_[view.roll.ledger->Store(std::move(change), out)] = {Waits::kRejoin, action.ticket};
+      return;
+    }
     tickets_[roll_->Merge(view.roll, action.records, out)] = {Waits::kRenewal, action.ticket};
     TakeGrants(view, action.grants);
     return;
   }
-  StoreChange change;
-  // What this node has lived through alone is no part of the cluster's life: it comes as one that never ran.
-  change.life = StoredLife{};
-  change.drop_events_before_era = kEraLimit;
-  change.keyring = With({}, action.grants);
-  change.joined = {.name = action.name, .port = action.port, .group = action.group, .first = ""};
-  change.records = BytesOf(action.records);
+  StoreChange change = NewLife(With({}, action.grants), action.records);
+  change.joined = {
+      .name = action.name, .id = action.cluster_id, .port = action.port, .group = action.group, .first = ""};
   tickets_[view.roll.ledger->Store(std::move(change), out)] = {Waits::kCandidate, action.ticket};
 }
 

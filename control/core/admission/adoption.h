@@ -20,6 +20,7 @@
 #include "control/core/admission/admitter.h"
 #include "control/core/admission/candidate.h"
 #include "control/core/admission/candidate_list.h"
+#include "control/core/admission/cluster_list.h"
 #include "control/core/admission/key_change.h"
 #include "control/core/admission/roll.h"
 #include "control/core/admission/session_keys.h"
@@ -35,13 +36,17 @@
 
 namespace qure::admission {
 
-inline constexpr Duration kExpected = Seconds(3600);                // a node that an operator has named is waited for
+inline constexpr Duration kExpected = Seconds(3600);  // a node that an operator has named is waited for
+inline constexpr Duration kAdmitAll = Seconds(600);   // all that ask, unless the operator says otherwise
+inline constexpr Duration kLongestAdmitAll = Seconds(24 * 3600);
 inline constexpr Duration kTokenLife = Seconds(24 * 3600);          // unless the operator says otherwise, …
 inline constexpr Duration kLongestToken = Seconds(30 * 24 * 3600);  // … at most
 inline constexpr Duration kRenewAfter = Milliseconds(150);          // no key counts: the maker of one may ask first
 inline constexpr Duration kRenewalPatience = Seconds(5);
 inline constexpr Duration kRenewalPause = Seconds(1);  // between two
 inline constexpr Duration kAskRenewAgain = Milliseconds(150);
+// A roster that was made so long ago, in the cluster's uptime, was missed, and with it who may have spoken meanwhile.
+inline constexpr Duration kRosterMissed = Seconds(10);
 inline constexpr Duration kJoinedWait = Milliseconds(300);  // before the new boot: the cluster hears of it
 
 // What a step works with.
@@ -70,6 +75,8 @@ struct AdoptionStatus {
   std::vector<ListedCandidate> candidates;         // heard by this node, by identity
   std::optional<CandidateState> joining;           // this node looks for a cluster
   std::vector<ShowAmbiguous::Offering> ambiguous;  // it does not choose between these
+  std::map<Fingerprint, HeardCluster> clusters;    // heard by this node
+  MonoTime all_until = kLongAgo;                   // all that ask are taken in
 };
 
 class Adoption {
@@ -90,6 +97,9 @@ class Adoption {
 
   // Takes in the node whose code or fingerprint an operator has typed, now or within kExpected.
   absl::Status Admit(const AdoptionView& view, const std::string& typed, Actions* out);
+
+  // Takes in all that ask, for so long.
+  absl::Status AdmitAll(const AdoptionView& view, Duration lifetime, Actions* out);
 
   // Opens a token for so many nodes, for so long in the cluster's uptime. A node that carries it is taken in without a
   // command.
@@ -124,7 +134,7 @@ class Adoption {
 
  private:
   // For what is being made durable.
-  enum class Waits : uint8_t { kBegun, kExpelled, kCandidate, kRenewal, kAdmitter };
+  enum class Waits : uint8_t { kBegun, kExpelled, kCandidate, kRenewal, kRejoin, kAdmitter };
 
   DrawSecret Draw() const;
   const Keyring& RingOf(const AdoptionView& view) const { return ring_ ? *ring_ : *view.keyring; }
@@ -137,6 +147,8 @@ class Adoption {
   void TakeInvitations(const AdoptionView& view);
   void RecordKey(const AdoptionView& view);
   absl::Status MakeKey(const AdoptionView& view);
+  void RotateIfDue(const AdoptionView& view, Actions* out);
+  bool WasAway(const AdoptionView& view, const RecordSet& records) const;
   void LeaveIfExpelled(const AdoptionView& view, Actions* out);
   void Renew(const AdoptionView& view, const std::optional<MacAddress>& whom);
   void TickKeys(const AdoptionView& view, Actions* out);
@@ -169,7 +181,9 @@ class Adoption {
   bool first_renewal_ = true;
   MonoTime next_renewal_ = kLongAgo;  // not before
   bool expelled_ = false;             // and it is being made durable
+  MonoTime look_at_age_ = kLongAgo;   // of the key that is used
   Admitter admitter_;
+  ClusterList clusters_;
   std::optional<JoinConfig> seeks_;
   std::optional<Candidate> candidate_;  // of a node that seeks, if it can
   std::vector<ShowAmbiguous::Offering> ambiguous_;

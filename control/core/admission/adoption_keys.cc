@@ -7,6 +7,7 @@
 #include "absl/random/distributions.h"
 #include "absl/strings/str_cat.h"
 #include "control/core/admission/adoption.h"
+#include "control/core/admission/key_age.h"
 #include "control/core/wire.h"
 #include "proto/mutation.h"
 
@@ -121,8 +122,38 @@ absl::Status Adoption::Rotate(const AdoptionView& view, Actions* out) {
                                                       "`qurectl cluster enrol` takes it in; or stop it"));
   }
   absl::Status made = MakeKey(view);
-  if (made.ok()) out->push_back(MakeLog(LogLevel::kInfo, "the cluster gets a new key, by command"));
+  if (made.ok()) out->push_back(MakeLog(LogLevel::kInfo, "the cluster gets a new key"));
   return made;
+}
+
+// By the master alone, so that it is one key. What hinders it ends by itself, or is said by `key rotate`.
+void Adoption::RotateIfDue(const AdoptionView& view, Actions* out) {
+  if (view.rank != 0 || view.now < look_at_age_) return;
+  look_at_age_ = view.now + kLookAtKeyAge;
+  if (change_.coming() != 0 || keys_.seals() == nullptr) return;
+  const auto here = std::ranges::count_if(view.roll.members->all(), [this](const auto& each) {
+    return each.second.present() && roll_->Knows(each.second);
+  });
+  const bool whole = static_cast<size_t>(here) + 1 >= roll_->view().members.size();
+  const Session& used = keys_.seals()->session();
+  if (!IsDueForChange(used, *roll_->records(), roll_->view(), view.occasion.uptime_ms, whole)) return;
+  if (Rotate(view, out).ok()) look_at_age_ = view.now + kRotateAgain;
+}
+
+// Others tell a node that is there of a roster at once. One that learns of it late, with the key that was made since,
+// cannot know who it was that it heard in between: the one that was expelled has the key before.
+bool Adoption::WasAway(const AdoptionView& view, const RecordSet& records) const {
+  uint32_t generation = roll_->view().generation;
+  std::optional<uint64_t> made;
+  for (const auto& [id, record] : records.rosters()) {
+    const Roster& roster = *record.As<Roster>();
+    if (roster.generation <= generation) continue;
+    generation = roster.generation;
+    made = roster.head.uptime_ms;
+  }
+  if (!made || Mutated(Mutation::kRejoinsAsItWas)) return false;
+  const uint64_t uptime = view.occasion.uptime_ms;
+  return uptime < *made || uptime - *made >= static_cast<uint64_t>(kRosterMissed.ns / Milliseconds(1).ns);
 }
 
 absl::Status Adoption::Revoke(const AdoptionView& view, const Record& roster, Actions* out) {
@@ -184,7 +215,7 @@ void Adoption::Renew(const AdoptionView& view, const std::optional<MacAddress>& 
                                    .mac = view.mac,
                                    .revision = view.facts->revision.substr(0, kMaxRevision),
                                    .name = view.facts->name,
-                                   .cluster_id = std::nullopt,
+                                   .cluster_name = std::nullopt,
                                    .want = roll_->records()->cluster(),
                                    .token = std::nullopt,
                                    .copy = std::nullopt,
@@ -213,6 +244,8 @@ void Adoption::TickKeys(const AdoptionView& view, Actions* out) {
 
 void Adoption::StepKeys(const AdoptionView& view, Actions* out) {
   if (!admits_ || ring_) return;
+  RotateIfDue(view, out);
+  if (ring_) return;
   AskOthers(view, out);
   ring_ = change_.Step(view.now, *view.keyring, change_.coming() != 0 && AllHave(view, change_.coming()));
 }

@@ -174,7 +174,7 @@ void Candidate::OnMessage(MonoTime, const MacAddress&, const ReceiptMessage&, Ad
 
 bool Candidate::Wants(const OfferMessage& offer) const {
   if (config_.want && offer.cluster != *config_.want) return false;
-  if (config_.cluster_id && offer.cluster_id != *config_.cluster_id) return false;
+  if (config_.cluster_name && offer.name != *config_.cluster_name) return false;
   return !config_.token ||
          std::equal(config_.token->cluster.begin(), config_.token->cluster.end(), offer.cluster.begin());
 }

@@ -67,9 +67,9 @@ struct CandidateConfig {
   MacAddress mac;
   std::string revision;
   std::string name;
-  std::optional<ClusterId> cluster_id;  // of the cluster that it is configured for
-  std::optional<Fingerprint> want;      // the only cluster that it accepts
-  std::optional<Token> token;           // likewise, and it is admitted by it
+  std::optional<std::string> cluster_name;  // of the cluster that it is configured for
+  std::optional<Fingerprint> want;          // the only cluster that it accepts
+  std::optional<Token> token;               // likewise, and it is admitted by it
   std::optional<CopyOf> copy;
   // A member that asks for keys anew: what it knows, `want` being that cluster's fingerprint.
   std::optional<RecordSet> known;

@@ -38,6 +38,7 @@ void Invitations::Unexpect(std::string_view digits) {
 void Invitations::ForgetExpected() {
   expectations_.clear();
   expectation_count_ = 0;
+  all_until_ = kLongAgo;
 }
 
 void Invitations::SetTokens(const std::vector<InvitedToken>& tokens) {
@@ -65,7 +66,7 @@ std::optional<Invitation> Invitations::For(MonoTime now, const CandidateMessage&
     return Invitation{.reason = AdmitReason::kToken, .token = candidate.token};
   }
   const bool copy_of_member = candidate.copy && view.members.contains(candidate.copy->identity);
-  if (auto_ == AutoAdmit::kAll || (auto_ == AutoAdmit::kCopies && copy_of_member)) {
+  if (auto_ == AutoAdmit::kAll || now < all_until_ || (auto_ == AutoAdmit::kCopies && copy_of_member)) {
     return Invitation{.reason = AdmitReason::kAuto};
   }
   return std::nullopt;

@@ -42,11 +42,14 @@ class Invitations {
   // `digits` as ParseCode returns them. Known ones get the new time. False: there are kMaxExpectations.
   bool Expect(const std::string& digits, MonoTime until);
   void Unexpect(std::string_view digits);
-  // A roster was made: who was named before is named anew, if at all.
+  // A roster was made: who was named before, or with all, is named anew, if at all.
   void ForgetExpected();
   // Those of the view, in place of all before.
   void SetTokens(const std::vector<InvitedToken>& tokens);
   void SetAuto(AutoAdmit automatic) { auto_ = automatic; }
+  // Until then all are taken, as an operator has said.
+  void AdmitAll(MonoTime until) { all_until_ = until; }
+  MonoTime all_until() const { return all_until_; }
 
   // Nothing: it is not invited. What it says of itself is not verified yet; a token is not shown before ACCEPT.
   std::optional<Invitation> For(MonoTime now, const CandidateMessage& candidate, const View& view) const;
@@ -69,6 +72,7 @@ class Invitations {
   size_t expectation_count_ = 0;
   std::map<TokenId, InvitedToken> tokens_;
   AutoAdmit auto_ = AutoAdmit::kOff;
+  MonoTime all_until_ = kLongAgo;
 };
 
 }  // namespace qure::admission

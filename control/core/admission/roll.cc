@@ -212,10 +212,25 @@ absl::StatusOr<Record> Roll::MakeRoster(const RecoveryCode& code, const std::set
   return record;
 }
 
-// Also to those that are left out: an honest one stops serving before the others stop hearing it.
-void Roll::Proclaim(const RollView& view, const Record& roster, Actions* out) {
-  for (const wire::Message& message : PartsOf(roster)) view.transport->SendToAll(message, out);
-  Learn(view, roster, out);
+// Also to those that a roster leaves out: an honest one stops serving before the others stop hearing it.
+void Roll::Proclaim(const RollView& view, const Record& record, Actions* out) {
+  for (const wire::Message& message : PartsOf(record)) view.transport->SendToAll(message, out);
+  Learn(view, record, out);
+}
+
+void Roll::Leave(const RollView& view, const Occasion& occasion, Actions* out) {
+  QURE_CHECK(belongs());
+  Proclaim(view, Record::Sign(admission::Leave{.head = HeadFor(occasion), .subject = key_->public_key}, *key_), out);
+}
+
+std::vector<NodeId> Roll::Behind(const Membership& members) const {
+  std::vector<NodeId> behind;
+  for (const auto& [node, member] : members.all()) {
+    if (member.present() && Knows(member) && member.hello.admission_digest() != ShortOf(view_.digest)) {
+      behind.push_back(node);
+    }
+  }
+  return behind;
 }
 
 RollStatus Roll::Status(const Membership& members) const {
@@ -240,6 +255,7 @@ RollStatus Roll::Status(const Membership& members) const {
   for (const auto& [node, member] : members.all()) {
     if (member.present() && !Knows(member)) status.outside.push_back(node);
   }
+  status.behind = Behind(members);
   return status;
 }
 

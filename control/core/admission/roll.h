@@ -68,6 +68,7 @@ struct RollStatus {
   std::vector<Row> nodes;  // that belong to the cluster
   std::vector<OpenToken> tokens;
   std::vector<NodeId> outside;  // members that are there, and do not
+  std::vector<NodeId> behind;   // members that are there, and have other records: they pull, and so does this node
   std::optional<NodeId> founded_otherwise;
 };
 
@@ -83,9 +84,11 @@ class Roll {
   // Null: no records are kept in this cluster.
   const RecordSet* records() const { return usable_ ? &*records_ : nullptr; }
   const View& view() const { return view_; }  // empty without records
-  // This node has a key, and belongs to the cluster.
   // A roster leaves it out.
-  bool expelled() const { return usable_ && key_ && view_.generation > 0 && !view_.members.contains(key_->public_key); }
+  bool expelled() const { return usable_ && key_ && view_.generation > 0 && !belongs() && !left(); }
+  // It has left by its own word.
+  bool left() const { return usable_ && key_ && view_.left.contains(key_->public_key); }
+  // This node has a key, and belongs to the cluster.
   bool belongs() const { return usable_ && key_ && view_.members.contains(key_->public_key); }
   // The member belongs to the cluster, under its node id.
   bool Knows(const Member& member) const;
@@ -112,7 +115,12 @@ class Roll {
   absl::StatusOr<Record> MakeRoster(const RecoveryCode& code, const std::set<Fingerprint>& gone, const std::string& why,
                                     const Occasion& occasion) const;
   // It counts from now on, and is sent to all that are present.
-  void Proclaim(const RollView& view, const Record& roster, Actions* out);
+  void Proclaim(const RollView& view, const Record& record, Actions* out);
+
+  // This node's word that it belongs to the cluster no more; sent likewise.
+  void Leave(const RollView& view, const Occasion& occasion, Actions* out);
+  // Members of the cluster that are present, and have another view.
+  std::vector<NodeId> Behind(const Membership& members) const;
 
   void FillHello(wire::Hello* hello) const;
   void OnHello(const RollView& view, const Member& member, Actions* out);

@@ -29,11 +29,11 @@ std::string Sentence(const Finding& finding) {
 
 }  // namespace
 
-std::optional<StoredEffect> InEffectAtStart(const StoredState& stored, std::string_view cluster_name) {
+std::optional<StoredEffect> InEffectAtStart(const StoredState& stored, const ClusterId& cluster) {
   if (stored.config.versions.empty()) return std::nullopt;
   qure::Actions unused;
   admission::Roll roll(stored.node_id, stored.identity, stored.records);
-  roll.Configure(ClusterIdFromName(cluster_name), &unused);
+  roll.Configure(cluster, &unused);
   if (!roll.belongs()) return std::nullopt;
   Ledger ledger(stored.config, roll.records()->genesis().As<admission::Genesis>()->recovery);
   ledger.Filter(Signers(roll.view()));

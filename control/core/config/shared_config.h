@@ -64,8 +64,8 @@ struct StoredEffect {
   Version version;
   Body body;
 };
-// None: no configuration of the cluster of that name.
-std::optional<StoredEffect> InEffectAtStart(const StoredState& stored, std::string_view cluster_name);
+// None: no configuration of that cluster.
+std::optional<StoredEffect> InEffectAtStart(const StoredState& stored, const ClusterId& cluster);
 
 class SharedConfig {
  public:

@@ -133,10 +133,77 @@ TEST_F(AdoptionTest, ANodeWhoseFileNamesNoClusterComesToAnyThatNamesIt) {
   const ClusterConfig cluster = Keyed();
   EXPECT_EQ(lan_.at(2).stored.joined->name, cluster.name);
   EXPECT_EQ(lan_.at(2).stored.joined->port, cluster.network.port);
-  EXPECT_EQ(lan_.at(2).stored.joined->group, GroupFor(ClusterIdFromName(cluster.name)));
+  EXPECT_EQ(lan_.at(2).stored.joined->id, cluster.id());
+  EXPECT_EQ(lan_.at(2).stored.joined->group, GroupFor(cluster.id()));
   EXPECT_EQ(lan_.at(2).stored.joined->first, "");
   lan_.Restart(2, "n3", Joining());
   EXPECT_TRUE(lan_.RunUntil([&] { return IsMember(); }, Seconds(3)));
+}
+
+TEST_F(AdoptionTest, AllThatAskAreTakenInForAWhile) {
+  ASSERT_TRUE(lan_.at(0).Order(lan_.now(), AdmitAll{.lifetime = Seconds(60)}).ok());
+  EXPECT_EQ(lan_.status(0).adoption.all_until, lan_.now() + Seconds(60));
+  EXPECT_TRUE(TakenIn());
+  lan_.AddNew("n4", Joining());
+  ASSERT_TRUE(lan_.at(0).Order(lan_.now(), AdmitAll{}).ok());
+  lan_.Run(Seconds(5));
+  EXPECT_FALSE(lan_.at(3).new_boot) << "it was ended";
+}
+
+TEST_F(AdoptionTest, AllThatAskAreTakenInWhereTheConfigurationSaysSo) {
+  ClusterConfig config = Keyed();
+  config.auto_admit = true;
+  for (size_t i = 0; i < 2; ++i) lan_.at(i).Do(lan_.now(), lan_.at(i).controller.OnConfig(lan_.now(), config));
+  EXPECT_TRUE(TakenIn());
+}
+
+TEST_F(AdoptionTest, TheClustersThatAreHeardAreShown) {
+  ASSERT_TRUE(lan_.RunUntil([&] { return !lan_.status(2).adoption.clusters.empty(); }, Seconds(15)));
+  const auto heard = lan_.status(2).adoption.clusters;
+  ASSERT_THAT(heard, SizeIs(1));
+  EXPECT_EQ(heard.begin()->first, lan_.status(0).roll.cluster);
+  EXPECT_EQ(heard.begin()->second.name, Keyed().name);
+  EXPECT_EQ(heard.begin()->second.nodes, 2u);
+}
+
+TEST_F(AdoptionTest, ANodeThatLeavesIsOfNoClusterAndTheOthersChangeTheKey) {
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  ASSERT_TRUE(TakenIn());
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.status(2).roll.nodes.size() == 3; }));
+  const uint32_t key = lan_.status(0).key_in_use;
+  ASSERT_TRUE(lan_.at(2).Order(lan_.now(), LeaveCluster{}).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.at(2).begins_anew; }, Seconds(3)));
+  EXPECT_EQ(lan_.status(0).roll.nodes.size(), 2u) << "they know before it is gone";
+  EXPECT_EQ(lan_.status(1).roll.nodes.size(), 2u);
+  const auto changed = [&] {
+    return lan_.status(0).key_in_use != key && lan_.status(1).key_in_use == lan_.status(0).key_in_use;
+  };
+  EXPECT_TRUE(lan_.RunUntil(changed, Seconds(5)));
+}
+
+TEST_F(AdoptionTest, ANodeThatWasKilledWhileItLeftGoesOnFromThere) {
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  ASSERT_TRUE(TakenIn());
+  lan_.Run(Seconds(1));
+  ASSERT_TRUE(lan_.at(2).Order(lan_.now(), LeaveCluster{}).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.status(0).roll.nodes.size() == 2; }, Seconds(3)));
+  ASSERT_FALSE(lan_.at(2).begins_anew);
+  lan_.Restart(2, "n3", Joining());
+  lan_.Run(Milliseconds(10));
+  EXPECT_TRUE(lan_.at(2).begins_anew);
+}
+
+TEST_F(AdoptionTest, WhoLeavesIsToldWhatHinders) {
+  EXPECT_THAT(std::string(lan_.at(0).Order(lan_.now(), LeaveCluster{}).message()), HasSubstr("cluster.key"));
+  EXPECT_THAT(std::string(lan_.at(2).Order(lan_.now(), LeaveCluster{}).message()), HasSubstr("records"));
+  ASSERT_TRUE(Admit(0, CodeOfN3()).ok());
+  ASSERT_TRUE(TakenIn());
+  lan_.Run(Seconds(1));
+  lan_.at(0).off = lan_.at(1).off = true;
+  lan_.Run(Seconds(5));
+  EXPECT_THAT(std::string(lan_.at(2).Order(lan_.now(), LeaveCluster{}).message()), HasSubstr("--last"));
+  ASSERT_TRUE(lan_.at(2).Order(lan_.now(), LeaveCluster{.last = true}).ok());
+  EXPECT_TRUE(lan_.RunUntil([&] { return lan_.at(2).begins_anew; }, Seconds(5)));
 }
 
 TEST_F(AdoptionTest, ANodeThatWaitsCanBeginAClusterOfItsOwn) {
@@ -147,10 +214,13 @@ TEST_F(AdoptionTest, ANodeThatWaitsCanBeginAClusterOfItsOwn) {
   ASSERT_THAT(stored.keyring.keys, SizeIs(1));
   EXPECT_NE(stored.keyring.keys[0].key, ClusterKey{});
   EXPECT_EQ(stored.keyring.use, stored.keyring.keys[0].id);
-  EXPECT_EQ(stored.joined, (JoinedCluster{.name = "own",
-                                          .port = ClusterNetwork{}.port,
-                                          .group = GroupFor(ClusterIdFromName("own")),
-                                          .first = "[cluster]"}));
+  ASSERT_TRUE(stored.joined && stored.joined->id);
+  const ClusterId drawn = *stored.joined->id;
+  EXPECT_NE(drawn, ClusterIdFromName("own")) << "another cluster of this name is another cluster";
+  EXPECT_EQ(
+      stored.joined,
+      (JoinedCluster{
+          .name = "own", .id = drawn, .port = ClusterNetwork{}.port, .group = GroupFor(drawn), .first = "[cluster]"}));
   ClusterConfig own = Joining();
   own.name = "own";
   lan_.Restart(2, "n3", own);

@@ -55,6 +55,8 @@ struct Peer {
         Do(now, controller.OnPersisted(now, persist->ticket, !disk_full));
       } else if (std::holds_alternative<BecomeNewBoot>(action)) {
         off = new_boot = true;
+      } else if (std::holds_alternative<BeginAnew>(action)) {
+        off = begins_anew = true;
       } else if (const auto* validate = std::get_if<clusterconfig::Validate>(&action)) {
         std::optional<clusterconfig::Finding> finding;
         if (*validate->body == bad_body) finding = clusterconfig::Finding{.where = "config:1: key", .reason = "bad"};
@@ -92,9 +94,10 @@ struct Peer {
   std::vector<SendFrame> sent;
   std::vector<std::string> logs;
   Controller controller;
-  bool off = false;       // neither says nor hears anything
-  bool deaf = false;      // hears nothing, and is heard
-  bool new_boot = false;  // it wants to start again
+  bool off = false;          // neither says nor hears anything
+  bool deaf = false;         // hears nothing, and is heard
+  bool new_boot = false;     // it wants to start again …
+  bool begins_anew = false;  // … or as another node, since it has left its cluster
   bool disk_full = false;
 
   // Of the cluster's configuration.

@@ -223,6 +223,42 @@ TEST_F(RotationTest, WhoStaysAndWasAwayGetsTheRosterAndTheKey) {
   EXPECT_EQ(lan_.status(away).roll.nodes.size(), 2u);
 }
 
+// What it has heard since may be of the one that was expelled, so it is as one that never ran.
+TEST_F(RotationTest, WhoLearnsOfARosterLateComesAsANewMember) {
+  const uint32_t old = Used(0);
+  const size_t master = Master();
+  const size_t gone = (master + 1) % 3;
+  const size_t away = (master + 2) % 3;
+  lan_.at(away).off = lan_.at(gone).off = true;
+  lan_.Run(Seconds(3));
+  ASSERT_TRUE(Revoke(master, gone).ok());
+  lan_.Run(admission::kRosterMissed + Seconds(1));
+  // They meet first, and are a cluster of their own.
+  const MacAddress master_group = lan_.at(master).group;
+  lan_.at(master).off = true;
+  lan_.at(away).off = lan_.at(gone).off = false;
+  ASSERT_TRUE(lan_.RunUntil([&] { return Whole({away, gone}); }, Seconds(5)));
+  lan_.at(gone).off = true;
+  lan_.at(master).off = false;
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.at(away).new_boot; }, Seconds(8)));
+  EXPECT_EQ(lan_.at(away).stored.life, StoredLife{});
+  EXPECT_THAT(lan_.at(away).stored.keyring.keys, SizeIs(1)) << "not the one that the expelled one has";
+  lan_.Restart(away, NameOfNode(away), Keyed());
+  ASSERT_TRUE(lan_.RunUntil([&] { return Changed(old, {master, away}) && Whole({master, away}); }, Seconds(5)));
+  EXPECT_EQ(lan_.at(master).group, master_group);
+}
+
+TEST_F(RotationTest, AllThatAskDoesNotMeanWhoWasRevoked) {
+  const size_t master = Master();
+  const size_t gone = (master + 1) % 3;
+  ASSERT_TRUE(Revoke(master, gone).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.at(gone).new_boot; }, Milliseconds(300)));
+  ASSERT_TRUE(lan_.at(master).Order(lan_.now(), AdmitAll{.lifetime = Seconds(60)}).ok());
+  lan_.Restart(gone, NameOfNode(gone), Keyed());
+  lan_.Run(Seconds(5));
+  EXPECT_FALSE(lan_.at(gone).new_boot);
+}
+
 TEST_F(RotationTest, OnlyTheRecoveryCodeExpels) {
   const size_t master = Master();
   const absl::Status wrong = Revoke(master, (master + 1) % 3, {2});

@@ -182,10 +182,10 @@ TEST_F(SharedConfigTest, ARestartedNodeRunsWhatItRanBefore) {
   lan_.Run(Seconds(1));
   StoredState stored = lan_.at(1).stored;
   stored.config = lan_.at(1).config_disk.Read();
-  const auto effect = clusterconfig::InEffectAtStart(stored, kCluster);
+  const auto effect = clusterconfig::InEffectAtStart(stored, ClusterIdFromName(kCluster));
   ASSERT_TRUE(effect);
   EXPECT_EQ(*effect->body, kFirst);
-  EXPECT_FALSE(clusterconfig::InEffectAtStart(stored, "another"));
+  EXPECT_FALSE(clusterconfig::InEffectAtStart(stored, ClusterIdFromName("another")));
   EXPECT_EQ(lan_.Restart(1, "n2", Keyed()).applied, kFirst);
 }
 

@@ -72,6 +72,7 @@ struct Describer {
   }
   std::string operator()(const Persist& a) const { return absl::StrCat("persist ", a.ticket); }
   std::string operator()(const TakeNewIdentity&) const { return "take a new identity"; }
+  std::string operator()(const BeginAnew&) const { return "begin anew"; }
   std::string operator()(const BecomeNewBoot&) const { return "become a new boot"; }
   std::string operator()(const Finished&) const { return "finished"; }
   std::string operator()(const LearnFlows& a) const { return absl::StrCat("learn ", a.flows.size(), " flows"); }

@@ -73,6 +73,21 @@ TEST_F(CommandsTest, Invite) {
   EXPECT_FALSE(Receive({{"command", "invite"}, {"action", "list"}}));
 }
 
+TEST_F(CommandsTest, AdmitOneOrAll) {
+  EXPECT_EQ(Read<AdmitNode>({{"command", "admit"}, {"code", "X"}}).code, "X");
+  EXPECT_EQ(Read<AdmitAll>({{"command", "admit"}, {"all", true}}).lifetime, admission::kAdmitAll);
+  EXPECT_EQ(Read<AdmitAll>({{"command", "admit"}, {"all", true}, {"lifetime", 0}}).lifetime, Duration{});
+  EXPECT_THAT(Error({{"command", "admit"}}), HasSubstr("--all"));
+  EXPECT_THAT(Error({{"command", "admit"}, {"all", true}, {"code", "X"}}), HasSubstr("--all"));
+  EXPECT_THAT(Error({{"command", "admit"}, {"code", "X"}, {"lifetime", 60}}), HasSubstr("--for"));
+  EXPECT_THAT(Error({{"command", "admit"}, {"all", true}, {"lifetime", 90'000}}), HasSubstr("24 h"));
+}
+
+TEST_F(CommandsTest, Leave) {
+  EXPECT_FALSE(Read<LeaveCluster>({{"command", "leave"}}).last);
+  EXPECT_TRUE(Read<LeaveCluster>({{"command", "leave"}, {"last", true}}).last);
+}
+
 TEST_F(CommandsTest, Revoke) {
   const admission::RecoveryCode code = {7};
   status_.roll.nodes = {{.identity = {1}, .node = kSampleSelf, .name = ""},

@@ -100,7 +100,8 @@ TEST_F(StoreStateTest, KeepsEveryField) {
   change.events = {Event(Node(1), 4, 1), Event(Node(1), 4, 2), Event(Node(2), 0xffffffffff, 0xffffffff)};
   change.summaries = {Summary(1, 2), Summary(0xffffffff, 3)};
   change.records = {{1, 2, 3}, {0}};
-  change.joined = {.name = "home", .port = 0xfffe, .group = {{239, 1, 2, 3}}, .first = "[cluster]\n# it's\n"};
+  change.joined = {
+      .name = "home", .id = ClusterId{1, 2}, .port = 0xfffe, .group = {{239, 1, 2, 3}}, .first = "[cluster]\n# it's\n"};
   const StoredState state = After({change});
   EXPECT_EQ(state.life, *change.life);
   EXPECT_EQ(state.epochs, *change.epochs);
@@ -332,6 +333,40 @@ TEST_F(StoreStateTest, ACloneBecomesAnotherNode) {
   EXPECT_THAT(store->state().events, ElementsAre(Event(original, 1, 1)));
 }
 
+TEST_F(StoreStateTest, ANodeThatHasLeftItsClusterKeepsNothingOfIt) {
+  NodeId before{};
+  {
+    const auto store = Open();
+    before = store->state().node_id;
+    StoreChange change;
+    change.life = {7, 8, 9};
+    change.epochs = {7, 3};
+    change.keyring = {{{1, {1, 2, 3}}}, 1};
+    change.maintenance = true;
+    change.drain = {.on = true};
+    change.weights = {{"web", 3}};
+    change.events = {Event(before, 1, 1)};
+    change.summaries = {Summary(1, 2)};
+    change.records = {{1, 2, 3}};
+    change.joined = {.name = "home", .id = ClusterId{5}, .port = 1, .group = {{239, 1, 2, 3}}, .first = ""};
+    ASSERT_TRUE(store->Apply(std::vector{change}).ok());
+    ASSERT_TRUE(store->BeginAnew().ok());
+  }
+  const StoredState state = Open()->state();
+  EXPECT_NE(state.node_id, before);
+  EXPECT_EQ(state.age, 1u);
+  EXPECT_EQ(state.life, StoredLife{});
+  EXPECT_EQ(state.epochs, StoredEpochs{});
+  EXPECT_EQ(state.keyring, Keyring{});
+  EXPECT_EQ(state.joined, std::nullopt);
+  EXPECT_FALSE(state.maintenance);
+  EXPECT_EQ(state.drain, StoredDrain{});
+  EXPECT_THAT(state.weights, IsEmpty());
+  EXPECT_THAT(state.records, IsEmpty());
+  EXPECT_THAT(state.events, IsEmpty());
+  EXPECT_THAT(state.summaries, IsEmpty());
+}
+
 TEST_F(StoreStateTest, RemembersADrainAndItsDeadline) {
   StoreChange change;
   for (const StoredDrain& drain : {StoredDrain{.on = true}, StoredDrain{.on = true, .deadline = Seconds(90)},
@@ -496,7 +531,7 @@ TEST_F(UnwritableStoreTest, ANewerStoreOnAFullDiskIsNoReasonToServe) {
     Open();
     sqlite3* db = nullptr;
     ASSERT_EQ(sqlite3_open((directory_ + "/qure.db").c_str(), &db), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 10", nullptr, nullptr, nullptr), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 11", nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(db);
     Remount(MS_RDONLY);
     EXPECT_FALSE(Store::Open(directory_, kRevision).ok());

@@ -130,10 +130,10 @@ TEST_F(StoreTest, RefusesASecondTimeInTheSameProcess) {
 
 TEST_F(StoreTest, RefusesANewerSchemaAndLeavesItAlone) {
   ASSERT_TRUE(Store::Open(directory_, kRevision).ok());
-  Run("PRAGMA user_version = 10");
+  Run("PRAGMA user_version = 11");
   EXPECT_THAT(OpenError(absl::StatusCode::kFailedPrecondition),
-              AllOf(HasSubstr(file()), HasSubstr("schema version 10"), HasSubstr("run that one")));
-  Run("PRAGMA user_version = 9");
+              AllOf(HasSubstr(file()), HasSubstr("schema version 11"), HasSubstr("run that one")));
+  Run("PRAGMA user_version = 10");
   const auto store = Store::Open(directory_, kRevision);
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_EQ((*store)->state().age, 2u);

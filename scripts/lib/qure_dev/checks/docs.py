@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from qure_dev.checks.tree import files
 from qure_dev.paths import ROOT
@@ -16,10 +17,19 @@ KEYS = "docs/configuration.md"
 COMMANDS = "docs/reference-qurectl.md"
 EXAMPLE = "docs/example.toml"
 _SPAN = re.compile(r"`([^`\n]+)`")
-_FENCE = re.compile(r"^\s*(```+|~~~+)\s*([\w-]*)")
+_FENCE = re.compile(r"^\s*(```+|~~~+)\s*([\w-]*)(?:\s+([\w-]+))?")
 
 
 # Markdown
+
+
+class Fenced(NamedTuple):
+    """A block of code: its first line, and what stands behind the fence: ```sh first."""
+
+    line: int
+    language: str
+    machine: str  # where it is typed; empty: it is not said
+    text: str
 
 
 @dataclass
@@ -27,7 +37,7 @@ class Markdown:
     """A document as far as the checks look: what is prose, what is a table, what is a block of code."""
 
     prose: list[tuple[int, str]] = field(default_factory=list)
-    blocks: list[tuple[int, str, str]] = field(default_factory=list)  # first line, language, text
+    blocks: list[Fenced] = field(default_factory=list)
     rows: list[tuple[int, str, str, list[str]]] = field(default_factory=list)  # line, heading, first column, cells
 
     @staticmethod
@@ -40,7 +50,8 @@ class Markdown:
             if fence:
                 mark = fence.group(1)
                 body = itertools.takewhile(lambda each: not each[1].strip().startswith(mark), lines)
-                document.blocks.append((number + 1, fence.group(2), "\n".join(text for _, text in body)))
+                block = "\n".join(text for _, text in body)
+                document.blocks.append(Fenced(number + 1, fence.group(2), fence.group(3) or "", block))
             elif line.startswith("|"):
                 cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
                 if columns == [""]:
@@ -114,9 +125,9 @@ def _uses_of_qurectl(document: Markdown) -> Iterator[tuple[int, list[str]]]:
     """(line, words behind `qurectl` and its options) wherever a document calls it."""
     texts = [(number, span) for number, line in document.prose for span in _SPAN.findall(line)]
     texts += [(number, span) for number, *_, cells in document.rows for cell in cells for span in _SPAN.findall(cell)]
-    for first, language, block in document.blocks:
-        if language == "sh":
-            texts += list(enumerate(block.splitlines(), first))
+    for block in document.blocks:
+        if block.language == "sh":
+            texts += list(enumerate(block.text.splitlines(), block.line))
     for number, text in texts:
         for call in re.findall(r"(?:^|[\s(|;&])qurectl((?: +[^\s|;&)]+)+)", text):
             words = call.split()
@@ -240,9 +251,9 @@ def _toml_texts(root: Path) -> Iterator[tuple[str, int, str]]:
     """(file, line, text) of all TOML that users may copy."""
     yield EXAMPLE, 1, (root / EXAMPLE).read_text()
     for path in files(".md", root=root):
-        for number, language, block in _read(root / path).blocks:
-            if language == "toml":
-                yield path, number, block
+        for block in _read(root / path).blocks:
+            if block.language == "toml":
+                yield path, block.line, block.text
 
 
 def _toml_problems(root: Path, documented: set[str]) -> list[str]:
