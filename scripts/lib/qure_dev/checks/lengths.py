@@ -61,7 +61,7 @@ def python_functions(text: str) -> Iterator[tuple[str, int, int]]:
 def check() -> list[str]:
     problems = []
     python = set(files(".py")) | {path for path, first in scripts().items() if "python" in first}
-    for path in files(".cc", ".h", ".md") + sorted(python | set(scripts())):
+    for path in files(".cc", ".h", ".md", ".pml") + sorted(python | set(scripts())):
         lines = (ROOT / path).read_text().splitlines()
         if len(lines) > MAX_FILE:
             problems.append(f"{path}: {len(lines)} lines; at most {MAX_FILE}")

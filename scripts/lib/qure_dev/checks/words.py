@@ -49,7 +49,7 @@ _DEAD = {
     re.compile(rf"(?:(?<![a-z])|{_HUMP}){pattern.replace(' ', _GAP)}(?-i:(?![a-z]))", re.IGNORECASE): instead
     for pattern, instead in DEAD_WORDS.items()
 }
-_TEXT = (".cc", ".h", ".py", ".md", ".toml", ".proto", "meson.build", "meson_options.txt", ".yml", ".yaml")
+_TEXT = (".cc", ".h", ".py", ".md", ".toml", ".proto", ".pml", "meson.build", "meson_options.txt", ".yml", ".yaml")
 
 
 def matches(path: Path, pattern: re.Pattern[str]) -> Iterator[tuple[int, str]]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from qure_dev.suites import clean, field, form, lab_tests, native, progress, python, sim
+from qure_dev.suites import clean, field, form, lab_tests, models, native, progress, python, sim
 from qure_dev.suites.outcome import FAILED, PASSED, SKIPPED, Options, Outcome
 
 SUITES: dict[str, tuple[str, Callable[[Options], Iterator[Outcome]]]] = {
@@ -21,6 +21,7 @@ SUITES: dict[str, tuple[str, Callable[[Options], Iterator[Outcome]]]] = {
         "broken rules are noticed",
         sim.sim,
     ),
+    "models": ("every state of the models, by SPIN; broken rules are noticed", models.models),
     "lab": ("real nodes in network namespaces, real clients", lab_tests.lab),
     "asan": ("tests of what reads bytes from outside, under AddressSanitizer and UBSan; all with --full", native.asan),
     "tsan": ("the dataplane's tests under ThreadSanitizer; all that has threads with --full", native.tsan),
