@@ -100,10 +100,11 @@ struct LeaveCluster {
 struct ProposeConfig {
   uint64_t id = 0;  // any: the answer has it, too
   clusterconfig::Body body;
-  std::optional<Duration> confirm;  // rolled back unless it is confirmed within this
-  bool canary = true;               // one node tries it first
-  bool dry_run = false;             // all nodes are asked, and nothing is changed
-  std::string by;                   // who asks, for logs
+  std::optional<Duration> confirm;             // rolled back unless it is confirmed within this
+  bool canary = true;                          // one node tries it first
+  bool dry_run = false;                        // all nodes are asked, and nothing is changed
+  std::string by;                              // who asks, for logs
+  std::optional<clusterconfig::Version> base;  // refused unless this is in effect
 };
 // Keeps the change that waits for it. Ends with clusterconfig::Answered.
 struct ConfirmConfig {

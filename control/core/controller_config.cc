@@ -74,7 +74,8 @@ absl::Status Controller::Do(MonoTime now, const ProposeConfig& command, Actions*
                                  .body = command.body,
                                  .confirm = command.confirm,
                                  .canary = command.canary,
-                                 .dry_run = command.dry_run},
+                                 .dry_run = command.dry_run,
+                                 .base = command.base},
                                 command.by, out);
 }
 

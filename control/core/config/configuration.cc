@@ -149,7 +149,8 @@ void Configuration::Propose(MonoTime now, Request request, std::string_view by, 
       .timeout_ms = request.confirm ? static_cast<uint32_t>(request.confirm->ns / Milliseconds(1).ns) : 0,
       .canary = request.canary,
       .dry_run = request.dry_run,
-      .by = std::string(by.substr(0, kMaxBy))};
+      .by = std::string(by.substr(0, kMaxBy)),
+      .base = request.base};
   forwarded_ =
       Forwarded{.message = message, .body = std::move(request.body), .until = now + kForwardLimit, .again_at = now};
   Tick(now, head, out);

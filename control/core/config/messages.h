@@ -30,6 +30,7 @@ struct ForwardMessage {
   bool canary = true;
   bool dry_run = false;
   std::string by;
+  std::optional<Version> base;  // has to be in effect
   friend bool operator==(const ForwardMessage&, const ForwardMessage&) = default;
 };
 struct AnswerMessage {

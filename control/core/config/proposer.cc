@@ -78,6 +78,10 @@ std::optional<Finding> Proposer::Obstacle(MonoTime now, const Request& request) 
   if (Outdated()) {
     return Finding{.reason = "a change of a later master is in effect", .remedy = "wait until this one is gone"};
   }
+  if (request.base && holder_->InEffect() != request.base) {
+    return Finding{.reason = "what is in effect has changed meanwhile",
+                   .remedy = "see what it says now, and make the change again"};
+  }
   return holder_->Busy(now);
 }
 
@@ -235,7 +239,8 @@ void Proposer::OnPart(MonoTime now, const PartMessage& message, const admission:
     Request request{.id = forward.message.id,
                     .body = std::make_shared<const std::string>(*std::move(whole)),
                     .canary = forward.message.canary,
-                    .dry_run = forward.message.dry_run};
+                    .dry_run = forward.message.dry_run,
+                    .base = forward.message.base};
     if (forward.message.timeout_ms > 0) request.confirm = Milliseconds(forward.message.timeout_ms);
     Begin(now, std::move(request), forward.from, head, out);
   }

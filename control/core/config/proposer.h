@@ -24,6 +24,7 @@ struct Request {
   std::optional<Duration> confirm;  // roll back unless confirmed within this: 1 s to kMaxConfirmTimeoutMs
   bool canary = true;               // one node tries it first
   bool dry_run = false;             // votes only
+  std::optional<Version> base;      // refused unless this is in effect
 };
 
 class Proposer {

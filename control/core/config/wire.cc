@@ -51,6 +51,7 @@ class Writer {
     to.set_no_canary(!from.canary);
     to.set_dry_run(from.dry_run);
     to.set_by(Cut(from.by, kMaxBy));
+    if (from.base) to.set_base(Text(*from.base));
   }
   void operator()(const AnswerMessage& from) const {
     wire::ConfigAnswer& to = *out_.mutable_config_answer();
@@ -119,6 +120,9 @@ class Reader {
     ok_ = ok_ && version;
     return version.value_or(Version{});
   }
+  std::optional<Version> TakeVersionIfAny(const std::string& bytes) {
+    return bytes.empty() ? std::nullopt : std::optional(TakeVersion(bytes));
+  }
   Digest TakeDigest(const std::string& bytes) {
     Digest digest{};
     ok_ = ok_ && bytes.size() == digest.size();
@@ -166,7 +170,8 @@ std::optional<Message> ReadForward(const wire::ConfigForward& from) {
                                 .timeout_ms = in.TakeNumber(from.timeout_ms(), 0, admission::kMaxConfirmTimeoutMs),
                                 .canary = !from.no_canary(),
                                 .dry_run = from.dry_run(),
-                                .by = in.TakeText(from.by(), kMaxBy)});
+                                .by = in.TakeText(from.by(), kMaxBy),
+                                .base = in.TakeVersionIfAny(from.base())});
 }
 
 std::optional<Message> ReadAnswer(const wire::ConfigAnswer& from) {

@@ -167,6 +167,41 @@ TEST(Proposer, RefusesWhatCannotBegin) {
   EXPECT_EQ(master.answered.back().node, Node(1));
 }
 
+TEST(Proposer, RefusesAChangeOfWhatIsNotInEffectAnyMore) {
+  Master master;
+  master.Propose({.canary = false, .base = Version{}});
+  ASSERT_EQ(master.answered.size(), 1u);
+  EXPECT_TRUE(master.answered[0].refusal) << "nothing is in effect";
+  const Made first = Make(1, std::nullopt);
+  const Made second = Make(2, std::nullopt, first.version());
+  master.HearMap(2, first, Stage::kConfirmed);
+  master.GiveBody(first, 2);
+  master.Propose({.canary = false, .base = second.version()});
+  ASSERT_EQ(master.answered.size(), 2u);
+  ASSERT_TRUE(master.answered[1].refusal);
+  EXPECT_FALSE(master.answered[1].refusal->remedy.empty());
+  EXPECT_TRUE(master.Sent<PrepareMessage>().empty());
+  master.Propose({.canary = false, .base = first.version()});
+  EXPECT_EQ(master.Sent<PrepareMessage>().size(), 2u);
+  EXPECT_EQ(master.answered.size(), 2u);
+}
+
+TEST(Proposer, TheSameOfAForwardedOne) {
+  OneNode node;
+  const auto body = std::make_shared<const std::string>("text");
+  const Version base = Make(1).version();
+  node.Do(
+      [&](Actions* out) { node.config->Propose(node.now, {.id = 8, .body = body, .base = base}, "n2", Head(), out); });
+  ASSERT_EQ(node.Sent<ForwardMessage>().size(), 1u);
+  EXPECT_EQ(node.Sent<ForwardMessage>()[0].base, base);
+  Master master;
+  master.Hear(2, node.Sent<ForwardMessage>()[0]);
+  master.Hear(2, PartMessage{.body = DigestOf(*body), .index = 0, .part = *body});
+  ASSERT_EQ(master.Sent<AnswerMessage>().size(), 1u);
+  EXPECT_TRUE(master.Sent<AnswerMessage>()[0].refusal);
+  EXPECT_TRUE(master.Sent<PrepareMessage>().empty());
+}
+
 TEST(Proposer, NumbersGrowWithinATerm) {
   Master master;
   for (uint64_t n = 1; n <= 3; ++n) {
