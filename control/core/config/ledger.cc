@@ -201,16 +201,28 @@ void Ledger::Acknowledge() {
   }
 }
 
+std::optional<Version> Ledger::BaseOf(const Version& version) const {
+  const admission::ConfigEntry* const entry = Entry(version);
+  return entry == nullptr ? std::nullopt : std::optional(entry->base);
+}
+
 std::vector<Version> Ledger::Lost() const {
-  const auto base_of = [&](const Version& version) {
-    const admission::ConfigEntry* const entry = Entry(version);
-    return entry == nullptr ? std::nullopt : std::optional(entry->base);
-  };
   const auto shown = [&](const Version& version) {
     const Item& item = items_.at(version);
     return item.was_in_effect && !item.acknowledged;
   };
-  return clusterconfig::Lost(stages_, base_of, shown);
+  return clusterconfig::Lost(
+      stages_, [&](const Version& version) { return BaseOf(version); }, shown);
+}
+
+std::vector<Version> Ledger::Aside() const {
+  return clusterconfig::Lost(
+      stages_, [&](const Version& version) { return BaseOf(version); }, [](const Version&) { return true; });
+}
+
+bool Ledger::WasInEffect(const Version& version) const {
+  const auto found = items_.find(version);
+  return found != items_.end() && found->second.was_in_effect;
 }
 
 bool Ledger::IsDirty() const {

@@ -61,6 +61,9 @@ class Ledger {
   void Acknowledge();
   // Greatest first: clusterconfig::Lost.
   std::vector<Version> Lost() const;
+  // The same, also of what was not in effect here or is acknowledged.
+  std::vector<Version> Aside() const;
+  bool WasInEffect(const Version& version) const;  // at this node
 
   // What has changed since the last one, if none is under way.
   std::optional<Save> TakeSave();
@@ -86,6 +89,7 @@ class Ledger {
   };
 
   const Item* Find(const Version& version) const;
+  std::optional<Version> BaseOf(const Version& version) const;
   // Items follow the map, bodies the items.
   void FollowStages();
   bool IsDirty() const;

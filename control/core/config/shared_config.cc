@@ -322,6 +322,16 @@ ConfigStatus SharedConfig::Status(MonoTime now) const {
   return status;
 }
 
+std::vector<ConfigStatus::Past> SharedConfig::History(MonoTime now) const {
+  std::vector<ConfigStatus::Past> history;
+  if (!configuration_) return history;
+  for (PastVersion& past : HistoryOf(configuration_->holder().ledger())) {
+    std::optional<ConfigStatus::Change> change = ChangeOf(now, past.version);
+    if (change) history.push_back({.change = *std::move(change), .version = std::move(past)});
+  }
+  return history;
+}
+
 Body SharedConfig::Text() const {
   if (!configuration_) return nullptr;
   const Holder& holder = configuration_->holder();

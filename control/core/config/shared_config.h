@@ -20,6 +20,7 @@
 #include "control/core/cluster/transport.h"
 #include "control/core/config/configuration.h"
 #include "control/core/config/effects.h"
+#include "control/core/config/history.h"
 #include "control/core/persist_ledger.h"
 #include "control/core/stored.h"
 #include "proto/cluster/cluster.pb.h"
@@ -49,6 +50,11 @@ struct ConfigStatus {
     uint64_t time = 0;             // hybrid logical
     uint32_t size = 0;             // bytes of its body
     std::optional<Duration> left;  // of what is open
+  };
+  // One that they can look back at.
+  struct Past {
+    Change change;
+    PastVersion version;
   };
   bool possible = false;  // this node belongs to a cluster with records
   std::optional<Change> in_effect;
@@ -109,6 +115,8 @@ class SharedConfig {
   std::vector<StageReached> TakeReached() { return std::exchange(reached_, {}); }
   bool TakeChanged() { return std::exchange(changed_, false); }  // what HELLOs say has changed
   ConfigStatus Status(MonoTime now) const;
+  // Greatest first: HistoryOf.
+  std::vector<ConfigStatus::Past> History(MonoTime now) const;
   // Of what this node runs; null: it runs none.
   Body Text() const;
   // Null: this node does not take part.
