@@ -19,7 +19,7 @@ struct ConfigOrder {
   bool dry_run = false;
 };
 
-// {"command": "shared_config", "action": "set", "text": …, "file": …, "confirm": SECONDS, "canary": false,
+// {"command": "shared_config", "action": "apply", "text": …, "file": …, "confirm": SECONDS, "canary": false,
 // "dry_run": true}; "confirm" 0: it needs none. Those left out are as in ProposeConfig. InvalidArgument if it is
 // unsound.
 absl::StatusOr<ProposeConfig> ReadProposal(const nlohmann::json& request, std::string text);

@@ -77,7 +77,7 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   config text        its text, as the operator wrote it
   config adopt [--confirm TIME] [--no-canary] [--dry-run]
                      on the master: what its file says of the cluster becomes the first one
-  config set FILE [--confirm TIME] [--no-canary] [--dry-run]
+  config apply FILE [--confirm TIME] [--no-canary] [--dry-run]
                      what FILE says of the cluster becomes the next one: all nodes check it, one tries it, then all run
                      it; rolled back unless it is confirmed within TIME (10m; 90s, 1h; 0: it needs none)
   config confirm     keep the change that waits for it
@@ -145,9 +145,9 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"counters [--all]", RequestKind::kCounters},
       {"config text", RequestKind::kSharedConfig, R"("action": "text")"},
       {"config adopt [--confirm TIME] [--no-canary] [--dry-run]", RequestKind::kSharedConfig, R"("action": "adopt")"},
-      {"config set FILE [--confirm TIME] [--no-canary] [--dry-run]",
+      {"config apply FILE [--confirm TIME] [--no-canary] [--dry-run]",
        RequestKind::kSharedConfig,
-       R"("action": "set")",
+       R"("action": "apply")",
        {{"text", Kind::kShared}}},
       {"config confirm", RequestKind::kSharedConfig, R"("action": "confirm")"},
       {"config abort", RequestKind::kSharedConfig, R"("action": "abort")"},

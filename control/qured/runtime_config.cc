@@ -137,14 +137,14 @@ std::optional<ordered_json> Runtime::AnswerShared(const ControlServer::Request& 
   const std::string action = TextIn(request.body, "action", "show");
   if (action == "show") return SharedConfigJson(controller_.status(Now()));
   if (action == "text") return AnswerText();
-  if (action == "set") return ProposeText(request, TextIn(request.body, "text", ""));
+  if (action == "apply") return ProposeText(request, TextIn(request.body, "text", ""));
   if (action == "adopt") return Adopt(request);
   if (action == "confirm") {
     return Order(request.ticket, ConfirmConfig{.id = request.ticket}, {});
   }
   if (action == "abort") return Order(kNoTicket, AbortConfig{}, {});
   if (action == "acknowledge") return Order(kNoTicket, AcknowledgeConfig{}, {});
-  return ordered_json{{"error", "shared_config: show, text, set, adopt, confirm, abort or acknowledge"}};
+  return ordered_json{{"error", "shared_config: show, text, apply, adopt, confirm, abort or acknowledge"}};
 }
 
 ordered_json Runtime::AnswerText() {
@@ -170,7 +170,7 @@ ordered_json Runtime::BeginACluster(const json& request) {
 std::optional<ordered_json> Runtime::Adopt(const ControlServer::Request& request) {
   const ControllerStatus status = controller_.status(Now());
   if (status.config.in_effect) {
-    return ordered_json{{"error", "the cluster has a configuration; change it with `qurectl config set`"}};
+    return ordered_json{{"error", "the cluster has a configuration; change it with `qurectl config apply`"}};
   }
   if (status.config.possible && status.role != NodeRole::kMaster) {
     return ordered_json{{"error", "this node does not lead; do it on the master, whose file counts then"}};

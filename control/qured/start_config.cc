@@ -15,7 +15,7 @@ void WarnOfIgnored(std::string_view path, std::string_view text) {
   if (ignored.empty()) return;
   LogLine(LogLevel::kWarning, path,
           ": ignored, since the cluster has one configuration (`qurectl config`): ", absl::StrJoin(ignored, ", "),
-          "; remove them here, and change them with `qurectl config set`");
+          "; remove them here, and change them with `qurectl config apply`");
 }
 
 StartConfig WithStored(StartConfig own, const StoredState& stored) {

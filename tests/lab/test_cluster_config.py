@@ -99,19 +99,19 @@ class ConfigTest(ClusterTest):
 
 
 class Changes(ConfigTest):
-    def test_adopted_set_and_rolled_back(self) -> None:
+    def test_adopted_applied_and_rolled_back(self) -> None:
         other = self.adopt()
         self.assertEqual(self.answering(), {self.leaders()[0]}, "without a service the master alone answers")
 
         # Made on one node, it is on all.
         own = self.lab.node(other).config_path.read_text()
         path = self.new_file(other, own + SERVICE)
-        self.assertIn("all nodes would take it", self.control(other, "config", "set", str(path), "--dry-run"))
+        self.assertIn("all nodes would take it", self.control(other, "config", "apply", str(path), "--dry-run"))
         self.assertNotIn("second", self.services(other))
-        self.control(other, "config", "set", str(path), "--confirm", "60s")
+        self.control(other, "config", "apply", str(path), "--confirm", "60s")
         self.all_run("open")
         self.assertIn("unless it is confirmed", self.control("n1", "status"))
-        self.assertIn("waits to be confirmed", self.control(other, "config", "set", str(path), status=1))
+        self.assertIn("waits to be confirmed", self.control(other, "config", "apply", str(path), status=1))
         master = self.leaders()[0]
         self.control(master, "config", "confirm")
         version = self.all_run("confirmed")
@@ -122,7 +122,7 @@ class Changes(ConfigTest):
         # A bad value is on none.
         line = len(own.splitlines()) + SERVICE.splitlines().index(f'ports = "{PORT}"') + 1
         bad = self.new_file(other, own + SERVICE.replace(str(PORT), "eighty"))
-        refused = self.control(other, "config", "set", str(bad), status=1)
+        refused = self.control(other, "config", "apply", str(bad), status=1)
         self.assertIn(f"{bad}:{line}: cluster.service.ports: ", refused)
         self.assertIn("refused)", refused)
         self.assertEqual(self.all_run("confirmed"), version)
@@ -130,13 +130,13 @@ class Changes(ConfigTest):
         # What is not confirmed is rolled back by itself.
         text = self.control(other, "config", "text")
         less = self.new_file(other, own)
-        self.control(other, "config", "set", str(less), "--confirm", "5s")
+        self.control(other, "config", "apply", str(less), "--confirm", "5s")
         self.all_run("open")
         self.assertNotIn("second", self.services(master))
         until(lambda: "second" in self.services(master), 15, "the change is rolled back")
         self.assertEqual(self.all_run("confirmed"), version)
         self.assertEqual(self.control("n1", "config", "text"), text)
-        self.control(other, "config", "set", str(less), "--confirm", "0", "--no-canary")
+        self.control(other, "config", "apply", str(less), "--confirm", "0", "--no-canary")
         self.all_run("confirmed")
         self.assertNotIn("second", self.services(master))
 
@@ -146,7 +146,7 @@ class Newcomer(ConfigTest):
         other = self.adopt()
         own = self.lab.node(other).config_path.read_text()
         path = self.new_file(other, own + SERVICE)
-        self.control(other, "config", "set", str(path), "--confirm", "0")
+        self.control(other, "config", "apply", str(path), "--confirm", "0")
         self.all_run("confirmed")
 
         # It has a file without anything that the cluster serves.

@@ -117,15 +117,15 @@ TEST(RequestFor, SendsWhatOfAFileIsTheClusters) {
   const TemporaryDirectory directory;
   const std::string path = directory / "new.toml";
   std::ofstream(path) << "[node]\nname = \"n1\"\n[cluster]\nkey = \"" << kDigits << "\"\ndefault = \"drop\"\n";
-  EXPECT_EQ(Request({"config", "set", path}), json({{"command", "shared_config"},
-                                                    {"action", "set"},
-                                                    {"file", path},
-                                                    {"text", "\n\n[cluster]\n\ndefault = \"drop\"\n"}}));
+  EXPECT_EQ(Request({"config", "apply", path}), json({{"command", "shared_config"},
+                                                      {"action", "apply"},
+                                                      {"file", path},
+                                                      {"text", "\n\n[cluster]\n\ndefault = \"drop\"\n"}}));
   std::ofstream(path) << "[cluster\n";
-  const auto broken = RequestOf({"config", "set", path});
+  const auto broken = RequestOf({"config", "apply", path});
   ASSERT_TRUE(broken);
   EXPECT_THAT(std::string(broken->status().message()), HasSubstr("new.toml:1: "));
-  EXPECT_FALSE(RequestOf({"config", "set", directory / "none"})->ok());
+  EXPECT_FALSE(RequestOf({"config", "apply", directory / "none"})->ok());
 }
 
 }  // namespace
