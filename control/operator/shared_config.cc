@@ -51,6 +51,16 @@ std::string Sentence(const clusterconfig::Finding& finding, const std::string& f
                       finding.remedy);
 }
 
+ConfigHistory::const_iterator FindVersion(const std::string& version, const ConfigHistory& history) {
+  return std::ranges::find_if(history,
+                              [&](const auto& past) { return clusterconfig::ToText(past.version.version) == version; });
+}
+
+// The last one with this number: of 0 what is in effect. All of a number have one text.
+ConfigHistory::const_iterator FindNumber(uint64_t number, const ConfigHistory& history) {
+  return std::ranges::find_if(history, [&](const auto& past) { return past.version.number == number; });
+}
+
 std::string_view RunsAt(const NodeRow& row, uint64_t in_effect) {
   if (row.config_running == 0) return "none";
   return row.config_running == in_effect ? "same" : "other";
@@ -58,8 +68,15 @@ std::string_view RunsAt(const NodeRow& row, uint64_t in_effect) {
 
 }  // namespace
 
-absl::StatusOr<ProposeConfig> ReadProposal(const json& request, std::string text) {
+absl::StatusOr<ProposeConfig> ReadProposal(const json& request, std::string text, const ConfigHistory& history) {
   ProposeConfig proposal;
+  if (const std::string* const base = TextIn(request, "base"); base != nullptr) {
+    const auto past = FindVersion(*base, history);
+    if (past == history.end()) {
+      return absl::InvalidArgumentError(Concat("version ", *base, ", which it was made from, is not known any more"));
+    }
+    proposal.base = past->version.version;
+  }
   if (const auto confirm = request.find("confirm"); confirm != request.end()) {
     if (!confirm->is_number_unsigned() || *confirm > kMostSeconds) {
       return absl::InvalidArgumentError(Concat("the time to confirm a change is a number of seconds to ", kMostSeconds,
@@ -78,6 +95,21 @@ absl::StatusOr<ProposeConfig> ReadProposal(const json& request, std::string text
                                              " bytes; it can have 1 to ", admission::kMaxConfigBody));
   }
   proposal.body = std::make_shared<const std::string>(std::move(text));
+  return proposal;
+}
+
+absl::StatusOr<ProposeConfig> ReadRollback(const json& request, const ConfigHistory& history) {
+  const absl::StatusOr<clusterconfig::PastVersion> past = FindText(request, history);
+  if (!past.ok()) return past.status();
+  const auto in_effect = FindNumber(0, history);
+  const bool counted = in_effect != history.end();
+  if (counted && in_effect->version.body != nullptr && *in_effect->version.body == *past->body) {
+    return absl::FailedPreconditionError(
+        Concat("version ", clusterconfig::ToText(past->version),
+               " has the text that is in effect; `qurectl config history` lists the others"));
+  }
+  absl::StatusOr<ProposeConfig> proposal = ReadProposal(request, *past->body, history);
+  if (proposal.ok() && counted) proposal->base = in_effect->version.version;
   return proposal;
 }
 
@@ -107,6 +139,45 @@ ordered_json SharedConfigJson(const ControllerStatus& status) {
           {"unable", unable},
           {"nodes", nodes},
           {"lost", lost}};
+}
+
+ordered_json ConfigHistoryJson(const ConfigHistory& history) {
+  ordered_json rows = ordered_json::array();
+  for (const clusterconfig::ConfigStatus::Past& past : history) {
+    const auto& number = past.version.number;
+    rows.push_back({{"number", number ? ordered_json(*number) : ordered_json(nullptr)},
+                    {"version", clusterconfig::ToText(past.version.version)},
+                    {"stage", clusterconfig::NameOf(past.version.fate)},
+                    {"by", past.change.by},
+                    {"time", WallText(past.change.time)},
+                    {"bytes", past.change.size},
+                    {"text_here", past.version.body != nullptr}});
+  }
+  return {{"history", rows}};
+}
+
+absl::StatusOr<clusterconfig::PastVersion> FindText(const json& request, const ConfigHistory& history) {
+  const auto number = request.find("number");
+  const bool by_number = number != request.end() && number->is_number_unsigned();
+  const std::string version = TextIn(request, "version", "");
+  const std::string name = by_number ? Concat("number ", number->get<uint64_t>()) : Concat("version ", version);
+  const auto past = by_number ? FindNumber(number->get<uint64_t>(), history) : FindVersion(version, history);
+  if (past == history.end() && FindNumber(0, history) == history.end()) {
+    return absl::NotFoundError(
+        "no configuration of the cluster is in effect; `qurectl config adopt` on the master makes the first one");
+  }
+  if (past == history.end()) {
+    return absl::NotFoundError(Concat("the configuration has no ", name, "; `qurectl config history` lists them"));
+  }
+  if (past->version.body == nullptr) {
+    return absl::NotFoundError(
+        Concat("the text of ", name, " is not at this node; `qurectl config history` lists those that are"));
+  }
+  return past->version;
+}
+
+ordered_json ConfigTextJson(const clusterconfig::Version& version, const clusterconfig::Body& text) {
+  return {{"version", clusterconfig::ToText(version)}, {"text", *text}};
 }
 
 ordered_json AnsweredJson(const clusterconfig::Answered& answered, const ConfigOrder& order,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "control/core/command.h"
@@ -19,14 +20,24 @@ struct ConfigOrder {
   bool dry_run = false;
 };
 
-// {"command": "shared_config", "action": "apply", "text": …, "file": …, "confirm": SECONDS, "canary": false,
-// "dry_run": true}; "confirm" 0: it needs none. Those left out are as in ProposeConfig. InvalidArgument if it is
-// unsound.
-absl::StatusOr<ProposeConfig> ReadProposal(const nlohmann::json& request, std::string text);
+using ConfigHistory = std::vector<clusterconfig::ConfigStatus::Past>;
+
+// {"command": "shared_config", "action": "apply", "text": …, "file": …, "base": VERSION, "confirm": SECONDS,
+// "canary": false, "dry_run": true}; "base": refused unless this is in effect; "confirm" 0: it needs none. Those left
+// out are as in ProposeConfig. InvalidArgument if it is unsound.
+absl::StatusOr<ProposeConfig> ReadProposal(const nlohmann::json& request, std::string text,
+                                           const ConfigHistory& history);
+// The same with {"action": "rollback", "number": N} in place of text and base.
+absl::StatusOr<ProposeConfig> ReadRollback(const nlohmann::json& request, const ConfigHistory& history);
 ConfigOrder OrderOf(const nlohmann::json& request, const ProposeConfig& proposal);
 
 // What is in effect here and at the others, and what waits.
 nlohmann::ordered_json SharedConfigJson(const ControllerStatus& status);
+// {"history": […]}: the versions that this node knows, the last one first.
+nlohmann::ordered_json ConfigHistoryJson(const ConfigHistory& history);
+// {"action": "text", "number": N} or {…, "version": …}: NotFound says whether that is not known, or its text not here.
+absl::StatusOr<clusterconfig::PastVersion> FindText(const nlohmann::json& request, const ConfigHistory& history);
+nlohmann::ordered_json ConfigTextJson(const clusterconfig::Version& version, const clusterconfig::Body& text);
 // What has come of it; a refusal has "error": WHERE: what is wrong; what would be right (which node said so).
 nlohmann::ordered_json AnsweredJson(const clusterconfig::Answered& answered, const ConfigOrder& order,
                                     const ControllerStatus& status);

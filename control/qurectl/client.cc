@@ -60,4 +60,12 @@ absl::StatusOr<nlohmann::ordered_json> Ask(const std::string& socket_path, const
   return answer;
 }
 
+absl::StatusOr<nlohmann::ordered_json> AskForAnswer(const std::string& socket_path, const nlohmann::json& request) {
+  absl::StatusOr<nlohmann::ordered_json> answer = Ask(socket_path, request);
+  if (!answer.ok()) return answer.status();
+  const auto error = answer->find("error");
+  if (error != answer->end()) return absl::FailedPreconditionError(error->get<std::string>());
+  return answer;
+}
+
 }  // namespace qure

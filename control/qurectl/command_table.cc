@@ -74,12 +74,20 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   ports              the LAN port and the host port, with their traffic
   counters [--all]   what happened to the frames; --all: also reasons that never occurred
   config             the configuration that all nodes have: its version, who runs it, what waits to be confirmed
-  config text        its text, as the operator wrote it
+  config text [N]    its text, as the operator wrote it; N: that of number N of the history
+  config history     the versions before, numbered backwards from 0, what is in effect; who made them, and when
+  config diff [N|FILE]
+                     what differs between what is in effect and FILE, or number N of the history and what is in effect;
+                     without either: how the changes that were lost differ from it, or else what the last one changed
   config adopt [--confirm TIME] [--no-canary] [--dry-run]
                      on the master: what its file says of the cluster becomes the first one
   config apply FILE [--confirm TIME] [--no-canary] [--dry-run]
                      what FILE says of the cluster becomes the next one: all nodes check it, one tries it, then all run
                      it; rolled back unless it is confirmed within TIME (10m; 90s, 1h; 0: it needs none)
+  config edit [--confirm TIME] [--no-canary] [--dry-run]
+                     the same with the text that is in effect, once you have changed it in your editor
+  config rollback [N] [--confirm TIME] [--no-canary] [--dry-run]
+                     the same with the text of number N (1) of the history
   config confirm     keep the change that waits for it
   config abort       give up the change that is being prepared, or roll back the one that waits to be confirmed
   config acknowledge changes that were lost are shown no more
@@ -93,6 +101,7 @@ const char kUsage[] = R"(usage: qurectl [--socket PATH] [--json] COMMAND
   --json             the answer as JSON
 
 Exit status: 0 fine, 1 refused or failed, 2 wrong usage or invalid configuration, 3 qured is not reachable.
+Of config diff: 0 nothing differs, 1 something differs, 2 refused, failed or wrong usage, 3 qured is not reachable.
 Of status, for monitoring: 0 the cluster serves, 1 it is degraded, 2 it does not serve, 3 qured is not reachable.
 )";
 
@@ -143,12 +152,19 @@ std::span<const OperatorCommand> OperatorCommands() {
       {"key remove ID", RequestKind::kKey, R"("action": "remove")", {{"id", Kind::kNumber}}},
       {"ports", RequestKind::kPorts},
       {"counters [--all]", RequestKind::kCounters},
-      {"config text", RequestKind::kSharedConfig, R"("action": "text")"},
+      {"config text [N]", RequestKind::kSharedConfig, R"("action": "text")", {{"number", Kind::kNumber}}},
+      {"config history", RequestKind::kSharedConfig, R"("action": "history")"},
+      {"config diff [N|FILE]", LocalAction::kDiffConfig, "", {{"what"}}},
       {"config adopt [--confirm TIME] [--no-canary] [--dry-run]", RequestKind::kSharedConfig, R"("action": "adopt")"},
       {"config apply FILE [--confirm TIME] [--no-canary] [--dry-run]",
        RequestKind::kSharedConfig,
        R"("action": "apply")",
        {{"text", Kind::kShared}}},
+      {"config edit [--confirm TIME] [--no-canary] [--dry-run]", LocalAction::kEditConfig},
+      {"config rollback [N] [--confirm TIME] [--no-canary] [--dry-run]",
+       RequestKind::kSharedConfig,
+       R"("action": "rollback")",
+       {{"number", Kind::kNumber, "1"}}},
       {"config confirm", RequestKind::kSharedConfig, R"("action": "confirm")"},
       {"config abort", RequestKind::kSharedConfig, R"("action": "abort")"},
       {"config acknowledge", RequestKind::kSharedConfig, R"("action": "acknowledge")"},

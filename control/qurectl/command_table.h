@@ -28,7 +28,7 @@ struct CommandArgument {
 };
 
 // What qurectl does by itself.
-enum class LocalAction : uint8_t { kHelp, kCheckConfig, kInit, kNewKey };
+enum class LocalAction : uint8_t { kHelp, kCheckConfig, kDiffConfig, kEditConfig, kInit, kNewKey };
 
 struct OperatorCommand {
   // "drain [NODE] [--deadline SECONDS|none]": words, arguments, options, as in the help text.

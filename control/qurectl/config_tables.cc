@@ -70,9 +70,22 @@ std::string StateText(const ordered_json& answer) {
   return absl::StrCat(text, "\n", table.Render());
 }
 
+std::string VersionsText(const ordered_json& history) {
+  if (history.empty()) return "this node knows no configuration of the cluster\n";
+  Table table({{"N", Align::kRight}, {"VERSION"}, {"STAGE"}, {"BY"}, {"TIME"}, {"BYTES", Align::kRight}, {"TEXT"}});
+  for (const ordered_json& row : history) {
+    const ordered_json& number = row.at("number");
+    table.Add({number.is_null() ? "-" : std::to_string(number.get<uint32_t>()), row.at("version").get<std::string>(),
+               row.at("stage").get<std::string>(), row.at("by").get<std::string>(), row.at("time").get<std::string>(),
+               std::to_string(row.at("bytes").get<uint64_t>()), row.at("text_here").get<bool>() ? "here" : "-"});
+  }
+  return table.Render();
+}
+
 }  // namespace
 
 std::string SharedConfigText(const ordered_json& answer) {
+  if (const auto history = answer.find("history"); history != answer.end()) return VersionsText(*history);
   if (const auto text = answer.find("text"); text != answer.end()) return text->get<std::string>();
   return answer.contains("in_effect") ? StateText(answer) : TakenText(answer);
 }

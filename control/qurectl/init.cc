@@ -25,20 +25,12 @@ using nlohmann::ordered_json;
 constexpr int kAskMs = 50;
 constexpr int kPatienceMs = 30'000;  // until qured has started again, and leads
 
-absl::StatusOr<ordered_json> AskOne(const std::string& socket, const json& request) {
-  absl::StatusOr<ordered_json> answer = Ask(socket, request);
-  if (!answer.ok()) return answer.status();
-  const auto error = answer->find("error");
-  if (error != answer->end()) return absl::FailedPreconditionError(error->get<std::string>());
-  return answer;
-}
-
 // Asks again until the answer is as wanted. qured is away for a moment when it starts again.
 absl::Status Await(const std::string& socket, const json& request,
                    const std::function<bool(const ordered_json&)>& wanted, std::string_view what) {
   absl::Status last = absl::OkStatus();
   for (int waited = 0; waited < kPatienceMs; waited += kAskMs) {
-    const absl::StatusOr<ordered_json> answer = AskOne(socket, request);
+    const absl::StatusOr<ordered_json> answer = AskForAnswer(socket, request);
     if (answer.ok() && wanted(*answer)) return absl::OkStatus();
     last = answer.status();
     poll(nullptr, 0, kAskMs);
@@ -110,13 +102,13 @@ const json kShowShared = {{"command", "shared_config"}, {"action", "show"}};
 
 // This node leads a cluster: one that it begins, or one that it is in.
 absl::Status Lead(const std::string& socket, FirstCluster first) {
-  const auto candidates = AskOne(socket, {{"command", "candidates"}});
+  const auto candidates = AskForAnswer(socket, {{"command", "candidates"}});
   if (!candidates.ok()) return candidates.status();
-  const auto term = AskOne(socket, {{"command", "term"}});
+  const auto term = AskForAnswer(socket, {{"command", "term"}});
   if (!term.ok()) return term.status();
   if (!candidates->at("joining").is_null()) {
     if (absl::Status complete = Complete(&first); !complete.ok()) return complete;
-    const auto begun = AskOne(socket, {{"command", "begin"}, {"name", first.name}, {"text", TextOf(first)}});
+    const auto begun = AskForAnswer(socket, {{"command", "begin"}, {"name", first.name}, {"text", TextOf(first)}});
     if (!begun.ok()) return begun.status();
   } else if (const ordered_json& master = term->at("master"); !master.is_null() && term->at("role") != "master") {
     return absl::FailedPreconditionError(Concat(
@@ -135,10 +127,10 @@ absl::Status AdoptOwn(const std::string& socket) {
   if (absl::Status status = Await(socket, kShowShared, kept, "the cluster keeps no configuration"); !status.ok()) {
     return status;
   }
-  const auto shared = AskOne(socket, kShowShared);
+  const auto shared = AskForAnswer(socket, kShowShared);
   if (!shared.ok()) return shared.status();
   if (shared->at("in_effect").is_null()) {
-    const auto adopted = AskOne(
+    const auto adopted = AskForAnswer(
         socket,
         {{"command", "shared_config"}, {"action", "adopt"}, {"confirm", 0}, {"canary", true}, {"dry_run", false}});
     if (!adopted.ok()) return adopted.status();
@@ -151,11 +143,11 @@ absl::Status AdoptOwn(const std::string& socket) {
 
 absl::StatusOr<ordered_json> Init(const std::string& socket, FirstCluster first) {
   if (absl::Status led = Lead(socket, std::move(first)); !led.ok()) return led;
-  auto roll = AskOne(socket, kShowRoll);
+  auto roll = AskForAnswer(socket, kShowRoll);
   if (!roll.ok()) return roll.status();
   ordered_json code = nullptr;
   if (roll->at("cluster").is_null()) {
-    roll = AskOne(socket, {{"command", "cluster"}, {"action", "found"}});
+    roll = AskForAnswer(socket, {{"command", "cluster"}, {"action", "found"}});
     if (!roll.ok()) return roll.status();
     code = roll->at("recovery_code");
   }

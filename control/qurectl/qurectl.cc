@@ -27,6 +27,8 @@
 #include "control/qurectl/client.h"
 #include "control/qurectl/cluster_tables.h"
 #include "control/qurectl/command_table.h"
+#include "control/qurectl/config_diff.h"
+#include "control/qurectl/config_edit.h"
 #include "control/qurectl/config_tables.h"
 #include "control/qurectl/dns_tables.h"
 #include "control/qurectl/init.h"
@@ -40,6 +42,10 @@ namespace {
 constexpr int kRefused = 1;
 constexpr int kUsageError = 2;  // an invalid configuration too
 constexpr int kNotReachable = 3;
+
+// As diff has them.
+constexpr int kDiffers = 1;
+constexpr int kDiffFailed = 2;
 
 constexpr size_t kPlotWidth = 72;
 constexpr int kHandoverPatienceMs = 3000;
@@ -361,6 +367,26 @@ int BeginCluster(const Arguments& arguments) {
   return done->at("problem").is_null() ? EXIT_SUCCESS : kRefused;
 }
 
+int ReportError(const absl::Status& error, int refused) {
+  std::cerr << "qurectl: " << error.message() << "\n";
+  return error.code() == absl::StatusCode::kUnavailable ? kNotReachable : refused;
+}
+
+int DiffConfig(const Arguments& arguments, const std::string& what) {
+  const absl::StatusOr<std::string> diff = ConfigDiff(arguments.socket, what);
+  if (!diff.ok()) return ReportError(diff.status(), kDiffFailed);
+  std::cout << (arguments.json ? nlohmann::ordered_json{{"differs", !diff->empty()}, {"diff", *diff}}.dump(2) + "\n"
+                               : *diff);
+  return diff->empty() ? EXIT_SUCCESS : kDiffers;
+}
+
+int EditConfig(const Arguments& arguments, const nlohmann::json& proposal) {
+  const absl::StatusOr<nlohmann::ordered_json> done = ConfigEdit(arguments.socket, proposal);
+  if (!done.ok()) return ReportError(done.status(), kRefused);
+  std::cout << (arguments.json ? done->dump(2) + "\n" : ConfigEditText(*done));
+  return EXIT_SUCCESS;
+}
+
 int DoLocally(const Arguments& arguments, LocalAction action, const nlohmann::json& members) {
   switch (action) {
     case LocalAction::kInit:
@@ -370,6 +396,10 @@ int DoLocally(const Arguments& arguments, LocalAction action, const nlohmann::js
       break;
     case LocalAction::kCheckConfig:
       return CheckConfig(members.at("file").get<std::string>());
+    case LocalAction::kDiffConfig:
+      return DiffConfig(arguments, members.value("what", std::string()));
+    case LocalAction::kEditConfig:
+      return EditConfig(arguments, members);
     case LocalAction::kNewKey:
       std::cout << ClusterKeyText(DrawClusterKey()) << "\n";
       break;

@@ -121,10 +121,11 @@ class Runtime {
   void RetryUnable();
   // Nothing if the answer comes later.
   std::optional<nlohmann::ordered_json> AnswerShared(const ControlServer::Request& request);
-  nlohmann::ordered_json AnswerText();
+  nlohmann::ordered_json AnswerText(const nlohmann::json& request);
   nlohmann::ordered_json BeginACluster(const nlohmann::json& request);
   std::optional<nlohmann::ordered_json> Adopt(const ControlServer::Request& request);
-  std::optional<nlohmann::ordered_json> ProposeText(const ControlServer::Request& request, std::string text);
+  std::optional<nlohmann::ordered_json> Propose(const ControlServer::Request& request,
+                                                absl::StatusOr<ProposeConfig> proposal);
   std::optional<nlohmann::ordered_json> Order(uint64_t ticket, const Command& command, const ConfigOrder& order);
   void OnNames();
   void NotifyNames();

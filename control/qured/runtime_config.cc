@@ -136,21 +136,35 @@ void Runtime::RetryUnable() {
 std::optional<ordered_json> Runtime::AnswerShared(const ControlServer::Request& request) {
   const std::string action = TextIn(request.body, "action", "show");
   if (action == "show") return SharedConfigJson(controller_.status(Now()));
-  if (action == "text") return AnswerText();
-  if (action == "apply") return ProposeText(request, TextIn(request.body, "text", ""));
+  if (action == "text") return AnswerText(request.body);
+  if (action == "history") return ConfigHistoryJson(controller_.shared_config().History(Now()));
+  if (action == "apply") {
+    const ConfigHistory history = controller_.shared_config().History(Now());
+    return Propose(request, ReadProposal(request.body, TextIn(request.body, "text", ""), history));
+  }
+  if (action == "rollback") {
+    return Propose(request, ReadRollback(request.body, controller_.shared_config().History(Now())));
+  }
   if (action == "adopt") return Adopt(request);
   if (action == "confirm") {
     return Order(request.ticket, ConfirmConfig{.id = request.ticket}, {});
   }
   if (action == "abort") return Order(kNoTicket, AbortConfig{}, {});
   if (action == "acknowledge") return Order(kNoTicket, AcknowledgeConfig{}, {});
-  return ordered_json{{"error", "shared_config: show, text, apply, adopt, confirm, abort or acknowledge"}};
+  return ordered_json{
+      {"error", "shared_config: show, text, history, apply, rollback, adopt, confirm, abort or acknowledge"}};
 }
 
-ordered_json Runtime::AnswerText() {
-  const clusterconfig::Body text = controller_.shared_config().Text();
+// Without a number or a version, of what runs.
+ordered_json Runtime::AnswerText(const json& request) {
+  const clusterconfig::SharedConfig& shared = controller_.shared_config();
+  if (request.contains("number") || request.contains("version")) {
+    const absl::StatusOr<clusterconfig::PastVersion> past = FindText(request, shared.History(Now()));
+    return past.ok() ? ConfigTextJson(past->version, past->body) : Refusal(past.status());
+  }
+  const clusterconfig::Body text = shared.Text();
   if (text == nullptr) return {{"error", "this node runs its own file: the cluster has no configuration yet"}};
-  return {{"text", *text}};
+  return ConfigTextJson(shared.holder()->running(), text);
 }
 
 // What the new cluster serves is checked before anything changes.
@@ -178,11 +192,11 @@ std::optional<ordered_json> Runtime::Adopt(const ControlServer::Request& request
   const bool began = joined_ && !joined_->first.empty();
   absl::StatusOr<std::string> shared = began ? joined_->first : SharedPart(own_text_, config_path_);
   if (!shared.ok()) return Refusal(shared.status());
-  return ProposeText(request, *std::move(shared));
+  return Propose(request, ReadProposal(request.body, *std::move(shared), {}));
 }
 
-std::optional<ordered_json> Runtime::ProposeText(const ControlServer::Request& request, std::string text) {
-  absl::StatusOr<ProposeConfig> proposal = ReadProposal(request.body, std::move(text));
+std::optional<ordered_json> Runtime::Propose(const ControlServer::Request& request,
+                                             absl::StatusOr<ProposeConfig> proposal) {
   if (!proposal.ok()) return Refusal(proposal.status());
   proposal->id = request.ticket;
   proposal->by = facts_.name;

@@ -1,12 +1,15 @@
 """The cluster has one configuration, changed on any node."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from cluster_support import ClusterTest
+from qure_dev import programs
 from qure_dev.lab import config, netns, topology
 from qure_dev.process import spawn
 from support import SERVICE_V4, until
@@ -139,6 +142,97 @@ class Changes(ConfigTest):
         self.control(other, "config", "apply", str(less), "--confirm", "0", "--no-canary")
         self.all_run("confirmed")
         self.assertNotIn("second", self.services(master))
+
+
+class Versions(ConfigTest):
+    """What an operator does with the versions that there were."""
+
+    def versions(self, name: str) -> list[tuple[int | None, str]]:
+        """Numbers and stages, the last version first."""
+        known = json.loads(self.control(name, "--json", "config", "history"))["history"]
+        self.assertTrue(all(row["text_here"] for row in known), known)
+        return [(row["number"], row["stage"]) for row in known]
+
+    def edit(self, name: str, editor: str, *options: str, status: int = 0) -> str:
+        """`config edit` with lines of the shell as the editor of "$1"."""
+        script = self.lab.node(name).directory / "editor"
+        script.write_text(f"#!/bin/sh -e\n{editor}\n")
+        script.chmod(0o755)
+        with mock.patch.dict(os.environ, VISUAL="", EDITOR=str(script)):
+            return self.control(name, "config", "edit", *options, status=status)
+
+    def kept(self, said: str) -> str:
+        """What was written in a file that `config edit` has kept."""
+        found = re.search(r"what you have written is in (\S+)", said)
+        assert found, said
+        path = Path(found[1])
+        self.addCleanup(shutil.rmtree, path.parent)
+        return path.read_text()
+
+    def test_seen_returned_to_and_edited(self) -> None:
+        other = self.adopt()
+        self.see_and_return(other)
+        self.change_by_editor(other)
+
+    def see_and_return(self, other: str) -> None:
+        path = self.new_file(other, self.lab.node(other).config_path.read_text() + SERVICE)
+        line = f'+ports = "{PORT}"'
+        self.assertIn(line, self.control(other, "config", "diff", str(path), status=1))
+        self.control(other, "config", "apply", str(path), "--confirm", "0")
+        self.all_run("confirmed")
+        self.assertEqual(self.control(other, "config", "diff", str(path)), "")
+        self.assertIn(line, self.control("n1", "config", "diff", status=1))
+        self.assertIn("no number 7", self.control("n1", "config", "diff", "7", status=2))
+
+        # The version before is in effect again, on all.
+        first = self.control(other, "config", "text", "1")
+        self.assertNotIn("second", first)
+        self.assertIn("all nodes would take it", self.control(other, "config", "rollback", "--dry-run"))
+        self.control(other, "config", "rollback", "--confirm", "0")
+        self.all_run("confirmed")
+        for name in self.names:
+            self.assertNotIn("second", self.services(name))
+            self.assertEqual(self.control(name, "config", "text"), first)
+            self.assertEqual(self.versions(name), [(0, "confirmed"), (1, "confirmed"), (2, "confirmed")])
+        self.assertIn("the text that is in effect", self.control(other, "config", "rollback", "2", status=1))
+        self.assertIn("config history", self.control(other, "config", "rollback", "9", status=1))
+
+        # What is not confirmed stays in the history, without a number.
+        self.control(other, "config", "rollback", "1", "--confirm", "5s")
+        self.all_run("open")
+        self.assertEqual(self.versions(other)[0], (0, "open"))
+        self.all_run("confirmed")
+        self.assertEqual(self.versions(other)[:2], [(None, "rolled back"), (0, "confirmed")])
+        self.assertIn(line, self.control(other, "config", "diff", status=1))  # it waits to be acknowledged
+        self.assertRegex(self.control(other, "config", "history"), r"(?m)^ *-  \S+ +rolled back ")
+
+    def change_by_editor(self, other: str) -> None:
+        master = self.leaders()[0]
+        path = self.new_file(other, self.lab.node(other).config_path.read_text() + SERVICE)
+        self.control(other, "config", "apply", str(path), "--confirm", "0")
+        before = self.all_run("confirmed")
+        self.assertIn("nothing is done", self.edit(other, "true"))
+
+        # Refused, it is in no node and still in the file.
+        refused = self.edit(other, f'sed -i s/{PORT}/eighty/ "$1"', status=1)
+        self.assertIn("cluster.service.ports", refused)
+        self.assertIn('ports = "eighty"', self.kept(refused))
+        self.assertEqual(self.all_run("confirmed"), before)
+
+        self.edit(other, 'sed -i s/second/third/ "$1"', "--confirm", "0")
+        edited = self.all_run("confirmed")
+        self.assertNotEqual(edited, before)
+        self.assertIn("third", self.services(master))
+
+        # Another operator was faster: his change stays.
+        node = self.lab.node(master)
+        qurectl = f"{node.build / programs.QURECTL} --socket {node.socket}"
+        faster = f'{qurectl} config apply {path} --confirm 0\nsed -i s/third/fourth/ "$1"'
+        refused = self.edit(other, faster, "--confirm", "0", status=1)
+        self.assertIn("changed meanwhile", refused)
+        self.assertIn("fourth", self.kept(refused))
+        self.all_run("confirmed")
+        self.assertIn("second", self.services(master))
 
 
 class Newcomer(ConfigTest):

@@ -4,6 +4,7 @@ after the other: on the `first`, on a `new` one that waits, on one that `leaves`
 import re
 import subprocess
 import tempfile
+from pathlib import Path
 
 import doc_commands
 from bare_support import BareTest
@@ -27,6 +28,9 @@ class Site(BareTest):
         directory = tempfile.TemporaryDirectory(prefix="qure-site-")
         self.addCleanup(directory.cleanup)
         self.directory = directory.name
+        self.editor = Path(self.directory) / "editor"
+        self.editor.write_text("#!/bin/sh\necho '# Our services' >> \"$1\"\n")
+        self.editor.chmod(0o755)
         self.taken_in = ["n1"]
         self.values = {ADDRESS: f"{SERVICE_V4}/24 --gateway {GATEWAY_V4}"}
         self.recovery = ""
@@ -49,7 +53,7 @@ class Site(BareTest):
             return
         node = self.lab.node(name)
         build = (node.build / programs.QURECTL).parent
-        script = f"set -e\nexport PATH={build}:/usr/bin:/bin QURE_SOCKET={node.socket}\n{text}"
+        script = f"set -e\nexport PATH={build}:/usr/bin:/bin QURE_SOCKET={node.socket} EDITOR={self.editor}\n{text}"
         done = subprocess.run(
             ["ip", "netns", "exec", node.namespace, "bash", "-c", script],
             input=f"{self.recovery}\n",

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "control/core/admission/records.h"
@@ -37,14 +39,31 @@ ControllerStatus Configured() {
   return status;
 }
 
+// 4 is in effect, 3 was rolled back, 2 was the one before, 1 has no text here.
+ConfigHistory Past() {
+  using Fate = clusterconfig::PastVersion::Fate;
+  using clusterconfig::Stage;
+  const auto past = [](uint64_t n, Stage stage, Fate fate, std::optional<uint32_t> number, const char* text) {
+    return clusterconfig::ConfigStatus::Past{
+        .change = ChangeOf(n, stage),
+        .version = {.version = VersionOf(n),
+                    .fate = fate,
+                    .number = number,
+                    .body = text == nullptr ? nullptr : std::make_shared<const std::string>(text)}};
+  };
+  return {
+      past(4, Stage::kConfirmed, Fate::kConfirmed, 0, "four"), past(3, Stage::kExpired, Fate::kRolledBack, {}, "three"),
+      past(2, Stage::kConfirmed, Fate::kConfirmed, 1, "two"), past(1, Stage::kConfirmed, Fate::kConfirmed, 2, nullptr)};
+}
+
 TEST(ReadProposal, TakesTheOperatorsWish) {
-  const auto proposal = ReadProposal(json::parse(R"({"confirm": 90, "canary": false, "dry_run": true})"), "text");
+  const auto proposal = ReadProposal(json::parse(R"({"confirm": 90, "canary": false, "dry_run": true})"), "text", {});
   ASSERT_TRUE(proposal.ok()) << proposal.status();
   EXPECT_EQ(proposal->confirm, Seconds(90));
   EXPECT_FALSE(proposal->canary);
   EXPECT_TRUE(proposal->dry_run);
   EXPECT_EQ(*proposal->body, "text");
-  const auto plain = ReadProposal(json::parse(R"({"confirm": 0})"), "text");
+  const auto plain = ReadProposal(json::parse(R"({"confirm": 0})"), "text", {});
   ASSERT_TRUE(plain.ok());
   EXPECT_FALSE(plain->confirm);
   EXPECT_TRUE(plain->canary);
@@ -53,10 +72,55 @@ TEST(ReadProposal, TakesTheOperatorsWish) {
 TEST(ReadProposal, RefusesWhatIsUnsound) {
   for (const char* const request : {R"({"confirm": "1h"})", R"({"confirm": 86401})", R"({"confirm": -1})",
                                     R"({"canary": 1})", R"({"dry_run": "yes"})"}) {
-    EXPECT_FALSE(ReadProposal(json::parse(request), "text").ok()) << request;
+    EXPECT_FALSE(ReadProposal(json::parse(request), "text", {}).ok()) << request;
   }
-  EXPECT_FALSE(ReadProposal(json::object(), "").ok());
-  EXPECT_FALSE(ReadProposal(json::object(), std::string(admission::kMaxConfigBody + 1, 'x')).ok());
+  EXPECT_FALSE(ReadProposal(json::object(), "", {}).ok());
+  EXPECT_FALSE(ReadProposal(json::object(), std::string(admission::kMaxConfigBody + 1, 'x'), {}).ok());
+}
+
+TEST(ReadProposal, KnowsWhatTheChangeWasMadeFrom) {
+  EXPECT_EQ(ReadProposal(json::object(), "text", Past())->base, std::nullopt);
+  EXPECT_EQ(ReadProposal({{"base", "3.17.4-12345678"}}, "text", Past())->base, VersionOf(4));
+  EXPECT_FALSE(ReadProposal({{"base", "3.17.9-12345678"}}, "text", Past()).ok());
+}
+
+TEST(ReadRollback, TakesTheTextOfANumber) {
+  const auto proposal = ReadRollback({{"number", 1}, {"confirm", 60}}, Past());
+  ASSERT_TRUE(proposal.ok()) << proposal.status();
+  EXPECT_EQ(*proposal->body, "two");
+  EXPECT_EQ(proposal->base, VersionOf(4)) << "from which the number counts";
+  EXPECT_EQ(proposal->confirm, Seconds(60));
+}
+
+TEST(ReadRollback, SaysWhatIsWrongWithTheNumber) {
+  const auto said = [](const json& request, const ConfigHistory& history = Past()) {
+    return std::string(ReadRollback(request, history).status().message());
+  };
+  EXPECT_THAT(said({{"number", 7}}), AllOf(HasSubstr("no number 7"), HasSubstr("config history")));
+  EXPECT_THAT(said({{"number", 2}}), AllOf(HasSubstr("number 2"), HasSubstr("not at this node")));
+  EXPECT_THAT(said({{"number", 0}}), HasSubstr("in effect"));
+  EXPECT_THAT(said({{"number", 1}}, {}), HasSubstr("config adopt"));
+  EXPECT_FALSE(ReadRollback({{"number", "one"}}, Past()).ok());
+  EXPECT_FALSE(ReadRollback(json::object(), Past()).ok());
+}
+
+TEST(FindText, FindsVersionsWithoutANumber) {
+  const auto past = FindText({{"version", "3.17.3-12345678"}}, Past());
+  ASSERT_TRUE(past.ok()) << past.status();
+  EXPECT_EQ(*past->body, "three");
+  EXPECT_EQ(SharedConfigText(ConfigTextJson(past->version, past->body)), "three");
+  EXPECT_FALSE(FindText({{"version", "3.17.9-12345678"}}, Past()).ok());
+}
+
+TEST(SharedConfigText, ListsTheHistory) {
+  const ordered_json answer = ConfigHistoryJson(Past());
+  EXPECT_EQ(answer["history"][1]["number"], nullptr);
+  EXPECT_EQ(answer["history"][1]["stage"], "rolled back");
+  EXPECT_EQ(answer["history"][3]["text_here"], false);
+  const std::string text = SharedConfigText(answer);
+  EXPECT_THAT(text, AllOf(HasSubstr("0  3.17.4-12345678  confirmed    n1"),
+                          HasSubstr("-  3.17.3-12345678  rolled back"), HasSubstr("2  3.17.1-12345678")));
+  EXPECT_THAT(SharedConfigText(ConfigHistoryJson({})), HasSubstr("no configuration"));
 }
 
 TEST(SharedConfigText, SaysWhatIsInEffectAndWhoRunsIt) {

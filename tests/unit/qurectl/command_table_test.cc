@@ -77,6 +77,10 @@ TEST(CommandTable, UsagesAreTakenApart) {
   const CommandSyntax history = SyntaxOf("history [--limit N] [--plot] [--svg FILE]");
   EXPECT_THAT(history.arguments, IsEmpty());
   EXPECT_THAT(history.options, ElementsAre("--limit", "--plot", "--svg"));
+  const CommandSyntax rollback = SyntaxOf("config rollback [N] [--confirm TIME] [--dry-run]");
+  EXPECT_THAT(rollback.words, ElementsAre("config", "rollback"));
+  EXPECT_THAT(rollback.arguments, ElementsAre("[N]"));
+  EXPECT_THAT(SyntaxOf("config diff [N|FILE]").arguments, ElementsAre("[N|FILE]"));
   EXPECT_THAT(SyntaxOf("maintenance on|off").arguments, ElementsAre("on|off"));
   EXPECT_THAT(SyntaxOf("flows [--top [N]]").options, ElementsAre("--top"));
 }
