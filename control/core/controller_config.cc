@@ -22,12 +22,12 @@ clusterconfig::ConfigView Controller::ViewForConfig(MonoTime now) {
   return view;
 }
 
-// A member does not ask the gateway, so that it sees nothing amiss there.
+// A master asks the gateway from the service addresses. A member has no reason to ask but a change (StepConfig).
 clusterconfig::Health Controller::HealthSeen() const {
   const ServiceHealth& health = balancing_.health();
-  const bool asks = leads() && !config_.gateways.empty();
-  return {.gateway = !asks || std::ranges::all_of(addresses_.claims(),
-                                                  [](const Claim& claim) { return claim.status().verified; }),
+  const auto verified = [](const Claim& claim) { return claim.status().verified; };
+  const bool master_sees = config_.gateways.empty() || std::ranges::all_of(addresses_.claims(), verified);
+  return {.gateway = leads() ? master_sees : addresses_.GatewaysAnswer(),
           .members = members_.present_count(),
           .failing = health.unhealthy.size() - std::min(health.unchecked.size(), health.unhealthy.size())};
 }
@@ -60,6 +60,7 @@ Actions Controller::OnConfigRetry(MonoTime now) {
 void Controller::StepConfig(MonoTime now, Actions* out) {
   if (!shared_config_.takes_part()) return;
   shared_config_.Step(ViewForConfig(now), out);
+  if (shared_config_.TakeAsksGateway() && !leads()) addresses_.AskGateways(now, out);
   for (const clusterconfig::StageReached& reached : shared_config_.TakeReached()) {
     if (!leads()) continue;
     history_.Note(ViewForHistory(now), HistoryKind::kConfig, out, {},

@@ -32,9 +32,19 @@ void GatewayWatch::Ask(MonoTime now, Actions* out) {
   for (Gateway& gateway : gateways_) Ask(now, &gateway, out);
 }
 
+const MacAddress& GatewayWatch::OwnMacTo(const Gateway& gateway) const {
+  return gateway.address.is_v6() ? sender_.mac_v6 : sender_.mac_v4;
+}
+
+bool GatewayWatch::AllAnswer() const {
+  return std::ranges::all_of(gateways_, [this](const Gateway& gateway) {
+    const auto question = std::ranges::find(gateway.questions, OwnMacTo(gateway), &Question::sender);
+    return question != gateway.questions.end() && question->answered();
+  });
+}
+
 void GatewayWatch::Ask(MonoTime now, Gateway* gateway, Actions* out) {
-  const MacAddress& mac = gateway->address.is_v6() ? sender_.mac_v6 : sender_.mac_v4;
-  const std::optional<MacAddress> at = Open(now, mac, gateway);
+  const std::optional<MacAddress> at = Open(now, OwnMacTo(*gateway), gateway);
   out->push_back(AskWhere(sender_, gateway->address, at));
 }
 

@@ -31,6 +31,8 @@ class GatewayWatch {
   // kGatewayHint: a frame says that the gateway is elsewhere. Reason to ask, no more.
   void OnHint(MonoTime now, const Event& event, Actions* out);
   std::optional<MacAddress> MacOf(const IpAddress& gateway) const;  // as far as it is known
+  // Whether every gateway has answered the node's own last question.
+  bool AllAnswer() const;
   void Tick(MonoTime now, Actions* out);
   MonoTime deadline() const;
 
@@ -52,6 +54,7 @@ class GatewayWatch {
   };
 
   Gateway* Find(const IpAddress& address);
+  const MacAddress& OwnMacTo(const Gateway& gateway) const;
   void Ask(MonoTime now, Gateway* gateway, Actions* out);
   std::optional<MacAddress> Open(MonoTime now, const MacAddress& sender, Gateway* gateway);
 

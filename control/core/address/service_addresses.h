@@ -60,6 +60,9 @@ class ServiceAddresses {
   void OnOwnReturned(MonoTime now) { own_returned_ = now; }
   // Asks the LAN who has the addresses, and whether the gateway is there.
   void Ask(MonoTime now, Actions* out);
+  // Only the latter, as the node itself.
+  void AskGateways(MonoTime now, Actions* out) { gateways_.Ask(now, out); }
+  bool GatewaysAnswer() const { return gateways_.AllAnswer(); }
   // SetHostAddresses, if what the host port has to carry has changed.
   void UpdateHostAddresses(Actions* out);
 

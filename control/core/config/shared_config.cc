@@ -105,8 +105,10 @@ void SharedConfig::SeeHealth(const ConfigView& view, qure::Actions* out) {
     return;
   } else if (next_health_ == kNever) {
     next_health_ = view.now + kConfigTrialLeast;
+    asks_gateway_ = true;
   } else if (view.now >= next_health_) {
     next_health_ = view.now + kConfigTrialLeast;
+    asks_gateway_ = !view.health.gateway;
     due = true;
   }
   if (!due) return;
@@ -177,6 +179,8 @@ bool SharedConfig::OnMessage(const ConfigView& view, const Incoming& incoming, q
   if (!configuration_ || member == nullptr || !view.roll->Knows(*member)) return true;
   const std::optional<Message> message = Read(incoming.message);
   if (!message) return true;
+  // Its answer is here before a trial begins, which has more to wait for.
+  if (std::holds_alternative<PrepareMessage>(*message)) asks_gateway_ = true;
   Actions actions;
   configuration_->OnMessage(view.now, incoming.node, *message, Head(view), &actions);
   Execute(view, std::move(actions), out);

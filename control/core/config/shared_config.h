@@ -113,6 +113,8 @@ class SharedConfig {
   const std::optional<Version>& said() const { return said_; }
   // What operators and the history have to know of: open, confirmed, or rolled back after it was open.
   std::vector<StageReached> TakeReached() { return std::exchange(reached_, {}); }
+  // Before and during a trial here: does the gateway answer?
+  bool TakeAsksGateway() { return std::exchange(asks_gateway_, false); }
   bool TakeChanged() { return std::exchange(changed_, false); }  // what HELLOs say has changed
   ConfigStatus Status(MonoTime now) const;
   // Greatest first: HistoryOf.
@@ -149,10 +151,11 @@ class SharedConfig {
   std::vector<NodeId> members_;
   Health health_;
   MonoTime next_health_ = kNever;  // while a change is on trial here
-  bool starting_ = false;          // what was in effect at the start is not applied yet
-  std::optional<Version> said_;    // to run here, in HELLOs
-  uint64_t told_digest_ = 0;       // as the others were last told …
-  bool told_unable_ = false;       // … and this
+  bool asks_gateway_ = false;
+  bool starting_ = false;        // what was in effect at the start is not applied yet
+  std::optional<Version> said_;  // to run here, in HELLOs
+  uint64_t told_digest_ = 0;     // as the others were last told …
+  bool told_unable_ = false;     // … and this
   bool changed_ = false;
   std::set<Version> opened_;  // in this boot
   std::vector<StageReached> reached_;

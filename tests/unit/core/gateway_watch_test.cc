@@ -71,6 +71,19 @@ TEST_F(FieldE7, OneQuestionHasOneAnswer) {
   EXPECT_TRUE(Answers(GatewayMac()));
 }
 
+TEST_F(FieldE7, ItAnswersWhenItHasAnsweredTheLastQuestion) {
+  EXPECT_FALSE(watch_.AllAnswer()) << "nobody asked";
+  Ask();
+  EXPECT_FALSE(watch_.AllAnswer());
+  Answers(GatewayMac());
+  EXPECT_TRUE(watch_.AllAnswer());
+  watch_.Asks(now_, Ip(kGateway), ServiceMacOf("198.51.100.50"));
+  EXPECT_TRUE(watch_.AllAnswer()) << "that is a question of a service address";
+  Ask();
+  EXPECT_FALSE(watch_.AllAnswer());
+  EXPECT_TRUE(GatewayWatch().AllAnswer()) << "there is none";
+}
+
 TEST_F(FieldE7, OnlyTheMacThatAskedIsAnswered) {
   Ask();
   EXPECT_FALSE(Answers(GatewayMac(), ServiceMacOf("198.51.100.50")));

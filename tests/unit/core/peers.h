@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -65,6 +66,9 @@ struct Peer {
         std::optional<clusterconfig::Finding> finding;
         if (apply->body && *apply->body == unfit_body) finding = clusterconfig::Finding{.reason = "unfit"};
         if (!finding) applied = apply->body ? *apply->body : "";
+        if (const auto meant = meanings.find(applied); !finding && meant != meanings.end()) {
+          Do(now, controller.OnConfig(now, meant->second));
+        }
         Do(now, controller.OnConfigApplied(now, apply->version, finding));
       } else if (const auto* answered = std::get_if<clusterconfig::Answered>(&action)) {
         answers.push_back(*answered);
@@ -102,9 +106,10 @@ struct Peer {
 
   // Of the cluster's configuration.
   ConfigDisk config_disk;
-  std::string applied;     // body that it runs; empty: none
-  std::string bad_body;    // is refused in validation
-  std::string unfit_body;  // passes it, and cannot be applied
+  std::string applied;                            // body that it runs; empty: none
+  std::string bad_body;                           // is refused in validation
+  std::string unfit_body;                         // passes it, and cannot be applied
+  std::map<std::string, ClusterConfig> meanings;  // what the host makes of a body; of others it makes nothing
   std::vector<clusterconfig::Answered> answers;
 };
 
@@ -147,7 +152,10 @@ class Peers {
       if (!peer->off && now_ >= peer->controller.NextDeadline()) peer->Do(now_, peer->controller.Tick(now_));
     }
     for (const auto& peer : peers_) {
-      for (const SendFrame& frame : std::exchange(peer->sent, {})) Deliver(*peer, frame);
+      for (const SendFrame& frame : std::exchange(peer->sent, {})) {
+        Deliver(*peer, frame);
+        AnswerAsGateway(peer.get(), frame);
+      }
     }
   }
   void Run(Duration span) {
@@ -161,7 +169,20 @@ class Peers {
   }
   ControllerStatus status(size_t index) const { return peers_.at(index)->controller.status(now_); }
 
+  std::optional<Ipv4Address> gateway;  // there is one, with this address
+
  private:
+  // The gateway answers a host that asks where it is (RFC 826).
+  void AnswerAsGateway(Peer* from, const SendFrame& frame) {
+    constexpr size_t kArpSize = 42;
+    const std::vector<uint8_t>& bytes = frame.bytes;
+    if (!gateway || from->off || bytes.size() < kArpSize || bytes[12] != 8 || bytes[13] != 6 || bytes[21] != 1) return;
+    if (!std::equal(gateway->bytes.begin(), gateway->bytes.end(), bytes.begin() + 38)) return;
+    MacAddress asks;
+    std::copy_n(bytes.begin() + 6, asks.bytes.size(), asks.bytes.begin());
+    from->Do(now_, from->controller.OnEvent(
+                       now_, {.kind = EventKind::kNeighbor, .mac = GatewayMac(), .to = asks, .ip = *gateway}));
+  }
   void Deliver(const Peer& from, const SendFrame& frame) {
     const std::optional<Datagram> datagram = DatagramOf(frame);
     EthernetView ethernet;

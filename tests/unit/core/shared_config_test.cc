@@ -32,7 +32,7 @@ ClusterConfig Keyed() {
 class SharedConfigTest : public testing::Test {
  protected:
   void SetUp() override {
-    for (const char* const name : {"n1", "n2", "n3"}) lan_.Add(name, Keyed());
+    for (const char* const name : {"n1", "n2", "n3"}) lan_.Add(name, config_);
     ASSERT_TRUE(lan_.RunUntil([&] { return lan_.status(0).nodes.size() == 3 && MasterIs(Master()); }));
     ASSERT_TRUE(lan_.at(0).Order(lan_.now(), FoundCluster{.code = {1}}).ok());
     ASSERT_TRUE(lan_.RunUntil([&] { return AllPossible(); }));
@@ -78,6 +78,7 @@ class SharedConfigTest : public testing::Test {
         within);
   }
 
+  ClusterConfig config_ = Keyed();
   Peers lan_;
 };
 
@@ -234,6 +235,56 @@ TEST_F(SharedConfigTest, NothingIsDueForEver) {
       ASSERT_GT(lan_.at(peer).controller.NextDeadline(), lan_.now() - Milliseconds(2)) << peer;
     }
   }
+}
+
+// There is a gateway, and the second body names another one.
+class SharedConfigBehindAGateway : public SharedConfigTest {
+ protected:
+  SharedConfigBehindAGateway() {
+    lan_.gateway = Ip("198.51.100.1").v4();
+    config_.gateways = {*lan_.gateway};
+  }
+  void SetUp() override {
+    SharedConfigTest::SetUp();
+    ClusterConfig elsewhere = config_;
+    elsewhere.gateways = {Ip("198.51.100.77")};
+    for (size_t i = 0; i < lan_.size(); ++i) lan_.at(i).meanings = {{kFirst, config_}, {kSecond, elsewhere}};
+    ASSERT_TRUE(Propose(Master(), kFirst).ok());
+    ASSERT_TRUE(Answered(Master()));
+    ASSERT_FALSE(lan_.at(Master()).answers[0].refusal);
+    ASSERT_TRUE(AllRun(kFirst));
+    lan_.at(Master()).answers.clear();
+  }
+  size_t RunTheSecond() {
+    size_t count = 0;
+    for (size_t i = 0; i < lan_.size(); ++i) count += lan_.at(i).applied == kSecond ? 1 : 0;
+    return count;
+  }
+};
+
+TEST_F(SharedConfigBehindAGateway, AGatewayThatNobodyHasIsFoundByTheFirstNodeThatTries) {
+  const size_t master = Master();
+  ASSERT_TRUE(Propose(master, kSecond).ok());
+  size_t most = 0;
+  ASSERT_TRUE(lan_.RunUntil(
+      [&] {
+        most = std::max(most, RunTheSecond());
+        return !lan_.at(master).answers.empty();
+      },
+      Seconds(8)));
+  ASSERT_TRUE(lan_.at(master).answers[0].refusal);
+  EXPECT_THAT(lan_.at(master).answers[0].refusal->reason, HasSubstr("gateway"));
+  EXPECT_EQ(most, 1u);
+  EXPECT_NE(lan_.at(master).answers[0].node, lan_.at(master).id);
+  EXPECT_TRUE(AllRun(kFirst));
+}
+
+TEST_F(SharedConfigBehindAGateway, WhatWasAwayBeforeIsNoReasonToRefuse) {
+  const size_t master = Master();
+  lan_.gateway.reset();
+  ASSERT_TRUE(Propose(master, kSecond).ok());
+  ASSERT_TRUE(Answered(master));
+  EXPECT_FALSE(lan_.at(master).answers[0].refusal);
 }
 
 TEST(SharedConfigAlone, WithoutRecordsThereIsNone) {
