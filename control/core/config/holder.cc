@@ -184,12 +184,16 @@ void Holder::OnConfirmed(MonoTime now, const ConfirmedMessage& message, Actions*
   ledger_.LearnConfirmation(*confirm);
   const bool late = stages().Of(version) == Stage::kExpired;
   if (!ledger_.Raise(version, Stage::kConfirmed)) return;
-  if (late) {
-    out->push_back(MakeLog(LogLevel::kWarning, "configuration ", ToText(version), ": confirmed in time on ",
-                           signers_.NameOf(confirm->signer())));
-  }
+  if (late) LogLateConfirmation(version, out);
   Note({version}, out);
   Settle(now, out);
+}
+
+void Holder::LogLateConfirmation(const Version& version, Actions* out) const {
+  const admission::Record* const confirm = ledger_.Confirmation(version);
+  out->push_back(MakeLog(LogLevel::kWarning, "configuration ", ToText(version),
+                         " is in effect after all: confirmed in time on ",
+                         confirm == nullptr ? "another node" : signers_.NameOf(confirm->signer())));
 }
 
 void Holder::OnAbort(MonoTime now, const NodeId& from, const AbortMessage& message, Actions* out) {
@@ -340,8 +344,14 @@ void Holder::OnMap(MonoTime now, const NodeId& from, const MapMessage& message, 
     incoming.Raise(each.version, each.stage);
     left[each.version] = each.left_ms;
   }
+  const StageMap before = stages();
   const std::vector<Version> changed = ledger_.Merge(incoming);
   for (const Version& version : changed) {
+    if (before.Of(version) == Stage::kOpen && stages().Of(version) == Stage::kExpired) {
+      out->push_back(MakeLog(LogLevel::kError, "configuration ", ToText(version), " is rolled back: another node did"));
+    } else if (before.Of(version) == Stage::kExpired) {
+      LogLateConfirmation(version, out);
+    }
     const Duration timeout = TimeoutOf(*ledger_.Entry(version));
     if (stages().Of(version) == Stage::kPrepared) ledger_.SetDeadline(version, now + kConfigPrepared);
     if (stages().Of(version) == Stage::kOpen) {

@@ -122,6 +122,7 @@ class Holder {
   void ExpireOldTerms(Actions* out);
   void Expire(const Version& version, const char* why, Actions* out);
   void Note(const std::vector<Version>& changed, Actions* out);
+  void LogLateConfirmation(const Version& version, Actions* out) const;
   void Want(MonoTime now, const NodeId& from, const Version& version, Actions* out);
   void Fetch(MonoTime now, Actions* out);
   void Reconcile(Actions* out);

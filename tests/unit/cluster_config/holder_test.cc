@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "control/core/timers.h"
 #include "tests/unit/cluster_config/support.h"
 
@@ -274,6 +277,28 @@ TEST(Holder, ALateConfirmationIsApplied) {
   beyond.HearMap(3, beyond.second, Stage::kConfirmed, 0, 3);
   EXPECT_EQ(beyond.running(), third.version());
   EXPECT_EQ(beyond.config->holder().ledger().Lost(), std::vector{beyond.second.version()});
+}
+
+// An operator who reads one node's log must not miss it.
+TEST(Holder, WhatAnotherNodeHasEndedIsLogged) {
+  const auto loud = [](const Ready& node, LogLevel level) {
+    const auto is_loud = [&](const Log& log) {
+      return log.level == level && log.text.find(ToText(node.second.version())) != std::string::npos;
+    };
+    return std::ranges::any_of(node.logs, is_loud);
+  };
+  Ready node;
+  node.HearMap(3, node.second, Stage::kExpired);
+  EXPECT_FALSE(loud(node, LogLevel::kError)) << "it was not open here";
+  Ready open;
+  open.Hear(1, OpenMessage{.version = open.second.version(), .left_ms = 10'000});
+  open.HearMap(3, open.second, Stage::kExpired);
+  EXPECT_EQ(open.running(), open.first.version());
+  EXPECT_TRUE(loud(open, LogLevel::kError));
+  EXPECT_FALSE(loud(open, LogLevel::kWarning));
+  open.HearMap(3, open.second, Stage::kConfirmed, 0, 3);
+  EXPECT_EQ(open.running(), open.second.version());
+  EXPECT_TRUE(loud(open, LogLevel::kWarning));
 }
 
 TEST(Holder, AConfirmationWithoutItsSignatureIsNone) {

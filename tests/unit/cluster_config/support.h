@@ -153,6 +153,7 @@ class OneNode {
   std::vector<Apply> applied;
   std::vector<Message> sent;
   std::vector<Answered> answered;
+  std::vector<Log> logs;
 
  private:
   void Perform(Action action) {
@@ -170,6 +171,8 @@ class OneNode {
       sent.push_back(std::move(to_all->message));
     } else if (auto* const answer = std::get_if<Answered>(&action)) {
       answered.push_back(std::move(*answer));
+    } else if (auto* const log = std::get_if<Log>(&action)) {
+      logs.push_back(std::move(*log));
     }
   }
 
