@@ -8,6 +8,7 @@
 namespace qure {
 namespace {
 
+constexpr uint32_t kElsewhere = 0;  // no line
 constexpr std::string_view kAddressExamples = "198.51.100.50/24 or 2001:db8:2::50/64";
 
 std::string_view FamilyName(const IpAddress& address) {
@@ -55,7 +56,23 @@ std::string WrongInPrefix(const IpPrefix& prefix) {
   return "";
 }
 
+// What only the other file could mend has no better line.
+Place InThisFile(Place place) {
+  if (place.line == kElsewhere) place.line = 1;
+  return place;
+}
+
 }  // namespace
+
+void AddressReader::ReportTo(ConfigErrors* errors) {
+  errors_ = errors;
+  for (auto& [address, line] : lines_) line = kElsewhere;
+  for (Placed<IpPrefix>& link : links_) link.place.line = kElsewhere;
+}
+
+std::string AddressReader::LineText(uint32_t line) const {
+  return line == kElsewhere ? "node.addresses of this node's own file" : Concat("line ", line);
+}
 
 std::optional<IpPrefix> AddressReader::HostAddress(const Placed<std::string>& text) {
   const auto fail = [&](std::string_view message) {
@@ -78,7 +95,7 @@ std::optional<IpPrefix> AddressReader::HostAddress(const Placed<std::string>& te
   }
   if (const std::string why = WrongInPrefix(*prefix); !why.empty()) return fail(why);
   const auto [entry, first] = lines_.emplace(prefix->address, text.place.line);
-  if (!first) return fail(Concat("was given in line ", entry->second, " already; give every address once"));
+  if (!first) return fail(Concat("was given in ", LineText(entry->second), " already; give every address once"));
   links_.push_back({*prefix, text.place});
   return prefix;
 }
@@ -136,7 +153,8 @@ std::vector<AddressConfig> AddressReader::ServiceAddresses(TableReader* cluster,
 void AddressReader::CheckGateway(const IpAddress& gateway, const Place& place) const {
   const std::string text = ToString(gateway);
   if (const auto found = lines_.find(gateway); found != lines_.end()) {
-    errors_->Add(place, Concat(text, " is an address of ours (line ", found->second, "); give the router's address"));
+    errors_->Add(place,
+                 Concat(text, " is an address of ours (", LineText(found->second), "); give the router's address"));
     return;
   }
   if (const std::string_view why = NotForHosts(gateway); !why.empty()) {
@@ -159,10 +177,19 @@ void AddressReader::CheckLinks() const {
     };
     const auto found = std::ranges::find_if(links_, wider);
     if (found == links_.end()) continue;
-    errors_->Add(link.place, Concat("\"", ToString(narrow), "\" is within ", ToString(NetworkOf(found->value)),
-                                    ", the link of ", ToString(found->value.address), " (line ", found->place.line,
-                                    "), but says /", narrow.length, "; write ", ToString(narrow.address), "/",
-                                    found->value.length, " for the same link, or correct the other length"));
+    const IpPrefix& wide = found->value;
+    if (link.place.line == kElsewhere && found->place.line != kElsewhere) {
+      errors_->Add(found->place,
+                   Concat("\"", ToString(wide), "\" contains ", ToString(narrow), ", the address of a node (",
+                          LineText(kElsewhere), "), but says /", wide.length, "; write ", ToString(wide.address), "/",
+                          narrow.length, " for the same link, or correct the node's length there"));
+      continue;
+    }
+    errors_->Add(
+        InThisFile(link.place),
+        Concat("\"", ToString(narrow), "\" is within ", ToString(NetworkOf(wide)), ", the link of ",
+               ToString(wide.address), " (", LineText(found->place.line), "), but says /", narrow.length, "; write ",
+               ToString(narrow.address), "/", wide.length, " for the same link, or correct the other length"));
   }
 }
 
@@ -175,8 +202,9 @@ void AddressReader::CheckReach(const std::vector<IpAddress>& gateways) const {
     };
     const auto same_family = [v4](const IpAddress& gateway) { return gateway.is_v4() == v4; };
     if (std::ranges::any_of(links_, has_others) || std::ranges::any_of(gateways, same_family)) continue;
-    errors_->Add(place, Concat("\"", ToString(address), "\" has a link without any other host; give the length of the ",
-                               "LAN's prefix, such as ", v4 ? "/24" : "/64"));
+    errors_->Add(InThisFile(place),
+                 Concat("\"", ToString(address), "\" has a link without any other host; give the length of the ",
+                        "LAN's prefix, such as ", v4 ? "/24" : "/64"));
   }
 }
 

@@ -2,6 +2,7 @@
 // other.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,8 +18,9 @@ class AddressReader {
  public:
   explicit AddressReader(ConfigErrors* errors) : errors_(errors) {}
 
-  // What is read from now on stands in another file.
-  void ReportTo(ConfigErrors* errors) { errors_ = errors; }
+  // What is read from now on stands in another file. Only of that are errors found: what stood in the one before has
+  // lines that mean nothing there.
+  void ReportTo(ConfigErrors* errors);
 
   // `addresses` of [node].
   std::vector<IpPrefix> NodeAddresses(TableReader* node);
@@ -32,6 +34,8 @@ class AddressReader {
   // An address that a host can have, given once in the file.
   std::optional<IpPrefix> HostAddress(const Placed<std::string>& text);
   std::optional<AddressConfig> ServiceAddress(TableReader* entry);
+  // "line 3", or that it stands in the other file.
+  std::string LineText(uint32_t line) const;
   void CheckGateway(const IpAddress& gateway, const Place& place) const;
   // An address within the network of another is on the same link, so that both say the same length. Otherwise the hosts
   // that only the shorter length has on the link are hosts of the LAN for one and strangers for the other: the kernel
@@ -41,7 +45,7 @@ class AddressReader {
   void CheckReach(const std::vector<IpAddress>& gateways) const;
 
   ConfigErrors* errors_;
-  std::map<IpAddress, uint32_t> lines_;  // in which line an address was given
+  std::map<IpAddress, uint32_t> lines_;  // in which line an address was given; 0: in the file before
   std::vector<Placed<IpPrefix>> links_;  // every address read, with its on-link prefix
   bool links_known_ = true;              // all addresses were valid
 };

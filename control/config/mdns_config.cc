@@ -10,6 +10,7 @@ namespace {
 constexpr size_t kMostName = 15;    // RFC 6335 §5.1
 constexpr size_t kMostTxt = 255;    // of one string (RFC 6763 §6.1)
 constexpr size_t kMostTxts = 1000;  // of all: it goes into one frame together with the names
+constexpr size_t kMostShown = 40;   // bytes
 
 bool IsLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -21,6 +22,13 @@ bool IsServiceName(std::string_view name) {
   return !name.empty() && name.size() <= kMostName && std::ranges::all_of(name, fits) &&
          std::ranges::any_of(name, IsLetter) && !name.starts_with('-') && !name.ends_with('-') &&
          name.find("--") == std::string_view::npos;
+}
+
+// For a message. No part of a character of UTF-8 is left over at its end.
+std::string_view BeginningOf(std::string_view text) {
+  size_t size = std::min(text.size(), kMostShown);
+  while (size > 0 && size < text.size() && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  return text.substr(0, size);
 }
 
 }  // namespace
@@ -52,9 +60,10 @@ void ReadServiceMdns(TableReader* table, ServiceConfig* service) {
   for (const Placed<std::string>& string : strings) {
     size += 1 + string.value.size();
     if (string.value.empty() || string.value.starts_with('=') || string.value.size() > kMostTxt || size > kMostTxts) {
-      table->Fail("txt",
-                  Concat("\"", string.value.substr(0, 40),
-                         "\" is not possible; write KEY=VALUE with at most 255 bytes, and 1000 for all together"));
+      table->errors()->Add(
+          string.place,
+          Concat("\"", BeginningOf(string.value),
+                 "\" is not possible; write KEY=VALUE with at most 255 bytes, and 1000 for all together"));
       return;
     }
     service->txt.push_back(string.value);

@@ -77,7 +77,7 @@ HealthCheck ReadCheck(TableReader check, const ServiceConfig& service) {
 std::map<std::string, uint32_t> ReadWeights(TableReader weights) {
   std::map<std::string, uint32_t> read;
   for (const std::string& node : weights.Keys()) {
-    if (!IsPlainName(node)) weights.Fail(node, "is not the name of a node");
+    if (!IsPlainName(node)) weights.Fail(node, "is not the name of a node; write { n1 = 2, n2 = 1 }");
     read[node] = static_cast<uint32_t>(weights.Integer(node, 1, 0, kMostWeight));
   }
   weights.RejectUnknownKeys();

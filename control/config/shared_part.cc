@@ -8,6 +8,7 @@
 #include "control/config/cluster_key.h"
 #include "control/config/config_keys.h"
 #include "control/config/config_reader.h"
+#include "control/core/admission/records.h"
 
 namespace qure {
 namespace {
@@ -83,6 +84,31 @@ void EraseOwn(toml::table* root) {
   if (cluster->empty()) root->erase("cluster");
 }
 
+// Of FILE:LINE: KEY, or of one word, which is a file, a key or an option; 0: the text begins with no place.
+size_t EndOfPlace(std::string_view text) {
+  const size_t end = text.find(": ");
+  if (end == text.npos) return 0;
+  const std::string_view first = text.substr(0, end);
+  const size_t before_line = first.find_last_not_of("0123456789");
+  const bool has_line = before_line != first.npos && before_line + 1 < first.size() && first[before_line] == ':';
+  if (!has_line) return first.find(' ') == first.npos ? end : 0;
+  const size_t after_key = text.find(": ", end + 2);
+  return after_key == text.npos ? end : after_key;
+}
+
+// What no node could take, whatever it runs.
+absl::Status CheckSize(const toml::table& shared, size_t bytes, std::string_view name) {
+  if (shared.empty()) {
+    return absl::InvalidArgumentError(
+        Concat(name, ":1: cluster.address: missing; add a section [[cluster.address]] with the service address"));
+  }
+  if (bytes > admission::kMaxConfigBody) {
+    return absl::InvalidArgumentError(Concat(name, ":1: cluster: has ", bytes, " bytes for all nodes; use at most ",
+                                             admission::kMaxConfigBody, ", and files for large zones"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CannotSplit(std::string_view name) {
   return absl::InvalidArgumentError(
       Concat(name,
@@ -104,6 +130,7 @@ absl::StatusOr<std::string> SharedPart(std::string_view toml, std::string_view n
     part->erase("cluster");
   }
   if (*part != *whole) return CannotSplit(name);
+  if (absl::Status size = CheckSize(*whole, shared.size(), name); !size.ok()) return size;
   return shared;
 }
 
@@ -124,11 +151,10 @@ clusterconfig::Finding FindingOf(const absl::Status& error) {
   const std::string all(error.message());
   const std::string line = all.substr(0, all.find('\n'));
   clusterconfig::Finding finding;
-  // FILE:LINE: KEY: what; what
-  const size_t after_line = line.find(": ");
-  const size_t after_key = after_line == line.npos ? line.npos : line.find(": ", after_line + 2);
-  const size_t begin = after_key == line.npos ? 0 : after_key + 2;
-  if (after_key != line.npos) finding.where = line.substr(0, after_key);
+  // PLACE: what; what
+  const size_t end = EndOfPlace(line);
+  const size_t begin = end == 0 ? 0 : end + 2;
+  finding.where = line.substr(0, end);
   const size_t remedy = line.find("; ", begin);
   finding.reason = line.substr(begin, remedy == line.npos ? remedy : remedy - begin);
   if (remedy != line.npos) finding.remedy = line.substr(remedy + 2);

@@ -86,7 +86,7 @@ class ZoneFile {
     if (ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN) return describe("is not of class IN; no other is served");
     if (ldns_rr_ttl(rr) > INT32_MAX) return describe("has a TTL above 2147483647 (RFC 2181 §8); lower it");
     const absl::StatusOr<std::string> rdata = RdataOf(rr);
-    if (!rdata.ok()) return describe(std::string(rdata.status().message()));
+    if (!rdata.ok()) return describe(Concat("cannot be sent (", rdata.status().message(), "); correct its data"));
     if (const auto unfit = builder_->Add({name, type, ldns_rr_ttl(rr), *rdata})) describe(*unfit);
   }
 

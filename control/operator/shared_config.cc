@@ -79,8 +79,8 @@ absl::StatusOr<ProposeConfig> ReadProposal(const json& request, std::string text
   }
   if (const auto confirm = request.find("confirm"); confirm != request.end()) {
     if (!confirm->is_number_unsigned() || *confirm > kMostSeconds) {
-      return absl::InvalidArgumentError(Concat("the time to confirm a change is a number of seconds to ", kMostSeconds,
-                                               "; 0: it needs no confirmation"));
+      return absl::InvalidArgumentError(Concat("--confirm: is no time of at most ", kMostSeconds,
+                                               " s; give 1s to 24h, or 0 for a change that needs no confirmation"));
     }
     if (*confirm > 0) proposal.confirm = Seconds(confirm->get<int64_t>());
   }
@@ -91,8 +91,8 @@ absl::StatusOr<ProposeConfig> ReadProposal(const json& request, std::string text
     *value = given->get<bool>();
   }
   if (text.empty() || text.size() > admission::kMaxConfigBody) {
-    return absl::InvalidArgumentError(Concat("the cluster's part of the configuration has ", text.size(),
-                                             " bytes; it can have 1 to ", admission::kMaxConfigBody));
+    return absl::InvalidArgumentError(
+        Concat(kSharedName, ":1: cluster: has ", text.size(), " bytes; use 1 to ", admission::kMaxConfigBody));
   }
   proposal.body = std::make_shared<const std::string>(std::move(text));
   return proposal;
@@ -194,6 +194,12 @@ ordered_json AnsweredJson(const clusterconfig::Answered& answered, const ConfigO
   return {{"version", clusterconfig::ToText(answered.version)},
           {"stage", order.dry_run ? "checked" : open},
           {"confirm_within_seconds", order.confirm ? ordered_json(ToSeconds(*order.confirm)) : ordered_json(nullptr)}};
+}
+
+ordered_json RefusalJson(const absl::Status& refusal) {
+  ordered_json answer = {{"error", std::string(refusal.message())}};
+  answer.update(FindingJson(FindingOf(refusal), std::string(kSharedName)));
+  return answer;
 }
 
 std::string UnableNodes(const ControllerStatus& status) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/core/command.h"
 #include "control/core/controller_status.h"
@@ -41,6 +42,9 @@ nlohmann::ordered_json ConfigTextJson(const clusterconfig::Version& version, con
 // What has come of it; a refusal has "error": WHERE: what is wrong; what would be right (which node said so).
 nlohmann::ordered_json AnsweredJson(const clusterconfig::Answered& answered, const ConfigOrder& order,
                                     const ControllerStatus& status);
+
+// What was not even asked of the others: "error" as it is, and where, why and what would be right of the first error.
+nlohmann::ordered_json RefusalJson(const absl::Status& refusal);
 
 // For the verdict of this node: nodes that are here and cannot run what is in effect, by name or id.
 std::string UnableNodes(const ControllerStatus& status);

@@ -23,6 +23,7 @@
 #include "control/config/cluster_key.h"
 #include "control/config/config_file.h"
 #include "control/operator/balance_status.h"
+#include "control/operator/shared_config.h"
 #include "control/qurectl/balance_tables.h"
 #include "control/qurectl/client.h"
 #include "control/qurectl/cluster_tables.h"
@@ -299,6 +300,17 @@ std::optional<int> AskOrReport(const Arguments& arguments, RequestKind kind, nlo
   return kRefused;
 }
 
+// What is refused here already is told as what qured refuses.
+int ReportRefusal(const Arguments& arguments, const absl::Status& refusal) {
+  if (arguments.json) {
+    std::cout << RefusalJson(refusal).dump(2, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace)
+              << "\n";
+  } else {
+    std::cerr << "qurectl: " << refusal.message() << "\n";
+  }
+  return kRefused;
+}
+
 bool WriteSvg(const std::string& path, const nlohmann::ordered_json& history) {
   std::ofstream file(path, std::ios::trunc);
   file << PlotSvg(ReadSeries(history));
@@ -432,10 +444,7 @@ int Main(int argc, char** argv) {
   if (command == nullptr || !TakesItsOptions(*command, arguments)) return UsageError();
   std::optional<absl::StatusOr<nlohmann::json>> request = RequestFor(*command, arguments.words);
   if (!request) return UsageError();
-  if (!request->ok()) {
-    std::cerr << "qurectl: " << request->status().message() << "\n";
-    return kRefused;
-  }
+  if (!request->ok()) return ReportRefusal(arguments, request->status());
   const auto* const kind = std::get_if<RequestKind>(&command->action);
   if (kind != nullptr && *kind == RequestKind::kAdmit && arguments.all) (**request)["all"] = true;
   if (arguments.last) (**request)["last"] = true;

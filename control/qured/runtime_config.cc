@@ -20,10 +20,6 @@ constexpr uint64_t kNoTicket = 0;              // no request waits for the answe
 constexpr Duration kNodesKnown = Seconds(10);  // by then the nodes of the cluster have been heard
 constexpr Duration kRetryUnable = Seconds(1);  // at most so often because the kernel reports something
 
-ordered_json Refusal(const absl::Status& status) {
-  return {{"error", std::string(status.message())}};
-}
-
 std::optional<clusterconfig::Finding> FindingIfAny(const absl::Status& status) {
   return status.ok() ? std::nullopt : std::optional(FindingOf(status));
 }
@@ -56,7 +52,7 @@ void Runtime::OnReloaded(ConfigLoader::Result loaded) {
   } else {
     LogLine(LogLevel::kError, "configuration not reloaded, the old one stays in use:\n", result.message());
   }
-  const ordered_json answer = result.ok() ? ordered_json{{"reloaded", config_path_}} : Refusal(result);
+  const ordered_json answer = result.ok() ? ordered_json{{"reloaded", config_path_}} : RefusalJson(result);
   for (const uint64_t ticket : loaded.tickets) {
     if (ticket != kNoTicket) parts_.server->Answer(ticket, answer);
   }
@@ -160,7 +156,7 @@ ordered_json Runtime::AnswerText(const json& request) {
   const clusterconfig::SharedConfig& shared = controller_.shared_config();
   if (request.contains("number") || request.contains("version")) {
     const absl::StatusOr<clusterconfig::PastVersion> past = FindText(request, shared.History(Now()));
-    return past.ok() ? ConfigTextJson(past->version, past->body) : Refusal(past.status());
+    return past.ok() ? ConfigTextJson(past->version, past->body) : RefusalJson(past.status());
   }
   const clusterconfig::Body text = shared.Text();
   if (text == nullptr) return {{"error", "this node runs its own file: the cluster has no configuration yet"}};
@@ -174,7 +170,7 @@ ordered_json Runtime::BeginACluster(const json& request) {
                          .group = GroupFor(ClusterIdFromName(TextIn(request, "name", config_.cluster.name))),
                          .first = TextIn(request, "text", "")};
   const absl::StatusOr<Config> config = ParseConfig(own_text_, config_path_, {.joined = begun, .shared = nullptr});
-  if (!config.ok()) return Refusal(config.status());
+  if (!config.ok()) return RefusalJson(config.status());
   ordered_json answer = Order(kNoTicket, BeginCluster{.name = begun.name, .first = begun.first}, {}).value();
   if (!answer.contains("error")) answer = {{"begun", begun.name}};
   return answer;
@@ -191,13 +187,13 @@ std::optional<ordered_json> Runtime::Adopt(const ControlServer::Request& request
   }
   const bool began = joined_ && !joined_->first.empty();
   absl::StatusOr<std::string> shared = began ? joined_->first : SharedPart(own_text_, config_path_);
-  if (!shared.ok()) return Refusal(shared.status());
+  if (!shared.ok()) return RefusalJson(shared.status());
   return Propose(request, ReadProposal(request.body, *std::move(shared), {}));
 }
 
 std::optional<ordered_json> Runtime::Propose(const ControlServer::Request& request,
                                              absl::StatusOr<ProposeConfig> proposal) {
-  if (!proposal.ok()) return Refusal(proposal.status());
+  if (!proposal.ok()) return RefusalJson(proposal.status());
   proposal->id = request.ticket;
   proposal->by = facts_.name;
   return Order(request.ticket, *proposal, OrderOf(request.body, *proposal));
@@ -211,7 +207,7 @@ std::optional<ordered_json> Runtime::Order(uint64_t ticket, const Command& comma
   Execute(actions);
   if (!status.ok()) {
     orders_.erase(ticket);
-    return Refusal(status);
+    return RefusalJson(status);
   }
   if (ticket != kNoTicket) return std::nullopt;
   return SharedConfigJson(controller_.status(Now()));

@@ -318,6 +318,10 @@ std::vector<ErrorCase> ServiceChoiceCases() {
        NODE LAN ADDRESS
        "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nweights = { n1 = 256 } #!\n",
        {"cluster.service.weights.n1: 256 … 0 to 255"}},
+      {"WeightOfNoNode",
+       NODE LAN ADDRESS
+       "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\nweights = { \"n 1\" = 2 } #!\n",
+       {"cluster.service.weights.n 1: not the name of a node … n1 = 2"}},
   };
 }
 
@@ -638,6 +642,20 @@ TEST(ConfigLimitTest, RefusesATextThatNoAnswerHolds) {
   EXPECT_THAT(
       std::string(ParseConfig(toml, "qure.toml").status().message()),
       testing::AllOf(testing::StartsWith("qure.toml:13: cluster.zone.record.value: "), testing::HasSubstr("1024")));
+}
+
+// A text with half a character at its end reaches no other node.
+TEST(ConfigLimitTest, ShowsNoPartOfACharacter) {
+  std::string umlauts = "n=";
+  for (int i = 0; i < 200; ++i) umlauts += "ä";
+  const std::string service = "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\n";
+  for (const std::string& text : {umlauts, "x" + umlauts}) {
+    const std::string toml =
+        std::string(NODE LAN ADDRESS) + service + "mdns = \"_http._tcp\"\ntxt = [\n\"a=b\",\n\"" + text + "\"]\n";
+    const std::string error(ParseConfig(toml, "qure.toml").status().message());
+    EXPECT_THAT(error, testing::StartsWith("qure.toml:14: cluster.service.txt: \"" + text.substr(0, 8)));
+    EXPECT_THAT(error, testing::HasSubstr("ä\" is not possible; "));
+  }
 }
 
 TEST(ConfigLimitTest, RefusesANameThatIsTooLongTogetherWithItsZone) {

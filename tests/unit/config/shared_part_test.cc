@@ -7,11 +7,14 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "control/config/config_file.h"
 #include "control/config/config_keys.h"
 #include "control/core/admission/codes.h"
+#include "control/core/admission/records.h"
 #include "control/core/cluster/identity.h"
 
 namespace qure {
@@ -139,6 +142,25 @@ TEST(SharedPartTest, ErrorsNameTheLineOfTheSharedText) {
   EXPECT_THAT(finding.remedy, HasSubstr("80"));
 }
 
+TEST(SharedPartTest, ErrorsNameNoLineOfTheNodesFile) {
+  constexpr std::string_view kGood = "198.51.100.50/24";
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"198.51.100.50/16", "198.51.100.50/24"}, {"198.51.100.50/25", "198.51.100.50/24"}, {"198.51.100.7/24", "once"}};
+  for (const auto& [bad, remedy] : cases) {
+    std::string shared = Shared(kFile);
+    shared.replace(shared.find(kGood), kGood.size(), bad);
+    const clusterconfig::Finding finding = FindingOf(WithShared(kFile, shared).status());
+    EXPECT_EQ(finding.where, absl::StrCat("config:", LineOf(kFile, "address = \"198"), ": cluster.address.address"));
+    EXPECT_THAT(finding.reason, HasSubstr("node.addresses of this node's own file"));
+    EXPECT_THAT(finding.remedy, HasSubstr(std::string(remedy)));
+  }
+  std::string shared = Shared(kFile);
+  shared.replace(shared.find("198.51.100.1\""), 12, "198.51.100.7");
+  const clusterconfig::Finding finding = FindingOf(WithShared(kFile, shared).status());
+  EXPECT_EQ(finding.where, absl::StrCat("config:", LineOf(kFile, "gateway = "), ": cluster.gateway"));
+  EXPECT_THAT(finding.reason, HasSubstr("own file"));
+}
+
 TEST(SharedPartTest, WhatIsANodesOwnIsRefusedInTheSharedText) {
   EXPECT_FALSE(WithShared(kFile, Shared(kFile) + "[node]\nname = \"n9\"\n").ok());
   EXPECT_FALSE(WithShared(kFile, "[cluster]\nname = \"other\"\n").ok());
@@ -214,10 +236,25 @@ TEST(SharedPartTest, WhatAClusterWasBegunWithCountsUntilItHasAConfiguration) {
 TEST(SharedPartTest, AnyErrorIsAFinding) {
   const clusterconfig::Finding finding =
       FindingOf(absl::FailedPreconditionError("node.weight: cannot change; restart"));
-  EXPECT_EQ(finding.where, "");
-  EXPECT_EQ(finding.reason, "node.weight: cannot change");
+  EXPECT_EQ(finding.where, "node.weight");
+  EXPECT_EQ(finding.reason, "cannot change");
   EXPECT_EQ(finding.remedy, "restart");
   EXPECT_EQ(FindingOf(absl::InternalError("a\nb")).reason, "a");
+  EXPECT_EQ(FindingOf(absl::InternalError("no node leads now: try again")).where, "");
+  EXPECT_EQ(FindingOf(absl::InternalError("/etc/qure: cannot be read; see: no")).where, "/etc/qure");
+  EXPECT_EQ(FindingOf(absl::InternalError("/my files/a.toml:3: syntax: no; yes")).where, "/my files/a.toml:3: syntax");
+}
+
+TEST(SharedPartTest, NothingAndTooMuchAreRefused) {
+  for (const char* const empty : {"", "\n# nothing\n", "[node]\nname = \"n1\"\n", "[cluster]\nname = \"home\"\n"}) {
+    const clusterconfig::Finding finding = FindingOf(SharedPart(empty, "n1.toml").status());
+    EXPECT_EQ(finding.where, "n1.toml:1: cluster.address") << empty;
+    EXPECT_THAT(finding.remedy, HasSubstr("[[cluster.address]]"));
+  }
+  const std::string padding(admission::kMaxConfigBody, '#');
+  const clusterconfig::Finding finding = FindingOf(SharedPart(kFile + padding, "n1.toml").status());
+  EXPECT_EQ(finding.where, "n1.toml:1: cluster");
+  EXPECT_THAT(finding.remedy, HasSubstr(absl::StrCat(admission::kMaxConfigBody)));
 }
 
 }  // namespace

@@ -123,6 +123,16 @@ TEST(SharedConfigText, ListsTheHistory) {
   EXPECT_THAT(SharedConfigText(ConfigHistoryJson({})), HasSubstr("no configuration"));
 }
 
+TEST(ReadProposal, SaysWhereAndWhatWouldBeRight) {
+  const ordered_json late = RefusalJson(ReadProposal(json::parse(R"({"confirm": 86401})"), "text").status());
+  EXPECT_EQ(late["where"], "--confirm");
+  EXPECT_NE(late["reason"], "");
+  EXPECT_THAT(late["remedy"].get<std::string>(), HasSubstr("24h"));
+  const ordered_json empty = RefusalJson(ReadProposal(json::object(), "").status());
+  EXPECT_EQ(empty["where"], "config:1: cluster");
+  EXPECT_NE(empty["remedy"], "");
+}
+
 TEST(SharedConfigText, SaysWhatIsInEffectAndWhoRunsIt) {
   ControllerStatus status = Configured();
   status.nodes[1].config_running = 5;
