@@ -327,6 +327,17 @@ absl::StatusOr<Config> ParseConfig(std::string_view own, std::string_view name, 
   return began ? ParseParts(own, name, learnt.joined, learnt.joined->first) : ParseWhole(own, name, learnt.joined);
 }
 
+absl::Status CheckOwnKeys(std::string_view toml, std::string_view name) {
+  const absl::StatusOr<toml::table> root = ParseToml(toml, name);
+  if (!root.ok()) return root.status();
+  ConfigErrors errors(name);
+  TableReader file(*root, Place{}, &errors);
+  TableReader cluster = file.Table("cluster");
+  ClusterConfig unused;
+  ReadOwn(&cluster, std::nullopt, &unused);
+  return errors.status();
+}
+
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;

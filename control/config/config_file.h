@@ -33,6 +33,10 @@ struct Learnt {
 // the whole file.
 absl::StatusOr<Config> ParseConfig(std::string_view own, std::string_view name, const Learnt& learnt);
 
+// Whether what `toml` says of how a node finds and believes the others is valid: of a text that is to be given to all
+// nodes, which does not have it. An operator who writes it there is not to think that it holds.
+absl::Status CheckOwnKeys(std::string_view toml, std::string_view name);
+
 // What is valid but unsafe, for a file read from `path`: FILE: KEY: what; what would be better. Neither errors nor
 // warnings ever contain a key of the cluster.
 std::vector<std::string> ConfigWarnings(const std::string& path, const Config& config);

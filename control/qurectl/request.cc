@@ -53,6 +53,7 @@ std::optional<absl::StatusOr<json>> ValueOf(const CommandArgument& argument, std
       const absl::StatusOr<std::string> text = ReadConfigFile(path);
       absl::StatusOr<std::string> shared = text.ok() ? SharedPart(*text, path) : text.status();
       if (!shared.ok()) return shared.status();
+      if (absl::Status own = CheckOwnKeys(*text, path); !own.ok()) return own;
       return json(*std::move(shared));
     }
     case Kind::kKey: {

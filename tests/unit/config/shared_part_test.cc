@@ -257,5 +257,21 @@ TEST(SharedPartTest, NothingAndTooMuchAreRefused) {
   EXPECT_THAT(finding.remedy, HasSubstr(absl::StrCat(admission::kMaxConfigBody)));
 }
 
+TEST(SharedPartTest, WhatIsANodesOwnIsCheckedThoughItIsLeftOut) {
+  EXPECT_TRUE(CheckOwnKeys(kFile, "n1.toml").ok());
+  EXPECT_TRUE(CheckOwnKeys("[[cluster.address]]\naddress = \"198.51.100.50/24\"\n", "n1.toml").ok());
+  const std::pair<const char*, const char*> cases[] = {{"port = 0", "cluster.port"},
+                                                       {"group = \"10.0.0.1\"", "cluster.group"},
+                                                       {"key = \"00\"", "cluster.key"},
+                                                       {"join = \"me\"", "cluster.join"},
+                                                       {"security = \"none\"", "cluster.security"},
+                                                       {"name = \"a b\"", "cluster.name"}};
+  for (const auto& [line, key] : cases) {
+    const absl::Status error = CheckOwnKeys(absl::StrCat("[cluster]\n", line, "\n"), "n1.toml");
+    EXPECT_EQ(FindingOf(error).where, absl::StrCat("n1.toml:2: ", key));
+    EXPECT_NE(FindingOf(error).remedy, "");
+  }
+}
+
 }  // namespace
 }  // namespace qure

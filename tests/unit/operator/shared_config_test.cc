@@ -124,11 +124,11 @@ TEST(SharedConfigText, ListsTheHistory) {
 }
 
 TEST(ReadProposal, SaysWhereAndWhatWouldBeRight) {
-  const ordered_json late = RefusalJson(ReadProposal(json::parse(R"({"confirm": 86401})"), "text").status());
+  const ordered_json late = RefusalJson(ReadProposal(json::parse(R"({"confirm": 86401})"), "text", {}).status());
   EXPECT_EQ(late["where"], "--confirm");
   EXPECT_NE(late["reason"], "");
   EXPECT_THAT(late["remedy"].get<std::string>(), HasSubstr("24h"));
-  const ordered_json empty = RefusalJson(ReadProposal(json::object(), "").status());
+  const ordered_json empty = RefusalJson(ReadProposal(json::object(), "", {}).status());
   EXPECT_EQ(empty["where"], "config:1: cluster");
   EXPECT_NE(empty["remedy"], "");
 }

@@ -140,6 +140,9 @@ TEST(RequestFor, SendsWhatOfAFileIsTheClusters) {
   ASSERT_TRUE(broken);
   EXPECT_THAT(std::string(broken->status().message()), HasSubstr("new.toml:1: "));
   EXPECT_FALSE(RequestOf({"config", "apply", directory / "none"})->ok());
+  std::ofstream(path) << "[cluster]\nport = 0\ndefault = \"drop\"\n";
+  EXPECT_THAT(std::string(RequestOf({"config", "apply", path})->status().message()),
+              HasSubstr("new.toml:2: cluster.port: "));
 }
 
 }  // namespace
