@@ -18,6 +18,7 @@ _SOL_PACKET = 263
 _SO_RCVBUFFORCE = 33
 _TP_STATUS_VLAN_VALID = 1 << 4
 _PACKET_QDISC_BYPASS = 20
+_PACKET_IGNORE_OUTGOING = 23
 _BATCH = 64
 
 
@@ -29,10 +30,12 @@ def open_raw(member: str, interface: str) -> socket.socket:
 
 
 class Capture:
-    """Frames on an interface, from `with` to its end: `with Capture("sw", "sw-n1") as wire: …; wire.frames`."""
+    """Frames on an interface, from `with` to its end: `with Capture("sw", "sw-n1") as wire: …; wire.frames`.
+    `received_only`: without those that the kernel sends there, which may be very many."""
 
-    def __init__(self, member: str, interface: str) -> None:
+    def __init__(self, member: str, interface: str, received_only: bool = False) -> None:
         self._raw = open_raw(member, interface)
+        self._raw.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, int(received_only))
         self._raw.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 << 20)
         self._raw.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         self._raw.settimeout(0.1)
