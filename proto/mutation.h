@@ -71,6 +71,20 @@ enum class Mutation : uint8_t {
   kExpelledStays,           // a node that a roster leaves out goes on
   kRejoinsAsItWas,          // one that was away while another was expelled keeps what it was told meanwhile
   kConfigUnableLeads,       // a node that cannot run what is in effect leads and serves all the same
+
+  // Who belongs to the cluster.
+  kOldAdmissionCounts,  // an admission of before a roster counts under it
+  kAnySignerAdmits,     // an admission counts, whoever has signed it
+  kForeignLeave,        // a node has left by the word of another
+  kRosterUnion,         // of two rosters of one generation, who is in either stays
+  kMakeNoKey,           // where no key is clean, nobody makes one
+  kUncleanKeyCounts,    // a key that was made for other rosters is taken, used and given
+  kOldKeyStays,         // a key that is not clean opens for ever
+  kWelcomeExpelled,     // who belonged to the cluster when its handshake began is given the keys
+  kTokenForAll,         // what a token has signed for one handshake is good for any
+  kIgnoreWant,          // a node that wants one cluster takes the offer of another
+  kShortCodes,          // two digits of a code name a node
+  kFullListRefuses,     // a node that was named is not looked at while the list of candidates is full
 };
 
 #ifdef QURE_MUTATIONS

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "control/core/timers.h"
+
 namespace qure::sim {
 namespace {
 
@@ -24,6 +26,7 @@ void ApplyTo(const StoreChange& change, StoredState* state) {
                   [&](const auto& s) { return s.era == summary.era && s.lineage == summary.lineage; });
     state->summaries.push_back(summary);
   }
+  if (change.drop_events_before_era == kEraLimit) state->summaries.clear();
   if (change.drop_events_before_era) {
     std::erase_if(state->events, [&](const auto& e) {
       const uint32_t era = *change.drop_events_before_era;

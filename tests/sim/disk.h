@@ -30,6 +30,7 @@ class Disk {
   void BeginAnew(const NodeId& drawn);
   const NodeId& node_id() const { return image_.state.node_id; }
   const admission::Seed& identity() const { return *image_.state.identity; }
+  const StoredState& state() const { return image_.state; }
 
   Duration delay() const { return delay_; }
   void SetDelay(Duration delay) { delay_ = delay; }

@@ -30,8 +30,9 @@ double Ms(Duration d) {
 }  // namespace
 
 std::string_view NameOf(Invariant invariant) {
-  constexpr std::array<std::string_view, 15> kNames = {"I1", "I2",  "I3",  "I4",  "I5",  "I6",    "I7",      "I8",
-                                                       "I9", "I10", "I11", "I14", "I15", "check", "liveness"};
+  constexpr std::array<std::string_view, 18> kNames = {"I1",  "I2",  "I3",  "I4",  "I5",    "I6",
+                                                       "I7",  "I8",  "I9",  "I10", "I11",   "I12",
+                                                       "I14", "I15", "I17", "I18", "check", "liveness"};
   return kNames[static_cast<size_t>(invariant)];
 }
 
@@ -41,6 +42,8 @@ void Monitor::Watch(const std::vector<std::unique_ptr<Node>>* nodes, size_t gate
   node_of_port_.assign(Lan::kMaxPorts, SIZE_MAX);
   for (const auto& node : *nodes) node_of_port_[node->port()] = node->index();
   views_.resize(nodes->size());
+  trust_.resize(nodes->size());
+  adoption_frames_.resize(nodes->size());
   gateway_away_.assign(nodes->size(), kNever);
   apart_.assign(nodes->size(), std::vector<Apart>(nodes->size()));
 }
@@ -78,6 +81,7 @@ void Monitor::Trace(MonoTime now, const std::string& text) const {
 void Monitor::OnBoot(MonoTime now, const Node& node, const NodeFacts& facts) {
   NodeView& view = views_[node.index()];
   view = {};
+  trust_[node.index()] = {};
   Trace(now, absl::StrCat(Name(node.index()), ": boots as ", ToHex(facts.node_id).substr(0, 8)));
 }
 
@@ -272,7 +276,11 @@ void Monitor::DemandHolder(MonoTime now) {
 
 void Monitor::Check(MonoTime now, bool gateway_up) {
   CheckServed(now, gateway_up);
-  for (size_t i = 0; i < views_.size(); ++i) CheckConfig(now, i);
+  for (size_t i = 0; i < views_.size(); ++i) {
+    CheckConfig(now, i);
+    CheckWanted(now, i);
+  }
+  if (!revoked_.empty() || thief_ != nullptr) CheckRevoked(now);
   if (now.ns / Milliseconds(500).ns != (now.ns - Milliseconds(10).ns) / Milliseconds(500).ns) {
     for (size_t i = 0; i < views_.size(); ++i) CheckUptime(now, i);
   }

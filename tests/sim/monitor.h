@@ -13,6 +13,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "control/core/action.h"
+#include "control/core/admission/codes.h"
+#include "control/core/admission/signing.h"
 #include "control/core/controller.h"
 #include "proto/cluster/envelope.h"
 #include "proto/cluster/node.h"
@@ -21,6 +23,8 @@
 #include "tests/sim/node.h"
 
 namespace qure::sim {
+
+class Thief;
 
 enum class Invariant : uint8_t {
   kOneHolder,   // I1
@@ -34,8 +38,11 @@ enum class Invariant : uint8_t {
   kRate,        // I9
   kForeign,     // I10
   kNoReset,     // I11
+  kRevoked,     // I12
   kSameConfig,  // I14
   kInTime,      // I15
+  kWanted,      // I17
+  kAdoption,    // I18
   kCheck,       // a QURE_CHECK has failed: the run ends there
   kLiveness,    // all faults healed: one master, followed by all, served, histories equal
 };
@@ -60,6 +67,7 @@ struct Expectations {
   bool check_silent = true;         // I5: off where heartbeats arrive that cannot be believed
   bool claims_need_gateway = true;  // I4: off where it is not required
   bool can_learn = true;            // I2: off where a node forgot and no other knows its term
+  uint64_t adoption_frames = 100;   // I18: of channel 3, a second and node
 };
 
 class Monitor {
@@ -91,6 +99,12 @@ class Monitor {
   void OnRefused(MonoTime now, const Node& node, const std::string& text);
   void OnLog(MonoTime now, const Node& node, const Log& log);
 
+  // I12: what this one does has an effect on no node that knows that an identity of these is revoked.
+  void WatchThief(const Thief* thief) { thief_ = thief; }
+  void Revoke(const admission::PublicKey& identity) { revoked_.insert(identity); }
+  // A member has named it: a thief's admission of it before does not matter.
+  void TakeIn(const admission::Fingerprint& identity) { taken_in_.insert(identity); }
+
   // From the gateway and the scenario.
   void OnAnswer(MonoTime now, size_t port);
   void Disturbed(MonoTime now);                                          // something was broken, or mended
@@ -116,6 +130,11 @@ class Monitor {
     return static_cast<double>(busiest_control_) / static_cast<double>(control_frames_.size());
   }
   Duration longest_outage() const { return longest_outage_; }
+  // Since when no node that belongs to the cluster opens what is sealed with a key that a revoked one has; kNever: one
+  // does.
+  MonoTime CleanSince() const;
+  // Frames of channel 3 that one node has sent within a second, at most.
+  uint64_t most_adoption_frames() const { return most_adoption_frames_; }
   size_t NodeOf(const NodeId& id) const;  // index, or nodes if none
 
  private:
@@ -152,6 +171,13 @@ class Monitor {
     // I15, by the node's own clock
     std::map<clusterconfig::Version, MonoTime> open_until;
   };
+  // I12: of a node.
+  struct TrustView {
+    std::optional<admission::Digest> rosters;  // that it knows, and which leave the revoked ones out
+    MonoTime clean_by = kNever;                // when it must have no other keys than those made for these …
+    MonoTime clean_since = kNever;             // … and since when it has none
+    bool reported = false;
+  };
   struct Apart {
     bool now = false;
     MonoTime until = kLongAgo;
@@ -167,6 +193,15 @@ class Monitor {
   void CheckServed(MonoTime now, bool gateway_up);
   void CheckUptime(MonoTime now, size_t node);
   void CheckConfig(MonoTime now, size_t node);
+  void CheckRevoked(MonoTime now);
+  void NoteKeys();
+  void FollowRosters(MonoTime now, size_t node);
+  void CheckKeys(MonoTime now, size_t node);
+  void CheckEffects(MonoTime now, size_t node);
+  void CheckForged(MonoTime now, size_t node, const ControllerStatus& status);
+  void CheckSecrets(MonoTime now);
+  void CheckWanted(MonoTime now, size_t node);
+  void CountAdoption(MonoTime now, size_t node);
   void UpdateApart(MonoTime now);
   size_t NodeAt(size_t port) const { return port < node_of_port_.size() ? node_of_port_[port] : SIZE_MAX; }
   std::string Name(size_t node) const;
@@ -189,6 +224,16 @@ class Monitor {
   std::array<uint64_t, 10> control_frames_{};                       // I9: to groups, by second
   uint64_t busiest_control_ = 0;                                    // the most in so many seconds, with all at rest
   int64_t control_second_ = 0;
+
+  const Thief* thief_ = nullptr;
+  bool thief_reported_ = false;
+  std::set<admission::PublicKey> revoked_;
+  std::vector<TrustView> trust_;
+  std::map<std::pair<uint32_t, ClusterKey>, admission::Digest> made_for_;  // by session key: its rosters
+  std::set<admission::Digest> rosters_since_;                              // that leave the revoked ones out
+  std::set<admission::Fingerprint> taken_in_;                              // by those who belong to the cluster
+  std::vector<std::pair<int64_t, uint64_t>> adoption_frames_;              // I18: by node: second, how many
+  uint64_t most_adoption_frames_ = 0;
 
   MonoTime disturbed_;
   MonoTime last_answer_;

@@ -61,6 +61,7 @@ void Monitor::OnWire(MonoTime now, size_t port, FrameId id) {
     if ((frame[0] & 1) != 0) CountControl(now);
     return;
   }
+  if (IsClusterFrame(frame) && IsAdmissionDatagram(frame.subspan(kUdpFrameHeaders))) CountAdoption(now, node);
   if (IsService(frame)) CheckService(now, node, id, frame);
 }
 

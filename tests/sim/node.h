@@ -118,6 +118,7 @@ class Node : public Device {
   void OnPersistDue(MonoTime now, uint64_t boot);
 
   Disk& disk() { return disk_; }
+  const Disk& disk() const { return disk_; }
   const MachineClocks& clocks() const { return clocks_; }
   size_t index() const { return index_; }
   size_t port() const { return port_; }

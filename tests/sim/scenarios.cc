@@ -42,7 +42,7 @@ std::span<const Scenario> Scenarios() {
     std::vector<Scenario> all(std::begin(kGeneral), std::end(kGeneral));
     for (const auto& part :
          {PauseScenarios(), NetworkScenarios(), StoreScenarios(), StrangerScenarios(), AdmissionScenarios(),
-          LifeScenarios(), BalanceScenarios(), RestoreScenarios(), ConfigScenarios()}) {
+          LifeScenarios(), BalanceScenarios(), RestoreScenarios(), ConfigScenarios(), ThiefScenarios()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

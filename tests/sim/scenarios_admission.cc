@@ -1,5 +1,7 @@
 // Who belongs to the cluster.
 #include <optional>
+#include <set>
+#include <vector>
 
 #include "control/core/admission/codes.h"
 #include "control/core/command.h"
@@ -13,6 +15,18 @@ constexpr admission::RecoveryCode kCode = {4, 2};
 // And the same token.
 constexpr admission::TokenId kId = {3};
 constexpr admission::TokenSecret kSecret = {4};
+
+admission::PublicKey IdentityOf(World& world, size_t node) {
+  return admission::SigningKeyOf(world.node(node).disk().identity()).public_key;
+}
+
+// Who belongs to the cluster as a node knows it, and is none of its machines: an operator sees them when it revokes.
+std::set<admission::Fingerprint> Unknown(World& world, size_t node) {
+  std::set<admission::Fingerprint> unknown;
+  for (const auto& row : world.node(node).Status(world.now()).roll.nodes) unknown.insert(row.identity);
+  for (size_t i = 0; i < world.size(); ++i) unknown.erase(admission::FingerprintOf(IdentityOf(world, i)));
+  return unknown;
+}
 
 void EnrolAt(World& world, Duration when) {
   world.At(when, [&world] {
@@ -53,28 +67,6 @@ void StoreLost(World& world) {
   world.settle = Seconds(3);
 }
 
-void AdmitAt(World& world, Duration when, size_t joins) {
-  world.At(when, [&world, joins] {
-    if (!world.node(joins).running()) return;
-    const std::optional<admission::Fingerprint> own = world.node(joins).Status(world.now()).roll.own;
-    for (size_t i = 0; own && i < world.size(); ++i) {
-      if (i != joins) world.node(i).Command(world.now(), AdmitNode{.code = admission::CodeOf(*own)});
-    }
-  });
-}
-
-// The last node has no key. Returns it.
-size_t OneWithoutAKey(World& world) {
-  world.expect().served_within = Milliseconds(4000);
-  world.expect().overlap = Milliseconds(400);
-  const size_t joins = world.size() - 1;
-  ClusterConfig& config = world.setups[joins].config;
-  config = world.config;
-  config.network.key.reset();
-  config.network.join = JoinConfig{};
-  return joins;
-}
-
 // A node without a key is named on one member or on all, while any of them may fail; and again, since a member that
 // fails forgets whom it waits for.
 void Adopted(World& world) {
@@ -97,26 +89,13 @@ void Invited(World& world) {
   const size_t joins = OneWithoutAKey(world);
   FoundAt(world, Seconds(3));
   const Duration when = Seconds(4) + world.random().Between(Duration{}, Seconds(1));
-  world.At(when, [&world, joins] {
-    Node& master = world.node(world.Master());
-    const std::optional<admission::Fingerprint> cluster = master.Status(world.now()).roll.cluster;
-    if (!cluster) return;
-    master.Command(world.now(), OpenToken{.id = kId, .secret = kSecret, .uses = 1, .lifetime = Seconds(60)});
-    world.node(joins).SetJoin({.cluster = std::nullopt, .token = admission::MakeToken(*cluster, kId, kSecret)});
-  });
-  // Those that are present have the record by then.
-  Duration step = when + Milliseconds(500);
-  world.At(step, [&world, joins] { world.node(joins).Kill(world.now()); });
-  world.At(step + Milliseconds(50), [&world, joins] { world.node(joins).Boot(world.now()); });
+  InviteAt(world, when, joins, 1);
+  Duration step = when + Milliseconds(550);
   for (int64_t faults = world.random().Between(0, 3); faults > 0; --faults) {
     step = AddRandomFault(world, step + world.random().Between(Milliseconds(1), Seconds(1)));
   }
   world.At(step + Seconds(1), [&world, joins] { world.node(joins).Boot(world.now()); });
   world.settle = Seconds(6);
-}
-
-void RotateAt(World& world, Duration when) {
-  world.At(when, [&world] { world.node(world.Anyone()).Command(world.now(), RotateKey{}); });
 }
 
 // The cluster gets new keys, by any node. Nothing fails in half of the runs: then nobody notices.
@@ -167,21 +146,6 @@ void Left(World& world) {
   world.settle = Seconds(7);
 }
 
-// At the master, which is another one then.
-void RevokeAt(World& world, Duration when, size_t gone) {
-  world.At(when - Milliseconds(500), [&world, gone] {
-    if (world.node(gone).running()) world.node(gone).Command(world.now(), HandOver{});
-  });
-  world.At(when, [&world, gone] {
-    const admission::Fingerprint identity =
-        admission::FingerprintOf(admission::SigningKeyOf(world.node(gone).disk().identity()).public_key);
-    for (size_t i = 0; i < world.size(); ++i) {
-      if (i == gone || !world.node(i).running()) continue;
-      world.node(i).Command(world.now(), RevokeNodes{.nodes = {identity}, .code = kCode, .why = "stolen"});
-    }
-  });
-}
-
 // A node is expelled while nodes fail, perhaps the master, perhaps while it is away itself. It has the old key in its
 // configuration.
 void Revoked(World& world) {
@@ -191,7 +155,7 @@ void Revoked(World& world) {
   world.expect().check_silent = false;
   FoundAt(world, Seconds(3));
   const size_t gone = world.random().Below(world.size());
-  world.revoked = gone;
+  world.revoked = {gone};
   const Duration when = Seconds(6);
   const bool away = world.random().Chance(0.5);
   if (away) world.At(when - Seconds(1), [&world, gone] { world.node(gone).Kill(world.now()); });
@@ -217,6 +181,70 @@ constexpr Scenario kTable[] = {
 
 void FoundAt(World& world, Duration when) {
   world.At(when, [&world] { world.node(world.Master()).Command(world.now(), FoundCluster{.code = kCode}); });
+}
+
+void AdmitAt(World& world, Duration when, size_t joins) {
+  world.At(when, [&world, joins] {
+    if (!world.node(joins).running()) return;
+    const std::optional<admission::Fingerprint> own = world.node(joins).Status(world.now()).roll.own;
+    for (size_t i = 0; own && i < world.size(); ++i) {
+      if (i != joins) world.node(i).Command(world.now(), AdmitNode{.code = admission::CodeOf(*own)});
+    }
+  });
+}
+
+size_t OneWithoutAKey(World& world) {
+  world.expect().served_within = Milliseconds(4000);
+  world.expect().overlap = Milliseconds(400);
+  const size_t joins = world.size() - 1;
+  ClusterConfig& config = world.setups[joins].config;
+  config = world.config;
+  config.network.key.reset();
+  config.network.join = JoinConfig{};
+  return joins;
+}
+
+void RotateAt(World& world, Duration when) {
+  world.At(when, [&world] { world.node(world.Anyone()).Command(world.now(), RotateKey{}); });
+}
+
+void RevokeAt(World& world, Duration when, size_t gone) {
+  std::vector<size_t> all;
+  for (size_t i = 0; i < world.size(); ++i) all.push_back(i);
+  RevokeBy(world, when, gone, all);
+}
+
+void RevokeBy(World& world, Duration when, size_t gone, const std::vector<size_t>& by) {
+  world.At(when - Milliseconds(500), [&world, gone] {
+    if (world.node(gone).running()) world.node(gone).Command(world.now(), HandOver{});
+  });
+  world.At(when, [&world, gone, by] {
+    const admission::PublicKey identity = IdentityOf(world, gone);
+    world.monitor().Revoke(identity);
+    // At the master; or if that is none of these, at any.
+    std::optional<size_t> at;
+    for (const size_t i : by) {
+      if (i == gone || !world.node(i).running()) continue;
+      if (!at || world.node(i).Status(world.now()).role == NodeRole::kMaster) at = i;
+    }
+    if (!at) return;
+    std::set<admission::Fingerprint> nodes = Unknown(world, *at);
+    nodes.insert(admission::FingerprintOf(identity));
+    world.node(*at).Command(world.now(), RevokeNodes{.nodes = nodes, .code = kCode, .why = "stolen"});
+  });
+}
+
+void InviteAt(World& world, Duration when, size_t joins, uint32_t uses) {
+  world.At(when, [&world, joins, uses] {
+    Node& master = world.node(world.Master());
+    const std::optional<admission::Fingerprint> cluster = master.Status(world.now()).roll.cluster;
+    if (!cluster) return;
+    master.Command(world.now(), OpenToken{.id = kId, .secret = kSecret, .uses = uses, .lifetime = Seconds(60)});
+    world.node(joins).SetJoin({.cluster = std::nullopt, .token = admission::MakeToken(*cluster, kId, kSecret)});
+  });
+  // Those that are present have the record by then.
+  world.At(when + Milliseconds(500), [&world, joins] { world.node(joins).Kill(world.now()); });
+  world.At(when + Milliseconds(550), [&world, joins] { world.node(joins).Boot(world.now()); });
 }
 
 std::span<const Scenario> AdmissionScenarios() {

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "proto/cluster/heartbeat.h"
 #include "proto/net/arp.h"
 #include "proto/net/checksum.h"
 #include "proto/net/ethernet.h"
@@ -18,8 +19,22 @@ constexpr Duration kRepeatAfter = Microseconds(300);
 constexpr uint64_t kJunk = 1;  // Recorder::OnTimer
 constexpr uint64_t kRepeat = 2;
 constexpr uint64_t kForge = 3;
+constexpr uint64_t kAnyhow = 4;
+constexpr size_t kHeartbeatFrame = kUdpFrameHeaders + kEnvelopeOverhead + kHeartbeatSize;
+constexpr double kHeartbeatsKept = 0.05;
 
 }  // namespace
+
+std::optional<Datagram> DatagramIn(ConstBytes frame, const MacAddress& own) {
+  if (frame.size() <= kUdpFrameHeaders) return std::nullopt;
+  const auto& ethernet = *reinterpret_cast<const EthernetHeader*>(frame.data());
+  const auto& ip = *reinterpret_cast<const Ipv4Header*>(frame.data() + sizeof(EthernetHeader));
+  if (ethernet.ether_type.value() != kEtherTypeIpv4 || ip.protocol != kProtocolUdp) return std::nullopt;
+  if (ethernet.destination != own && !ethernet.destination.is_multicast()) return std::nullopt;
+  Datagram datagram{.mac = ethernet.source, .delivery = Delivery::kMulticast, .payload = {}};
+  datagram.payload.assign(frame.begin() + kUdpFrameHeaders, frame.end());
+  return datagram;
+}
 
 // --- ForeignHost ---
 
@@ -89,8 +104,31 @@ void Recorder::Hear(MonoTime now, ConstBytes frame) {
     Relabel(&repeats_.back());
     parts_.queue->Add(now + kRepeatAfter, Happening::kDevice, port_, kRepeat);
   }
-  if (!recording_ || !IsClusterFrame(frame) || frames_.size() >= kMost) return;
-  frames_.emplace_back(frame.begin(), frame.end());
+  if (!IsClusterFrame(frame)) return;
+  if (keeps_all_) {  // each with the same chance (Vitter 1985, algorithm R), but few of the many heartbeats
+    if (own || (frame.size() == kHeartbeatFrame && !random_.Chance(kHeartbeatsKept))) return;
+    const uint64_t place = frames_.size() < kMost ? frames_.size() : random_.Below(heard_ + 1);
+    ++heard_;
+    if (place == frames_.size()) frames_.emplace_back();
+    if (place < frames_.size()) frames_[place].assign(frame.begin(), frame.end());
+    return;
+  }
+  if (recording_ && frames_.size() < kMost) frames_.emplace_back(frame.begin(), frame.end());
+}
+
+void Recorder::PlayAnyhow(MonoTime now, size_t count, Duration pause) {
+  anyhow_left_ = count;
+  pause_ = pause;
+  parts_.queue->Add(now + pause, Happening::kDevice, port_, kAnyhow);
+}
+
+void Recorder::PlayOne(MonoTime now) {
+  if (anyhow_left_ == 0 || frames_.empty()) return;
+  --anyhow_left_;
+  std::vector<uint8_t> frame = frames_[random_.Below(frames_.size())];
+  if (random_.Chance(0.3)) Relabel(&frame);
+  parts_.lan->Transmit(now, port_, frame, {.recording = true});
+  parts_.queue->Add(now + random_.Between(Duration{}, pause_), Happening::kDevice, port_, kAnyhow);
 }
 
 void Recorder::Play(MonoTime now, size_t count, Duration gap, bool damage) {
@@ -144,6 +182,7 @@ void Recorder::OnTimer(MonoTime now, uint64_t value) {
     return;
   }
   if (value == kForge) return Forge(now);
+  if (value == kAnyhow) return PlayOne(now);
   if (value == kRepeat) {
     parts_.lan->Transmit(now, port_, repeats_.front(), {});
     return repeats_.pop_front();
@@ -177,16 +216,10 @@ void Speaker::Start(MonoTime now, Kind kind, const TransportConfig& config) {
 }
 
 void Speaker::OnFrame(MonoTime now, FrameId id) {
-  const ConstBytes frame = parts_.pool->bytes(id);
-  if (!speaking_ || frame.size() < kUdpFrameHeaders + kEnvelopeOverhead) return;
-  const auto& ethernet = *reinterpret_cast<const EthernetHeader*>(frame.data());
-  const auto& ip = *reinterpret_cast<const Ipv4Header*>(frame.data() + sizeof(EthernetHeader));
-  if (ethernet.ether_type.value() != kEtherTypeIpv4 || ip.protocol != kProtocolUdp) return;
-  if (ethernet.destination != kMac && !ethernet.destination.is_multicast()) return;
-  Datagram datagram{.mac = ethernet.source, .delivery = Delivery::kMulticast, .payload = {}};
-  datagram.payload.assign(frame.begin() + kUdpFrameHeaders, frame.end());
+  const std::optional<Datagram> datagram = DatagramIn(parts_.pool->bytes(id), kMac);
+  if (!speaking_ || !datagram || datagram->payload.size() < kEnvelopeOverhead) return;
   Actions actions;
-  const std::optional<Incoming> incoming = transport_.Receive(now, datagram, &actions);
+  const std::optional<Incoming> incoming = transport_.Receive(now, *datagram, &actions);
   if (incoming && incoming->message.has_hello() && !incoming->message.hello().booting()) {
     heard_ = incoming->message.hello();
   }

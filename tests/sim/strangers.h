@@ -5,10 +5,12 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "control/core/action.h"
 #include "control/core/cluster/transport.h"
+#include "proto/cluster/datagram.h"
 #include "proto/net/address.h"
 #include "tests/sim/event_queue.h"
 #include "tests/sim/frame_pool.h"
@@ -22,6 +24,9 @@ struct LanParts {
   FramePool* pool = nullptr;
   Lan* lan = nullptr;
 };
+
+// What a node at `own` would take for a message of the cluster.
+std::optional<Datagram> DatagramIn(ConstBytes frame, const MacAddress& own);
 
 // A printer with a fixed address, which happens to be ours; or a host that says so on purpose.
 class ForeignHost : public Device {
@@ -66,6 +71,12 @@ class Recorder : public Device {
   }
 
   void Record(bool on) { recording_ = on; }
+  // Of all that is sent to the cluster's port it keeps a part, from the whole time.
+  void KeepAll(bool on) { keeps_all_ = on; }
+  bool keeps_all() const { return keeps_all_; }
+  // Plays `count` of the recorded frames in any order, at any times up to `pause` apart: as they were, or from its own
+  // MAC and address.
+  void PlayAnyhow(MonoTime now, size_t count, Duration pause);
   void Keep(ConstBytes frame) { frames_.emplace_back(frame.begin(), frame.end()); }  // heard long ago
   void Hear(MonoTime now, ConstBytes frame);                                         // of anybody, as a tap would
   // Plays `count` of the recorded frames, `gap` apart. `damage`: with one bit changed.
@@ -84,12 +95,17 @@ class Recorder : public Device {
 
  private:
   void Forge(MonoTime now);
+  void PlayOne(MonoTime now);
 
   static constexpr size_t kMost = 4000;
   const LanParts parts_;
   Random random_;
   size_t port_ = 0;
   bool recording_ = false;
+  bool keeps_all_ = false;
+  uint64_t heard_ = 0;
+  size_t anyhow_left_ = 0;
+  Duration pause_;
   bool repeating_ = false;
   bool damage_ = false;
   size_t next_ = 0;

@@ -57,6 +57,12 @@ World::World(uint64_t seed, size_t nodes, bool trace)
 
 World::~World() = default;
 
+// Others draw the same as without it.
+void World::AddThief() {
+  thief_ = std::make_unique<Thief>(LanParts{.queue = &queue_, .pool = &pool_, .lan = &lan_}, ~seed_);
+  monitor_.WatchThief(thief_.get());
+}
+
 std::unique_ptr<World> World::Twin() const {
   auto twin = std::make_unique<World>(seed_, setups.size(), /*trace=*/false);
   twin->random_ = random_;
@@ -85,7 +91,9 @@ void World::Make() {
   lan_.on_wire = [this](MonoTime at, size_t port, FrameId frame) {
     monitor_.OnWire(at, port, frame);
     const ConstBytes bytes = pool_.bytes(frame);
-    if (port != gateway_.port() && bytes.size() != kHeartbeatFrame) recorder_.Hear(at, bytes);
+    if (port == gateway_.port()) return;
+    if (recorder_.keeps_all() || bytes.size() != kHeartbeatFrame) recorder_.Hear(at, bytes);
+    if (thief_) thief_->Hear(bytes);
   };
   gateway_.on_answer = [this](MonoTime at, size_t port) { monitor_.OnAnswer(at, port); };
   if (clients_.any()) gateway_.on_turn = [this](MonoTime at) { clients_.Turn(at); };
@@ -238,6 +246,7 @@ void World::Handle(const Appointment& a) {
 void World::Heal() {
   lan_.Heal();
   foreign_.Vanish();
+  if (thief_) thief_->Stop();
   monitor_.EndForeign();
   for (const auto& node : nodes_) {
     node->ReleaseAll(now_);
@@ -290,7 +299,7 @@ std::string World::WhyNotSettled() {
 std::vector<const Node*> World::Belonging() const {
   std::vector<const Node*> belonging;
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (i != revoked) belonging.push_back(nodes_[i].get());
+    if (!revoked.contains(i)) belonging.push_back(nodes_[i].get());
   }
   return belonging;
 }
@@ -310,11 +319,12 @@ std::string World::WhyNotAgreed() {
     if (first.roll.cluster && own.key_in_use != first.key_in_use)
       return absl::StrCat("records: ", name, " uses another key");
   }
-  if (!revoked) return "";
-  const ControllerStatus out = nodes_[*revoked]->Status(now_);
-  return out.roll.expelled && out.adoption.joining && out.role != NodeRole::kMaster
-             ? ""
-             : "records: the revoked one goes on";
+  for (const size_t index : revoked) {
+    const ControllerStatus out = nodes_[index]->Status(now_);
+    const bool waits = out.roll.expelled && out.adoption.joining && out.role != NodeRole::kMaster;
+    if (!waits) return "records: a revoked one goes on";
+  }
+  return "";
 }
 
 // All that belong to the cluster know the same versions, and run the same one. Who cannot does not lead.

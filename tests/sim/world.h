@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +18,7 @@
 #include "tests/sim/node.h"
 #include "tests/sim/random.h"
 #include "tests/sim/strangers.h"
+#include "tests/sim/thieves.h"
 
 namespace qure::sim {
 
@@ -35,9 +36,12 @@ class World {
   ClusterConfig config;  // what all nodes start with, unless changed in `setups`
   std::vector<NodeSetup> setups;
   bool boots_itself = true;               // all nodes boot within the first 100 ms; else the script boots them
-  std::optional<size_t> revoked;          // a roster leaves it out by the end: it waits, and serves nothing
+  std::set<size_t> revoked;               // a roster leaves them out by the end: they wait, and serve nothing
   Duration settle = Seconds(2);           // from the last step of the script to the healing
   Duration converge_within = Seconds(8);  // from the healing to the state that liveness asks for
+
+  // On the LAN from now on. Before the world is made.
+  void AddThief();
 
   // The same site, with a run of its own that is the same up to the first difference of the scripts: for what a machine
   // was like at some time of this one. Before the world is made.
@@ -58,6 +62,7 @@ class World {
   ForeignHost& foreign() { return foreign_; }
   Recorder& recorder() { return recorder_; }
   Speaker& speaker() { return speaker_; }
+  Thief& thief() { return *thief_; }  // AddThief
   TransportConfig TransportOf(const ClusterConfig& cluster) const;
   // Those with an open gate of the highest term, and its deputy; any running node if there is none.
   size_t Master();
@@ -96,6 +101,7 @@ class World {
   ForeignHost foreign_;
   Recorder recorder_;
   Speaker speaker_;
+  std::unique_ptr<Thief> thief_;
   std::vector<std::unique_ptr<Node>> nodes_;
   struct Step {
     std::function<void()> act;

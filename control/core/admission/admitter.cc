@@ -8,6 +8,7 @@
 #include "control/core/admission/codes.h"
 #include "control/core/admission/proof.h"
 #include "control/core/admission/refusal.h"
+#include "proto/mutation.h"
 
 namespace qure::admission {
 namespace {
@@ -91,6 +92,8 @@ void Admitter::OnCandidate(MonoTime now, const MacAddress& source, const Candida
   rate_.Count(now);
   if (source != candidate.mac || candidate.identity == facts.identity.public_key) return;
   if (!invitations_.For(now, candidate, facts.view) && !unnamed_.Take(now)) return;
+  const bool full = list_.all().size() >= kMaxListed && !list_.all().contains(candidate.identity);
+  if (full && Mutated(Mutation::kFullListRefuses)) return;
   const Digest h1 = TranscriptOf(candidate);
   if (verified_.contains(h1)) {
     OnVerified(now, candidate, h1, facts, out);
@@ -408,7 +411,8 @@ void Admitter::OnReceipt(MonoTime now, const ReceiptMessage& receipt, const Admi
 // Sealed once: what is sent again is the same.
 void Admitter::Give(MonoTime now, const AdmitterFacts& facts, Handshake* handshake, AdmissionActions* out) {
   const PublicKey& identity = handshake->candidate.identity;
-  if (facts.keys.clean().empty() || !facts.view.members.contains(identity)) return;
+  const bool belongs = facts.view.members.contains(identity) || Mutated(Mutation::kWelcomeExpelled);
+  if (facts.keys.clean().empty() || !belongs) return;
   Welcome welcome{.admit = std::nullopt,
                   .grants = facts.keys.clean(),
                   .rosters = facts.view.rosters,

@@ -9,6 +9,7 @@
 #include "absl/random/distributions.h"
 #include "absl/strings/str_cat.h"
 #include "control/core/admission/session_keys.h"
+#include "proto/mutation.h"
 
 namespace qure::admission {
 namespace {
@@ -173,6 +174,7 @@ void Candidate::OnMessage(MonoTime, const MacAddress&, const ReceiptMessage&, Ad
 // --- Choosing
 
 bool Candidate::Wants(const OfferMessage& offer) const {
+  if (Mutated(Mutation::kIgnoreWant)) return true;
   if (config_.want && offer.cluster != *config_.want) return false;
   if (config_.cluster_name && offer.name != *config_.cluster_name) return false;
   return !config_.token ||

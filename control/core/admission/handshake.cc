@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "proto/check.h"
+#include "proto/mutation.h"
 
 namespace qure::admission {
 namespace {
@@ -121,10 +122,10 @@ Signature SignCopy(const SigningKey& old_identity, const PublicKey& new_identity
   return Sign(old_identity, kCopyLabel, new_identity);
 }
 Signature SignByToken(const SigningKey& key, const Digest& h2) {
-  return Sign(key, kTokenLabel, h2);
+  return Sign(key, kTokenLabel, Mutated(Mutation::kTokenForAll) ? Digest{} : h2);
 }
 bool VerifyByToken(const PublicKey& key, const AcceptMessage& accept) {
-  return Verify(key, kTokenLabel, accept.h2, accept.token);
+  return Verify(key, kTokenLabel, Mutated(Mutation::kTokenForAll) ? Digest{} : accept.h2, accept.token);
 }
 
 std::optional<HandshakeKeys> HandshakeKeys::Agree(const Ephemeral& own, const X25519Key& other, const Digest& h3) {

@@ -3,12 +3,17 @@
 #include <algorithm>
 
 #include "control/core/admission/codes.h"
+#include "proto/mutation.h"
 
 namespace qure::admission {
 namespace {
 
 std::string_view CodeIn(std::string_view digits) {
-  return digits.substr(0, kCodeDigits);
+  return digits.substr(0, Mutated(Mutation::kShortCodes) ? 2 : kCodeDigits);
+}
+
+bool Names(std::string_view expected, std::string_view digits) {
+  return digits.starts_with(Mutated(Mutation::kShortCodes) ? CodeIn(expected) : expected);
 }
 
 }  // namespace
@@ -57,7 +62,7 @@ std::optional<Invitation> Invitations::For(MonoTime now, const CandidateMessage&
   if (found != expectations_.end()) {
     for (const Expectation& expectation : found->second) {
       const bool free = !expectation.met_by || *expectation.met_by == candidate.identity;
-      if (now < expectation.until && free && digits.starts_with(expectation.digits)) {
+      if (now < expectation.until && free && Names(expectation.digits, digits)) {
         return Invitation{.reason = AdmitReason::kNamed, .expected = expectation.digits};
       }
     }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proto/check.h"
+#include "proto/mutation.h"
 
 namespace qure::admission {
 namespace {
@@ -34,7 +35,7 @@ void SessionKeys::Follow(const View& view, const PublicKey& self, MonoTime now) 
 // The ranks are those of the view, which all have alike once they know the same.
 void SessionKeys::PlanToMake(const PublicKey& self, MonoTime now) {
   const auto we = view_.members.find(self);
-  if (!clean_.empty() || we == view_.members.end()) {
+  if (!clean_.empty() || we == view_.members.end() || Mutated(Mutation::kMakeNoKey)) {
     make_at_ = kNever;
     return;
   }
@@ -45,8 +46,8 @@ void SessionKeys::PlanToMake(const PublicKey& self, MonoTime now) {
 
 bool SessionKeys::IsClean(const SessionGrant& grant) const {
   const Session& session = grant.session();
-  return session.rosters == view_.rosters && view_.members.contains(session.signer) &&
-         session.number < kSessionNumberLimit;
+  return (session.rosters == view_.rosters || Mutated(Mutation::kUncleanKeyCounts)) &&
+         view_.members.contains(session.signer) && session.number < kSessionNumberLimit;
 }
 
 bool SessionKeys::Take(const SessionGrant& grant) {

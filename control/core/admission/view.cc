@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proto/check.h"
+#include "proto/mutation.h"
 
 namespace qure::admission {
 namespace {
@@ -48,7 +49,11 @@ class Reached {
         base = roster.members;
       }
       std::vector<Listed> both;
-      std::ranges::set_intersection(base, roster.members, std::back_inserter(both));
+      if (Mutated(Mutation::kRosterUnion)) {
+        std::ranges::set_union(base, roster.members, std::back_inserter(both));
+      } else {
+        std::ranges::set_intersection(base, roster.members, std::back_inserter(both));
+      }
       base = std::move(both);
       view_->in_effect.push_back(id);
     }
@@ -61,7 +66,7 @@ class Reached {
   }
 
   bool Counts(const Admit& admit) const {
-    if (admit.generation != view_->generation) return false;
+    if (admit.generation != view_->generation && !Mutated(Mutation::kOldAdmissionCounts)) return false;
     // From before there were identities, only the founder knows who had which id.
     return !admit.legacy || admit.signer == records_.genesis().As<Genesis>()->founder.identity;
   }
@@ -71,6 +76,9 @@ class Reached {
     for (const auto& [id, record] : records_.others()) {
       const auto* admit = record.As<Admit>();
       if (admit != nullptr && Counts(*admit)) by_signer.emplace(admit->signer, &record);
+    }
+    for (const auto& [signer, record] : by_signer) {
+      if (Mutated(Mutation::kAnySignerAdmits)) queue_.push_back(signer);
     }
     std::map<PublicKey, const Record*> chosen;
     for (size_t next = 0; next < queue_.size(); ++next) {

@@ -1,0 +1,229 @@
+// Who has recorded, copied or stolen what the cluster lives by.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/core/admission/codes.h"
+#include "control/core/command.h"
+#include "tests/sim/scenario.h"
+
+namespace qure::sim {
+namespace {
+
+constexpr Duration kFounded = Seconds(3);
+
+// While the cluster has no key that all of it knows, one half of it may not hear the other.
+void ExpectRevocation(World& world) {
+  world.expect().served_within = Milliseconds(4000);
+  world.expect().overlap = Seconds(2);
+  world.expect().check_silent = false;
+}
+
+// What the thief says may be believed from now on: what the cluster does meanwhile is nobody's fault but his.
+void ExpectHarm(World& world, Duration when) {
+  world.Quietly(when, [&world] {
+    world.expect().check_served = false;
+    world.expect().overlap = Seconds(20);
+    world.expect().can_learn = false;
+  });
+}
+
+std::vector<NodeId> AllIds(World& world) {
+  std::vector<NodeId> ids;
+  for (size_t i = 0; i < world.size(); ++i) ids.push_back(world.node(i).disk().node_id());
+  return ids;
+}
+
+void StealAt(World& world, Duration when, size_t from, bool disk) {
+  world.Quietly(when, [&world, from, disk] {
+    Loot loot = LootOf(world.node(from).disk().state());
+    if (!disk) loot.identity.reset();
+    world.thief().Steal(loot, world.TransportOf(world.config));
+  });
+}
+
+// Once nobody opens the stolen keys any more, whatever could be tried with them is tried, and does no harm.
+void BeRecklessAt(World& world, Duration when) {
+  auto reckless = std::make_shared<bool>(false);
+  world.Quietly(when, [&world, reckless] {
+    if (world.monitor().CleanSince() == kNever || world.monitor().CleanSince() + Seconds(1) > world.now()) return;
+    world.thief().Speak(world.now(), AllIds(world), /*reckless=*/true);
+    *reckless = true;
+  });
+  world.Quietly(when + Seconds(3), [&world, reckless] {
+    if (!*reckless) return;
+    world.expect().check_served = true;
+    world.expect().overlap = Seconds(2);
+  });
+}
+
+void ComeForKeysAt(World& world, Duration when) {
+  world.Quietly(when, [&world] { world.thief().ComeForKeys(world.now()); });
+}
+
+// All that was sent is played again, in any order: after the key was changed, after a node was revoked, and to nodes
+// that start again meanwhile.
+void Recorded(World& world) {
+  ExpectRevocation(world);
+  world.Quietly(Duration{}, [&world] { world.recorder().KeepAll(true); });
+  FoundAt(world, kFounded);
+  const auto play = [&world](Duration when) {
+    world.Quietly(when, [&world] { world.recorder().PlayAnyhow(world.now(), 3000, Milliseconds(2)); });
+  };
+  const size_t gone = world.random().Below(world.size());
+  const size_t again = (gone + 1) % world.size();
+  world.revoked = {gone};
+  RotateAt(world, Seconds(5));
+  play(Seconds(7));
+  RevokeAt(world, Seconds(10), gone);
+  RevokeAt(world, Seconds(12), gone);
+  play(Seconds(13));
+  world.At(Seconds(16), [&world, again] { world.node(again).Kill(world.now()); });
+  play(Seconds(17));
+  world.At(Seconds(18), [&world, again] { world.node(again).Boot(world.now()); });
+  const Duration step = SomeFaults(world, Seconds(18), 2);
+  play(step + Milliseconds(100));
+  world.settle = Seconds(4);
+}
+
+// The keys of a node are stolen. It is revoked, and what it has opens nothing any more.
+void StolenKey(World& world) {
+  ExpectRevocation(world);
+  world.AddThief();
+  FoundAt(world, kFounded);
+  const size_t gone = world.random().Below(world.size());
+  world.revoked = {gone};
+  StealAt(world, Seconds(4), gone, /*disk=*/false);
+  if (world.random().Chance(0.5)) world.At(Seconds(4), [&world, gone] { world.node(gone).Kill(world.now()); });
+  if (world.random().Chance(0.5)) {
+    ExpectHarm(world, Seconds(5));
+    world.Quietly(Seconds(5), [&world] { world.thief().Speak(world.now(), {}, /*reckless=*/false); });
+  }
+  RevokeAt(world, Seconds(7), gone);
+  SomeFaults(world, Seconds(7), 1);
+  RevokeAt(world, Seconds(11), gone);
+  for (const Duration when : {Seconds(12), Seconds(17)}) BeRecklessAt(world, when);
+  world.settle = Seconds(6);
+}
+
+// The disk of a node is stolen, with its identity: the thief is a member until it is revoked. It comes for each new
+// key.
+void StolenDisk(World& world) {
+  ExpectRevocation(world);
+  world.AddThief();
+  FoundAt(world, kFounded);
+  const size_t gone = world.random().Below(world.size());
+  world.revoked = {gone};
+  StealAt(world, Seconds(4), gone, /*disk=*/true);
+  world.At(Seconds(4), [&world, gone] { world.node(gone).Kill(world.now()); });
+  ComeForKeysAt(world, Milliseconds(4500));
+  if (world.random().Chance(0.5)) RotateAt(world, Seconds(5));
+  if (world.random().Chance(0.5)) {
+    ExpectHarm(world, Seconds(6));
+    world.Quietly(Seconds(6), [&world] {
+      world.thief().Speak(world.now(), {world.thief().robbed()}, /*reckless=*/false);
+      world.thief().TakeIn(world.now());
+    });
+  }
+  RevokeAt(world, Seconds(8), gone);
+  SomeFaults(world, Seconds(8), 1);
+  RevokeAt(world, Seconds(12), gone);
+  for (const Duration when : {Seconds(13), Seconds(18)}) BeRecklessAt(world, when);
+  world.settle = Seconds(6);
+}
+
+// Somebody runs a cluster with the same name, and takes in whoever asks: not a node that wants this one.
+void OtherOffers(World& world) {
+  const size_t joins = OneWithoutAKey(world);
+  world.AddThief();
+  FoundAt(world, kFounded);
+  const Duration when = Seconds(4) + world.random().Between(Duration{}, Seconds(1));
+  world.At(when, [&world, joins] {
+    const auto cluster = world.node(world.Master()).Status(world.now()).roll.cluster;
+    world.node(joins).SetJoin({.cluster = cluster, .token = std::nullopt});
+    world.node(joins).Kill(world.now());
+    world.thief().Found(world.now(), world.TransportOf(world.config));
+  });
+  world.At(when + Milliseconds(100), [&world, joins] { world.node(joins).Boot(world.now()); });
+  AdmitAt(world, when + Seconds(4), joins);
+  world.settle = Seconds(4);
+}
+
+// The code of a node is named, and another node has one that looks like it.
+void LooksAlike(World& world) {
+  const size_t joins = OneWithoutAKey(world);
+  world.AddThief();
+  FoundAt(world, kFounded);
+  const Duration when = Seconds(4) + world.random().Between(Duration{}, Seconds(1));
+  world.At(when, [&world, joins] {
+    world.thief().Resemble(world.now(), admission::DigitsOf(*world.node(joins).Status(world.now()).roll.own));
+    if (world.random().Chance(0.5)) world.node(joins).Kill(world.now());
+  });
+  AdmitAt(world, when, joins);
+  world.At(when + Milliseconds(10), [&world, joins] {
+    const std::string code = admission::CodeOf(
+        admission::FingerprintOf(admission::SigningKeyOf(world.node(joins).disk().identity()).public_key));
+    for (size_t i = 0; i < joins; ++i) world.node(i).Command(world.now(), AdmitNode{.code = code});
+  });
+  world.At(when + Seconds(3), [&world, joins] { world.node(joins).Boot(world.now()); });
+  world.settle = Seconds(5);
+}
+
+// A node is taken in with a token, which is good for another one. Who has heard that cannot use it.
+void TokenCopied(World& world) {
+  const size_t joins = OneWithoutAKey(world);
+  world.AddThief();
+  FoundAt(world, kFounded);
+  const Duration when = Seconds(4) + world.random().Between(Duration{}, Seconds(1));
+  world.Quietly(when, [&world] { world.thief().CopyToken(world.now()); });
+  InviteAt(world, when, joins, 5);
+  world.At(when + Seconds(6), [] {});
+  world.settle = Seconds(3);
+}
+
+// So many ask to be taken in that nobody can look at all of them. The one that was named is, and nothing else suffers.
+void CandidateFlood(World& world) {
+  const size_t joins = OneWithoutAKey(world);
+  world.expect().served_within = Milliseconds(20);
+  world.expect().overlap = kCrossing;
+  world.AddThief();
+  FoundAt(world, kFounded);
+  const Duration when = Seconds(4) + world.random().Between(Duration{}, Seconds(1));
+  world.Quietly(Milliseconds(200), [&world, joins] { world.node(joins).Kill(world.now()); });
+  world.Quietly(when, [&world] {
+    world.monitor().ForbidTakeovers(true);
+    world.thief().FloodCandidates(world.now(), 20'000, Microseconds(500));
+  });
+  const Duration asks = when + Seconds(7);
+  world.At(asks - Seconds(1), [&world, joins] {
+    const std::string code = admission::CodeOf(
+        admission::FingerprintOf(admission::SigningKeyOf(world.node(joins).disk().identity()).public_key));
+    for (size_t i = 0; i < joins; ++i) world.node(i).Command(world.now(), AdmitNode{.code = code});
+  });
+  world.At(asks, [&world, joins] { world.node(joins).Boot(world.now()); });
+  world.At(asks + Milliseconds(2500), [&world, joins] {
+    if (!world.node(joins).disk().state().keyring.keys.empty()) return;
+    world.monitor().Violate(world.now(), Invariant::kWanted, "a node that was named waits behind others");
+  });
+  world.settle = Seconds(1);
+}
+
+constexpr Scenario kTable[] = {
+    {"recorder", "all that was sent is played again after keys and members have changed", Recorded, 4},
+    {"stolen_key", "a thief has the keys of a node, which is revoked", StolenKey, 4},
+    {"stolen_disk", "a thief has the disk of a node, which is revoked", StolenDisk, 4},
+    {"other_offers", "another cluster offers membership to a node that wants this one", OtherOffers, 4},
+    {"looks_alike", "a node has a code that looks like the one that was named", LooksAlike, 4},
+    {"token_copied", "what a token has signed is used again", TokenCopied, 4},
+    {"candidate_flood", "a node is named while very many ask to be taken in", CandidateFlood, 4},
+};
+
+}  // namespace
+
+std::span<const Scenario> ThiefScenarios() {
+  return kTable;
+}
+
+}  // namespace qure::sim
