@@ -289,6 +289,7 @@ MonoTime Controller::NextDeadline() const {
 bool Controller::NoticeHeld(MonoTime now, Actions* out) {
   if (!clock_.BeginStep(now) || !transport_.enabled()) return false;
   members_.Pardon(now);
+  adoption_.OnHeld(now);
   election_.OnHeld(now, out);
   return true;
 }
@@ -379,7 +380,7 @@ void Controller::OnMemberChanges(MonoTime now, const std::vector<MemberChange>& 
 }
 
 void Controller::TickLife(MonoTime now, Actions* out) {
-  const bool unproven = life_->booting() && transport_.HearsUnproven(now);
+  const bool unproven = life_->booting() && (transport_.HearsUnproven(now) || adoption_.hears_members());
   OnLifeChange(now, life_->Tick(now, members_, Input().rank, unproven), out);
 }
 

@@ -123,6 +123,7 @@ class Controller {
   // The deadline of this node's drain has passed.
   bool drained() const { return balancing_.drain().over(); }
   const History& history() const { return history_.history(); }
+  const admission::Roll& roll() const { return roll_; }
   const ClusterConfig& config() const { return config_; }
   const clusterconfig::SharedConfig& shared_config() const { return shared_config_; }
 
@@ -191,6 +192,7 @@ class Controller {
   void HelloBy(MonoTime at);  // the next one, at the latest
 
   // What is known.
+  bool IsLeaderIn(const std::set<admission::Fingerprint>& nodes) const;
   bool leads() const { return election_.role() == Role::kMaster; }
   bool FollowsUs(const NodeId& node) const;
   bool OfOurCluster(const Event& event) const;

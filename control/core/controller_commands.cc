@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "control/core/admission/codes.h"
 #include "control/core/balance/remote_command.h"
 #include "control/core/controller.h"
 #include "control/core/keyring.h"
@@ -131,13 +132,27 @@ absl::Status Controller::Do(MonoTime now, const RotateKey&, Actions* out) {
   return adoption_.Rotate(ViewForAdoption(now), out);
 }
 
-// What one that goes has numbered of the configuration would fall with it: first it is numbered anew.
+// Whether the node that leads is one of these, or none that belongs to the cluster.
+bool Controller::IsLeaderIn(const std::set<admission::Fingerprint>& nodes) const {
+  const auto leads = [this](const auto& member) { return member.second.node == election_.master(); };
+  const auto& members = roll_.view().members;
+  const auto leader = std::ranges::find_if(members, leads);
+  return leader == members.end() || nodes.contains(admission::FingerprintOf(leader->first));
+}
+
+// What one that goes has numbered of the configuration would fall with it: first it is numbered anew, which only a
+// master can do. Where the one that leads goes itself, or nobody leads that belongs to the cluster, nobody can, and
+// any node makes the roster: a thief that leads would not let itself be revoked.
 absl::Status Controller::Do(MonoTime now, const RevokeNodes& command, Actions* out) {
-  if (!leads()) return absl::FailedPreconditionError("nodes are revoked at the master; `qurectl term` names it");
+  if (!leads() && !IsLeaderIn(command.nodes)) {
+    return absl::FailedPreconditionError("nodes are revoked at the master; `qurectl term` names it");
+  }
   const absl::StatusOr<admission::Record> roster =
       roll_.MakeRoster(command.code, command.nodes, command.why, OccasionAt(now));
   if (!roster.ok()) return roster.status();
-  if (absl::Status renumbered = shared_config_.Renumber(ViewForConfig(now), out); !renumbered.ok()) return renumbered;
+  if (leads()) {
+    if (absl::Status renumbered = shared_config_.Renumber(ViewForConfig(now), out); !renumbered.ok()) return renumbered;
+  }
   return adoption_.Revoke(ViewForAdoption(now), *roster, out);
 }
 

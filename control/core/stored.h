@@ -139,8 +139,8 @@ struct StoreChange {
   std::optional<clusterconfig::Save> config;                 // its ticket does not matter here
   std::vector<HistoryEvent> events;                          // added; those already there are ignored
   std::vector<EraSummary> summaries;                         // added or replaced
-  std::optional<uint32_t> drop_events_before_era;
-  uint64_t drop_events_before_time = 0;  // hybrid logical: of that era
+  std::optional<uint32_t> drop_events_before_era;            // kEraLimit: summaries, too
+  uint64_t drop_events_before_time = 0;                      // hybrid logical: of that era
 };
 
 }  // namespace qure

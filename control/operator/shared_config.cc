@@ -160,6 +160,8 @@ absl::StatusOr<clusterconfig::PastVersion> FindText(const json& request, const C
   const auto number = request.find("number");
   const bool by_number = number != request.end() && number->is_number_unsigned();
   const std::string version = TextIn(request, "version", "");
+  if (!by_number && version.empty())
+    return absl::InvalidArgumentError("a number of the history, or a version, is missing");
   const std::string name = by_number ? Concat("number ", number->get<uint64_t>()) : Concat("version ", version);
   const auto past = by_number ? FindNumber(number->get<uint64_t>(), history) : FindVersion(version, history);
   if (past == history.end() && FindNumber(0, history) == history.end()) {

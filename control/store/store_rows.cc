@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_replace.h"
 #include "control/base/text.h"
+#include "control/core/timers.h"
 #include "proto/bytes.h"
 
 namespace qure {
@@ -448,6 +449,7 @@ absl::Status WriteChange(Database* db, const StoreChange& change) {
                    "DELETE FROM events WHERE era < ?1 OR (era = ?1 AND ((time < 0) < (?2 < 0) OR "
                    "((time < 0) = (?2 < 0) AND time < ?2)))");
     status = drop.Bind(*change.drop_events_before_era).Bind(change.drop_events_before_time).Run();
+    if (status.ok() && *change.drop_events_before_era == kEraLimit) status = db->Execute("DELETE FROM summaries");
   }
   if (status.ok()) status = WriteSummaries(db, change.summaries);
   return status;

@@ -112,7 +112,7 @@ _INSTEAD = [
     ("check_too_slow", "cluster.service.check.timeout", "", f'{_SERVICE}check = {{ type = "tcp", timeout = "5s" }} #!'),
     ("mdns_of_another_protocol", "cluster.service.mdns", "", f'{_SERVICE}mdns = "_http._udp" #!'),
     ("txt_without_mdns", "cluster.service.txt", "", f'{_SERVICE}txt = ["a=b"] #!'),
-    ("txt_too_long", "cluster.service.txt", "", f'{_SERVICE}mdns = "_http._tcp"\ntxt = ["t={"ä" * 200}"] #!'),
+    ("txt_too_long", "cluster.service.txt", "", f'{_SERVICE}mdns = "_http._tcp"\ntxt = ["t1={"ä" * 200}"] #!'),
     ("multicast_without_mac", "cluster.service.delivery", _INTERVAL,
      f'service_mac = "interface"\n{_SERVICE}delivery = "multicast" #!'),
     ("zone_without_servers", "cluster.zone.ns", "", '[[cluster.zone]] #!\nname = "b.example"'),

@@ -19,7 +19,7 @@ from wire import Capture
 
 OTHER_V4 = "198.51.100.60"
 OTHER_FIRST = ("init", "--name", "home", "--address", f"{OTHER_V4}/24", "--gateway", GATEWAY_V4)
-APPLY = "set"  # the word after `qurectl config`
+APPLY = "apply"  # the word after `qurectl config`
 CANDIDATE = b"QR\x01\x03\x01"  # how such a datagram begins
 ASKS = 4  # one a second: more than an admission takes
 

@@ -40,7 +40,7 @@ class Site(BareTest):
         return next(node.name for node in self.lab.nodes() if node.name not in self.taken_in)
 
     def machine(self, block: Block) -> str:
-        return {"first": "n1", "new": self.waiting(), "leaves": "n4"}[block.machine]
+        return self.waiting() if block.machine == "new" else {"first": "n1", "leaves": "n4"}[block.machine]
 
     def type_in(self, block: Block) -> None:
         name = self.machine(block)

@@ -21,6 +21,7 @@
 #include "control/core/admission/candidate.h"
 #include "control/core/admission/candidate_list.h"
 #include "control/core/admission/cluster_list.h"
+#include "control/core/admission/key_age.h"
 #include "control/core/admission/key_change.h"
 #include "control/core/admission/roll.h"
 #include "control/core/admission/session_keys.h"
@@ -120,7 +121,11 @@ class Adoption {
   bool changes_keyring() const { return ring_.has_value(); }
   // It hears members under a key that it does not have, and asks for it for the first time in this boot: perhaps it
   // belongs to the cluster no more, so what it does not hear of them says nothing yet. Ends within kRenewalPatience.
-  bool asks_first() const { return first_renewal_ && renewal_ && renewal_->state() != CandidateState::kKeyed; }
+  bool asks_first() const { return hears_members() && renewal_->state() != CandidateState::kKeyed; }
+  // Likewise, and until it has had the time to hear them under the key that it got. There is a cluster.
+  bool hears_members() const { return first_renewal_ && renewal_; }
+  // This node's thread was held: perhaps it leads no more.
+  void OnHeld(MonoTime now) { look_at_age_ = now + kLookAtKeyAge; }
   // The keyring, if it is to be another one from now on.
   std::optional<Keyring> TakeKeyring() { return std::exchange(ring_, std::nullopt); }
   // Of the greatest key; 0: it has none with a record.
@@ -181,7 +186,7 @@ class Adoption {
   bool first_renewal_ = true;
   MonoTime next_renewal_ = kLongAgo;  // not before
   bool expelled_ = false;             // and it is being made durable
-  MonoTime look_at_age_ = kLongAgo;   // of the key that is used
+  MonoTime look_at_age_ = kLongAgo;   // of the key that is used, if this node leads for so long
   Admitter admitter_;
   ClusterList clusters_;
   std::optional<JoinConfig> seeks_;

@@ -7,7 +7,6 @@
 #include "absl/random/distributions.h"
 #include "absl/strings/str_cat.h"
 #include "control/core/admission/adoption.h"
-#include "control/core/admission/key_age.h"
 #include "control/core/wire.h"
 #include "proto/mutation.h"
 
@@ -128,8 +127,9 @@ absl::Status Adoption::Rotate(const AdoptionView& view, Actions* out) {
 
 // By the master alone, so that it is one key. What hinders it ends by itself, or is said by `key rotate`.
 void Adoption::RotateIfDue(const AdoptionView& view, Actions* out) {
-  if (view.rank != 0 || view.now < look_at_age_) return;
+  if (view.rank == 0 && view.now < look_at_age_) return;
   look_at_age_ = view.now + kLookAtKeyAge;
+  if (view.rank != 0) return;
   if (change_.coming() != 0 || keys_.seals() == nullptr) return;
   const auto here = std::ranges::count_if(view.roll.members->all(), [this](const auto& each) {
     return each.second.present() && roll_->Knows(each.second);

@@ -130,6 +130,27 @@ TEST_F(RotationTest, AfterTwoChangesToo) {
   EXPECT_TRUE(lan_.RunUntil([&] { return Changed(old, {0, 1, 2}) && Whole({0, 1, 2}); }, Seconds(5)));
 }
 
+// They are there, though it cannot open what they say, and they do not answer for a moment.
+TEST_F(RotationTest, OneThatHearsAnUnknownKeyBeginsNoEraBesideIt) {
+  const uint32_t era = lan_.status(0).era;
+  const uint32_t old = Used(0);
+  const size_t master = Master();
+  const size_t away = (master + 1) % 3;
+  const size_t third = (master + 2) % 3;
+  lan_.at(away).off = true;
+  lan_.Run(Seconds(3));
+  ASSERT_TRUE(Rotate(master).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return Changed(old, {master, third}); }, Seconds(1)));
+  lan_.Run(admission::kOldKey + Seconds(1));
+  lan_.at(master).deaf = lan_.at(third).deaf = true;
+  lan_.Restart(away, NameOfNode(away), Keyed());
+  lan_.Run(kListen + kListenJitter + Milliseconds(500));
+  lan_.at(master).deaf = lan_.at(third).deaf = false;
+  ASSERT_TRUE(lan_.RunUntil([&] { return Changed(old, {0, 1, 2}) && Whole({0, 1, 2}); }, Seconds(5)));
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(lan_.status(i).era, era);
+  EXPECT_EQ(Masters(), 1);
+}
+
 TEST_F(RotationTest, ItIsKeptAcrossARestart) {
   const uint32_t old = Used(0);
   ASSERT_TRUE(Rotate(0).ok());
@@ -257,6 +278,17 @@ TEST_F(RotationTest, AllThatAskDoesNotMeanWhoWasRevoked) {
   lan_.Restart(gone, NameOfNode(gone), Keyed());
   lan_.Run(Seconds(5));
   EXPECT_FALSE(lan_.at(gone).new_boot);
+}
+
+TEST_F(RotationTest, AMasterThatGoesIsNotAsked) {
+  const uint32_t old = Used(0);
+  const size_t gone = Master();
+  const size_t by = (gone + 1) % 3;
+  const size_t stays = (gone + 2) % 3;
+  ASSERT_TRUE(Revoke(by, gone).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return lan_.at(gone).new_boot; }, Milliseconds(300)));
+  ASSERT_TRUE(lan_.RunUntil([&] { return Changed(old, {by, stays}); }, Seconds(3)));
+  EXPECT_EQ(lan_.status(stays).roll.nodes.size(), 2u);
 }
 
 TEST_F(RotationTest, OnlyTheRecoveryCodeExpels) {

@@ -50,7 +50,7 @@ TEST(TermAnswer, NobodyIsNull) {
 TEST(RollJson, ShowsWhoBelongsToTheCluster) {
   NodeStatus node = SampleMaster();
   EXPECT_EQ(json(RollJson(node.controller)), json::parse(R"({"fingerprint": null, "cluster": null, "generation": 0,
-    "expelled": false, "nodes": [], "outside": [], "founded_otherwise": null})"));
+    "expelled": false, "nodes": [], "outside": [], "behind": [], "founded_otherwise": null})"));
   admission::RollStatus& roll = node.controller.roll;
   roll.own = {1};
   roll.cluster = {2};

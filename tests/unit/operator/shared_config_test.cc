@@ -85,7 +85,7 @@ TEST(ReadProposal, KnowsWhatTheChangeWasMadeFrom) {
 }
 
 TEST(ReadRollback, TakesTheTextOfANumber) {
-  const auto proposal = ReadRollback({{"number", 1}, {"confirm", 60}}, Past());
+  const auto proposal = ReadRollback({{"number", 1u}, {"confirm", 60u}}, Past());
   ASSERT_TRUE(proposal.ok()) << proposal.status();
   EXPECT_EQ(*proposal->body, "two");
   EXPECT_EQ(proposal->base, VersionOf(4)) << "from which the number counts";
@@ -96,10 +96,10 @@ TEST(ReadRollback, SaysWhatIsWrongWithTheNumber) {
   const auto said = [](const json& request, const ConfigHistory& history = Past()) {
     return std::string(ReadRollback(request, history).status().message());
   };
-  EXPECT_THAT(said({{"number", 7}}), AllOf(HasSubstr("no number 7"), HasSubstr("config history")));
-  EXPECT_THAT(said({{"number", 2}}), AllOf(HasSubstr("number 2"), HasSubstr("not at this node")));
-  EXPECT_THAT(said({{"number", 0}}), HasSubstr("in effect"));
-  EXPECT_THAT(said({{"number", 1}}, {}), HasSubstr("config adopt"));
+  EXPECT_THAT(said({{"number", 7u}}), AllOf(HasSubstr("no number 7"), HasSubstr("config history")));
+  EXPECT_THAT(said({{"number", 2u}}), AllOf(HasSubstr("number 2"), HasSubstr("not at this node")));
+  EXPECT_THAT(said({{"number", 0u}}), HasSubstr("in effect"));
+  EXPECT_THAT(said({{"number", 1u}}, {}), HasSubstr("config adopt"));
   EXPECT_FALSE(ReadRollback({{"number", "one"}}, Past()).ok());
   EXPECT_FALSE(ReadRollback(json::object(), Past()).ok());
 }

@@ -39,7 +39,10 @@ TEST(InitTest, WithoutATerminalItNamesTheOptions) {
 }
 
 TEST(InitTest, TheRecoveryCodeIsShownWhateverFails) {
-  nlohmann::ordered_json done = {{"fingerprint", "ABCD"}, {"recovery_code", "RRRR-SSSS"}, {"problem", nullptr}};
+  nlohmann::ordered_json done = {{"fingerprint", "ABCD"},
+                                 {"recovery_code", "RRRR-SSSS"},
+                                 {"outside", nlohmann::ordered_json::array()},
+                                 {"problem", nullptr}};
   EXPECT_THAT(InitText(done), HasSubstr("RRRR-SSSS"));
   done["problem"] = "config:3: cluster.address";
   EXPECT_THAT(InitText(done), HasSubstr("RRRR-SSSS"));
