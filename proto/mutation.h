@@ -74,7 +74,7 @@ enum class Mutation : uint8_t {
 
   // Who belongs to the cluster.
   kOldAdmissionCounts,  // an admission of before a roster counts under it
-  kAnySignerAdmits,     // an admission counts, whoever has signed it
+  kAnySignerAdmits,     // an admission counts, also by no member
   kForeignLeave,        // a node has left by the word of another
   kRosterUnion,         // of two rosters of one generation, who is in either stays
   kMakeNoKey,           // where no key is clean, nobody makes one

@@ -66,7 +66,7 @@ class Intruder {
   std::vector<admission::SessionGrant> given_;
 };
 
-// Offers membership to whoever asks. The class of the cluster's side is the production's: what is false are its facts.
+// Offers membership to all that ask. The class of the cluster's side is the production's: what is false are its facts.
 class FalseAdmitter {
  public:
   struct Facts {

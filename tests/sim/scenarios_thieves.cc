@@ -21,7 +21,7 @@ void ExpectRevocation(World& world) {
   world.expect().check_silent = false;
 }
 
-// What the thief says may be believed from now on: what the cluster does meanwhile is nobody's fault but his.
+// What the thief says may be believed from now on: what the cluster does meanwhile is the fault of the thief alone.
 void ExpectHarm(World& world, Duration when) {
   world.Quietly(when, [&world] {
     world.expect().check_served = false;
@@ -134,7 +134,7 @@ void StolenDisk(World& world) {
   world.settle = Seconds(6);
 }
 
-// Somebody runs a cluster with the same name, and takes in whoever asks: not a node that wants this one.
+// Somebody runs a cluster with the same name, and takes in all that ask: not a node that wants this one.
 void OtherOffers(World& world) {
   const size_t joins = OneWithoutAKey(world);
   world.AddThief();

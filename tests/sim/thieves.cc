@@ -20,7 +20,7 @@ constexpr Duration kTick = Milliseconds(20);
 constexpr uint64_t kRenewTicks = 10;
 constexpr uint64_t kTickTimer = 0;  // OnTimer
 constexpr uint64_t kFloodTimer = 1;
-constexpr size_t kCrowd = 100;
+constexpr size_t kFlooders = 100;
 constexpr uint64_t kFarAhead = 1000;  // counters of a boot that it pretends to be
 
 Term ForgedTerm(MonoTime now, const NodeId& holder) {
@@ -194,7 +194,7 @@ void Thief::CopyToken(MonoTime now) {
 }
 
 void Thief::FloodCandidates(MonoTime now, size_t count, Duration gap) {
-  for (size_t i = crowd_.size(); i < kCrowd; ++i) {
+  for (size_t i = flooders_.size(); i < kFlooders; ++i) {
     const admission::SigningKey identity = DrawIdentity(&random_);
     const MacAddress mac{{0x02, 0, 0, 1, 0, static_cast<uint8_t>(i)}};
     admission::CandidateMessage message{.identity = identity.public_key,
@@ -205,10 +205,10 @@ void Thief::FloodCandidates(MonoTime now, size_t count, Duration gap) {
                                         .name = "nobody"};
     message.ephemeral = admission::DrawEphemeral(DrawFrom(&random_)).public_key;
     SignMessage(identity, &message);
-    crowd_.emplace_back(mac, WriteMessage(message));
+    flooders_.emplace_back(mac, WriteMessage(message));
   }
-  crowd_next_ = count;
-  crowd_gap_ = gap;
+  flood_left_ = count;
+  flood_gap_ = gap;
   parts_.queue->Add(now + gap, Happening::kDevice, port_, kFloodTimer);
 }
 
@@ -218,7 +218,7 @@ void Thief::Stop() {
   newcomers_.clear();
   admitter_.reset();
   copies_token_ = false;
-  crowd_next_ = 0;
+  flood_left_ = 0;
   awake_ = false;
 }
 
@@ -241,11 +241,11 @@ void Thief::OnTimer(MonoTime now, uint64_t value) {
 }
 
 void Thief::Flood(MonoTime now) {
-  if (crowd_next_ == 0) return;
-  --crowd_next_;
-  const auto& [mac, payload] = crowd_[crowd_next_ % crowd_.size()];
+  if (flood_left_ == 0) return;
+  --flood_left_;
+  const auto& [mac, payload] = flooders_[flood_left_ % flooders_.size()];
   SendAdmission(now, mac, kBroadcastMac, payload);
-  parts_.queue->Add(now + crowd_gap_, Happening::kDevice, port_, kFloodTimer);
+  parts_.queue->Add(now + flood_gap_, Happening::kDevice, port_, kFloodTimer);
 }
 
 // --------------------------------------------------------------------------------------------------------- what it
@@ -482,8 +482,8 @@ wire::Message Thief::ForgeRecord() {
     bytes = admission::Record::Sign(admission::Leave{.head = Head(), .subject = loot_.identity->public_key},
                                     *loot_.identity)
                 .Bytes();
-    const auto subject = std::ranges::search(bytes, loot_.identity->public_key);
-    std::ranges::copy(victim->first, subject.begin());
+    const admission::PublicKey& own = loot_.identity->public_key;
+    std::ranges::copy(victim->first, std::search(bytes.begin(), bytes.end(), own.begin(), own.end()));
     const ConstBytes body = ConstBytes(bytes).first(bytes.size() - sizeof(admission::Signature));
     id = admission::Hash("qure record 1", {body});
   }

@@ -53,7 +53,7 @@ class Thief : public Device {
   void Speak(MonoTime now, const std::vector<NodeId>& others, bool reckless);
   // It comes for keys with the stolen identity, by broadcast.
   void ComeForKeys(MonoTime now);
-  // It takes in whoever asks, in the name of the stolen identity.
+  // It takes in all that ask, in the name of the stolen identity.
   void TakeIn(MonoTime now);
   // … into a cluster of its own, which has the name of the one it robs.
   void Found(MonoTime now, const TransportConfig& network);
@@ -129,9 +129,9 @@ class Thief : public Device {
   std::optional<admission::Fingerprint> own_cluster_;
   std::vector<admission::SessionGrant> given_;
   bool admitted_ = false;
-  std::vector<std::pair<MacAddress, std::vector<uint8_t>>> crowd_;  // CANDIDATEs, each of its own MAC
-  size_t crowd_next_ = 0;
-  Duration crowd_gap_;
+  std::vector<std::pair<MacAddress, std::vector<uint8_t>>> flooders_;  // CANDIDATEs, each of its own MAC
+  size_t flood_left_ = 0;
+  Duration flood_gap_;
 };
 
 }  // namespace qure::sim

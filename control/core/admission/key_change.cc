@@ -41,8 +41,9 @@ std::optional<Keyring> KeyChange::Step(MonoTime now, const Keyring& ring, bool a
     std::erase_if(next.keys, [&](const StoredKey& key) { return key.id != ring.use && !IsClean(key); });
     return next;
   }
-  if (now < drop_at_ || Mutated(Mutation::kOldKeyStays)) return std::nullopt;
+  if (now < drop_at_) return std::nullopt;
   drop_at_ = kNever;
+  if (Mutated(Mutation::kOldKeyStays)) return std::nullopt;
   // The others may seal with an unclean key for as long as they wait for each other.
   if (std::erase_if(next.keys, [this](const StoredKey& key) { return !IsClean(key); }) == 0) {
     std::erase_if(next.keys, [&](const StoredKey& key) { return key.id != ring.use && !key.record.empty(); });
