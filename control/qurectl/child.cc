@@ -44,6 +44,7 @@ class Undisturbed {
 // 0, or the error. `output`: of the child; -1: as it is.
 int Start(const std::vector<std::string>& words, int output, pid_t* child) {
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   sigset_t usual;

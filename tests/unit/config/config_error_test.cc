@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "control/base/text.h"
 #include "control/config/config_file.h"
 
@@ -651,7 +652,7 @@ TEST(ConfigLimitTest, ShowsNoPartOfACharacter) {
   const std::string service = "[[cluster.service]]\nname = \"a\"\nprotocol = \"tcp\"\nports = \"80\"\n";
   for (const std::string& text : {umlauts, "x" + umlauts}) {
     const std::string toml =
-        std::string(NODE LAN ADDRESS) + service + "mdns = \"_http._tcp\"\ntxt = [\n\"a=b\",\n\"" + text + "\"]\n";
+        absl::StrCat(NODE LAN ADDRESS, service, "mdns = \"_http._tcp\"\ntxt = [\n\"a=b\",\n\"", text, "\"]\n");
     const std::string error(ParseConfig(toml, "qure.toml").status().message());
     EXPECT_THAT(error, testing::StartsWith("qure.toml:14: cluster.service.txt: \"" + text.substr(0, 8)));
     EXPECT_THAT(error, testing::HasSubstr("ä\" is not possible; "));

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "control/core/address/service_addresses.h"
 #include "control/core/timers.h"
 #include "tests/unit/core/support.h"
@@ -186,8 +187,8 @@ TEST(FieldA4, TheQuestionForAServiceAddressGoesToItsMacAndHasASender) {
     addresses.Ask(kStart, &out);
     ASSERT_EQ(out.size(), 3);
     const std::string sender = mode == LanMode::kShared ? "lan" : "node";
-    EXPECT_EQ(Describe(out[0]),
-              "ARP " + sender + ">service: request sender=" + sender + "/198.51.100.11 target=service/198.51.100.50");
+    EXPECT_EQ(Describe(out[0]), absl::StrCat("ARP ", sender, ">service: request sender=", sender,
+                                             "/198.51.100.11 target=service/198.51.100.50"));
     EXPECT_THAT(Describe(out[1]), HasSubstr("ND node>service: NS fe80::"));
     for (const Action& action : out) EXPECT_THAT(Describe(action), Not(HasSubstr("/0.0.0.0 target")));
   }

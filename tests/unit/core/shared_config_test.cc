@@ -15,10 +15,7 @@ namespace qure::test {
 namespace {
 
 using clusterconfig::Stage;
-using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::SizeIs;
 
 constexpr char kFirst[] = "first = 1\n";
 constexpr char kSecond[] = "second = 2\n";
