@@ -35,6 +35,7 @@ qurectl() {
   local status=0
   command qurectl "$@" || status=$?
   [ "$1" != status ] || [ "$status" -gt 2 ] || status=0  # a verdict on the cluster
+  [ "$1 ${2:-}" != "config diff" ] || [ "$status" -gt 1 ] || status=0  # there is a difference
   return "$status"
 }
 qured() {
@@ -50,7 +51,7 @@ class Block:
     path: str
     line: int
     text: str
-    machine: str = ""  # of a site without files: see test_site.py
+    machine: str = ""  # where it is typed, if not on any cluster: see test_docs.py and test_site.py
 
     @property
     def place(self) -> str:

@@ -1,5 +1,6 @@
 """The command blocks of README.md and docs/operations.md can be run one after the other, as a reader types them. Those
-of a site without files are run by test_site.py."""
+marked `records` are for a cluster that has them: they come last. Those marked `keyed` are for one that has none, and a
+key in its files; those marked `founded` for the same after `cluster found`. Those of a site without files are run by test_site.py."""
 
 import os
 import subprocess
@@ -12,11 +13,12 @@ from doc_commands import Block
 from qure_dev.lab import cluster, topology
 from qure_dev.lab.node import Node
 from qure_dev.process import Process
+from support import until
 
 PATIENCE = 240  # seconds for a block
 
 
-class Documents(ClusterTest):
+class Blocks(ClusterTest):
     alone = True
 
     def setUp(self) -> None:
@@ -28,12 +30,19 @@ class Documents(ClusterTest):
         self.files = topology.state() / "files"  # in memory: an overlay's upper layer can be there
         self.files.mkdir(exist_ok=True)
 
-    def run_blocks(self, path: str) -> None:
-        found = [block for block in doc_commands.blocks(path) if not block.machine]
-        self.assertTrue(found, f"{path} has no block of commands")
+    def run_blocks(self, path: str, machine: str = "") -> None:
+        found = [block for block in doc_commands.blocks(path) if block.machine == machine]
+        self.assertTrue(found, f"{path} has no block of commands of {machine or 'any cluster'}")
         for block in found:
             with self.subTest(place=block.place):
+                self.prepare(block)
                 self.run_in_checkout(block) if block.is_of_the_tree else self.run_on_nodes(block)
+
+    def prepare(self, block: Block) -> None:
+        """What the reader does before, who is told to edit a file."""
+        edited = self.files / "root" / "new.toml"
+        if str(Path("/root") / edited.name) in block.text and edited.exists():
+            edited.write_text(edited.read_text() + "# Our services\n")
 
     def run_script(self, block: Block, argv: list[str], environment: dict[str, str]) -> None:
         done = subprocess.run(
@@ -67,8 +76,20 @@ class Documents(ClusterTest):
         assert process
         process.save(node.directory / "qured.pid")
 
+
+class Documents(Blocks):
     def test_operations(self) -> None:
         self.run_blocks("docs/operations.md")
+        self.run_blocks("docs/operations.md", "records")
 
     def test_readme(self) -> None:
         self.run_blocks("README.md")
+
+
+class ByHand(Blocks):
+    def test_operations(self) -> None:
+        self.run_blocks("docs/operations.md", "keyed")
+        master = self.lab.node(cluster.master(self.whole()))
+        self.control(master.name, "cluster", "found")
+        until(lambda: len(master.query("cluster")["nodes"]) == len(self.names), 10, "the records name all nodes")
+        self.run_blocks("docs/operations.md", "founded")
