@@ -193,6 +193,9 @@ void Election::Notice(MonoTime now, const ElectionInput& input, const Event& eve
       reach_.OnLan(now);
       return OnWanted(now);
     case EventKind::kServiceMacSeen:
+      // Nothing leaves from our service MAC meanwhile: another node answers for the address. Its messages may be lost,
+      // or sealed with a key that this node does not have.
+      if (role_ == Role::kMaster && phase_ == MasterPhase::kRejoining) veto_.OnAnswer(now);
       if (role_ != Role::kMaster || now - last_hello_ < kRivalInterval) return;
       last_hello_ = now;
       Send(Outgoing::What::kHello);

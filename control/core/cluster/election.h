@@ -48,7 +48,7 @@
 // master     any        HELLO of a master of higher term    member               shut; follow it
 // master     any        HELLO of a master of lower term     master               HELLO to it, and to all
 // master     any        the era has changed                 candidate            shut; QUERY
-// master     any        kServiceMacSeen from elsewhere      master               HELLO and QUERY to all
+// master     any        kServiceMacSeen from elsewhere      master               HELLO, QUERY to all; rejoining: veto
 // master     any        kLinkDown, not alone                idle                 shut; kLinkUp: YIELD to deputy
 // master     leased     not eligible, or outranked          master preparing     PREPARE, as for HandOver
 // others                the era is new                      idle                 wait its turn; its founder: candidate

@@ -1,6 +1,7 @@
 // The veto of the LAN: a node of this cluster that answers for a service address serves, whatever its messages say or
 // do not say, and nobody claims beside it. But anyone can send such an answer. So vetoes count for a bounded time,
-// until a master is heard of in an authentic message: then the next ones count anew.
+// until a master is heard of in an authentic message, or nobody has answered for kVetoQuiet: then the next ones count
+// anew.
 #pragma once
 
 #include "control/core/timers.h"
@@ -9,11 +10,13 @@
 
 namespace qure {
 
+inline constexpr Duration kVetoQuiet = Seconds(60);  // who lies goes on
+
 class Veto {
  public:
   // An answer for a service address came from the service MAC, or from a member.
   void OnAnswer(MonoTime now) {
-    if (began_ == kNever) began_ = now;
+    if (began_ == kNever || now - answered_ > kVetoQuiet) began_ = now;
     answered_ = now;
   }
   // An authentic message named a master.

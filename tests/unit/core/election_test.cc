@@ -453,6 +453,33 @@ TEST_F(ElectionTest, AfterAStallALapsedMasterAsksFirst) {
   EXPECT_EQ(election_.stalls_known(), 1);
 }
 
+// Its messages may be sealed with a key that came while this node was held.
+TEST_F(ElectionTest, AfterAStallAFrameFromTheServiceMacIsAVeto) {
+  LeadWithDeputy();
+  Notify(EventKind::kStalled, 1);
+  Notify(EventKind::kLeaseLost);
+  Notify(EventKind::kLeaseLapsed);
+  for (int i = 0; i < 20; ++i) {
+    Notify(EventKind::kServiceMacSeen);
+    RunFor(kCandidateListen / 2);
+  }
+  EXPECT_EQ(election_.phase(), MasterPhase::kRejoining);
+  RunFor(kCandidateListen);
+  EXPECT_EQ(election_.phase(), MasterPhase::kSolo);
+}
+
+TEST_F(ElectionTest, AfterAStallWhoLiesAboutTheServiceMacIsBelievedForAMoment) {
+  LeadWithDeputy();
+  Notify(EventKind::kStalled, 1);
+  Notify(EventKind::kLeaseLost);
+  Notify(EventKind::kLeaseLapsed);
+  for (Duration lied; lied < kVetoLife + kCandidateListen * 2; lied = lied + kCandidateListen / 2) {
+    Notify(EventKind::kServiceMacSeen);
+    RunFor(kCandidateListen / 2);
+  }
+  EXPECT_EQ(election_.phase(), MasterPhase::kSolo);
+}
+
 TEST_F(ElectionTest, AMasterThatWasCutOffAsksAgainWhenTheGatewayIsBack) {
   LeadWithDeputy();
   input_.needs_gateway = true;
