@@ -114,10 +114,7 @@ AdmitterFacts Adoption::Facts(const AdoptionView& view) const {
 
 bool Adoption::OnDatagram(const AdoptionView& view, const Datagram& datagram, Actions* out) {
   if (!IsAdmissionDatagram(datagram.payload)) return false;
-  const auto read = ReadMessage(datagram.payload);
-  const auto* const message = std::get_if<AdmissionMessage>(&read);
-  if (message == nullptr) return true;
-  if (const auto* cluster = std::get_if<ClusterMessage>(message)) clusters_.Note(view.now, datagram.mac, *cluster);
+  if (IsClusterMessage(datagram.payload)) clusters_.OnDatagram(view.now, datagram.mac, datagram.payload);
   AdmissionActions actions;
   if (candidate_) {
     candidate_->OnDatagram(view.now, datagram.mac, datagram.payload, &actions);

@@ -10,6 +10,7 @@
 #include "control/core/admission/budgets.h"
 #include "control/core/admission/messages.h"
 #include "control/core/admission/signing.h"
+#include "proto/bytes.h"
 #include "proto/net/address.h"
 #include "proto/time.h"
 
@@ -28,8 +29,8 @@ struct HeardCluster {
 
 class ClusterList {
  public:
-  // In a full list it takes the place of the one that was not heard for longest.
-  void Note(MonoTime now, const MacAddress& source, const ClusterMessage& message);
+  // A CLUSTER. In a full list it takes the place of the one that was not heard for longest.
+  void OnDatagram(MonoTime now, const MacAddress& source, ConstBytes payload);
   void Tick(MonoTime now);
 
   // By the cluster's fingerprint.

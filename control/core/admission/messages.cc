@@ -322,6 +322,11 @@ MessageType TypeOf(const AdmissionMessage& message) {
   return static_cast<MessageType>(message.index() + 1);
 }
 
+bool IsClusterMessage(ConstBytes datagram) {
+  constexpr size_t kTypeAt = 4;  // behind magic, version and channel
+  return datagram.size() > kTypeAt && datagram[kTypeAt] == static_cast<uint8_t>(MessageType::kCluster);
+}
+
 std::variant<AdmissionMessage, MessageFault> ReadMessage(ConstBytes datagram) {
   if (datagram.size() > kMaxDatagram) return MessageFault::kSize;
   Reader in(datagram);

@@ -224,6 +224,8 @@ enum class MessageFault : uint8_t {
 };
 
 std::variant<AdmissionMessage, MessageFault> ReadMessage(ConstBytes datagram);
+// By its head alone; ReadMessage may still refuse it.
+bool IsClusterMessage(ConstBytes datagram);
 // The message is within its bounds.
 std::vector<uint8_t> WriteMessage(const AdmissionMessage& message);
 MessageType TypeOf(const AdmissionMessage& message);

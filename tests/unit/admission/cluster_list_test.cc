@@ -26,8 +26,8 @@ ClusterMessage Announced(uint8_t number, std::string name = "home") {
 
 TEST(ClusterList, TwoOfOneNameAreTwo) {
   ClusterList list;
-  list.Note(kStart, kMac, Announced(1));
-  list.Note(kStart, kMac, Announced(2));
+  list.OnDatagram(kStart, kMac, WriteMessage(Announced(1)));
+  list.OnDatagram(kStart, kMac, WriteMessage(Announced(2)));
   ASSERT_EQ(list.all().size(), 2u);
   EXPECT_EQ(list.all().at({1}).name, "home");
   EXPECT_EQ(list.all().at({2}).nodes, 2u);
@@ -36,7 +36,7 @@ TEST(ClusterList, TwoOfOneNameAreTwo) {
 
 TEST(ClusterList, OneThatIsSilentIsDropped) {
   ClusterList list;
-  list.Note(kStart, kMac, Announced(1));
+  list.OnDatagram(kStart, kMac, WriteMessage(Announced(1)));
   list.Tick(kStart + kClusterHeardLife - Milliseconds(1));
   EXPECT_EQ(list.all().size(), 1u);
   list.Tick(kStart + kClusterHeardLife);
@@ -47,7 +47,7 @@ TEST(ClusterList, WhatIsNotSignedIsLeftOut) {
   ClusterList list;
   ClusterMessage message = Announced(1);
   message.name = "other";
-  list.Note(kStart, kMac, message);
+  list.OnDatagram(kStart, kMac, WriteMessage(message));
   EXPECT_TRUE(list.all().empty());
 }
 
@@ -55,7 +55,7 @@ TEST(ClusterList, ItIsBoundedAndTheOldestGoes) {
   ClusterList list;
   MonoTime now = kStart;
   for (uint8_t number = 1; number <= kMaxClustersHeard + 1; ++number) {
-    list.Note(now, kMac, Announced(number));
+    list.OnDatagram(now, kMac, WriteMessage(Announced(number)));
     now = now + Seconds(1);
   }
   EXPECT_EQ(list.all().size(), kMaxClustersHeard);
@@ -64,7 +64,8 @@ TEST(ClusterList, ItIsBoundedAndTheOldestGoes) {
 
 TEST(ClusterList, ItChecksSoManySignaturesASecond) {
   ClusterList list;
-  for (uint8_t number = 1; number <= kMaxClustersHeard; ++number) list.Note(kStart, kMac, Announced(number));
+  for (uint8_t number = 1; number <= kMaxClustersHeard; ++number)
+    list.OnDatagram(kStart, kMac, WriteMessage(Announced(number)));
   EXPECT_EQ(list.all().size(), static_cast<size_t>(kClusterChecksPerSecond));
 }
 
