@@ -285,7 +285,7 @@ absl::Status Adoption::Begin(const AdoptionView& view, const std::string& name, 
                    .group = view.config->network.group.value_or(GroupFor(id)),
                    .first = first};
   candidate_.reset();  // a cluster that would take this node in now comes too late
-  tickets_[view.roll.ledger->Store(std::move(change), out)] = {Waits::kBegun, 0};
+  tickets_[view.roll.ledger->StoreLast(std::move(change), out)] = {Waits::kBegun, 0};
   return absl::OkStatus();
 }
 
@@ -340,7 +340,7 @@ void Adoption::Do(const AdoptionView& view, const PersistMembership& action, Act
                              "this node was away while a node was expelled from the cluster: what it has heard since "
                              "does not count, and it starts again as a new member"));
       StoreChange change = NewLife(With({}, action.grants), action.records);
-      tickets_[view.roll.ledger->Store(std::move(change), out)] = {Waits::kRejoin, action.ticket};
+      tickets_[view.roll.ledger->StoreLast(std::move(change), out)] = {Waits::kRejoin, action.ticket};
       return;
     }
     tickets_[roll_->Merge(view.roll, action.records, out)] = {Waits::kRenewal, action.ticket};

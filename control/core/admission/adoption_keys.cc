@@ -258,7 +258,7 @@ void Adoption::LeaveIfExpelled(const AdoptionView& view, Actions* out) {
                          "the cluster admits it again"));
   StoreChange change;
   change.keyring = Keyring();
-  tickets_[view.roll.ledger->Store(std::move(change), out)] = {Waits::kExpelled, 0};
+  tickets_[view.roll.ledger->StoreLast(std::move(change), out)] = {Waits::kExpelled, 0};
 }
 
 }  // namespace qure::admission
