@@ -459,6 +459,13 @@ void Controller::OnRemoteCommand(MonoTime now, const wire::RemoteCommand& comman
   HelloBy(now);
 }
 
+// An operator takes them for dead, perhaps at another node.
+void Controller::FollowForgotten() {
+  for (const auto& [identity, of] : roll_.view().members) {
+    if (IsForgotten(of, members_) && members_.Forget(of.node)) snapshots_.Touch();
+  }
+}
+
 void Controller::FollowAddresses(MonoTime now, const wire::Hello& hello) {
   snapshots_.TouchIf(addresses_.FollowMaster(now, HeldBy(hello, config_)));
 }
@@ -504,6 +511,7 @@ Actions Controller::Conclude(MonoTime now, Actions decided) {
   if (roll_.TakeChanged()) {
     FollowKeys(now, &later);
     shared_config_.FollowRoll(ViewForConfig(now), &later);
+    FollowForgotten();
   }
   adoption_.StepKeys(ViewForAdoption(now), &later);
   if (adoption_.changes_keyring()) FollowKeys(now, &later);

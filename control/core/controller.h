@@ -143,6 +143,7 @@ class Controller {
   void OnChunk(MonoTime now, const wire::Chunk& chunk, Actions* out);
   void OnPinnedFlows(const Incoming& incoming, Actions* out);
   void OnRemoteCommand(MonoTime now, const wire::RemoteCommand& command, Actions* out);
+  void FollowForgotten();
   void FollowAddresses(MonoTime now, const wire::Hello& hello);
   void TickDrain(MonoTime now, Actions* out);
   void TickStop(MonoTime now, Actions* out);

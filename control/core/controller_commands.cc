@@ -45,11 +45,14 @@ absl::Status Controller::Do(MonoTime now, const SetWeight& command, Actions* out
 }
 
 absl::Status Controller::Do(MonoTime now, const ForgetNode& command, Actions* out) {
+  const Member* const gone = members_.Find(command.node);
+  const uint64_t age = gone == nullptr ? 0 : gone->hello.age();
   if (!members_.Forget(command.node)) {
     return absl::FailedPreconditionError("only a node that is down or has left can be forgotten");
   }
   snapshots_.Touch();
   out->push_back(MakeLog(LogLevel::kInfo, "node ", ToHex(command.node), " is forgotten, by command"));
+  roll_.Forget(ViewForRoll(now), command.node, age, OccasionAt(now), out);
   for (const auto& [node, member] : members_.all()) {
     if (member.present()) balancing_.SendCommand(now, node, ToRemote(command));
   }

@@ -173,7 +173,8 @@ ordered_json RollJson(const ControllerStatus& status) {
     nodes.push_back({{"node", ToHex(row.node)},
                      {"name", row.name.empty() ? names.Name(row.node) : ordered_json(row.name)},
                      {"fingerprint", admission::ToText(row.identity)},
-                     {"state", here ? ordered_json(NameOf(known->state)) : ordered_json(nullptr)}});
+                     {"state", here ? ordered_json(NameOf(known->state)) : ordered_json(nullptr)},
+                     {"forgotten", row.forgotten}});
   }
   ordered_json outside = ordered_json::array();
   for (const NodeId& node : roll.outside) outside.push_back(names.Both(node));

@@ -131,10 +131,12 @@ void Adoption::RotateIfDue(const AdoptionView& view, Actions* out) {
   look_at_age_ = view.now + kLookAtKeyAge;
   if (view.rank != 0) return;
   if (change_.coming() != 0 || keys_.seals() == nullptr) return;
-  const auto here = std::ranges::count_if(view.roll.members->all(), [this](const auto& each) {
-    return each.second.present() && roll_->Knows(each.second);
-  });
-  const bool whole = static_cast<size_t>(here) + 1 >= roll_->view().members.size();
+  const auto is_missing = [&](const auto& each) {
+    const Member* const member = view.roll.members->Find(each.second.node);
+    const bool present = member != nullptr && member->present() && roll_->Knows(*member);
+    return !present && !IsForgotten(each.second, *view.roll.members) && each.first != roll_->key()->public_key;
+  };
+  const bool whole = std::ranges::none_of(roll_->view().members, is_missing);
   const Session& used = keys_.seals()->session();
   if (!IsDueForChange(used, *roll_->records(), roll_->view(), view.occasion.uptime_ms, whole)) return;
   if (Rotate(view, out).ok()) look_at_age_ = view.now + kRotateAgain;

@@ -223,6 +223,16 @@ void Roll::Leave(const RollView& view, const Occasion& occasion, Actions* out) {
   Proclaim(view, Record::Sign(admission::Leave{.head = HeadFor(occasion), .subject = key_->public_key}, *key_), out);
 }
 
+void Roll::Forget(const RollView& view, const NodeId& node, uint64_t age, const Occasion& occasion, Actions* out) {
+  if (!belongs()) return;
+  const auto is_it = [&](const auto& each) { return each.second.node == node; };
+  const auto member = std::ranges::find_if(view_.members, is_it);
+  if (member == view_.members.end() || member->second.forgotten >= age) return;
+  const admission::Forget forget{
+      .head = HeadFor(occasion), .signer = key_->public_key, .subject = member->first, .age = age};
+  Proclaim(view, Record::Sign(forget, *key_), out);
+}
+
 std::vector<NodeId> Roll::Behind(const Membership& members) const {
   std::vector<NodeId> behind;
   for (const auto& [node, member] : members.all()) {
@@ -242,7 +252,10 @@ RollStatus Roll::Status(const Membership& members) const {
   status.generation = view_.generation;
   status.founded_otherwise = founded_otherwise_;
   for (const auto& [identity, member] : view_.members) {
-    status.nodes.push_back({.identity = FingerprintOf(identity), .node = member.node, .name = member.name});
+    status.nodes.push_back({.identity = FingerprintOf(identity),
+                            .node = member.node,
+                            .name = member.name,
+                            .forgotten = IsForgotten(member, members)});
   }
   for (const auto& [id, token] : view_.tokens) {
     RollStatus::OpenToken row{.id = id, .uses = token.uses, .used_by = {}, .until_uptime = token.until_uptime};
@@ -257,6 +270,11 @@ RollStatus Roll::Status(const Membership& members) const {
   }
   status.behind = Behind(members);
   return status;
+}
+
+bool IsForgotten(const MemberView& member, const Membership& members) {
+  const Member* const heard = members.Find(member.node);
+  return member.forgotten && (heard == nullptr || (!heard->present() && heard->hello.age() <= *member.forgotten));
 }
 
 // Who has the key can say that it is another: but not under another node id.

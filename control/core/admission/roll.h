@@ -51,7 +51,8 @@ struct RollStatus {
   struct Row {
     Fingerprint identity{};
     NodeId node{};
-    std::string name;  // as it was admitted; empty: it founded the cluster, or is in its roster
+    std::string name;        // as it was admitted; empty: it founded the cluster, or is in its roster
+    bool forgotten = false;  // IsForgotten
     friend bool operator==(const Row&, const Row&) = default;
   };
   struct OpenToken {
@@ -71,6 +72,9 @@ struct RollStatus {
   std::vector<NodeId> behind;   // members that are there, and have other records: they pull, and so does this node
   std::optional<NodeId> founded_otherwise;
 };
+
+// An operator takes it for dead, and no later boot of it was heard.
+bool IsForgotten(const MemberView& member, const Membership& members);
 
 class Roll {
  public:
@@ -119,6 +123,8 @@ class Roll {
 
   // This node's word that it belongs to the cluster no more; sent likewise.
   void Leave(const RollView& view, const Occasion& occasion, Actions* out);
+  // A member that an operator takes for dead: no boot of it up to `age` is waited for. Nothing if it is no member.
+  void Forget(const RollView& view, const NodeId& node, uint64_t age, const Occasion& occasion, Actions* out);
   // Members of the cluster that are present, and have another view.
   std::vector<NodeId> Behind(const Membership& members) const;
 

@@ -102,6 +102,30 @@ TEST_F(RollTest, OnlyTheFounderIsBelievedAboutOldIds) {
   EXPECT_TRUE(AllAgree(2));
 }
 
+// Also to one that was away when an operator said so; until it boots again.
+TEST_F(RollTest, WhoIsForgottenIsSoForAll) {
+  const auto forgotten = [&](size_t viewer) {
+    const admission::RollStatus roll = Roll(viewer);
+    const auto row = std::ranges::find(roll.nodes, Id(2), &admission::RollStatus::Row::node);
+    return row != roll.nodes.end() && row->forgotten;
+  };
+  const auto shown = [&](size_t viewer) {
+    const ControllerStatus status = lan_.status(viewer);
+    return std::ranges::find(status.nodes, Id(2), &NodeRow::node) != status.nodes.end();
+  };
+  ASSERT_TRUE(Found(0).ok());
+  ASSERT_TRUE(lan_.RunUntil([&] { return AllAgree(3); }));
+  Off(2);
+  Off(1);
+  ASSERT_TRUE(lan_.at(0).Order(lan_.now(), ForgetNode{.node = Id(2)}).ok());
+  EXPECT_TRUE(forgotten(0));
+  EXPECT_TRUE(shown(1));
+  On(1);
+  EXPECT_TRUE(lan_.RunUntil([&] { return forgotten(1) && !shown(1); }));
+  lan_.Restart(2, "n3", OpenCluster());
+  EXPECT_TRUE(lan_.RunUntil([&] { return shown(0) && !forgotten(0) && !forgotten(1); }));
+}
+
 TEST_F(RollTest, ARestartKeepsTheRecords) {
   ASSERT_TRUE(Found(0).ok());
   ASSERT_TRUE(lan_.RunUntil([&] { return AllAgree(3); }));
