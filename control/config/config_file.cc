@@ -251,7 +251,7 @@ void ReadShared(TableReader cluster, const LanFacts& lan, bool serves, AddressRe
   config->probe_interval = cluster.Interval("probe_interval", config->probe_interval, Milliseconds(10), Seconds(2));
   config->network.gateway_required = cluster.Boolean("gateway_required", config->network.gateway_required);
   config->network.preempt = cluster.Boolean("preempt", config->network.preempt);
-  config->auto_admit = cluster.Boolean("auto_admit", config->auto_admit);
+  config->auto_admit = cluster.Choice("auto_admit", config->auto_admit, kAutoAdmits);
   config->addresses = addresses->ServiceAddresses(&cluster, serves);
   config->gateways = addresses->Gateways(&cluster);
   config->services = ReadServices(*config, lan.mode, &cluster);
@@ -363,7 +363,7 @@ std::vector<std::string> ConfigWarnings(const std::string& path, const Config& c
     warnings.push_back(
         Concat(path, ": cluster.key: others than root can read it; chmod 600 the file, and rotate the key"));
   }
-  if (config.cluster.auto_admit) {
+  if (config.cluster.auto_admit == admission::AutoAdmit::kAll) {
     warnings.push_back(
         Concat(path,
                ": cluster.auto_admit: every machine of the LAN that asks gets the cluster's keys and its "

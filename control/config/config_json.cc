@@ -172,7 +172,7 @@ ordered_json ClusterJson(const ClusterConfig& cluster) {
           {"port", network.port},
           {"group", ToString(network.group.value_or(GroupFor(cluster.id())))},
           {"preempt", network.preempt},
-          {"auto_admit", cluster.auto_admit},
+          {"auto_admit", WordFor(kAutoAdmits, cluster.auto_admit)},
           {"address", List(cluster.addresses, AddressJson)},
           {"balance", BalanceJson(cluster)},
           {"service", List(cluster.services, ServiceJson)},

@@ -26,6 +26,9 @@ inline constexpr ConfigWord<ServiceMac> kServiceMacs[] = {{"derived", ServiceMac
                                                           {"interface", ServiceMac::kInterface}};
 inline constexpr ConfigWord<DefaultPolicy> kDefaultPolicies[] = {{"local", DefaultPolicy::kLocal},
                                                                  {"drop", DefaultPolicy::kDrop}};
+inline constexpr ConfigWord<admission::AutoAdmit> kAutoAdmits[] = {{"off", admission::AutoAdmit::kOff},
+                                                                   {"copies", admission::AutoAdmit::kCopies},
+                                                                   {"all", admission::AutoAdmit::kAll}};
 inline constexpr ConfigWord<Security> kSecurities[] = {{"sealed", Security::kSealed}, {"open", Security::kOpen}};
 inline constexpr std::string_view kJoinAny = "any";
 inline constexpr ConfigWord<uint8_t> kProtocols[] = {{"tcp", kProtocolTcp}, {"udp", kProtocolUdp}};

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "control/core/admission/auto_admit.h"
 #include "control/core/admission/codes.h"
 #include "control/core/cluster/identity.h"
 #include "proto/balance.h"
@@ -255,8 +256,8 @@ struct ClusterConfig {
   std::optional<RegistrationConfig> registration;
   MdnsConfig mdns;
   ClusterNetwork network;
-  bool auto_admit = false;  // every node without a key that asks is taken in
-  uint64_t digest = 0;      // of what a file says about the cluster, but for secrets; 0: it is not from a file
+  admission::AutoAdmit auto_admit = admission::AutoAdmit::kOff;
+  uint64_t digest = 0;  // of what a file says about the cluster, but for secrets; 0: it is not from a file
   Duration probe_interval = Milliseconds(150);  // between RFC 5227 probes; the RFC's own value is 1 to 2 s
 };
 

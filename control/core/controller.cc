@@ -24,7 +24,7 @@ Controller::Controller(const NodeFacts& facts, StoredState stored, absl::BitGenR
       clock_(now),
       transport_(facts.node_id, facts.boot_id, random),
       members_(facts.node_id),
-      roll_(facts.node_id, stored_.identity, std::exchange(stored_.records, {})),
+      roll_(facts.node_id, stored_.identity, stored_.copy_of, std::exchange(stored_.records, {})),
       adoption_(&roll_, random),
       shared_config_(facts.node_id, std::exchange(stored_.config, {})),
       history_(facts.node_id, stored_.age, std::exchange(stored_.events, {}), std::exchange(stored_.summaries, {})),
@@ -68,7 +68,7 @@ void Controller::Configure(MonoTime now, Actions* out) {
   const ClusterNetwork& network = config_.network;
   const ClusterId cluster = config_.id();
   roll_.Configure(cluster, out);
-  if (stored_.keyring.keys.empty() && network.key && !roll_.expelled()) {
+  if (stored_.keyring.keys.empty() && network.key && !roll_.must_ask()) {
     stored_.keyring = {.keys = {{.id = 1, .key = *network.key}}, .use = 1};
     ledger_.Store({.keyring = stored_.keyring}, out);
   }
@@ -151,7 +151,7 @@ Actions Controller::OnEvent(MonoTime now, const Event& event) {
     believed.kind = EventKind::kNeighbor;
     return OnEvent(now, believed);
   }
-  if (event.kind == EventKind::kServiceMacSeen && leads() && addresses_.IsEcho(now, &out)) {
+  if (event.kind == EventKind::kServiceMacSeen && election_.gate_open() && addresses_.IsEcho(now, &out)) {
     return Conclude(now, std::move(out));
   }
   if (event.kind == EventKind::kNeighbor && !addresses_.OnGatewayAnswer(now, event, &out)) {

@@ -106,12 +106,13 @@ struct JoinedCluster {
 
 struct StoredState {
   NodeId node_id{};
-  std::optional<admission::Seed> identity;  // of this node's signing key; absent: it could not be made durable
-  uint64_t age = 1;                         // boot count, with this boot
-  std::string revision;                     // that ran before this boot; empty: first boot
-  uint64_t age_at_revision = 1;             // first age of the revision now running
-  bool hardware_changed = false;            // the LAN port's MAC is not the one stored: perhaps a cloned disk
-  bool lost = false;                        // the store was damaged or empty while it should not be, and was made anew
+  std::optional<admission::Seed> identity;   // of this node's signing key; absent: it could not be made durable
+  std::optional<admission::CopyOf> copy_of;  // this identity was drawn since another machine has the one before
+  uint64_t age = 1;                          // boot count, with this boot
+  std::string revision;                      // that ran before this boot; empty: first boot
+  uint64_t age_at_revision = 1;              // first age of the revision now running
+  bool hardware_changed = false;             // the LAN port's MAC is not the one stored: perhaps a cloned disk
+  bool lost = false;                         // the store was damaged or empty while it should not be, and was made anew
   StoredLife life;
   StoredEpochs epochs;
   Keyring keyring;

@@ -14,6 +14,7 @@
 #include "control/base/log.h"
 #include "control/base/ownership.h"
 #include "control/base/text.h"
+#include "control/core/admission/handshake.h"
 #include "control/store/store_rows.h"
 #include "proto/check.h"
 
@@ -138,6 +139,7 @@ absl::Status Store::Load(Database* db, bool created) {
   age_at_revision_ = state_.age_at_revision;
   hardware_ = row.lan_mac;
   seed_ = row.seed;
+  state_.copy_of = row.copy_of;
   return absl::OkStatus();
 }
 
@@ -147,7 +149,8 @@ absl::Status Store::SaveBoot() {
     if (!seed.ok()) return seed.status();
     seed_ = *seed;
   }
-  return WriteIdentity(db_.get(), {state_.node_id, age_, hardware_, revision_, age_at_revision_, seed_});
+  return WriteIdentity(db_.get(),
+                       {state_.node_id, age_, hardware_, revision_, age_at_revision_, seed_, state_.copy_of});
 }
 
 absl::Status Store::MoveAside(const absl::Status& why) {
@@ -229,23 +232,33 @@ absl::Status Store::Apply(std::span<const StoreChange> changes) {
 }
 
 absl::Status Store::TakeNewIdentity() {
-  // The events of this boot are the original node's to record.
-  return BecomeAnother([this] { return ForgetBoot(db_.get(), state_.node_id, age_); });
+  absl::StatusOr<IdentityRow> fresh = DrawIdentity();
+  if (!fresh.ok()) return fresh.status();
+  if (seed_) {
+    const admission::SigningKey before = admission::SigningKeyOf(*seed_);
+    fresh->copy_of = {.identity = before.public_key,
+                      .signature = admission::SignCopy(before, admission::SigningKeyOf(*fresh->seed).public_key)};
+  }
+  return BecomeAnother(*fresh, [this] {
+    // The events of this boot are the original node's to record.
+    const absl::Status forgotten = ForgetBoot(db_.get(), state_.node_id, age_);
+    return forgotten.ok() ? GiveUpKeys(db_.get()) : forgotten;
+  });
 }
 
 absl::Status Store::BeginAnew() {
-  return BecomeAnother([this] { return ForgetCluster(db_.get()); });
+  const absl::StatusOr<IdentityRow> fresh = DrawIdentity();
+  if (!fresh.ok()) return fresh.status();
+  return BecomeAnother(*fresh, [this] { return ForgetCluster(db_.get()); });
 }
 
 // The next boot is the first one of a new node.
 template <typename Forget>
-absl::Status Store::BecomeAnother(Forget forget) {
-  const absl::StatusOr<IdentityRow> fresh = DrawIdentity();
-  if (!fresh.ok()) return fresh.status();
+absl::Status Store::BecomeAnother(const IdentityRow& fresh, Forget forget) {
   if (absl::Status saved = Apply({}); !saved.ok()) return saved;
   return db_->Transaction([this, &fresh, &forget] {
     const absl::Status forgotten = forget();
-    return forgotten.ok() ? WriteIdentity(db_.get(), *fresh) : forgotten;
+    return forgotten.ok() ? WriteIdentity(db_.get(), fresh) : forgotten;
   });
 }
 

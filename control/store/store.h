@@ -17,6 +17,8 @@
 
 namespace qure {
 
+struct IdentityRow;
+
 // Not thread-safe: one thread at a time.
 class Store {
  public:
@@ -42,14 +44,15 @@ class Store {
   // Applies all changes, in this order, in one transaction. Durable if it returns OK; nothing has changed otherwise. An
   // age in a change is never below the age of this boot.
   absl::Status Apply(std::span<const StoreChange> changes);
-  // Draws a new identity for later boots: this node is a copy of another active one.
+  // Draws a new identity for later boots: this node is a copy of another active one. If there are records of who
+  // belongs to the cluster, the session keys are given up: nobody has admitted the new identity.
   absl::Status TakeNewIdentity();
   // Likewise, of a node that has left its cluster: nothing of it is kept.
   absl::Status BeginAnew();
 
  private:
   template <typename Forget>
-  absl::Status BecomeAnother(Forget forget);
+  absl::Status BecomeAnother(const IdentityRow& fresh, Forget forget);
   Store(const std::string& directory, std::string_view revision)
       : directory_(directory), path_(directory + "/qure.db"), revision_(revision) {}
   absl::Status Boot();

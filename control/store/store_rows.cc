@@ -8,8 +8,6 @@
 namespace qure {
 namespace {
 
-constexpr uint64_t kSchemaVersion = 10;
-
 // Version 1. One row: the identity of this node and its boot count (the age).
 constexpr char kSchema1[] =
     "CREATE TABLE identity ("
@@ -121,6 +119,12 @@ constexpr char kSchema9[] =
 constexpr char kSchema10[] =
     "ALTER TABLE joined ADD COLUMN cluster BLOB CHECK (length(cluster) = 16);"  // null: it follows from the name
     "PRAGMA user_version = 10";
+
+// Version 11. Null: this identity did not take the place of one that was copied.
+constexpr char kSchema11[] =
+    "ALTER TABLE identity ADD COLUMN copy_of BLOB CHECK (length(copy_of) = 32);"
+    "ALTER TABLE identity ADD COLUMN copy_signature BLOB CHECK (length(copy_signature) = 64);"
+    "PRAGMA user_version = 11";
 
 absl::Status Damaged(const Database& db, std::string_view what) {
   return absl::DataLossError(Concat(db.path(), ": damaged (", what, ")"));
@@ -383,11 +387,13 @@ absl::Status UpgradeSchema(Database* db, bool* was_empty) {
   if (status.ok() && version < 8) status = db->Execute(kSchema8);
   if (status.ok() && version < 9) status = db->Execute(kSchema9);
   if (status.ok() && version < 10) status = db->Execute(kSchema10);
+  if (status.ok() && version < 11) status = db->Execute(kSchema11);
   return status;
 }
 
 absl::Status ReadIdentity(Database* db, IdentityRow* out) {
-  Statement query(db, "SELECT node_id, age, lan_mac, revision, age_at_revision, seed FROM identity");
+  Statement query(
+      db, "SELECT node_id, age, lan_mac, revision, age_at_revision, seed, copy_of, copy_signature FROM identity");
   if (!query.Row()) return query.failed() ? db->Error() : Damaged(*db, "no identity");
   MacAddress mac;
   if (!query.Bytes(0, out->node_id)) return Damaged(*db, "an identity of the wrong length");
@@ -397,16 +403,21 @@ absl::Status ReadIdentity(Database* db, IdentityRow* out) {
   out->age_at_revision = query.Number(4);
   admission::Seed seed;
   if (query.Bytes(5, seed)) out->seed = seed;
+  admission::CopyOf copy;
+  if (query.Bytes(6, copy.identity) && query.Bytes(7, copy.signature)) out->copy_of = copy;
   return absl::OkStatus();
 }
 
 absl::Status WriteIdentity(Database* db, const IdentityRow& row) {
-  Statement write(db, "INSERT OR REPLACE INTO identity VALUES (1, ?, ?, ?, ?, ?, ?)");
+  Statement write(db, "INSERT OR REPLACE INTO identity VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)");
   write.Bind(row.node_id).Bind(row.age);
   // An empty span becomes NULL (sqlite3_bind_blob).
-  write.Bind(row.lan_mac ? std::span<const uint8_t>(row.lan_mac->bytes) : std::span<const uint8_t>());
+  using Blob = std::span<const uint8_t>;
+  write.Bind(row.lan_mac ? Blob(row.lan_mac->bytes) : Blob());
   write.Bind(std::string_view(row.revision)).Bind(row.age_at_revision);
-  return write.Bind(row.seed ? std::span<const uint8_t>(*row.seed) : std::span<const uint8_t>()).Run();
+  write.Bind(row.seed ? Blob(*row.seed) : Blob());
+  write.Bind(row.copy_of ? Blob(row.copy_of->identity) : Blob());
+  return write.Bind(row.copy_of ? Blob(row.copy_of->signature) : Blob()).Run();
 }
 
 absl::Status ReadState(Database* db, StoredState* out) {
@@ -461,6 +472,10 @@ absl::Status ForgetCluster(Database* db) {
       "DELETE FROM config_bodies; DELETE FROM events; DELETE FROM summaries; DELETE FROM weights;"
       "UPDATE cluster SET era = 0, lineage = 0, uptime_ms = 0, alive_ms = 0, epoch_era = 0, epoch = 0,"
       " key_in_use = 0, maintenance = 0, draining = 0, drain_deadline_ms = -1");
+}
+
+absl::Status GiveUpKeys(Database* db) {
+  return db->Execute("DELETE FROM keys WHERE EXISTS (SELECT 1 FROM records)");
 }
 
 absl::Status ForgetBoot(Database* db, const NodeId& node, uint64_t age) {

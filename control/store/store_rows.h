@@ -19,8 +19,11 @@ struct IdentityRow {
   std::optional<MacAddress> lan_mac;
   std::string revision;
   uint64_t age_at_revision = 1;
-  std::optional<admission::Seed> seed;  // of its signing key; absent: written before there were any
+  std::optional<admission::Seed> seed;         // of its signing key; absent: written before there were any
+  std::optional<admission::CopyOf> copy_of{};  // StoredState::copy_of
 };
+
+inline constexpr uint64_t kSchemaVersion = 11;
 
 // The caller runs each of these within a transaction.
 
@@ -38,6 +41,8 @@ absl::Status ReadState(Database* db, StoredState* out);
 absl::Status WriteChange(Database* db, const StoreChange& change);
 // Deletes all that this node has and knows of its cluster: keys, records, configuration, history, settings.
 absl::Status ForgetCluster(Database* db);
+// Deletes the session keys, if there are records of who belongs to the cluster: another identity does not.
+absl::Status GiveUpKeys(Database* db);
 // Deletes the events of a boot that was in fact another node's, or that has another age now.
 absl::Status ForgetBoot(Database* db, const NodeId& node, uint64_t age);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "control/core/admission/handshake.h"
 #include "control/core/timers.h"
 
 namespace qure::sim {
@@ -71,7 +72,11 @@ void Disk::DrawIdentity(const NodeId& drawn) {
 }
 
 void Disk::TakeNewIdentity(const NodeId& drawn) {
+  const admission::SigningKey before = admission::SigningKeyOf(identity());
   DrawIdentity(drawn);
+  image_.state.copy_of = {.identity = before.public_key,
+                          .signature = admission::SignCopy(before, admission::SigningKeyOf(identity()).public_key)};
+  if (!image_.state.records.empty()) image_.state.keyring.keys.clear();
   image_.age = 0;
   image_.state.epochs = {};
   image_.hardware.reset();

@@ -352,6 +352,15 @@ void CloneTwin(World& world) {
   CloneOne(world, true);
 }
 
+// The nodes have records of who belongs to the cluster: the copy has its keys from them no more, and asks for them.
+void CloneOfMember(World& world) {
+  world.config.auto_admit = admission::AutoAdmit::kCopies;
+  CloneOne(world, world.random().Chance(0.5));
+  world.expect().overlap = Milliseconds(400);
+  FoundAt(world, Seconds(3));
+  world.settle = Seconds(9);
+}
+
 constexpr Scenario kTable[] = {
     {"replayed_boot", "what an earlier boot said is played again", ReplayedBoot, 3},
     {"recorded_boots", "a node starts while what many earlier boots said is played", RecordedBoots, 3},
@@ -371,6 +380,7 @@ constexpr Scenario kTable[] = {
     {"half_rotated_keys", "the master dies while half of the nodes seal with a new key", HalfRotated, 3},
     {"clone", "a copy of a node is started beside its original", Clone, 4},
     {"clone_twin", "the same, and both have one MAC", CloneTwin, 4},
+    {"clone_of_member", "the same in a cluster that takes in the copies of its members", CloneOfMember, 4},
 };
 
 }  // namespace

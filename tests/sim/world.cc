@@ -321,7 +321,10 @@ std::string World::WhyNotAgreed() {
   }
   for (const size_t index : revoked) {
     const ControllerStatus out = nodes_[index]->Status(now_);
-    const bool waits = out.roll.expelled && out.adoption.joining && out.role != NodeRole::kMaster;
+    // It may have another identity by now, if it met a copy of itself.
+    const auto is_own = [&](const admission::RollStatus::Row& row) { return row.identity == out.roll.own; };
+    const bool outside = out.roll.expelled || std::ranges::none_of(first.roll.nodes, is_own);
+    const bool waits = outside && out.adoption.joining && out.role != NodeRole::kMaster;
     if (!waits) return "records: a revoked one goes on";
   }
   return "";

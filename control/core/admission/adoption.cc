@@ -60,7 +60,7 @@ void Adoption::TakeInvitations(const AdoptionView& view) {
     open.push_back({.id = id, .key = token.key, .uses = token.uses, .until = view.now + Milliseconds(left)});
   }
   admitter_.invitations().SetTokens(open);
-  admitter_.invitations().SetAuto(view.config->auto_admit ? AutoAdmit::kAll : AutoAdmit::kOff);
+  admitter_.invitations().SetAuto(view.config->auto_admit);
 }
 
 void Adoption::Configure(const AdoptionView& view, Actions* out) {
@@ -85,13 +85,18 @@ void Adoption::Configure(const AdoptionView& view, Actions* out) {
                                      .name = view.facts->name,
                                      .cluster_name = seeks_->any_name ? std::nullopt : std::optional(view.config->name),
                                      .want = seeks_->cluster,
-                                     .token = seeks_->token},
+                                     .token = seeks_->token,
+                                     .copy = roll_->copy_of()},
                      Draw(), random_, view.now);
+  if (roll_->copy_of()) {
+    out->push_back(MakeLog(LogLevel::kWarning, "this node was a copy of another one, and is to be admitted as ",
+                           CodeOf(FingerprintOf(roll_->key()->public_key))));
+  }
 }
 
 std::optional<JoinConfig> Adoption::Seeks(const AdoptionView& view) const {
   if (!view.keyring->keys.empty()) return std::nullopt;
-  if (!roll_->expelled()) return view.config->network.join;
+  if (!roll_->must_ask()) return view.config->network.join;
   return JoinConfig{.cluster = roll_->records()->cluster(), .any_name = false, .token = std::nullopt};
 }
 
@@ -350,7 +355,7 @@ void Adoption::Do(const AdoptionView& view, const PersistMembership& action, Act
   StoreChange change = NewLife(With({}, action.grants), action.records);
   change.joined = {
       .name = action.name, .id = action.cluster_id, .port = action.port, .group = action.group, .first = ""};
-  tickets_[view.roll.ledger->Store(std::move(change), out)] = {Waits::kCandidate, action.ticket};
+  tickets_[view.roll.ledger->StoreLast(std::move(change), out)] = {Waits::kCandidate, action.ticket};
 }
 
 void Adoption::Do(const AdoptionView&, const ShowAmbiguous& action, Actions* out) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/core/admission/auto_admit.h"
 #include "control/core/admission/messages.h"
 #include "control/core/admission/signing.h"
 #include "control/core/admission/view.h"
@@ -17,12 +18,6 @@
 namespace qure::admission {
 
 inline constexpr size_t kMaxExpectations = 256;
-
-enum class AutoAdmit : uint8_t {
-  kOff,
-  kCopies,  // copies of a member's store that say so
-  kAll,
-};
 
 struct InvitedToken {
   TokenId id{};

@@ -81,12 +81,6 @@ enum class AdmitReason : uint8_t {
   kMember = 4,  // it is a member, and has no key or an old one
 };
 
-// The identity whose store this one's is a copy of, and that identity's signature over the new one.
-struct CopyOf {
-  PublicKey identity{};
-  Signature signature{};
-  friend bool operator==(const CopyOf&, const CopyOf&) = default;
-};
 // A member that asks for the keys anew.
 struct RenewClaim {
   std::vector<uint8_t> admit;  // its ADMIT record; empty: a roster or the genesis lists it

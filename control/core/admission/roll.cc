@@ -75,8 +75,9 @@ std::vector<wire::Message> PartsOf(const Record& record) {
 
 }  // namespace
 
-Roll::Roll(const NodeId& self, const std::optional<Seed>& identity, const std::vector<std::vector<uint8_t>>& stored)
-    : self_(self) {
+Roll::Roll(const NodeId& self, const std::optional<Seed>& identity, const std::optional<CopyOf>& copy_of,
+           const std::vector<std::vector<uint8_t>>& stored)
+    : self_(self), copy_of_(copy_of) {
   if (identity) key_ = SigningKeyOf(*identity);
   for (const std::vector<uint8_t>& bytes : stored) {
     const std::variant<Record, RecordFault> read = Record::Read(bytes, {});

@@ -79,7 +79,8 @@ bool IsForgotten(const MemberView& member, const Membership& members);
 class Roll {
  public:
   // `stored`: what was made durable (StoredState::records).
-  Roll(const NodeId& self, const std::optional<Seed>& identity, const std::vector<std::vector<uint8_t>>& stored);
+  Roll(const NodeId& self, const std::optional<Seed>& identity, const std::optional<CopyOf>& copy_of,
+       const std::vector<std::vector<uint8_t>>& stored);
 
   // The cluster that this node belongs to by its configuration. Records of another one are kept and not used.
   void Configure(const ClusterId& cluster, Actions* out);
@@ -92,6 +93,11 @@ class Roll {
   bool expelled() const { return usable_ && key_ && view_.generation > 0 && !belongs() && !left(); }
   // It has left by its own word.
   bool left() const { return usable_ && key_ && view_.left.contains(key_->public_key); }
+  // This identity was drawn since another machine has the one before (StoredState::copy_of).
+  const std::optional<CopyOf>& copy_of() const { return copy_of_; }
+  // It has to be taken in, whatever key its file names: a roster leaves it out, or nobody knows the identity that it
+  // was given in place of one that was copied.
+  bool must_ask() const { return expelled() || (copy_of_ && usable_ && key_ && !belongs() && !left()); }
   // This node has a key, and belongs to the cluster.
   bool belongs() const { return usable_ && key_ && view_.members.contains(key_->public_key); }
   // The member belongs to the cluster, under its node id.
@@ -151,6 +157,7 @@ class Roll {
 
   const NodeId self_;
   std::optional<SigningKey> key_;  // absent: it could not be made durable
+  const std::optional<CopyOf> copy_of_;
   std::optional<ClusterId> cluster_;
   std::optional<RecordSet> records_;
   bool usable_ = false;  // they are of `cluster_`

@@ -34,6 +34,13 @@ SigningKey SigningKeyOf(const Seed& seed);
 Signature Sign(const SigningKey& key, std::string_view label, const Digest& digest);
 bool Verify(const PublicKey& signer, std::string_view label, const Digest& digest, const Signature& signature);
 
+// The identity whose store another one's is a copy of, and its signature over the other one (SignCopy).
+struct CopyOf {
+  PublicKey identity{};
+  Signature signature{};
+  friend bool operator==(const CopyOf&, const CopyOf&) = default;
+};
+
 // The node id of an identity: nobody can choose that of another node.
 NodeId NodeIdOf(const PublicKey& identity);
 

@@ -32,7 +32,7 @@ std::string Sentence(const Finding& finding) {
 std::optional<StoredEffect> InEffectAtStart(const StoredState& stored, const ClusterId& cluster) {
   if (stored.config.versions.empty()) return std::nullopt;
   qure::Actions unused;
-  admission::Roll roll(stored.node_id, stored.identity, stored.records);
+  admission::Roll roll(stored.node_id, stored.identity, stored.copy_of, stored.records);
   roll.Configure(cluster, &unused);
   if (!roll.belongs()) return std::nullopt;
   Ledger ledger(stored.config, roll.records()->genesis().As<admission::Genesis>()->recovery);

@@ -61,7 +61,7 @@ key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 port = 4000
 group = "239.1.2.3"
 preempt = true
-auto_admit = true
+auto_admit = "copies"
 [[cluster.address]]
 address = "198.51.100.50/24"
 alternatives = ["198.51.100.51/24"]

@@ -152,7 +152,7 @@ TEST_F(AdoptionTest, AllThatAskAreTakenInForAWhile) {
 
 TEST_F(AdoptionTest, AllThatAskAreTakenInWhereTheConfigurationSaysSo) {
   ClusterConfig config = Keyed();
-  config.auto_admit = true;
+  config.auto_admit = admission::AutoAdmit::kAll;
   for (size_t i = 0; i < 2; ++i) lan_.at(i).Do(lan_.now(), lan_.at(i).controller.OnConfig(lan_.now(), config));
   EXPECT_TRUE(TakenIn());
 }

@@ -13,7 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "control/core/admission/handshake.h"
 #include "control/store/store.h"
+#include "control/store/store_rows.h"
 #include "tests/support/temporary_directory.h"
 
 namespace qure {
@@ -333,6 +336,34 @@ TEST_F(StoreStateTest, ACloneBecomesAnotherNode) {
   EXPECT_THAT(store->state().events, ElementsAre(Event(original, 1, 1)));
 }
 
+// Who belongs to the cluster by records does so under the identity that was admitted.
+TEST_F(StoreStateTest, ACopyOfAMemberGivesUpItsKeys) {
+  const auto keys_after = [this](const StoreChange& change) {
+    {
+      const auto store = Open();
+      EXPECT_TRUE(store->Apply(std::vector{change}).ok());
+      EXPECT_TRUE(store->TakeNewIdentity().ok());
+    }
+    return Open()->state().keyring.keys.size();
+  };
+  admission::SigningKey original = admission::SigningKeyOf(*Open()->state().identity);
+  EXPECT_FALSE(Open()->state().copy_of);
+  StoreChange change;
+  change.keyring = {{{1, {1, 2, 3}}}, 1};
+  EXPECT_EQ(keys_after(change), 1u) << "no records say who belongs to the cluster";
+  original = admission::SigningKeyOf(*Open()->state().identity);
+  change.records = {{1, 2, 3}};
+  EXPECT_EQ(keys_after(change), 0u);
+
+  const auto store = Open();
+  EXPECT_EQ(store->state().records, change.records);
+  const admission::PublicKey own = admission::SigningKeyOf(*store->state().identity).public_key;
+  ASSERT_TRUE(store->state().copy_of);
+  EXPECT_EQ(store->state().copy_of->identity, original.public_key);
+  EXPECT_EQ(store->state().copy_of->signature, admission::SignCopy(original, own));
+  EXPECT_TRUE(store->BeginAnew().ok());
+}
+
 TEST_F(StoreStateTest, ANodeThatHasLeftItsClusterKeepsNothingOfIt) {
   NodeId before{};
   {
@@ -531,7 +562,8 @@ TEST_F(UnwritableStoreTest, ANewerStoreOnAFullDiskIsNoReasonToServe) {
     Open();
     sqlite3* db = nullptr;
     ASSERT_EQ(sqlite3_open((directory_ + "/qure.db").c_str(), &db), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 11", nullptr, nullptr, nullptr), SQLITE_OK);
+    const std::string newer = absl::StrCat("PRAGMA user_version = ", kSchemaVersion + 1);
+    ASSERT_EQ(sqlite3_exec(db, newer.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(db);
     Remount(MS_RDONLY);
     EXPECT_FALSE(Store::Open(directory_, kRevision).ok());

@@ -14,6 +14,9 @@
 #include <iterator>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "control/store/store_rows.h"
+
 namespace qure {
 namespace {
 
@@ -130,10 +133,11 @@ TEST_F(StoreTest, RefusesASecondTimeInTheSameProcess) {
 
 TEST_F(StoreTest, RefusesANewerSchemaAndLeavesItAlone) {
   ASSERT_TRUE(Store::Open(directory_, kRevision).ok());
-  Run("PRAGMA user_version = 11");
+  Run(absl::StrCat("PRAGMA user_version = ", kSchemaVersion + 1).c_str());
   EXPECT_THAT(OpenError(absl::StatusCode::kFailedPrecondition),
-              AllOf(HasSubstr(file()), HasSubstr("schema version 11"), HasSubstr("run that one")));
-  Run("PRAGMA user_version = 10");
+              AllOf(HasSubstr(file()), HasSubstr(absl::StrCat("schema version ", kSchemaVersion + 1)),
+                    HasSubstr("run that one")));
+  Run(absl::StrCat("PRAGMA user_version = ", kSchemaVersion).c_str());
   const auto store = Store::Open(directory_, kRevision);
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_EQ((*store)->state().age, 2u);
