@@ -78,6 +78,7 @@ enum class Mutation : uint8_t {
   kForeignLeave,        // a node has left by the word of another
   kRosterUnion,         // of two rosters of one generation, who is in either stays
   kMakeNoKey,           // where no key is clean, nobody makes one
+  kLearnNoRecords,      // a member that asks for a key takes no roster from a node that has none for it
   kUncleanKeyCounts,    // a key that was made for other rosters is taken, used and given
   kOldKeyStays,         // a key that is not clean opens for ever
   kWelcomeExpelled,     // who belonged to the cluster when its handshake began is given the keys

@@ -134,6 +134,63 @@ void StolenDisk(World& world) {
   world.settle = Seconds(6);
 }
 
+// A node that is cut off hears of the revocation last: the thief is with it, and gives and takes what it can.
+void MeetsAbsent(World& world) {
+  ExpectRevocation(world);
+  world.AddThief();
+  FoundAt(world, kFounded);
+  const size_t gone = world.random().Below(world.size());
+  const size_t absent = (gone + 1 + world.random().Below(world.size() - 1)) % world.size();
+  world.revoked = {gone};
+  StealAt(world, Seconds(4), gone, /*disk=*/true);
+  world.At(Seconds(4), [&world, gone] { world.node(gone).Kill(world.now()); });
+  world.At(Seconds(5), [&world, absent] {
+    world.Cut({absent}, /*gateway_too=*/false);
+    world.lan().SetGroup(world.thief().port(), 1);
+  });
+  ExpectHarm(world, Seconds(5));
+  world.Quietly(Milliseconds(5500), [&world] {
+    world.thief().Speak(world.now(), {world.thief().robbed()}, /*reckless=*/false);
+    world.thief().ComeForKeys(world.now());
+    world.thief().TakeIn(world.now());
+  });
+  RevokeAt(world, Seconds(7), gone);
+  if (world.random().Chance(0.5)) {
+    world.At(Seconds(9), [&world, absent] { world.node(absent).Command(world.now(), RotateKey{}); });
+  }
+  const Duration heals = Seconds(9) + world.random().Between(Duration{}, Seconds(4));
+  world.At(heals, [&world] { world.Mend(); });
+  RevokeAt(world, heals + Seconds(3), gone);
+  for (const Duration when : {Seconds(7), Seconds(12)}) BeRecklessAt(world, heals + when);
+  world.settle = Seconds(6);
+}
+
+// A node without a key waits where the thief takes in any node that asks: it is a member when the cluster has named it,
+// and not before.
+void TakesIn(World& world) {
+  ExpectRevocation(world);
+  const size_t joins = OneWithoutAKey(world);
+  ExpectRevocation(world);
+  world.AddThief();
+  FoundAt(world, kFounded);
+  const size_t gone = world.random().Below(joins);
+  world.revoked = {gone};
+  world.Quietly(Milliseconds(200), [&world, joins] { world.node(joins).Kill(world.now()); });
+  StealAt(world, Seconds(4), gone, /*disk=*/true);
+  world.At(Seconds(4), [&world, gone] { world.node(gone).Kill(world.now()); });
+  RevokeAt(world, Seconds(6), gone);
+  RevokeAt(world, Seconds(8), gone);
+  world.Quietly(Seconds(13), [&world] { world.thief().TakeIn(world.now()); });
+  world.At(Seconds(14), [&world, joins] { world.node(joins).Boot(world.now()); });
+  world.Quietly(Seconds(18), [&world, joins] {
+    world.monitor().TakeIn(
+        admission::FingerprintOf(admission::SigningKeyOf(world.node(joins).disk().identity()).public_key));
+  });
+  AdmitAt(world, Seconds(18), joins);
+  AdmitAt(world, Seconds(22), joins);
+  world.settle = Seconds(6);
+}
+
 // Somebody runs a cluster with the same name, and takes in all that ask: not a node that wants this one.
 void OtherOffers(World& world) {
   const size_t joins = OneWithoutAKey(world);
@@ -183,7 +240,8 @@ void TokenCopied(World& world) {
   world.settle = Seconds(3);
 }
 
-// So many ask to be taken in that nobody can look at all of them. The one that was named is, and nothing else suffers.
+// More ask to be taken in than are listed, and then so many that nobody can look at all of them. The one that was named
+// is looked at, and nothing else suffers.
 void CandidateFlood(World& world) {
   const size_t joins = OneWithoutAKey(world);
   world.expect().served_within = Milliseconds(20);
@@ -194,9 +252,11 @@ void CandidateFlood(World& world) {
   world.Quietly(Milliseconds(200), [&world, joins] { world.node(joins).Kill(world.now()); });
   world.Quietly(when, [&world] {
     world.monitor().ForbidTakeovers(true);
-    world.thief().FloodCandidates(world.now(), 20'000, Microseconds(500));
+    world.thief().FloodCandidates(world.now(), 90, Milliseconds(70));
   });
-  const Duration asks = when + Seconds(7);
+  const Duration floods = when + Seconds(7);
+  world.Quietly(floods, [&world] { world.thief().FloodCandidates(world.now(), 20'000, Microseconds(500)); });
+  const Duration asks = floods + Seconds(7);
   world.At(asks - Seconds(1), [&world, joins] {
     const std::string code = admission::CodeOf(
         admission::FingerprintOf(admission::SigningKeyOf(world.node(joins).disk().identity()).public_key));
@@ -210,10 +270,29 @@ void CandidateFlood(World& world) {
   world.settle = Seconds(1);
 }
 
+// The recovery code is used in two partitions, against different nodes. Whom either expels is out.
+void RostersMeet(World& world) {
+  ExpectRevocation(world);
+  world.config.network.gateway_required = false;
+  world.expect().claims_need_gateway = false;
+  FoundAt(world, kFounded);
+  world.revoked = {3, 4};
+  world.At(Seconds(4), [&world] { world.Cut({0, 1, 4}, world.random().Chance(0.5)); });
+  RevokeBy(world, Seconds(7), 4, {0, 1});
+  RevokeBy(world, Seconds(7), 3, {2});
+  const Duration heals = Seconds(8) + world.random().Between(Duration{}, Seconds(3));
+  world.At(heals, [&world] { world.Mend(); });
+  SomeFaults(world, heals, 1);
+  world.settle = Seconds(6);
+}
+
 constexpr Scenario kTable[] = {
     {"recorder", "all that was sent is played again after keys and members have changed", Recorded, 4},
     {"stolen_key", "a thief has the keys of a node, which is revoked", StolenKey, 4},
     {"stolen_disk", "a thief has the disk of a node, which is revoked", StolenDisk, 4},
+    {"thief_meets_absent", "a thief is with a node that has not heard that he is revoked", MeetsAbsent, 4},
+    {"thief_takes_in", "a thief takes in a node without a key", TakesIn, 5},
+    {"rosters_meet", "nodes are revoked in two partitions", RostersMeet, 5},
     {"other_offers", "another cluster offers membership to a node that wants this one", OtherOffers, 4},
     {"looks_alike", "a node has a code that looks like the one that was named", LooksAlike, 4},
     {"token_copied", "what a token has signed is used again", TokenCopied, 4},

@@ -64,6 +64,10 @@ struct PersistMembership {
   Ipv4Address group;
   std::vector<PullSource> sources;
 };
+// Of a member that asks for keys: all records of the node that it asks, which may have no key to give.
+struct LearnRecords {
+  RecordSet records;
+};
 // Several clusters offer, and none alone is one whose operator named this node: Candidate::Join decides.
 struct ShowAmbiguous {
   struct Offering {
@@ -82,7 +86,7 @@ struct ShowRefused {
 };
 
 using AdmissionAction = std::variant<SendPayload, PersistAdmission, LearnAdmission, Adopted, PersistMembership,
-                                     ShowAmbiguous, ShowRefused, Log>;
+                                     LearnRecords, ShowAmbiguous, ShowRefused, Log>;
 using AdmissionActions = std::vector<AdmissionAction>;
 
 }  // namespace qure::admission

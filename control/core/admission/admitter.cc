@@ -39,23 +39,38 @@ const Record* LeaveOf(const RecordSet& records, const PublicKey& identity) {
   return nullptr;
 }
 
-// The first roster in effect that does not list it; null if there is none, or if it never was a member.
-const Record* RosterWithout(const RecordSet& records, const View& view, const PublicKey& identity) {
-  const auto lists = [&](const Record& record) {
-    return std::ranges::find(record.As<Roster>()->members, identity, &Listed::identity) !=
-           record.As<Roster>()->members.end();
+bool Lists(const Record& roster, const PublicKey& identity) {
+  const std::vector<Listed>& members = roster.As<Roster>()->members;
+  return std::ranges::find(members, identity, &Listed::identity) != members.end();
+}
+
+// By any record, in effect or not.
+bool WasMember(const RecordSet& records, const PublicKey& identity) {
+  if (records.genesis().As<Genesis>()->founder.identity == identity) return true;
+  const auto admits = [&](const auto& each) {
+    const auto* admit = each.second.template As<Admit>();
+    return admit != nullptr && admit->subject.identity == identity;
   };
-  bool was_member = records.genesis().As<Genesis>()->founder.identity == identity;
-  for (const auto& [id, record] : records.others()) {
-    const auto* admit = record.As<Admit>();
-    was_member = was_member || (admit != nullptr && admit->subject.identity == identity);
-  }
-  const Record* without = nullptr;
+  const auto lists = [&](const auto& each) { return Lists(each.second, identity); };
+  return std::ranges::any_of(records.others(), admits) || std::ranges::any_of(records.rosters(), lists);
+}
+
+// The first roster in effect that does not list it; null: there is none.
+const Record* RosterWithout(const RecordSet& records, const View& view, const PublicKey& identity) {
   for (const auto& [id, record] : records.rosters()) {
-    was_member = was_member || lists(record);
-    if (without == nullptr && std::ranges::binary_search(view.in_effect, id) && !lists(record)) without = &record;
+    if (std::ranges::binary_search(view.in_effect, id) && !Lists(record, identity)) return &record;
   }
-  return was_member ? without : nullptr;
+  return nullptr;
+}
+
+// The admission that a member shows, which asks for keys anew: sound, of it and of this cluster. Nothing: none.
+std::optional<Record> ShownAdmission(const CandidateMessage& candidate, const RecordSet& records) {
+  const auto read = Record::Read(candidate.renew->admit, records.genesis().signer());
+  const auto* record = std::get_if<Record>(&read);
+  const auto* admit = record == nullptr ? nullptr : record->As<Admit>();
+  const bool holds = admit != nullptr && admit->subject.identity == candidate.identity &&
+                     admit->head.cluster == MarkOf(records.cluster());
+  return holds ? std::optional(*record) : std::nullopt;
 }
 
 void Send(const MacAddress& to, const AdmissionMessage& message, AdmissionActions* out) {
@@ -152,7 +167,8 @@ void Admitter::VerifyCandidate(MonoTime now, const CandidateMessage& candidate, 
 
 void Admitter::OnVerified(MonoTime now, const CandidateMessage& candidate, const Digest& h1, const AdmitterFacts& facts,
                           AdmissionActions* out) {
-  const bool wants_other = candidate.want != Fingerprint{} && candidate.want != facts.records.cluster();
+  const bool wants_other =
+      candidate.want != Fingerprint{} && candidate.want != facts.records.cluster() && !Mutated(Mutation::kIgnoreWant);
   const std::optional<Invitation> invitation = InvitationOf(now, candidate, facts);
   if (!invitation) {
     OnUninvited(now, candidate, h1, facts, out);
@@ -185,19 +201,22 @@ void Admitter::OnVerified(MonoTime now, const CandidateMessage& candidate, const
 // Perhaps it is a member that others admitted, or was one.
 void Admitter::OnUninvited(MonoTime now, const CandidateMessage& candidate, const Digest& h1,
                            const AdmitterFacts& facts, AdmissionActions* out) {
+  bool was_member = WasMember(facts.records, candidate.identity);
   if (candidate.renew && !candidate.renew->admit.empty() && MayVerify(now, &signatures_)) {
-    const auto read = Record::Read(candidate.renew->admit, facts.records.genesis().signer());
-    const auto* record = std::get_if<Record>(&read);
-    const auto* admit = record == nullptr ? nullptr : record->As<Admit>();
-    if (admit != nullptr && admit->subject.identity == candidate.identity &&
-        admit->head.cluster == MarkOf(facts.records.cluster()) && admit->generation == facts.view.generation &&
-        facts.view.members.contains(admit->signer) && !facts.records.others().contains(record->id())) {
-      out->push_back(LearnAdmission{.record = *record});
+    const std::optional<Record> shown = ShownAdmission(candidate, facts.records);
+    const auto* admit = shown ? shown->As<Admit>() : nullptr;
+    if (admit != nullptr && admit->generation == facts.view.generation && facts.view.members.contains(admit->signer) &&
+        !facts.records.others().contains(shown->id())) {
+      out->push_back(LearnAdmission{.record = *shown});
       return;
     }
+    // Perhaps a thief took it in, who was a member then: it does not know of the roster.
+    was_member = was_member || (admit != nullptr && admit->generation < facts.view.generation &&
+                                WasMember(facts.records, admit->signer));
   }
   const Record* left = LeaveOf(facts.records, candidate.identity);
-  const Record* roster = left != nullptr ? nullptr : RosterWithout(facts.records, facts.view, candidate.identity);
+  const Record* roster =
+      left != nullptr || !was_member ? nullptr : RosterWithout(facts.records, facts.view, candidate.identity);
   list_.Note(now, candidate, roster != nullptr ? ListedState::kExpelled : ListedState::kUnnamed);
   if (left != nullptr) Refuse(now, candidate, h1, RefusedWhy::kLeft, left, facts, out);
   if (roster != nullptr) Refuse(now, candidate, h1, RefusedWhy::kNotInRoster, roster, facts, out);

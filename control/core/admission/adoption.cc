@@ -86,7 +86,8 @@ void Adoption::Configure(const AdoptionView& view, Actions* out) {
                                      .cluster_name = seeks_->any_name ? std::nullopt : std::optional(view.config->name),
                                      .want = seeks_->cluster,
                                      .token = seeks_->token,
-                                     .copy = roll_->copy_of()},
+                                     .copy = roll_->copy_of(),
+                                     .known = roll_->must_ask() ? std::optional(*roll_->records()) : std::nullopt},
                      Draw(), random_, view.now);
   if (roll_->copy_of()) {
     out->push_back(MakeLog(LogLevel::kWarning, "this node was a copy of another one, and is to be admitted as ",
@@ -356,6 +357,10 @@ void Adoption::Do(const AdoptionView& view, const PersistMembership& action, Act
   change.joined = {
       .name = action.name, .id = action.cluster_id, .port = action.port, .group = action.group, .first = ""};
   tickets_[view.roll.ledger->StoreLast(std::move(change), out)] = {Waits::kCandidate, action.ticket};
+}
+
+void Adoption::Do(const AdoptionView& view, const LearnRecords& action, Actions* out) {
+  if (!WasAway(view, action.records)) roll_->Merge(view.roll, action.records, out);
 }
 
 void Adoption::Do(const AdoptionView&, const ShowAmbiguous& action, Actions* out) {

@@ -166,6 +166,7 @@ class Adoption {
   void Do(const AdoptionView& view, const LearnAdmission& action, Actions* out);
   static void Do(const AdoptionView& view, const Adopted& action, Actions* out);
   void Do(const AdoptionView& view, const PersistMembership& action, Actions* out);
+  void Do(const AdoptionView& view, const LearnRecords& action, Actions* out);
   void Do(const AdoptionView& view, const ShowAmbiguous& action, Actions* out);
   void Do(const AdoptionView& view, const ShowRefused& action, Actions* out);
   static void Do(const AdoptionView& view, const Log& action, Actions* out);

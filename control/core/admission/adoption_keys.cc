@@ -1,5 +1,6 @@
 // Session keys in the hands of members: how they change, and how a member that lacks one comes for it.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <sodium.h>
@@ -165,9 +166,10 @@ absl::Status Adoption::Revoke(const AdoptionView& view, const Record& roster, Ac
   return MakeKey(view);
 }
 
-// Who has not heard of another yet does not know.
+// Who has not heard of another yet does not know; but under a key that is not clean there is nobody to wait for.
 bool Adoption::AllHave(const AdoptionView& view, uint32_t key) const {
-  bool alone = roll_->view().members.size() > 1;
+  const auto is_used = [&](const SessionGrant& grant) { return grant.session().key_id == view.keyring->use; };
+  bool alone = roll_->view().members.size() > 1 && std::ranges::any_of(keys_.clean(), is_used);
   for (const auto& [node, member] : view.roll.members->all()) {
     if (!member.present() || !roll_->Knows(member)) continue;
     if (member.hello.newest_key() != key) return false;
@@ -211,6 +213,11 @@ void Adoption::Renew(const AdoptionView& view, const std::optional<MacAddress>& 
     if (!whom || renews_from_ == whom || (renews_from_ && young)) return;
   }
   renews_from_ = whom;
+  std::set<PublicKey> heard;
+  for (const auto& [identity, of] : roll_->view().members) {
+    const Member* const member = view.roll.members->Find(of.node);
+    if (member != nullptr && member->present()) heard.insert(identity);
+  }
   renewal_.emplace(CandidateConfig{.identity = *roll_->key(),
                                    .node = view.facts->node_id,
                                    .boot = view.facts->boot_id,
@@ -222,6 +229,8 @@ void Adoption::Renew(const AdoptionView& view, const std::optional<MacAddress>& 
                                    .token = std::nullopt,
                                    .copy = std::nullopt,
                                    .known = *roll_->records(),
+                                   .renews = true,
+                                   .heard = std::move(heard),
                                    .ask = whom},
                    Draw(), random_, view.now);
   renewal_ends_ = view.now + kRenewalPatience;

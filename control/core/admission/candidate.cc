@@ -16,6 +16,10 @@ namespace {
 
 constexpr int kIntervalSpread = 20;  // per cent, both ways
 
+size_t SizeOf(const RecordSet& records) {
+  return records.rosters().size() + records.others().size();
+}
+
 bool IsAnswer(const CandidateMessage& own, const OfferMessage& offer) {
   return offer.identity != own.identity && offer.mac != own.mac;
 }
@@ -57,7 +61,7 @@ void Candidate::Announce(MonoTime now) {
                        .revision = config_.revision,
                        .name = config_.name,
                        .copy = config_.copy};
-  if (config_.known) {
+  if (config_.renews) {
     announced.message.renew.emplace();
     const View view = ViewOf(*config_.known);
     for (const auto& [id, record] : config_.known->others()) {
@@ -161,7 +165,7 @@ void Candidate::OnMessage(MonoTime now, const MacAddress&, const RefusedMessage&
   if (!VerifyMessage(message)) return;
   ShowRefused shown{.why = message.why, .by = message.identity};
   if (message.total > 0) {
-    if (!config_.known) return;
+    if (!config_.renews) return;
     shown.record = refusal_.Take(message, *config_.known);
     if (!shown.record || !Expels(*shown.record, *config_.known, config_.identity.public_key)) return;
   }
@@ -239,6 +243,7 @@ void Candidate::JudgeProofs(MonoTime now, AdmissionActions* out) {
       if (set->cluster() != offer->message.cluster || genesis.cluster != offer->message.cluster_id) why = "foreign";
       // A member knows more than the proof shows: perhaps that the offerer was expelled.
       if (why.empty() && config_.known && config_.known->cluster() == set->cluster()) {
+        offer->rank = RankOf(*set, offer->message.identity);
         set->Merge(*config_.known);
         if (!ViewOf(*set).members.contains(offer->message.identity)) why = "expelled";
       }
@@ -254,6 +259,13 @@ void Candidate::JudgeProofs(MonoTime now, AdmissionActions* out) {
   }
 }
 
+// A roster ends what may be a thief's word; who is heard under the keys that this node has can tell nothing new.
+Candidate::OfferRank Candidate::RankOf(const RecordSet& proof, const PublicKey& offerer) const {
+  const auto is_new = [&](const auto& each) { return !config_.known->rosters().contains(each.first); };
+  if (std::ranges::any_of(proof.rosters(), is_new)) return OfferRank::kNewRoster;
+  return config_.heard.contains(offerer) ? OfferRank::kHeard : OfferRank::kNotHeard;
+}
+
 void Candidate::AskForParts(AdmissionActions* out) {
   for (const Offer& offer : offers_) {
     if (offer.proof.missing() == 0) continue;
@@ -264,7 +276,9 @@ void Candidate::AskForParts(AdmissionActions* out) {
 }
 
 void Candidate::Choose(MonoTime now, AdmissionActions* out) {
-  if (!IsPinned() && now < choose_at_) return;
+  const auto is_best = [](const Offer& offer) { return offer.judged && offer.rank == OfferRank::kNewRoster; };
+  const bool waits = !IsPinned() || (config_.renews && !config_.ask && std::ranges::none_of(offers_, is_best));
+  if (waits && now < choose_at_) return;
   std::map<Fingerprint, std::vector<Offer*>> clusters;
   std::set<Fingerprint> named;
   for (Offer& offer : offers_) {
@@ -282,7 +296,8 @@ void Candidate::Choose(MonoTime now, AdmissionActions* out) {
   }
   if (clusters.size() == 1 || named.size() == 1) {
     const Fingerprint& chosen = clusters.size() == 1 ? clusters.begin()->first : *named.begin();
-    Accept(now, std::move(*clusters.at(chosen).front()), out);
+    const auto best = std::ranges::max_element(clusters.at(chosen), {}, &Offer::rank);
+    Accept(now, std::move(**best), out);
     return;
   }
   ShowAmbiguous shown;
@@ -341,6 +356,11 @@ void Candidate::OnMessage(MonoTime now, const MacAddress&, const RecordsMessage&
   acceptance_->repeat_at = kNever;
   const bool advanced = records.count() > before;
   if (advanced) acceptance_->progress = now;
+  // Also of a node that has no key for us: perhaps neither knew all rosters, and none of the keys counts.
+  const bool learns = config_.renews && !Mutated(Mutation::kLearnNoRecords);
+  if (advanced && learns && records.complete() && SizeOf(records.records()) > SizeOf(*config_.known)) {
+    out->push_back(LearnRecords{.records = records.records()});
+  }
   if (!advanced || records.complete() || records.count() / kRecordsWindow > before / kRecordsWindow) {
     SendReceipt(ReceiptOf::kRecords, out);
   }

@@ -7,7 +7,8 @@
 //   kBare      COOKIE                                       kBare      CANDIDATE with it, often for a moment
 //   kBare      OFFER to it, signed, of the wanted cluster   kChoose    at most kMaxOffers are kept
 //   kChoose    the wanted cluster's proof holds; or, after  kAccepted  ACCEPT until RECORDS come
-//              kChooseWait, one cluster is left
+//              kChooseWait, one cluster is left. A member
+//              waits as long for one that it has not heard
 //   kChoose    several are left, not one alone named it     kAmbiguous shown; after kAmbiguousWait, or Join: kBare
 //   kAccepted  RECORDS                                      kAccepted  checked and collected, RECEIPT
 //   kAccepted  WELCOME that holds                           kKeyed     PersistMembership, then RECEIPT
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,9 +73,10 @@ struct CandidateConfig {
   std::optional<Fingerprint> want;          // the only cluster that it accepts
   std::optional<Token> token;               // likewise, and it is admitted by it
   std::optional<CopyOf> copy;
-  // A member that asks for keys anew: what it knows, `want` being that cluster's fingerprint.
-  std::optional<RecordSet> known;
-  std::optional<MacAddress> ask;  // it asks this node alone; otherwise all that hear it
+  std::optional<RecordSet> known;  // of the cluster `want`: who was expelled by it does not take this node in
+  bool renews = false;             // a member that asks for keys anew; `known` is there
+  std::set<PublicKey> heard;       // whom it hears under the keys that it has: others are rather asked
+  std::optional<MacAddress> ask;   // it asks this node alone; otherwise all that hear it
 };
 
 enum class CandidateState : uint8_t { kBare, kChoose, kAmbiguous, kAccepted, kKeyed };
@@ -106,12 +109,15 @@ class Candidate {
     Digest h1{};
     MonoTime made;
   };
+  // For a member that asks for keys; the greatest is accepted.
+  enum class OfferRank : uint8_t { kHeard, kNotHeard, kNewRoster };
   struct Offer {
     OfferMessage message;
     Digest h2{};
     Ephemeral ephemeral;  // ours, that it answers to
     ProofParts proof;
     std::optional<RecordSet> judged;  // the proof holds; with what was known before
+    OfferRank rank = OfferRank::kNotHeard;
   };
   struct Acceptance {
     Offer offer;
@@ -143,6 +149,7 @@ class Candidate {
   void OnMessage(MonoTime now, const MacAddress& source, const ClusterMessage& message, AdmissionActions* out);
 
   void Keep(Offer offer);
+  OfferRank RankOf(const RecordSet& proof, const PublicKey& offerer) const;
   void JudgeProofs(MonoTime now, AdmissionActions* out);
   void AskForParts(AdmissionActions* out);
   void Choose(MonoTime now, AdmissionActions* out);

@@ -2,8 +2,8 @@
 // from others, and what runs. Nothing runs for good before it is durable, and nothing that is not confirmed runs after
 // its deadline or a restart. What is on trial is in no message.
 //
-// Time is that of a clock that counts while the machine sleeps (CLOCK_BOOTTIME). No time crosses a restart, since a
-// restart itself is a verdict.
+// Time is MonoTime, which stands still while the machine sleeps: a node that slept goes on with what was left of a
+// deadline, until it hears the verdict of the others. No time crosses a restart, since a restart itself is a verdict.
 #pragma once
 
 #include <cstdint>

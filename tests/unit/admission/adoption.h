@@ -192,6 +192,7 @@ class Newcomer : public Station {
   std::unique_ptr<Candidate> candidate;
   std::optional<PersistMembership> membership;  // as it is durable
   std::vector<ShowAmbiguous> ambiguous;
+  std::vector<LearnRecords> learned;
   std::vector<ShowRefused> refused;
   std::vector<std::string> logs;
   bool store_is_slow = false;  // nothing becomes durable
@@ -201,6 +202,7 @@ class Newcomer : public Station {
     for (AdmissionAction& action : actions) {
       if (auto* send = std::get_if<SendPayload>(&action)) wire_->Send(mac, send->to, send->payload);
       if (auto* show = std::get_if<ShowAmbiguous>(&action)) ambiguous.push_back(*show);
+      if (auto* learn = std::get_if<LearnRecords>(&action)) learned.push_back(*learn);
       if (auto* show = std::get_if<ShowRefused>(&action)) refused.push_back(*show);
       if (auto* log = std::get_if<Log>(&action)) logs.push_back(log->text);
       if (auto* persist = std::get_if<PersistMembership>(&action); persist != nullptr && !store_is_slow) {

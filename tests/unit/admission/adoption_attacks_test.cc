@@ -204,6 +204,7 @@ TEST_F(AttackTest, AnExpelledOffererDoesNotConvinceAMemberThatKnows) {
   Member thief(&wire_, 2, old);
   Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
     config->known = newer;
+    config->renews = true;
     config->want = newer.cluster();
   });
   wire_.RunFor(Seconds(5));

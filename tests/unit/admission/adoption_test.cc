@@ -350,10 +350,60 @@ TEST_F(AdoptionTest, AMemberRenewsItsKeys) {
   Member founder(&wire_, 1, more);
   Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
     config->known = known;
+    config->renews = true;
     config->want = known.cluster();
   });
   ASSERT_TRUE(RunUntilKeyed(member));
   ExpectKeyed(member, founder);
+}
+
+// The recovery code was used in two partitions: neither side has a key that counts where both rosters are known.
+TEST_F(AdoptionTest, AMemberLearnsARosterFromANodeWithoutAKeyForBoth) {
+  RecordSet here = SetOf({AdmitRecord(1, 2), AdmitRecord(1, 7)});
+  RecordSet there = here;
+  const Record theirs = RosterRecord(1, {1, 2, 7});
+  here.Add(RosterRecord(1, {1, 7}));
+  there.Add(theirs);
+  Member founder(&wire_, 1, there);
+  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
+    config->known = here;
+    config->renews = true;
+    config->want = here.cluster();
+  });
+  ASSERT_TRUE(wire_.RunUntil([&] { return !member.learned.empty(); }, Seconds(3)));
+  EXPECT_TRUE(member.learned[0].records.rosters().contains(theirs.id()));
+  EXPECT_TRUE(ViewOf(member.learned[0].records).members.contains(Identity(1)));
+  EXPECT_FALSE(ViewOf(member.learned[0].records).members.contains(Identity(2)));
+  EXPECT_FALSE(member.keyed());
+}
+
+// Who hears others under the key that it has asks those that it does not hear, though they answer later.
+TEST_F(AdoptionTest, AMemberRatherAsksWhomItDoesNotHear) {
+  const RecordSet known = SetOf({AdmitRecord(1, 2), AdmitRecord(1, 7)});
+  Member heard(&wire_, 1, known);
+  Member other(&wire_, 2, known);
+  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
+    config->known = known;
+    config->renews = true;
+    config->want = known.cluster();
+    config->heard = {Identity(1)};
+  });
+  ASSERT_TRUE(RunUntilKeyed(member));
+  EXPECT_EQ(wire_.Count(MessageType::kWelcome, heard.mac), 0u);
+  ExpectKeyed(member, other);
+}
+
+TEST_F(AdoptionTest, WhoHearsAllMembersAsksOneOfThem) {
+  const RecordSet known = SetOf({AdmitRecord(1, 7)});
+  Member heard(&wire_, 1, known);
+  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
+    config->known = known;
+    config->renews = true;
+    config->want = known.cluster();
+    config->heard = {Identity(1)};
+  });
+  ASSERT_TRUE(RunUntilKeyed(member));
+  ExpectKeyed(member, heard);
 }
 
 TEST_F(AdoptionTest, ItsOwnAdmissionIsShownToAMemberThatDoesNotHaveIt) {
@@ -361,6 +411,7 @@ TEST_F(AdoptionTest, ItsOwnAdmissionIsShownToAMemberThatDoesNotHaveIt) {
   Member founder(&wire_, 1, SetOf({AdmitRecord(1, 2)}));
   Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
     config->known = known;
+    config->renews = true;
     config->want = known.cluster();
   });
   ASSERT_TRUE(RunUntilKeyed(member));
@@ -373,6 +424,7 @@ TEST_F(AdoptionTest, AnAdmissionByAStrangerIsNotLearned) {
   Member founder(&wire_, 1, SetOf({AdmitRecord(1, 2)}));  // knows of no 3
   Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
     config->known = known;
+    config->renews = true;
     config->want = known.cluster();
   });
   wire_.RunFor(Seconds(5));
@@ -387,6 +439,7 @@ TEST_F(AdoptionTest, WhoWasExpelledIsShownTheRoster) {
   Member founder(&wire_, 1, newer);
   Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
     config->known = known;
+    config->renews = true;
     config->want = known.cluster();
   });
   ASSERT_TRUE(wire_.RunUntil([&] { return !member.refused.empty(); }, Seconds(3)));
@@ -415,6 +468,7 @@ TEST_F(AdoptionTest, ARefusalWithoutItsRosterIsNotBelieved) {
   const RecordSet known = SetOf({AdmitRecord(1, 7)});
   Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
     config->known = known;
+    config->renews = true;
     config->want = known.cluster();
   });
   ASSERT_TRUE(wire_.RunUntil([&] { return !wire_.sent.empty(); }, Seconds(2)));
