@@ -455,6 +455,30 @@ TEST_F(AdoptionTest, WhoWasExpelledIsShownTheRoster) {
   ExpectKeyed(again, founder);
 }
 
+// It does not know that who took it in was expelled, and the cluster does not know it.
+TEST_F(AdoptionTest, WhoWasTakenInByARevokedNodeIsShownTheRoster) {
+  const RecordSet before = SetOf({AdmitRecord(1, 2)});
+  Member founder(&wire_, 1, SetOf({AdmitRecord(1, 2), RosterRecord(1, {1})}));
+  const auto renewing = [&](uint8_t by, uint8_t number) {
+    return [&before, by, number](CandidateConfig* config) {
+      config->known = before;
+      config->known->Add(AdmitRecord(1, by));
+      config->known->Add(AdmitRecord(by, number));
+      config->renews = true;
+      config->want = before.cluster();
+    };
+  };
+  Newcomer captured(&wire_, 7, renewing(2, 7));
+  ASSERT_TRUE(wire_.RunUntil([&] { return !captured.refused.empty(); }, Seconds(3)));
+  EXPECT_EQ(captured.refused[0].why, RefusedWhy::kNotInRoster);
+  EXPECT_TRUE(captured.refused[0].record);
+  captured.down = true;
+
+  Newcomer stranger(&wire_, 8, renewing(3, 8));
+  wire_.RunFor(Seconds(5));
+  EXPECT_TRUE(stranger.refused.empty()) << "nobody here has heard of who admitted it";
+}
+
 TEST_F(AdoptionTest, ARosterThatListsItExpelsNobody) {
   const RecordSet known = SetOf({AdmitRecord(1, 7), RosterRecord(2, {1, 7})});
   const Record without = RosterRecord(3, {1});
