@@ -1,6 +1,7 @@
 """The command blocks of README.md and docs/operations.md can be run one after the other, as a reader types them. Those
-marked `records` are for a cluster that has them: they come last. Those marked `keyed` are for one that has none, and a
-key in its files; those marked `founded` for the same after `cluster found`. Those of a site without files are run by test_site.py."""
+marked `records` are for a cluster that has them: they come last. Those marked `keyed` are for one that has none, and
+a key in its files; those marked `founded` for the same after `cluster found`. Those of a site without files are run by
+test_site.py."""
 
 import os
 import subprocess
