@@ -153,8 +153,11 @@ absl::Status Controller::Do(MonoTime now, const RevokeNodes& command, Actions* o
   const absl::StatusOr<admission::Record> roster =
       roll_.MakeRoster(command.code, command.nodes, command.why, OccasionAt(now));
   if (!roster.ok()) return roster.status();
-  if (leads()) {
-    if (absl::Status renumbered = shared_config_.Renumber(ViewForConfig(now), out); !renumbered.ok()) return renumbered;
+  // Who goes may have begun a change, and again whenever one ends: that must not keep it in.
+  if (leads() && !shared_config_.Renumber(ViewForConfig(now), out)) {
+    out->push_back(MakeLog(LogLevel::kWarning,
+                           "a change of the configuration is under way, so that it is not numbered "
+                           "anew: what a node that is revoked has numbered ends"));
   }
   return adoption_.Revoke(ViewForAdoption(now), *roster, out);
 }

@@ -275,15 +275,12 @@ absl::Status SharedConfig::Abort(const ConfigView& view, qure::Actions* out) {
   return absl::OkStatus();
 }
 
-absl::Status SharedConfig::Renumber(const ConfigView& view, qure::Actions* out) {
-  if (!configuration_ || !configuration_->holder().InEffect()) return absl::OkStatus();
+bool SharedConfig::Renumber(const ConfigView& view, qure::Actions* out) {
+  if (!configuration_ || !configuration_->holder().InEffect()) return true;
   Actions actions;
-  if (!configuration_->Renumber(view.now, Head(view), &actions)) {
-    return absl::FailedPreconditionError(
-        "a change of the configuration is under way: `qurectl config confirm` or `config abort` first");
-  }
+  if (!configuration_->Renumber(view.now, Head(view), &actions)) return false;
   Execute(view, std::move(actions), out);
-  return absl::OkStatus();
+  return true;
 }
 
 absl::Status SharedConfig::Acknowledge(const ConfigView& view, qure::Actions* out) {

@@ -102,7 +102,8 @@ class SharedConfig {
   absl::Status Confirm(const ConfigView& view, uint64_t id, qure::Actions* out);
   absl::Status Abort(const ConfigView& view, qure::Actions* out);
   // What runs becomes a new version, signed by this node, the master: before a roster without the one that signed it.
-  absl::Status Renumber(const ConfigView& view, qure::Actions* out);
+  // False: nothing was done, since a change is under way.
+  bool Renumber(const ConfigView& view, qure::Actions* out);
   absl::Status Acknowledge(const ConfigView& view, qure::Actions* out);
 
   // Otherwise all of this does nothing, but for FollowRoll.

@@ -105,6 +105,25 @@ TEST_F(SharedConfigTest, MadeOnAnyNodeItIsOnAll) {
   }
 }
 
+// Who is to be revoked can begin one again whenever one ends.
+TEST_F(SharedConfigTest, AChangeThatWaitsDoesNotKeepItsMakerIn) {
+  ASSERT_TRUE(Propose(Master(), kFirst).ok());
+  ASSERT_TRUE(AllRun(kFirst));
+  lan_.Run(Seconds(1));
+  const size_t gone = Follower();
+  ASSERT_TRUE(Propose(gone, kSecond, Seconds(60)).ok());
+  ASSERT_TRUE(AllRun(kSecond));
+  const size_t master = Master();
+  ASSERT_TRUE(lan_.status(master).config.pending);
+  const RevokeNodes revoke{.nodes = {*lan_.status(gone).roll.own}, .code = {1}, .why = "stolen"};
+  EXPECT_TRUE(lan_.at(master).Order(lan_.now(), revoke).ok());
+  EXPECT_EQ(lan_.status(master).roll.generation, 1u);
+  EXPECT_EQ(lan_.status(master).roll.nodes.size(), 2u);
+  lan_.Run(Seconds(70));
+  ASSERT_TRUE(lan_.status(master).config.in_effect);
+  EXPECT_EQ(lan_.at(master).applied, kFirst) << "it was not confirmed";
+}
+
 TEST_F(SharedConfigTest, RefusedByOneItIsOnNone) {
   const size_t refuses = Follower();
   lan_.at(refuses).bad_body = kFirst;
