@@ -618,6 +618,8 @@ void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out
     return;
   }
   ReserveTerm(input);
+  // Why it was to be handed over is over: `maintenance off`.
+  if (handover_.under_way() && !handover_.asked() && must_go_ && input.eligible) handover_.Cancel();
   if (handover_.under_way()) TickHandover(now, input, out);
   if (now >= offer_until_) {
     if (unbinding_) return BeginRejoin(now);  // the deputy has not agreed to be released: it may act
@@ -631,7 +633,9 @@ void Election::TickMaster(MonoTime now, const ElectionInput& input, Actions* out
   const Member* deputy = members_->Find(*deputy_);
   if (deputy != nullptr && deputy->present() && !CanLead(*deputy, input)) return ReleaseDeputy(now);
   const bool outranked = input.preempt && members_->Find(*best)->hello.priority() > input.rank.priority;
-  if (outranked || !input.eligible) HandOver(now, input, best, out);
+  if (!outranked && input.eligible) return;
+  HandOver(now, input, best, out);
+  must_go_ = !input.eligible;
 }
 
 void Election::TickHandover(MonoTime now, const ElectionInput& input, Actions* out) {
@@ -737,6 +741,7 @@ std::string Election::HandOver(MonoTime now, const ElectionInput& input, std::op
   }
   if (!successor) return "no other node can lead now";
   handover_.Begin(now, *successor);
+  must_go_ = false;
   if (phase_ == MasterPhase::kLeased && deputy_ != successor) {
     ReleaseDeputy(now);
   } else if (phase_ == MasterPhase::kOffering && deputy_ != successor) {

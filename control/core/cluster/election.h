@@ -279,6 +279,7 @@ class Election {
   HeartbeatRole heartbeat_role_ = HeartbeatRole::kSilent;
   std::map<NodeId, MonoTime> cooldown_;  // lapsed deputies, until when
   Handover handover_;
+  bool must_go_ = false;            // it was begun since this node may not lead
   MonoTime last_hello_ = kLongAgo;  // sent because of a rival
 
   std::array<uint64_t, kCauseCount> takeovers_{};

@@ -644,6 +644,17 @@ TEST_F(ElectionTest, InMaintenanceNoNodeLeadsAndAMasterHandsOver) {
   EXPECT_THAT(sent(), ::testing::Contains(What::kPrepare));
 }
 
+TEST_F(ElectionTest, AMasterWhoseMaintenanceIsOverInTimeGoesOnLeading) {
+  LeadWithDeputy();
+  input_.informed.reset();  // the deputy is waited for
+  input_.eligible = false;
+  RunFor(Milliseconds(1));
+  input_.eligible = true;
+  RunFor(Seconds(3));
+  EXPECT_THAT(sent(), ::testing::Not(::testing::Contains(What::kPrepare)));
+  EXPECT_EQ(election_.role(), Role::kMaster);
+}
+
 TEST_F(ElectionTest, PriorityPreemptsOnlyIfToldTo) {
   LeadWithDeputy();
   RunFor(Seconds(1));
