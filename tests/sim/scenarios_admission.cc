@@ -1,4 +1,5 @@
 // Who belongs to the cluster.
+#include <iterator>
 #include <optional>
 #include <set>
 #include <vector>
@@ -146,6 +147,52 @@ void Left(World& world) {
   world.settle = Seconds(7);
 }
 
+// A node is killed in the middle of what an operator has begun, and starts again: at any frame and at any write.
+void CrashAfter(World& world, Duration when) {
+  const size_t who = world.random().Below(world.size());
+  const Duration dies = when + world.random().Between(Duration{}, Milliseconds(250));
+  world.At(dies, [&world, who] { world.node(who).Kill(world.now()); });
+  world.At(dies + world.random().Between(Milliseconds(1), Seconds(2)),
+           [&world, who] { world.node(who).Boot(world.now()); });
+}
+
+// A node is taken in, and the key is changed.
+void Crashed(World& world) {
+  const size_t joins = OneWithoutAKey(world);
+  world.expect().overlap = Seconds(2);
+  FoundAt(world, Seconds(3));
+  AdmitAt(world, Seconds(4), joins);
+  CrashAfter(world, Seconds(4));
+  AdmitAt(world, Seconds(8), joins);
+  RotateAt(world, Seconds(12));
+  CrashAfter(world, Seconds(12));
+  RotateAt(world, Seconds(18));
+  CrashAfter(world, Seconds(18));
+  world.settle = Seconds(5);
+}
+
+// Wall clocks are ten years apart, or begin in 1970: nobody is let in, kept out or revoked by what they show.
+void WrongClocks(World& world) {
+  constexpr int64_t kTenYearsMs = 10LL * 365 * 24 * 3600 * 1000;
+  const size_t joins = OneWithoutAKey(world);
+  world.expect().overlap = Seconds(2);
+  world.expect().check_silent = false;
+  for (NodeSetup& setup : world.setups) {
+    const auto right = static_cast<int64_t>(setup.wall_ms);
+    const int64_t shown[] = {1, right - kTenYearsMs, right, right + kTenYearsMs};
+    setup.wall_ms = static_cast<uint64_t>(shown[world.random().Below(std::size(shown))]);
+  }
+  FoundAt(world, Seconds(3));
+  InviteAt(world, Seconds(4), joins, 1);
+  RotateAt(world, Seconds(9));
+  const size_t gone = world.random().Below(joins);
+  world.revoked = {gone};
+  RevokeAt(world, Seconds(13), gone);
+  SomeFaults(world, Seconds(13), 1);
+  RevokeAt(world, Seconds(17), gone);
+  world.settle = Seconds(6);
+}
+
 // A node is expelled while nodes fail, perhaps the master, perhaps while it is away itself. It has the old key in its
 // configuration.
 void Revoked(World& world) {
@@ -173,6 +220,8 @@ constexpr Scenario kTable[] = {
     {"rotated", "the cluster gets new keys while nodes fail", Rotated, 3},
     {"rotated_away", "a node was away while the key changed twice", RotatedAway, 3},
     {"revoked", "a node is expelled while nodes fail", Revoked, 4},
+    {"crashed", "a node is killed while one is taken in or the key is changed", Crashed, 4},
+    {"wrong_clocks", "wall clocks are ten years apart, or begin in 1970", WrongClocks, 4},
     {"left", "a node leaves the cluster while nodes fail, and comes again", Left, 4},
     {"records_lost", "a node loses its store with the cluster's records", StoreLost, 3},
 };

@@ -91,6 +91,31 @@ void MasterDies(World& world) {
   world.settle = kToConfirm + Seconds(2);
 }
 
+// A node is killed at any frame or write of a change or of its confirmation, and starts again. Wall clocks are years
+// apart.
+void Crashed(World& world) {
+  constexpr uint64_t kTenYearsMs = 10ULL * 365 * 24 * 3600 * 1000;
+  world.setups[0].wall_ms = 1;
+  world.setups[1].wall_ms += kTenYearsMs;
+  Begin(world);
+  const auto crash = [&world](Duration from) {
+    const size_t who = world.random().Below(world.size());
+    const Duration dies = from + world.random().Between(Duration{}, Milliseconds(300));
+    world.At(dies, [&world, who] { world.node(who).Kill(world.now()); });
+    world.At(dies + world.random().Between(Milliseconds(1), Seconds(1)),
+             [&world, who] { world.node(who).Boot(world.now()); });
+  };
+  const Duration when = kFirst + Seconds(2);
+  ProposeAt(world, when, world.random().Below(world.size()), {.body = BodyOf(301)});
+  crash(when);
+  const Duration again = when + kToConfirm + Seconds(3);
+  ProposeAt(world, again, world.random().Below(world.size()), {.body = BodyOf(302)});
+  const Duration confirmed = again + Seconds(1) + world.random().Between(Duration{}, Seconds(2));
+  ConfirmAt(world, confirmed, world.random().Below(world.size()));
+  crash(confirmed);
+  world.settle = kToConfirm + Seconds(2);
+}
+
 // A node is away while changes are made and confirmed, or has a full disk meanwhile.
 void Away(World& world) {
   Begin(world);
@@ -128,6 +153,7 @@ constexpr Scenario kTable[] = {
     {"config_rolled_back", "a change of the configuration is not confirmed", RolledBack, 3},
     {"config_cut", "a change of the configuration is confirmed on one side of a cut", Cut, 3},
     {"config_master_dies", "the master dies while a change of the configuration is open", MasterDies, 3},
+    {"config_crashed", "a node is killed in the middle of a change of the configuration", Crashed, 3},
     {"config_away", "a node is away while the configuration is changed", Away, 3},
     {"config_unable", "a node cannot run the configuration", Unfit, 3},
 };
