@@ -71,8 +71,10 @@ void Claim::AnnounceAgain(MonoTime now, Actions* out) {
 }
 
 void Claim::Ask(Actions* out) const {
-  const bool derived = context_.service_mac == ServiceMac::kDerived;
-  out->push_back(AskWhere(context_.sender, address(), derived ? std::optional(status_.mac) : std::nullopt));
+  // To the service MAC alone, so that no other host looks at it; but where this node was the last to send from there,
+  // the switch takes it to be at our own port, and brings the question to nobody.
+  const bool elsewhere = context_.service_mac == ServiceMac::kDerived && status_.state != ClaimState::kHeld;
+  out->push_back(AskWhere(context_.sender, address(), elsewhere ? std::optional(status_.mac) : std::nullopt));
 }
 
 bool Claim::CanContinue(const AddressConfig& config, const ClaimContext& context) const {
