@@ -194,6 +194,23 @@ TEST(FieldA4, TheQuestionForAServiceAddressGoesToItsMacAndHasASender) {
   }
 }
 
+// The switch may take the service MAC to be at this node's own port, and brings nobody what is sent there.
+TEST(FieldA4, ANodeThatHoldsTheAddressAsksAll) {
+  std::mt19937_64 random(1);
+  ServiceAddresses addresses(random);
+  Actions out;
+  const NodeFacts facts{.node_id = kNodeId, .lan_mac = LanMac(), .address = Ip("198.51.100.11").v4()};
+  addresses.Configure(kStart, facts, MakeConfig({{"198.51.100.50/24"}}), std::nullopt, &out);
+  addresses.SetLeads(kStart, true, /*warm=*/false, &out);
+  MonoTime now = kStart;
+  for (; !addresses.AnyHeld() && now < kStart + Seconds(5); now = addresses.deadline()) addresses.TickClaims(now, &out);
+  ASSERT_TRUE(addresses.AnyHeld());
+  out.clear();
+  addresses.Ask(now, &out);
+  ASSERT_EQ(out.size(), 1);
+  EXPECT_THAT(Describe(out[0]), HasSubstr(">broadcast: request"));
+}
+
 // Where no MAC is the service's own, all are asked.
 TEST(FieldA4, WithTheInterfacesOwnMacsAllAreAsked) {
   std::mt19937_64 random(1);
