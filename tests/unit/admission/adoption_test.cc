@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,16 @@ namespace qure::admission::test {
 namespace {
 
 constexpr Duration kAdoptionTime = Seconds(3);
+
+// A member that asks for keys anew. `heard`: by the keys that it has.
+auto Renewing(const RecordSet& known, const std::set<PublicKey>& heard = {}) {
+  return [known, heard](CandidateConfig* config) {
+    config->known = known;
+    config->renews = true;
+    config->want = known.cluster();
+    config->heard = heard;
+  };
+}
 
 class AdoptionTest : public ::testing::Test {
  protected:
@@ -348,11 +359,7 @@ TEST_F(AdoptionTest, AMemberRenewsItsKeys) {
   RecordSet more = known;
   more.Add(AdmitRecord(1, 8));
   Member founder(&wire_, 1, more);
-  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
-    config->known = known;
-    config->renews = true;
-    config->want = known.cluster();
-  });
+  Newcomer member(&wire_, 7, Renewing(known));
   ASSERT_TRUE(RunUntilKeyed(member));
   ExpectKeyed(member, founder);
 }
@@ -365,11 +372,7 @@ TEST_F(AdoptionTest, AMemberLearnsARosterFromANodeWithoutAKeyForBoth) {
   here.Add(RosterRecord(1, {1, 7}));
   there.Add(theirs);
   Member founder(&wire_, 1, there);
-  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
-    config->known = here;
-    config->renews = true;
-    config->want = here.cluster();
-  });
+  Newcomer member(&wire_, 7, Renewing(here));
   ASSERT_TRUE(wire_.RunUntil([&] { return !member.learned.empty(); }, Seconds(3)));
   EXPECT_TRUE(member.learned[0].records.rosters().contains(theirs.id()));
   EXPECT_TRUE(ViewOf(member.learned[0].records).members.contains(Identity(1)));
@@ -382,12 +385,7 @@ TEST_F(AdoptionTest, AMemberRatherAsksWhomItDoesNotHear) {
   const RecordSet known = SetOf({AdmitRecord(1, 2), AdmitRecord(1, 7)});
   Member heard(&wire_, 1, known);
   Member other(&wire_, 2, known);
-  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
-    config->known = known;
-    config->renews = true;
-    config->want = known.cluster();
-    config->heard = {Identity(1)};
-  });
+  Newcomer member(&wire_, 7, Renewing(known, {Identity(1)}));
   ASSERT_TRUE(RunUntilKeyed(member));
   EXPECT_EQ(wire_.Count(MessageType::kWelcome, heard.mac), 0u);
   ExpectKeyed(member, other);
@@ -396,12 +394,7 @@ TEST_F(AdoptionTest, AMemberRatherAsksWhomItDoesNotHear) {
 TEST_F(AdoptionTest, WhoHearsAllMembersAsksOneOfThem) {
   const RecordSet known = SetOf({AdmitRecord(1, 7)});
   Member heard(&wire_, 1, known);
-  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
-    config->known = known;
-    config->renews = true;
-    config->want = known.cluster();
-    config->heard = {Identity(1)};
-  });
+  Newcomer member(&wire_, 7, Renewing(known, {Identity(1)}));
   ASSERT_TRUE(RunUntilKeyed(member));
   ExpectKeyed(member, heard);
 }
@@ -409,11 +402,7 @@ TEST_F(AdoptionTest, WhoHearsAllMembersAsksOneOfThem) {
 TEST_F(AdoptionTest, ItsOwnAdmissionIsShownToAMemberThatDoesNotHaveIt) {
   const RecordSet known = SetOf({AdmitRecord(1, 2), AdmitRecord(2, 7)});
   Member founder(&wire_, 1, SetOf({AdmitRecord(1, 2)}));
-  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
-    config->known = known;
-    config->renews = true;
-    config->want = known.cluster();
-  });
+  Newcomer member(&wire_, 7, Renewing(known));
   ASSERT_TRUE(RunUntilKeyed(member));
   EXPECT_EQ(founder.learned.size(), 1u);
   ExpectKeyed(member, founder);
@@ -422,11 +411,7 @@ TEST_F(AdoptionTest, ItsOwnAdmissionIsShownToAMemberThatDoesNotHaveIt) {
 TEST_F(AdoptionTest, AnAdmissionByAStrangerIsNotLearned) {
   const RecordSet known = SetOf({AdmitRecord(1, 3), AdmitRecord(3, 7)});
   Member founder(&wire_, 1, SetOf({AdmitRecord(1, 2)}));  // knows of no 3
-  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
-    config->known = known;
-    config->renews = true;
-    config->want = known.cluster();
-  });
+  Newcomer member(&wire_, 7, Renewing(known));
   wire_.RunFor(Seconds(5));
   EXPECT_TRUE(founder.learned.empty());
   EXPECT_FALSE(member.keyed());
@@ -437,11 +422,7 @@ TEST_F(AdoptionTest, WhoWasExpelledIsShownTheRoster) {
   RecordSet newer = known;
   newer.Add(RosterRecord(1, {1}));
   Member founder(&wire_, 1, newer);
-  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
-    config->known = known;
-    config->renews = true;
-    config->want = known.cluster();
-  });
+  Newcomer member(&wire_, 7, Renewing(known));
   ASSERT_TRUE(wire_.RunUntil([&] { return !member.refused.empty(); }, Seconds(3)));
   EXPECT_EQ(member.refused[0].why, RefusedWhy::kNotInRoster);
   ASSERT_TRUE(member.refused[0].record);
@@ -459,22 +440,19 @@ TEST_F(AdoptionTest, WhoWasExpelledIsShownTheRoster) {
 TEST_F(AdoptionTest, WhoWasTakenInByARevokedNodeIsShownTheRoster) {
   const RecordSet before = SetOf({AdmitRecord(1, 2)});
   Member founder(&wire_, 1, SetOf({AdmitRecord(1, 2), RosterRecord(1, {1})}));
-  const auto renewing = [&](uint8_t by, uint8_t number) {
-    return [&before, by, number](CandidateConfig* config) {
-      config->known = before;
-      config->known->Add(AdmitRecord(1, by));
-      config->known->Add(AdmitRecord(by, number));
-      config->renews = true;
-      config->want = before.cluster();
-    };
+  const auto taken_in = [&before](uint8_t by, uint8_t number) {
+    RecordSet known = before;
+    known.Add(AdmitRecord(1, by));
+    known.Add(AdmitRecord(by, number));
+    return Renewing(known);
   };
-  Newcomer captured(&wire_, 7, renewing(2, 7));
+  Newcomer captured(&wire_, 7, taken_in(2, 7));
   ASSERT_TRUE(wire_.RunUntil([&] { return !captured.refused.empty(); }, Seconds(3)));
   EXPECT_EQ(captured.refused[0].why, RefusedWhy::kNotInRoster);
   EXPECT_TRUE(captured.refused[0].record);
   captured.down = true;
 
-  Newcomer stranger(&wire_, 8, renewing(3, 8));
+  Newcomer stranger(&wire_, 8, taken_in(3, 8));
   wire_.RunFor(Seconds(5));
   EXPECT_TRUE(stranger.refused.empty()) << "nobody here has heard of who admitted it";
 }
@@ -490,11 +468,7 @@ TEST_F(AdoptionTest, ARosterThatListsItExpelsNobody) {
 
 TEST_F(AdoptionTest, ARefusalWithoutItsRosterIsNotBelieved) {
   const RecordSet known = SetOf({AdmitRecord(1, 7)});
-  Newcomer member(&wire_, 7, [&](CandidateConfig* config) {
-    config->known = known;
-    config->renews = true;
-    config->want = known.cluster();
-  });
+  Newcomer member(&wire_, 7, Renewing(known));
   ASSERT_TRUE(wire_.RunUntil([&] { return !wire_.sent.empty(); }, Seconds(2)));
   const Digest h1 = TranscriptOf(*wire_.sent.back().As<CandidateMessage>());
   const Record by_member = Record::Sign(*RosterRecord(1, {1}).As<Roster>(), KeyOf(3));
